@@ -1,0 +1,48 @@
+/**
+ * Every way gatehook refuses or fails, with the HTTP status that an edge answers for it.
+ * Callers and tests match the code, never the text.
+ */
+const STATUS = {
+  "event-invalid": 400,
+  "event-too-large": 413,
+  "api-unknown": 404,
+  "json-invalid": 400,
+  "session-invalid": 400,
+  "session-refused": 403,
+  "session-stale": 409,
+  "definition-invalid": 422,
+  "release-invalid": 422,
+  "release-missing": 503,
+  "http-invalid": 400,
+  "http-refused": 403,
+  "http-failed": 502,
+  "runtime-failed": 500,
+  "commit-impossible": 422,
+  "setting-invalid": 500,
+  "local-failed": 500,
+} as const;
+
+export type ErrorCode = keyof typeof STATUS;
+
+/** The one error of this project; `message` is fit for the reader, `cause` keeps what led to it. */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  /** The input field at fault, where there is one. */
+  readonly field: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { field?: string }) {
+    super(message, options);
+    this.name = "AppError";
+    this.code = code;
+    this.field = options?.field;
+  }
+
+  get status(): number {
+    return STATUS[this.code];
+  }
+}
+
+/** The text of anything that was thrown. */
+export function errorText(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

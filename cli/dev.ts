@@ -1,0 +1,96 @@
+import { AppError } from "../lib/errors.ts";
+import { readSourceFiles } from "../local/files.ts";
+import { type Stack, startStack } from "../local/stack.ts";
+import { createFacts, type Facts } from "./facts.ts";
+import { SAMPLE_API, SAMPLE_KEY, type SampleReport, sendSampleEvent } from "./sample-event.ts";
+import { row, timelineLine } from "./timeline.ts";
+
+export interface DevOptions {
+  once?: boolean;
+  json?: boolean;
+  port: number;
+  demo: boolean;
+}
+
+/** `gatehook dev`: boots the stack, makes a release of this folder, shows one event's way, and stays up. */
+export async function dev(options: DevOptions): Promise<void> {
+  if (options.json && !options.once)
+    throw new AppError("local-failed", "--json goes with --once: add --once");
+  if (options.once && !options.demo)
+    throw new AppError("local-failed", "--once waits for the sample event, which --no-demo leaves out");
+  const say = options.json ? () => {} : (line = "") => console.log(line);
+  const started = performance.now();
+  const files = await readSourceFiles(process.cwd());
+  const facts = createFacts((name, line) => console.error(`  [${name}] ${line}`));
+  const stack = await startStack({
+    port: options.once ? 0 : options.port,
+    env: process.env,
+    onLine: facts.onLine,
+    onError: (error) => console.error(`  [consumer] ${error.message}`),
+  });
+  const interrupted = nextSignal();
+  try {
+    await upload(stack, files, say);
+    say(`gatehook is ready at ${stack.url} (${((performance.now() - started) / 1000).toFixed(1)} s)\n`);
+    facts.listen((fact) => {
+      const line = timelineLine(fact);
+      if (line) say(line);
+    });
+    if (options.demo) conclude(await demo(stack, facts, say), options);
+    if (options.once) return;
+    sayHowToGoOn(stack, say);
+    await interrupted;
+  } finally {
+    await stack.close();
+  }
+}
+
+async function upload(
+  stack: Stack,
+  files: Awaited<ReturnType<typeof readSourceFiles>>,
+  say: (line: string) => void,
+) {
+  await Promise.all(files.map((file) => stack.releases.writeSource(file)));
+  const report = await stack.release();
+  if (report.result === "refused") {
+    const problems = report.problems.map(({ file, message }) => `  ${file}: ${message}`);
+    throw new AppError(
+      "release-invalid",
+      ["the release was refused; mend this and start again:", ...problems].join("\n"),
+    );
+  }
+  say(`release ${report.version} is live: ${report.apis} API(s), ${report.scripts} script(s)`);
+}
+
+async function demo(stack: Stack, facts: Facts, say: (line?: string) => void): Promise<SampleReport> {
+  say("A gateway's KeyExpired event, from its webhook to the committed session:\n");
+  const report = await sendSampleEvent(stack, facts);
+  const { before, after } = report.session;
+  say(`\n  ${row("session", report.session.key)}`);
+  say(`  ${row("  before", `expires ${before.expires}`)}`);
+  say(`  ${row("  after", `expires ${after?.expires}`)}`);
+  return report;
+}
+
+function conclude(report: SampleReport, options: DevOptions): void {
+  if (options.json) console.log(JSON.stringify(report));
+  if (report.outcome === "done") return;
+  if (options.once) throw new AppError("runtime-failed", `the sample event failed: ${report.error}`);
+  console.error(`gatehook: the sample event failed: ${report.error}`);
+}
+
+function sayHowToGoOn(stack: Stack, say: (line?: string) => void): void {
+  const event = {
+    event: { Type: "QuotaExceeded", Meta: { Message: "Key Quota Limit Exceeded", Key: SAMPLE_KEY } },
+  };
+  say("\nSend the next event:\n");
+  say(`  curl ${stack.url}/events/${SAMPLE_API} -d '${JSON.stringify(event)}'\n`);
+  say("Ctrl+C stops everything.\n");
+}
+
+/** Resolves at the first Ctrl+C or kill, so that the stack is taken down in order. */
+function nextSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve());
+  });
+}

@@ -1,0 +1,42 @@
+import type { Fact } from "./facts.ts";
+
+/** The line of a fact in the timeline, for a person; undefined for what only a machine reads. */
+export function timelineLine({ message, fields }: Fact): string | undefined {
+  const text = lineText(message, fields);
+  return text && `  ${clock(fields.timestamp)}  ${text}`;
+}
+
+function lineText(message: string, fields: Record<string, unknown>): string | undefined {
+  const { handler, api_id, type, release, ms } = fields;
+  switch (message) {
+    case "event queued":
+      return row("queued", `${type} for API ${api_id}, event ${fields.event_id}`);
+    case "release loaded":
+      return row("loaded", `release ${release}, ${fields.scripts} scripts in ${ms} ms`);
+    case "script":
+      return row("log", `${handler}: ${fields.text}`);
+    case "handler done":
+      return row("handler", `${handler} ran for ${ms} ms`);
+    case "handler failed":
+      return row("failed", `${handler} (${fields.code}): ${fields.error}`);
+    case "event done":
+      return row("committed", "session and ledger in one transaction");
+    case "event to the dead letters":
+      return row("dead letter", `${fields.reason}: ${fields.error}`);
+    default:
+      return fields.level === "ERROR" || fields.level === "WARN"
+        ? row("problem", problem(message, fields))
+        : undefined;
+  }
+}
+
+const problem = (message: string, fields: Record<string, unknown>) =>
+  [message, fields.error && `: ${fields.error}`].filter(Boolean).join("");
+
+export const row = (what: string, text: string) => `${what.padEnd(12)}${text}`;
+
+function clock(timestamp: unknown): string {
+  const date = new Date(String(timestamp));
+  const time = Number.isNaN(date.getTime()) ? new Date() : date;
+  return time.toISOString().slice(11, 23);
+}

@@ -1,0 +1,28 @@
+import type { MiddlewareObj } from "@middy/core";
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
+import { AppError, errorText } from "../lib/errors.ts";
+import type { Log } from "../lib/log.ts";
+
+type Reply = APIGatewayProxyStructuredResultV2;
+
+export function reply(statusCode: number, body: unknown): Reply {
+  return { statusCode, headers: { "content-type": "application/json" }, body: `${JSON.stringify(body)}\n` };
+}
+
+/** Turns a coded error into its status and a JSON body; anything else is a bare 500, told to the log alone. */
+export function httpErrors(log: Log): MiddlewareObj<APIGatewayProxyEventV2, Reply> {
+  return {
+    onError: (request) => {
+      const { error } = request;
+      if (error instanceof AppError && error.status < 500) {
+        const { code, message, field } = error;
+        request.response = reply(error.status, { error: { code, message, ...(field && { field }) } });
+        return;
+      }
+      log.error("request failed", { error: errorText(error) });
+      request.response = reply(500, {
+        error: { code: "internal", message: "the request failed; the log says why" },
+      });
+    },
+  };
+}

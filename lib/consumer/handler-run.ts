@@ -1,0 +1,120 @@
+import type { HandlerRef } from "../apis/definition.ts";
+import { AppError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { FailureCode, Outcome, ScriptError } from "../runtime/protocol.ts";
+import type { Verdict } from "./dead-letters.ts";
+import { createHost, type HostDeps, type RunHost } from "./host.ts";
+import type { Loaded } from "./live-runtime.ts";
+import type { Prefetch } from "./prefetch.ts";
+import { type Delivery, receives } from "./records.ts";
+import type { RunBuffer, UnitOfWork } from "./unit-of-work.ts";
+
+export interface HandlerRunDeps extends HostDeps {
+  log: Log;
+  /** Wall time of one handler run. */
+  timeoutMs: number;
+}
+
+/** Why a handler's work does not count. */
+export interface Failure extends Verdict {
+  /** Nothing will ever make it succeed: it is not worth another delivery. */
+  final: boolean;
+}
+
+export interface HandlerRun {
+  unit: UnitOfWork;
+  loaded: Loaded;
+  delivery: Delivery;
+  ref: HandlerRef;
+  /** The handler's name in the ledger. */
+  entry: string;
+}
+
+const REASONS: Record<FailureCode, string> = {
+  threw: "handler-threw",
+  timeout: "handler-timeout",
+  memory: "handler-memory",
+  stack: "handler-stack",
+  killed: "handler-killed",
+};
+
+/** Runs one handler for one event; its writes become part of the unit of work when it succeeded. */
+export function createHandlerRun(
+  deps: HandlerRunDeps,
+  prefetch: Prefetch,
+): (run: HandlerRun) => Promise<Failure | undefined> {
+  const { log } = deps;
+
+  async function accept(run: HandlerRun, buffer: RunBuffer): Promise<Omit<Failure, keyof Names> | undefined> {
+    try {
+      await run.unit.accept(buffer, run.delivery.envelope.id, run.entry);
+      return undefined;
+    } catch (thrown) {
+      if (!(thrown instanceof AppError)) throw thrown;
+      return { reason: thrown.code, error: thrown.message, final: true };
+    }
+  }
+
+  return async (run) => {
+    const { unit, loaded, delivery, ref, entry } = run;
+    const { envelope } = delivery;
+    const facts = { ...namesOf(run), event_id: envelope.id, api_id: envelope.api_id };
+    const buffer = unit.startRun();
+    const host = createHost(deps, {
+      buffer,
+      eventId: envelope.id,
+      handler: entry,
+      log: (level, text) => log[level === "debug" ? "info" : level]("script", { ...facts, text }),
+      onRead: (key) => prefetch.learn(envelope, ref, key),
+    });
+    const outcome = await loaded.runtime.run(
+      {
+        handler: ref.name,
+        event: JSON.stringify(envelope.event),
+        context: JSON.stringify(contextOf(run)),
+        timeoutMs: deps.timeoutMs,
+      },
+      host,
+    );
+    const ms = Math.round(outcome.ms * 10) / 10;
+    const failure = failureOf(outcome, host) ?? (await accept(run, buffer));
+    if (!failure) {
+      log.info("handler done", { ...facts, ms });
+      return undefined;
+    }
+    log.error("handler failed", { ...facts, code: failure.reason, error: failure.error, ms });
+    return { ...namesOf(run), eventId: envelope.id, ...failure };
+  };
+}
+
+interface Names {
+  eventId?: string;
+  handler?: string;
+  release?: string;
+}
+
+const namesOf = ({ ref, loaded }: HandlerRun) => ({ handler: ref.name, release: loaded.release.version });
+
+/** The handler's second argument: the gateway's two members, and what authors need beside them. */
+function contextOf({ delivery, loaded, ref }: HandlerRun) {
+  const { envelope, records } = delivery;
+  return {
+    APIID: envelope.api_id,
+    OrgID: envelope.org_id ?? loaded.release.api(envelope.api_id)?.org_id ?? "",
+    EventID: envelope.id,
+    Handler: ref.name,
+    Attempt: Math.max(...records.map(receives)),
+  };
+}
+
+function failureOf(outcome: Outcome, host: RunHost): Omit<Failure, keyof Names> | undefined {
+  if (host.failure) return { reason: "dependency-failed", error: host.failure.message, final: false };
+  if (outcome.ok) return undefined;
+  return { reason: REASONS[outcome.code], error: errorLines(outcome.error), final: false };
+}
+
+/** `TypeError: no` and the stack below it. */
+function errorLines({ name, message, stack }: ScriptError): string {
+  const first = [name, message].filter(Boolean).join(": ");
+  return [first, stack.trimEnd()].filter(Boolean).join("\n");
+}

@@ -1,0 +1,64 @@
+import { AppError, errorText } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { type LiveRelease, openRelease } from "../releases/release.ts";
+import type { ReleaseStore } from "../releases/store.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+
+/** A release with its scripts loaded and warm. */
+export interface Loaded {
+  release: LiveRelease;
+  runtime: Runtime;
+}
+
+export interface LiveRuntime {
+  /**
+   * The runtime of this version: loaded beside the old one, then swapped; only then the old one is closed. When
+   * it cannot be loaded the old one goes on. Throws `release-missing` when there is none yet.
+   */
+  at(version: string | undefined): Promise<Loaded>;
+  close(): Promise<void>;
+}
+
+export function createLiveRuntime(deps: {
+  releases: Pick<ReleaseStore, "read">;
+  start: (release: LiveRelease) => Promise<Runtime>;
+  log: Log;
+}): LiveRuntime {
+  let held: Loaded | undefined;
+
+  async function load(version: string): Promise<Loaded> {
+    const started = performance.now();
+    const release = openRelease(version, await deps.releases.read(version));
+    const runtime = await deps.start(release);
+    deps.log.info("release loaded", {
+      release: version,
+      scripts: release.scripts.length,
+      faults: runtime.faults.length,
+      ms: Math.round(performance.now() - started),
+    });
+    return { release, runtime };
+  }
+
+  return {
+    async at(version) {
+      if (held && (version === undefined || held.release.version === version)) return held;
+      if (version === undefined)
+        throw new AppError("release-missing", "no release is live yet: upload apis/ and handlers/");
+      const old = held;
+      try {
+        held = await load(version);
+      } catch (thrown) {
+        if (!old) throw thrown;
+        deps.log.error("release not loaded, the old one goes on", {
+          release: version,
+          running: old.release.version,
+          error: errorText(thrown),
+        });
+        return old;
+      }
+      await old?.runtime.close();
+      return held;
+    },
+    close: async () => held?.runtime.close(),
+  };
+}

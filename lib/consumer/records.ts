@@ -1,0 +1,31 @@
+import { type EventEnvelope, parseEvent } from "../events/event.ts";
+
+/** One SQS message of a batch, as much of it as matters here. */
+export interface QueueRecord {
+  messageId: string;
+  body: string;
+  attributes: { ApproximateReceiveCount: string };
+  messageAttributes: Record<string, { stringValue?: string | undefined } | undefined>;
+}
+
+/** An event of the batch with the records that carry it: a duplicate delivery may be in the same batch. */
+export interface Delivery {
+  envelope: EventEnvelope;
+  records: QueueRecord[];
+}
+
+/**
+ * The event of a record. Its id is the publisher's; without one, the id it had before it was a dead letter (a
+ * redrive gives a new messageId); without that, SQS's messageId. Throws `event-invalid`.
+ */
+export function parseRecord(record: QueueRecord): EventEnvelope {
+  const attribute = (name: string) => record.messageAttributes[name]?.stringValue;
+  return parseEvent(record.body, {
+    apiId: attribute("api_id"),
+    fallbackId: attribute("event_id") ?? record.messageId,
+  });
+}
+
+export function receives(record: QueueRecord): number {
+  return Number(record.attributes.ApproximateReceiveCount) || 1;
+}

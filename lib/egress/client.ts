@@ -1,0 +1,3 @@
+export function createEgress(_: { allowHosts: string[]; maxResponseBytes: number }) {
+  return {};
+}

@@ -1,0 +1,65 @@
+import { AppError } from "../errors.ts";
+import { decodeUtf8 } from "./go-text.ts";
+
+/** Canonical name to value. Go's Header.Set keeps one value a name. */
+export type RequestHeaders = ReadonlyMap<string, string>;
+
+const TOKEN = /^[\w!#$%&'*+\-.^`|~]+$/;
+
+/**
+ * Left out: the first four as Go's client does, the others because undici sets or refuses them.
+ * None of them says anything about the request that the receiver needs.
+ */
+const UNSENT = new Set([
+  "Host",
+  "Content-Length",
+  "Transfer-Encoding",
+  "Trailer",
+  "Connection",
+  "Keep-Alive",
+  "Upgrade",
+  "Expect",
+]);
+
+/** `x-one` -> `X-One`; what is no header name stays as it is. */
+export function canonicalName(name: string): string {
+  if (!isToken(name)) return name;
+  return name.toLowerCase().replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
+}
+
+export function isToken(text: string): boolean {
+  return TOKEN.test(text);
+}
+
+/** Throws http-invalid for a bad name or value; says neither of them, since both may be secrets. */
+export function parseRequestHeaders(written: Iterable<[string, string]>): RequestHeaders {
+  const headers = new Map<string, string>();
+  for (const [name, value] of written) {
+    if (!isToken(name)) throw new AppError("http-invalid", "a header name is not valid");
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be in a header
+    if (/[\0-\x08\n-\x1f\x7f]/.test(value)) {
+      throw new AppError("http-invalid", "a header value has a line break or another control character");
+    }
+    headers.set(canonicalName(name), value.replace(/^[ \t]+|[ \t]+$/g, ""));
+  }
+  for (const name of UNSENT) headers.delete(name);
+  return headers;
+}
+
+/** Names and values in turns, the values as UTF-8 bytes, one character each: undici writes them as latin1. */
+export function toWire(headers: RequestHeaders): string[] {
+  return [...headers].flatMap(([name, value]) => [name, Buffer.from(value).toString("latin1")]);
+}
+
+/** What undici calls raw headers, by canonical name. As in Go, what belongs to the transfer is gone. */
+export function parseResponseHeaders(raw: string[]): Map<string, string[]> {
+  const headers = new Map<string, string[]>();
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const name = canonicalName(raw[at] ?? "");
+    const value = decodeUtf8(Buffer.from(raw[at + 1] ?? "", "latin1"));
+    headers.set(name, [...(headers.get(name) ?? []), value]);
+  }
+  headers.delete("Transfer-Encoding");
+  headers.delete("Trailer");
+  return headers;
+}

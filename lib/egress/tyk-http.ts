@@ -1,0 +1,3 @@
+export async function makeHttpRequest(_a: string, _b: object): Promise<string | undefined> {
+  return undefined;
+}

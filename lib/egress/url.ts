@@ -1,0 +1,133 @@
+import { AppError } from "../errors.ts";
+
+/** Where one request goes. */
+export interface Target {
+  /** Scheme, host and port as the WHATWG URL has them: the one opinion on what the host is. */
+  origin: string;
+  /** Without brackets. */
+  host: string;
+  port: number;
+  /** Path and query for the request line: visible ASCII, and bytes from 0x80 as latin1. */
+  path: string;
+  /** `Basic …`, if the URL carried credentials. */
+  authorization: string | undefined;
+  /** Without credentials. */
+  url: string;
+}
+
+/** A URL as Go's net/url takes it apart; unlike a browser it keeps dot segments and the query as written. */
+interface Parts {
+  scheme: string;
+  userinfo: string | undefined;
+  host: string;
+  /** Escaped for the request line, beginning with a slash or empty. */
+  path: string;
+  query: string | undefined;
+}
+
+/** What Go's url.ParseRequestURI makes of a text, as a URL again; throws http-invalid where that fails. */
+export function fromRequestUri(text: string): string {
+  const { scheme, userinfo, host, path, query } = parse(text, true);
+  const authority = `${userinfo === undefined ? "" : `${userinfo}@`}${host}`;
+  // The query may hold a `#`: Go parses this text once more, and then it starts a fragment. In the path it is %23.
+  return `${scheme}://${authority}${path}${query === undefined ? "" : `?${query}`}`;
+}
+
+/** Throws http-invalid for what Go's url.Parse refuses; what passes may still be no target. */
+export function checkUrl(text: string): void {
+  parse(withoutFragment(text), false);
+}
+
+/** Throws http-invalid for everything but an http or https URL with a host. */
+export function parseTarget(text: string): Target {
+  const { scheme, userinfo, host, path, query } = parse(withoutFragment(text), false);
+  if (scheme !== "http" && scheme !== "https") throw invalid("only http and https URLs can be requested");
+  if (host === "" || !URL.canParse(`${scheme}://${host}`)) throw invalid("the URL has no valid host");
+
+  const { origin, hostname, port } = new URL(`${scheme}://${host}`);
+  const rooted = path === "" ? "/" : path;
+  // Go sends the query raw. A space would break the request line for every server, so that one is escaped.
+  const search = query === undefined ? "" : `?${bytesOf(query).replaceAll(" ", "%20")}`;
+  return {
+    origin,
+    host: hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: Number(port || (scheme === "http" ? 80 : 443)),
+    path: rooted + search,
+    authorization: userinfo === undefined ? undefined : basicAuthorization(userinfo),
+    url: `${origin}${rooted}${query === undefined ? "" : `?${query}`}`,
+  };
+}
+
+function parse(text: string, viaRequest: boolean): Parts {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be in a URL
+  if (/[\0-\x1f\x7f]/.test(text)) throw invalid("the URL has a control character");
+  const scheme = /^[a-z][a-z\d+.-]*(?=:)/i.exec(text)?.[0] ?? "";
+  const rest = scheme === "" ? text : text.slice(scheme.length + 1);
+  const [hierarchy, query] = cut(rest, "?");
+  const parts = { scheme: scheme.toLowerCase(), userinfo: undefined, host: "", path: "", query };
+  if (!hierarchy.startsWith("/")) {
+    if (scheme !== "") return parts; // as in mailto:someone, where there is no host to ask
+    const first = cut(hierarchy, "/")[0];
+    if (viaRequest || first.includes(":")) throw invalid("the URL must begin with http:// or https://");
+    return { ...parts, path: escapePath(hierarchy) };
+  }
+
+  const hasAuthority = hierarchy.startsWith("//") && (scheme !== "" || !viaRequest);
+  if (!hasAuthority) return { ...parts, path: escapePath(hierarchy) };
+  const [authority, path] = cut(hierarchy.slice(2), "/");
+  const at = authority.lastIndexOf("@");
+  return {
+    ...parts,
+    userinfo: at < 0 ? undefined : checked(authority.slice(0, at), USERINFO, "user information"),
+    host: checked(authority.slice(at + 1), HOST, "host"),
+    path: path === undefined ? "" : escapePath(`/${path}`),
+  };
+}
+
+const USERINFO = /^(?:[\w\-.~:!$&'()*+,;=@]|%[\da-f]{2})*$/i;
+/** Of ASCII, a host may escape nothing but the percent sign before an IPv6 zone; a port is digits or none. */
+const HOST = /^(?:\[[^[\]/\\@?# ]*\]|(?:[\w\-.~!$&'()*+,;=<>"]|[^\0-\x7f]|%25|%[89a-f][\da-f])*)(?::\d*)?$/i;
+
+function checked(text: string, pattern: RegExp, what: string): string {
+  if (!pattern.test(text)) throw invalid(`the URL has a bad ${what}`);
+  return text;
+}
+
+/** A path that is properly encoded stays as it is; any other is decoded and encoded anew, as Go's EscapedPath does. */
+function escapePath(path: string): string {
+  if (/%(?![\da-f]{2})/i.test(path)) throw invalid("the URL has a bad % escape");
+  if (/^[\w\-.~$&+,/:;=@!'()*[\]%]*$/.test(path)) return path;
+  return decode(path).replace(
+    /[^\w\-.~$&+,/:;=@]/g,
+    (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
+  );
+}
+
+function basicAuthorization(userinfo: string): string {
+  const [user, password = ""] = cut(userinfo, ":");
+  return `Basic ${Buffer.from(`${decode(user)}:${decode(password)}`, "latin1").toString("base64")}`;
+}
+
+function withoutFragment(text: string): string {
+  const [url, fragment = ""] = cut(text, "#");
+  if (/%(?![\da-f]{2})/i.test(fragment)) throw invalid("the URL has a bad % escape");
+  return url;
+}
+
+/** UTF-8 bytes, one character each. */
+function bytesOf(text: string): string {
+  return Buffer.from(text).toString("latin1");
+}
+
+function decode(text: string): string {
+  return bytesOf(text).replace(/%([\da-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+function cut(text: string, separator: string): [string, string | undefined] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function invalid(problem: string): AppError {
+  return new AppError("http-invalid", problem);
+}

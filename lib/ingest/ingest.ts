@@ -1,0 +1,54 @@
+import { AppError } from "../errors.ts";
+import { type EventEnvelope, parseEvent } from "../events/event.ts";
+import type { Log } from "../log.ts";
+import type { LiveRelease } from "../releases/release.ts";
+
+/** SQS takes messages of up to 1 MiB, attributes included. */
+export const MESSAGE_BYTES = 1024 * 1024;
+
+export interface IngestDeps {
+  /** The live release, or undefined before the first; `fresh` asks the store rather than memory. */
+  release: (options: { fresh: boolean }) => Promise<LiveRelease | undefined>;
+  /** Resolves once the queue has the message. */
+  send: (body: string) => Promise<void>;
+  newId: () => string;
+  log: Log;
+}
+
+/** Takes one event for one API onto the queue; it is accepted only when the queue has it. */
+export function createIngest(deps: IngestDeps): (apiId: string, body: string) => Promise<EventEnvelope> {
+  /** Asks the store only when memory does not know the API, so that the usual event costs no read. */
+  async function knows(apiId: string): Promise<boolean> {
+    for (const fresh of [false, true]) {
+      const release = await deps.release({ fresh });
+      if (release?.api(apiId)) return true;
+    }
+    return false;
+  }
+
+  return async (apiId, body) => {
+    const envelope = parseEvent(body, { apiId, fallbackId: deps.newId() });
+    if (envelope.api_id !== apiId) {
+      throw new AppError("event-invalid", `api_id is "${envelope.api_id}", but the path says "${apiId}"`, {
+        field: "api_id",
+      });
+    }
+    const message = JSON.stringify(envelope);
+    const bytes = Buffer.byteLength(message);
+    if (bytes > MESSAGE_BYTES) {
+      throw new AppError(
+        "event-too-large",
+        `the event has ${bytes} bytes; the queue takes ${MESSAGE_BYTES}`,
+        { field: "body" },
+      );
+    }
+    if (!(await knows(apiId))) {
+      throw new AppError("api-unknown", `api_id "${apiId}" is in no definition of the live release`, {
+        field: "api_id",
+      });
+    }
+    await deps.send(message);
+    deps.log.info("event queued", { event_id: envelope.id, api_id: apiId, type: envelope.event.Type });
+    return envelope;
+  };
+}

@@ -1,0 +1,6 @@
+/** One JSON line per fact. Fields never hold a session's content, a token or a header's value. */
+export interface Log {
+  info(message: string, fields: Record<string, unknown>): void;
+  warn(message: string, fields: Record<string, unknown>): void;
+  error(message: string, fields: Record<string, unknown>): void;
+}

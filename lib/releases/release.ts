@@ -1,0 +1,39 @@
+import { createHash } from "node:crypto";
+import type { Api, HandlerRef } from "../apis/definition.ts";
+import type { Script } from "../runtime/protocol.ts";
+
+/** An immutable set of API definitions and scripts; stored as releases/<version>.json. */
+export interface Release {
+  format: 1;
+  apis: Api[];
+  /** In the order in which they are loaded into the global environment, each file once. */
+  scripts: Script[];
+}
+
+/** The text that is stored, and its version: the same content has the same version. */
+export function sealRelease(release: Release): { version: string; text: string } {
+  const text = JSON.stringify(release);
+  return { version: createHash("sha256").update(text).digest("hex").slice(0, 16), text };
+}
+
+/** A release as the consumer and ingest ask it. */
+export interface LiveRelease {
+  version: string;
+  scripts: Script[];
+  api(apiId: string): Api | undefined;
+  /** The handlers for an event of this type, in the order in which they run. */
+  handlers(apiId: string, type: string): HandlerRef[];
+}
+
+export function openRelease(version: string, release: Release): LiveRelease {
+  const apis = new Map(release.apis.map((api) => [api.api_id, api]));
+  return {
+    version,
+    scripts: release.scripts,
+    api: (apiId) => apis.get(apiId),
+    handlers: (apiId, type) => {
+      const handlers = apis.get(apiId)?.handlers;
+      return handlers && Object.hasOwn(handlers, type) ? (handlers[type] ?? []) : [];
+    },
+  };
+}

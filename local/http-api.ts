@@ -1,0 +1,103 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
+import { AppError } from "../lib/errors.ts";
+
+/** API Gateway's HTTP API, as much as the functions need: payload format 2.0. */
+export interface HttpApi {
+  url: string;
+  close(): Promise<void>;
+}
+
+type Invoke = (request: APIGatewayProxyEventV2) => Promise<unknown>;
+
+/** Routes such as `POST /events/{api_id}`. */
+export async function startHttpApi(port: number, routes: Record<string, Invoke>): Promise<HttpApi> {
+  const table = Object.entries(routes).map(([routeKey, invoke]) => ({
+    routeKey,
+    invoke,
+    match: matcher(routeKey),
+  }));
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? "/", "http://localhost");
+    for (const { routeKey, invoke, match } of table) {
+      const pathParameters = match(request.method ?? "GET", url.pathname);
+      if (!pathParameters) continue;
+      const reply = (await invoke(
+        await asRequest(request, url, routeKey, pathParameters),
+      )) as APIGatewayProxyStructuredResultV2;
+      const headers = Object.entries(reply.headers ?? {}).map(
+        ([name, value]) => [name, String(value)] as const,
+      );
+      response.writeHead(reply.statusCode ?? 200, Object.fromEntries(headers));
+      response.end(Buffer.from(reply.body ?? "", reply.isBase64Encoded ? "base64" : "utf8"));
+      return;
+    }
+    response.writeHead(404, { "content-type": "application/json" }).end('{"message":"Not Found"}\n');
+  }
+
+  const server = createServer((request, response) => {
+    answer(request, response).catch(() => {
+      response
+        .writeHead(502, { "content-type": "application/json" })
+        .end('{"message":"Internal Server Error"}\n');
+    });
+  });
+  await listen(server, port);
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function listen(server: ReturnType<typeof createServer>, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const busy = `port ${port} is in use: stop what listens there, or choose another with --port, for example --port ${port + 1}`;
+      reject(new AppError("local-failed", cause.code === "EADDRINUSE" ? busy : cause.message, { cause }));
+    });
+    server.listen(port, "127.0.0.1", resolve);
+  });
+}
+
+function matcher(routeKey: string): (method: string, path: string) => Record<string, string> | undefined {
+  const [wanted, pattern = ""] = routeKey.split(" ");
+  const expression = new RegExp(`^${pattern.replace(/\{(\w+)\}/g, "(?<$1>[^/]+)")}$`);
+  return (method, path) => {
+    const groups = method === wanted ? expression.exec(path)?.groups : undefined;
+    return (
+      groups &&
+      Object.fromEntries(Object.entries(groups).map(([name, value]) => [name, decodeURIComponent(value)]))
+    );
+  };
+}
+
+async function asRequest(
+  request: IncomingMessage,
+  url: URL,
+  routeKey: string,
+  pathParameters: Record<string, string>,
+): Promise<APIGatewayProxyEventV2> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const headers = Object.entries(request.headers).map(([name, value]) => [name, String(value ?? "")]);
+  return {
+    version: "2.0",
+    routeKey,
+    rawPath: url.pathname,
+    rawQueryString: url.search.slice(1),
+    headers: Object.fromEntries(headers),
+    queryStringParameters: Object.fromEntries(url.searchParams),
+    pathParameters,
+    // API Gateway encodes whatever is not known to be text; decoding it is part of the function's work.
+    body: Buffer.concat(chunks).toString("base64"),
+    isBase64Encoded: true,
+    requestContext: {
+      http: { method: request.method ?? "GET", path: url.pathname },
+    } as APIGatewayProxyEventV2["requestContext"],
+  };
+}

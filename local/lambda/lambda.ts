@@ -1,0 +1,138 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+/** A function in a process of its own, behind the Lambda Runtime API; it takes one invocation at a time. */
+export interface LocalFunction {
+  /** The function's answer; rejects as Lambda does on an error, a timeout or a crash. */
+  invoke(payload: unknown): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+export interface LocalFunctionOptions {
+  name: string;
+  /** `functions/consumer.main` */
+  handler: string;
+  taskRoot: string;
+  moduleEnding?: ".ts" | ".mjs";
+  env: Record<string, string>;
+  timeoutMs: number;
+  memoryMb?: number;
+  /** Each line that the function writes. */
+  onLine: (line: string) => void;
+}
+
+interface Invocation {
+  id: string;
+  payload: unknown;
+  resolve: (value: unknown) => void;
+  reject: (error: Error) => void;
+}
+
+const BOOTSTRAP = fileURLToPath(new URL("./bootstrap.ts", import.meta.url));
+
+export async function startFunction(options: LocalFunctionOptions): Promise<LocalFunction> {
+  const queue: Invocation[] = [];
+  let current: Invocation | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let poll: ServerResponse | undefined;
+  let child: ChildProcess | undefined;
+  let closed = false;
+
+  function deliver(): void {
+    if (!poll || current) return;
+    current = queue.shift();
+    if (!current) return;
+    timer = setTimeout(() => {
+      fail(new Error(`Task timed out after ${options.timeoutMs / 1000} seconds`));
+      child?.kill("SIGKILL");
+    }, options.timeoutMs);
+    poll.writeHead(200, {
+      "content-type": "application/json",
+      "lambda-runtime-aws-request-id": current.id,
+      "lambda-runtime-deadline-ms": String(Date.now() + options.timeoutMs),
+      "lambda-runtime-invoked-function-arn": `arn:aws:lambda:us-east-1:000000000000:function:${options.name}`,
+    });
+    poll.end(JSON.stringify(current.payload));
+    poll = undefined;
+  }
+
+  function finish(): Invocation | undefined {
+    clearTimeout(timer);
+    const ended = current;
+    current = undefined;
+    return ended;
+  }
+  const fail = (error: Error) => (finish() ?? queue.shift())?.reject(error);
+
+  async function onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = request.url ?? "";
+    if (path.endsWith("/invocation/next")) {
+      poll = response;
+      deliver();
+      return;
+    }
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body = JSON.parse(Buffer.concat(chunks).toString() || "null");
+    response.writeHead(202).end();
+    if (path.endsWith("/response")) finish()?.resolve(body);
+    else fail(new Error(body?.errorMessage ?? "the function failed"));
+  }
+
+  const server = createServer((request, response) => {
+    onRequest(request, response).catch((error: Error) => fail(error));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+
+  function startContainer(): void {
+    const process_ = fork(BOOTSTRAP, [], {
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      // Only what Lambda gives and serverless.yml sets: nothing of this process's own environment.
+      env: {
+        ...options.env,
+        AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}`,
+        AWS_LAMBDA_FUNCTION_NAME: options.name,
+        AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(options.memoryMb ?? 1024),
+        LAMBDA_TASK_ROOT: options.taskRoot,
+        _HANDLER: options.handler,
+        GATEHOOK_MODULE_ENDING: options.moduleEnding ?? ".ts",
+      },
+    });
+    child = process_;
+    for (const stream of [process_.stdout, process_.stderr]) {
+      if (stream) createInterface({ input: stream }).on("line", options.onLine);
+    }
+    process_.on("exit", (code, signal) => {
+      if (child !== process_) return;
+      poll = undefined;
+      child = undefined;
+      fail(new Error(`${options.name}: Runtime exited with ${code ?? signal}`));
+      if (!closed && queue.length > 0) startContainer();
+    });
+  }
+  startContainer();
+
+  return {
+    invoke: (payload) =>
+      new Promise((resolve, reject) => {
+        if (closed) return reject(new Error(`${options.name} is closed`));
+        queue.push({ id: randomUUID(), payload, resolve, reject });
+        if (!child) startContainer();
+        deliver();
+      }),
+    async close() {
+      closed = true;
+      for (const { reject } of queue.splice(0)) reject(new Error(`${options.name} is closed`));
+      const ended = child && new Promise((resolve) => child?.once("exit", resolve));
+      child?.kill("SIGKILL");
+      await ended;
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import { fileURLToPath } from "node:url";
+import type { ReleaseReport } from "../lib/releases/releaser.ts";
+import { createReleaseStore, type ReleaseStore } from "../lib/releases/store.ts";
+import { startAws } from "./aws.ts";
+import { startHttpApi } from "./http-api.ts";
+import { type LocalFunction, startFunction } from "./lambda/lambda.ts";
+import { startPump } from "./pump.ts";
+import { type Clients, createClients, createResources, type Resources } from "./resources.ts";
+
+/** The whole of gatehook on one machine: the same functions, over the same protocols. */
+export interface Stack {
+  /** Base of the HTTP API. */
+  url: string;
+  clients: Clients;
+  resources: Resources["env"];
+  releases: ReleaseStore;
+  /** Wakes the releaser, as S3 does after an upload. */
+  release(): Promise<ReleaseReport>;
+  close(): Promise<void>;
+}
+
+export interface StackOptions {
+  /** 0: any free port. */
+  port: number;
+  /** Names the tables, queues and the bucket. */
+  prefix?: string;
+  env: Record<string, string | undefined>;
+  /** Extra settings for the functions, such as HTTP_ALLOW_HOSTS. */
+  settings?: Record<string, string>;
+  visibilitySeconds?: number;
+  maxReceives?: number;
+  /** What the functions write, line by line: one JSON line per fact. */
+  onLine?: (functionName: string, line: string) => void;
+  onError?: (error: Error) => void;
+}
+
+const TASK_ROOT = fileURLToPath(new URL("..", import.meta.url));
+const CONSUMER_TIMEOUT_MS = 30_000;
+
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const closers: (() => Promise<void>)[] = [];
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    const aws = await startAws(options.env);
+    closers.push(aws.close);
+    const clients = createClients(aws);
+    closers.push(async () => {
+      for (const client of Object.values(clients)) client.destroy();
+    });
+    const { env: resources } = await createResources(clients, {
+      prefix: options.prefix ?? "gatehook-local",
+      visibilitySeconds: options.visibilitySeconds ?? 180,
+      maxReceives: options.maxReceives ?? 5,
+    });
+    const start = async (name: string, timeoutMs: number): Promise<LocalFunction> => {
+      const started = await startFunction({
+        name,
+        handler: `functions/${name}.main`,
+        taskRoot: TASK_ROOT,
+        env: { ...aws.env, ...resources, ...options.settings },
+        timeoutMs,
+        onLine: (line) => options.onLine?.(name, line),
+      });
+      closers.push(started.close);
+      return started;
+    };
+    const [ingest, consumer, releaser] = await Promise.all([
+      start("ingest", 10_000),
+      start("consumer", CONSUMER_TIMEOUT_MS),
+      start("releaser", 60_000),
+    ]);
+    const api = await startHttpApi(options.port, { "POST /events/{api_id}": ingest.invoke });
+    closers.push(api.close);
+    const pump = await startPump({
+      sqs: clients.sqs,
+      queueUrl: resources.EVENTS_QUEUE_URL,
+      batchSize: 10,
+      invoke: consumer.invoke,
+      onError: options.onError ?? (() => {}),
+    });
+    closers.push(pump.close);
+    return {
+      url: api.url,
+      clients,
+      resources,
+      releases: createReleaseStore({
+        s3: clients.s3,
+        bucket: resources.FILES_BUCKET,
+        dynamo: clients.dynamo,
+        table: resources.STATE_TABLE,
+        now: Date.now,
+      }),
+      release: async () => (await releaser.invoke({ Records: [] })) as ReleaseReport,
+      close,
+    };
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+}

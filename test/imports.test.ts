@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** Folder → the folders of ours that its files may import. The longest folder that fits a file counts. */
+const ALLOWED: Record<string, string[]> = {
+  lib: ["lib"],
+  "lib/runtime": ["lib/runtime"],
+  "lib/go": ["lib/go", "lib/errors.ts"],
+  "lib/egress": ["lib/egress", "lib/go", "lib/errors.ts"],
+  functions: ["functions", "lib"],
+  local: ["local", "lib"],
+  cli: ["cli", "local", "lib"],
+};
+
+/** Package → the only places that may import it. */
+const PACKAGES: Record<string, string[]> = {
+  "@aws-sdk/": ["functions/clients.ts", "functions/ingest.ts", "local/", "cli/", "lib/consumer/store.ts", "lib/consumer/dead-letters.ts", "lib/releases/store.ts"],
+  "quickjs-emscripten": ["lib/runtime/"],
+  "@jitl/": ["lib/runtime/"],
+  "node:worker_threads": ["lib/runtime/"],
+  "@middy/": ["functions/"],
+  zod: ["lib/schema.ts"],
+  undici: ["lib/egress/"],
+};
+
+const files = ["lib", "functions", "local", "cli"].flatMap((folder) =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => `${folder}/${name}`),
+);
+
+function importsOf(file: string): string[] {
+  const source = readFileSync(join(ROOT, file), "utf8");
+  return [...source.matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map((match) => match[1] ?? "");
+}
+
+const below = (path: string, folder: string) => path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
+
+describe("imports run one way", () => {
+  for (const file of files) {
+    test(file, () => {
+      const home = Object.keys(ALLOWED)
+        .filter((folder) => below(file, folder))
+        .sort((a, b) => b.length - a.length)[0];
+      const allowed = ALLOWED[home ?? ""] ?? [];
+      for (const name of importsOf(file)) {
+        if (name.startsWith(".")) {
+          const target = normalize(join(dirname(file), name));
+          assert.ok(allowed.some((folder) => below(target, folder)), `${file} may not import ${target}`);
+          continue;
+        }
+        for (const [prefix, places] of Object.entries(PACKAGES)) {
+          if (name.startsWith(prefix)) assert.ok(places.some((place) => below(file, place)), `${file} may not import ${name}`);
+        }
+      }
+      const readsEnvironment = readFileSync(join(ROOT, file), "utf8").includes("process.env") || /\{ env \} = process/.test(readFileSync(join(ROOT, file), "utf8"));
+      if (readsEnvironment) assert.ok(!below(file, "lib"), `${file} is in lib and may not read the environment`);
+    });
+  }
+});

@@ -26,7 +26,7 @@ export async function dev(options: DevOptions): Promise<void> {
     port: options.once ? 0 : options.port,
     env: process.env,
     onLine: facts.onLine,
-    onError: (error) => console.error(`  [consumer] ${error.message}`),
+    onError: facts.onError,
   });
   const interrupted = nextSignal();
   try {

@@ -5,21 +5,33 @@ export interface Fact {
   fields: Record<string, unknown>;
 }
 
+/** The fact of an invocation that failed as a whole: a crash, a timeout, an init error. */
+export const FUNCTION_FAILED = "function failed";
+
 /** Follows what the functions log. */
 export interface Facts {
   /** Give this to the stack. */
   onLine(functionName: string, line: string): void;
+  /** And this: an error becomes a fact. */
+  onError(error: Error): void;
   /** Every fact from now on; answers how to stop listening. */
   listen(listener: (fact: Fact) => void): () => void;
 }
 
 export function createFacts(onOtherLine: (functionName: string, line: string) => void): Facts {
   const listeners = new Set<(fact: Fact) => void>();
+  const tell = (fact: Fact) => {
+    for (const listener of listeners) listener(fact);
+  };
   return {
     onLine(functionName, line) {
       const fields = parseLine(line);
       if (!fields) return onOtherLine(functionName, line);
-      for (const listener of listeners) listener({ functionName, message: String(fields.message), fields });
+      tell({ functionName, message: String(fields.message), fields });
+    },
+    onError({ message }) {
+      const fields = { level: "ERROR", error: message };
+      tell({ functionName: "consumer", message: FUNCTION_FAILED, fields });
     },
     listen(listener) {
       listeners.add(listener);

@@ -4,7 +4,7 @@ import { AppError } from "../lib/errors.ts";
 import { sessionItem } from "../lib/sessions/item.ts";
 import type { Session } from "../lib/sessions/session.ts";
 import type { Stack } from "../local/stack.ts";
-import type { Facts } from "./facts.ts";
+import { FUNCTION_FAILED, type Facts } from "./facts.ts";
 
 export const SAMPLE_API = "demo";
 export const SAMPLE_KEY = "demo-key";
@@ -36,6 +36,10 @@ export async function sendSampleEvent(stack: Stack, facts: Facts): Promise<Sampl
 
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const stop = facts.listen(({ message, fields }) => {
+    if (message === FUNCTION_FAILED) {
+      error = String(fields.error);
+      end();
+    }
     if (fields.event_id !== id) return;
     report.handler ||= String(fields.handler ?? "");
     report.release ||= String(fields.release ?? "");

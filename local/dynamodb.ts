@@ -40,13 +40,14 @@ export async function startDynamo(): Promise<Service> {
   };
 }
 
-function findBinary(): string {
-  const name = `@dynoxide/${process.platform}-${process.arch}`;
+/** The engine's binary for a platform; throws with what to do where there is none. */
+export function findBinary(platform: string = process.platform, arch: string = process.arch): string {
+  const name = `@dynoxide/${platform}-${arch}`;
   try {
     return createRequire(import.meta.url).resolve(`${name}/dynoxide`);
   } catch (cause) {
     const message =
-      `there is no DynamoDB engine for ${process.platform}-${process.arch} here (${name} is not installed). ` +
+      `there is no DynamoDB engine for ${platform}-${arch} here (${name} is not installed). ` +
       "Start any DynamoDB-compatible server, such as DynamoDB Local, and set AWS_ENDPOINT_URL_DYNAMODB to its address, " +
       "for example http://127.0.0.1:8000";
     throw new AppError("local-failed", message, { cause });

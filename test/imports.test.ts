@@ -19,7 +19,15 @@ const ALLOWED: Record<string, string[]> = {
 
 /** Package → the only places that may import it. */
 const PACKAGES: Record<string, string[]> = {
-  "@aws-sdk/": ["functions/clients.ts", "functions/ingest.ts", "local/", "cli/", "lib/consumer/store.ts", "lib/consumer/dead-letters.ts", "lib/releases/store.ts"],
+  "@aws-sdk/": [
+    "functions/clients.ts",
+    "functions/ingest.ts",
+    "local/",
+    "cli/",
+    "lib/consumer/store.ts",
+    "lib/consumer/dead-letters.ts",
+    "lib/releases/store.ts",
+  ],
   "quickjs-emscripten": ["lib/runtime/"],
   "@jitl/": ["lib/runtime/"],
   "node:worker_threads": ["lib/runtime/"],
@@ -39,7 +47,8 @@ function importsOf(file: string): string[] {
   return [...source.matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map((match) => match[1] ?? "");
 }
 
-const below = (path: string, folder: string) => path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
+const below = (path: string, folder: string) =>
+  path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
 
 describe("imports run one way", () => {
   for (const file of files) {
@@ -51,15 +60,25 @@ describe("imports run one way", () => {
       for (const name of importsOf(file)) {
         if (name.startsWith(".")) {
           const target = normalize(join(dirname(file), name));
-          assert.ok(allowed.some((folder) => below(target, folder)), `${file} may not import ${target}`);
+          assert.ok(
+            allowed.some((folder) => below(target, folder)),
+            `${file} may not import ${target}`,
+          );
           continue;
         }
         for (const [prefix, places] of Object.entries(PACKAGES)) {
-          if (name.startsWith(prefix)) assert.ok(places.some((place) => below(file, place)), `${file} may not import ${name}`);
+          if (name.startsWith(prefix))
+            assert.ok(
+              places.some((place) => below(file, place)),
+              `${file} may not import ${name}`,
+            );
         }
       }
-      const readsEnvironment = readFileSync(join(ROOT, file), "utf8").includes("process.env") || /\{ env \} = process/.test(readFileSync(join(ROOT, file), "utf8"));
-      if (readsEnvironment) assert.ok(!below(file, "lib"), `${file} is in lib and may not read the environment`);
+      const readsEnvironment =
+        readFileSync(join(ROOT, file), "utf8").includes("process.env") ||
+        /\{ env \} = process/.test(readFileSync(join(ROOT, file), "utf8"));
+      if (readsEnvironment)
+        assert.ok(!below(file, "lib"), `${file} is in lib and may not read the environment`);
     });
   }
 });

@@ -1,3 +1,98 @@
-export function createEgress(_: { allowHosts: string[]; maxResponseBytes: number }) {
-  return {};
+import { AppError } from "../errors.ts";
+import { createAddressPolicy } from "./addresses.ts";
+import { type ExchangeDeps, exchange } from "./exchange.ts";
+import { isToken, parseRequestHeaders } from "./headers.ts";
+import { createResolver, type Lookup } from "./lookup.ts";
+import { type Hop, nextHop } from "./redirect.ts";
+import { parseTarget } from "./url.ts";
+
+export interface EgressRequest {
+  /** Sent as written; empty for GET. */
+  method: string;
+  url: string;
+  headers: [name: string, value: string][];
+  /** Empty for none. */
+  body: string | Uint8Array;
+}
+
+export interface EgressResponse {
+  status: number;
+  /** By canonical name. */
+  headers: Record<string, string[]>;
+  body: Uint8Array;
+  /** Where the answer came from, without credentials. */
+  url: string;
+}
+
+export interface Egress {
+  /** Throws http-invalid, http-refused or http-failed; of the request the messages name the host alone. */
+  send(request: EgressRequest, options: { signal: AbortSignal }): Promise<EgressResponse>;
+  /** Ends what is under way; what is sent later fails. */
+  close(): Promise<void>;
+}
+
+export interface EgressDeps {
+  /** What may be reached besides public addresses, see createAddressPolicy. */
+  allowHosts: string[];
+  /** For the name lookup, and again for the connection. */
+  connectTimeoutMs?: number;
+  /** Of the body, both as it comes and unpacked. */
+  maxResponseBytes: number;
+  lookup?: Lookup;
+}
+
+const MAX_REQUESTS = 10;
+
+/** An HTTP/1.1 client in the manner of Go's, which connects to no address that the policy refuses. */
+export function createEgress(deps: EgressDeps): Egress {
+  const { connectTimeoutMs = 5_000, maxResponseBytes, lookup } = deps;
+  const policy = createAddressPolicy(deps.allowHosts);
+  const resolve = createResolver({ policy, timeoutMs: connectTimeoutMs, lookup });
+  const closing = new AbortController();
+  const underWay = new Set<Promise<unknown>>();
+
+  return {
+    async send(request, options) {
+      const signal = AbortSignal.any([options.signal, closing.signal]);
+      const answer = follow(parseRequest(request), { resolve, connectTimeoutMs, maxResponseBytes }, signal);
+      underWay.add(answer);
+      try {
+        return await answer;
+      } finally {
+        underWay.delete(answer);
+      }
+    },
+    async close() {
+      closing.abort();
+      await Promise.allSettled(underWay);
+    },
+  };
+}
+
+function parseRequest({ method, url, headers, body }: EgressRequest): Hop {
+  checkMethod(method);
+  return {
+    method: method || "GET",
+    target: parseTarget(url),
+    headers: parseRequestHeaders(headers),
+    body: Buffer.from(body),
+  };
+}
+
+/** Throws http-invalid. */
+export function checkMethod(method: string): void {
+  if (method !== "" && !isToken(method)) throw new AppError("http-invalid", "the method is not valid");
+  if (method === "CONNECT")
+    throw new AppError("http-invalid", "CONNECT is for proxies, it cannot be requested");
+}
+
+async function follow(first: Hop, deps: ExchangeDeps, signal: AbortSignal): Promise<EgressResponse> {
+  let hop = first;
+  for (let sent = 0; sent < MAX_REQUESTS; sent++) {
+    const { status, headers, body, location } = await exchange(hop, deps, signal);
+    const { url } = hop.target;
+    if (location === undefined) return { status, headers: Object.fromEntries(headers), body, url };
+    hop = nextHop(hop, status, location, first.target.host);
+  }
+  throw new AppError("http-failed", `${first.target.host}: stopped after ${MAX_REQUESTS} redirects`);
 }

@@ -2,7 +2,6 @@ import { isUtf8 } from "node:buffer";
 
 /** Well-formed UTF-8 sequences, then whatever single byte is none, on bytes written as characters. */
 const SEQUENCE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is part of UTF-8
   /[\0-\x7f]+|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}|([\x80-\xff])/g;
 
 /** As Go reads text: one U+FFFD for each byte that is not UTF-8, where TextDecoder has one for a cut-off character. */

@@ -13,6 +13,8 @@ export interface Target {
   authorization: string | undefined;
   /** Without credentials. */
   url: string;
+  /** With credentials: what a redirect is relative to. Never for a log. */
+  href: string;
 }
 
 /** A URL as Go's net/url takes it apart; unlike a browser it keeps dot segments and the query as written. */
@@ -47,14 +49,16 @@ export function parseTarget(text: string): Target {
   const { origin, hostname, port } = new URL(`${scheme}://${host}`);
   const rooted = path === "" ? "/" : path;
   // Go sends the query raw. A space would break the request line for every server, so that one is escaped.
-  const search = query === undefined ? "" : `?${bytesOf(query).replaceAll(" ", "%20")}`;
+  const search = query === undefined ? "" : `?${query.replaceAll(" ", "%20")}`;
+  const credentials = userinfo === undefined ? "" : `${userinfo}@`;
   return {
     origin,
     host: hostname.replace(/^\[(.*)\]$/, "$1"),
     port: Number(port || (scheme === "http" ? 80 : 443)),
-    path: rooted + search,
+    path: bytesOf(rooted + search),
     authorization: userinfo === undefined ? undefined : basicAuthorization(userinfo),
-    url: `${origin}${rooted}${query === undefined ? "" : `?${query}`}`,
+    url: origin + rooted + search,
+    href: `${scheme}://${credentials}${host}${rooted}${search}`,
   };
 }
 

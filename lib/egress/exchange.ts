@@ -1,0 +1,121 @@
+import type { LookupAddress } from "node:dns";
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+import { Client } from "undici";
+import { AppError, errorText } from "../errors.ts";
+import { parseResponseHeaders, type RequestHeaders, toWire } from "./headers.ts";
+import { pinnedTo, type Resolve } from "./lookup.ts";
+import { type Hop, locationOf } from "./redirect.ts";
+
+export interface ExchangeDeps {
+  resolve: Resolve;
+  connectTimeoutMs: number;
+  maxResponseBytes: number;
+}
+
+export interface Answer {
+  status: number;
+  headers: Map<string, string[]>;
+  /** Unread, so empty, when there is a location to go to. */
+  body: Uint8Array;
+  location: string | undefined;
+}
+
+const MAX_HEADER_BYTES = 64 * 1024;
+const unpack = promisify(gunzip);
+
+/** One request over a connection of its own; throws http-refused or http-failed. */
+export async function exchange(hop: Hop, deps: ExchangeDeps, signal: AbortSignal): Promise<Answer> {
+  try {
+    // Before there is a client: it may connect to these and to nothing else.
+    const addresses = await deps.resolve(hop.target, signal);
+    const client = connectTo(hop, addresses, deps, signal);
+    try {
+      return await ask(client, hop, deps, signal);
+    } finally {
+      await client.destroy();
+    }
+  } catch (error) {
+    throw asAppError(error, hop.target.host, deps, signal);
+  }
+}
+
+/** A Client, unlike fetch and its agents, takes no proxy from the environment. */
+function connectTo(
+  { target }: Hop,
+  addresses: LookupAddress[],
+  deps: ExchangeDeps,
+  signal: AbortSignal,
+): Client {
+  return new Client(target.origin, {
+    connect: {
+      lookup: pinnedTo(addresses), // net.connect skips it for a literal address: the very one that was checked
+      timeout: deps.connectTimeoutMs,
+      allowH2: false,
+      signal, // else a socket that is still connecting would outlive the call
+    },
+    pipelining: 0, // sends Connection: close
+    maxHeaderSize: MAX_HEADER_BYTES,
+    maxResponseSize: deps.maxResponseBytes,
+    headersTimeout: 0, // the signal is the deadline
+    bodyTimeout: 0,
+  });
+}
+
+async function ask(client: Client, hop: Hop, deps: ExchangeDeps, signal: AbortSignal): Promise<Answer> {
+  const { sent, unpacks } = withDefaults(hop);
+  const response = await client.request({
+    path: hop.target.path,
+    method: hop.method,
+    headers: toWire(sent),
+    body: hop.body,
+    responseHeaders: "raw",
+    signal,
+  });
+  const status = response.statusCode;
+  // With `responseHeaders: "raw"` these are names and values in turns, whatever the type says.
+  const headers = parseResponseHeaders(response.headers as unknown as string[]);
+  const location = locationOf(status, headers);
+  if (location !== undefined) {
+    response.body.on("error", () => {}); // it ends unread, with the client
+    return { status, headers, body: new Uint8Array(), location };
+  }
+  const body = await response.body.bytes();
+  const packed = unpacks && body.length > 0 && headers.get("Content-Encoding")?.[0]?.toLowerCase() === "gzip";
+  if (!packed) return { status, headers, body, location };
+  // As in Go, these two are gone when the client has unpacked the body.
+  headers.delete("Content-Encoding");
+  headers.delete("Content-Length");
+  // Gives up at the limit, so that a bomb is never whole in memory.
+  return { status, headers, body: await unpack(body, { maxOutputLength: deps.maxResponseBytes }), location };
+}
+
+/** The headers that Go's client adds, and whether it would unpack gzip: only where it asked for it. */
+function withDefaults({ method, target, headers }: Hop): { sent: RequestHeaders; unpacks: boolean } {
+  const sent = new Map(headers);
+  if (!sent.has("User-Agent")) sent.set("User-Agent", "Go-http-client/1.1");
+  if (sent.get("User-Agent") === "") sent.delete("User-Agent");
+  const unpacks = !sent.get("Accept-Encoding") && !sent.get("Range") && method !== "HEAD";
+  if (unpacks) sent.set("Accept-Encoding", "gzip");
+  if (target.authorization !== undefined && !sent.get("Authorization")) {
+    sent.set("Authorization", target.authorization);
+  }
+  return { sent, unpacks };
+}
+
+function asAppError(error: unknown, host: string, deps: ExchangeDeps, signal: AbortSignal): AppError {
+  if (error instanceof AppError) return error;
+  return new AppError("http-failed", `${host}: ${problem(error, deps, signal)}`, { cause: error });
+}
+
+function problem(error: unknown, deps: ExchangeDeps, signal: AbortSignal): string {
+  if (signal.aborted) return "stopped before the answer was complete";
+  if (!(error instanceof Error)) return errorText(error);
+  if (error.name === "TimeoutError") return "no answer to the name lookup in time";
+  const code = "code" in error ? String(error.code) : "";
+  if (code === "UND_ERR_RES_EXCEEDED_MAX_SIZE" || code === "ERR_BUFFER_TOO_LARGE") {
+    return `the answer is larger than ${deps.maxResponseBytes} bytes`;
+  }
+  // Several addresses that all failed: an AggregateError, whose own message is empty.
+  return error.message || code || error.name;
+}

@@ -4,7 +4,7 @@ import { AppError } from "../lib/errors.ts";
 import { sessionItem } from "../lib/sessions/item.ts";
 import type { Session } from "../lib/sessions/session.ts";
 import type { Stack } from "../local/stack.ts";
-import { FUNCTION_FAILED, type Facts } from "./facts.ts";
+import { type Facts, FUNCTION_FAILED } from "./facts.ts";
 
 export const SAMPLE_API = "demo";
 export const SAMPLE_KEY = "demo-key";

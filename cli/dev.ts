@@ -4,6 +4,7 @@ import { type Stack, startStack } from "../local/stack.ts";
 import { createFacts, type Facts } from "./facts.ts";
 import { SAMPLE_API, SAMPLE_KEY, type SampleReport, sendSampleEvent } from "./sample-event.ts";
 import { row, timelineLine } from "./timeline.ts";
+import { UsageError } from "./usage.ts";
 
 export interface DevOptions {
   once?: boolean;
@@ -14,10 +15,9 @@ export interface DevOptions {
 
 /** `gatehook dev`: boots the stack, makes a release of this folder, shows one event's way, and stays up. */
 export async function dev(options: DevOptions): Promise<void> {
-  if (options.json && !options.once)
-    throw new AppError("local-failed", "--json goes with --once: add --once");
+  if (options.json && !options.once) throw new UsageError("--json goes with --once: add --once");
   if (options.once && !options.demo)
-    throw new AppError("local-failed", "--once waits for the sample event, which --no-demo leaves out");
+    throw new UsageError("--once waits for the sample event, which --no-demo leaves out");
   const say = options.json ? () => {} : (line = "") => console.log(line);
   const started = performance.now();
   const files = await readSourceFiles(process.cwd());

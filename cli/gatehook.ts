@@ -1,30 +1,72 @@
 #!/usr/bin/env node
-import { Command, InvalidArgumentError } from "commander";
+// Each command is loaded when it is called, so that `run` does not wait for the AWS SDK.
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { errorText } from "../lib/errors.ts";
-import { dev } from "./dev.ts";
+import { UsageError } from "./usage.ts";
 
-function port(text: string): number {
-  const number = Number(text);
-  if (Number.isInteger(number) && number >= 0 && number <= 65_535) return number;
-  throw new InvalidArgumentError("It is a number from 0 (any free port) to 65535.");
+function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (text.trim() !== "" && Number.isInteger(number) && number >= min && number <= max) return number;
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
 }
 
-const program = new Command("gatehook").description(
-  "Runs an API gateway's JavaScript event handlers: SQS, Lambda, QuickJS, DynamoDB.",
-);
+function keyAndFile(text: string, before: Record<string, string>): Record<string, string> {
+  const [, key, file] = /^(.+)=(.+)$/s.exec(text) ?? [];
+  if (!key || !file) throw new InvalidArgumentError("It has the form KEY=FILE.");
+  return { ...before, [key]: file };
+}
+
+const collect = (text: string, before: string[]) => [...before, text];
+
+const program = new Command("gatehook")
+  .description("Runs an API gateway's JavaScript event handlers: SQS, Lambda, QuickJS, DynamoDB.")
+  .exitOverride();
 
 program
   .command("dev")
   .description("run the whole stack on this machine, with the apis/ and handlers/ of this folder")
   .option("--once", "end after the sample event: exit code 0 when its handler's work is committed, else 1")
   .option("--json", "with --once: print one JSON object and nothing else")
-  .option("--port <number>", "where ingest listens; 0 is any free port", port, 3000)
+  .option("--port <number>", "where ingest listens; 0 is any free port", wholeNumber(0, 65_535), 3000)
   .option("--no-demo", "send no sample event")
-  .action(dev);
+  .action(async (options) => (await import("./dev.ts")).dev(options));
+
+program
+  .command("run")
+  .description("run one handler script against one event, with sessions in memory")
+  .argument("<script.js>", "the handler script")
+  .option("--handler <name>", "the handler object; by default the only one that the script defines")
+  .option("--event <file>", "the event as JSON, - for standard input; by default a KeyExpired event")
+  .option("--api <id>", "the handler's context.APIID", "demo")
+  .option("--org <id>", "the handler's context.OrgID", "demo-org")
+  .option("--session <key=file>", "a session that is in the store; repeatable", keyAndFile, {})
+  .option("--timeout <ms>", "wall time of the run", wholeNumber(1, 600_000), 5_000)
+  .addOption(
+    new Option("--isolation <mode>", "what is left of a run for the next")
+      .choices(["global", "event"])
+      .default("global"),
+  )
+  .option("--repeat <number>", "run it so many times", wholeNumber(1, 1_000_000), 1)
+  .option(
+    "--allow-host <host>",
+    "a host or CIDR that is not public but may be called; repeatable",
+    collect,
+    [],
+  )
+  .option("--json", "print one JSON object and nothing else")
+  .action(async (script, options) => (await import("./run.ts")).run(script, options));
+
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
 try {
   await program.parseAsync();
 } catch (thrown) {
-  console.error(`gatehook: ${errorText(thrown)}`);
-  process.exitCode = 1;
+  if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode === 0 ? 0 : 2;
+  else {
+    console.error(`gatehook: ${errorText(thrown)}`);
+    process.exitCode = thrown instanceof UsageError ? 2 : 1;
+  }
 }

@@ -5,10 +5,12 @@ import { createDeadLetters } from "../lib/consumer/dead-letters.ts";
 import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
 import { createConsumerStore } from "../lib/consumer/store.ts";
 import { createEgress } from "../lib/egress/client.ts";
-import { makeHttpRequest } from "../lib/egress/tyk-http.ts";
+import { batchRequest, makeHttpRequest } from "../lib/egress/tyk-http.ts";
 import { createReleaseStore } from "../lib/releases/store.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
 import { startRuntime } from "../lib/runtime/runtime.ts";
+import { createStorage } from "../lib/storage/storage.ts";
+import { createEntryStore } from "../lib/storage/store.ts";
 import { createDynamo, createS3, createSqs } from "./clients.ts";
 import { createLog } from "./log.ts";
 import { flag, integer, list, text } from "./settings.ts";
@@ -45,6 +47,8 @@ const consume = createConsumer({
   }),
   sendDeadLetter: createDeadLetters({ sqs: createSqs(), queueUrl: text(env, "DEAD_LETTERS_QUEUE_URL") }),
   makeHttpRequest: (request, run) => makeHttpRequest(request, { egress, ...run }),
+  batchRequest: (request, run) => batchRequest(request, { egress, ...run }),
+  storage: createStorage({ entries: createEntryStore({ dynamo, table: stateTable }), now: Date.now }),
   allowMasterKeys: flag(env, "ALLOW_MASTER_KEYS", false),
   timeoutMs,
   maxReceives: integer(env, "MAX_RECEIVES", 5, 1, 1_000),

@@ -16,6 +16,7 @@ const STATUS = {
   "http-invalid": 400,
   "http-refused": 403,
   "http-failed": 502,
+  "storage-failed": 400,
   "runtime-failed": 500,
   "commit-impossible": 422,
   "setting-invalid": 500,

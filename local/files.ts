@@ -1,7 +1,8 @@
+import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { AppError } from "../lib/errors.ts";
-import type { SourceFile } from "../lib/releases/build.ts";
+import { CORE_SCRIPT, type SourceFile } from "../lib/releases/build.ts";
 
 /** The uploadable files of a folder: apis/*.json and handlers/**\/*.js. */
 export async function readSourceFiles(folder: string): Promise<SourceFile[]> {
@@ -9,7 +10,7 @@ export async function readSourceFiles(folder: string): Promise<SourceFile[]> {
     filesBelow(folder, "apis", ".json"),
     filesBelow(folder, "handlers", ".js"),
   ]);
-  const paths = found.flat();
+  const paths = [...found.flat(), ...(existsSync(join(folder, CORE_SCRIPT)) ? [CORE_SCRIPT] : [])];
   return Promise.all(paths.map(async (path) => ({ path, text: await readFile(join(folder, path), "utf8") })));
 }
 

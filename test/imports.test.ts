@@ -11,6 +11,7 @@ const ALLOWED: Record<string, string[]> = {
   lib: ["lib"],
   "lib/runtime": ["lib/runtime"],
   "lib/go": ["lib/go", "lib/errors.ts"],
+  "lib/apis": ["lib/apis", "lib/go", "lib/errors.ts"],
   "lib/egress": ["lib/egress", "lib/go", "lib/errors.ts"],
   functions: ["functions", "lib"],
   local: ["local", "lib"],
@@ -27,12 +28,12 @@ const PACKAGES: Record<string, string[]> = {
     "lib/consumer/store.ts",
     "lib/consumer/dead-letters.ts",
     "lib/releases/store.ts",
+    "lib/storage/store.ts",
   ],
   "quickjs-emscripten": ["lib/runtime/"],
   "@jitl/": ["lib/runtime/"],
   "node:worker_threads": ["lib/runtime/"],
   "@middy/": ["functions/"],
-  zod: ["lib/schema.ts"],
   undici: ["lib/egress/"],
 };
 

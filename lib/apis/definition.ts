@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts";
-import { z } from "../schema.ts";
+import { any, boolean, decodeJson, decodeValue, list, map, string, struct } from "../go/decode.ts";
 
 /** A JavaScript handler as an API definition names it. */
 export interface HandlerRef {
@@ -16,81 +16,67 @@ export interface Api {
   name: string;
   /** Per event type, the handlers in the order in which they run. */
   handlers: Record<string, HandlerRef[]>;
+  /** What the API's author gives its scripts. */
+  config_data?: Record<string, unknown>;
 }
 
-const trigger = z.object({
-  handler_name: z.string(),
-  handler_meta: z._default(z.nullable(z.record(z.string(), z.unknown())), {}),
+// Read as the gateway reads them: names match whatever their case, what is unknown is passed over, a wrong type is
+// an error.
+const trigger = struct({ handler_name: string, handler_meta: map(any) });
+const classic = struct({
+  api_id: string,
+  org_id: string,
+  name: string,
+  config_data: map(any),
+  event_handlers: struct({ events: map(list(trigger)) }),
 });
-const dynamicMeta = z.object({
-  disabled: z._default(z.nullable(z.boolean()), false),
-  name: z.string().check(z.minLength(1)),
-  path: z.string().check(z.minLength(1)),
-});
-const classic = z.object({
-  api_id: z.string().check(z.minLength(1)),
-  org_id: z._default(z.string(), ""),
-  name: z._default(z.string(), ""),
-  event_handlers: z.optional(
-    z.nullable(
-      z.object({ events: z.optional(z.nullable(z.record(z.string(), z.nullable(z.array(trigger))))) }),
-    ),
-  ),
-});
+const dynamicMeta = struct({ disabled: boolean, id: string, name: string, path: string });
+
+type Trigger = ReturnType<typeof trigger>;
 
 /** Handler kinds of the gateway that this project does not run; they are left to the gateway. */
 const OTHER_KINDS = new Set(["eh_log_handler", "eh_web_hook_handler", "cp_dynamic_handler"]);
 
 /** Reads a classic API definition. Throws `definition-invalid`, naming the file and the member at fault. */
 export function parseDefinition(file: string, text: string): Api {
-  const { api_id, org_id, name, event_handlers } = check(classic, parseJson(file, text), file, []);
+  const { event_handlers, config_data, ...api } = named(file, "", () => decodeJson(text, classic));
+  if (!api.api_id) throw invalid(file, "api_id", "is missing: events name their API by it");
   const handlers: Api["handlers"] = {};
-  for (const [type, triggers] of Object.entries(event_handlers?.events ?? {})) {
+  for (const [type, triggers] of Object.entries(event_handlers.events ?? {})) {
     const refs = (triggers ?? []).flatMap((entry, index) =>
-      readTrigger(file, ["event_handlers", "events", type, index], entry),
+      readTrigger(file, `event_handlers.events.${type}.${index}`, entry),
     );
-    if (refs.length > 0) handlers[type] = refs;
+    // Not by assignment: an event type may be called __proto__.
+    if (refs.length > 0) Object.defineProperty(handlers, type, { value: refs, enumerable: true });
   }
-  return { api_id, org_id, name, handlers };
+  return { ...api, handlers, ...(config_data && { config_data }) };
 }
 
-function readTrigger(file: string, path: PropertyKey[], entry: z.infer<typeof trigger>): HandlerRef[] {
-  if (OTHER_KINDS.has(entry.handler_name)) return [];
-  if (entry.handler_name !== "eh_dynamic_handler") {
-    const at = [...path, "handler_name"].join(".");
-    throw new AppError(
-      "definition-invalid",
-      `${file}: ${at} is "${entry.handler_name}"; eh_dynamic_handler runs a script`,
-    );
+function readTrigger(file: string, at: string, { handler_name, handler_meta }: Trigger): HandlerRef[] {
+  if (OTHER_KINDS.has(handler_name)) return [];
+  if (handler_name !== "eh_dynamic_handler") {
+    throw invalid(file, `${at}.handler_name`, `is "${handler_name}"; eh_dynamic_handler runs a script`);
   }
-  const folded = lowerCaseNames(entry.handler_meta ?? {});
-  if (folded.disabled === true) return [];
-  const { name, path: script } = check(dynamicMeta, folded, file, [...path, "handler_meta"]);
-  return [{ name, path: script.replace(/^\/+/, "") }];
+  const meta = named(file, `${at}.handler_meta`, () => decodeValue(handler_meta ?? {}, dynamicMeta));
+  if (meta.disabled) return [];
+  for (const member of ["name", "path"] as const) {
+    if (!meta[member]) throw invalid(file, `${at}.handler_meta.${member}`, "is missing");
+  }
+  return [{ name: meta.name, path: meta.path.replace(/^\/+/, "") }];
 }
 
-/** The gateway matches the members of handler_meta whatever their case. */
-function lowerCaseNames(meta: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(meta).map(([key, value]) => [key.toLowerCase(), value]));
-}
-
-function parseJson(file: string, text: string): unknown {
+/** Gives an error of the decoder the file and the member that was decoded. */
+function named<T>(file: string, at: string, decode: () => T): T {
   try {
-    return JSON.parse(text);
+    return decode();
   } catch (cause) {
-    throw new AppError("definition-invalid", `${file} is no JSON: ${(cause as Error).message}`, { cause });
+    if (!(cause instanceof AppError)) throw cause;
+    throw new AppError("definition-invalid", [`${file}:`, at, cause.message].filter(Boolean).join(" "), {
+      cause,
+    });
   }
 }
 
-function check<T extends z.core.$ZodType>(
-  schema: T,
-  value: unknown,
-  file: string,
-  path: PropertyKey[],
-): z.infer<T> {
-  const parsed = z.safeParse(schema, value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const at = [...path, ...(issue?.path ?? [])].join(".") || "the definition";
-  throw new AppError("definition-invalid", `${file}: ${at} is wrong: ${issue?.message}`);
+function invalid(file: string, member: string, problem: string): AppError {
+  return new AppError("definition-invalid", `${file}: ${member} ${problem}`, { field: member });
 }

@@ -38,6 +38,8 @@ const REASONS: Record<FailureCode, string> = {
   killed: "handler-killed",
 };
 
+const LOG_LEVEL = { debug: "info", info: "info", raw: "info", warn: "warn", error: "error" } as const;
+
 /** Runs one handler for one event; its writes become part of the unit of work when it succeeded. */
 export function createHandlerRun(
   deps: HandlerRunDeps,
@@ -64,8 +66,9 @@ export function createHandlerRun(
       buffer,
       eventId: envelope.id,
       handler: entry,
-      log: (level, text) => log[level === "debug" ? "info" : level]("script", { ...facts, text }),
+      log: (level, text) => log[LOG_LEVEL[level]]("script", { ...facts, text }),
       onRead: (key) => prefetch.learn(envelope, ref, key),
+      orgOf: (apiId) => loaded.release.api(apiId)?.org_id ?? "",
     });
     const outcome = await loaded.runtime.run(
       {
@@ -98,12 +101,14 @@ const namesOf = ({ ref, loaded }: HandlerRun) => ({ handler: ref.name, release: 
 /** The handler's second argument: the gateway's two members, and what authors need beside them. */
 function contextOf({ delivery, loaded, ref }: HandlerRun) {
   const { envelope, records } = delivery;
+  const api = loaded.release.api(envelope.api_id);
   return {
     APIID: envelope.api_id,
-    OrgID: envelope.org_id ?? loaded.release.api(envelope.api_id)?.org_id ?? "",
+    OrgID: envelope.org_id ?? api?.org_id ?? "",
     EventID: envelope.id,
     Handler: ref.name,
     Attempt: Math.max(...records.map(receives)),
+    ...(api?.config_data && { config_data: api.config_data }),
   };
 }
 

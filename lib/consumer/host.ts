@@ -1,11 +1,20 @@
 import { AppError, errorText } from "../errors.ts";
 import type { HostCallName } from "../runtime/protocol.ts";
 import type { Host } from "../runtime/thread.ts";
-import { applySet, blankPassword, formatSession, MISS, parseSession } from "../sessions/session.ts";
+import { isStorableKey, KEY_BYTES } from "../sessions/item.ts";
+import {
+  applySet,
+  blankPassword,
+  formatSession,
+  MISS,
+  parseSession,
+  type Session,
+} from "../sessions/session.ts";
+import type { Storage } from "../storage/storage.ts";
 import type { RunBuffer } from "./unit-of-work.ts";
 
-/** Sends a script's HTTP request; the JSON answer of the gateway's API, or undefined when it failed. */
-export type MakeHttpRequest = (request: string, run: HttpRun) => Promise<string | undefined>;
+/** Sends a script's HTTP requests; the JSON answer of the gateway's API, or undefined when it failed. */
+export type SendHttp = (request: string, run: HttpRun) => Promise<string | undefined>;
 
 export interface HttpRun {
   signal: AbortSignal;
@@ -15,9 +24,22 @@ export interface HttpRun {
 }
 
 export interface HostDeps {
-  makeHttpRequest: MakeHttpRequest;
+  makeHttpRequest: SendHttp;
+  batchRequest: SendHttp;
+  storage: Storage;
   allowMasterKeys: boolean;
   now: () => number;
+}
+
+/** What a run has of its own. */
+export interface HostRun {
+  buffer: RunBuffer;
+  eventId: string;
+  handler: string;
+  log: Host["log"];
+  onRead: (key: string) => void;
+  /** The organisation of an API; "" for one that the release does not have. */
+  orgOf: (apiId: string) => string;
 }
 
 /** The host's side of one run. */
@@ -30,16 +52,7 @@ export interface RunHost extends Host {
 }
 
 /** The gateway's JavaScript API on top of the unit of work. */
-export function createHost(
-  deps: HostDeps,
-  run: {
-    buffer: RunBuffer;
-    eventId: string;
-    handler: string;
-    log: Host["log"];
-    onRead: (key: string) => void;
-  },
-): RunHost {
+export function createHost(deps: HostDeps, run: HostRun): RunHost {
   let sent = 0;
   let failure: Error | undefined;
   const idempotencyKey = () => {
@@ -48,9 +61,9 @@ export function createHost(
   };
 
   const calls: Record<HostCallName, (args: string[], signal: AbortSignal) => Promise<string | undefined>> = {
-    async getKeyData([key = ""]) {
+    async getKeyData([key = "", apiId = ""]) {
       run.onRead(key);
-      const session = await run.buffer.read(key);
+      const session = await readSession(run, key, apiId);
       return session ? formatSession(blankPassword(session)) : MISS;
     },
     async setKeyData([key = "", text = "", suppressReset = ""]) {
@@ -59,11 +72,25 @@ export function createHost(
         now: Math.floor(deps.now() / 1000),
         allowMasterKeys: deps.allowMasterKeys,
       });
+      if (!isStorableKey(key)) throw new AppError("session-refused", `a key has 1 to ${KEY_BYTES} bytes`);
       await run.buffer.write(key, session);
       return undefined;
     },
     makeHttpRequest: ([request = ""], signal) =>
       deps.makeHttpRequest(request, { signal, idempotencyKey, log: run.log }),
+    batchRequest: ([request = ""], signal) =>
+      deps.batchRequest(request, { signal, idempotencyKey, log: run.log }),
+    async storage([operation = "", key = "", value = "", ttl = "0"]) {
+      const answer = { error: null as string | null, value: null as unknown };
+      try {
+        answer.value = await deps.storage.call(operation, key, value, Number(ttl));
+      } catch (thrown) {
+        // The one group of functions that throw; what is wrong on our side is told like the gateway tells it.
+        if (!(thrown instanceof AppError)) throw thrown;
+        answer.error = thrown.message;
+      }
+      return JSON.stringify(answer);
+    },
   };
 
   return {
@@ -82,4 +109,16 @@ export function createHost(
       }
     },
   };
+}
+
+/** A key that is not there by its own name may be a custom key, which the gateway stores behind its organisation. */
+async function readSession(
+  { buffer, orgOf }: HostRun,
+  key: string,
+  apiId: string,
+): Promise<Session | undefined> {
+  const session = isStorableKey(key) ? await buffer.read(key) : undefined;
+  if (session) return session;
+  const orgKey = `${orgOf(apiId)}${key}`;
+  return orgKey !== key && isStorableKey(orgKey) ? buffer.read(orgKey) : undefined;
 }

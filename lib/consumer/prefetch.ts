@@ -1,6 +1,7 @@
 import type { HandlerRef } from "../apis/definition.ts";
 import type { EventEnvelope } from "../events/event.ts";
 import type { LiveRelease } from "../releases/release.ts";
+import { isStorableKey } from "../sessions/item.ts";
 
 /** Learns which handlers read the event's own key, so that its session comes with the batch's first read. */
 export interface Prefetch {
@@ -23,7 +24,8 @@ export function createPrefetch(): Prefetch {
     keysFor(envelopes) {
       const keys = envelopes.flatMap((envelope) => {
         const refs = live?.handlers(envelope.api_id, envelope.event.Type) ?? [];
-        return refs.some(({ name }) => readers.has(name)) && ownKey(envelope) ? [ownKey(envelope)] : [];
+        const key = ownKey(envelope);
+        return isStorableKey(key) && refs.some(({ name }) => readers.has(name)) ? [key] : [];
       });
       return [...new Set(keys)];
     },

@@ -47,13 +47,21 @@ const NAT64: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse("64:ff9b::"), 96];
 /** The address, and before it the IPv4 address that decides in its place; nothing for what is no address. */
 function formsOf(text: string): Address[] {
   if (isIP(text) === 0) return [];
-  const address = ipaddr.parse(text);
+  const address = parseAddress(text);
   if (!(address instanceof ipaddr.IPv6)) return [address];
   if (address.isIPv4MappedAddress()) return [address.toIPv4Address(), address];
   // A subnet with DNS64 reaches every IPv4 host under this prefix, so what is embedded decides.
   // https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-nat64-dns64.html
   if (address.match(NAT64)) return [new ipaddr.IPv4(address.toByteArray().slice(12)), address];
   return [address];
+}
+
+/** Of what isIP takes. A zone is no part of the address: it says through which interface. */
+function parseAddress(text: string): Address {
+  if (isIPv4(text)) return ipaddr.IPv4.parse(text);
+  // Through URL, for ipaddr.js reads the old form `::8.8.8.8` as `::ffff:8.8.8.8`, which is another address.
+  const { hostname } = new URL(`http://[${text.replace(/%.*$/s, "")}]`);
+  return ipaddr.IPv6.parse(hostname.slice(1, -1));
 }
 
 function refusedBy([address]: Address[]): string | undefined {
@@ -86,7 +94,7 @@ function exceptionForNetwork(text: string): Exception | undefined {
   const bits = prefix === undefined ? size : Number(prefix);
   if (size === 0 || bits > size || rest.length > 0 || !/^\d{1,3}$/.test(prefix ?? "0")) return undefined;
 
-  const network = ipaddr.parse(address);
+  const network = parseAddress(address);
   return (_destination, forms) =>
     forms.some((form) => form.kind() === network.kind() && form.match(network, bits));
 }

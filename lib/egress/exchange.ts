@@ -1,7 +1,7 @@
 import type { LookupAddress } from "node:dns";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import { Client } from "undici";
+import type { Client } from "undici";
 import { AppError, errorText } from "../errors.ts";
 import { parseResponseHeaders, type RequestHeaders, toWire } from "./headers.ts";
 import { pinnedTo, type Resolve } from "./lookup.ts";
@@ -29,7 +29,7 @@ export async function exchange(hop: Hop, deps: ExchangeDeps, signal: AbortSignal
   try {
     // Before there is a client: it may connect to these and to nothing else.
     const addresses = await deps.resolve(hop.target, signal);
-    const client = connectTo(hop, addresses, deps, signal);
+    const client = await connectTo(hop, addresses, deps, signal);
     try {
       return await ask(client, hop, deps, signal);
     } finally {
@@ -41,12 +41,14 @@ export async function exchange(hop: Hop, deps: ExchangeDeps, signal: AbortSignal
 }
 
 /** A Client, unlike fetch and its agents, takes no proxy from the environment. */
-function connectTo(
+async function connectTo(
   { target }: Hop,
   addresses: LookupAddress[],
   deps: ExchangeDeps,
   signal: AbortSignal,
-): Client {
+): Promise<Client> {
+  // Loaded with the first request, since most handlers send none.
+  const { Client } = await import("undici");
   return new Client(target.origin, {
     connect: {
       lookup: pinnedTo(addresses), // net.connect skips it for a literal address: the very one that was checked

@@ -1,5 +1,4 @@
 import { AppError } from "../errors.ts";
-import { z } from "../schema.ts";
 
 /** What the gateway says happened. `Meta`'s shape depends on `Type`; some events have members beyond these. */
 export interface GatewayEvent {
@@ -20,19 +19,6 @@ export interface EventEnvelope {
 /** Longer ids could not be a DynamoDB key together with our prefix, nor an Idempotency-Key. */
 const ID_CHARS = 256;
 
-const name = z.string().check(z.minLength(1), z.maxLength(ID_CHARS));
-const gatewayEvent = z.looseObject({
-  Type: name,
-  Meta: z._default(z.nullable(z.record(z.string(), z.unknown())), {}),
-  TimeStamp: z._default(z.string(), ""),
-});
-const envelope = z.object({
-  id: z.optional(name),
-  api_id: z.optional(name),
-  org_id: z.optional(z.string().check(z.maxLength(ID_CHARS))),
-  event: gatewayEvent,
-});
-
 /** What the transport knows beside the body: ingest's path, or a message's attributes and id. */
 export interface Surroundings {
   apiId: string | undefined;
@@ -45,40 +31,81 @@ export interface Surroundings {
  * Throws `event-invalid` with the field at fault.
  */
 export function parseEvent(body: string, around: Surroundings): EventEnvelope {
-  const value = parseObject(body);
+  const value = parseBody(body);
   const bare = value.event === undefined && (value.Type !== undefined || value.Meta !== undefined);
-  const parsed = z.safeParse(envelope, bare ? { event: value } : value);
-  if (!parsed.success) throw invalidField(parsed.error.issues[0], bare ? 1 : 0);
-  const { id = around.fallbackId, api_id = around.apiId, org_id, event } = parsed.data;
-  if (!api_id) {
-    throw new AppError("event-invalid", "api_id is missing: name the API whose handlers are to run", {
-      field: "api_id",
-    });
-  }
-  return { id, api_id, ...(org_id && { org_id }), event: { ...event, Meta: event.Meta ?? {} } };
+  const event = bare ? value : asObject(value.event, "event");
+  const envelope = bare ? {} : value;
+  const apiId = asName(envelope.api_id ?? around.apiId, "api_id");
+  const orgId = asText(envelope.org_id ?? "", "org_id");
+  return {
+    id: asName(envelope.id ?? around.fallbackId, "id"),
+    api_id: apiId,
+    ...(orgId && { org_id: orgId }),
+    event: parseGatewayEvent(event, bare ? "" : "event."),
+  };
 }
 
-function parseObject(body: string): Record<string, unknown> {
+function parseGatewayEvent(event: JsonObject, prefix: string): GatewayEvent {
+  return {
+    ...event,
+    Type: asName(event.Type, `${prefix}Type`),
+    Meta: asObject(event.Meta ?? {}, `${prefix}Meta`),
+    TimeStamp: asText(event.TimeStamp ?? "", `${prefix}TimeStamp`),
+  };
+}
+
+type JsonObject = Record<string, unknown>;
+
+/** Deeper than any event of a gateway; far deeper would overflow the stack of whoever walks it. */
+const MAX_DEPTH = 200;
+
+function depthOf(json: string): number {
+  let depth = 0;
+  let deepest = 0;
+  let inString = false;
+  for (let at = 0; at < json.length; at += 1) {
+    const character = json[at];
+    if (inString) {
+      if (character === "\\") at += 1;
+      else if (character === '"') inString = false;
+    } else if (character === '"') inString = true;
+    else if (character === "[" || character === "{") {
+      depth += 1;
+      deepest = Math.max(deepest, depth);
+    } else if (character === "]" || character === "}") depth -= 1;
+  }
+  return deepest;
+}
+
+function parseBody(body: string): JsonObject {
+  if (depthOf(body) > MAX_DEPTH) throw invalid("body", `is nested more than ${MAX_DEPTH} levels deep`);
   let value: unknown;
   try {
     value = JSON.parse(body);
-  } catch (cause) {
-    throw new AppError("event-invalid", `the body is no JSON: ${(cause as Error).message}`, {
-      cause,
-      field: "body",
-    });
+  } catch {
+    // The parser's own message quotes the body, which may hold a key.
+    throw invalid("body", "is no JSON");
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new AppError("event-invalid", "the body must be one JSON object", { field: "body" });
-  }
-  return value as Record<string, unknown>;
+  return asObject(value, "body");
 }
 
-function invalidField(issue: z.core.$ZodIssue | undefined, skip: number): AppError {
-  const field = issue?.path.slice(skip).join(".") || "event";
-  const want =
-    field === "event"
-      ? 'is missing: {"Type","Meta","TimeStamp"} belongs there'
-      : `is wrong: ${issue?.message}`;
-  return new AppError("event-invalid", `${field} ${want}`, { field });
+function asObject(value: unknown, field: string): JsonObject {
+  if (value === undefined) throw invalid(field, "is missing");
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
+  throw invalid(field, "must be a JSON object");
+}
+
+function asText(value: unknown, field: string): string {
+  if (typeof value !== "string") throw invalid(field, "must be a string");
+  if (value.length > ID_CHARS) throw invalid(field, `must have at most ${ID_CHARS} characters`);
+  return value;
+}
+
+function asName(value: unknown, field: string): string {
+  if (value === undefined || value === "") throw invalid(field, "is missing");
+  return asText(value, field);
+}
+
+function invalid(field: string, problem: string): AppError {
+  return new AppError("event-invalid", `${field} ${problem}`, { field });
 }

@@ -3,7 +3,7 @@ import { AppError, errorText } from "../errors.ts";
 import type { Script } from "../runtime/protocol.ts";
 import type { Release } from "./release.ts";
 
-/** One uploaded file: `apis/<name>.json` or `handlers/<path>.js`. */
+/** One uploaded file: `apis/<name>.json`, `handlers/<path>.js` or `tykjs.js`. */
 export interface SourceFile {
   path: string;
   text: string;
@@ -16,6 +16,8 @@ export interface Problem {
 }
 
 const API_FILE = /^apis\/[^/]+\.json$/;
+/** The user's own core script, loaded before every handler: the gateway's `tyk_js_path`. */
+export const CORE_SCRIPT = "tykjs.js";
 const SCRIPT_FILE = /^handlers\/(.+\.js)$/;
 
 /** Puts the uploaded files together; the order of the files given does not matter. */
@@ -24,7 +26,8 @@ export function buildRelease(files: SourceFile[]): { release: Release; problems:
   const problems: Problem[] = [];
   const apis = sorted.filter(({ path }) => API_FILE.test(path)).flatMap((file) => readApi(file, problems));
   const sources = new Map(sorted.flatMap(({ path, text }) => scriptEntry(path, text)));
-  const scripts = scriptsInLoadOrder(apis, sources, problems);
+  const core = sorted.filter(({ path }) => path === CORE_SCRIPT).map(({ path, text }) => ({ path, source: text }));
+  const scripts = [...core, ...scriptsInLoadOrder(apis, sources, problems)];
   return { release: { format: 1, apis: apis.map(({ api }) => api), scripts }, problems };
 }
 

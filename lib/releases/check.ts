@@ -1,6 +1,6 @@
 import type { RuntimeAssets } from "../runtime/assets.ts";
 import { startRuntime } from "../runtime/runtime.ts";
-import type { Problem } from "./build.ts";
+import { CORE_SCRIPT, type Problem } from "./build.ts";
 import type { Release } from "./release.ts";
 
 /** Loads a release as the consumer will, in a real sandbox, and answers what would fail there. */
@@ -8,7 +8,7 @@ export async function checkRelease(release: Release, assets: RuntimeAssets): Pro
   const runtime = await startRuntime(release.scripts, { assets });
   try {
     const faults = runtime.faults.map(({ path, error }) => ({
-      file: `handlers/${path}`,
+      file: path === CORE_SCRIPT ? path : `handlers/${path}`,
       message:
         `${[error.name, error.message].filter(Boolean).join(": ")} ${error.stack.trim().split("\n")[0] ?? ""}`.trim(),
     }));

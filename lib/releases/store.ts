@@ -7,7 +7,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { type DynamoDBDocumentClient, GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { AppError } from "../errors.ts";
-import type { SourceFile } from "./build.ts";
+import { CORE_SCRIPT, type SourceFile } from "./build.ts";
 import type { Release } from "./release.ts";
 
 /** The key of the item that names the live release. */
@@ -15,7 +15,7 @@ export const LIVE_RELEASE_KEY = "release";
 
 /** The bucket with what was uploaded and the releases made of it, and the pointer to the live one. */
 export interface ReleaseStore {
-  /** Every file below apis/ and handlers/. */
+  /** Every file below apis/ and handlers/, and tykjs.js. */
   readSources(): Promise<SourceFile[]>;
   writeSource(file: SourceFile): Promise<void>;
   /** Throws `release-missing` when there is no such object. */
@@ -63,7 +63,7 @@ export function createReleaseStore(deps: {
 
   return {
     async readSources() {
-      const keys = [...(await list("apis/")), ...(await list("handlers/"))];
+      const keys = [...(await list("apis/")), ...(await list("handlers/")), ...(await list(CORE_SCRIPT))];
       const files: SourceFile[] = [];
       for (let at = 0; at < keys.length; at += CONCURRENT_READS) {
         const some = keys.slice(at, at + CONCURRENT_READS);

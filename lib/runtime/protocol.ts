@@ -9,6 +9,9 @@ export interface Script {
   source: string;
 }
 
+/** `global`: scripts share their globals from event to event. `event`: each starts from a snapshot taken at load. */
+export type Isolation = "global" | "event";
+
 export interface Limits {
   /** Wall time of one run, in ms; then the script is stopped. */
   timeoutMs: number;
@@ -16,12 +19,18 @@ export interface Limits {
   graceMs: number;
   /** Wall time for loading all scripts of a release, in ms. */
   loadTimeoutMs: number;
+  /** What scripts may allocate. */
   memoryBytes: number;
   stackBytes: number;
   /** Longest log line; what is longer is cut. */
   logLineChars: number;
-  /** Log text of one run; what comes after is dropped and counted. */
-  logRunChars: number;
+  /** Log text and lines of one run; what comes after is dropped. */
+  logRunBytes: number;
+  logRunLines: number;
+  /** Calls of one run: HTTP requests, those of a batch request each; storage operations; sessions got and set. */
+  httpCalls: number;
+  storageCalls: number;
+  sessionCalls: number;
   /** Promise jobs of one run. */
   jobs: number;
 }
@@ -33,7 +42,11 @@ export const DEFAULT_LIMITS: Limits = {
   memoryBytes: 64 * 1024 * 1024,
   stackBytes: 256 * 1024,
   logLineChars: 64 * 1024,
-  logRunChars: 1024 * 1024,
+  logRunBytes: 1024 * 1024,
+  logRunLines: 1_000,
+  httpCalls: 50,
+  storageCalls: 1_000,
+  sessionCalls: 1_000,
   jobs: 1_000,
 };
 
@@ -48,13 +61,14 @@ export interface Run {
   timeoutMs: number;
 }
 
+/** What a run may be stopped for, in a way that the script cannot catch. */
+export type StopCode = "timeout" | "memory" | "jobs" | "http-calls" | "storage-calls" | "session-calls";
+
 export type FailureCode =
   /** The handler threw, its promise was rejected or never settled, or there is no such handler. */
   | "threw"
-  /** Stopped at the deadline. */
-  | "timeout"
-  | "memory"
   | "stack"
+  | StopCode
   /** The worker was terminated, or died. */
   | "killed";
 
@@ -64,17 +78,21 @@ export interface ScriptError {
   stack: string;
 }
 
+/** `kept`: the next run meets the same sandbox. `rebuilt`: another, with the scripts loaded anew. */
+export type SandboxFate = "kept" | "rebuilt";
+
 export type Outcome =
   | { ok: true; ms: number }
-  | { ok: false; code: FailureCode; error: ScriptError; ms: number };
+  | { ok: false; code: FailureCode; error: ScriptError; ms: number; sandbox: SandboxFate };
 
 export interface LoadFault {
   path: string;
   error: ScriptError;
 }
 
-export type LogLevel = "debug" | "info" | "warn" | "error";
-export type HostCallName = "getKeyData" | "setKeyData" | "makeHttpRequest";
+/** `raw` is rawlog(): a line without a level of its own. */
+export type LogLevel = "debug" | "info" | "warn" | "error" | "raw";
+export type HostCallName = "getKeyData" | "setKeyData" | "makeHttpRequest" | "batchRequest" | "storage";
 
 export type ToWorker =
   | { type: "load"; scripts: Script[] }
@@ -82,23 +100,29 @@ export type ToWorker =
   | { type: "run"; run: Run };
 
 export type FromWorker =
+  /** The script that is evaluated now: the one at fault if nothing more comes. */
+  | { type: "loading"; path: string }
   | { type: "loaded"; faults: LoadFault[] }
   | { type: "probed"; problems: string[] }
   | { type: "ended"; outcome: Outcome }
+  /** Follows an outcome whose sandbox is `rebuilt`: the worker can be used again. */
+  | { type: "rebuilt" }
   | { type: "log"; level: LogLevel; message: string }
-  /** The worker now waits on the shared signal; the answer goes over the call port. */
-  | { type: "call"; name: HostCallName; args: string[] };
+  /** The worker now waits on the shared signal; the answer goes over the call port, with the same id. */
+  | { type: "call"; id: number; name: HostCallName; args: string[] };
 
 /** The answer to a host call; `undefined` is what the script gets. */
 export interface CallAnswer {
+  id: number;
   value: string | undefined;
 }
 
 export interface WorkerSetup {
   wasm: WebAssembly.Module;
   limits: Limits;
+  isolation: Isolation;
   /** The worker's end of the channel that carries the answers to host calls. */
   calls: import("node:worker_threads").MessagePort;
-  /** One Int32: 0 while a host call is under way, 1 when its answer is there. */
+  /** One Int32: the number of answers posted so far, which the worker waits to see change. */
   signal: SharedArrayBuffer;
 }

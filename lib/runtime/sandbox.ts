@@ -1,72 +1,67 @@
-import variant from "@jitl/quickjs-wasmfile-release-sync";
-import {
-  newQuickJSWASMModuleFromVariant,
-  newVariant,
-  type QuickJSContext,
-  type QuickJSHandle,
-  type QuickJSRuntime,
-} from "quickjs-emscripten-core";
-import type { FailureCode, Limits, LoadFault, Outcome, Run, Script, ScriptError } from "./protocol.ts";
+import type { QuickJSContext, QuickJSHandle, QuickJSRuntime } from "quickjs-emscripten-core";
+import { codeOf, NO_MEMORY, pendingError, slowLoadError, spoiledError, stopError, trapFailure } from "./failures.ts";
+import { type HostCall, newHostFunction } from "./host-function.ts";
+import type { Instance } from "./instance.ts";
+import type { FailureCode, Limits, LoadFault, Run, Script, ScriptError, StopCode } from "./protocol.ts";
 
-/** What the scripts can reach of the host: text in, text or nothing out, synchronously. */
-export type HostCall = (name: string, args: string[]) => string | undefined;
+/** How a run ended, without its time. */
+export type End = { ok: true } | { ok: false; code: FailureCode; error: ScriptError };
 
 /** One QuickJS instance with the scripts of one release in one global environment. */
 export interface Sandbox {
-  /** Evaluates the scripts in order, each once; one that fails does not hold back the others. */
-  load(scripts: Script[]): LoadFault[];
+  /**
+   * Evaluates the scripts in order, each once; one that throws does not hold back the others. One that breaks the
+   * sandbox is the last that is tried.
+   */
+  load(scripts: Script[], onStart: (script: Script) => void): LoadFault[];
   /** Per handler name, what is wrong with it; "" when nothing is. */
   probe(handlers: string[]): string[];
-  run(run: Run): Outcome;
-  /** False once a run ended in a way after which the instance is not to be trusted; it is dropped, not disposed. */
+  run(run: Run): End;
+  /** False once the engine itself may be damaged: the instance is dropped, not disposed, which could abort. */
   readonly sound: boolean;
+  /** Only of a sound one that ran to the end of everything: what is left of it then is a leak. */
+  dispose(): void;
 }
 
-const WASM_PAGE = 64 * 1024;
-
-export async function createSandbox(deps: {
-  wasm: WebAssembly.Module;
+export interface SandboxDeps {
   prelude: string;
   limits: Limits;
   hostCall: HostCall;
-}): Promise<Sandbox> {
-  const { limits } = deps;
-  // Memory of our own, as large as it may ever be: a hard cap, which QuickJS's own limit is not for giant
-  // strings and typed arrays, and a buffer that never moves.
-  const pages = Math.ceil(limits.memoryBytes / WASM_PAGE);
-  const wasmMemory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  const engine = await newQuickJSWASMModuleFromVariant(
-    newVariant(variant, { wasmModule: deps.wasm, wasmMemory }),
-  );
-  const runtime = engine.newRuntime({
-    memoryLimitBytes: limits.memoryBytes,
-    maxStackSizeBytes: limits.stackBytes,
-  });
-  const context = runtime.newContext();
-  return new QuickJSSandbox(runtime, context, deps);
+  /** Asked by the engine, and by an allocation that failed outside of it. */
+  stop: { code: StopCode | undefined };
+}
+
+const ARGUMENT_CHARS = 4 * 1024 * 1024;
+const ERROR_CHARS = 8 * 1024;
+
+export function createSandbox(instance: Instance, deps: SandboxDeps): Sandbox {
+  return new QuickJSSandbox(instance, deps);
 }
 
 class QuickJSSandbox implements Sandbox {
   readonly #runtime: QuickJSRuntime;
   readonly #context: QuickJSContext;
+  readonly #instance: Instance;
   readonly #limits: Limits;
-  /** Every handle of the host lives as long as the instance: a script may delete or overwrite what it names. */
+  readonly #stop: { code: StopCode | undefined };
+  /**
+   * Every handle of the host lives as long as the instance: a script may delete or overwrite what it names, and the
+   * glue would then forget the function, which no restored memory brings back.
+   */
+  readonly #kept: QuickJSHandle[] = [];
   readonly #entry: Record<"run" | "ended" | "describe" | "probe", QuickJSHandle>;
   #deadline = Number.POSITIVE_INFINITY;
-  #interrupted = false;
   #sound = true;
 
-  constructor(
-    runtime: QuickJSRuntime,
-    context: QuickJSContext,
-    deps: { prelude: string; limits: Limits; hostCall: HostCall },
-  ) {
-    this.#runtime = runtime;
-    this.#context = context;
-    this.#limits = deps.limits;
-    runtime.setInterruptHandler(() => this.#isLate());
-    const entries = this.#install(deps.prelude, deps.hostCall);
-    const entry = (name: string) => context.getProp(entries, name);
+  constructor(instance: Instance, { prelude, limits, hostCall, stop }: SandboxDeps) {
+    this.#instance = instance;
+    this.#runtime = instance.runtime;
+    this.#context = instance.context;
+    this.#limits = limits;
+    this.#stop = stop;
+    instance.runtime.setInterruptHandler(() => this.#mustStop());
+    const entries = this.#install(prelude, hostCall);
+    const entry = (name: string) => this.#keep(this.#context.getProp(entries, name));
     this.#entry = {
       run: entry("run"),
       ended: entry("ended"),
@@ -79,15 +74,17 @@ class QuickJSSandbox implements Sandbox {
     return this.#sound;
   }
 
-  load(scripts: Script[]): LoadFault[] {
-    return this.#within(this.#limits.loadTimeoutMs, () => {
-      const faults = scripts.flatMap((script) => {
+  load(scripts: Script[], onStart: (script: Script) => void): LoadFault[] {
+    const faults: LoadFault[] = [];
+    this.#within(this.#limits.loadTimeoutMs, () => {
+      for (const script of scripts) {
+        if (!this.#sound) return;
+        onStart(script);
         const error = this.#evaluate(script);
-        return error ? [{ path: script.path, error }] : [];
-      });
-      this.#runJobs(() => true);
-      return faults;
+        if (error) faults.push({ path: script.path, error });
+      }
     });
+    return faults;
   }
 
   probe(handlers: string[]): string[] {
@@ -96,40 +93,50 @@ class QuickJSSandbox implements Sandbox {
     );
   }
 
-  run(run: Run): Outcome {
-    const started = performance.now();
-    const failed = (code: FailureCode, error: ScriptError): Outcome => {
-      this.#sound = code === "threw" && this.#sound;
-      return { ok: false, code, error, ms: performance.now() - started };
-    };
+  run(run: Run): End {
     try {
-      return this.#within(run.timeoutMs, () => {
-        const stopped = this.#call(this.#entry.run, [run.handler, run.event, run.context]);
-        if (!stopped) this.#runJobs(() => this.#callForText(this.#entry.ended, []) === "");
-        if (this.#interrupted) return failed("timeout", timeoutError(run));
-        if (stopped) return failed(codeOf(stopped), stopped);
-        const end = this.#callForText(this.#entry.ended, []);
-        if (end === undefined) return failed("memory", { name: "", message: "out of memory", stack: "" });
-        if (end === "") return failed("threw", pendingError(run));
-        const { ok, error } = JSON.parse(end) as { ok: boolean; error: ScriptError };
-        return ok ? { ok: true, ms: performance.now() - started } : failed(codeOf(error), error);
-      });
+      const end = this.#within(run.timeoutMs, () => this.#finish(run));
+      // Near its end without a trap: it may have grown over the statics below.
+      if (this.#instance.layout.stackSpent()) this.#sound = false;
+      return end;
     } catch (thrown) {
-      // A trap, or an error of the glue: the instance's stack pointer may be off for good.
+      // A trap, or an error of the glue: the instance's stack pointer, which is not memory, may be off for good.
       this.#sound = false;
-      if (this.#interrupted) return failed("timeout", timeoutError(run));
-      return failed(trapCode(thrown), { name: "", message: String(thrown), stack: "" });
+      const { code } = this.#stop;
+      return code ? this.#stopped(code, run) : { ok: false, ...trapFailure(thrown) };
     }
   }
 
-  #isLate(): boolean {
-    if (performance.now() < this.#deadline) return false;
-    this.#interrupted = true;
-    return true;
+  dispose(): void {
+    for (const handle of this.#kept) handle.dispose();
+    this.#context.dispose();
+    this.#runtime.dispose();
+  }
+
+  #finish(run: Run): End {
+    const thrown = this.#call(this.#entry.run, [run.handler, run.event, run.context]);
+    if (!thrown) this.#runJobs();
+    if (this.#stop.code) return this.#stopped(this.#stop.code, run);
+    if (thrown) return { ok: false, code: codeOf(thrown), error: thrown };
+    const text = this.#callForText(this.#entry.ended, []);
+    if (this.#stop.code) return this.#stopped(this.#stop.code, run);
+    if (text === undefined) return { ok: false, code: "memory", error: NO_MEMORY };
+    if (text === "") return { ok: false, code: "threw", error: pendingError(run) };
+    const { ok, error } = JSON.parse(text) as { ok: boolean; error: ScriptError };
+    return ok ? { ok } : { ok, code: codeOf(error), error };
+  }
+
+  #stopped(code: StopCode, run: Run): End {
+    return { ok: false, code, error: stopError(code, run, this.#limits) };
+  }
+
+  #mustStop(): boolean {
+    if (!this.#stop.code && performance.now() >= this.#deadline) this.#stop.code = "timeout";
+    return this.#stop.code !== undefined;
   }
 
   #within<T>(timeoutMs: number, work: () => T): T {
-    this.#interrupted = false;
+    this.#stop.code = undefined;
     this.#deadline = performance.now() + timeoutMs;
     try {
       return work();
@@ -138,107 +145,90 @@ class QuickJSSandbox implements Sandbox {
     }
   }
 
-  /** Runs promise jobs, at most `limits.jobs`, while `wanted` and the deadline allow. */
-  #runJobs(wanted: () => boolean): void {
-    for (let left = this.#limits.jobs; left > 0 && this.#runtime.hasPendingJob() && wanted(); left -= 1) {
-      const result = this.#runtime.executePendingJobs(1);
-      result.dispose();
+  /** Runs promise jobs until there are none, the run is stopped, or their number is. */
+  #runJobs(): void {
+    for (let left = this.#limits.jobs; this.#runtime.hasPendingJob(); left -= 1) {
+      if (left === 0) {
+        this.#stop.code ??= "jobs";
+        return;
+      }
+      this.#runtime.executePendingJobs(1).dispose();
       // The engine turns an interrupt inside a job into a rejection and would go on with the next job.
-      if (this.#interrupted) return;
+      if (this.#stop.code) return;
     }
+  }
+
+  #keep(handle: QuickJSHandle): QuickJSHandle {
+    this.#kept.push(handle);
+    return handle;
   }
 
   #install(prelude: string, hostCall: HostCall): QuickJSHandle {
     const context = this.#context;
-    const factory = context.unwrapResult(
-      context.evalCode(prelude, "prelude.js", { type: "global", strict: true }),
-    );
-    const host = context.newFunction("hostCall", (...handles) => {
-      const [name = "", ...args] = handles.map((handle) => context.getString(handle));
-      const answer = hostCall(name, args);
-      return answer === undefined ? context.undefined : context.newString(answer);
-    });
+    const evaluate = (code: string, file: string) =>
+      this.#keep(context.unwrapResult(context.evalCode(code, file, { type: "global", strict: true })));
+    const factory = evaluate(prelude, "prelude.js");
     const { logLineChars } = this.#limits;
-    const limits = context.unwrapResult(
-      context.evalCode(`(${JSON.stringify({ logLineChars, errorChars: 8_192 })})`, "limits.js"),
+    const bounds = { logLineChars, errorChars: ERROR_CHARS, argumentChars: ARGUMENT_CHARS };
+    const limits = evaluate(`(${JSON.stringify(bounds)})`, "limits.js");
+    const host = this.#keep(
+      newHostFunction(context, hostCall, (code) => {
+        this.#stop.code ??= code;
+      }),
     );
-    return context.unwrapResult(context.callFunction(factory, context.undefined, host, limits));
+    return this.#keep(context.unwrapResult(context.callFunction(factory, context.undefined, host, limits)));
   }
 
   #evaluate(script: Script): ScriptError | undefined {
-    const context = this.#context;
-    const result = context.evalCode(script.source, script.path, { type: "global" });
-    if (!result.error) {
-      result.value.dispose();
-      return undefined;
+    try {
+      const result = this.#context.evalCode(script.source, script.path, { type: "global" });
+      const thrown = result.error ? this.#describe(result.error) : undefined;
+      if (!result.error) result.value.dispose();
+      this.#runJobs();
+      if (this.#stop.code === "timeout") return slowLoadError(this.#limits);
+      if (!this.#stop.code) return thrown;
+    } catch {
+      // A trap: see run.
     }
-    if (this.#interrupted) {
-      result.error.dispose();
-      const message = `did not finish loading within ${this.#limits.loadTimeoutMs} ms`;
-      return { name: "", message, stack: "" };
-    }
-    return this.#describe(result.error);
+    this.#sound = false;
+    return spoiledError(this.#limits);
   }
 
   /** Calls an entry with text arguments; answers what stopped it, if something did. */
   #call(entry: QuickJSHandle, args: string[]): ScriptError | undefined {
-    const handles = args.map((arg) => this.#context.newString(arg));
-    const result = this.#context.callFunction(entry, this.#context.undefined, handles);
-    for (const handle of handles) handle.dispose();
-    if (!result.error) {
-      result.value.dispose();
-      return undefined;
-    }
-    return this.#describe(result.error);
+    const result = this.#callWithTexts(entry, args);
+    if (result.error) return this.#describe(result.error);
+    result.value.dispose();
+    return undefined;
   }
 
   #callForText(entry: QuickJSHandle, args: string[]): string | undefined {
+    const result = this.#callWithTexts(entry, args);
+    if (!result.error) return result.value.consume((handle) => this.#context.getString(handle));
+    result.error.dispose();
+    return undefined;
+  }
+
+  #callWithTexts(entry: QuickJSHandle, args: string[]) {
     const handles = args.map((arg) => this.#context.newString(arg));
     const result = this.#context.callFunction(entry, this.#context.undefined, handles);
     for (const handle of handles) handle.dispose();
-    if (result.error) {
-      result.error.dispose();
-      return undefined;
-    }
-    return result.value.consume((handle) => this.#context.getString(handle));
+    return result;
   }
 
   /** Disposes the handle; the text is made inside the sandbox, where hostile getters are under the deadline. */
   #describe(thrown: QuickJSHandle): ScriptError {
-    const unknown = { name: "", message: "out of memory, or stopped", stack: "" };
-    if (this.#interrupted) {
+    if (this.#stop.code) {
       thrown.dispose();
-      return unknown;
+      return NO_MEMORY;
     }
     const result = this.#context.callFunction(this.#entry.describe, this.#context.undefined, thrown);
     thrown.dispose();
-    if (result.error) {
-      result.error.dispose();
-      return unknown;
+    if (!result.error) {
+      const text = result.value.consume((handle) => this.#context.getString(handle));
+      return text ? (JSON.parse(text) as ScriptError) : NO_MEMORY;
     }
-    return JSON.parse(result.value.consume((handle) => this.#context.getString(handle))) as ScriptError;
+    result.error.dispose();
+    return NO_MEMORY;
   }
-}
-
-function timeoutError(run: Run): ScriptError {
-  const message = `handler ${run.handler} ran longer than ${run.timeoutMs} ms and was stopped`;
-  return { name: "", message, stack: "" };
-}
-
-function pendingError(run: Run): ScriptError {
-  const message = `the promise that handler ${run.handler} returned can never settle: nothing is left to run`;
-  return { name: "", message, stack: "" };
-}
-
-function codeOf(error: ScriptError): FailureCode {
-  if (error.message === "out of memory, or stopped") return "memory";
-  if (error.name !== "InternalError") return "threw";
-  if (error.message.includes("out of memory")) return "memory";
-  return error.message.includes("stack overflow") ? "stack" : "threw";
-}
-
-/** The parser recurses over the WebAssembly stack whatever limit QuickJS was given: a host RangeError or a trap. */
-function trapCode(thrown: unknown): FailureCode {
-  const text = String(thrown);
-  return /call stack|stack/i.test(text) ? "stack" : "memory";
 }

@@ -1,7 +1,8 @@
 // The thread of one sandbox. It knows no environment and no credentials; what needs I/O it asks of the main
 // thread and waits for, since the gateway's JavaScript API is synchronous.
-import { readFileSync } from "node:fs";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { decodeBase64, encodeBase64 } from "./jsvm/base64.ts";
+import { readPrelude } from "./jsvm/source.ts";
 import type {
   CallAnswer,
   FromWorker,
@@ -17,7 +18,7 @@ const { wasm, limits, calls, signal } = workerData as WorkerSetup;
 const port = parentPort;
 if (!port) throw new Error("worker.ts runs as a worker thread only");
 const ready = new Int32Array(signal);
-const prelude = readFileSync(new URL("./jsvm/prelude.js", import.meta.url), "utf8");
+const prelude = readPrelude();
 
 let loading = true;
 let logged = 0;
@@ -50,11 +51,25 @@ function askMain(name: HostCallName, args: string[]): string | undefined {
   return answer?.message.value;
 }
 
+/** Calls that need no I/O; the answer is JSON, since a plain string would end at its first NUL. */
+const LOCAL = new Map<string, (text: string) => string | undefined>([
+  ["b64enc", (text) => encodeBase64(text, true)],
+  ["rawb64enc", (text) => encodeBase64(text, false)],
+  ["b64dec", (text) => decodeBase64(text, true) ?? decodeBase64(text, false)],
+  ["rawb64dec", (text) => decodeBase64(text, false)],
+]);
+
 function hostCall(name: string, args: string[]): string | undefined {
-  if (name !== "log") return askMain(name as HostCallName, args);
-  log(args[0] as LogLevel, args[1] ?? "");
+  const local = LOCAL.get(name);
+  if (local) return jsonOf(local(args[0] ?? ""));
+  // Half a surrogate pair is no text outside the sandbox.
+  const texts = args.map((arg) => arg.toWellFormed());
+  if (name !== "log") return askMain(name as HostCallName, texts);
+  log(texts[0] as LogLevel, texts[1] ?? "");
   return undefined;
 }
+
+const jsonOf = (text: string | undefined) => (text === undefined ? undefined : JSON.stringify(text));
 
 const newSandbox = () => createSandbox({ wasm, prelude, limits, hostCall });
 let scripts: Script[] = [];

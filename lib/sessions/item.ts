@@ -6,6 +6,14 @@ export interface StoredSession {
   version: number;
 }
 
+/** DynamoDB's limit of a partition key. */
+export const KEY_BYTES = 2_048;
+
+export function isStorableKey(key: string): boolean {
+  const bytes = Buffer.byteLength(key);
+  return bytes > 0 && bytes <= KEY_BYTES;
+}
+
 /** The item of a session: a native map, so that it can be queried and read in the console. `now` in unix seconds. */
 export function sessionItem(
   key: string,

@@ -1,16 +1,18 @@
-// Evaluated in the sandbox before any user script, as an expression: a function of `hostCall`, the one
-// function of the host. It installs the gateway's JavaScript API on the global object and answers the
-// entries that the host calls. Everything it needs later is captured here, first, so that a script which
-// overwrites or freezes the globals changes nothing for the host or for the next event; and it turns
-// arguments into text inside the sandbox, so that a hostile toString() costs the script's own time.
+// Evaluated in the sandbox before any user script: a function of `hostCall`, the one function of the host. It
+// installs the gateway's JavaScript API on the global object and answers the entries that the host calls.
+// Everything it needs later is captured here, first, so that a script which overwrites or freezes the globals
+// changes nothing for the host; and it turns arguments into text inside the sandbox, so that a hostile toString()
+// costs the script's own time.
 (hostCall, limits) => {
   const uncurry = Function.prototype.bind.bind(Function.prototype.call);
   const asText = String;
+  const asNumber = Number;
   const Failure = Error;
+  const { trunc } = Math;
   const { parse, stringify } = JSON;
   const { defineProperty, create, getOwnPropertyDescriptor } = Object;
   const slice = uncurry(String.prototype.slice);
-  const test = uncurry(RegExp.prototype.exec);
+  const match = uncurry(RegExp.prototype.exec);
   const then = uncurry(Promise.prototype.then);
   const resolve = Promise.resolve.bind(Promise);
   // What `let` or `const` declared is found by evaluating its name only. The name is checked to be an identifier
@@ -29,47 +31,114 @@
     }
   };
   const cut = (value, length) => (value.length > length ? slice(value, 0, length) : value);
+  const wholeNumber = (value) => trunc(asNumber(value)) || 0;
 
-  const install = (name, value) =>
+  const define = (name, value) =>
     defineProperty(globalThis, name, { value, writable: true, enumerable: true, configurable: true });
-
+  // Arguments cross as JSON: a plain string would end at its first NUL. One by one, for an array's toJSON may be
+  // the script's.
+  const ask = (name, first, second, third, fourth) =>
+    hostCall(
+      name,
+      stringify(first),
+      second === undefined ? "" : stringify(second),
+      third === undefined ? "" : stringify(third),
+      fourth === undefined ? "" : stringify(fourth),
+    );
   const log = (level, value) => {
-    hostCall("log", level, cut(text(value), limits.logLineChars));
+    ask("log", level, cut(text(value), limits.logLineChars));
   };
-  install("log", (message) => log("info", message));
-  install("TykGetKeyData", (key, apiId) => hostCall("getKeyData", text(key), text(apiId)));
-  install("TykSetKeyData", (key, session, suppressReset) => {
-    hostCall("setKeyData", text(key), text(session), text(suppressReset));
-  });
-  install("TykMakeHttpRequest", (request) => {
-    const asked = text(request);
-    return asked === "undefined" ? undefined : hostCall("makeHttpRequest", asked);
+
+  /** A text for the host; one that is too large for the boundary never gets there. */
+  const bounded = (name, value) => {
+    const given = text(value);
+    if (given.length <= limits.argumentChars) return given;
+    log(
+      "error",
+      `${name}: an argument of ${given.length} characters is too large; ${limits.argumentChars} are allowed`,
+    );
+    return undefined;
+  };
+
+  define("log", (message) => log("info", message));
+  define("rawlog", (message) => log("raw", message));
+  const consoleLine =
+    (level) =>
+    (...values) => {
+      let line = "";
+      for (let index = 0; index < values.length; index += 1) line += (index ? " " : "") + text(values[index]);
+      log(level, line);
+    };
+  define("console", {
+    log: consoleLine("info"),
+    info: consoleLine("info"),
+    debug: consoleLine("debug"),
+    warn: consoleLine("warn"),
+    error: consoleLine("error"),
   });
 
-  // What the last Handle() returned: DoProcessEvent itself returns nothing, and an async handler's run
-  // ends only when its promise settles.
+  const base64 = (name, value) => {
+    const given = bounded(name, value);
+    const answer = given === undefined ? undefined : ask(name, given);
+    if (answer !== undefined) return parse(answer);
+    log("error", `${name}: this is no Base64 of the form that it takes`);
+    return undefined;
+  };
+  define("b64enc", (value) => base64("b64enc", value));
+  define("b64dec", (value) => base64("b64dec", value));
+  define("rawb64enc", (value) => base64("rawb64enc", value));
+  define("rawb64dec", (value) => base64("rawb64dec", value));
+
+  define("TykGetKeyData", (key, apiId) => {
+    const asked = bounded("TykGetKeyData", key);
+    return ask("getKeyData", asked ?? "", text(apiId));
+  });
+  define("TykSetKeyData", (key, session, suppressReset) => {
+    const [name, content] = [bounded("TykSetKeyData", key), bounded("TykSetKeyData", session)];
+    if (name !== undefined && content !== undefined) ask("setKeyData", name, content, text(suppressReset));
+  });
+  define("TykMakeHttpRequest", (request) => {
+    const asked = bounded("TykMakeHttpRequest", request);
+    return asked === undefined || asked === "undefined" ? undefined : ask("makeHttpRequest", asked);
+  });
+  define("TykBatchRequest", (request) => {
+    const asked = bounded("TykBatchRequest", request);
+    return asked === undefined ? undefined : ask("batchRequest", asked);
+  });
+  define("TykJsResponse", (response, sessionMeta) =>
+    stringify({ Response: response, SessionMeta: sessionMeta }),
+  );
+
+  const storage = (operation, key, value, ttl) => {
+    const answer = ask("storage", operation, text(key), text(value), asText(wholeNumber(ttl)));
+    const { error, value: result } =
+      answer === undefined ? { error: "JSVM storage is not available" } : parse(answer);
+    if (error === null) return result;
+    const thrown = new Failure(error);
+    defineProperty(thrown, "name", { value: "GoError", writable: true, configurable: true });
+    throw thrown;
+  };
+  define("TykStorageGet", (key) => storage("get", key));
+  define("TykStorageSet", (key, value, ttl) => {
+    storage("set", key, value, ttl);
+  });
+  define("TykStorageSetNX", (key, value, ttl) => storage("setnx", key, value, ttl));
+  define("TykStorageDel", (key) => {
+    storage("del", key);
+  });
+  define("TykStorageTTL", (key) => storage("ttl", key));
+  define("TykStorageIncr", (key, ttl) => storage("incr", key, "", ttl));
+
+  // What the last Handle() returned: DoProcessEvent itself returns nothing, and an async handler's run ends only
+  // when its promise settles.
   let returned;
+  const setReturned = (value) => {
+    returned = value;
+  };
+  define("TykJS", tykjs({ create, stringify, log, returned: setReturned }));
 
-  function EventHandlerComponentMeta() {}
-  EventHandlerComponentMeta.prototype.DoProcessEvent = function (event, context) {
-    log("info", "Calling built - in handle");
-    returned = this.Handle(event, context);
-  };
-  EventHandlerComponentMeta.prototype.Handle = (event) => {
-    log("info", "Handler not implemented!");
-    return event;
-  };
-  function NewEventHandler() {}
-  NewEventHandler.prototype = create(EventHandlerComponentMeta.prototype, {
-    constructor: { value: NewEventHandler, writable: true, configurable: true },
-  });
-  NewEventHandler.prototype.NewHandler = function (callback) {
-    this.Handle = callback;
-  };
-  install("TykJS", { TykEventHandlers: { EventHandlerComponentMeta, NewEventHandler } });
-
-  // The gateway's public documentation shows the names of before 2017 (EventType, EventMetaData); today's
-  // events have Type and Meta. Both answer; the old ones do not show when the event is listed or printed.
+  // The gateway's public documentation shows the names of before 2017 (EventType, EventMetaData); today's events
+  // have Type and Meta. Both answer; the old ones do not show when the event is listed or printed.
   const alias = (event, old, name) => {
     if (getOwnPropertyDescriptor(event, old)) return;
     defineProperty(event, old, {
@@ -100,14 +169,19 @@
   const describe = (thrown) => {
     const isError = (typeof thrown === "object" && thrown !== null) || typeof thrown === "function";
     const report = isError
-      ? { name: member(thrown, "name"), message: member(thrown, "message"), stack: member(thrown, "stack") }
-      : { name: "", message: cut(text(thrown), limits.errorChars), stack: "" };
+      ? {
+          __proto__: null,
+          name: member(thrown, "name"),
+          message: member(thrown, "message"),
+          stack: member(thrown, "stack"),
+        }
+      : { __proto__: null, name: "", message: cut(text(thrown), limits.errorChars), stack: "" };
     if (isError && !report.name && !report.message) report.message = cut(text(thrown), limits.errorChars);
     return report;
   };
 
   const lookUp = (name) => {
-    if (!test(identifierPath, name)) throw new Failure(`"${name}" is no handler name`);
+    if (!match(identifierPath, name)) throw new Failure(`"${name}" is no handler name`);
     return evaluate(name);
   };
 
@@ -122,20 +196,20 @@
         const direct = handler.DoProcessEvent(parseEvent(event), parse(context));
         const result = direct === undefined ? returned : direct;
         if (typeof result !== "object" || result === null || typeof result.then !== "function") {
-          end = { ok: true };
+          end = { __proto__: null, ok: true };
           return;
         }
         then(
           resolve(result),
           () => {
-            end = { ok: true };
+            end = { __proto__: null, ok: true };
           },
           (thrown) => {
-            end = { ok: false, error: describe(thrown) };
+            end = { __proto__: null, ok: false, error: describe(thrown) };
           },
         );
       } catch (thrown) {
-        end = { ok: false, error: describe(thrown) };
+        end = { __proto__: null, ok: false, error: describe(thrown) };
       }
     },
     /** "" while the run's promise is pending. */

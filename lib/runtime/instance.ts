@@ -1,0 +1,76 @@
+import releaseVariant from "@jitl/quickjs-wasmfile-release-sync";
+import {
+  newQuickJSWASMModuleFromVariant,
+  newVariant,
+  type QuickJSContext,
+  type QuickJSEmscriptenModule,
+  type QuickJSRuntime,
+  type QuickJSSyncVariant,
+} from "quickjs-emscripten-core";
+import { findLayout, type Layout } from "./layout.ts";
+import type { Limits } from "./protocol.ts";
+
+/** One QuickJS in a WebAssembly memory of its own. */
+export interface Instance {
+  runtime: QuickJSRuntime;
+  context: QuickJSContext;
+  memory: ArrayBuffer;
+  layout: Layout;
+}
+
+export interface Engine {
+  /** Undefined: the variant finds its own file. */
+  wasm: WebAssembly.Module | undefined;
+  variant?: QuickJSSyncVariant;
+}
+
+const WASM_PAGE = 64 * 1024;
+/** Statics, C stack, and the texts that cross the boundary; QuickJS's own limit does not count these. */
+const HEADROOM_BYTES = 24 * 1024 * 1024;
+
+export async function createInstance(
+  { wasm, variant = releaseVariant }: Engine,
+  limits: Limits,
+  onExhausted: () => void,
+): Promise<Instance> {
+  // Memory of our own, as large as it may ever be: a hard cap, which QuickJS's own limit is not for giant strings
+  // and typed arrays, and a buffer that never moves.
+  const pages = Math.ceil((limits.memoryBytes + HEADROOM_BYTES) / WASM_PAGE);
+  const wasmMemory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const { promise, resolve } = Promise.withResolvers<QuickJSEmscriptenModule>();
+  const base = newVariant(variant, { wasmMemory, ...(wasm && { wasmModule: wasm }) });
+  const engine = await newQuickJSWASMModuleFromVariant({
+    ...base,
+    async importModuleLoader() {
+      // As made by newVariant: the loader itself, with its arguments bound.
+      const load = (await base.importModuleLoader()) as () => Promise<QuickJSEmscriptenModule>;
+      return async () => {
+        const module = await load();
+        resolve(module);
+        return module;
+      };
+    },
+  });
+  const module = await promise;
+  const { _malloc: malloc, _free: free } = module as unknown as Record<string, (n: number) => number>;
+  if (!malloc || !free) throw new Error("this build of QuickJS does not export its allocator");
+  const layout = findLayout(wasmMemory.buffer, { malloc, free });
+  guardAllocation(module, malloc, onExhausted);
+  const runtime = engine.newRuntime({
+    memoryLimitBytes: limits.memoryBytes,
+    maxStackSizeBytes: limits.stackBytes,
+  });
+  return { runtime, context: runtime.newContext(), memory: wasmMemory.buffer, layout };
+}
+
+/** The glue takes what malloc answers for an address, also 0, and would write a text over the statics. */
+function guardAllocation(module: object, malloc: (bytes: number) => number, onExhausted: () => void): void {
+  Object.assign(module, {
+    _malloc(bytes: number): number {
+      const address = malloc(bytes);
+      if (address !== 0) return address;
+      onExhausted();
+      throw new Error("out of memory");
+    },
+  });
+}

@@ -1,0 +1,47 @@
+// The objects of the gateway's own core script: what handlers and middleware files are made with.
+(core) => {
+  const { create, log } = core;
+
+  function NewEventHandler() {}
+  function EventHandlerComponentMeta() {}
+  EventHandlerComponentMeta.prototype.DoProcessEvent = function (event, context) {
+    log("info", "Calling built - in handle");
+    core.returned(this.Handle(event, context));
+  };
+  EventHandlerComponentMeta.prototype.Handle = (event) => {
+    log("info", "Handler not implemented!");
+    return event;
+  };
+  const extend = (child, base) => {
+    child.prototype = create(base.prototype, {
+      constructor: { value: child, writable: true, configurable: true },
+    });
+  };
+  extend(NewEventHandler, EventHandlerComponentMeta);
+  NewEventHandler.prototype.NewHandler = function (callback) {
+    this.Handle = callback;
+  };
+
+  // Nothing here calls middleware: it is there so that a file which holds both loads.
+  function NewMiddleware() {}
+  function MiddlewareComponentMeta() {}
+  MiddlewareComponentMeta.prototype.DoProcessRequest = function (request, session, config) {
+    const processed = this.ProcessRequest(request, session, config);
+    return core.stringify({ Request: processed.Request, SessionMeta: processed.SessionMeta });
+  };
+  MiddlewareComponentMeta.prototype.ProcessRequest = (request) => {
+    log("info", "Process not implemented!");
+    return request;
+  };
+  extend(NewMiddleware, MiddlewareComponentMeta);
+  NewMiddleware.prototype.NewProcessRequest = function (callback) {
+    this.ProcessRequest = callback;
+  };
+  NewMiddleware.prototype.ReturnData = (request, session) => ({ Request: request, SessionMeta: session });
+  NewMiddleware.prototype.ReturnAuthData = (request, session) => ({ Request: request, Session: session });
+
+  return {
+    TykMiddleware: { MiddlewareComponentMeta, NewMiddleware },
+    TykEventHandlers: { EventHandlerComponentMeta, NewEventHandler },
+  };
+};

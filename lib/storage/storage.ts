@@ -1,0 +1,108 @@
+import { AppError } from "../errors.ts";
+
+/** A value with an end: `expiresAt` in unix seconds, 0 for none. */
+export interface Entry {
+  value: string;
+  expiresAt: number;
+}
+
+/** Where entries are kept. Each call is one item; `put` is refused (false) unless the entry is still `before`. */
+export interface EntryStore {
+  get(key: string): Promise<Entry | undefined>;
+  put(key: string, entry: Entry, before?: Entry | undefined | "any"): Promise<boolean>;
+  remove(key: string): Promise<void>;
+}
+
+/** The gateway's TykStorage* functions: what a script shares between its runs, at once and outside of commits. */
+export interface Storage {
+  /** Answers what the script gets; throws `storage-failed` with the gateway's text. */
+  call(operation: string, key: string, value: string, ttlSeconds: number): Promise<unknown>;
+}
+
+const KEY_BYTES = 256;
+const VALUE_BYTES = 65_536;
+/** How often an increment is tried again because somebody else's came first. */
+const ATTEMPTS = 50;
+
+export function createStorage(deps: { entries: EntryStore; now: () => number }): Storage {
+  const { entries } = deps;
+  const seconds = () => Math.floor(deps.now() / 1000);
+  const end = (ttl: number) => (ttl > 0 ? seconds() + ttl : 0);
+
+  /** DynamoDB removes expired items days late, so they are passed over here. */
+  async function live(key: string): Promise<{ entry: Entry | undefined; stored: Entry | undefined }> {
+    const stored = await entries.get(key);
+    const gone = stored && stored.expiresAt > 0 && stored.expiresAt <= seconds();
+    return { entry: gone ? undefined : stored, stored };
+  }
+
+  const operations = new Map<string, (key: string, value: string, ttl: number) => Promise<unknown>>([
+    ["get", async (key) => (await live(key)).entry?.value ?? null],
+    ["set", async (key, value, ttl) => void (await entries.put(key, { value, expiresAt: end(ttl) }, "any"))],
+    ["del", async (key) => void (await entries.remove(key))],
+    [
+      "setnx",
+      async (key, value, ttl) => {
+        if (ttl < 0) throw new AppError("storage-failed", "invalid expire time");
+        const { entry, stored } = await live(key);
+        return entry ? false : entries.put(key, { value, expiresAt: end(ttl) }, stored);
+      },
+    ],
+    [
+      "ttl",
+      async (key) => {
+        const { entry } = await live(key);
+        if (!entry) return -2;
+        return entry.expiresAt === 0 ? -1 : entry.expiresAt - seconds();
+      },
+    ],
+    ["incr", increment],
+  ]);
+
+  async function increment(key: string, _value: string, ttl: number): Promise<string> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      const { entry, stored } = await live(key);
+      const next = { value: incremented(entry?.value ?? "0"), expiresAt: entry?.expiresAt ?? 0 };
+      if (next.value === "1" && ttl > 0) next.expiresAt = end(ttl);
+      if (await entries.put(key, next, stored)) return next.value;
+    }
+    throw new AppError("storage-failed", `${ATTEMPTS} increments of others came first`);
+  }
+
+  return {
+    async call(operation, key, value, ttlSeconds) {
+      const bytes = Buffer.byteLength(key);
+      if (bytes < 1 || bytes > KEY_BYTES)
+        throw new AppError("storage-failed", `storage key must be 1-${KEY_BYTES} bytes`);
+      if (Buffer.byteLength(value) > VALUE_BYTES) {
+        throw new AppError("storage-failed", `storage value exceeds ${VALUE_BYTES} bytes`);
+      }
+      const run = operations.get(operation);
+      if (!run) throw new AppError("storage-failed", `there is no storage operation ${operation}`);
+      return run(key, value, ttlSeconds);
+    },
+  };
+}
+
+/** A whole number as text, one more, exact beyond 2^53 as Redis is. */
+function incremented(text: string): string {
+  if (!/^-?\d{1,19}$/.test(text))
+    throw new AppError("storage-failed", "value is not an integer or out of range");
+  const next = BigInt(text) + 1n;
+  if (next > 9_223_372_036_854_775_807n) throw new AppError("storage-failed", "increment would overflow");
+  return String(next);
+}
+
+/** Entries in memory, for a run without a table. */
+export function createMemoryEntries(): EntryStore {
+  const entries = new Map<string, Entry>();
+  return {
+    get: async (key) => entries.get(key),
+    async put(key, entry, before) {
+      if (before !== "any" && entries.get(key) !== before) return false;
+      entries.set(key, entry);
+      return true;
+    },
+    remove: async (key) => void entries.delete(key),
+  };
+}

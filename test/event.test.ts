@@ -1,0 +1,210 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { AppError } from "../lib/errors.ts";
+import { type EventEnvelope, parseEvent } from "../lib/events/event.ts";
+
+const AROUND = { apiId: "demo", fallbackId: "message-1" };
+const META = { Message: "Key has expired.", Path: "/orders", Origin: "203.0.113.7", Key: "k1" };
+const EVENT = { Type: "KeyExpired", Meta: META, TimeStamp: "2026-08-21 12:39:47.1 +0200 CEST" };
+
+const parse = (value: unknown, around: { apiId: string | undefined; fallbackId: string } = AROUND) =>
+  parseEvent(JSON.stringify(value), around);
+
+function refused(body: string, field: string, around?: typeof AROUND) {
+  assert.throws(
+    () => parseEvent(body, around ?? AROUND),
+    (error) => {
+      assert.ok(error instanceof AppError, String(error));
+      assert.deepEqual([error.code, error.status, error.field], ["event-invalid", 400, field], body);
+      assert.ok(error.message.includes(field), error.message);
+      return true;
+    },
+  );
+}
+
+describe("the body of a message", () => {
+  it("is taken as an envelope, with the publisher's names kept", () => {
+    assert.deepEqual(parse({ id: "e1", api_id: "orders", org_id: "o1", event: EVENT }), {
+      id: "e1",
+      api_id: "orders",
+      org_id: "o1",
+      event: EVENT,
+    });
+  });
+
+  it("is taken as a bare event, which the surroundings name", () => {
+    assert.deepEqual(parse(EVENT), { id: "message-1", api_id: "demo", event: EVENT });
+  });
+
+  it("gets its id and API from the surroundings only where it does not say them itself", () => {
+    assert.deepEqual(parse({ event: EVENT }), { id: "message-1", api_id: "demo", event: EVENT });
+    assert.equal(parse({ id: "e1", event: EVENT }).id, "e1");
+    assert.equal(parse({ api_id: "orders", event: EVENT }).api_id, "orders");
+  });
+
+  it("may leave out what an event type does not have", () => {
+    for (const event of [{ Type: "HostUp" }, { Type: "HostUp", Meta: null }, { Type: "HostUp", Meta: {} }]) {
+      assert.deepEqual(parse({ event }).event, { Type: "HostUp", Meta: {}, TimeStamp: "" });
+      assert.deepEqual(parse(event).event, { Type: "HostUp", Meta: {}, TimeStamp: "" });
+    }
+    assert.equal("org_id" in parse({ org_id: "", event: EVENT }), false);
+  });
+
+  it("keeps members of an event that nobody here knows", () => {
+    const event = {
+      ...EVENT,
+      Extra: { deep: [1] },
+      Meta: { ...META, constructor: "c", HostInfo: { a: null } },
+    };
+    assert.deepEqual(parse({ event }).event, event);
+    assert.deepEqual(parse(event).event, event);
+  });
+
+  it("does not change the prototype of anything", () => {
+    const { event } = parseEvent(
+      '{"event":{"Type":"t","__proto__":{"polluted":1},"Meta":{"__proto__":{"polluted":1}}},"__proto__":{"id":"x"}}',
+      AROUND,
+    );
+    assert.equal(Object.getPrototypeOf(event), Object.prototype);
+    assert.equal(Object.getPrototypeOf(event.Meta), Object.prototype);
+    assert.equal("polluted" in {}, false);
+  });
+});
+
+describe("a body that is no event", () => {
+  it("is refused as a whole when it is no JSON object", () => {
+    for (const body of ["", "Key expired!", "{", "null", "[]", "1", '"text"', "\ufeff", '[{"Type":"t"}]']) {
+      refused(body, "body");
+    }
+  });
+
+  it("is refused with the field at fault, under the name that the body gives it", () => {
+    const wrong: [unknown, string][] = [
+      [{}, "event"],
+      [{ id: "e1", api_id: "demo" }, "event"],
+      [{ event: null }, "event"],
+      [{ event: "KeyExpired" }, "event"],
+      [{ event: [EVENT] }, "event"],
+      [{ event: {} }, "event.Type"],
+      [{ event: { ...EVENT, Type: "" } }, "event.Type"],
+      [{ event: { ...EVENT, Type: 7 } }, "event.Type"],
+      [{ event: { ...EVENT, Type: "t".repeat(257) } }, "event.Type"],
+      [{ event: { ...EVENT, Meta: "k1" } }, "event.Meta"],
+      [{ event: { ...EVENT, Meta: ["k1"] } }, "event.Meta"],
+      [{ event: { ...EVENT, TimeStamp: 1_787_396_400 } }, "event.TimeStamp"],
+      [{ Meta: META }, "Type"],
+      [{ ...EVENT, Type: "" }, "Type"],
+      [{ ...EVENT, Meta: 1 }, "Meta"],
+      [{ ...EVENT, TimeStamp: 7 }, "TimeStamp"],
+      [{ id: "", event: EVENT }, "id"],
+      [{ id: 7, event: EVENT }, "id"],
+      [{ id: "i".repeat(257), event: EVENT }, "id"],
+      [{ api_id: "", event: EVENT }, "api_id"],
+      [{ api_id: {}, event: EVENT }, "api_id"],
+      [{ org_id: 1, event: EVENT }, "org_id"],
+    ];
+    for (const [value, field] of wrong) refused(JSON.stringify(value), field);
+  });
+
+  it("is refused when neither it nor its surroundings name an API", () => {
+    for (const value of [EVENT, { event: EVENT }]) {
+      assert.throws(() => parse(value, { apiId: undefined, fallbackId: "m" }), {
+        code: "event-invalid",
+        field: "api_id",
+      });
+    }
+  });
+
+  it("is refused from the start when it is nested too deeply to be printed again", () => {
+    for (const depth of [20_000, 200_000]) {
+      const nested = `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`;
+      for (const body of [`{"Type":"t","Meta":${nested}}`, `{"event":{"Type":"t","Meta":${nested}}}`]) {
+        assert.throws(
+          () => parseEvent(body, AROUND),
+          (error) => error instanceof AppError && error.code === "event-invalid",
+        );
+      }
+    }
+  });
+
+  it("is refused in a time that grows with its length only", () => {
+    const started = performance.now();
+    refused(`"${String.raw`\"`.repeat(40_000)}`, "body");
+    assert.ok(performance.now() - started < 1_000);
+  });
+
+  it("is refused when its id is no Unicode text, which no table could tell from another such id", () => {
+    refused(String.raw`{"id":"a\ud800","event":{"Type":"t"}}`, "id");
+    assert.equal(parse({ id: "\u{1f600}", event: EVENT }).id, "\u{1f600}");
+  });
+});
+
+describe("for whatever body", () => {
+  const members = fc.dictionary(
+    fc.constantFrom(
+      "id",
+      "api_id",
+      "org_id",
+      "event",
+      "Type",
+      "Meta",
+      "TimeStamp",
+      "__proto__",
+      "constructor",
+    ),
+    fc.oneof(
+      fc.jsonValue(),
+      fc.string(),
+      fc.dictionary(fc.constantFrom("Type", "Meta", "TimeStamp", "__proto__", "Key"), fc.jsonValue()),
+    ),
+  );
+  const bytes = fc.uint8Array().map((given) => Buffer.from(given).toString("utf8"));
+  const body = fc.oneof(
+    bytes,
+    fc.string({ unit: "binary" }),
+    fc.json(),
+    members.map((value) => JSON.stringify(value)),
+    fc.tuple(members, fc.nat()).map(([value, at]) => JSON.stringify(value).slice(0, at)),
+  );
+  const tried = (given: string): EventEnvelope | undefined => {
+    try {
+      return parseEvent(given, AROUND);
+    } catch (error) {
+      assert.ok(error instanceof AppError && error.code === "event-invalid", String(error));
+      assert.ok(error.field, error.message);
+      return undefined;
+    }
+  };
+
+  it("nothing but event-invalid is thrown, and it always names a field", () => {
+    fc.assert(
+      fc.property(body, (given) => {
+        tried(given);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it("what is taken is taken the same again once it is on the queue", () => {
+    const event = fc.record(
+      {
+        Type: fc.string({ minLength: 1 }),
+        Meta: fc.dictionary(fc.string(), fc.jsonValue()),
+        TimeStamp: fc.string(),
+      },
+      { requiredKeys: ["Type"] },
+    );
+    const envelope = fc.record(
+      { id: fc.string({ minLength: 1 }), api_id: fc.string({ minLength: 1 }), org_id: fc.string(), event },
+      { requiredKeys: ["event"] },
+    );
+    fc.assert(
+      fc.property(fc.oneof(event, envelope), (given) => {
+        const parsed = tried(JSON.stringify(given));
+        assert.ok(parsed);
+        assert.deepEqual(parseEvent(JSON.stringify(parsed), { apiId: "other", fallbackId: "other" }), parsed);
+      }),
+    );
+  });
+});

@@ -1,0 +1,275 @@
+import assert from "node:assert/strict";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, before, describe, test } from "node:test";
+import { type HandlerApi, startHandlerApi } from "./helpers/handler-api.ts";
+
+describe("the gateway's functions, in the sandbox, against a real table and a real server", () => {
+  let api: HandlerApi;
+  let server: Server;
+  let origin = "";
+  let now = 1_700_000_000_000;
+
+  before(async () => {
+    api = await startHandlerApi({ now: () => now });
+    server = createServer((request, response) => {
+      if (request.url === "/500") return void response.writeHead(500).end("broken");
+      if (request.url === "/204") return void response.writeHead(204).end();
+      if (request.url === "/key") return void response.end(request.headers["idempotency-key"] ?? "none");
+      response.writeHead(
+        201,
+        [
+          ["x-one", "a"],
+          ["X-One", "b"],
+          ["Content-Type", "text/plain"],
+          ["Content-Length", "4"],
+        ].flat(),
+      );
+      response.end(Buffer.from([0x6f, 0x6b, 0xff, 0x3c]));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  after(async () => {
+    server.close();
+    await api.close();
+  });
+
+  const VALUES: [code: string, expected: unknown][] = [
+    // Base64
+    ['return b64enc("teststring")', "dGVzdHN0cmluZw=="],
+    ['return b64dec("dGVzdHN0cmluZw==")', "teststring"],
+    [
+      'return b64dec("eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ")',
+      '{"sub":"1234567890","name":"John Doe","iat":1516239022}',
+    ],
+    ['return rawb64enc(\'{"sub":"1234567890"}\')', "eyJzdWIiOiIxMjM0NTY3ODkwIn0"],
+    ['return [rawb64dec("dGVzdA"), typeof rawb64dec("dGVzdA==")]', ["test", "undefined"]],
+    ['return [typeof b64dec("!!invalid!!"), typeof rawb64dec("!!invalid!!")]', ["undefined", "undefined"]],
+    ["return [b64enc(), b64enc(null), b64enc({})]", ["dW5kZWZpbmVk", "bnVsbA==", "W29iamVjdCBPYmplY3Rd"]],
+    ['return [b64enc("é"), b64enc("😀"), b64dec("8J+YgA==")]', ["w6k=", "8J+YgA==", "😀"]],
+    [
+      'return [b64dec("dGVzdA"), typeof b64dec("dGVzdA="), b64dec("dGVzdB=="), b64dec("dGVz\\ndA=="), b64dec("")]',
+      ["test", "undefined", "test", "test", ""],
+    ],
+    ['return [typeof b64dec("_-8="), typeof b64dec("dGVz dA==")]', ["undefined", "undefined"]],
+    [
+      'return [b64enc(b64dec("/w==")), b64enc("" + b64dec("/w==")), b64enc(b64dec("/w==") + "x"), b64dec("/w==").length]',
+      ["/w==", "/w==", "/3g=", 1],
+    ],
+    ['return b64enc("\\ud800")', "77+9"],
+    ['return b64dec(b64enc("a\\u0000b"))', "a\u0000b"],
+    // HTTP that never leaves
+    [
+      "return [typeof TykMakeHttpRequest(), typeof TykMakeHttpRequest('undefined')]",
+      ["undefined", "undefined"],
+    ],
+    ["return typeof TykMakeHttpRequest('{not valid json}')", "undefined"],
+    ['return typeof TykMakeHttpRequest(\'{"Method":"GET"}\')', "undefined"],
+    // Batch
+    ["return TykBatchRequest('{\"requests\":[]}')", "[]"],
+    ["return typeof TykBatchRequest('{invalid json}')", "undefined"],
+    // Keys and sessions
+    ['return TykGetKeyData("no-such-key", "")', '{"status":"error","message":"Key not found"}'],
+    [
+      'return [typeof TykSetKeyData("bad", "notjson", "0"), TykGetKeyData("bad")]',
+      [null, '{"status":"error","message":"Key not found"}'].map((v, i) => (i === 0 ? "undefined" : v)),
+    ],
+    ['return TykGetKeyData("x".repeat(3000))', '{"status":"error","message":"Key not found"}'],
+    // Others
+    ["return TykJsResponse({ a: 1 }, { b: 2 })", '{"Response":{"a":1},"SessionMeta":{"b":2}}'],
+    ["return _.map([1, 2], function (n) { return n * 2 })", [2, 4]],
+    [
+      "return [typeof setTimeout, typeof require, typeof process, typeof fetch]",
+      ["undefined", "undefined", "undefined", "undefined"],
+    ],
+    [
+      "return [event.EventType, event.EventMetaData === event.Meta, Object.keys(event)]",
+      ["Test", true, ["Type", "Meta", "TimeStamp"]],
+    ],
+  ];
+  for (const [code, expected] of VALUES) {
+    test(`${code.replace(/^return /, "")} is ${JSON.stringify(expected)}`, async () => {
+      const { outcome, value } = await api.evaluate(code);
+      assert.deepEqual({ ok: outcome.ok, value }, { ok: true, value: expected });
+    });
+  }
+
+  test("an HTTP answer has its members twice, names canonical, bytes that are no UTF-8 replaced", async () => {
+    const { value } = await api.evaluate(
+      `return TykMakeHttpRequest(JSON.stringify({Method:"GET",Domain:"${origin}",Resource:"/p?x=1"}))`,
+    );
+    const text = String(value);
+    assert.ok(text.startsWith('{"Code":201,"Body":"ok\\ufffd\\u003c","Headers":{'));
+    const { Code, Body, Headers, code, body, headers } = JSON.parse(text);
+    assert.deepEqual([code, body, headers], [Code, Body, Headers]);
+    assert.deepEqual(
+      [Headers["X-One"], Headers["Content-Length"], Headers["Content-Type"]],
+      [["a", "b"], ["4"], ["text/plain"]],
+    );
+  });
+
+  test("an answer of 500 or 204 is a normal result", async () => {
+    const get = (path: string) =>
+      `JSON.parse(TykMakeHttpRequest(JSON.stringify({Domain:"${origin}",Resource:"${path}"})))`;
+    const { value } = await api.evaluate(
+      `var a = ${get("/500")}, b = ${get("/204")}; return [a.Code, a.Body, b.Code, b.Body]`,
+    );
+    assert.deepEqual(value, [500, "broken", 204, ""]);
+  });
+
+  test("requests that may change something have a key of event, handler and number; GET has none", async () => {
+    const send = (method: string) =>
+      `JSON.parse(TykMakeHttpRequest(JSON.stringify({Method:"${method}",Domain:"${origin}",Resource:"/key",Body:"b"}))).Body`;
+    const { value } = await api.evaluate(
+      `return [context.EventID, ${send("POST")}, ${send("GET")}, ${send("PUT")}]`,
+    );
+    const [id, first, none, second] = value as string[];
+    assert.deepEqual([first, none, second], [`${id}:evaluator:1`, "none", `${id}:evaluator:2`]);
+  });
+
+  test("a batch keeps the order of its requests, and a failed one has an empty unit", async () => {
+    const { value } = await api.evaluate(
+      `return JSON.parse(TykBatchRequest(JSON.stringify({requests:[{relative_url:"${origin}/500"},{relative_url:"http://127.0.0.1:1/"},{relative_url:"${origin}/204"}]})))`,
+    );
+    const units = value as { relative_url: string; code: number; headers: unknown; body: string }[];
+    assert.deepEqual(
+      units.map(({ relative_url, code }) => [relative_url, code]),
+      [
+        [`${origin}/500`, 500],
+        ["", 0],
+        [`${origin}/204`, 204],
+      ],
+    );
+    assert.deepEqual(units[1], { relative_url: "", code: 0, headers: null, body: "" });
+  });
+
+  test("a request to an address that is not public is refused, and the log names rule and setting", async () => {
+    const { value, logs } = await api.evaluate(
+      'return typeof TykMakeHttpRequest(JSON.stringify({Domain:"http://169.254.169.254",Resource:"/latest/meta-data"}))',
+    );
+    assert.equal(value, "undefined");
+    assert.match(
+      logs.join("\n"),
+      /169\.254\.169\.254 is refused: link-local address; HTTP_ALLOW_HOSTS would allow it/,
+    );
+  });
+
+  test("a session that was set is read at once, and is in the table after the commit", async () => {
+    const set = `TykSetKeyData("k", JSON.stringify({rate:100,per:60,org_id:"org123",quota_max:5,quota_renewal_rate:60,access_rights:{a:{api_id:"a"}}}), 1); return TykGetKeyData("k")`;
+    const expected =
+      '{"rate":100,"per":60,"quota_max":5,"quota_renewal_rate":60,"access_rights":{"a":{"api_id":"a"}},"org_id":"org123"}';
+    assert.equal((await api.evaluate(set)).value, expected);
+    assert.equal((await api.evaluate('return TykGetKeyData("k")')).value, expected);
+  });
+
+  test('without suppressReset a set starts the quota anew; with 1 or "1" it does not, and true is neither', async () => {
+    const set = (third: string) =>
+      `TykSetKeyData("q", JSON.stringify({quota_max:5,quota_remaining:2,quota_renewal_rate:60,access_rights:{a:{}}}), ${third}); return JSON.parse(TykGetKeyData("q")).quota_remaining`;
+    for (const [third, expected] of [
+      ["1", 2],
+      ['"1"', 2],
+      ["true", 5],
+      ["undefined", 5],
+    ] as const) {
+      assert.equal((await api.evaluate(set(third))).value, expected, third);
+    }
+  });
+
+  test("a set is refused with its reason: no access rights, a fraction in a whole number", async () => {
+    const refused = await api.evaluate(
+      'TykSetKeyData("m", JSON.stringify({rate:1})); TykSetKeyData("m", \'{"expires":1.5,"access_rights":{"a":{}}}\'); return TykGetKeyData("m")',
+    );
+    assert.match(String(refused.value), /Key not found/);
+    assert.match(refused.logs.join("\n"), /Master keys not allowed[\s\S]*expires/);
+  });
+
+  test("a custom key is found behind its organisation", async () => {
+    await api.evaluate('TykSetKeyData("orgcustom", JSON.stringify({alias:"c",access_rights:{a:{}}}), 1)');
+    assert.match(String((await api.evaluate('return TykGetKeyData("custom", "a")')).value), /"alias":"c"/);
+  });
+
+  test("storage keeps what it was given, until its end", async () => {
+    const { value } = await api.evaluate(
+      'TykStorageSet("s", "hello", 30); return [TykStorageGet("s"), TykStorageTTL("s"), TykStorageGet("none"), TykStorageTTL("none")]',
+    );
+    assert.deepEqual(value, ["hello", 30, null, -2]);
+    now += 31_000;
+    assert.deepEqual(
+      (await api.evaluate('return [TykStorageGet("s"), TykStorageTTL("s"), TykStorageSetNX("s", "new")]'))
+        .value,
+      [null, -2, true],
+    );
+    assert.deepEqual(
+      (
+        await api.evaluate(
+          'TykStorageSet("s", "v", 0); var t = TykStorageTTL("s"); TykStorageDel("s"); return [t, TykStorageGet("s")]',
+        )
+      ).value,
+      [-1, null],
+    );
+  });
+
+  test("storage makes once, counts as text, and throws what can be caught", async () => {
+    const nx =
+      'return [TykStorageSetNX("n", "first", 30), TykStorageSetNX("n", "second", 30), TykStorageGet("n")]';
+    assert.deepEqual((await api.evaluate(nx)).value, [true, false, "first"]);
+    assert.deepEqual(
+      (await api.evaluate('return [TykStorageIncr("i", 30), TykStorageIncr("i", 99), TykStorageTTL("i")]'))
+        .value,
+      ["1", "2", 30],
+    );
+    for (const code of [
+      'TykStorageSet("k".repeat(299), "v")',
+      'TykStorageSet("k", "v".repeat(69999))',
+      'TykStorageGet("")',
+      'TykStorageSet("w", "x"); TykStorageIncr("w")',
+    ]) {
+      const { value } = await api.evaluate(
+        `try { ${code}; return "no" } catch (e) { return [e.name, e instanceof Error] }`,
+      );
+      assert.deepEqual(value, ["GoError", true], code);
+    }
+    const { outcome } = await api.evaluate('TykStorageGet("")');
+    assert.ok(
+      !outcome.ok &&
+        outcome.code === "threw" &&
+        /storage key must be 1-256 bytes/.test(outcome.error.message),
+    );
+  });
+
+  test("any value of any type in any argument is answered, never a crash", async () => {
+    const values = [
+      "undefined",
+      "null",
+      "1e21",
+      "Symbol()",
+      "[1,[2]]",
+      "function () {}",
+      "new Proxy({}, {})",
+      "{ toString: function () { throw 1 } }",
+      "{ toString: 1, valueOf: 1 }",
+      '"x".repeat(5e6)',
+      "Object.create(null)",
+      '"\\ud800\\u0000"',
+      "10n",
+    ];
+    const calls = [
+      "log",
+      "rawlog",
+      "b64enc",
+      "b64dec",
+      "rawb64enc",
+      "rawb64dec",
+      "TykGetKeyData",
+      "TykSetKeyData",
+      "TykMakeHttpRequest",
+      "TykBatchRequest",
+    ];
+    for (const value of values) {
+      const code = calls.map((call) => `${call}(${value}, ${value}, ${value})`).join("; ");
+      const { outcome } = await api.evaluate(`${code}; return 1`);
+      assert.ok(outcome.ok, `${value}: ${JSON.stringify(outcome)}`);
+    }
+  });
+});

@@ -1,0 +1,95 @@
+import { randomUUID } from "node:crypto";
+import { createHost } from "../../lib/consumer/host.ts";
+import { createConsumerStore } from "../../lib/consumer/store.ts";
+import { createUnitOfWork } from "../../lib/consumer/unit-of-work.ts";
+import { createEgress } from "../../lib/egress/client.ts";
+import { batchRequest, makeHttpRequest } from "../../lib/egress/tyk-http.ts";
+import { loadAssets } from "../../lib/runtime/assets.ts";
+import type { Outcome } from "../../lib/runtime/protocol.ts";
+import { startRuntime } from "../../lib/runtime/runtime.ts";
+import { createStorage } from "../../lib/storage/storage.ts";
+import { createEntryStore } from "../../lib/storage/store.ts";
+import { startAws } from "../../local/aws.ts";
+import { createClients, createResources } from "../../local/resources.ts";
+
+/** What a piece of handler code came to. */
+export interface Evaluated {
+  outcome: Outcome;
+  /** The code's value, as JSON keeps it; undefined where it has none. */
+  value: unknown;
+  logs: string[];
+}
+
+export interface HandlerApi {
+  /** Runs the code as the body of a handler, against the embedded DynamoDB; commits what it wrote. */
+  evaluate(code: string): Promise<Evaluated>;
+  close(): Promise<void>;
+}
+
+const EVALUATOR = `var evaluator = new TykJS.TykEventHandlers.NewEventHandler({});
+evaluator.NewHandler(async function (event, context) {
+  var value = await new (Object.getPrototypeOf(async function () {}).constructor)("event", "context", event.Meta.code)(event, context);
+  rawlog("value " + JSON.stringify(value));
+});`;
+
+export async function startHandlerApi(options: { now?: () => number } = {}): Promise<HandlerApi> {
+  const aws = await startAws(process.env);
+  const clients = createClients(aws);
+  const { env } = await createResources(clients, {
+    prefix: `api-${randomUUID().slice(0, 8)}`,
+    visibilitySeconds: 30,
+    maxReceives: 5,
+  });
+  const now = options.now ?? Date.now;
+  const { dynamo } = clients;
+  const store = createConsumerStore({
+    dynamo,
+    sessionsTable: env.SESSIONS_TABLE,
+    stateTable: env.STATE_TABLE,
+    ledgerTtlSeconds: 60,
+    now,
+    random: Math.random,
+  });
+  const egress = createEgress({ allowHosts: ["127.0.0.1"], maxResponseBytes: 100_000 });
+  const deps = {
+    makeHttpRequest: (request, run) => makeHttpRequest(request, { egress, ...run }),
+    batchRequest: (request, run) => batchRequest(request, { egress, ...run }),
+    storage: createStorage({ entries: createEntryStore({ dynamo, table: env.STATE_TABLE }), now }),
+    allowMasterKeys: false,
+    now,
+  } satisfies Parameters<typeof createHost>[0];
+  const runtime = await startRuntime([{ path: "evaluator.js", source: EVALUATOR }], { assets: loadAssets() });
+
+  return {
+    async evaluate(code) {
+      const id = randomUUID();
+      const unit = createUnitOfWork(await store.read([id], []), store);
+      const buffer = unit.startRun();
+      const logs: string[] = [];
+      let value: unknown;
+      const host = createHost(deps, {
+        buffer,
+        eventId: id,
+        handler: "evaluator",
+        log: (level, message) => {
+          if (level === "raw" && message.startsWith("value "))
+            value = message === "value undefined" ? undefined : JSON.parse(message.slice(6));
+          else logs.push(message);
+        },
+        onRead: () => {},
+        orgOf: () => "org",
+      });
+      const event = JSON.stringify({ Type: "Test", Meta: { code }, TimeStamp: "" });
+      const context = JSON.stringify({ APIID: "a", OrgID: "o", EventID: id });
+      const outcome = await runtime.run({ handler: "evaluator", event, context, timeoutMs: 5_000 }, host);
+      if (outcome.ok) await unit.accept(buffer, id, "evaluator");
+      await unit.commit();
+      return { outcome, value, logs };
+    },
+    async close() {
+      await Promise.all([runtime.close(), egress.close()]);
+      for (const client of Object.values(clients)) client.destroy();
+      await aws.close();
+    },
+  };
+}

@@ -1,0 +1,507 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { type BatchRead, COMMIT_ACTIONS, type Write } from "../lib/consumer/store.ts";
+import { createUnitOfWork, type RunBuffer, type UnitOfWork } from "../lib/consumer/unit-of-work.ts";
+import type { StoredSession } from "../lib/sessions/item.ts";
+import type { Session } from "../lib/sessions/session.ts";
+
+/** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html */
+const COMMIT_BYTES = 4 * 1024 * 1024;
+
+/** A table with versions in memory that takes what DynamoDB would take. */
+function createTable(sessions: Record<string, Session> = {}) {
+  const stored = new Map<string, StoredSession>(
+    Object.entries(sessions).map(([key, session]) => [key, { session, version: 1 }]),
+  );
+  const ledger = new Map<string, { version: number; done: string[] }>();
+  const commits: Write[][] = [];
+  const reads: string[] = [];
+  const versionOf = (write: Write) =>
+    (write.kind === "session" ? stored.get(write.key)?.version : ledger.get(write.eventId)?.version) ?? 0;
+
+  const table = {
+    stored,
+    ledger,
+    /** The writes of every transaction that became true. */
+    commits,
+    /** The keys that were read one by one. */
+    reads,
+    /** What happens elsewhere, right before a commit arrives. */
+    meanwhile: () => {},
+    session: (key: string) => stored.get(key)?.session,
+    /** Somebody else's write. */
+    change(key: string, session: Session) {
+      stored.set(key, { session, version: (stored.get(key)?.version ?? 0) + 1 });
+    },
+    async readSession(key: string): Promise<StoredSession> {
+      reads.push(key);
+      return stored.get(key) ?? { session: undefined, version: 0 };
+    },
+    async commit(writes: Write[]): Promise<{ conflicts: number[] }> {
+      table.meanwhile();
+      const bytes = Buffer.byteLength(JSON.stringify(writes));
+      const items = writes.map((write) =>
+        write.kind === "session" ? `s ${write.key}` : `l ${write.eventId}`,
+      );
+      assert.ok(writes.length > 0 && writes.length <= COMMIT_ACTIONS, `${writes.length} actions`);
+      assert.ok(bytes <= COMMIT_BYTES, `${bytes} bytes in one transaction`);
+      assert.equal(new Set(items).size, items.length, "one action per item");
+      const conflicts = writes.flatMap((write, index) => (versionOf(write) === write.version ? [] : [index]));
+      if (conflicts.length > 0) return { conflicts };
+      commits.push(writes);
+      for (const write of writes) {
+        const version = write.version + 1;
+        if (write.kind === "session") stored.set(write.key, { session: write.session, version });
+        else ledger.set(write.eventId, { version, done: write.done });
+      }
+      return { conflicts: [] };
+    },
+    /** As the batch's one read: the ledger of its events, and the sessions that were asked for. */
+    read(eventIds: string[], keys: string[] = []): BatchRead {
+      return {
+        liveVersion: "v1",
+        ledger: new Map(eventIds.map((id) => [id, ledger.get(id) ?? { version: 0, done: [] }])),
+        sessions: new Map(keys.map((key) => [key, stored.get(key) ?? { session: undefined, version: 0 }])),
+      };
+    },
+  };
+  return table;
+}
+
+type Work = (buffer: RunBuffer) => Promise<void>;
+
+async function run(unit: UnitOfWork, eventId: string, work: Work, handler = "h"): Promise<void> {
+  const buffer = unit.startRun();
+  await work(buffer);
+  await unit.accept(buffer, eventId, handler);
+}
+
+const put =
+  (key: string, session: Session): Work =>
+  (buffer) =>
+    buffer.write(key, session);
+
+/** Reads a counter and writes it one higher. */
+const count =
+  (...keys: string[]): Work =>
+  async (buffer) => {
+    for (const key of keys) {
+      const session = await buffer.read(key);
+      await buffer.write(key, { ...session, rate: (session?.rate ?? 0) + 1 });
+    }
+  };
+
+const numbers = (length: number) => Array.from({ length }, (_, index) => String(index));
+const large = (bytes: number): Session => ({ alias: "x".repeat(bytes) });
+
+describe("a run", () => {
+  it("reads its own writes", async () => {
+    const table = createTable({ k1: { rate: 1 } });
+    const buffer = createUnitOfWork(table.read(["e1"]), table).startRun();
+    assert.deepEqual(await buffer.read("k1"), { rate: 1 });
+    await buffer.write("k1", { rate: 2 });
+    await buffer.write("new", { rate: 9 });
+    assert.deepEqual(await buffer.read("k1"), { rate: 2 });
+    assert.deepEqual(await buffer.read("new"), { rate: 9 });
+    assert.deepEqual(table.session("k1"), { rate: 1 }, "nobody else sees them before the commit");
+  });
+
+  it("that failed leaves nothing", async () => {
+    const table = createTable({ k1: { rate: 1 } });
+    const unit = createUnitOfWork(table.read(["e1", "e2"]), table);
+    const failed = unit.startRun();
+    await failed.write("k1", { rate: 2 });
+    assert.deepEqual(await unit.startRun().read("k1"), { rate: 1 });
+    assert.equal(unit.isDone("e1", "h"), false);
+    await unit.commit();
+    assert.deepEqual(table.commits, []);
+  });
+
+  it("sees what earlier runs of the batch wrote", async () => {
+    const table = createTable({ k1: { rate: 1 } });
+    const unit = createUnitOfWork(table.read(["e1", "e2", "e3"]), table);
+    for (const id of ["e1", "e2", "e3"]) await run(unit, id, count("k1"));
+    assert.deepEqual(await unit.startRun().read("k1"), { rate: 4 });
+    await unit.commit();
+    assert.deepEqual(table.session("k1"), { rate: 4 });
+  });
+
+  it("reads each session from the table once, and not at all when the batch's read brought it", async () => {
+    const table = createTable({ k1: { rate: 1 }, k2: { rate: 1 } });
+    const unit = createUnitOfWork(table.read(["e1", "e2"], ["k1", "none"]), table);
+    for (const id of ["e1", "e2"]) await run(unit, id, count("k1", "k2", "none"));
+    assert.deepEqual(table.reads, ["k2"]);
+  });
+});
+
+describe("a commit", () => {
+  it("puts each session once, with what it came to be, and each event's ledger entry", async () => {
+    const table = createTable({ k1: { rate: 1 } });
+    const unit = createUnitOfWork(table.read(["e1", "e2"]), table);
+    await run(unit, "e1", count("k1"), "first");
+    await run(unit, "e1", count("k1"), "second");
+    await run(unit, "e2", count("k1"), "first");
+    await unit.commit();
+    assert.deepEqual(table.commits, [
+      [
+        { kind: "session", key: "k1", session: { rate: 4 }, version: 1 },
+        { kind: "ledger", eventId: "e1", done: ["first", "second"], version: 0 },
+        { kind: "ledger", eventId: "e2", done: ["first"], version: 0 },
+      ],
+    ]);
+    assert.equal(unit.conflicted.size, 0);
+  });
+
+  it("adds to what the ledger has of an event already", async () => {
+    const table = createTable();
+    table.ledger.set("e1", { version: 3, done: ["first"] });
+    const unit = createUnitOfWork(table.read(["e1"]), table);
+    await run(unit, "e1", async () => {}, "second");
+    await unit.commit();
+    assert.deepEqual(table.ledger.get("e1"), { version: 4, done: ["first", "second"] });
+  });
+
+  it("does not put what was only read", async () => {
+    const table = createTable({ k1: { rate: 1 } });
+    const unit = createUnitOfWork(table.read(["e1"], ["k1"]), table);
+    await run(unit, "e1", async (buffer) => void (await buffer.read("k1")));
+    await unit.commit();
+    assert.deepEqual(
+      table.commits.flat().map(({ kind }) => kind),
+      ["ledger"],
+    );
+  });
+
+  it("puts a session that was written blindly on condition of its version too", async () => {
+    const table = createTable({ k1: { rate: 1 } });
+    table.change("k1", { rate: 2 });
+    const unit = createUnitOfWork(table.read(["e1"]), table);
+    await run(unit, "e1", async (buffer) => {
+      await buffer.write("k1", { rate: 7 });
+      await buffer.write("new", { rate: 8 });
+    });
+    await unit.commit();
+    assert.deepEqual(
+      table.commits.flat().filter(({ kind }) => kind === "session"),
+      [
+        { kind: "session", key: "k1", session: { rate: 7 }, version: 2 },
+        { kind: "session", key: "new", session: { rate: 8 }, version: 0 },
+      ],
+    );
+  });
+
+  it("of nothing asks nothing of the table", async () => {
+    const table = createTable();
+    await createUnitOfWork(table.read(["e1"]), table).commit();
+    assert.deepEqual(table.commits, []);
+  });
+
+  it("can be followed by more work, on the versions that it made", async () => {
+    const table = createTable({ k1: { rate: 1 } });
+    const unit = createUnitOfWork(table.read(["e1", "e2"]), table);
+    await run(unit, "e1", count("k1"), "first");
+    await unit.commit();
+    await run(unit, "e1", count("k1"), "second");
+    await run(unit, "e2", count("k1"));
+    await unit.commit();
+    assert.deepEqual(table.stored.get("k1"), { session: { rate: 4 }, version: 3 });
+    assert.deepEqual(table.ledger.get("e1"), { version: 2, done: ["first", "second"] });
+    assert.equal(unit.conflicted.size, 0);
+  });
+
+  it("of which nobody knows whether it became true is passed on as an error", async () => {
+    const table = createTable();
+    const failing = { ...table, commit: () => Promise.reject(new Error("connection lost")) };
+    const unit = createUnitOfWork(table.read(["e1"]), failing);
+    await run(unit, "e1", put("k1", { rate: 1 }));
+    await assert.rejects(unit.commit(), /connection lost/);
+  });
+});
+
+describe("a session that somebody else changed meanwhile", () => {
+  it("cancels the event that touched it, and the others commit", async () => {
+    const table = createTable({ k1: { rate: 1 }, k2: { rate: 1 } });
+    const unit = createUnitOfWork(table.read(["e1", "e2"], ["k1", "k2"]), table);
+    await run(unit, "e1", count("k1"));
+    await run(unit, "e2", count("k2"));
+    table.change("k1", { rate: 50 });
+    await unit.commit();
+    assert.deepEqual([...unit.conflicted], ["e1"]);
+    assert.deepEqual([table.session("k1"), table.session("k2")], [{ rate: 50 }, { rate: 2 }]);
+    assert.deepEqual([...table.ledger.keys()], ["e2"]);
+    assert.deepEqual([unit.isDone("e1", "h"), unit.isDone("e2", "h")], [false, true]);
+  });
+
+  it("cancels what was made of it too, however many steps away", async () => {
+    const table = createTable(Object.fromEntries(["a", "b", "c", "d"].map((key) => [key, { rate: 1 }])));
+    const copy =
+      (from: string, to: string): Work =>
+      async (buffer) =>
+        buffer.write(to, { ...(await buffer.read(from)) });
+    const unit = createUnitOfWork(table.read(["writesA", "copiesB", "copiesC", "alone"]), table);
+    await run(unit, "writesA", count("a"));
+    await run(unit, "copiesB", copy("a", "b"));
+    await run(unit, "copiesC", copy("b", "c"));
+    await run(unit, "alone", count("d"));
+    table.change("a", { rate: 50 });
+    await unit.commit();
+    assert.deepEqual([...unit.conflicted].sort(), ["copiesB", "copiesC", "writesA"]);
+    assert.deepEqual(
+      ["a", "b", "c", "d"].map((key) => table.session(key)?.rate),
+      [50, 1, 1, 2],
+    );
+    assert.deepEqual([...table.ledger.keys()], ["alone"]);
+  });
+
+  it("cancels all handlers of an event, whichever of them touched it", async () => {
+    const table = createTable({ k1: { rate: 1 }, k2: { rate: 1 } });
+    const unit = createUnitOfWork(table.read(["e1"], ["k1", "k2"]), table);
+    await run(unit, "e1", count("k1"), "first");
+    await run(unit, "e1", count("k2"), "second");
+    table.change("k2", { rate: 50 });
+    await unit.commit();
+    assert.deepEqual([...unit.conflicted], ["e1"]);
+    assert.deepEqual([table.session("k1"), table.ledger.size], [{ rate: 1 }, 0]);
+  });
+
+  it("does not cancel events that have only read the same unchanged session as the one that fell", async () => {
+    const table = createTable({ plan: { rate: 9 }, k1: { rate: 1 }, k2: { rate: 1 } });
+    const byPlan =
+      (key: string): Work =>
+      async (buffer) =>
+        buffer.write(key, { rate: (await buffer.read("plan"))?.rate ?? 0 });
+    const unit = createUnitOfWork(table.read(["e1", "e2"], ["plan", "k1", "k2"]), table);
+    await run(unit, "e1", byPlan("k1"));
+    await run(unit, "e2", byPlan("k2"));
+    table.change("k1", { rate: 50 });
+    await unit.commit();
+    assert.deepEqual([...unit.conflicted], ["e1"]);
+    assert.deepEqual(table.session("k2"), { rate: 9 });
+  });
+
+  it("cancels a blind write, so that it does not undo what it did not see", async () => {
+    const table = createTable({ k1: { rate: 1 } });
+    const unit = createUnitOfWork(table.read(["e1", "e2"]), table);
+    await run(unit, "e1", put("k1", { rate: 7 }));
+    await run(unit, "e2", put("new", { rate: 7 }));
+    table.change("k1", { rate: 50 });
+    table.change("new", { rate: 51 });
+    await unit.commit();
+    assert.deepEqual([...unit.conflicted].sort(), ["e1", "e2"]);
+    assert.deepEqual([table.session("k1"), table.session("new")], [{ rate: 50 }, { rate: 51 }]);
+  });
+
+  it("is read afresh by later runs", async () => {
+    const table = createTable({ k1: { rate: 1 } });
+    const unit = createUnitOfWork(table.read(["e1", "e2"], ["k1"]), table);
+    await run(unit, "e1", count("k1"));
+    table.change("k1", { rate: 50 });
+    await unit.commit();
+    await run(unit, "e2", count("k1"));
+    await unit.commit();
+    assert.deepEqual(table.session("k1"), { rate: 51 });
+    assert.deepEqual([...unit.conflicted], ["e1"]);
+  });
+
+  it("is not brought back by a read that comes late, after another run wrote it", async () => {
+    const table = createTable({ k1: { rate: 1 } });
+    const { promise: hold, resolve: release } = Promise.withResolvers<void>();
+    let held = false;
+    const slow = {
+      ...table,
+      async readSession(key: string) {
+        const stored = await table.readSession(key);
+        if (!held) {
+          held = true;
+          await hold;
+        }
+        return stored;
+      },
+    };
+    const unit = createUnitOfWork(table.read(["e1", "e2"]), slow);
+    // A run that was ended at its deadline while it waited for the table.
+    const late = unit.startRun().read("k1");
+    await run(unit, "e2", count("k1"));
+    release();
+    await late;
+    await unit.commit();
+    assert.deepEqual(table.session("k1"), { rate: 2 });
+    assert.deepEqual(table.ledger.get("e2"), { version: 1, done: ["h"] });
+  });
+});
+
+describe("a ledger entry that somebody else changed meanwhile", () => {
+  it("cancels its event with all that it wrote, and the others commit", async () => {
+    const table = createTable({ k1: { rate: 1 }, k2: { rate: 1 } });
+    const unit = createUnitOfWork(table.read(["e1", "e2", "e3"], ["k1", "k2"]), table);
+    await run(unit, "e1", count("k1"));
+    await run(unit, "e2", count("k2"));
+    await run(unit, "e3", count("k1"));
+    table.ledger.set("e1", { version: 1, done: ["h"] });
+    await unit.commit();
+    assert.deepEqual([...unit.conflicted].sort(), ["e1", "e3"]);
+    assert.deepEqual([table.session("k1"), table.session("k2")], [{ rate: 1 }, { rate: 2 }]);
+    assert.deepEqual(table.ledger.get("e1"), { version: 1, done: ["h"] });
+  });
+});
+
+describe("what does not fit into one transaction", () => {
+  it("is committed in several, each event's sessions together with its ledger entry", async () => {
+    const ids = numbers(150);
+    const table = createTable();
+    const unit = createUnitOfWork(table.read(ids), table);
+    for (const id of ids) await run(unit, id, put(`k${id}`, { alias: id }));
+    await unit.commit();
+    assert.ok(table.commits.length >= 3 && table.commits.length <= 5, `${table.commits.length} commits`);
+    for (const writes of table.commits) {
+      const sessions = writes.flatMap((write) => (write.kind === "session" ? [write.key] : []));
+      const events = writes.flatMap((write) => (write.kind === "ledger" ? [`k${write.eventId}`] : []));
+      assert.deepEqual(sessions.sort(), events.sort());
+    }
+    assert.equal(unit.conflicted.size, 0);
+    for (const id of ids) {
+      assert.deepEqual(table.session(`k${id}`), { alias: id });
+      assert.equal(unit.isDone(id, "h"), true);
+    }
+  });
+
+  it("is right at the end when all of it is about one session", async () => {
+    const ids = numbers(350);
+    const table = createTable({ k1: { rate: 0 } });
+    const unit = createUnitOfWork(table.read(ids), table);
+    for (const id of ids) await run(unit, id, count("k1"));
+    await unit.commit();
+    assert.deepEqual(table.session("k1"), { rate: 350 });
+    assert.equal(table.ledger.size, 350);
+  });
+
+  it("is committed in several when it is too large for one, too", async () => {
+    const ids = numbers(15);
+    const table = createTable();
+    const unit = createUnitOfWork(table.read(ids), table);
+    for (const id of ids) await run(unit, id, put(`k${id}`, large(370 * 1024)));
+    await unit.commit();
+    assert.equal(table.ledger.size, ids.length);
+    assert.equal(table.stored.size, ids.length);
+  });
+
+  it("takes a run with as many sessions as one transaction has room for", async () => {
+    const table = createTable();
+    const unit = createUnitOfWork(table.read(["e1", "e2"]), table);
+    await run(unit, "e1", put("before", {}));
+    await run(unit, "e2", async (buffer) => {
+      for (const id of numbers(COMMIT_ACTIONS - 1)) await buffer.write(`k${id}`, { alias: id });
+    });
+    await unit.commit();
+    assert.deepEqual(
+      table.commits.map(({ length }) => length),
+      [2, 100],
+    );
+  });
+
+  it("is refused when it is one run, with nothing written", async () => {
+    const tooMuch: [string, Work][] = [
+      [
+        "150 sessions",
+        async (buffer) => {
+          for (const id of numbers(150)) await buffer.write(`k${id}`, { alias: id });
+        },
+      ],
+      ["a session larger than an item", put("k1", large(400 * 1024))],
+      [
+        "more bytes than a transaction",
+        async (buffer) => {
+          for (const id of numbers(12)) await buffer.write(`k${id}`, large(370 * 1024));
+        },
+      ],
+    ];
+    for (const [what, work] of tooMuch) {
+      const table = createTable();
+      const unit = createUnitOfWork(table.read(["e1", "e2"]), table);
+      await assert.rejects(run(unit, "e1", work), { name: "AppError", code: "commit-impossible" }, what);
+      await run(unit, "e2", put("good", { rate: 1 }));
+      await unit.commit();
+      assert.deepEqual([...table.stored.keys()], ["good"], what);
+      assert.deepEqual([...table.ledger.keys()], ["e2"], what);
+      assert.equal(unit.isDone("e1", "h"), false, what);
+    }
+  });
+
+  it("loses the run in progress too, when what it read falls in the commit before it", async () => {
+    const table = createTable({ k1: { rate: 1 } });
+    const ids = numbers(60);
+    const unit = createUnitOfWork(table.read([...ids, "first", "last"], ["k1"]), table);
+    await run(unit, "first", count("k1"));
+    for (const id of ids.slice(0, 48)) await run(unit, id, put(`k-${id}`, { alias: id }));
+    assert.equal(table.commits.length, 0);
+    table.meanwhile = () => {
+      table.meanwhile = () => {};
+      table.change("k1", { rate: 50 });
+    };
+    await run(unit, "last", async (buffer) => {
+      const seen = await buffer.read("k1");
+      for (const id of numbers(10)) await buffer.write(`copy-${id}`, { ...seen });
+    });
+    await unit.commit();
+    assert.deepEqual([...unit.conflicted].sort(), ["first", "last"]);
+    assert.deepEqual(table.session("k1"), { rate: 50 });
+    assert.equal(table.session("copy-0"), undefined);
+    assert.equal(table.ledger.size, 48);
+  });
+});
+
+describe("an event's handler", () => {
+  it("is done when the ledger says so, and once its run was accepted", async () => {
+    const table = createTable();
+    table.ledger.set("e1", { version: 1, done: ["first"] });
+    const unit = createUnitOfWork(table.read(["e1", "e2"]), table);
+    assert.deepEqual([unit.isDone("e1", "first"), unit.isDone("e1", "second")], [true, false]);
+    assert.equal(unit.isDone("e2", "first"), false);
+    await run(unit, "e1", async () => {}, "second");
+    assert.equal(unit.isDone("e1", "second"), true);
+    await unit.commit();
+    assert.deepEqual([unit.isDone("e1", "first"), unit.isDone("e1", "second")], [true, true]);
+  });
+
+  it("of an event that is not in the batch cannot be asked for", () => {
+    const table = createTable();
+    assert.throws(() => createUnitOfWork(table.read(["e1"]), table).isDone("other", "h"), /other/);
+  });
+});
+
+describe("for whatever batch", () => {
+  it("every event counts exactly once, whatever others write between its runs", async () => {
+    const key = fc.constantFrom("a", "b", "c", "d", "e");
+    const batch = fc.array(fc.uniqueArray(key, { minLength: 1, maxLength: 3 }), {
+      minLength: 1,
+      maxLength: 12,
+    });
+    const others = fc.array(fc.option(key), { maxLength: 8 });
+    await fc.assert(
+      fc.asyncProperty(batch, others, async (touched, foreign) => {
+        const table = createTable();
+        const expected = new Map<string, number>();
+        const add = (name: string) => expected.set(name, (expected.get(name) ?? 0) + 1);
+        const queue = [...foreign];
+        table.meanwhile = () => {
+          const name = queue.shift();
+          if (!name) return;
+          add(name);
+          table.change(name, { rate: (table.session(name)?.rate ?? 0) + 1 });
+        };
+        for (const keys of touched) keys.forEach(add);
+        let todo = touched.map((keys, index) => ({ id: `e${index}`, keys }));
+        for (let pass = 0; todo.length > 0; pass += 1) {
+          assert.ok(pass <= foreign.length, "each change of another costs one more pass at most");
+          const unit = createUnitOfWork(table.read(todo.map(({ id }) => id)), table);
+          for (const { id, keys } of todo) await run(unit, id, count(...keys));
+          await unit.commit();
+          todo = todo.filter(({ id }) => unit.conflicted.has(id));
+        }
+        for (const [name, rate] of expected) assert.equal(table.session(name)?.rate, rate, name);
+        assert.equal(table.ledger.size, touched.length);
+      }),
+    );
+  });
+});

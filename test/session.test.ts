@@ -6,6 +6,7 @@ import {
   applySet,
   blankPassword,
   formatSession,
+  keepPassword,
   MISS,
   parseSession,
   type Session,
@@ -334,4 +335,13 @@ describe("for whatever session", () => {
     assert.equal(again(nested(400)), nested(400));
     for (const depth of [600, 2_000, 100_000]) invalid(nested(depth), "");
   });
+});
+
+it("a password that a get has hidden is put back by a set, and a new one replaces it", () => {
+  const stored = parseSession('{"basic_auth_data":{"password":"p1","hash_type":"bcrypt"}}');
+  const shown = parseSession(formatSession(blankPassword(stored)));
+  assert.deepEqual(keepPassword(shown, stored).basic_auth_data, { password: "p1", hash_type: "bcrypt" });
+  const changed = parseSession('{"basic_auth_data":{"password":"p2"}}');
+  assert.deepEqual(keepPassword(changed, stored).basic_auth_data, { password: "p2" });
+  assert.equal(keepPassword(shown, undefined), shown);
 });

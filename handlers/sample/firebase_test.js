@@ -25,7 +25,10 @@ function call(method, resource, body) {
     FormData: {},
     Body: body,
   };
-  return JSON.parse(TykMakeHttpRequest(JSON.stringify(request)));
+  var answer = TykMakeHttpRequest(JSON.stringify(request));
+  // What is thrown fails the run, and the event comes again.
+  if (answer === undefined) throw new Error(method + " " + resource + " got no answer");
+  return JSON.parse(answer);
 }
 
 log("record handler loaded");

@@ -2,6 +2,7 @@ import type { HandlerRef } from "../apis/definition.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { SendDeadLetter, Verdict } from "./dead-letters.ts";
 import { createHandlerRun, type Failure, type HandlerRunDeps } from "./handler-run.ts";
+import { inLanes, lanesOf } from "./lanes.ts";
 import type { LiveRuntime, Loaded } from "./live-runtime.ts";
 import { createPrefetch } from "./prefetch.ts";
 import { type Delivery, parseRecord, type QueueRecord, receives } from "./records.ts";
@@ -14,6 +15,8 @@ export interface ConsumerDeps extends HandlerRunDeps {
   sendDeadLetter: SendDeadLetter;
   /** The receive at which the queue gives an event for the last time (its redrive policy's maxReceiveCount). */
   maxReceives: number;
+  /** Events of a batch that are run at once; more than one only in a runtime that isolates them from each other. */
+  workers?: number;
 }
 
 /** Milliseconds that this invocation has left. */
@@ -71,13 +74,15 @@ export function createConsumer(
 
   /**
    * Runs what is not done of one event. One handler's failure does not stop the others; of several failures it
-   * answers one that another delivery may mend, if there is such.
+   * answers one that another delivery may mend, if there is such. Handlers for which no time is left are not
+   * started: the event is handed back then, and the ledger knows which of them are done.
    */
   async function runEvent(
     unit: UnitOfWork,
     loaded: Loaded,
     delivery: Delivery,
-  ): Promise<Failure | undefined> {
+    timeLeft: TimeLeft,
+  ): Promise<Failure | undefined | "unfinished"> {
     const { id, api_id, event } = delivery.envelope;
     if (!loaded.release.api(api_id)) {
       const error = `api_id "${api_id}" is in no definition of release ${loaded.release.version}`;
@@ -87,6 +92,7 @@ export function createConsumer(
     for (const { ref, entry } of numbered(loaded.release.handlers(api_id, event.Type))) {
       if (unit.conflicted.has(id)) return undefined;
       if (unit.isDone(id, entry)) continue;
+      if (timeLeft() < deps.timeoutMs + COMMIT_RESERVE_MS) return "unfinished";
       const failure = await runHandler({ unit, loaded, delivery, ref, entry });
       if (failure && (!telling || (telling.final && !failure.final))) telling = failure;
     }
@@ -94,7 +100,12 @@ export function createConsumer(
   }
 
   /** Reads, runs and commits these events once; answers those that must be run again on fresh data. */
-  async function pass(deliveries: Delivery[], timeLeft: TimeLeft, done: Set<string>): Promise<Delivery[]> {
+  async function pass(
+    deliveries: Delivery[],
+    workers: number,
+    timeLeft: TimeLeft,
+    done: Set<string>,
+  ): Promise<Delivery[]> {
     const read = await store.read(
       deliveries.map(({ envelope }) => envelope.id),
       prefetch.keysFor(deliveries.map(({ envelope }) => envelope)),
@@ -103,11 +114,12 @@ export function createConsumer(
     prefetch.at(loaded.release);
     const unit = createUnitOfWork(read, store);
     const failures = new Map<Delivery, Failure | undefined>();
-    for (const delivery of deliveries) {
-      // What no longer fits is handed back unstarted: it is not in `failures`, so it is not done.
-      if (timeLeft() < deps.timeoutMs + COMMIT_RESERVE_MS) break;
-      failures.set(delivery, await runEvent(unit, loaded, delivery));
-    }
+    const lanes = workers > 1 ? lanesOf(deliveries) : [deliveries];
+    await inLanes(lanes, workers, async (delivery) => {
+      const end = await runEvent(unit, loaded, delivery, timeLeft);
+      // What no longer fits is handed back: it is not in `failures`, so it is not done.
+      if (end !== "unfinished") failures.set(delivery, end);
+    });
     await unit.commit();
     for (const [delivery, failure] of failures) {
       if (!unit.conflicted.has(delivery.envelope.id)) await conclude(delivery, failure, done);
@@ -132,8 +144,10 @@ export function createConsumer(
     const done = new Set<string>();
     try {
       let todo = await open(batch, done);
-      for (let run = 1; todo.length > 0 && run <= CONFLICT_RUNS; run += 1)
-        todo = await pass(todo, timeLeft, done);
+      for (let run = 1; todo.length > 0 && run <= CONFLICT_RUNS; run += 1) {
+        // After a conflict one at a time, so that events of this batch are no conflict for each other.
+        todo = await pass(todo, run === 1 ? (deps.workers ?? 1) : 1, timeLeft, done);
+      }
       if (todo.length > 0)
         log.warn("events left to SQS after conflicts", { event_ids: todo.map((t) => t.envelope.id) });
     } catch (thrown) {

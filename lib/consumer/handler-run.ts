@@ -36,6 +36,10 @@ const REASONS: Record<FailureCode, string> = {
   memory: "handler-memory",
   stack: "handler-stack",
   killed: "handler-killed",
+  jobs: "handler-jobs",
+  "http-calls": "handler-http-calls",
+  "storage-calls": "handler-storage-calls",
+  "session-calls": "handler-session-calls",
 };
 
 const LOG_LEVEL = { debug: "info", info: "info", raw: "info", warn: "warn", error: "error" } as const;

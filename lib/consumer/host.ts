@@ -6,6 +6,7 @@ import {
   applySet,
   blankPassword,
   formatSession,
+  keepPassword,
   MISS,
   parseSession,
   type Session,
@@ -67,12 +68,13 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
       return session ? formatSession(blankPassword(session)) : MISS;
     },
     async setKeyData([key = "", text = "", suppressReset = ""]) {
-      const session = applySet(parseSession(text), {
+      if (!isStorableKey(key)) throw new AppError("session-refused", `a key has 1 to ${KEY_BYTES} bytes`);
+      const given = keepPassword(parseSession(text), await run.buffer.read(key));
+      const session = applySet(given, {
         suppressReset: suppressReset === "1",
         now: Math.floor(deps.now() / 1000),
         allowMasterKeys: deps.allowMasterKeys,
       });
-      if (!isStorableKey(key)) throw new AppError("session-refused", `a key has 1 to ${KEY_BYTES} bytes`);
       await run.buffer.write(key, session);
       return undefined;
     },

@@ -1,6 +1,6 @@
-import { AppError } from "../errors.ts";
 import type { StoredSession } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
+import { refuseImpossible } from "./commit-limits.ts";
 import { type BatchRead, COMMIT_ACTIONS, type ConsumerStore, type Write } from "./store.ts";
 
 /** What one run reads and writes; it becomes part of the unit only when the run succeeded. */
@@ -11,7 +11,8 @@ export interface RunBuffer {
 
 /**
  * The sessions and ledger entries of a batch: read once, changed in memory run by run, made true by commits.
- * Runs see what earlier runs of the batch wrote.
+ * Runs see what earlier runs of the batch wrote. Of runs at the same time, one whose sessions were changed by
+ * another since it read them counts for nothing, as after a conflict: its event must be run again.
  */
 export interface UnitOfWork {
   isDone(eventId: string, handler: string): boolean;
@@ -27,8 +28,16 @@ export interface UnitOfWork {
 interface SessionState extends StoredSession {
   /** True when `session` is not what the table has. */
   changed: boolean;
+  /** Grows with each write that is accepted. */
+  changes: number;
   /** Events whose uncommitted runs read or wrote it: they fall together. */
   events: Set<string>;
+}
+
+/** A run's own: what it wrote, and the sessions it read or wrote as they were then. */
+interface Touched {
+  seen: Map<string, { state: SessionState; changes: number }>;
+  writes: Map<string, Session>;
 }
 
 interface LedgerState {
@@ -37,9 +46,6 @@ interface LedgerState {
   added: string[];
 }
 
-/** The largest item that DynamoDB takes is 400 KB; some is left for keys and names. */
-const ITEM_BYTES = 380 * 1024;
-
 export function createUnitOfWork(
   read: BatchRead,
   store: Pick<ConsumerStore, "readSession" | "commit">,
@@ -47,17 +53,25 @@ export function createUnitOfWork(
   const sessions = new Map<string, SessionState>();
   const ledger = new Map<string, LedgerState>();
   const conflicted = new Set<string>();
-  const buffers = new WeakMap<RunBuffer, { reads: Set<string>; writes: Map<string, Session> }>();
+  const loading = new Map<string, Promise<SessionState>>();
+  const buffers = new WeakMap<RunBuffer, Touched>();
 
-  const keep = (key: string, stored: StoredSession) => {
-    const state = { ...stored, changed: false, events: new Set<string>() };
+  const keep = (key: string, stored: StoredSession): SessionState => {
+    const state = { ...stored, changed: false, changes: 0, events: new Set<string>() };
     sessions.set(key, state);
     return state;
   };
   for (const [key, stored] of read.sessions) keep(key, stored);
   for (const [id, { version, done }] of read.ledger) ledger.set(id, { version, committed: done, added: [] });
 
-  const load = async (key: string) => sessions.get(key) ?? keep(key, await store.readSession(key));
+  /** Runs at the same time must get one and the same state, not two reads of it. */
+  async function load(key: string): Promise<SessionState> {
+    const known = sessions.get(key) ?? loading.get(key);
+    if (known) return known;
+    const reading = store.readSession(key).then((stored) => keep(key, stored));
+    loading.set(key, reading);
+    return reading.finally(() => loading.delete(key));
+  }
 
   function entryOf(eventId: string): LedgerState {
     const entry = ledger.get(eventId);
@@ -111,6 +125,14 @@ export function createUnitOfWork(
     }
   }
 
+  /** Ends what was begun before: while a transaction is under way, nothing may be added to what it holds. */
+  let last: Promise<unknown> = Promise.resolve();
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
+  }
+
   async function commit(): Promise<void> {
     for (let writes = pendingWrites(); writes.length > 0; writes = pendingWrites()) {
       const { conflicts } = await store.commit(writes);
@@ -123,6 +145,27 @@ export function createUnitOfWork(
     }
   }
 
+  /** False when another run changed what this one saw, or a commit threw it away: then this one counts for nothing. */
+  const isFresh = ({ seen }: Touched) =>
+    [...seen].every(([key, { state, changes }]) => sessions.get(key) === state && state.changes === changes);
+
+  async function admit(touched: Touched, eventId: string, handler: string): Promise<void> {
+    const { seen, writes } = touched;
+    refuseImpossible(writes);
+    const fresh = [...writes.keys()].filter((key) => !sessions.get(key)?.changed).length;
+    if (pendingWrites().length + fresh + 1 > COMMIT_ACTIONS) await commit();
+    if (conflicted.has(eventId) || !isFresh(touched)) return drop([], [eventId]);
+    for (const { state } of seen.values()) state.events.add(eventId);
+    for (const [key, session] of writes) {
+      const state = sessions.get(key);
+      if (!state) continue;
+      state.session = session;
+      state.changed = true;
+      state.changes += 1;
+    }
+    entryOf(eventId).added.push(handler);
+  }
+
   return {
     conflicted,
     isDone: (eventId, handler) => {
@@ -130,65 +173,30 @@ export function createUnitOfWork(
       return committed.includes(handler) || added.includes(handler);
     },
     startRun() {
-      const reads = new Set<string>();
-      const writes = new Map<string, Session>();
+      const touched: Touched = { seen: new Map(), writes: new Map() };
+      const { seen, writes } = touched;
+      const see = async (key: string) => {
+        const state = await load(key);
+        if (!seen.has(key)) seen.set(key, { state, changes: state.changes });
+        return state;
+      };
       const buffer: RunBuffer = {
-        async read(key) {
-          const written = writes.get(key);
-          if (written) return written;
-          reads.add(key);
-          return (await load(key)).session;
-        },
+        read: async (key) => writes.get(key) ?? (await see(key)).session,
         async write(key, session) {
           // A blind write is put on condition of the version too, so it must be known.
-          await load(key);
+          await see(key);
           writes.set(key, session);
         },
       };
-      buffers.set(buffer, { reads, writes });
+      buffers.set(buffer, touched);
       return buffer;
     },
-    async accept(buffer, eventId, handler) {
-      const { reads, writes } = buffers.get(buffer) ?? {
-        reads: new Set(),
-        writes: new Map<string, Session>(),
-      };
-      refuseImpossible(writes);
-      const fresh = [...writes.keys()].filter((key) => !sessions.get(key)?.changed).length;
-      if (pendingWrites().length + fresh + 1 > COMMIT_ACTIONS) {
-        await commit();
-        // The commit may have thrown away what this run saw; then it counts for nothing.
-        if (conflicted.has(eventId) || [...reads, ...writes.keys()].some((key) => !sessions.has(key))) {
-          drop([], [eventId]);
-          return;
-        }
-      }
-      for (const key of reads) sessions.get(key)?.events.add(eventId);
-      for (const [key, session] of writes) {
-        const state = sessions.get(key);
-        if (!state) continue;
-        state.session = session;
-        state.changed = true;
-        state.events.add(eventId);
-      }
-      entryOf(eventId).added.push(handler);
-    },
-    commit,
+    accept: (buffer, eventId, handler) =>
+      inTurn(async () => {
+        const touched = buffers.get(buffer);
+        if (!touched) throw new Error("this buffer is not of this unit of work");
+        await admit(touched, eventId, handler);
+      }),
+    commit: () => inTurn(commit),
   };
-}
-
-function refuseImpossible(writes: Map<string, Session>): void {
-  if (writes.size + 1 > COMMIT_ACTIONS) {
-    const message = `the handler wrote ${writes.size} sessions; at most ${COMMIT_ACTIONS - 1} can be committed as one`;
-    throw new AppError("commit-impossible", message);
-  }
-  for (const [key, session] of writes) {
-    const bytes = Buffer.byteLength(JSON.stringify(session)) + Buffer.byteLength(key);
-    if (bytes > ITEM_BYTES) {
-      throw new AppError(
-        "commit-impossible",
-        `a session of ${bytes} bytes cannot be stored; at most ${ITEM_BYTES} can`,
-      );
-    }
-  }
 }

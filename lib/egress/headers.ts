@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts";
-import { decodeUtf8 } from "./go-text.ts";
+import { decodeUtf8 } from "../go/text.ts";
 
 /** Canonical name to value. Go's Header.Set keeps one value a name. */
 export type RequestHeaders = ReadonlyMap<string, string>;

@@ -1,7 +1,7 @@
 import { errorText } from "../errors.ts";
 import { boolean, type Decoder, decodeJson, invalid, list, map, string, struct } from "../go/decode.ts";
+import { decodeUtf8, encodeForm, quote } from "../go/text.ts";
 import { checkMethod, type Egress, type EgressRequest, type EgressResponse } from "./client.ts";
-import { decodeUtf8, encodeForm, quote } from "./go-text.ts";
 import { canonicalName } from "./headers.ts";
 import { checkUrl, fromRequestUri, parseTarget } from "./url.ts";
 

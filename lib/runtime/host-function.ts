@@ -16,7 +16,9 @@ export function newHostFunction(
   return context.newFunction("hostCall", (...handles) => {
     const [name = "", ...args] = handles.map((handle) => context.getString(handle));
     // A name that is empty is one that could not be copied.
-    const answer: HostAnswer = name ? hostCall(name, args.filter(Boolean).map(parseText)) : { stop: "memory" };
+    const answer: HostAnswer = name
+      ? hostCall(name, args.filter(Boolean).map(parseText))
+      : { stop: "memory" };
     if ("text" in answer)
       return answer.text === undefined ? context.undefined : context.newString(answer.text);
     onStop(answer.stop);

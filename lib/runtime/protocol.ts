@@ -104,8 +104,8 @@ export type FromWorker =
   | { type: "loading"; path: string }
   | { type: "loaded"; faults: LoadFault[] }
   | { type: "probed"; problems: string[] }
-  | { type: "ended"; outcome: Outcome }
-  /** Follows an outcome whose sandbox is `rebuilt`: the worker can be used again. */
+  | { type: "ended"; outcome: Outcome; rebuilding: boolean }
+  /** Follows the end of a run after which the sandbox is built anew. */
   | { type: "rebuilt" }
   | { type: "log"; level: LogLevel; message: string }
   /** The worker now waits on the shared signal; the answer goes over the call port, with the same id. */

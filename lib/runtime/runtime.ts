@@ -1,6 +1,8 @@
 import type { RuntimeAssets } from "./assets.ts";
+import { createPool } from "./pool.ts";
 import {
   DEFAULT_LIMITS,
+  type Isolation,
   type Limits,
   type LoadFault,
   type Outcome,
@@ -13,38 +15,79 @@ import { type Host, startThread, type Thread } from "./thread.ts";
 export interface Runtime {
   /** Scripts that failed to load, with their error. */
   readonly faults: readonly LoadFault[];
+  readonly counters: Readonly<RuntimeCounters>;
   /** Per handler name, what is wrong with it; "" when nothing is. */
   probe(handlers: string[]): Promise<string[]>;
-  /** Always an outcome, at the latest `timeoutMs` plus the grace after the call. One run at a time. */
+  /**
+   * Always an outcome, at the latest `timeoutMs` plus the grace after its start, and, where that broke the sandbox,
+   * a new one. As many at a time as there are workers; the others wait.
+   */
   run(run: Run, host: Host): Promise<Outcome>;
   close(): Promise<void>;
+}
+
+export interface RuntimeCounters {
+  /** Threads that were terminated, or died. */
+  kills: number;
+  /** Sandboxes built anew from the release, in a thread that lives or in a new one. */
+  rebuilds: number;
+  /** Runs after which the snapshot was restored. */
+  restores: number;
 }
 
 export interface RuntimeOptions {
   assets: RuntimeAssets;
   limits?: Partial<Limits>;
+  isolation?: Isolation;
+  /** Runs at a time; more than one only where events share nothing, which is in event isolation. */
+  workers?: number;
   /** What scripts log while they load. */
   log?: Host["log"];
 }
 
 export async function startRuntime(scripts: Script[], options: RuntimeOptions): Promise<Runtime> {
+  const { assets, isolation = "global", workers = 1 } = options;
+  if (workers > 1 && isolation === "global") throw new Error("several workers need isolation by event");
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const loadHost: Host = { call: async () => undefined, log: options.log ?? (() => {}) };
-  let thread = startThread(options.assets, limits);
-  const faults = await thread.load(scripts, loadHost);
+  const counters: RuntimeCounters = { kills: 0, rebuilds: 0, restores: 0 };
+  const lethal = new Set<string>();
 
-  /** The thread that the next run uses; one that was killed is replaced, with the scripts loaded anew. */
-  async function current(): Promise<Thread> {
-    if (thread.alive) return thread;
-    thread = startThread(options.assets, limits);
-    await thread.load(scripts, loadHost);
+  /** A script that ends its thread while it is loaded is left out from then on. */
+  async function start(): Promise<{ thread: Thread; faults: LoadFault[] }> {
+    const deadly: LoadFault[] = [];
+    for (;;) {
+      const thread = startThread(assets, limits, isolation);
+      const faults = await thread.load(
+        scripts.filter(({ path }) => !lethal.has(path)),
+        loadHost,
+      );
+      if (thread.alive || faults.length !== 1) return { thread, faults: [...deadly, ...faults] };
+      deadly.push(...faults);
+      for (const { path } of faults) lethal.add(path);
+    }
+  }
+
+  const first = await start();
+  const pool = createPool(workers, first.thread, async () => {
+    const { thread } = await start();
     return thread;
+  });
+
+  async function runOn(thread: Thread, run: Run, host: Host): Promise<Outcome> {
+    const { outcome, rebuilding } = await thread.run(run, host);
+    if (rebuilding) await thread.rebuilt(loadHost);
+    if (!thread.alive) counters.kills += 1;
+    if (rebuilding || !thread.alive) counters.rebuilds += 1;
+    else if (isolation === "event") counters.restores += 1;
+    return outcome;
   }
 
   return {
-    faults,
-    probe: async (handlers) => (await current()).probe(handlers),
-    run: async (run, host) => (await current()).run(run, host),
-    close: () => thread.close(),
+    faults: first.faults,
+    counters,
+    probe: (handlers) => pool.use((thread) => thread.probe(handlers)),
+    run: (run, host) => pool.use((thread) => runOn(thread, run, host)),
+    close: () => pool.close(),
   };
 }

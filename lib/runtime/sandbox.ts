@@ -1,5 +1,13 @@
 import type { QuickJSContext, QuickJSHandle, QuickJSRuntime } from "quickjs-emscripten-core";
-import { codeOf, NO_MEMORY, pendingError, slowLoadError, spoiledError, stopError, trapFailure } from "./failures.ts";
+import {
+  codeOf,
+  NO_MEMORY,
+  pendingError,
+  slowLoadError,
+  spoiledError,
+  stopError,
+  trapFailure,
+} from "./failures.ts";
 import { type HostCall, newHostFunction } from "./host-function.ts";
 import type { Instance } from "./instance.ts";
 import type { FailureCode, Limits, LoadFault, Run, Script, ScriptError, StopCode } from "./protocol.ts";
@@ -71,7 +79,8 @@ class QuickJSSandbox implements Sandbox {
   }
 
   get sound(): boolean {
-    return this.#sound;
+    // A stack that was used up without a trap may have grown over the statics below it.
+    return this.#sound && !this.#instance.layout.stackSpent();
   }
 
   load(scripts: Script[], onStart: (script: Script) => void): LoadFault[] {
@@ -95,10 +104,7 @@ class QuickJSSandbox implements Sandbox {
 
   run(run: Run): End {
     try {
-      const end = this.#within(run.timeoutMs, () => this.#finish(run));
-      // Near its end without a trap: it may have grown over the statics below.
-      if (this.#instance.layout.stackSpent()) this.#sound = false;
-      return end;
+      return this.#within(run.timeoutMs, () => this.#finish(run));
     } catch (thrown) {
       // A trap, or an error of the glue: the instance's stack pointer, which is not memory, may be off for good.
       this.#sound = false;

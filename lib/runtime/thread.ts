@@ -2,8 +2,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { MessageChannel, Worker } from "node:worker_threads";
 import type { RuntimeAssets } from "./assets.ts";
 import type {
+  CallAnswer,
   FromWorker,
   HostCallName,
+  Isolation,
   Limits,
   LoadFault,
   LogLevel,
@@ -23,36 +25,49 @@ export interface Host {
 
 /** One worker thread with one sandbox. It is used for one thing at a time. */
 export interface Thread {
+  /** When the thread does not survive it, the fault is of the script that was being evaluated. */
   load(scripts: Script[], host: Host): Promise<LoadFault[]>;
   probe(handlers: string[]): Promise<string[]>;
   /** Always an outcome; `killed` when the thread had to be ended, after which the thread is of no more use. */
-  run(run: Run, host: Host): Promise<Outcome>;
+  run(run: Run, host: Host): Promise<{ outcome: Outcome; rebuilding: boolean }>;
+  /** After a run that left the sandbox rebuilding: when it can be used again, or the thread is no more. */
+  rebuilt(host: Host): Promise<void>;
   readonly alive: boolean;
   close(): Promise<void>;
 }
 
-export function startThread(assets: RuntimeAssets, limits: Limits): Thread {
+/** A worker's first answer includes its own start; see the figures of `npm run bench:runtime`. */
+const START_MS = 5_000;
+const SILENT: Host = { call: async () => undefined, log: () => {} };
+
+export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Isolation): Thread {
   const { port1, port2 } = new MessageChannel();
   const signal = new SharedArrayBuffer(4);
-  const ready = new Int32Array(signal);
-  const setup: WorkerSetup = { wasm: assets.wasm, limits, calls: port2, signal };
+  const answered = new Int32Array(signal);
+  const setup: WorkerSetup = { wasm: assets.wasm, limits, isolation, calls: port2, signal };
   const worker = new Worker(assets.worker, {
     workerData: setup,
     transferList: [port2],
     env: {},
     stdin: false,
+    // The engine's own last words, such as "Aborted()", are no lines of our log.
+    stdout: true,
+    stderr: true,
     resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 16 },
   });
+  worker.stdout.resume();
+  worker.stderr.resume();
   // Neither keeps the process alive: an idle container may end.
   worker.unref();
   port1.unref();
 
   let alive = true;
-  let death = new Error("the sandbox thread ended");
+  let death = "it was ended";
+  let loading: string | undefined;
   let receive: ((message: FromWorker | undefined) => void) | undefined;
   worker.on("message", (message: FromWorker) => receive?.(message));
   worker.on("error", (error) => {
-    death = error instanceof Error ? error : new Error(String(error));
+    death = error instanceof Error ? error.message : String(error);
   });
   worker.on("exit", () => {
     alive = false;
@@ -60,43 +75,39 @@ export function startThread(assets: RuntimeAssets, limits: Limits): Thread {
     receive?.(undefined);
   });
 
-  async function answerCall(
-    host: Host,
-    name: HostCallName,
-    args: string[],
-    abort: AbortSignal,
-  ): Promise<void> {
+  type Call = Extract<FromWorker, { type: "call" }>;
+  async function answerCall(host: Host, { id, name, args }: Call, abort: AbortSignal): Promise<void> {
     const value = await host.call(name, args, abort);
-    port1.postMessage({ value });
-    Atomics.store(ready, 0, 1);
-    Atomics.notify(ready, 0);
+    port1.postMessage({ id, value } satisfies CallAnswer);
+    Atomics.add(answered, 0, 1);
+    Atomics.notify(answered, 0);
   }
 
-  /** Sends one message and serves the worker until its answer comes; undefined when the thread died first. */
-  function exchange(message: ToWorker, host: Host, abort: AbortSignal): Promise<FromWorker | undefined> {
-    return new Promise((resolve, reject) => {
+  /** Serves the worker until its answer comes; undefined when the thread died first. */
+  function exchange(message: ToWorker | undefined, host: Host, abort: AbortSignal) {
+    return new Promise<FromWorker | undefined>((resolve, reject) => {
       if (!alive) return resolve(undefined);
       worker.ref();
       receive = (reply) => {
         if (reply?.type === "log") return host.log(reply.level, reply.message);
+        if (reply?.type === "loading") {
+          loading = reply.path;
+          return;
+        }
         if (reply?.type === "call") {
-          answerCall(host, reply.name, reply.args, abort).catch(reject);
+          answerCall(host, reply, abort).catch(reject);
           return;
         }
         receive = undefined;
         worker.unref();
         resolve(reply);
       };
-      worker.postMessage(message);
+      if (message) worker.postMessage(message);
     });
   }
 
   /** As `exchange`, but terminates the thread when no answer comes in time. */
-  async function exchangeWithin(
-    timeoutMs: number,
-    message: ToWorker,
-    host: Host,
-  ): Promise<FromWorker | undefined> {
+  async function exchangeWithin(timeoutMs: number, message: ToWorker | undefined, host: Host) {
     const over = new AbortController();
     const hardEnd = delay(timeoutMs, undefined, { signal: over.signal }).then(
       () => worker.terminate(),
@@ -117,24 +128,22 @@ export function startThread(assets: RuntimeAssets, limits: Limits): Thread {
     async load(scripts, host) {
       const reply = await exchangeWithin(START_MS + limits.loadTimeoutMs, { type: "load", scripts }, host);
       if (reply?.type === "loaded") return reply.faults;
-      const message = `the scripts could not be loaded within ${limits.loadTimeoutMs} ms: ${death.message}`;
-      return scripts.map(({ path }) => ({ path, error: { name: "", message, stack: "" } }));
+      const message = `did not finish loading within ${limits.loadTimeoutMs} ms; its thread was lost: ${death}`;
+      const lost = loading === undefined ? scripts.map(({ path }) => path) : [loading];
+      return lost.map((path) => ({ path, error: { name: "", message, stack: "" } }));
     },
     async probe(handlers) {
       const reply = await exchangeWithin(limits.loadTimeoutMs, { type: "probe", handlers }, SILENT);
-      return reply?.type === "probed" ? reply.problems : handlers.map(() => death.message);
+      return reply?.type === "probed" ? reply.problems : handlers.map(() => death);
     },
     async run(run, host) {
       const started = performance.now();
       const reply = await exchangeWithin(run.timeoutMs + limits.graceMs, { type: "run", run }, host);
-      if (reply?.type === "ended") return reply.outcome;
-      const message = `handler ${run.handler} did not stop within ${run.timeoutMs} ms; its thread was ended`;
-      return {
-        ok: false,
-        code: "killed",
-        error: { name: "", message, stack: "" },
-        ms: performance.now() - started,
-      };
+      if (reply?.type === "ended") return reply;
+      return { outcome: killed(run, death, performance.now() - started), rebuilding: false };
+    },
+    async rebuilt(host) {
+      await exchangeWithin(START_MS + limits.loadTimeoutMs, undefined, host);
     },
     async close() {
       await worker.terminate();
@@ -142,6 +151,7 @@ export function startThread(assets: RuntimeAssets, limits: Limits): Thread {
   };
 }
 
-/** A worker's first answer includes its own start; see the figures of `npm run bench:runtime`. */
-const START_MS = 5_000;
-const SILENT: Host = { call: async () => undefined, log: () => {} };
+function killed(run: Run, death: string, ms: number): Outcome {
+  const message = `handler ${run.handler} did not stop within ${run.timeoutMs} ms; its thread was lost: ${death}`;
+  return { ok: false, code: "killed", error: { name: "", message, stack: "" }, ms, sandbox: "rebuilt" };
+}

@@ -1,6 +1,7 @@
 import { AppError } from "../errors.ts";
 import * as go from "../go/decode.ts";
 import { any, boolean, float, integer, list, map, pointer, string, struct } from "../go/decode.ts";
+import { quote } from "../go/text.ts";
 
 const strings = list(string);
 const pace = { enabled: boolean, threshold: integer, trigger: float, step: integer, delay: integer };
@@ -119,9 +120,19 @@ export function applySet(
   });
 }
 
-/** As a gateway shows a basic-auth key; whoever stores what was shown loses the password. */
+/** As a gateway shows a basic-auth key. */
 export function blankPassword(session: Session): Session {
   return normal({ ...session, basic_auth_data: { ...session.basic_auth_data, password: "" } });
+}
+
+/** What `blankPassword` hid, put back: whoever reads a session, changes it and writes it keeps the password. */
+export function keepPassword(session: Session, stored: Session | undefined): Session {
+  const kept = stored?.basic_auth_data;
+  if (!kept?.password || session.basic_auth_data?.password) return session;
+  return normal({
+    ...session,
+    basic_auth_data: { ...kept, ...session.basic_auth_data, password: kept.password },
+  });
 }
 
 /** A gateway keeps the quota's use in a counter and deletes that; here quota_remaining is all there is. */
@@ -192,9 +203,4 @@ function print(value: unknown, sorted: boolean, sortedInside = sorted): string {
   const members = Object.entries(value);
   if (sorted) members.sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
   return `{${members.map(([name, member]) => `${quote(name)}:${print(member, sortedInside)}`).join()}}`;
-}
-
-function quote(text: string): string {
-  const escaped = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return JSON.stringify(text).replace(/[<>&\u2028\u2029]/g, escaped);
 }

@@ -37,14 +37,18 @@
     defineProperty(globalThis, name, { value, writable: true, enumerable: true, configurable: true });
   // Arguments cross as JSON: a plain string would end at its first NUL. One by one, for an array's toJSON may be
   // the script's.
-  const ask = (name, first, second, third, fourth) =>
-    hostCall(
+  const ask = (name, first, second, third, fourth) => {
+    const answer = hostCall(
       name,
       stringify(first),
       second === undefined ? "" : stringify(second),
       third === undefined ? "" : stringify(third),
       fourth === undefined ? "" : stringify(fourth),
     );
+    // The run is over. What the engine's interrupt stops, the script cannot catch.
+    if (answer === null) for (;;);
+    return answer;
+  };
   const log = (level, value) => {
     ask("log", level, cut(text(value), limits.logLineChars));
   };

@@ -1,0 +1,120 @@
+import type { HostCalls } from "./host-calls.ts";
+import { createInstance, type Engine, type Instance } from "./instance.ts";
+import { findRandomState } from "./layout.ts";
+import type {
+  FailureCode,
+  Isolation,
+  Limits,
+  LoadFault,
+  Outcome,
+  Run,
+  Script,
+  StopCode,
+} from "./protocol.ts";
+import { createSandbox, type Sandbox } from "./sandbox.ts";
+import { type Snapshot, takeSnapshot } from "./snapshot.ts";
+
+/** One sandbox after another, each with the scripts of one release, and what is done between two runs. */
+export interface Keeper {
+  load(scripts: Script[]): Promise<LoadFault[]>;
+  probe(handlers: string[]): string[];
+  run(run: Run): { outcome: Outcome; rebuilding: boolean };
+  /** After every run and probe: makes the sandbox fit for the next one. */
+  rest(): Promise<void>;
+}
+
+export interface KeeperDeps {
+  engine: Engine;
+  prelude: string;
+  limits: Limits;
+  isolation: Isolation;
+  host: HostCalls;
+  onLoading(path: string): void;
+}
+
+/** In global mode: what leaves the globals as whole as any other end of a handler does. */
+const HARMLESS: readonly FailureCode[] = ["threw", "stack"];
+
+export function createKeeper(deps: KeeperDeps): Keeper {
+  const { isolation, host } = deps;
+  let scripts: Script[] = [];
+  let made: Made | undefined;
+  let spoiled = false;
+
+  async function load(): Promise<LoadFault[]> {
+    host.begin({ loading: true });
+    const faults: LoadFault[] = [];
+    for (;;) {
+      made = await make(deps);
+      const broken = new Set(faults.map(({ path }) => path));
+      const found = made.sandbox.load(
+        scripts.filter(({ path }) => !broken.has(path)),
+        ({ path }) => deps.onLoading(path),
+      );
+      // A script that broke the sandbox is left out of the next.
+      faults.push(...(made.sandbox.sound ? found : found.slice(-1)));
+      if (made.sandbox.sound || found.length === 0) break;
+    }
+    spoiled = false;
+    if (isolation === "event") made.snapshot = takeSnapshot(made.instance.memory, made.instance.layout);
+    reseed();
+    return faults;
+  }
+
+  function reseed(): void {
+    // Its state is memory too: without this, every event would draw the same numbers.
+    if (made?.snapshot) made.seed?.(crypto.getRandomValues(new BigUint64Array(1))[0] ?? 1n);
+  }
+
+  const current = (): Made => {
+    if (!made) throw new Error("no scripts are loaded");
+    return made;
+  };
+
+  return {
+    load(given) {
+      scripts = given;
+      return load();
+    },
+    probe: (handlers) => current().sandbox.probe(handlers),
+    run(run) {
+      const { sandbox, snapshot } = current();
+      const started = performance.now();
+      host.begin({ loading: false, deadline: started + run.timeoutMs });
+      const end = sandbox.run(run);
+      const ms = performance.now() - started;
+      spoiled = !sandbox.sound || !(snapshot || end.ok || HARMLESS.includes(end.code));
+      const outcome: Outcome = end.ok
+        ? { ok: true, ms }
+        : { ...end, ms, sandbox: spoiled ? "rebuilt" : "kept" };
+      return { outcome, rebuilding: spoiled };
+    },
+    async rest() {
+      if (spoiled || !current().sandbox.sound) {
+        await load();
+        return;
+      }
+      current().snapshot?.restore();
+      reseed();
+    },
+  };
+}
+
+interface Made {
+  instance: Instance;
+  sandbox: Sandbox;
+  snapshot?: Snapshot;
+  seed?: (seed: bigint) => void;
+}
+
+async function make({ engine, prelude, limits, isolation, host }: KeeperDeps): Promise<Made> {
+  const stop: { code: StopCode | undefined } = { code: undefined };
+  const instance = await createInstance(engine, limits, () => {
+    stop.code ??= "memory";
+  });
+  const sandbox = createSandbox(instance, { prelude, limits, hostCall: host.call, stop });
+  if (isolation === "global") return { instance, sandbox };
+  const { context, memory, layout } = instance;
+  const draw = () => context.unwrapResult(context.evalCode("Math.random()")).dispose();
+  return { instance, sandbox, seed: findRandomState(memory, layout, draw) };
+}

@@ -1,0 +1,749 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { type ConsumerDeps, createConsumer } from "../lib/consumer/consumer.ts";
+import { createDeadLetters, type Verdict } from "../lib/consumer/dead-letters.ts";
+import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
+import type { QueueRecord } from "../lib/consumer/records.ts";
+import type { ConsumerStore, Write } from "../lib/consumer/store.ts";
+import type { GatewayEvent } from "../lib/events/event.ts";
+import type { Log } from "../lib/log.ts";
+import { type LiveRelease, openRelease, type Release } from "../lib/releases/release.ts";
+import type { Outcome, Run } from "../lib/runtime/protocol.ts";
+import type { Runtime } from "../lib/runtime/runtime.ts";
+import type { Host } from "../lib/runtime/thread.ts";
+import type { StoredSession } from "../lib/sessions/item.ts";
+import { MISS, type Session } from "../lib/sessions/session.ts";
+import { createMemoryEntries, createStorage } from "../lib/storage/storage.ts";
+
+const LOG: Log = { info() {}, warn() {}, error() {} };
+const MAX_RECEIVES = 5;
+const TIMEOUT_MS = 1_000;
+
+/** The tables in memory. */
+function createTable(sessions: Record<string, Session> = {}) {
+  const stored = new Map<string, StoredSession>(
+    Object.entries(sessions).map(([key, session]) => [key, { session, version: 1 }]),
+  );
+  const ledger = new Map<string, { version: number; done: string[] }>();
+  const prefetched: string[][] = [];
+  const none = { session: undefined, version: 0 };
+  const versionOf = (write: Write) =>
+    (write.kind === "session" ? stored.get(write.key)?.version : ledger.get(write.eventId)?.version) ?? 0;
+
+  const store: ConsumerStore = {
+    async read(eventIds, sessionKeys) {
+      prefetched.push(sessionKeys);
+      return {
+        liveVersion: "v1",
+        ledger: new Map(eventIds.map((id) => [id, ledger.get(id) ?? { version: 0, done: [] }])),
+        sessions: new Map(sessionKeys.map((key) => [key, stored.get(key) ?? none])),
+      };
+    },
+    readSession: async (key) => stored.get(key) ?? none,
+    async commit(writes) {
+      const conflicts = writes.flatMap((write, index) => (versionOf(write) === write.version ? [] : [index]));
+      if (conflicts.length > 0) return { conflicts };
+      for (const write of writes) {
+        const version = write.version + 1;
+        if (write.kind === "session") stored.set(write.key, { session: write.session, version });
+        else ledger.set(write.eventId, { version, done: write.done });
+      }
+      return { conflicts: [] };
+    },
+  };
+  return {
+    store,
+    ledger,
+    prefetched,
+    session: (key: string) => stored.get(key)?.session,
+    done: (eventId: string) => ledger.get(eventId)?.done ?? [],
+    /** Somebody else's write. */
+    change(key: string, session: Session) {
+      stored.set(key, { session, version: (stored.get(key)?.version ?? 0) + 1 });
+    },
+  };
+}
+
+/** What a script of these tests has of the gateway's API. */
+interface Tyk {
+  event: GatewayEvent;
+  context: Record<string, unknown>;
+  get(key: string): Promise<Session | { status: string }>;
+  set(key: string, session: Session): Promise<void>;
+  http(request: string): Promise<string | undefined>;
+}
+type Script = (tyk: Tyk) => Promise<void> | void;
+
+/** A runtime whose scripts are functions of the test. */
+function createRuntime(scripts: Record<string, Script>, runs: string[] = []): Runtime {
+  async function run({ handler, event, context }: Run, host: Host): Promise<Outcome> {
+    const { signal } = new AbortController();
+    const facts = JSON.parse(context) as Record<string, unknown>;
+    runs.push(`${facts.EventID} ${handler}`);
+    try {
+      await scripts[handler]?.({
+        event: JSON.parse(event) as GatewayEvent,
+        context: facts,
+        get: async (key) =>
+          JSON.parse((await host.call("getKeyData", [key, "demo"], signal)) ?? "") as Session,
+        set: async (key, session) =>
+          void (await host.call("setKeyData", [key, JSON.stringify(session), "1"], signal)),
+        http: (request) => host.call("makeHttpRequest", [request], signal),
+      });
+      return { ok: true, ms: 1 };
+    } catch (thrown) {
+      const { name, message } = thrown as Error;
+      return { ok: false, code: "threw", sandbox: "kept", error: { name, message, stack: "" }, ms: 1 };
+    }
+  }
+  const counters = { kills: 0, rebuilds: 0, restores: 0 };
+  return { faults: [], counters, probe: async (names) => names.map(() => ""), run, close: async () => {} };
+}
+
+function createRelease(handlers: Record<string, string[]>, version = "v1"): LiveRelease {
+  const refs = Object.entries(handlers).map(([type, names]) => [
+    type,
+    names.map((name) => ({ name, path: `${name}.js` })),
+  ]);
+  const api = { api_id: "demo", org_id: "o1", name: "Demo", handlers: Object.fromEntries(refs) };
+  return openRelease(version, { format: 1, apis: [api], scripts: [] });
+}
+
+interface Letter extends Verdict {
+  messageId: string;
+}
+
+/** A consumer whose API "demo" runs all of these scripts, in this order, for KeyExpired. */
+function setUp(
+  scripts: Record<string, Script>,
+  options: Partial<ConsumerDeps> & { table?: ReturnType<typeof createTable> } = {},
+) {
+  const { table = createTable(), ...deps } = options;
+  const letters: Letter[] = [];
+  const runs: string[] = [];
+  const release = createRelease({ KeyExpired: Object.keys(scripts) });
+  const runtime = createRuntime(scripts, runs);
+  const consumer = createConsumer({
+    store: table.store,
+    live: { at: async () => ({ release, runtime }), close: async () => {} },
+    sendDeadLetter: async ({ messageId }, verdict) => void letters.push({ messageId, ...verdict }),
+    makeHttpRequest: async () => undefined,
+    batchRequest: async () => undefined,
+    storage: createStorage({ entries: createMemoryEntries(), now: () => 0 }),
+    allowMasterKeys: true,
+    timeoutMs: TIMEOUT_MS,
+    maxReceives: MAX_RECEIVES,
+    now: () => 1_787_396_400_000,
+    log: LOG,
+    ...deps,
+  });
+  return {
+    table,
+    letters,
+    /** "event handler", in the order in which they ran. */
+    runs,
+    consume: (batch: QueueRecord[], timeLeft = () => 600_000) => consumer(batch, timeLeft),
+  };
+}
+
+interface MessageOptions {
+  messageId?: string;
+  receives?: number;
+  type?: string;
+  key?: string;
+  apiId?: string;
+  body?: string;
+  attributes?: Record<string, string>;
+}
+
+function message(id: string, options: MessageOptions = {}): QueueRecord {
+  const { messageId = `m-${id}`, receives = 1, type = "KeyExpired", key = id, apiId = "demo" } = options;
+  const event = { Type: type, Meta: { Key: key }, TimeStamp: "" };
+  return {
+    messageId,
+    body: options.body ?? JSON.stringify({ id, api_id: apiId, event }),
+    attributes: { ApproximateReceiveCount: String(receives) },
+    messageAttributes: Object.fromEntries(
+      Object.entries(options.attributes ?? {}).map(([name, stringValue]) => [name, { stringValue }]),
+    ),
+  };
+}
+
+/** Counts in the session of the event's own key. */
+const count: Script = ({ event, ...tyk }) => countIn(String(event.Meta.Key))({ event, ...tyk });
+const countIn =
+  (key: string): Script =>
+  async ({ get, set }) => {
+    const { rate = 0 } = (await get(key)) as Session;
+    await set(key, { rate: rate + 1 });
+  };
+const fail = (text: string): Script => {
+  return () => {
+    throw new TypeError(text);
+  };
+};
+/** Fails for the events of this key only. */
+const failFor =
+  (key: string): Script =>
+  ({ event }) => {
+    if (event.Meta.Key === key) throw new TypeError(`not ${key}`);
+  };
+
+describe("a batch", () => {
+  it("runs the handlers of each event in the order of the definition, and commits what they wrote", async () => {
+    const { consume, runs, table } = setUp({ first: count, second: count });
+    assert.deepEqual(await consume([message("e1"), message("e2")]), []);
+    assert.deepEqual(runs, ["e1 first", "e1 second", "e2 first", "e2 second"]);
+    assert.deepEqual([table.session("e1"), table.session("e2")], [{ rate: 2 }, { rate: 2 }]);
+    assert.deepEqual(table.done("e1"), ["first", "second"]);
+  });
+
+  it("with nothing in it has no failures", async () => {
+    assert.deepEqual(await setUp({ count }).consume([]), []);
+  });
+
+  it("acknowledges events that no handler is for", async () => {
+    const { consume, letters, runs } = setUp({ count });
+    assert.deepEqual(await consume([message("e1", { type: "HostUp" })]), []);
+    assert.deepEqual([runs, letters], [[], []]);
+  });
+
+  it("runs a handler twice that the API names twice, and knows both when they are done", async () => {
+    const table = createTable();
+    const runtime = createRuntime({ count });
+    const release = createRelease({ KeyExpired: ["count", "count"] });
+    const live = { at: async () => ({ release, runtime }), close: async () => {} };
+    const { consume } = setUp({}, { table, live });
+    for (const _ of [1, 2]) assert.deepEqual(await consume([message("e1")]), []);
+    assert.deepEqual(table.session("e1"), { rate: 2 });
+    assert.equal(table.done("e1").length, 2);
+  });
+
+  it("tells each handler what it runs for", async () => {
+    const contexts: Record<string, unknown>[] = [];
+    const { consume } = setUp({
+      tells: ({ context }) => {
+        contexts.push(context);
+      },
+    });
+    await consume([message("e1", { receives: 3 })]);
+    const own = JSON.stringify({ id: "e2", api_id: "demo", org_id: "own", event: { Type: "KeyExpired" } });
+    await consume([message("e2", { body: own })]);
+    assert.deepEqual(contexts, [
+      { APIID: "demo", OrgID: "o1", EventID: "e1", Handler: "tells", Attempt: 3 },
+      { APIID: "demo", OrgID: "own", EventID: "e2", Handler: "tells", Attempt: 1 },
+    ]);
+  });
+
+  it("takes bare events, with the API and the identity in the message's attributes", async () => {
+    const { consume, runs } = setUp({ count });
+    const body = JSON.stringify({ Type: "KeyExpired", Meta: { Key: "k1" } });
+    const attributes = { api_id: "demo", event_id: "before-redrive" };
+    assert.deepEqual(await consume([message("", { messageId: "m1", body, attributes })]), []);
+    assert.deepEqual(
+      await consume([message("", { messageId: "m2", body, attributes: { api_id: "demo" } })]),
+      [],
+    );
+    assert.deepEqual(runs, ["before-redrive count", "m2 count"]);
+  });
+});
+
+describe("an event that is delivered twice", () => {
+  it("in one batch runs once, and both messages are acknowledged", async () => {
+    const { consume, runs, table } = setUp({ count });
+    assert.deepEqual(await consume([message("e1"), message("e2"), message("e1", { messageId: "twin" })]), []);
+    assert.deepEqual(runs.sort(), ["e1 count", "e2 count"]);
+    assert.deepEqual(table.session("e1"), { rate: 1 });
+  });
+
+  it("in one batch is reported with both messages when it fails", async () => {
+    const { consume, letters } = setUp({ no: fail("no") });
+    assert.deepEqual(await consume([message("e1"), message("e1", { messageId: "twin" })]), ["m-e1", "twin"]);
+    assert.deepEqual(letters, []);
+  });
+
+  it("in two batches has one effect", async () => {
+    const { consume, runs, table } = setUp({ count });
+    for (const _ of [1, 2]) assert.deepEqual(await consume([message("e1")]), []);
+    assert.deepEqual(runs, ["e1 count"]);
+    assert.deepEqual(table.session("e1"), { rate: 1 });
+  });
+});
+
+describe("a handler that fails", () => {
+  it("has its event reported, and the others are committed", async () => {
+    const { consume, letters, table } = setUp({ count, picky: failFor("e2") });
+    assert.deepEqual(await consume(["e1", "e2", "e3"].map((id) => message(id))), ["m-e2"]);
+    assert.deepEqual([table.session("e1"), table.session("e3")], [{ rate: 1 }, { rate: 1 }]);
+    assert.deepEqual([table.done("e1"), table.done("e2")], [["count", "picky"], ["count"]]);
+    assert.deepEqual(letters, []);
+  });
+
+  it("leaves nothing of what it wrote", async () => {
+    const { consume, table } = setUp({
+      writes: async (tyk) => {
+        await count(tyk);
+        throw new Error("after all");
+      },
+    });
+    assert.deepEqual(await consume([message("e1")]), ["m-e1"]);
+    assert.equal(table.session("e1"), undefined);
+    assert.deepEqual(table.done("e1"), []);
+  });
+
+  it("does not run the event's other handlers again", async () => {
+    let broken = true;
+    const { consume, runs, table } = setUp({
+      first: count,
+      second: () => {
+        if (broken) throw new Error("not yet");
+      },
+      third: count,
+    });
+    assert.deepEqual(await consume([message("e1")]), ["m-e1"]);
+    assert.deepEqual(table.session("e1"), { rate: 2 }, "the others are committed at once");
+    broken = false;
+    assert.deepEqual(await consume([message("e1", { receives: 2 })]), []);
+    assert.deepEqual(runs, ["e1 first", "e1 second", "e1 third", "e1 second"]);
+    assert.deepEqual(table.session("e1"), { rate: 2 });
+  });
+
+  it("sends the same idempotency keys with each delivery, and others for each request and handler", async () => {
+    const keys: string[] = [];
+    const send = async ({ http }: Tyk) => {
+      for (const _ of [1, 2]) await http("{}");
+      throw new Error("again");
+    };
+    const { consume } = setUp(
+      { one: send, two: send },
+      {
+        makeHttpRequest: async (_request, { idempotencyKey }) => {
+          keys.push(idempotencyKey());
+          return "{}";
+        },
+      },
+    );
+    for (const receives of [1, 2]) await consume([message("e1", { receives })]);
+    assert.equal(new Set(keys.slice(0, 4)).size, 4);
+    assert.deepEqual(keys.slice(0, 4), keys.slice(4));
+  });
+});
+
+describe("the last receive of an event that fails", () => {
+  it("puts it into the dead letters, with the reason, and acknowledges it", async () => {
+    const { consume, letters, table } = setUp({ count, no: fail("not mine") });
+    assert.deepEqual(await consume([message("e1", { receives: MAX_RECEIVES - 1 })]), ["m-e1"]);
+    assert.equal(letters.length, 0);
+    assert.deepEqual(await consume([message("e1", { receives: MAX_RECEIVES })]), []);
+    assert.deepEqual(
+      letters.map(({ messageId, reason, eventId, handler, release }) => {
+        return { messageId, reason, eventId, handler, release };
+      }),
+      [{ messageId: "m-e1", reason: "handler-threw", eventId: "e1", handler: "no", release: "v1" }],
+    );
+    assert.match(letters[0]?.error ?? "", /TypeError: not mine/);
+    assert.deepEqual(table.session("e1"), { rate: 1 }, "what other handlers did for it stays");
+  });
+
+  it("leaves it in the queue when the dead letter cannot be sent", async () => {
+    const { consume, runs } = setUp(
+      { no: fail("no"), count },
+      { sendDeadLetter: () => Promise.reject(new Error("queue away")) },
+    );
+    const batch = [
+      message("e1", { receives: MAX_RECEIVES }),
+      message("", { messageId: "poison", body: "{" }),
+      message("e2", { apiId: "nobody" }),
+    ];
+    assert.deepEqual(await consume(batch), ["m-e1", "poison", "m-e2"]);
+    assert.deepEqual(runs, ["e1 no", "e1 count"]);
+  });
+
+  it("tells its reason too when its session was changed by others again and again", async () => {
+    const table = createTable();
+    const { commit } = table.store;
+    table.store.commit = (writes) => {
+      table.change("e1", { rate: 50 });
+      return commit(writes);
+    };
+    const { consume, letters } = setUp({ count }, { table });
+    assert.deepEqual(await consume([message("e1", { receives: MAX_RECEIVES })]), []);
+    assert.deepEqual(
+      letters.map(({ messageId, eventId }) => [messageId, eventId]),
+      [["m-e1", "e1"]],
+    );
+    assert.ok(letters[0]?.reason && letters[0].error);
+  });
+});
+
+describe("what can never succeed", () => {
+  it("goes to the dead letters at its first receive: a body that is no event", async () => {
+    const { consume, letters, table } = setUp({ count });
+    const batch = [
+      message("", { messageId: "text", body: "Key expired!" }),
+      message("e1"),
+      message("", { messageId: "typeless", body: '{"api_id":"demo","event":{"Meta":{}}}' }),
+      message("", { messageId: "nameless", body: '{"Type":"KeyExpired","Meta":{}}' }),
+    ];
+    assert.deepEqual(await consume(batch), []);
+    assert.deepEqual(
+      letters.map(({ messageId, reason }) => [messageId, reason]),
+      [
+        ["text", "event-invalid"],
+        ["typeless", "event-invalid"],
+        ["nameless", "event-invalid"],
+      ],
+    );
+    for (const { error } of letters) assert.ok(error);
+    assert.deepEqual(table.session("e1"), { rate: 1 });
+  });
+
+  it("goes to the dead letters at its first receive: an event of an API that no definition names", async () => {
+    const { consume, letters, table } = setUp({ count });
+    assert.deepEqual(await consume([message("e1", { apiId: "nobody" }), message("e2")]), []);
+    assert.deepEqual(
+      letters.map(({ messageId, reason, eventId, release }) => [messageId, reason, eventId, release]),
+      [["m-e1", "api-unknown", "e1", "v1"]],
+    );
+    assert.match(letters[0]?.error ?? "", /nobody/);
+    assert.deepEqual(table.session("e2"), { rate: 1 });
+  });
+
+  it("goes to the dead letters at its first receive: a run whose writes do not fit in a transaction", async () => {
+    const { consume, letters, table } = setUp({
+      count,
+      greedy: async ({ event, set }) => {
+        if (event.Meta.Key !== "e1") return;
+        for (let index = 0; index < 150; index += 1) await set(`k${index}`, { rate: 1 });
+      },
+    });
+    assert.deepEqual(await consume([message("e1"), message("e2")]), []);
+    assert.deepEqual(
+      letters.map(({ messageId, reason, handler }) => [messageId, reason, handler]),
+      [["m-e1", "commit-impossible", "greedy"]],
+    );
+    assert.equal(table.session("k0"), undefined);
+    assert.deepEqual([table.done("e1"), table.done("e2")], [["count"], ["count", "greedy"]]);
+  });
+
+  it("does not keep what another delivery may mend from being tried again", async () => {
+    const greedy: Script = async ({ set }) => {
+      for (let index = 0; index < 150; index += 1) await set(`k${index}`, { rate: 1 });
+    };
+    const { consume, letters } = setUp({ greedy, no: fail("no") });
+    assert.deepEqual(await consume([message("e1")]), ["m-e1"]);
+    assert.deepEqual(letters, []);
+  });
+});
+
+describe("an invocation with no time left", () => {
+  it("hands back what it has not started, and commits the rest", async () => {
+    let left = 3 * TIMEOUT_MS + 4_000;
+    const { consume, letters, runs, table } = setUp({
+      slow: async (tyk) => {
+        left -= 2_000;
+        await count(tyk);
+      },
+    });
+    const batch = ["e1", "e2", "e3", "e4", "e5"].map((id) => message(id, { receives: MAX_RECEIVES }));
+    const failed = await consume(batch, () => left);
+    assert.deepEqual(
+      runs.map((entry) => `m-${entry.split(" ")[0]}`).concat(failed),
+      batch.map(({ messageId }) => messageId),
+      "each is either run or handed back",
+    );
+    assert.ok(runs.length > 0 && failed.length > 0);
+    assert.ok(left >= 0);
+    assert.deepEqual(letters, [], "what was never tried is no dead letter");
+    assert.deepEqual(table.session("e1"), { rate: 1 });
+    assert.equal(table.session("e5"), undefined);
+  });
+
+  it("does not start an event's second handler either, and keeps what the first did", async () => {
+    let left = TIMEOUT_MS + 2_000;
+    const { consume, runs, table } = setUp({
+      slow: async (tyk) => {
+        left -= TIMEOUT_MS;
+        await count(tyk);
+      },
+      second: count,
+    });
+    assert.deepEqual(await consume([message("e1")], () => left), ["m-e1"]);
+    assert.deepEqual(runs, ["e1 slow"]);
+    assert.deepEqual(table.done("e1"), ["slow"]);
+    left = 600_000;
+    assert.deepEqual(await consume([message("e1", { receives: 2 })], () => left), []);
+    assert.deepEqual(runs, ["e1 slow", "e1 second"]);
+    assert.deepEqual(table.session("e1"), { rate: 2 });
+  });
+});
+
+describe("a session that somebody else changes between the read and the commit", () => {
+  /** A table in which this happens right before each of the next commits. */
+  function tableWith(changes: (() => void)[], table = createTable({ k1: { rate: 1 }, k2: { rate: 1 } })) {
+    const { commit } = table.store;
+    table.store.commit = (writes) => {
+      changes.shift()?.();
+      return commit(writes);
+    };
+    return table;
+  }
+
+  it("has its events run again on fresh data, and only those", async () => {
+    const table = createTable({ k1: { rate: 1 }, k2: { rate: 1 } });
+    tableWith([() => table.change("k1", { rate: 50 })], table);
+    const { consume, runs } = setUp({ count }, { table });
+    const batch = [message("e1", { key: "k1" }), message("e2", { key: "k2" }), message("e3", { key: "k1" })];
+    assert.deepEqual(await consume(batch), []);
+    assert.deepEqual([table.session("k1"), table.session("k2")], [{ rate: 52 }, { rate: 2 }]);
+    assert.deepEqual(runs, ["e1 count", "e2 count", "e3 count", "e1 count", "e3 count"]);
+  });
+
+  it("leaves its events to the queue when it is changed again and again, and the others commit", async () => {
+    const table = createTable({ k1: { rate: 1 }, k2: { rate: 1 } });
+    const change = () => table.change("k1", { rate: 50 });
+    tableWith(
+      Array.from({ length: 1_000 }, () => change),
+      table,
+    );
+    const { consume, letters, runs } = setUp({ count }, { table });
+    assert.deepEqual(await consume([message("e1", { key: "k1" }), message("e2", { key: "k2" })]), ["m-e1"]);
+    assert.deepEqual(table.session("k2"), { rate: 2 });
+    assert.deepEqual(letters, []);
+    assert.ok(runs.length < 20, `${runs.length} runs`);
+  });
+
+  it("does not have its events run again when no time is left for it", async () => {
+    let left = 600_000;
+    const table = createTable({ k1: { rate: 1 }, k2: { rate: 1 } });
+    tableWith(
+      [
+        () => {
+          table.change("k1", { rate: 50 });
+          left = 1_000;
+        },
+      ],
+      table,
+    );
+    const { consume, runs } = setUp({ count }, { table });
+    const batch = [message("e1", { key: "k1" }), message("e2", { key: "k2" })];
+    assert.deepEqual(await consume(batch, () => left), ["m-e1"]);
+    assert.deepEqual(runs, ["e1 count", "e2 count"]);
+    assert.deepEqual(table.session("k2"), { rate: 2 });
+  });
+
+  it("when it is a ledger entry, shows that the event is done by now", async () => {
+    const table = createTable();
+    tableWith([() => table.ledger.set("e1", { version: 1, done: ["count"] })], table);
+    const { consume } = setUp({ count }, { table });
+    assert.deepEqual(await consume([message("e1")]), []);
+    assert.equal(table.session("e1"), undefined, "somebody else's run of it counts");
+  });
+});
+
+describe("a part that fails", () => {
+  const batch = [message("e1"), message("", { messageId: "poison", body: "{" }), message("e2")];
+
+  it("has everything reported that is not done, and never throws: the read of the batch", async () => {
+    const table = createTable();
+    table.store.read = () => Promise.reject(new Error("table away"));
+    const { consume, letters, runs } = setUp({ count }, { table });
+    assert.deepEqual(await consume(batch), ["m-e1", "m-e2"]);
+    assert.deepEqual(runs, []);
+    assert.equal(letters.length, 1);
+  });
+
+  it("has everything reported that is not done, and never throws: the commit", async () => {
+    const table = createTable();
+    table.store.commit = () => Promise.reject(new Error("connection lost"));
+    const { consume } = setUp({ count, no: failFor("e1") }, { table });
+    assert.deepEqual(await consume(batch), ["m-e1", "m-e2"]);
+  });
+
+  it("has everything reported that is not done, and never throws: the release", async () => {
+    const live = { at: () => Promise.reject(new Error("bucket away")), close: async () => {} };
+    assert.deepEqual(await setUp({ count }, { live }).consume(batch), ["m-e1", "m-e2"]);
+  });
+
+  it("fails the run that asked it, whatever the script made of that: a session that cannot be read", async () => {
+    const table = createTable();
+    const { readSession } = table.store;
+    let away = true;
+    table.store.readSession = (key) =>
+      key === "plan-e1" && away ? Promise.reject(new Error("throttled")) : readSession(key);
+    const answers: unknown[] = [];
+    const { consume, letters } = setUp(
+      {
+        reads: async ({ event, get, set }) => {
+          answers.push(await get(`plan-${event.Meta.Key}`));
+          await set("seen", { alias: String(event.Meta.Key) });
+        },
+      },
+      { table },
+    );
+    assert.deepEqual(await consume([message("e1"), message("e2")]), ["m-e1"]);
+    assert.deepEqual(answers, [JSON.parse(MISS), JSON.parse(MISS)]);
+    assert.deepEqual(table.session("seen"), { alias: "e2" });
+    assert.deepEqual(await consume([message("e1", { receives: MAX_RECEIVES })]), []);
+    assert.deepEqual(
+      letters.map(({ reason, handler }) => [reason, handler]),
+      [["dependency-failed", "reads"]],
+    );
+    assert.match(letters[0]?.error ?? "", /throttled/);
+    away = false;
+    assert.deepEqual(await consume([message("e1")]), []);
+    assert.deepEqual(table.session("seen"), { alias: "e1" });
+  });
+});
+
+describe("the batch's one read", () => {
+  it("brings the event's own session, once a handler was seen to ask for it", async () => {
+    const { consume, table } = setUp({ count });
+    await consume([message("e1", { key: "k1" })]);
+    await consume([message("e2", { key: "k1" }), message("e3", { key: "k2" }), message("e4", { key: "k1" })]);
+    assert.deepEqual(table.prefetched, [[], ["k1", "k2"]]);
+    assert.deepEqual([table.session("k1"), table.session("k2")], [{ rate: 3 }, { rate: 1 }]);
+  });
+
+  it("does not ask for keys that no table can have", async () => {
+    const { consume, table } = setUp({ count });
+    await consume([message("e1", { key: "k1" })]);
+    assert.deepEqual(
+      await consume([
+        message("e2", { key: "" }),
+        message("e3", { key: "k".repeat(3_000) }),
+        message("e4", { key: "é".repeat(1_500) }),
+        message("e5", { key: "k5" }),
+      ]),
+      [],
+    );
+    assert.deepEqual(table.prefetched[1], ["k5"]);
+  });
+
+  it("asks for no key twice, as the table would see it", async () => {
+    const { consume, table } = setUp({ count });
+    await consume([message("e1", { key: "k1" })]);
+    // Halves of surrogate pairs, which UTF-8 cannot tell apart.
+    await consume([message("e2", { key: "a\ud800" }), message("e3", { key: "a\ud801" })]);
+    const asked = (table.prefetched[1] ?? []).map((key) => Buffer.from(key).toString());
+    assert.equal(new Set(asked).size, asked.length, JSON.stringify(asked));
+  });
+});
+
+describe("the runtime in use", () => {
+  const release: Release = { format: 1, apis: [], scripts: [] };
+
+  function setUpLive() {
+    const steps: string[] = [];
+    let away = false;
+    const live = createLiveRuntime({
+      releases: {
+        async read(version) {
+          if (away) throw new Error("bucket away");
+          steps.push(`read ${version}`);
+          return release;
+        },
+      },
+      async start({ version }) {
+        steps.push(`start ${version}`);
+        return { ...createRuntime({}), close: async () => void steps.push(`close ${version}`) };
+      },
+      log: LOG,
+    });
+    return {
+      live,
+      steps,
+      fail: () => {
+        away = true;
+      },
+    };
+  }
+
+  it("is that of the live version, loaded once", async () => {
+    const { live, steps } = setUpLive();
+    const first = await live.at("v1");
+    assert.equal(await live.at("v1"), first);
+    assert.equal(first.release.version, "v1");
+    assert.deepEqual(steps, ["read v1", "start v1"]);
+  });
+
+  it("is swapped when the version changes: the new one is loaded before the old one is closed", async () => {
+    const { live, steps } = setUpLive();
+    await live.at("v1");
+    assert.equal((await live.at("v2")).release.version, "v2");
+    assert.deepEqual(steps, ["read v1", "start v1", "read v2", "start v2", "close v1"]);
+    await live.close();
+    assert.equal(steps.at(-1), "close v2");
+  });
+
+  it("goes on when the new one cannot be loaded, or when there is no live version any more", async () => {
+    const { live, steps, fail: takeAway } = setUpLive();
+    const first = await live.at("v1");
+    assert.equal(await live.at(undefined), first);
+    takeAway();
+    assert.equal(await live.at("v2"), first);
+    assert.ok(!steps.includes("close v1"));
+  });
+
+  it("is missing before the first release, and when the first cannot be loaded", async () => {
+    const { live, fail: takeAway } = setUpLive();
+    await assert.rejects(live.at(undefined), { code: "release-missing" });
+    takeAway();
+    await assert.rejects(live.at("v1"), /bucket away/);
+  });
+});
+
+describe("a dead letter", () => {
+  async function send(record: QueueRecord, verdict: Verdict) {
+    const sent: SendMessageCommand["input"][] = [];
+    const sqs = { send: async ({ input }: SendMessageCommand) => void sent.push(input) };
+    await createDeadLetters({ sqs: sqs as unknown as SQSClient, queueUrl: "https://queue" })(record, verdict);
+    assert.equal(sent.length, 1);
+    const { QueueUrl, MessageBody, MessageAttributes = {} } = sent[0] ?? {};
+    assert.equal(QueueUrl, "https://queue");
+    const attributes = Object.entries(MessageAttributes).map(([name, { DataType, StringValue }]) => {
+      assert.equal(DataType, "String");
+      return [name, StringValue];
+    });
+    return { body: MessageBody, attributes: Object.fromEntries(attributes) as Record<string, string> };
+  }
+
+  it("has the message's body as it came, and says why, where and how often", async () => {
+    const record = message("e1", { body: " {not json", receives: 5, attributes: { api_id: "demo" } });
+    const verdict = {
+      reason: "handler-threw",
+      error: "TypeError: no",
+      eventId: "e1",
+      handler: "h",
+      release: "v1",
+    };
+    const { body, attributes } = await send(record, verdict);
+    assert.equal(body, " {not json");
+    assert.deepEqual(attributes, {
+      reason: "handler-threw",
+      error: "TypeError: no",
+      event_id: "e1",
+      handler: "h",
+      release: "v1",
+      receives: "5",
+      api_id: "demo",
+    });
+  });
+
+  it("leaves out what is not known, since the queue takes no empty attribute", async () => {
+    const { attributes } = await send(message("e1"), { reason: "event-invalid", error: "" });
+    assert.deepEqual(attributes, { reason: "event-invalid", receives: "1" });
+  });
+
+  it("has only characters that the queue takes, and no endless text", async () => {
+    const error = `a\0b\u0007c\ud800d\ufffe\uffff\t\n\r\u{1f600}${"x".repeat(5_000)}`;
+    const { attributes } = await send(message("e1"), { reason: "r", error });
+    const text = attributes.error ?? "";
+    assert.ok(
+      text.startsWith("a\ufffdb\ufffdc\ufffdd\ufffd\ufffd\t\n\r\u{1f600}x"),
+      JSON.stringify(text.slice(0, 20)),
+    );
+    assert.ok(text.length <= 1_000);
+  });
+});

@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { runCli } from "./helpers/cli.ts";
+
+const HANDLER = (body: string) =>
+  `var h = new TykJS.TykEventHandlers.NewEventHandler({});\nh.NewHandler(function (event, context) { ${body} });\n`;
+
+describe("gatehook run", () => {
+  let folder = "";
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "gatehook-run-"));
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  async function file(name: string, text: string): Promise<string> {
+    const path = join(folder, name);
+    await writeFile(path, text);
+    return path;
+  }
+  async function runJson(source: string, ...args: string[]) {
+    const { code, stdout, stderr } = await runCli([
+      "run",
+      await file("script.js", source),
+      "--json",
+      ...args,
+    ]);
+    return { code, stderr, report: stdout ? JSON.parse(stdout) : undefined };
+  }
+
+  test("runs the only handler of a script and prints one object", async () => {
+    const session = await file("session.json", '{"expires":1000,"access_rights":{"demo":{"api_id":"demo"}}}');
+    const { code, stdout } = await runCli([
+      "run",
+      "handlers/session-editor.js",
+      "--session",
+      `k1=${session}`,
+      "--json",
+    ]);
+    const { ms, ...report } = JSON.parse(stdout);
+    assert.equal(code, 0);
+    assert.equal(typeof ms, "number");
+    assert.deepEqual(report, {
+      outcome: "done",
+      error: null,
+      logs: [
+        { level: "info", message: "Calling built - in handle" },
+        { level: "info", message: "expiry moved by 1000 seconds, after a KeyExpired event" },
+      ],
+      rawlogs: [],
+      sessions: { k1: { expires: 2000, access_rights: { demo: { api_id: "demo" } } } },
+      http: [],
+    });
+  });
+
+  const OUTCOMES: [outcome: string, source: string, ...args: string[]][] = [
+    ["threw", HANDLER("throw new TypeError('no')")],
+    ["timeout", HANDLER("for (;;) {}"), "--timeout", "100"],
+    ["stack", HANDLER("(function f() { f(); })()")],
+    ["memory", HANDLER("var all = []; for (;;) all.push(new Uint8Array(1 << 20));")],
+    ["killed", HANDLER("new Array(1e9) + ''"), "--timeout", "100"],
+    ["load-error", "var h = ;"],
+  ];
+  for (const [outcome, source, ...args] of OUTCOMES) {
+    test(`ends with 1 and the outcome ${outcome}`, async () => {
+      const { code, report } = await runJson(source, ...args);
+      assert.deepEqual([code, report.outcome], [1, outcome]);
+      assert.ok(report.error.message);
+    });
+  }
+
+  test("a failed handler's writes do not count", async () => {
+    const { report } = await runJson(
+      HANDLER("TykSetKeyData('k', '{\"access_rights\":{\"a\":{}}}'); throw 1"),
+    );
+    assert.deepEqual(report.sessions, {});
+  });
+
+  test("takes the event from standard input, and gives API and organisation", async () => {
+    const script = await file(
+      "stdin.js",
+      HANDLER("rawlog([event.Type, context.APIID, context.OrgID].join())"),
+    );
+    const cli = fileURLToPath(new URL("../cli/gatehook.ts", import.meta.url));
+    const child = spawn(process.execPath, [
+      cli,
+      "run",
+      script,
+      "--event",
+      "-",
+      "--api",
+      "a",
+      "--org",
+      "o",
+      "--json",
+    ]);
+    child.stdin.end('{"Type":"HostDown"}');
+    const chunks: Buffer[] = [];
+    for await (const chunk of child.stdout) chunks.push(chunk);
+    assert.deepEqual(JSON.parse(Buffer.concat(chunks).toString()).rawlogs, ["HostDown,a,o"]);
+  });
+
+  test("repeated in one environment, globals live on; isolated, each run starts afresh", async () => {
+    const source = `var n = 0;\n${HANDLER("n += 1; rawlog(n)")}`;
+    assert.deepEqual((await runJson(source, "--repeat", "3")).report.rawlogs, ["1", "2", "3"]);
+    assert.deepEqual((await runJson(source, "--repeat", "3", "--isolation", "event")).report.rawlogs, [
+      "1",
+      "1",
+      "1",
+    ]);
+  });
+
+  test("lists the HTTP requests; a host that is not public is reached only when it is allowed", async () => {
+    const server = createServer((_, response) => response.end("hello"));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/x`;
+    const source = HANDLER(
+      `var r = TykMakeHttpRequest(JSON.stringify({Domain:"${url}"})); rawlog(r && JSON.parse(r).Body)`,
+    );
+    const refused = await runJson(source);
+    const allowed = await runJson(source, "--allow-host", "127.0.0.1");
+    server.close();
+    assert.deepEqual(
+      [refused.report.rawlogs, refused.report.http],
+      [["undefined"], [{ method: "GET", url, status: 0 }]],
+    );
+    assert.deepEqual(
+      [allowed.report.rawlogs, allowed.report.http],
+      [["hello"], [{ method: "GET", url, status: 200 }]],
+    );
+  });
+
+  test("a wrong call ends with 2 and says what is missing", async () => {
+    const two = await file(
+      "two.js",
+      "var a = new TykJS.TykEventHandlers.NewEventHandler({}); const b = new TykJS.TykEventHandlers.NewEventHandler({});",
+    );
+    const none = await file("none.js", "var x = 1;");
+    const CALLS: [string[], RegExp][] = [
+      [["run"], /missing required argument 'script.js'/],
+      [["run", "nowhere.js"], /the script nowhere.js cannot be read/],
+      [["run", two], /defines a, b: choose one with --handler/],
+      [["run", none], /defines no handler/],
+      [["run", none, "--timeout", "soon"], /whole number/],
+      [["run", none, "--session", "k"], /form KEY=FILE/],
+      [
+        ["run", "handlers/session-editor.js", "--event", "nowhere.json"],
+        /the event nowhere.json cannot be read/,
+      ],
+    ];
+    for (const [args, message] of CALLS) {
+      const { code, stderr } = await runCli(args);
+      assert.equal(code, 2, args.join(" "));
+      assert.match(stderr, message);
+    }
+  });
+});
+
+describe("the gateway's sample handlers, by name and behaviour", () => {
+  test("sampleHandler says that it ran", async () => {
+    const { stdout } = await runCli([
+      "run",
+      "handlers/sample/sample_event_handler.js",
+      "--handler",
+      "sampleHandler",
+    ]);
+    assert.match(stdout, /sample handler loaded[\s\S]*sample handler: KeyExpired for API demo[\s\S]*done/);
+  });
+
+  test("sessionHandler moves the expiry of the session of the event's key", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "gatehook-run-"));
+    const session = join(folder, "s.json");
+    await writeFile(session, '{"expires":5,"access_rights":{"demo":{}}}');
+    const { stdout } = await runCli([
+      "run",
+      "handlers/sample/session_editor.js",
+      "--handler",
+      "sessionHandler",
+      "--session",
+      `k=${session}`,
+      "--json",
+    ]);
+    await rm(folder, { recursive: true });
+    assert.equal(JSON.parse(stdout).sessions.k.expires, 1005);
+  });
+
+  test("fbHandler without an address says so and sends nothing", async () => {
+    const { stdout } = await runCli([
+      "run",
+      "handlers/sample/firebase_test.js",
+      "--handler",
+      "fbHandler",
+      "--json",
+    ]);
+    const { outcome, http, logs } = JSON.parse(stdout);
+    assert.deepEqual([outcome, http], ["done", []]);
+    assert.equal(logs.at(-1).message, "no address to send to: set RECORDS");
+  });
+});

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { flag, integer, list, text } from "../functions/settings.ts";
+
+/** The error names the variable, says what it is and gives an example. */
+function refused(read: () => unknown, name: string, ...parts: string[]) {
+  assert.throws(read, (error: Error & { code?: string }) => {
+    assert.equal(error.code, "setting-invalid");
+    for (const part of [name, "for example", ...parts]) {
+      assert.ok(error.message.includes(part), `${error.message} does not say ${part}`);
+    }
+    assert.ok(!error.message.includes("\n"), "one line");
+    return true;
+  });
+}
+
+describe("a setting that is text", () => {
+  it("is the variable's value without the spaces around it", () => {
+    assert.equal(text({ STATE_TABLE: " gatehook-state \n" }, "STATE_TABLE"), "gatehook-state");
+  });
+
+  it("stops the start when it is missing or empty", () => {
+    for (const value of [undefined, "", "  "]) {
+      refused(() => text({ STATE_TABLE: value }, "STATE_TABLE"), "STATE_TABLE", "not set", "gatehook-state");
+    }
+    refused(() => text({}, "EVENTS_QUEUE_URL"), "EVENTS_QUEUE_URL", "https://sqs.");
+  });
+});
+
+describe("a setting that is a whole number", () => {
+  const read = (value: string | undefined) => integer({ MAX_RECEIVES: value }, "MAX_RECEIVES", 5, 1, 1_000);
+
+  it("is read, and has its default where it is missing or empty", () => {
+    for (const [value, number] of [
+      ["1", 1],
+      ["1000", 1_000],
+      [" 7 ", 7],
+      ["", 5],
+      [" ", 5],
+      [undefined, 5],
+    ] as const) {
+      assert.equal(read(value), number, value);
+    }
+  });
+
+  it("stops the start when it is no whole number, or out of range", () => {
+    for (const value of ["five", "1.5", "0", "-1", "1001", "NaN", "Infinity", "5 s", "1,000"]) {
+      refused(() => read(value), "MAX_RECEIVES", `"${value}"`, "from 1 to 1000");
+    }
+  });
+});
+
+describe("a setting that is yes or no", () => {
+  const read = (value: string | undefined, fallback: boolean) =>
+    flag({ ALLOW_MASTER_KEYS: value }, "ALLOW_MASTER_KEYS", fallback);
+
+  it("is true or false, and has its default where it is missing or empty", () => {
+    assert.equal(read("true", false), true);
+    assert.equal(read(" false ", true), false);
+    for (const value of [undefined, "", " "]) {
+      for (const fallback of [true, false]) assert.equal(read(value, fallback), fallback);
+    }
+  });
+
+  it("stops the start when it is anything else, rather than guess", () => {
+    for (const value of ["1", "yes", "TRUE", "on", "0", "no"]) {
+      refused(() => read(value, false), "ALLOW_MASTER_KEYS", `"${value}"`, "true or false");
+    }
+  });
+});
+
+describe("a setting that is a list", () => {
+  it("has its parts between the commas, without spaces and empty ones", () => {
+    const read = (value: string | undefined) => list({ HTTP_ALLOW_HOSTS: value }, "HTTP_ALLOW_HOSTS");
+    assert.deepEqual(read("billing.internal, 10.1.0.0/16 ,"), ["billing.internal", "10.1.0.0/16"]);
+    for (const value of [undefined, "", " ", ",", " , "]) assert.deepEqual(read(value), []);
+  });
+});

@@ -53,7 +53,7 @@ async function upload(
   await Promise.all(files.map((file) => stack.releases.writeSource(file)));
   const report = await stack.release();
   if (report.result === "refused") {
-    const problems = report.problems.map(({ file, message }) => `  ${file}: ${message}`);
+    const problems = report.errors.map(({ file, message }) => `  ${file}: ${message}`);
     throw new AppError(
       "release-invalid",
       ["the release was refused; mend this and start again:", ...problems].join("\n"),

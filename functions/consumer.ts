@@ -13,6 +13,7 @@ import { createStorage } from "../lib/storage/storage.ts";
 import { createEntryStore } from "../lib/storage/store.ts";
 import { createDynamo, createS3, createSqs } from "./clients.ts";
 import { createLog } from "./log.ts";
+import { readRuntimeSettings } from "./runtime-settings.ts";
 import { flag, integer, list, text } from "./settings.ts";
 
 const { env } = process;
@@ -20,7 +21,7 @@ const log = createLog("consumer");
 const dynamo = createDynamo();
 const assets = loadAssets();
 const stateTable = text(env, "STATE_TABLE");
-const timeoutMs = integer(env, "HANDLER_TIMEOUT_MS", 5_000, 1, 600_000);
+const runtimeSettings = readRuntimeSettings(env);
 const egress = createEgress({
   allowHosts: list(env, "HTTP_ALLOW_HOSTS"),
   maxResponseBytes: integer(env, "HTTP_MAX_RESPONSE_BYTES", 1_048_576, 1, 16_777_216),
@@ -42,7 +43,7 @@ const consume = createConsumer({
       table: stateTable,
       now: Date.now,
     }),
-    start: (release) => startRuntime(release.scripts, { assets, limits: { timeoutMs } }),
+    start: (release) => startRuntime(release.scripts, { assets, ...runtimeSettings }),
     log,
   }),
   sendDeadLetter: createDeadLetters({ sqs: createSqs(), queueUrl: text(env, "DEAD_LETTERS_QUEUE_URL") }),
@@ -50,7 +51,9 @@ const consume = createConsumer({
   batchRequest: (request, run) => batchRequest(request, { egress, ...run }),
   storage: createStorage({ entries: createEntryStore({ dynamo, table: stateTable }), now: Date.now }),
   allowMasterKeys: flag(env, "ALLOW_MASTER_KEYS", false),
-  timeoutMs,
+  timeoutMs: runtimeSettings.limits.timeoutMs,
+  graceMs: runtimeSettings.limits.graceMs,
+  workers: runtimeSettings.workers,
   maxReceives: integer(env, "MAX_RECEIVES", 5, 1, 1_000),
   now: Date.now,
   log,

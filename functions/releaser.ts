@@ -1,25 +1,39 @@
+import { setTimeout as delay } from "node:timers/promises";
 import middy from "@middy/core";
 import { checkRelease } from "../lib/releases/check.ts";
+import { createNotices } from "../lib/releases/notices.ts";
 import { createReleaser } from "../lib/releases/releaser.ts";
 import { createReleaseStore } from "../lib/releases/store.ts";
+import { createWake } from "../lib/releases/wake.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
 import { createDynamo, createS3 } from "./clients.ts";
 import { createLog } from "./log.ts";
-import { text } from "./settings.ts";
+import { integer, text } from "./settings.ts";
 
 const { env } = process;
 const assets = loadAssets();
-const release = createReleaser({
-  store: createReleaseStore({
-    s3: createS3(env),
-    bucket: text(env, "FILES_BUCKET"),
-    dynamo: createDynamo(),
-    table: text(env, "STATE_TABLE"),
+const log = createLog("releaser");
+const dynamo = createDynamo();
+const table = text(env, "STATE_TABLE");
+const wake = createWake({
+  notices: createNotices({ dynamo, table, now: Date.now }),
+  quietMs: integer(env, "RELEASE_QUIET_MS", 1_000, 0, 60_000),
+  release: createReleaser({
+    store: createReleaseStore({
+      s3: createS3(env),
+      bucket: text(env, "FILES_BUCKET"),
+      dynamo,
+      table,
+      now: Date.now,
+    }),
+    check: (candidate) => checkRelease(candidate, assets),
     now: Date.now,
+    log,
   }),
-  check: (candidate) => checkRelease(candidate, assets),
-  log: createLog("releaser"),
+  now: Date.now,
+  delay,
+  log,
 });
 
 /** Woken by S3; the notice only says that something changed, so what is in the bucket now is what counts. */
-export const main = middy().handler(async () => release());
+export const main = middy().handler(async (notice, context) => wake({ id: context.awsRequestId, notice }));

@@ -15,7 +15,32 @@ const SETTINGS = {
   SESSIONS_TABLE: { what: "the name of the sessions table", example: "gatehook-sessions" },
   STATE_TABLE: { what: "the name of the state table", example: "gatehook-state" },
   FILES_BUCKET: { what: "the bucket with apis/, handlers/ and releases/", example: "gatehook-files" },
+  RELEASE_QUIET_MS: {
+    what: "how long no further file must be uploaded before a release is made, in ms",
+    example: "1000",
+  },
   HANDLER_TIMEOUT_MS: { what: "the wall time of one handler run in ms", example: "5000" },
+  HANDLER_GRACE_MS: {
+    what: "how much later than its wall time a handler's thread is ended, in ms",
+    example: "250",
+  },
+  RUNTIME_ISOLATION: {
+    what: "what handlers share from event to event: global (their globals) or event (nothing)",
+    example: "event",
+  },
+  RUNTIME_WORKERS: {
+    what: "how many events of a batch run at once; more than 1 needs RUNTIME_ISOLATION=event",
+    example: "4",
+  },
+  RUNTIME_MEMORY_MB: { what: "the memory that handlers may allocate, per worker, in MiB", example: "64" },
+  RUNTIME_STACK_KB: { what: "the stack of a handler's functions, in KiB", example: "256" },
+  RUNTIME_MAX_JOBS: { what: "how many promise jobs a run may have", example: "1000" },
+  LOG_MAX_LINE_CHARS: { what: "the longest line that a handler may log, in characters", example: "65536" },
+  LOG_MAX_BYTES: { what: "how much a run may log, in bytes", example: "1048576" },
+  LOG_MAX_LINES: { what: "how many lines a run may log", example: "1000" },
+  HTTP_MAX_CALLS: { what: "how many HTTP requests a run may make", example: "50" },
+  STORAGE_MAX_CALLS: { what: "how many storage calls a run may make", example: "1000" },
+  SESSION_MAX_CALLS: { what: "how many times a run may get or set a session", example: "1000" },
   MAX_RECEIVES: { what: "the queue's maxReceiveCount", example: "5" },
   LEDGER_TTL_SECONDS: {
     what: "how long it is remembered which events are done, in seconds; longer than the retention of the queue and its dead-letter queue together",
@@ -60,11 +85,18 @@ export function flag(env: Env, name: SettingName, fallback: boolean): boolean {
   return value === "true";
 }
 
+export function choice<T extends string>(env: Env, name: SettingName, choices: readonly [T, ...T[]]): T {
+  const value = env[name]?.trim() || choices[0];
+  const found = choices.find((allowed) => allowed === value);
+  if (found === undefined) throw invalid(name, `is "${value}", but must be ${choices.join(" or ")}`);
+  return found;
+}
+
 export function list(env: Env, name: SettingName): string[] {
   return (env[name] ?? "").split(",").flatMap((item) => item.trim() || []);
 }
 
-function invalid(name: SettingName, problem: string): AppError {
+export function invalid(name: SettingName, problem: string): AppError {
   const { what, example } = SETTINGS[name];
   return new AppError(
     "setting-invalid",

@@ -13,6 +13,7 @@ const STATUS = {
   "definition-invalid": 422,
   "release-invalid": 422,
   "release-missing": 503,
+  "release-conflict": 409,
   "http-invalid": 400,
   "http-refused": 403,
   "http-failed": 502,

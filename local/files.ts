@@ -2,16 +2,29 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { AppError } from "../lib/errors.ts";
-import { CORE_SCRIPT, type SourceFile } from "../lib/releases/build.ts";
+import { CORE_SCRIPT, GATEWAY_FILE, type SourceFile } from "../lib/releases/sources.ts";
 
-/** The uploadable files of a folder: apis/*.json and handlers/**\/*.js. */
+/** The uploadable files of a folder: apis/*.json, handlers/**\/*.js, gateway.json and tykjs.js. */
 export async function readSourceFiles(folder: string): Promise<SourceFile[]> {
   const found = await Promise.all([
     filesBelow(folder, "apis", ".json"),
     filesBelow(folder, "handlers", ".js"),
   ]);
-  const paths = [...found.flat(), ...(existsSync(join(folder, CORE_SCRIPT)) ? [CORE_SCRIPT] : [])];
-  return Promise.all(paths.map(async (path) => ({ path, text: await readFile(join(folder, path), "utf8") })));
+  const single = [CORE_SCRIPT, GATEWAY_FILE].filter((name) => existsSync(join(folder, name)));
+  const paths = [...found.flat(), ...single];
+  const files = await Promise.all(paths.map((path) => readSource(folder, path)));
+  return files.flat();
+}
+
+async function readSource(folder: string, path: string): Promise<SourceFile[]> {
+  try {
+    return [{ path, text: await readFile(join(folder, path), "utf8") }];
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    // Removed since it was listed, as editors do when they save; or a folder that is named like a file.
+    if (code === "ENOENT" || code === "EISDIR") return [];
+    throw thrown;
+  }
 }
 
 async function filesBelow(folder: string, name: "apis" | "handlers", ending: string): Promise<string[]> {

@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import type { ReleaseReport } from "../lib/releases/releaser.ts";
 import { createReleaseStore, type ReleaseStore } from "../lib/releases/store.ts";
 import { startAws } from "./aws.ts";
+import { watchBucket } from "./bucket-watch.ts";
 import { startHttpApi } from "./http-api.ts";
 import { type LocalFunction, startFunction } from "./lambda/lambda.ts";
 import { startPump } from "./pump.ts";
@@ -13,9 +14,13 @@ export interface Stack {
   url: string;
   clients: Clients;
   resources: Resources["env"];
+  /** What connects a client or a command to this stack: endpoints, credentials, names. */
+  env: Record<string, string>;
   releases: ReleaseStore;
-  /** Wakes the releaser, as S3 does after an upload. */
+  /** Has the releaser look at the bucket now. */
   release(): Promise<ReleaseReport>;
+  /** Wakes the releaser as S3 does after an upload; undefined when another invocation builds. */
+  notify(notice: unknown): Promise<ReleaseReport | undefined>;
   close(): Promise<void>;
 }
 
@@ -29,6 +34,8 @@ export interface StackOptions {
   settings?: Record<string, string>;
   visibilitySeconds?: number;
   maxReceives?: number;
+  /** Wakes the releaser after uploads by others, such as `gatehook push`. */
+  watchBucket?: boolean;
   /** What the functions write, line by line: one JSON line per fact. */
   onLine?: (functionName: string, line: string) => void;
   onError?: (error: Error) => void;
@@ -54,12 +61,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       visibilitySeconds: options.visibilitySeconds ?? 180,
       maxReceives: options.maxReceives ?? 5,
     });
+    // Here an upload is one call, so there is nothing to wait for.
+    const env = { ...aws.env, ...resources, RELEASE_QUIET_MS: "0" };
     const start = async (name: string, timeoutMs: number): Promise<LocalFunction> => {
       const started = await startFunction({
         name,
         handler: `functions/${name}.main`,
         taskRoot: TASK_ROOT,
-        env: { ...aws.env, ...resources, ...options.settings },
+        env: { ...env, ...options.settings },
         timeoutMs,
         onLine: (line) => options.onLine?.(name, line),
       });
@@ -81,18 +90,27 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       onError: options.onError ?? (() => {}),
     });
     closers.push(pump.close);
+    const releases = createReleaseStore({
+      s3: clients.s3,
+      bucket: resources.FILES_BUCKET,
+      dynamo: clients.dynamo,
+      table: resources.STATE_TABLE,
+      now: Date.now,
+    });
+    const notify = async (notice: unknown) => (await releaser.invoke(notice)) as ReleaseReport | undefined;
+    if (options.watchBucket) {
+      const onError = options.onError ?? (() => {});
+      const watch = watchBucket({ list: releases.listSources, notify, onError });
+      closers.push(watch.close);
+    }
     return {
       url: api.url,
       clients,
       resources,
-      releases: createReleaseStore({
-        s3: clients.s3,
-        bucket: resources.FILES_BUCKET,
-        dynamo: clients.dynamo,
-        table: resources.STATE_TABLE,
-        now: Date.now,
-      }),
-      release: async () => (await releaser.invoke({ Records: [] })) as ReleaseReport,
+      env,
+      releases,
+      release: async () => (await releaser.invoke({})) as ReleaseReport,
+      notify,
       close,
     };
   } catch (thrown) {

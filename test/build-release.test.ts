@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { buildRelease, type SourceFile } from "../lib/releases/build.ts";
+import { buildRelease } from "../lib/releases/build.ts";
 import { openRelease, type Release, sealRelease } from "../lib/releases/release.ts";
+import type { SourceFile } from "../lib/releases/sources.ts";
 
 type Refs = [name: string, path: string][];
 

@@ -249,6 +249,56 @@ describe("a batch", () => {
   });
 });
 
+describe("a batch with several workers", () => {
+  it("runs that many events at once, and those of one key in their order", async () => {
+    const order: string[] = [];
+    let atOnce = 0;
+    let most = 0;
+    const { consume, table } = setUp(
+      {
+        slow: async (tyk) => {
+          atOnce += 1;
+          most = Math.max(most, atOnce);
+          await new Promise((resolve) => setImmediate(resolve));
+          order.push(String(tyk.context.EventID));
+          await count(tyk);
+          atOnce -= 1;
+        },
+      },
+      { workers: 3 },
+    );
+    const batch = ["a1", "b1", "a2", "c1", "a3", "d1", "b2"].map((id) =>
+      message(id, { key: id.slice(0, 1) }),
+    );
+    assert.deepEqual(await consume(batch), []);
+    assert.equal(most, 3);
+    for (const key of ["a", "b"]) {
+      const ofKey = order.filter((id) => id.startsWith(key));
+      assert.deepEqual(ofKey, ofKey.toSorted());
+    }
+    assert.deepEqual(
+      ["a", "b", "c", "d"].map((key) => table.session(key)?.rate),
+      [3, 2, 1, 1],
+    );
+  });
+
+  it("counts each event once although they all change one session", async () => {
+    const { consume, table } = setUp({ counts: countIn("shared") }, { workers: 4 });
+    const ids = Array.from({ length: 20 }, (_, index) => `e${index}`);
+    assert.deepEqual(await consume(ids.map((id) => message(id))), []);
+    assert.deepEqual(table.session("shared"), { rate: 20 });
+  });
+
+  it("keeps the failure of one event from the others", async () => {
+    const { consume, table } = setUp({ count, picky: failFor("e2") }, { workers: 3 });
+    assert.deepEqual(await consume(["e1", "e2", "e3", "e4"].map((id) => message(id))), ["m-e2"]);
+    assert.deepEqual(
+      ["e1", "e3", "e4"].map((key) => table.session(key)?.rate),
+      [1, 1, 1],
+    );
+  });
+});
+
 describe("an event that is delivered twice", () => {
   it("in one batch runs once, and both messages are acknowledged", async () => {
     const { consume, runs, table } = setUp({ count });

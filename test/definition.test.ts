@@ -170,6 +170,8 @@ describe("a wrong definition", () => {
       [meta({ name: "", path: "a.js" }), ...at, "handler_meta", "name"],
       [meta({ name: "a", path: "" }), ...at, "handler_meta", "path"],
       [meta({ name: "a", path: ["a.js"] }), ...at, "handler_meta", "path"],
+      [meta({ name: "a-b", path: "a.js" }), ...at, "handler_meta", "name", "a-b"],
+      [meta({ name: "a();b", path: "a.js" }), ...at, "handler_meta", "name", "a();b"],
       [meta({ name: "a", path: "a.js", disabled: "yes" }), ...at, "handler_meta", "disabled"],
     ];
     for (const [value, ...path] of wrong) refused(JSON.stringify(value), ...path);

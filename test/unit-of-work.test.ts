@@ -303,32 +303,6 @@ describe("a session that somebody else changed meanwhile", () => {
     assert.deepEqual(table.session("k1"), { rate: 51 });
     assert.deepEqual([...unit.conflicted], ["e1"]);
   });
-
-  it("is not brought back by a read that comes late, after another run wrote it", async () => {
-    const table = createTable({ k1: { rate: 1 } });
-    const { promise: hold, resolve: release } = Promise.withResolvers<void>();
-    let held = false;
-    const slow = {
-      ...table,
-      async readSession(key: string) {
-        const stored = await table.readSession(key);
-        if (!held) {
-          held = true;
-          await hold;
-        }
-        return stored;
-      },
-    };
-    const unit = createUnitOfWork(table.read(["e1", "e2"]), slow);
-    // A run that was ended at its deadline while it waited for the table.
-    const late = unit.startRun().read("k1");
-    await run(unit, "e2", count("k1"));
-    release();
-    await late;
-    await unit.commit();
-    assert.deepEqual(table.session("k1"), { rate: 2 });
-    assert.deepEqual(table.ledger.get("e2"), { version: 1, done: ["h"] });
-  });
 });
 
 describe("a ledger entry that somebody else changed meanwhile", () => {
@@ -343,6 +317,77 @@ describe("a ledger entry that somebody else changed meanwhile", () => {
     assert.deepEqual([...unit.conflicted].sort(), ["e1", "e3"]);
     assert.deepEqual([table.session("k1"), table.session("k2")], [{ rate: 1 }, { rate: 2 }]);
     assert.deepEqual(table.ledger.get("e1"), { version: 1, done: ["h"] });
+  });
+});
+
+describe("runs at the same time", () => {
+  it("that ask for the same session get one and the same, so that none undoes the other's write", async () => {
+    const table = createTable({ k1: { rate: 1 } });
+    const { promise: hold, resolve: release } = Promise.withResolvers<void>();
+    const slow = {
+      ...table,
+      async readSession(key: string) {
+        const stored = await table.readSession(key);
+        await hold;
+        return stored;
+      },
+    };
+    const unit = createUnitOfWork(table.read(["e1", "e2"]), slow);
+    // A run that is ended at its deadline while it waits for the table.
+    const late = unit.startRun().read("k1");
+    const other = run(unit, "e2", count("k1"));
+    release();
+    await Promise.all([late, other]);
+    await unit.commit();
+    assert.deepEqual(table.session("k1"), { rate: 2 });
+    assert.deepEqual(table.ledger.get("e2"), { version: 1, done: ["h"] });
+  });
+
+  it("that changed the same session do not both count: one must be run again", async () => {
+    const table = createTable({ k1: { rate: 1 }, k2: { rate: 1 } });
+    const unit = createUnitOfWork(table.read(["e1", "e2", "e3"], ["k1", "k2"]), table);
+    const buffers = [unit.startRun(), unit.startRun(), unit.startRun()] as const;
+    await count("k1")(buffers[0]);
+    await count("k1")(buffers[1]);
+    await count("k2")(buffers[2]);
+    await Promise.all(buffers.map((buffer, index) => unit.accept(buffer, `e${index + 1}`, "h")));
+    await unit.commit();
+    assert.deepEqual([table.session("k1"), table.session("k2")], [{ rate: 2 }, { rate: 2 }]);
+    assert.deepEqual([...unit.conflicted], ["e2"]);
+    assert.deepEqual([...table.ledger.keys()], ["e1", "e3"]);
+  });
+
+  it("do not count on what was read before another's write, even when they only read it", async () => {
+    const table = createTable({ plan: { rate: 1 }, k1: { rate: 0 } });
+    const unit = createUnitOfWork(table.read(["e1", "e2"]), table);
+    const reader = unit.startRun();
+    await reader.write("k1", { rate: (await reader.read("plan"))?.rate ?? 0 });
+    await run(unit, "e1", put("plan", { rate: 2 }));
+    await unit.accept(reader, "e2", "h");
+    await unit.commit();
+    assert.deepEqual([...unit.conflicted], ["e2"]);
+    assert.deepEqual([table.session("plan"), table.session("k1")], [{ rate: 2 }, { rate: 0 }]);
+  });
+
+  it("are not lost when they are accepted while a transaction is under way", async () => {
+    const table = createTable({ k1: { rate: 1 } });
+    const { promise: hold, resolve: release } = Promise.withResolvers<void>();
+    const slow = {
+      ...table,
+      async commit(writes: Write[]) {
+        await hold;
+        return table.commit(writes);
+      },
+    };
+    const unit = createUnitOfWork(table.read(["e1", "e2"]), slow);
+    await run(unit, "e1", count("k1"));
+    const first = unit.commit();
+    const second = run(unit, "e2", count("k1"));
+    release();
+    await Promise.all([first, second]);
+    await unit.commit();
+    assert.deepEqual(table.stored.get("k1"), { session: { rate: 3 }, version: 3 });
+    assert.deepEqual([...table.ledger.keys()], ["e1", "e2"]);
   });
 });
 
@@ -501,6 +546,46 @@ describe("for whatever batch", () => {
         }
         for (const [name, rate] of expected) assert.equal(table.session(name)?.rate, rate, name);
         assert.equal(table.ledger.size, touched.length);
+      }),
+    );
+  });
+
+  it("every event counts exactly once, in whatever order the steps of its runs fall", async () => {
+    const key = fc.constantFrom("a", "b", "c");
+    const batch = fc.array(fc.uniqueArray(key, { minLength: 1, maxLength: 2 }), {
+      minLength: 2,
+      maxLength: 6,
+    });
+    await fc.assert(
+      fc.asyncProperty(batch, fc.scheduler(), async (touched, scheduler) => {
+        const table = createTable();
+        const slow = {
+          readSession: scheduler.scheduleFunction(table.readSession),
+          commit: scheduler.scheduleFunction(table.commit),
+        };
+        const events = touched.map((keys, index) => ({ id: `e${index}`, keys }));
+        const unit = createUnitOfWork(table.read(events.map(({ id }) => id)), slow);
+        const pause = scheduler.scheduleFunction(async () => {});
+        const runs = events.map(async ({ id, keys }) => {
+          await pause();
+          await run(unit, id, count(...keys));
+        });
+        runs.push(pause().then(() => unit.commit()));
+        await scheduler.waitFor(Promise.all(runs));
+        await scheduler.waitFor(unit.commit());
+        // What fell is run again, one after the other.
+        const left = events.filter(({ id }) => unit.conflicted.has(id));
+        const again = createUnitOfWork(table.read(left.map(({ id }) => id)), table);
+        for (const { id, keys } of left) {
+          if (!again.isDone(id, "h")) await run(again, id, count(...keys));
+        }
+        await again.commit();
+        assert.equal(again.conflicted.size, 0);
+        assert.equal(table.ledger.size, events.length);
+        for (const name of ["a", "b", "c"] as const) {
+          const expected = touched.filter((keys) => keys.includes(name)).length;
+          assert.equal(table.session(name)?.rate ?? 0, expected, name);
+        }
       }),
     );
   });

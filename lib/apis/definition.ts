@@ -1,13 +1,10 @@
-import { AppError } from "../errors.ts";
-import { any, boolean, decodeJson, decodeValue, list, map, string, struct } from "../go/decode.ts";
+import { any, decodeJson, decodeValue, map, struct } from "../go/decode.ts";
+import { classic, classicHandlers, eventHandlers } from "./classic.ts";
+import type { HandlerRef } from "./handler-ref.ts";
+import { inFile, invalidDefinition } from "./invalid.ts";
+import { OAS_EXTENSION, oas, oasHandlers } from "./oas.ts";
 
-/** A JavaScript handler as an API definition names it. */
-export interface HandlerRef {
-  /** The JavaScript object, an identifier path such as `quotaHandler`. */
-  name: string;
-  /** Its script, relative to handlers/. */
-  path: string;
-}
+export type { HandlerRef } from "./handler-ref.ts";
 
 /** What of an API definition matters here. */
 export interface Api {
@@ -20,63 +17,61 @@ export interface Api {
   config_data?: Record<string, unknown>;
 }
 
+/** Per event type, as the definition has them. */
+export type Handlers = [type: string, refs: HandlerRef[]][];
+
+/** The API that events of the gateway itself come from; its handlers stand in gateway.json. */
+export const GATEWAY_API = "gateway";
+
 // Read as the gateway reads them: names match whatever their case, what is unknown is passed over, a wrong type is
-// an error.
-const trigger = struct({ handler_name: string, handler_meta: map(any) });
-const classic = struct({
-  api_id: string,
-  org_id: string,
-  name: string,
-  config_data: map(any),
-  event_handlers: struct({ events: map(list(trigger)) }),
-});
-const dynamicMeta = struct({ disabled: boolean, id: string, name: string, path: string });
+// an error. Only the extension's own name must be exact: it tells the two forms apart.
+const oasDocument = struct({ [OAS_EXTENSION]: oas });
+const gateway = struct({ event_handlers: eventHandlers });
+const members = map(any);
 
-type Trigger = ReturnType<typeof trigger>;
-
-/** Handler kinds of the gateway that this project does not run; they are left to the gateway. */
-const OTHER_KINDS = new Set(["eh_log_handler", "eh_web_hook_handler", "cp_dynamic_handler"]);
-
-/** Reads a classic API definition. Throws `definition-invalid`, naming the file and the member at fault. */
+/** Reads a definition of either form. Throws `definition-invalid`, naming the file and the member at fault. */
 export function parseDefinition(file: string, text: string): Api {
-  const { event_handlers, config_data, ...api } = named(file, "", () => decodeJson(text, classic));
-  if (!api.api_id) throw invalid(file, "api_id", "is missing: events name their API by it");
+  // Most definitions are classic, and none of those has this text anywhere; a check of all members would cost more.
+  if (text.includes(`"${OAS_EXTENSION}"`)) {
+    const document = inFile(file, "", () => decodeJson(text, members));
+    if (document && Object.hasOwn(document, OAS_EXTENSION)) return parseOas(file, document);
+  }
+  const { event_handlers, config_data, config_data_disabled, ...api } = inFile(file, "", () =>
+    decodeJson(text, classic),
+  );
+  if (!api.api_id) throw invalidDefinition(file, "api_id", "is missing: events name their API by it");
+  const handlers = byType(classicHandlers(file, event_handlers));
+  return { ...api, handlers, ...(config_data && !config_data_disabled && { config_data }) };
+}
+
+/** Reads the gateway's own configuration, of which only `event_handlers` counts. */
+export function parseGateway(file: string, text: string): Api {
+  const { event_handlers } = inFile(file, "", () => decodeJson(text, gateway));
+  const handlers = byType(classicHandlers(file, event_handlers));
+  return { api_id: GATEWAY_API, org_id: "", name: "the gateway itself", handlers };
+}
+
+function parseOas(file: string, document: Record<string, unknown>): Api {
+  const { info, server, middleware } = inFile(file, "", () => decodeValue(document, oasDocument))[
+    OAS_EXTENSION
+  ];
+  if (!info.id)
+    throw invalidDefinition(file, `${OAS_EXTENSION}.info.id`, "is missing: events name their API by it");
+  const { enabled, value } = middleware.global.pluginConfig.data;
+  return {
+    api_id: info.id,
+    org_id: info.orgId,
+    name: info.name,
+    handlers: byType(oasHandlers(file, server.eventHandlers)),
+    ...(enabled && value && { config_data: value }),
+  };
+}
+
+function byType(entries: Handlers): Api["handlers"] {
   const handlers: Api["handlers"] = {};
-  for (const [type, triggers] of Object.entries(event_handlers.events ?? {})) {
-    const refs = (triggers ?? []).flatMap((entry, index) =>
-      readTrigger(file, `event_handlers.events.${type}.${index}`, entry),
-    );
+  for (const [type, refs] of entries) {
     // Not by assignment: an event type may be called __proto__.
     if (refs.length > 0) Object.defineProperty(handlers, type, { value: refs, enumerable: true });
   }
-  return { ...api, handlers, ...(config_data && { config_data }) };
-}
-
-function readTrigger(file: string, at: string, { handler_name, handler_meta }: Trigger): HandlerRef[] {
-  if (OTHER_KINDS.has(handler_name)) return [];
-  if (handler_name !== "eh_dynamic_handler") {
-    throw invalid(file, `${at}.handler_name`, `is "${handler_name}"; eh_dynamic_handler runs a script`);
-  }
-  const meta = named(file, `${at}.handler_meta`, () => decodeValue(handler_meta ?? {}, dynamicMeta));
-  if (meta.disabled) return [];
-  for (const member of ["name", "path"] as const) {
-    if (!meta[member]) throw invalid(file, `${at}.handler_meta.${member}`, "is missing");
-  }
-  return [{ name: meta.name, path: meta.path.replace(/^\/+/, "") }];
-}
-
-/** Gives an error of the decoder the file and the member that was decoded. */
-function named<T>(file: string, at: string, decode: () => T): T {
-  try {
-    return decode();
-  } catch (cause) {
-    if (!(cause instanceof AppError)) throw cause;
-    throw new AppError("definition-invalid", [`${file}:`, at, cause.message].filter(Boolean).join(" "), {
-      cause,
-    });
-  }
-}
-
-function invalid(file: string, member: string, problem: string): AppError {
-  return new AppError("definition-invalid", `${file}: ${member} ${problem}`, { field: member });
+  return handlers;
 }

@@ -4,20 +4,36 @@ import { COMMIT_ACTIONS } from "./store.ts";
 
 /** The largest item that DynamoDB takes is 400 KB; some is left for keys and names. */
 const ITEM_BYTES = 380 * 1024;
+/** A transaction takes 4 MB; some is left for the ledger entries and for how DynamoDB counts numbers. */
+const COMMIT_BYTES = 3_500 * 1024;
 
-/** Throws `commit-impossible` for what no transaction can take, however often it is tried. */
-export function refuseImpossible(writes: Map<string, Session>): void {
-  if (writes.size + 1 > COMMIT_ACTIONS) {
-    const message = `the handler wrote ${writes.size} sessions; at most ${COMMIT_ACTIONS - 1} can be committed as one`;
-    throw new AppError("commit-impossible", message);
-  }
-  for (const [key, session] of writes) {
-    const bytes = Buffer.byteLength(JSON.stringify(session)) + Buffer.byteLength(key);
-    if (bytes > ITEM_BYTES) {
-      throw new AppError(
-        "commit-impossible",
-        `a session of ${bytes} bytes cannot be stored; at most ${ITEM_BYTES} can`,
-      );
-    }
-  }
+export const sum = (sizes: Map<string, number>) =>
+  [...sizes.values()].reduce((total, bytes) => total + bytes, 0);
+
+export function fitsOneCommit(actions: number, bytes: number): boolean {
+  return actions <= COMMIT_ACTIONS && bytes <= COMMIT_BYTES;
 }
+
+/** Bytes of each session; throws `commit-impossible` for what no transaction can take, however often it is tried. */
+export function sizesOf(writes: Map<string, Session>): Map<string, number> {
+  const sizes = new Map(
+    [...writes].map(([key, session]) => [key, Buffer.byteLength(key + JSON.stringify(session))]),
+  );
+  if (sizes.size + 1 > COMMIT_ACTIONS) {
+    throw impossible(
+      `the handler wrote ${sizes.size} sessions; at most ${COMMIT_ACTIONS - 1} can be committed as one`,
+    );
+  }
+  const largest = Math.max(0, ...sizes.values());
+  if (largest > ITEM_BYTES)
+    throw impossible(`a session of ${largest} bytes cannot be stored; at most ${ITEM_BYTES} can`);
+  const total = sum(sizes);
+  if (total > COMMIT_BYTES) {
+    throw impossible(
+      `the handler wrote sessions of ${total} bytes; at most ${COMMIT_BYTES} can be committed as one`,
+    );
+  }
+  return sizes;
+}
+
+const impossible = (message: string) => new AppError("commit-impossible", message);

@@ -15,6 +15,8 @@ export interface ConsumerDeps extends HandlerRunDeps {
   sendDeadLetter: SendDeadLetter;
   /** The receive at which the queue gives an event for the last time (its redrive policy's maxReceiveCount). */
   maxReceives: number;
+  /** How much later than `timeoutMs` a run is over for certain; a little when it is not given. */
+  graceMs?: number;
   /** Events of a batch that are run at once; more than one only in a runtime that isolates them from each other. */
   workers?: number;
 }
@@ -34,6 +36,7 @@ export function createConsumer(
   const { store, log } = deps;
   const prefetch = createPrefetch();
   const runHandler = createHandlerRun(deps, prefetch);
+  const runMs = deps.timeoutMs + (deps.graceMs ?? 0) + COMMIT_RESERVE_MS;
 
   /** Gives a record up: once its body is in the dead-letter queue it is done with. */
   async function bury(record: QueueRecord, verdict: Verdict): Promise<boolean> {
@@ -92,7 +95,7 @@ export function createConsumer(
     for (const { ref, entry } of numbered(loaded.release.handlers(api_id, event.Type))) {
       if (unit.conflicted.has(id)) return undefined;
       if (unit.isDone(id, entry)) continue;
-      if (timeLeft() < deps.timeoutMs + COMMIT_RESERVE_MS) return "unfinished";
+      if (timeLeft() < runMs) return "unfinished";
       const failure = await runHandler({ unit, loaded, delivery, ref, entry });
       if (failure && (!telling || (telling.final && !failure.final))) telling = failure;
     }
@@ -148,14 +151,21 @@ export function createConsumer(
         // After a conflict one at a time, so that events of this batch are no conflict for each other.
         todo = await pass(todo, run === 1 ? (deps.workers ?? 1) : 1, timeLeft, done);
       }
-      if (todo.length > 0)
-        log.warn("events left to SQS after conflicts", { event_ids: todo.map((t) => t.envelope.id) });
+      for (const delivery of todo) {
+        log.warn("event left to SQS after conflicts", { event_id: delivery.envelope.id });
+        await conclude(delivery, staleFailure(delivery), done);
+      }
     } catch (thrown) {
       // A throw from here would make SQS redeliver what is done too.
       log.error("batch not finished, SQS will deliver the rest again", { error: errorText(thrown) });
     }
     return batch.map(({ messageId }) => messageId).filter((id) => !done.has(id));
   };
+}
+
+function staleFailure({ envelope }: Delivery): Failure {
+  const error = `a session that its handlers read was changed by others ${CONFLICT_RUNS} times in a row`;
+  return { reason: "session-stale", error, eventId: envelope.id, final: false };
 }
 
 /** The ledger's name of each: an API may name one handler twice, and the gateway then runs it twice. */

@@ -89,7 +89,8 @@ export function createHandlerRun(
       log.info("handler done", { ...facts, ms });
       return undefined;
     }
-    log.error("handler failed", { ...facts, code: failure.reason, error: failure.error, ms });
+    const cost = outcome.ok ? {} : { sandbox: outcome.sandbox };
+    log.error("handler failed", { ...facts, code: failure.reason, error: failure.error, ms, ...cost });
     return { ...namesOf(run), eventId: envelope.id, ...failure };
   };
 }

@@ -1,7 +1,7 @@
 import type { StoredSession } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
-import { refuseImpossible } from "./commit-limits.ts";
-import { type BatchRead, COMMIT_ACTIONS, type ConsumerStore, type Write } from "./store.ts";
+import { fitsOneCommit, sizesOf, sum } from "./commit-limits.ts";
+import type { BatchRead, ConsumerStore, Write } from "./store.ts";
 
 /** What one run reads and writes; it becomes part of the unit only when the run succeeded. */
 export interface RunBuffer {
@@ -30,8 +30,11 @@ interface SessionState extends StoredSession {
   changed: boolean;
   /** Grows with each write that is accepted. */
   changes: number;
-  /** Events whose uncommitted runs read or wrote it: they fall together. */
+  /** What the uncommitted write of it comes to in a transaction. */
+  bytes: number;
+  /** Events whose uncommitted runs read or wrote it, and those that wrote it. */
   events: Set<string>;
+  writers: Set<string>;
 }
 
 /** A run's own: what it wrote, and the sessions it read or wrote as they were then. */
@@ -57,7 +60,14 @@ export function createUnitOfWork(
   const buffers = new WeakMap<RunBuffer, Touched>();
 
   const keep = (key: string, stored: StoredSession): SessionState => {
-    const state = { ...stored, changed: false, changes: 0, events: new Set<string>() };
+    const uncommitted = {
+      changed: false,
+      changes: 0,
+      bytes: 0,
+      events: new Set<string>(),
+      writers: new Set<string>(),
+    };
+    const state = { ...stored, ...uncommitted };
     sessions.set(key, state);
     return state;
   };
@@ -90,24 +100,22 @@ export function createUnitOfWork(
     return writes;
   }
 
-  /** What fell with these items: the events that touched them, what those wrote, the events that read that, … */
+  /** What fell with these items: the events that touched them, what those wrote, the events that touched that, … */
   function drop(keys: string[], eventIds: string[]): void {
-    const fallen = new Set(eventIds);
-    const queue = [...keys];
-    for (const [key, { events }] of sessions) if (eventIds.some((id) => events.has(id))) queue.push(key);
-    const seen = new Set<string>();
-    for (let key = queue.pop(); key !== undefined; key = queue.pop()) {
-      if (seen.has(key)) continue;
-      seen.add(key);
-      for (const id of sessions.get(key)?.events ?? []) {
-        fallen.add(id);
-        for (const [other, { events }] of sessions) if (events.has(id)) queue.push(other);
-      }
-    }
-    for (const key of seen) sessions.delete(key);
+    const fallen = new Set<string>();
+    const gone = new Set(keys);
+    const fall = (id: string) => {
+      fallen.add(id);
+      for (const [key, { writers }] of sessions) if (writers.has(id)) gone.add(key);
+    };
+    eventIds.forEach(fall);
+    // A set's iterator goes on to what is added meanwhile.
+    for (const key of gone) for (const id of sessions.get(key)?.events ?? []) if (!fallen.has(id)) fall(id);
+    for (const key of gone) sessions.delete(key);
     for (const id of fallen) {
       conflicted.add(id);
       entryOf(id).added = [];
+      for (const { events } of sessions.values()) events.delete(id);
     }
   }
 
@@ -116,6 +124,7 @@ export function createUnitOfWork(
       if (state.changed) state.version += 1;
       state.changed = false;
       state.events.clear();
+      state.writers.clear();
     }
     for (const entry of ledger.values()) {
       if (entry.added.length === 0) continue;
@@ -149,11 +158,17 @@ export function createUnitOfWork(
   const isFresh = ({ seen }: Touched) =>
     [...seen].every(([key, { state, changes }]) => sessions.get(key) === state && state.changes === changes);
 
+  function fitsWithPending(sizes: Map<string, number>): boolean {
+    const pending = [...sessions].filter(([key, { changed }]) => changed && !sizes.has(key));
+    const bytes = pending.reduce((sum, [, state]) => sum + state.bytes, 0);
+    const entries = [...ledger.values()].filter(({ added }) => added.length > 0).length;
+    return fitsOneCommit(pending.length + sizes.size + entries + 1, bytes + sum(sizes));
+  }
+
   async function admit(touched: Touched, eventId: string, handler: string): Promise<void> {
     const { seen, writes } = touched;
-    refuseImpossible(writes);
-    const fresh = [...writes.keys()].filter((key) => !sessions.get(key)?.changed).length;
-    if (pendingWrites().length + fresh + 1 > COMMIT_ACTIONS) await commit();
+    const sizes = sizesOf(writes);
+    if (!fitsWithPending(sizes)) await commit();
     if (conflicted.has(eventId) || !isFresh(touched)) return drop([], [eventId]);
     for (const { state } of seen.values()) state.events.add(eventId);
     for (const [key, session] of writes) {
@@ -162,6 +177,8 @@ export function createUnitOfWork(
       state.session = session;
       state.changed = true;
       state.changes += 1;
+      state.bytes = sizes.get(key) ?? 0;
+      state.writers.add(eventId);
     }
     entryOf(eventId).added.push(handler);
   }

@@ -97,6 +97,8 @@ function asObject(value: unknown, field: string): JsonObject {
 
 function asText(value: unknown, field: string): string {
   if (typeof value !== "string") throw invalid(field, "must be a string");
+  // No table and no queue could tell one half of a surrogate pair from another.
+  if (!value.isWellFormed()) throw invalid(field, "is no Unicode text");
   if (value.length > ID_CHARS) throw invalid(field, `must have at most ${ID_CHARS} characters`);
   return value;
 }

@@ -33,7 +33,7 @@ export function createIngest(deps: IngestDeps): (apiId: string, body: string) =>
         field: "api_id",
       });
     }
-    const message = JSON.stringify(envelope);
+    const message = JSON.stringify(envelope).replace(/[\ufffe\uffff]/g, escaped);
     const bytes = Buffer.byteLength(message);
     if (bytes > MESSAGE_BYTES) {
       throw new AppError(
@@ -52,3 +52,6 @@ export function createIngest(deps: IngestDeps): (apiId: string, body: string) =>
     return envelope;
   };
 }
+
+/** Two characters that JSON writes as they are and SQS refuses. */
+const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16)}`;

@@ -1,69 +1,129 @@
-import { type Api, parseDefinition } from "../apis/definition.ts";
+import { type Api, GATEWAY_API, type HandlerRef, parseDefinition, parseGateway } from "../apis/definition.ts";
+import { nearest } from "../apis/nearest.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { Script } from "../runtime/protocol.ts";
 import type { Release } from "./release.ts";
+import { CORE_SCRIPT, GATEWAY_FILE, type Problem, type SourceFile, tooLarge } from "./sources.ts";
 
-/** One uploaded file: `apis/<name>.json`, `handlers/<path>.js` or `tykjs.js`. */
-export interface SourceFile {
-  path: string;
-  text: string;
+/** A release with what keeps it from going live. */
+export interface Built {
+  release: Release;
+  /** Where each API was read from, in the release's order. */
+  apis: ApiFile[];
+  problems: Problem[];
 }
 
-/** What keeps a release from going live: the file, what is wrong, and what mends it. */
-export interface Problem {
-  file: string;
-  message: string;
-}
-
-const API_FILE = /^apis\/[^/]+\.json$/;
-/** The user's own core script, loaded before every handler: the gateway's `tyk_js_path`. */
-export const CORE_SCRIPT = "tykjs.js";
-const SCRIPT_FILE = /^handlers\/(.+\.js)$/;
-
-/** Puts the uploaded files together; the order of the files given does not matter. */
-export function buildRelease(files: SourceFile[]): { release: Release; problems: Problem[] } {
-  const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
-  const problems: Problem[] = [];
-  const apis = sorted.filter(({ path }) => API_FILE.test(path)).flatMap((file) => readApi(file, problems));
-  const sources = new Map(sorted.flatMap(({ path, text }) => scriptEntry(path, text)));
-  const core = sorted.filter(({ path }) => path === CORE_SCRIPT).map(({ path, text }) => ({ path, source: text }));
-  const scripts = [...core, ...scriptsInLoadOrder(apis, sources, problems)];
-  return { release: { format: 1, apis: apis.map(({ api }) => api), scripts }, problems };
-}
-
-interface ApiFile {
+export interface ApiFile {
   file: string;
   api: Api;
 }
 
-function readApi({ path, text }: SourceFile, problems: Problem[]): ApiFile[] {
+const API_FILE = /^apis\/[^/]+\.json$/;
+const SCRIPT_FILE = /^handlers\/(.+\.js)$/;
+
+/** Puts the uploaded files together; the order of the files given does not matter. */
+export function buildRelease(files: SourceFile[]): Built {
+  const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
+  const problems: Problem[] = [];
+  const read = sorted.filter(({ path }) => API_FILE.test(path) || path === GATEWAY_FILE);
+  const apis = withoutTwins(
+    read.flatMap((file) => readApi(file, problems)),
+    problems,
+  );
+  const sources = new Map(sorted.flatMap((file) => scriptEntry(file)));
+  const core = sorted.filter(({ path }) => path === CORE_SCRIPT).flatMap((file) => asScript(file, problems));
+  const scripts = [...core, ...scriptsInLoadOrder(apis, sources, problems)];
+  return { release: { format: 1, apis: apis.map(({ api }) => api), scripts }, apis, problems };
+}
+
+function readApi(file: SourceFile, problems: Problem[]): ApiFile[] {
+  const { path, text } = file;
+  const large = tooLarge(file);
+  if (large) {
+    problems.push(large);
+    return [];
+  }
   try {
-    return [{ file: path, api: parseDefinition(path, text) }];
+    const parse = path === GATEWAY_FILE ? parseGateway : parseDefinition;
+    return [{ file: path, api: parse(path, text) }];
   } catch (thrown) {
     if (!(thrown instanceof AppError)) throw thrown;
-    problems.push({ file: path, message: errorText(thrown) });
+    problems.push({ file: path, ...jsonLine(text), message: errorText(thrown) });
     return [];
   }
 }
 
-function scriptEntry(path: string, text: string): [string, string][] {
-  const script = SCRIPT_FILE.exec(path)?.[1];
-  return script ? [[script, text]] : [];
+/** Where a text stops being JSON, if that is what is wrong with it. */
+function jsonLine(text: string): { line?: number; column?: number } {
+  try {
+    JSON.parse(text);
+    return {};
+  } catch (thrown) {
+    const [, line, column] = /\(line (\d+) column (\d+)\)$/.exec((thrown as Error).message) ?? [];
+    return line ? { line: Number(line), column: Number(column) } : {};
+  }
+}
+
+/** Of two APIs of one id the handlers of one would never run. */
+function withoutTwins(apis: ApiFile[], problems: Problem[]): ApiFile[] {
+  const owners = new Map<string, string>();
+  return apis.filter(({ file, api }) => {
+    const owner = owners.get(api.api_id);
+    if (owner === undefined) {
+      owners.set(api.api_id, file);
+      return true;
+    }
+    const mend =
+      api.api_id === GATEWAY_API && file === GATEWAY_FILE
+        ? `that id is kept for ${GATEWAY_FILE}: give the API of ${owner} another id, or remove ${file}`
+        : `events could not tell the two apart: remove one of the files, or give one another id`;
+    problems.push({ file, message: `its api_id "${api.api_id}" is that of ${owner} too; ${mend}` });
+    return false;
+  });
+}
+
+function scriptEntry(file: SourceFile): [string, SourceFile][] {
+  const script = SCRIPT_FILE.exec(file.path)?.[1];
+  return script ? [[script, file]] : [];
+}
+
+function asScript(file: SourceFile, problems: Problem[], path = file.path): Script[] {
+  const large = tooLarge(file);
+  if (large) problems.push(large);
+  return large ? [] : [{ path, source: file.text }];
 }
 
 /** By API file, then event in the definition, then place in its list; a file that several name loads once, first. */
-function scriptsInLoadOrder(apis: ApiFile[], sources: Map<string, string>, problems: Problem[]): Script[] {
-  const scripts = new Map<string, Script>();
-  for (const { file, api } of apis) {
-    for (const [type, refs] of Object.entries(api.handlers)) {
-      for (const { name, path } of refs) {
-        const source = sources.get(path);
-        if (source === undefined) {
-          const message = `${type} names handler ${name} in ${path}, but there is no handlers/${path}; upload it, or mend the path`;
-          problems.push({ file, message });
-        } else scripts.set(path, scripts.get(path) ?? { path, source });
-      }
-    }
+function scriptsInLoadOrder(
+  apis: ApiFile[],
+  sources: Map<string, SourceFile>,
+  problems: Problem[],
+): Script[] {
+  const scripts = new Map<string, Script[]>();
+  for (const { file, type, ref } of apis.flatMap(namedHandlers)) {
+    const source = sources.get(ref.path);
+    if (!source) problems.push({ file, message: missing(type, ref, sources) });
+    else if (!scripts.has(ref.path)) scripts.set(ref.path, asScript(source, problems, ref.path));
   }
-  return [...scripts.values()];
+  return [...scripts.values()].flat();
+}
+
+/** Every place of a definition that names a handler, in the order in which they are loaded. */
+export function namedHandlers({ file, api }: ApiFile): { file: string; type: string; ref: HandlerRef }[] {
+  return Object.entries(api.handlers).flatMap(([type, refs]) => refs.map((ref) => ({ file, type, ref })));
+}
+
+function missing(type: string, { name, path }: HandlerRef, sources: Map<string, SourceFile>): string {
+  const near = nearest(path, sources.keys()) ?? sameName(path, sources.keys());
+  const same = near?.normalize("NFC") === path.normalize("NFC");
+  const hint = near
+    ? ` (there is handlers/${near}${same ? ", whose letters are written with other code points" : ""})`
+    : "";
+  return `${type} names handler ${name} in ${path}, but there is no handlers/${path}${hint}; upload it, or mend the path`;
+}
+
+/** A file of this name in another folder: the gateway's paths often start with one of its own. */
+function sameName(path: string, candidates: Iterable<string>): string | undefined {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  return [...candidates].find((candidate) => candidate === name || candidate.endsWith(`/${name}`));
 }

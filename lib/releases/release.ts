@@ -10,10 +10,15 @@ export interface Release {
   scripts: Script[];
 }
 
-/** The text that is stored, and its version: the same content has the same version. */
-export function sealRelease(release: Release): { version: string; text: string } {
+/**
+ * The text that is stored, and its version: the same content has the same version. Content that cannot be built
+ * has a version too, another than what remains of it without its faults.
+ */
+export function sealRelease(release: Release, faults: unknown[] = []): { version: string; text: string } {
   const text = JSON.stringify(release);
-  return { version: createHash("sha256").update(text).digest("hex").slice(0, 16), text };
+  const hash = createHash("sha256").update(text);
+  if (faults.length > 0) hash.update(JSON.stringify(faults));
+  return { version: hash.digest("hex").slice(0, 16), text };
 }
 
 /** A release as the consumer and ingest ask it. */

@@ -1,31 +1,49 @@
-import {
-  GetObjectCommand,
-  ListObjectsV2Command,
-  NoSuchKey,
-  PutObjectCommand,
-  type S3Client,
-} from "@aws-sdk/client-s3";
-import { type DynamoDBDocumentClient, GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
+import { NoSuchKey, type S3Client } from "@aws-sdk/client-s3";
+import { type DynamoDBDocumentClient, GetCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
 import { AppError } from "../errors.ts";
-import { CORE_SCRIPT, type SourceFile } from "./build.ts";
+import { type Bucket, createBucket } from "./bucket.ts";
+import { readHistory } from "./history.ts";
 import type { Release } from "./release.ts";
+import type { HistoryEntry } from "./report.ts";
 
 /** The key of the item that names the live release. */
 export const LIVE_RELEASE_KEY = "release";
+/** The key of the item that lists the versions of the history. */
+export const HISTORY_KEY = "releases";
+export const entryKey = (version: string) => `release#${version}`;
 
-/** The bucket with what was uploaded and the releases made of it, and the pointer to the live one. */
-export interface ReleaseStore {
-  /** Every file below apis/ and handlers/, and tykjs.js. */
-  readSources(): Promise<SourceFile[]>;
-  writeSource(file: SourceFile): Promise<void>;
+/** Which release is live, and what the releaser built last: they differ after a rollback, and after a refusal. */
+export interface PointerTarget {
+  /** Undefined before the first release. */
+  version: string | undefined;
+  built: string | undefined;
+  /** Whether what was built last was refused. */
+  refused: boolean;
+}
+
+/** As it was read; `revision` is another after every change, so that nobody overwrites what they have not seen. */
+export interface Pointer extends PointerTarget {
+  revision: number;
+}
+
+/** The bucket, the pointer to the live release, and the history. */
+export interface ReleaseStore
+  extends Pick<Bucket, "listSources" | "readSources" | "writeSource" | "removeSource"> {
   /** Throws `release-missing` when there is no such object. */
   read(version: string): Promise<Release>;
   write(version: string, text: string): Promise<void>;
+  /** Strongly consistent. */
+  pointer(): Promise<Pointer>;
   /** The live version, or undefined before the first release. Strongly consistent. */
   liveVersion(): Promise<string | undefined>;
-  /** False when somebody else flipped since `from` was read. */
-  flip(from: string | undefined, to: string): Promise<boolean>;
+  /** Moves the pointer and keeps the entry, both or none; false when the pointer is no longer as it was read. */
+  record(from: Pointer, to: PointerTarget, entry: HistoryEntry): Promise<boolean>;
+  entry(version: string): Promise<HistoryEntry | undefined>;
+  /** The newest built first. */
+  history(): Promise<HistoryEntry[]>;
 }
+
+const MAX_HISTORY = 100;
 
 export function createReleaseStore(deps: {
   s3: S3Client;
@@ -34,84 +52,81 @@ export function createReleaseStore(deps: {
   table: string;
   now: () => number;
 }): ReleaseStore {
-  const { s3, bucket, dynamo, table } = deps;
+  const { dynamo, table } = deps;
+  const bucket = createBucket(deps);
 
-  async function readText(key: string): Promise<string> {
-    const object = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
-    return (await object.Body?.transformToString("utf-8")) ?? "";
+  async function item(pk: string): Promise<Record<string, unknown> | undefined> {
+    const { Item } = await dynamo.send(
+      new GetCommand({ TableName: table, Key: { pk }, ConsistentRead: true }),
+    );
+    return Item;
   }
 
-  const writeText = (key: string, text: string, type: string) =>
-    s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: text, ContentType: type }));
+  async function pointer(): Promise<Pointer> {
+    const { version, built, refused = false, revision = 0 } = (await item(LIVE_RELEASE_KEY)) ?? {};
+    return { version, built, refused, revision } as Pointer;
+  }
 
-  async function list(prefix: string): Promise<string[]> {
-    const keys: string[] = [];
-    let token: string | undefined;
-    do {
-      const page = await s3.send(
-        new ListObjectsV2Command({
-          Bucket: bucket,
-          Prefix: prefix,
-          ...(token && { ContinuationToken: token }),
-        }),
-      );
-      keys.push(...(page.Contents ?? []).flatMap(({ Key }) => (Key && !Key.endsWith("/") ? [Key] : [])));
-      token = page.NextContinuationToken;
-    } while (token);
-    return keys;
+  async function entry(version: string): Promise<HistoryEntry | undefined> {
+    const { pk: _, ...found } = (await item(entryKey(version))) ?? {};
+    return found.version ? (found as unknown as HistoryEntry) : undefined;
+  }
+
+  const versions = async () => ((await item(HISTORY_KEY))?.versions ?? []) as string[];
+
+  async function record(from: Pointer, to: PointerTarget, given: HistoryEntry): Promise<boolean> {
+    const old = await entry(given.version);
+    // What was live once can be rolled back to, even when the same content was refused later.
+    const kept = { pk: entryKey(given.version), ...(old?.live_at && { live_at: old.live_at }), ...given };
+    // A rollback leaves the order alone: it is that of the uploads.
+    const uploaded = to.built === given.version;
+    const before = await versions();
+    const order = uploaded ? [given.version, ...before.filter((one) => one !== given.version)] : before;
+    const moved = { pk: LIVE_RELEASE_KEY, ...to, revision: from.revision + 1, at: at() };
+    return transact([
+      { TableName: table, Item: moved, ...unchangedSince(from) },
+      { TableName: table, Item: kept },
+      // Written under the pointer's condition, so nobody else has changed it since it was read.
+      { TableName: table, Item: { pk: HISTORY_KEY, versions: order.slice(0, MAX_HISTORY) } },
+    ]);
+  }
+
+  const at = () => new Date(deps.now()).toISOString();
+
+  async function transact(puts: { TableName: string; Item: Record<string, unknown> }[]): Promise<boolean> {
+    try {
+      await dynamo.send(new TransactWriteCommand({ TransactItems: puts.map((Put) => ({ Put })) }));
+      return true;
+    } catch (thrown) {
+      if ((thrown as Error).name === "TransactionCanceledException") return false;
+      throw thrown;
+    }
   }
 
   return {
-    async readSources() {
-      const keys = [...(await list("apis/")), ...(await list("handlers/")), ...(await list(CORE_SCRIPT))];
-      const files: SourceFile[] = [];
-      for (let at = 0; at < keys.length; at += CONCURRENT_READS) {
-        const some = keys.slice(at, at + CONCURRENT_READS);
-        files.push(...(await Promise.all(some.map(async (path) => ({ path, text: await readText(path) })))));
-      }
-      return files;
-    },
-    async writeSource({ path, text }) {
-      await writeText(path, text, path.endsWith(".json") ? "application/json" : "text/javascript");
-    },
+    ...bucket,
     async read(version) {
       try {
-        return JSON.parse(await readText(releaseKey(version))) as Release;
+        return JSON.parse(await bucket.readText(releaseKey(version))) as Release;
       } catch (cause) {
         if (!(cause instanceof NoSuchKey)) throw cause;
-        throw new AppError("release-missing", `there is no ${releaseKey(version)} in bucket ${bucket}`, {
-          cause,
-        });
+        const message = `there is no ${releaseKey(version)} in bucket ${bucket.name}`;
+        throw new AppError("release-missing", message, { cause });
       }
     },
-    async write(version, text) {
-      await writeText(releaseKey(version), text, "application/json");
-    },
-    async liveVersion() {
-      const { Item } = await dynamo.send(
-        new GetCommand({ TableName: table, Key: { pk: LIVE_RELEASE_KEY }, ConsistentRead: true }),
-      );
-      return Item?.version as string | undefined;
-    },
-    async flip(from, to) {
-      const item = { pk: LIVE_RELEASE_KEY, version: to, flipped_at: new Date(deps.now()).toISOString() };
-      const condition = from
-        ? {
-            ConditionExpression: "#v = :from",
-            ExpressionAttributeNames: { "#v": "version" },
-            ExpressionAttributeValues: { ":from": from },
-          }
-        : { ConditionExpression: "attribute_not_exists(pk)" };
-      try {
-        await dynamo.send(new PutCommand({ TableName: table, Item: item, ...condition }));
-        return true;
-      } catch (thrown) {
-        if ((thrown as Error).name === "ConditionalCheckFailedException") return false;
-        throw thrown;
-      }
-    },
+    write: (version, text) => bucket.writeText(releaseKey(version), text, "application/json"),
+    pointer,
+    liveVersion: async () => (await pointer()).version,
+    record,
+    entry,
+    history: async () => readHistory(dynamo, table, (await versions()).map(entryKey)),
   };
 }
 
-const CONCURRENT_READS = 20;
 const releaseKey = (version: string) => `releases/${version}.json`;
+
+function unchangedSince({ revision }: Pointer) {
+  return revision === 0
+    ? { ConditionExpression: "attribute_not_exists(pk)" }
+    : { ConditionExpression: "revision = :read", ExpressionAttributeValues: { ":read": revision } };
+}

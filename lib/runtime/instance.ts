@@ -7,7 +7,7 @@ import {
   type QuickJSRuntime,
   type QuickJSSyncVariant,
 } from "quickjs-emscripten-core";
-import { findLayout, type Layout } from "./layout.ts";
+import { type Bounds, findBounds, type Layout, layoutOf } from "./layout.ts";
 import type { Limits } from "./protocol.ts";
 
 /** One QuickJS in a WebAssembly memory of its own. */
@@ -23,6 +23,9 @@ export interface Engine {
   wasm: WebAssembly.Module | undefined;
   variant?: QuickJSSyncVariant;
 }
+
+/** Looked for once in a thread: it takes longer than making an instance. */
+const found = new WeakMap<QuickJSSyncVariant, Bounds>();
 
 const WASM_PAGE = 64 * 1024;
 /** Statics, C stack, and the texts that cross the boundary; QuickJS's own limit does not count these. */
@@ -54,7 +57,9 @@ export async function createInstance(
   const module = await promise;
   const { _malloc: malloc, _free: free } = module as unknown as Record<string, (n: number) => number>;
   if (!malloc || !free) throw new Error("this build of QuickJS does not export its allocator");
-  const layout = findLayout(wasmMemory.buffer, { malloc, free });
+  const bounds = found.get(variant) ?? findBounds(wasmMemory.buffer, { malloc, free });
+  found.set(variant, bounds);
+  const layout = layoutOf(wasmMemory.buffer, bounds);
   guardAllocation(module, malloc, onExhausted);
   const runtime = engine.newRuntime({
     memoryLimitBytes: limits.memoryBytes,

@@ -11,7 +11,7 @@ export const KEY_BYTES = 2_048;
 
 export function isStorableKey(key: string): boolean {
   const bytes = Buffer.byteLength(key);
-  return bytes > 0 && bytes <= KEY_BYTES;
+  return bytes > 0 && bytes <= KEY_BYTES && key.isWellFormed();
 }
 
 /** The item of a session: a native map, so that it can be queried and read in the console. `now` in unix seconds. */

@@ -98,7 +98,8 @@
     return ask("getKeyData", asked ?? "", text(apiId));
   });
   define("TykSetKeyData", (key, session, suppressReset) => {
-    const [name, content] = [bounded("TykSetKeyData", key), bounded("TykSetKeyData", session)];
+    const name = bounded("TykSetKeyData", key);
+    const content = bounded("TykSetKeyData", session);
     if (name !== undefined && content !== undefined) ask("setKeyData", name, content, text(suppressReset));
   });
   define("TykMakeHttpRequest", (request) => {
@@ -119,7 +120,7 @@
       answer === undefined ? { error: "JSVM storage is not available" } : parse(answer);
     if (error === null) return result;
     const thrown = new Failure(error);
-    defineProperty(thrown, "name", { value: "GoError", writable: true, configurable: true });
+    defineProperty(thrown, "name", { __proto__: null, value: "GoError", writable: true, configurable: true });
     throw thrown;
   };
   define("TykStorageGet", (key) => storage("get", key));
@@ -146,6 +147,7 @@
   const alias = (event, old, name) => {
     if (getOwnPropertyDescriptor(event, old)) return;
     defineProperty(event, old, {
+      __proto__: null,
       get: () => event[name],
       set: (value) => {
         event[name] = value;
@@ -189,6 +191,15 @@
     return evaluate(name);
   };
 
+  // What a handler returns means nothing unless it is a promise; what refuses to tell is none.
+  const isThenable = (value) => {
+    try {
+      return typeof value === "object" && value !== null && typeof value.then === "function";
+    } catch {
+      return false;
+    }
+  };
+
   let end;
   return {
     /** Starts a run; how it ended is asked of `ended` once the jobs are done. */
@@ -199,7 +210,7 @@
         const handler = lookUp(name);
         const direct = handler.DoProcessEvent(parseEvent(event), parse(context));
         const result = direct === undefined ? returned : direct;
-        if (typeof result !== "object" || result === null || typeof result.then !== "function") {
+        if (!isThenable(result)) {
           end = { __proto__: null, ok: true };
           return;
         }

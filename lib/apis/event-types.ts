@@ -1,0 +1,51 @@
+import { nearest } from "./nearest.ts";
+
+/** The events that a gateway hands to the handlers of an API. */
+const OF_AN_API = [
+  "AuthFailure",
+  "KeyExpired",
+  "QuotaExceeded",
+  "RatelimitExceeded",
+  "RateLimitSmoothingUp",
+  "RateLimitSmoothingDown",
+  "OrgQuotaExceeded",
+  "OrgRateLimitExceeded",
+  "VersionFailure",
+  "BreakerTriggered",
+  "BreakerTripped",
+  "BreakerReset",
+  "HostDown",
+  "HostUp",
+  "CertificateExpiringSoon",
+  "CertificateExpired",
+  "UpstreamOAuthError",
+  "OAuth2ScopeCheckFailed",
+  "OAuth2ExchangeSucceeded",
+  "OAuth2ExchangeFailed",
+];
+
+/** The events that are the gateway's own and belong to no API. */
+const OF_THE_GATEWAY = ["TokenCreated", "TokenUpdated", "TokenDeleted", "TriggerExceeded"];
+
+/** What is odd about an event type in an API's definition; undefined when nothing is. */
+export function oddApiEvent(type: string): string | undefined {
+  if (OF_AN_API.includes(type)) return undefined;
+  if (OF_THE_GATEWAY.includes(type))
+    return `the gateway fires ${type} for itself, not for an API: name its handlers in gateway.json`;
+  return `no gateway fires an event of type ${type}, so its handlers wait for ever${meant(type)}`;
+}
+
+/** The same for gateway.json. Plugins may fire events of any name there, so only what belongs to APIs is odd. */
+export function oddGatewayEvent(type: string): string | undefined {
+  if (OF_AN_API.includes(type))
+    return `the gateway fires ${type} for the API it happens to: name its handlers in that API's definition`;
+  const near = nearest(type, OF_THE_GATEWAY);
+  return near && near !== type
+    ? `the gateway itself fires no ${type}; if no plugin does, write ${near}`
+    : undefined;
+}
+
+function meant(type: string): string {
+  const near = nearest(type, [...OF_AN_API, ...OF_THE_GATEWAY]);
+  return near ? `; did you mean ${near}? The name counts exactly` : "";
+}

@@ -1,0 +1,49 @@
+import { invalidDefinition } from "./invalid.ts";
+
+/** A JavaScript handler as an API definition names it. */
+export interface HandlerRef {
+  /** The JavaScript object, an identifier path such as `quotaHandler`. */
+  name: string;
+  /** Its script, relative to handlers/. */
+  path: string;
+}
+
+/** Where a handler is named: the file, the member that holds it, and what its two members are called there. */
+export interface RefPlace {
+  file: string;
+  at: string;
+  members: { name: string; path: string };
+}
+
+const IDENTIFIER_PATH = /^[\p{ID_Start}$_][\p{ID_Continue}$]*(\.[\p{ID_Start}$_][\p{ID_Continue}$]*)*$/u;
+const MAX_CHARS = 256;
+
+/** Throws `definition-invalid`, naming the file and the member at fault. */
+export function handlerRef(place: RefPlace, name: string, path: string): HandlerRef {
+  const { file, at, members } = place;
+  const refuse = (member: keyof typeof members, problem: string) =>
+    invalidDefinition(file, `${at}.${members[member]}`, problem);
+  if (!name) throw refuse("name", "is missing: it is the name of the handler object, such as quotaHandler");
+  if (!path) throw refuse("path", "is missing: it is the script's file below handlers/");
+  // The gateway pastes the name into source text; here it is looked up, so it can be nothing but a name.
+  if (name.length > MAX_CHARS || !IDENTIFIER_PATH.test(name))
+    throw refuse(
+      "name",
+      `is ${quoted(name)}, but must be an identifier or a path of them, such as ns.handler`,
+    );
+  const script = path.replace(/^\/+/, "");
+  if (!isPlainPath(script))
+    throw refuse(
+      "path",
+      `is ${quoted(path)}, but must name a .js file below handlers/, without . or .. in between`,
+    );
+  return { name, path: script };
+}
+
+function isPlainPath(path: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  if (path.length > MAX_CHARS || /[\\\u0000-\u001f\u007f]/.test(path) || !path.endsWith(".js")) return false;
+  return path.split("/").every((part) => part !== "" && part !== "." && part !== "..");
+}
+
+const quoted = (text: string) => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);

@@ -1,0 +1,102 @@
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  NoSuchKey,
+  PutObjectCommand,
+  type S3Client,
+} from "@aws-sdk/client-s3";
+import {
+  CORE_SCRIPT,
+  GATEWAY_FILE,
+  isSource,
+  SOURCE_FOLDERS,
+  type SourceFile,
+  sizeLimit,
+} from "./sources.ts";
+
+/** A file in the bucket, unread. */
+export interface BucketFile {
+  path: string;
+  bytes: number;
+  /** The MD5 of its text in hex, for a file that was put in one piece. */
+  etag: string;
+}
+
+/** The bucket: what was uploaded, and the releases made of it. */
+export interface Bucket {
+  name: string;
+  /** What releases are made of, and nothing else that may lie beside it. */
+  listSources(): Promise<BucketFile[]>;
+  readSources(): Promise<SourceFile[]>;
+  writeSource(file: SourceFile): Promise<void>;
+  removeSource(path: string): Promise<void>;
+  readText(key: string): Promise<string>;
+  writeText(key: string, text: string, type: string): Promise<void>;
+}
+
+const CONCURRENT_READS = 50;
+const PREFIXES = [...Object.keys(SOURCE_FOLDERS), CORE_SCRIPT, GATEWAY_FILE];
+
+export function createBucket({ s3, bucket }: { s3: S3Client; bucket: string }): Bucket {
+  async function list(prefix: string): Promise<BucketFile[]> {
+    const files: BucketFile[] = [];
+    let token: string | undefined;
+    do {
+      const page = await s3.send(
+        new ListObjectsV2Command({
+          Bucket: bucket,
+          Prefix: prefix,
+          ...(token && { ContinuationToken: token }),
+        }),
+      );
+      for (const { Key = "", Size = 0, ETag = "" } of page.Contents ?? [])
+        if (isSource(Key)) files.push({ path: Key, bytes: Size, etag: ETag.replaceAll('"', "") });
+      token = page.NextContinuationToken;
+    } while (token);
+    return files;
+  }
+
+  async function readText(key: string): Promise<string> {
+    const object = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    return (await object.Body?.transformToString("utf-8")) ?? "";
+  }
+
+  async function writeText(key: string, text: string, type: string): Promise<void> {
+    await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: text, ContentType: type }));
+  }
+
+  async function readSource({ path, bytes }: BucketFile): Promise<SourceFile[]> {
+    if (bytes > sizeLimit(path)) return [{ path, text: "", bytes }];
+    try {
+      return [{ path, text: await readText(path) }];
+    } catch (thrown) {
+      // Removed since it was listed: the notice of that wakes the releaser again.
+      if (thrown instanceof NoSuchKey) return [];
+      throw thrown;
+    }
+  }
+
+  const listSources = async () => (await Promise.all(PREFIXES.map(list))).flat();
+
+  return {
+    name: bucket,
+    listSources,
+    async readSources() {
+      const left = await listSources();
+      const files: SourceFile[] = [];
+      const readOn = async () => {
+        for (let next = left.pop(); next; next = left.pop()) files.push(...(await readSource(next)));
+      };
+      await Promise.all(Array.from({ length: CONCURRENT_READS }, readOn));
+      return files;
+    },
+    writeSource: ({ path, text }) =>
+      writeText(path, text, path.endsWith(".json") ? "application/json" : "text/javascript"),
+    async removeSource(path) {
+      await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: path }));
+    },
+    readText,
+    writeText,
+  };
+}

@@ -1,0 +1,39 @@
+import type { Release } from "./release.ts";
+
+/** What is new, other or gone, by name. */
+export interface Changed {
+  added: string[];
+  changed: string[];
+  removed: string[];
+}
+
+export interface Changes {
+  apis: Changed;
+  scripts: Changed;
+}
+
+/** What differs from one release to another; all of it is new where there was none before. */
+export function changesBetween(before: Release | undefined, after: Release): Changes {
+  return {
+    apis: compare(parts(before).apis, parts(after).apis),
+    scripts: compare(parts(before).scripts, parts(after).scripts),
+  };
+}
+
+/** The texts of a release by name: definitions as JSON over many lines, scripts as they are. */
+export function parts(release: Release | undefined): Record<keyof Changes, Map<string, string>> {
+  return {
+    apis: new Map(release?.apis.map((api) => [api.api_id, `${JSON.stringify(api, null, 2)}\n`])),
+    scripts: new Map(release?.scripts.map(({ path, source }) => [path, source])),
+  };
+}
+
+function compare(before: Map<string, string>, after: Map<string, string>): Changed {
+  return {
+    added: [...after.keys()].filter((name) => !before.has(name)),
+    changed: [...after].flatMap(([name, text]) =>
+      before.has(name) && before.get(name) !== text ? [name] : [],
+    ),
+    removed: [...before.keys()].filter((name) => !after.has(name)),
+  };
+}

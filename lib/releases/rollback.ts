@@ -1,0 +1,46 @@
+import { AppError } from "../errors.ts";
+import type { HistoryEntry } from "./report.ts";
+import type { ReleaseStore } from "./store.ts";
+
+/**
+ * Flips to a release that was live before: the one named, or the last before the one that is live now. What is in
+ * the bucket stays the newest upload, so the releaser leaves the rollback alone until something else is uploaded.
+ */
+export async function rollBack(
+  store: Pick<ReleaseStore, "pointer" | "history" | "entry" | "read" | "record">,
+  wanted: string | undefined,
+  now: () => number,
+): Promise<{ from: string; to: string }> {
+  const pointer = await store.pointer();
+  const from = pointer.version;
+  if (!from)
+    throw refuse("no release is live yet, so there is none to go back from: gatehook push makes one");
+  const target = wanted ? await store.entry(wanted) : lastBefore(from, await store.history());
+  if (!target)
+    throw refuse(
+      wanted
+        ? `there is no release ${wanted}: gatehook releases lists them`
+        : `no release before ${from} was live: gatehook releases lists them, and rollback VERSION takes any that was`,
+    );
+  const to = target.version;
+  if (to === from) throw refuse(`release ${to} is live already`);
+  if (!target.live_at)
+    throw refuse(`release ${to} was never live (it was refused): mend its files and upload them instead`);
+  await store.read(to); // a pointer to nothing would stop every consumer that starts
+  const entry = { ...target, live_at: new Date(now()).toISOString() };
+  const { built, refused } = pointer;
+  if (!(await store.record(pointer, { version: to, built, refused }, entry)))
+    throw new AppError(
+      "release-conflict",
+      "another release went live at the same moment: look at gatehook releases and decide again",
+    );
+  return { from, to };
+}
+
+/** Newest first is the order of the history. */
+function lastBefore(version: string, history: HistoryEntry[]): HistoryEntry | undefined {
+  const at = history.findIndex((entry) => entry.version === version);
+  return history.slice(at + 1).find(({ live_at }) => live_at);
+}
+
+const refuse = (message: string) => new AppError("release-invalid", message);

@@ -1,0 +1,48 @@
+/** One uploaded file: `apis/<name>.json`, `handlers/<path>.js`, `gateway.json` or `tykjs.js`. */
+export interface SourceFile {
+  path: string;
+  text: string;
+  /** The file's size, where it is too large to be read; its text is then left out. */
+  bytes?: number;
+}
+
+/** What is wrong, or odd: the file, where in it, and what mends it. */
+export interface Problem {
+  file: string;
+  line?: number;
+  column?: number;
+  message: string;
+}
+
+/** The user's own core script, loaded before every handler: the gateway's `tyk_js_path`. */
+export const CORE_SCRIPT = "tykjs.js";
+/** The handlers of events that belong to no API, in the form of the gateway's own configuration. */
+export const GATEWAY_FILE = "gateway.json";
+/** What the uploads below these two folders are. */
+export const SOURCE_FOLDERS = { "apis/": ".json", "handlers/": ".js" } as const;
+
+/** Whether a file of this name is part of what a release is made of. */
+export function isSource(path: string): boolean {
+  if (path === CORE_SCRIPT || path === GATEWAY_FILE) return true;
+  return Object.entries(SOURCE_FOLDERS).some(
+    ([folder, ending]) => path.startsWith(folder) && path.endsWith(ending),
+  );
+}
+
+/** An OAS document can be long; a script of a megabyte is a mistake, or data. */
+export const MAX_BYTES = { definition: 4 * 1024 * 1024, script: 1024 * 1024 } as const;
+
+export const sizeLimit = (path: string): number =>
+  path.endsWith(".json") ? MAX_BYTES.definition : MAX_BYTES.script;
+
+/** The problem of a file that is too large; undefined when it is not. */
+export function tooLarge({ path, text, bytes = Buffer.byteLength(text) }: SourceFile): Problem | undefined {
+  const limit = sizeLimit(path);
+  if (bytes <= limit) return undefined;
+  const megabytes = (size: number) => `${Math.round((size / 1024 / 1024) * 10) / 10} MB`;
+  const what = limit === MAX_BYTES.script ? "a script may have" : "a definition may have";
+  return {
+    file: path,
+    message: `it has ${megabytes(bytes)}, but ${what} ${megabytes(limit)} at most: make it smaller, or split it`,
+  };
+}

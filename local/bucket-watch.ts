@@ -1,0 +1,49 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { BucketFile } from "../lib/releases/bucket.ts";
+
+/** S3's notices, which no emulator sends: looks what has changed in the bucket, and tells the releaser. */
+export interface BucketWatch {
+  close(): Promise<void>;
+}
+
+const LOOK_MS = 500;
+
+export function watchBucket(deps: {
+  list: () => Promise<BucketFile[]>;
+  /** Takes what S3 would send. */
+  notify: (notice: unknown) => Promise<unknown>;
+  onError: (error: Error) => void;
+}): BucketWatch {
+  const stop = new AbortController();
+
+  async function loop(): Promise<void> {
+    let known = new Map<string, string>();
+    while (!stop.signal.aborted) {
+      try {
+        const now = new Map((await deps.list()).map(({ path, etag }) => [path, etag]));
+        const changed = new Set(
+          [...known.keys(), ...now.keys()].filter((key) => known.get(key) !== now.get(key)),
+        );
+        if (changed.size > 0) await deps.notify(noticeOf([...changed]));
+        known = now;
+      } catch (thrown) {
+        if (!stop.signal.aborted) deps.onError(thrown as Error);
+      }
+      await delay(LOOK_MS, undefined, { signal: stop.signal }).catch(() => {});
+    }
+  }
+
+  const running = loop();
+  return {
+    async close() {
+      stop.abort();
+      await running;
+    },
+  };
+}
+
+/** As S3 names keys in its notices: encoded as in a form. */
+export function noticeOf(keys: string[]) {
+  const encode = (key: string) => key.split("/").map(encodeURIComponent).join("/").replaceAll("%20", "+");
+  return { Records: keys.map((key) => ({ eventSource: "aws:s3", s3: { object: { key: encode(key) } } })) };
+}

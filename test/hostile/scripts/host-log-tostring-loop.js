@@ -1,0 +1,2 @@
+// category: host | mode: handler | expect: interrupted | mix: no
+log({toString(){for(;;);}})

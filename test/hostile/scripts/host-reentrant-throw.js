@@ -1,0 +1,2 @@
+// category: host | mode: handler | expect: exception,completed | mix: yes
+log({toString(){log("inner");throw new Error("x")}})

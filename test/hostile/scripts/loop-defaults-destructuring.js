@@ -1,0 +1,2 @@
+// category: loop | mode: handler | expect: interrupted | mix: no
+var {a=(()=>{for(;;);})()}={}

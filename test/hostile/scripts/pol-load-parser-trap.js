@@ -1,0 +1,3 @@
+// category: pol | mode: load | expect: exception | mix: no
+eval('['.repeat(1000000));
+var hostileHandler=1;

@@ -1,0 +1,2 @@
+// category: ret | mode: handler | expect: exception | mix: no
+return new Promise(function(){})

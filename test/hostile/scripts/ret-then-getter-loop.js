@@ -1,0 +1,2 @@
+// category: ret | mode: handler | expect: interrupted | mix: no
+return {get then(){for(;;);}}

@@ -1,0 +1,2 @@
+// category: ret | mode: handler | expect: interrupted,exception | mix: no
+var p={then(r){r(p)}};return p

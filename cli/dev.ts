@@ -2,6 +2,7 @@ import { AppError } from "../lib/errors.ts";
 import { readSourceFiles } from "../local/files.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { createFacts, type Facts } from "./facts.ts";
+import { createLiveFolder, type LiveFolder } from "./live-folder.ts";
 import { SAMPLE_API, SAMPLE_KEY, type SampleReport, sendSampleEvent } from "./sample-event.ts";
 import { row, timelineLine } from "./timeline.ts";
 import { UsageError } from "./usage.ts";
@@ -13,53 +14,53 @@ export interface DevOptions {
   demo: boolean;
 }
 
-/** `gatehook dev`: boots the stack, makes a release of this folder, shows one event's way, and stays up. */
+/**
+ * `gatehook dev`: boots the stack, makes a release of this folder, shows one event's way, stays up, and makes another
+ * release of every save.
+ */
 export async function dev(options: DevOptions): Promise<void> {
   if (options.json && !options.once) throw new UsageError("--json goes with --once: add --once");
   if (options.once && !options.demo)
     throw new UsageError("--once waits for the sample event, which --no-demo leaves out");
   const say = options.json ? () => {} : (line = "") => console.log(line);
   const started = performance.now();
-  const files = await readSourceFiles(process.cwd());
+  await readSourceFiles(process.cwd()); // a wrong folder is told before anything is started
   const facts = createFacts((name, line) => console.error(`  [${name}] ${line}`));
   const stack = await startStack({
     port: options.once ? 0 : options.port,
     env: process.env,
+    watchBucket: !options.once,
     onLine: facts.onLine,
     onError: facts.onError,
   });
   const interrupted = nextSignal();
   try {
-    await upload(stack, files, say);
+    const folder = createLiveFolder(stack, process.cwd(), options.json ? () => {} : console.log);
+    const live = await firstRelease(folder, options);
     say(`gatehook is ready at ${stack.url} (${((performance.now() - started) / 1000).toFixed(1)} s)\n`);
     facts.listen((fact) => {
       const line = timelineLine(fact);
       if (line) say(line);
     });
-    if (options.demo) conclude(await demo(stack, facts, say), options);
+    if (options.demo && live) conclude(await demo(stack, facts, say), options);
     if (options.once) return;
+    const stopFollowing = folder.follow();
     sayHowToGoOn(stack, say);
     await interrupted;
+    stopFollowing();
   } finally {
     await stack.close();
   }
 }
 
-async function upload(
-  stack: Stack,
-  files: Awaited<ReturnType<typeof readSourceFiles>>,
-  say: (line: string) => void,
-) {
-  await Promise.all(files.map((file) => stack.releases.writeSource(file)));
-  const report = await stack.release();
-  if (report.result === "refused") {
-    const problems = report.errors.map(({ file, message }) => `  ${file}: ${message}`);
-    throw new AppError(
-      "release-invalid",
-      ["the release was refused; mend this and start again:", ...problems].join("\n"),
-    );
-  }
-  say(`release ${report.version} is live: ${report.apis} API(s), ${report.scripts} script(s)`);
+/** Whether it went live; what is wrong stands above then, and is mended while the stack is up. */
+async function firstRelease(folder: LiveFolder, { once, json }: DevOptions): Promise<boolean> {
+  const report = await folder.upload();
+  if (!report || report.result !== "refused") return true;
+  if (!once) return false;
+  const problems = json ? report.errors.map(({ file, message }) => `  ${file}: ${message}`) : [];
+  const message = "the release was refused; mend this and start again:";
+  throw new AppError("release-invalid", [message, ...problems].join("\n"));
 }
 
 async function demo(stack: Stack, facts: Facts, say: (line?: string) => void): Promise<SampleReport> {
@@ -85,6 +86,11 @@ function sayHowToGoOn(stack: Stack, say: (line?: string) => void): void {
   };
   say("\nSend the next event:\n");
   say(`  curl ${stack.url}/events/${SAMPLE_API} -d '${JSON.stringify(event)}'\n`);
+  say(
+    "Save a file in apis/ or handlers/, and the next event runs it. For gatehook's commands in another terminal:\n",
+  );
+  const exports = Object.entries(stack.env).map(([name, value]) => `export ${name}=${value}`);
+  say(`${exports.map((line) => `  ${line}`).join("\n")}\n`);
   say("Ctrl+C stops everything.\n");
 }
 

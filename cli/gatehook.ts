@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Each command is loaded when it is called, so that `run` does not wait for the AWS SDK.
+// Each command is loaded when it is called, so that `run` and `check` do not wait for the AWS SDK.
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { errorText } from "../lib/errors.ts";
 import { UsageError } from "./usage.ts";
@@ -57,6 +57,43 @@ program
   )
   .option("--json", "print one JSON object and nothing else")
   .action(async (script, options) => (await import("./run.ts")).run(script, options));
+
+const folder = new Option("--dir <folder>", "the folder with apis/ and handlers/").default(".");
+
+program
+  .command("check")
+  .description(
+    "check a folder as the releaser does, without AWS: exit code 0, or 1 with what would be refused",
+  )
+  .addOption(folder)
+  .option("--json", "print one JSON object and nothing else")
+  .action(async (options) => (await import("./check.ts")).check(options));
+
+program
+  .command("push")
+  .description("make the bucket the same as a folder, and wait until the release is live or refused")
+  .addOption(folder)
+  .option("--dry-run", "only say what would be uploaded and removed")
+  .action(async (options) => (await import("./push.ts")).push(options));
+
+program
+  .command("releases")
+  .description("list every release, the newest upload first")
+  .option("--json", "print one JSON array with the whole reports")
+  .action(async (options) => (await import("./releases.ts")).releases(options));
+
+program
+  .command("rollback")
+  .description("make an older release live again")
+  .argument("[version]", "by default the last that was live before the one in use")
+  .action(async (version) => (await import("./rollback.ts")).rollback(version));
+
+program
+  .command("diff")
+  .description("show what changes from one release to another")
+  .argument("<a>", "a version, or live")
+  .argument("<b>", "a version, or live")
+  .action(async (a, b) => (await import("./diff.ts")).diff(a, b));
 
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { ReleaseReport } from "../lib/releases/releaser.ts";
+import type { ReleaseReport } from "../lib/releases/report.ts";
 import { createReleaseStore, type ReleaseStore } from "../lib/releases/store.ts";
 import { startAws } from "./aws.ts";
 import { watchBucket } from "./bucket-watch.ts";

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import type { Log } from "../lib/log.ts";
 import { buildRelease } from "../lib/releases/build.ts";
 import { checkRelease } from "../lib/releases/check.ts";
-import { createReleaser, type ReleaseReport } from "../lib/releases/releaser.ts";
+import { createReleaser } from "../lib/releases/releaser.ts";
 import type { ReleaseReport } from "../lib/releases/report.ts";
 import type { Problem, SourceFile } from "../lib/releases/sources.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";

@@ -12,19 +12,27 @@ export interface Loaded {
 
 export interface LiveRuntime {
   /**
-   * The runtime of this version: loaded beside the old one, then swapped; only then the old one is closed. When
-   * it cannot be loaded the old one goes on. Throws `release-missing` when there is none yet.
+   * The runtime of this version: loaded beside the old one, then swapped; only then the old one is closed. When it
+   * cannot be loaded, as a whole or a script of it, the old one goes on, and it is tried again a little later.
+   * Throws `release-missing` when there is none yet.
    */
   at(version: string | undefined): Promise<Loaded>;
   close(): Promise<void>;
 }
 
+/** Between two tries: each of them may take the time of a whole batch. */
+const RETRY_MS = 5_000;
+
 export function createLiveRuntime(deps: {
   releases: Pick<ReleaseStore, "read">;
   start: (release: LiveRelease) => Promise<Runtime>;
   log: Log;
+  /** A clock in milliseconds, for the pause between two tries. */
+  now?: () => number;
 }): LiveRuntime {
+  const now = deps.now ?? (() => performance.now());
   let held: Loaded | undefined;
+  let failed = { version: "", until: 0 };
 
   async function load(version: string): Promise<Loaded> {
     const started = performance.now();
@@ -36,6 +44,11 @@ export function createLiveRuntime(deps: {
       faults: runtime.faults.length,
       ms: Math.round(performance.now() - started),
     });
+    // The releaser has loaded all of it: here it is a matter of this container, which its next try may mend.
+    if (held && runtime.faults.length > 0) {
+      await runtime.close();
+      throw new Error(runtime.faults.map(({ path, error }) => `${path}: ${error.message}`).join("; "));
+    }
     return { release, runtime };
   }
 
@@ -45,10 +58,12 @@ export function createLiveRuntime(deps: {
       if (version === undefined)
         throw new AppError("release-missing", "no release is live yet: upload apis/ and handlers/");
       const old = held;
+      if (old && failed.version === version && now() < failed.until) return old;
       try {
         held = await load(version);
       } catch (thrown) {
         if (!old) throw thrown;
+        failed = { version, until: now() + RETRY_MS };
         deps.log.error("release not loaded, the old one goes on", {
           release: version,
           running: old.release.version,

@@ -77,7 +77,7 @@ export function createUnitOfWork(
   /** Runs at the same time must get one and the same state, not two reads of it. */
   async function load(key: string): Promise<SessionState> {
     const known = sessions.get(key) ?? loading.get(key);
-    if (known) return known;
+    if (known !== undefined) return known;
     const reading = store.readSession(key).then((stored) => keep(key, stored));
     loading.set(key, reading);
     return reading.finally(() => loading.delete(key));

@@ -5,8 +5,6 @@ import { type Candidate, type Check, errorsOf, readCandidate } from "./examine.t
 import { firstChanges, firstOf, type ReleaseReport } from "./report.ts";
 import type { Pointer, ReleaseStore } from "./store.ts";
 
-export type { ReleaseReport } from "./report.ts";
-
 export type ReleaserStore = Pick<ReleaseStore, "readSources" | "read" | "write" | "pointer" | "record">;
 
 /** How often it starts anew because somebody else flipped meanwhile. */

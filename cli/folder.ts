@@ -1,0 +1,30 @@
+import { AppError } from "../lib/errors.ts";
+import { checkRelease } from "../lib/releases/check.ts";
+import { type Candidate, errorsOf, readCandidate } from "../lib/releases/examine.ts";
+import type { Problem, SourceFile } from "../lib/releases/sources.ts";
+import { loadAssets } from "../lib/runtime/assets.ts";
+import { readSourceFiles } from "../local/files.ts";
+import { UsageError } from "./usage.ts";
+
+/** A folder with apis/ and handlers/, checked as the releaser checks the bucket. */
+export interface CheckedFolder extends Candidate {
+  files: SourceFile[];
+  errors: Problem[];
+}
+
+export async function checkFolder(dir: string): Promise<CheckedFolder> {
+  const files = await readFolder(dir);
+  const candidate = readCandidate(files);
+  const assets = loadAssets();
+  const errors = await errorsOf(candidate, (release) => checkRelease(release, assets));
+  return { ...candidate, files, errors };
+}
+
+async function readFolder(dir: string): Promise<SourceFile[]> {
+  try {
+    return await readSourceFiles(dir);
+  } catch (cause) {
+    if (!(cause instanceof AppError)) throw cause;
+    throw new UsageError(`${cause.message}, or name the folder with --dir`, { cause });
+  }
+}

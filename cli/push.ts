@@ -1,0 +1,111 @@
+import { createHash } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { AppError } from "../lib/errors.ts";
+import type { BucketFile } from "../lib/releases/bucket.ts";
+import type { HistoryEntry } from "../lib/releases/report.ts";
+import type { SourceFile } from "../lib/releases/sources.ts";
+import type { Pointer, ReleaseStore } from "../lib/releases/store.ts";
+import { type CheckedFolder, checkFolder } from "./folder.ts";
+import { problemLines, textsOf } from "./problem-lines.ts";
+import { openReleaseStore } from "./release-store.ts";
+
+export interface PushOptions {
+  dir: string;
+  dryRun?: boolean;
+}
+
+/** What makes the bucket the same as the folder. */
+interface Plan {
+  upload: SourceFile[];
+  remove: string[];
+}
+
+const WAIT_MS = 60_000;
+const LOOK_MS = 200;
+
+/** `gatehook push`: makes the bucket the same as the folder, and waits for what the releaser says. */
+export async function push({ dir, dryRun }: PushOptions): Promise<void> {
+  const store = openReleaseStore();
+  const folder = await checkFolder(dir);
+  const textOf = textsOf(folder.files);
+  for (const problem of folder.warnings) console.log(problemLines("warning", problem, textOf).join("\n"));
+  if (folder.errors.length > 0) {
+    const lines = folder.errors.flatMap((problem) => problemLines("error", problem, textOf));
+    throw new AppError("release-invalid", ["nothing was uploaded; mend this first:", ...lines].join("\n"));
+  }
+  const plan = planOf(folder.files, await store.listSources());
+  const verb = dryRun ? "would " : "";
+  for (const { path } of plan.upload) console.log(`${verb}upload ${path}`);
+  for (const path of plan.remove) console.log(`${verb}remove ${path}`);
+  if (dryRun) {
+    console.log(`release ${folder.version} would go live; nothing was uploaded`);
+    return;
+  }
+  const before = await store.pointer();
+  await carryOut(plan, store);
+  conclude(folder, before, await verdict(store, folder, before));
+}
+
+function planOf(files: SourceFile[], inBucket: BucketFile[]): Plan {
+  const etags = new Map(inBucket.map(({ path, etag }) => [path, etag]));
+  const here = new Set(files.map(({ path }) => path));
+  return {
+    upload: files.filter(
+      ({ path, text }) => etags.get(path) !== createHash("md5").update(text).digest("hex"),
+    ),
+    remove: inBucket.map(({ path }) => path).filter((path) => !here.has(path)),
+  };
+}
+
+/** Scripts before the definitions that name them, and what is gone last: so each moment in between is whole. */
+async function carryOut({ upload, remove }: Plan, store: ReleaseStore): Promise<void> {
+  const isScript = ({ path }: SourceFile) => path.endsWith(".js");
+  await inTurns(upload.filter(isScript), (file) => store.writeSource(file));
+  await inTurns(
+    upload.filter((file) => !isScript(file)),
+    (file) => store.writeSource(file),
+  );
+  await inTurns(remove, (path) => store.removeSource(path));
+}
+
+const AT_ONCE = 20;
+
+async function inTurns<T>(items: T[], work: (item: T) => Promise<unknown>): Promise<void> {
+  for (let at = 0; at < items.length; at += AT_ONCE)
+    await Promise.all(items.slice(at, at + AT_ONCE).map(work));
+}
+
+/** The releaser's entry for this content, once it has seen it. */
+async function verdict(
+  store: ReleaseStore,
+  { version }: CheckedFolder,
+  before: Pointer,
+): Promise<HistoryEntry> {
+  for (const end = Date.now() + WAIT_MS; Date.now() < end; await delay(LOOK_MS)) {
+    const { built, refused, revision } = await store.pointer();
+    const seen = built === version && (revision !== before.revision || !refused);
+    const entry = seen ? await store.entry(version) : undefined;
+    if (entry) return entry;
+  }
+  throw new AppError(
+    "release-missing",
+    `the files are uploaded, but the releaser has said nothing about release ${version} within ${WAIT_MS / 1000} s: ` +
+      "see its log, and gatehook releases",
+  );
+}
+
+function conclude(folder: CheckedFolder, before: Pointer, entry: HistoryEntry): void {
+  const { version, release, files } = folder;
+  if (entry.result === "refused") {
+    const lines = entry.errors.flatMap((problem) => problemLines("error", problem, textsOf(files)));
+    const kept = before.version ? `release ${before.version} goes on` : "no release is live";
+    throw new AppError("release-invalid", [`release ${version} was refused, ${kept}:`, ...lines].join("\n"));
+  }
+  const size = `${release.apis.length} API(s), ${release.scripts.length} script(s)`;
+  if (before.built === version && before.version !== version)
+    console.log(
+      `release ${version} is what was uploaded last, and ${before.version} was rolled back to: it goes on`,
+    );
+  else if (before.version === version) console.log(`release ${version} is live already: ${size}`);
+  else console.log(`release ${version} is live: ${size}`);
+}

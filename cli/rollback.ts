@@ -1,0 +1,11 @@
+import { rollBack } from "../lib/releases/rollback.ts";
+import { openReleaseStore } from "./release-store.ts";
+
+/** `gatehook rollback`: flips to a release that was live before. */
+export async function rollback(version: string | undefined): Promise<void> {
+  const { from, to } = await rollBack(openReleaseStore(), version, Date.now);
+  console.log(`release ${to} is live again, in place of ${from}`);
+  console.log(
+    "the bucket still holds what was uploaded last: the next upload that differs from it goes live",
+  );
+}

@@ -19,9 +19,9 @@ export function fillerScripts(count: number): Script[] {
     path: `filler-${nth}.js`,
     source: `var filler${nth} = new TykJS.TykEventHandlers.NewEventHandler({});
 var fillerTable${nth} = {};
-for (var i = 0; i < 100; i += 1) fillerTable${nth}["plan-" + i] = { quota: i * 1000, tags: ["a" + i, "b" + i] };
+for (var i = 0; i < 5; i += 1) fillerTable${nth}["plan-" + i] = { quota: i * 1000, tags: ["a" + i, "b" + i] };
 function fillerPlan${nth}(session) {
-  var plan = fillerTable${nth}["plan-" + (session.quota_max % 100)];
+  var plan = fillerTable${nth}["plan-" + (session.quota_max % 5)];
   return plan ? plan.quota : -1;
 }
 filler${nth}.NewHandler(function (event, context) {

@@ -54,13 +54,12 @@ export async function dev(options: DevOptions): Promise<void> {
 }
 
 /** Whether it went live; what is wrong stands above then, and is mended while the stack is up. */
-async function firstRelease(folder: LiveFolder, { once, json }: DevOptions): Promise<boolean> {
+async function firstRelease(folder: LiveFolder, { once }: DevOptions): Promise<boolean> {
   const report = await folder.upload();
-  if (!report || report.result !== "refused") return true;
-  if (!once) return false;
-  const problems = json ? report.errors.map(({ file, message }) => `  ${file}: ${message}`) : [];
-  const message = "the release was refused; mend this and start again:";
-  throw new AppError("release-invalid", [message, ...problems].join("\n"));
+  if (report?.result !== "refused") return true;
+  if (once)
+    throw new AppError("release-invalid", "the release was refused: mend what stands above and start again");
+  return false;
 }
 
 async function demo(stack: Stack, facts: Facts, say: (line?: string) => void): Promise<SampleReport> {

@@ -1,6 +1,5 @@
 import { errorText } from "../lib/errors.ts";
 import type { ReleaseReport } from "../lib/releases/report.ts";
-import type { SourceFile } from "../lib/releases/sources.ts";
 import { readSourceFiles } from "../local/files.ts";
 import type { Stack } from "../local/stack.ts";
 import { problemLines, textsOf } from "./problem-lines.ts";
@@ -17,6 +16,20 @@ export interface LiveFolder {
 
 export function createLiveFolder(stack: Stack, folder: string, say: (line: string) => void): LiveFolder {
   let uploaded = new Map<string, string>();
+  let told = "";
+
+  function tell(report: ReleaseReport, textOf: ReturnType<typeof textsOf>): void {
+    const { version, apis, scripts, errors, warnings } = report;
+    for (const problem of warnings) say(problemLines("warning", problem, textOf).join("\n"));
+    for (const problem of errors) console.error(problemLines("error", problem, textOf).join("\n"));
+    // Unchanged since the stack's own notice of this upload came first.
+    const isLive = report.result === "live" || (report.result === "unchanged" && version !== told);
+    if (isLive) say(`release ${version} is live: ${apis} API(s), ${scripts} script(s)`);
+    else if (report.result === "unchanged")
+      say(`release ${version} was made of the same files: nothing to flip`);
+    else console.error(`release ${version} was refused: what was live before goes on`);
+    told = version;
+  }
 
   async function upload(): Promise<ReleaseReport | undefined> {
     const files = await readSourceFiles(folder);
@@ -32,7 +45,7 @@ export function createLiveFolder(stack: Stack, folder: string, say: (line: strin
     await Promise.all(removed.map((path) => stack.releases.removeSource(path)));
     uploaded = now;
     const report = await stack.release();
-    for (const line of reportLines(report, files)) say(line);
+    tell(report, textsOf(files));
     return report;
   }
 
@@ -47,17 +60,4 @@ export function createLiveFolder(stack: Stack, folder: string, say: (line: strin
       return () => watch.close();
     },
   };
-}
-
-function reportLines(report: ReleaseReport, files: SourceFile[]): string[] {
-  const { result, version, apis, scripts, errors, warnings } = report;
-  const textOf = textsOf(files);
-  const problems = [
-    ...warnings.flatMap((problem) => problemLines("warning", problem, textOf)),
-    ...errors.flatMap((problem) => problemLines("error", problem, textOf)),
-  ];
-  if (result === "live")
-    return [...problems, `release ${version} is live: ${apis} API(s), ${scripts} script(s)`];
-  if (result === "unchanged") return [...problems, `release ${version} was built already: nothing to flip`];
-  return [...problems, `release ${version} was refused: what was live before goes on`];
 }

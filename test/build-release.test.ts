@@ -154,6 +154,52 @@ describe("what keeps a release from being built", () => {
   });
 });
 
+describe("a problem of an upload", () => {
+  const missing = (path: string, there: string) => {
+    const { problems } = buildRelease([apiFile("a.json", "a", { KeyExpired: [["h", path]] }), script(there)]);
+    return problems.map(({ message }) => message).join();
+  };
+
+  it("names the file that is there, for a path that is nearly its", () => {
+    for (const [path, there] of [
+      ["Quota.js", "quota.js"],
+      ["qouta.js", "quota.js"],
+      ["event_handlers/quota.js", "quota.js"],
+      ["quota.js", "event_handlers/quota.js"],
+    ] as const)
+      assert.ok(missing(path, there).includes(`(there is handlers/${there})`), missing(path, there));
+    assert.match(missing("gr\u00f6\u00dfe.js", "gro\u0308\u00dfe.js"), /other code points/);
+    assert.doesNotMatch(missing("a.js", "something/else.js"), /there is handlers\/s/);
+  });
+
+  it("is a script of ten megabytes, whether its text was read or not", () => {
+    const definition = apiFile("a.json", "a", { KeyExpired: [["h", "h.js"]] });
+    const large = [
+      script("h.js", " ".repeat(10 * 1024 * 1024)),
+      { ...script("h.js", ""), bytes: 10 * 1024 * 1024 },
+    ];
+    for (const file of large) {
+      const { problems } = buildRelease([definition, file]);
+      assert.deepEqual(
+        problems.map((problem) => problem.file),
+        ["handlers/h.js"],
+      );
+      assert.match(problems[0]?.message ?? "", /10 MB.*1 MB at most/);
+    }
+  });
+
+  it("is where a definition stops being JSON", () => {
+    const { problems } = buildRelease([{ path: "apis/a.json", text: '{\n  "api_id": "a",,\n}' }]);
+    assert.deepEqual([problems[0]?.line, problems[0]?.column], [2, 17]);
+  });
+
+  it("is an API that takes the id of the gateway's own events", () => {
+    const gateway = { ...apiFile("x.json", "", {}), path: "gateway.json" };
+    const { problems } = buildRelease([apiFile("a.json", "gateway", {}), gateway]);
+    assert.match(problems[0]?.message ?? "", /kept for gateway.json/);
+  });
+});
+
 describe("the version of a release", () => {
   const files = [
     apiFile("a.json", "a", { KeyExpired: [["a", "a.js"]], AuthFailure: [["b", "b.js"]] }),

@@ -54,6 +54,24 @@ describe("the check of a release", () => {
     assert.deepEqual(await check(), []);
   });
 
+  it("names the place of a loop, and what is wrong with the scripts after it", async () => {
+    const loop = "var a;\nfunction spin() {\n  for (;;) a = 1;\n}\nspin();\n";
+    const problems = await check(
+      api("a.json", "a", ["l", "loop.js"], ["good", "good.js"], ["b", "bad.js"]),
+      script("loop.js", loop),
+      script("good.js", handler("good")),
+      script("bad.js", "var x;\n  oops();"),
+    );
+    assert.deepEqual(
+      problems.map(({ file, line, column }) => [file, line, column]),
+      [
+        ["handlers/loop.js", 2, 1],
+        ["handlers/bad.js", 2, 3],
+      ],
+    );
+    assert.match(problems[0]?.message ?? "", /did not finish loading/);
+  });
+
   it("takes a handler that is declared with let or const", async () => {
     const source =
       "const { NewEventHandler } = TykJS.TykEventHandlers;\nlet late = new NewEventHandler({});\n";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { parseDefinition } from "../lib/apis/definition.ts";
+import { parseDefinition, parseGateway } from "../lib/apis/definition.ts";
 import { AppError } from "../lib/errors.ts";
 
 const dynamic = (name: string, path: string, rest: Record<string, unknown> = {}) => ({
@@ -139,6 +139,116 @@ describe("an API definition", () => {
     );
     assert.equal(Object.getPrototypeOf(handlers), Object.prototype);
     assert.equal(Array.isArray(Object.getPrototypeOf({})), false);
+  });
+});
+
+describe("an OAS definition", () => {
+  const oas = (eventHandlers: unknown, rest: Record<string, unknown> = {}) => ({
+    openapi: "3.0.3",
+    info: { title: "Orders" },
+    "x-tyk-api-gateway": {
+      info: { id: "demo", orgId: "o1", name: "Orders" },
+      server: { eventHandlers },
+      ...rest,
+    },
+  });
+  const custom = (
+    trigger: string,
+    functionName: string,
+    path: string,
+    rest: Record<string, unknown> = {},
+  ) => ({
+    enabled: true,
+    trigger,
+    type: "custom",
+    functionName,
+    path,
+    ...rest,
+  });
+
+  it("says the same as a classic one", () => {
+    const api = parse(
+      oas([
+        custom("QuotaExceeded", "second", "b.js"),
+        custom("KeyExpired", "ns.editor", "/deep/c.js", { name: "passed over" }),
+        custom("QuotaExceeded", "first", "a.js"),
+        custom("AuthFailure", "off", "off.js", { enabled: false }),
+        { enabled: true, trigger: "KeyExpired", type: "webhook", url: "https://in.example" },
+        { enabled: true, trigger: "KeyExpired", type: "log", logPrefix: "ke" },
+      ]),
+    );
+    assert.deepEqual(api, {
+      api_id: "demo",
+      org_id: "o1",
+      name: "Orders",
+      handlers: {
+        QuotaExceeded: [
+          { name: "second", path: "b.js" },
+          { name: "first", path: "a.js" },
+        ],
+        KeyExpired: [{ name: "ns.editor", path: "deep/c.js" }],
+      },
+    });
+    assert.deepEqual(parse(oas(null)).handlers, {});
+  });
+
+  it("gives its scripts the plugins' data, when that is enabled", () => {
+    const data = (enabled: boolean) => ({
+      middleware: { global: { pluginConfig: { data: { enabled, value: { plan: "gold" } } } } },
+    });
+    assert.deepEqual(parse(oas([], data(true))).config_data, { plan: "gold" });
+    assert.equal("config_data" in parse(oas([], data(false))), false);
+  });
+
+  it("is refused with the member at fault", () => {
+    const at = ["x-tyk-api-gateway", "eventHandlers[1]"];
+    const second = (entry: unknown) => JSON.stringify(oas([custom("KeyExpired", "a", "a.js"), entry]));
+    refused(second(custom("KeyExpired", "a;b", "a.js")), ...at, "functionName", "a;b");
+    refused(second(custom("KeyExpired", "a", "")), ...at, "path");
+    refused(second(custom("", "a", "a.js")), ...at, "trigger");
+    refused(second({ enabled: true, trigger: "KeyExpired", type: "js" }), ...at, "type", "custom");
+    refused(JSON.stringify({ "x-tyk-api-gateway": {} }), "info.id");
+    refused(JSON.stringify({ "x-tyk-api-gateway": 7 }), "x-tyk-api-gateway");
+  });
+});
+
+describe("the gateway's own configuration", () => {
+  it("has handlers for events that belong to no API", () => {
+    const text = JSON.stringify({
+      listen_port: 8080,
+      ...withEvents({ TokenCreated: [dynamic("t", "t.js")] }),
+    });
+    assert.deepEqual(parseGateway("gateway.json", text), {
+      api_id: "gateway",
+      org_id: "",
+      name: "the gateway itself",
+      handlers: { TokenCreated: [{ name: "t", path: "t.js" }] },
+    });
+  });
+});
+
+describe("a script's path", () => {
+  it("leads to a .js file below handlers/, whatever else is written", () => {
+    const paths = [
+      "../a.js",
+      "a/../../b.js",
+      "./a.js",
+      "a//b.js",
+      "a\\b.js",
+      "C:\\a.js",
+      "a\u0000.js",
+      "a.ts",
+      "a/",
+      "..",
+      "/",
+    ];
+    for (const path of paths)
+      refused(JSON.stringify(withEvents({ KeyExpired: [dynamic("a", path)] })), "handler_meta.path");
+    for (const path of ["größe.js", "A/b c.js", "..a.js", "a..b/c.js"])
+      assert.equal(
+        parse(withEvents({ KeyExpired: [dynamic("a", path)] })).handlers.KeyExpired?.[0]?.path,
+        path,
+      );
   });
 });
 

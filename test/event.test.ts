@@ -37,6 +37,11 @@ describe("the body of a message", () => {
     assert.deepEqual(parse(EVENT), { id: "message-1", api_id: "demo", event: EVENT });
   });
 
+  it("keeps the publisher's names of a bare event too, beside the event", () => {
+    const names = { id: "e1", api_id: "orders", org_id: "o1" };
+    assert.deepEqual(parse({ ...names, ...EVENT }), { ...names, event: EVENT });
+  });
+
   it("gets its id and API from the surroundings only where it does not say them itself", () => {
     assert.deepEqual(parse({ event: EVENT }), { id: "message-1", api_id: "demo", event: EVENT });
     assert.equal(parse({ id: "e1", event: EVENT }).id, "e1");

@@ -184,6 +184,13 @@ describe("the gateway's functions, in the sandbox, against a real table and a re
     assert.match(refused.logs.join("\n"), /Master keys not allowed[\s\S]*expires/);
   });
 
+  test("a stored session that is none fails the run, for a miss would invite a new session", async () => {
+    await api.putItem("broken", { expires: 1.5 });
+    const { logs, failure } = await api.evaluate('TykGetKeyData("broken")');
+    assert.match(String(failure?.message), /getKeyData: the stored session is unfit: expires/);
+    assert.ok(!logs.join().includes("1.5"));
+  });
+
   test("a custom key is found behind its organisation", async () => {
     await api.evaluate('TykSetKeyData("orgcustom", JSON.stringify({alias:"c",access_rights:{a:{}}}), 1)');
     assert.match(String((await api.evaluate('return TykGetKeyData("custom", "a")')).value), /"alias":"c"/);

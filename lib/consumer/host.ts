@@ -65,7 +65,7 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
     async getKeyData([key = "", apiId = ""]) {
       run.onRead(key);
       const session = await readSession(run, key, apiId);
-      return session ? formatSession(blankPassword(session)) : MISS;
+      return session ? shown(session) : MISS;
     },
     async setKeyData([key = "", text = "", suppressReset = ""]) {
       if (!isStorableKey(key)) throw new AppError("session-refused", `a key has 1 to ${KEY_BYTES} bytes`);
@@ -111,6 +111,15 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
       }
     },
   };
+}
+
+function shown(session: Session): string {
+  try {
+    return formatSession(blankPassword(session));
+  } catch (cause) {
+    // Edited by hand to what no session is: no miss, which a script may answer with a new session. The run fails.
+    throw new Error(`the stored session is unfit: ${errorText(cause)}`, { cause });
+  }
 }
 
 /** A key that is not there by its own name may be a custom key, which the gateway stores behind its organisation. */

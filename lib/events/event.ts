@@ -33,12 +33,12 @@ export interface Surroundings {
 export function parseEvent(body: string, around: Surroundings): EventEnvelope {
   const value = parseBody(body);
   const bare = value.event === undefined && (value.Type !== undefined || value.Meta !== undefined);
-  const event = bare ? value : asObject(value.event, "event");
-  const envelope = bare ? {} : value;
-  const apiId = asName(envelope.api_id ?? around.apiId, "api_id");
-  const orgId = asText(envelope.org_id ?? "", "org_id");
+  const { id, api_id, org_id, ...rest } = value;
+  const event = bare ? rest : asObject(value.event, "event");
+  const apiId = asName(api_id ?? around.apiId, "api_id");
+  const orgId = asText(org_id ?? "", "org_id");
   return {
-    id: asName(envelope.id ?? around.fallbackId, "id"),
+    id: asName(id ?? around.fallbackId, "id"),
     api_id: apiId,
     ...(orgId && { org_id: orgId }),
     event: parseGatewayEvent(event, bare ? "" : "event."),

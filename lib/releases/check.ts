@@ -26,8 +26,8 @@ async function load(scripts: Script[], assets: RuntimeAssets) {
   for (let round = 1; ; round += 1) {
     const left = scripts.filter(({ path }) => !culprits.some((culprit) => culprit.path === path));
     const runtime = await startRuntime(left, { assets, limits: { loadTimeoutMs: LOAD_MS } });
-    // Without a stack it is no error that the script threw: it used up what those after it would have needed too.
-    const culprit = runtime.faults.findIndex(({ error }) => error.stack === "" && error.name === "");
+    // Without a name it is no error that the script threw: it used up what those after it would have needed too.
+    const culprit = runtime.faults.findIndex(({ error }) => error.name === "");
     const victims = culprit === -1 ? [] : runtime.faults.slice(culprit + 1);
     const found = runtime.faults[culprit];
     if (!found || victims.length === 0 || round === MAX_ROUNDS)

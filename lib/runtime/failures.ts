@@ -21,8 +21,11 @@ export const pendingError = (run: Run) =>
 export const spoiledError = (limits: Limits) =>
   said(`left more than ${limits.jobs} promise jobs, or broke the engine, while it was loaded`);
 
-export const slowLoadError = (limits: Limits) =>
-  said(`did not finish loading within ${limits.loadTimeoutMs} ms`);
+/** `stack` is where the script was when its time was over. */
+export const slowLoadError = (limits: Limits, stack: string): ScriptError => ({
+  ...said(`did not finish loading within ${limits.loadTimeoutMs} ms`),
+  stack,
+});
 
 /** What stands where a thrown value could not be described, for want of memory. */
 export const NO_MEMORY = said("out of memory");

@@ -40,6 +40,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
   let scripts: Script[] = [];
   let made: Made | undefined;
   let spoiled = false;
+  const nextSeed = createSeeds();
 
   async function load(): Promise<LoadFault[]> {
     host.begin({ loading: true });
@@ -63,7 +64,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
 
   function reseed(): void {
     // Its state is memory too: without this, every event would draw the same numbers.
-    if (made?.snapshot) made.seed?.(crypto.getRandomValues(new BigUint64Array(1))[0] ?? 1n);
+    if (made?.snapshot) made.seed?.(nextSeed());
   }
 
   const current = (): Made => {
@@ -97,6 +98,20 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       current().snapshot?.restore();
       reseed();
     },
+  };
+}
+
+/** Random numbers are drawn many at a time, since each draw costs more than a restore's page. */
+function createSeeds(): () => bigint {
+  const seeds = new BigUint64Array(512);
+  let used = seeds.length;
+  return () => {
+    if (used === seeds.length) {
+      crypto.getRandomValues(seeds);
+      used = 0;
+    }
+    used += 1;
+    return seeds[used - 1] ?? 1n;
   };
 }
 

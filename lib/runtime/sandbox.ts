@@ -188,16 +188,22 @@ class QuickJSSandbox implements Sandbox {
   #evaluate(script: Script): ScriptError | undefined {
     try {
       const result = this.#context.evalCode(script.source, script.path, { type: "global" });
+      const where = result.error && this.#stop.code ? this.#stackOf(result.error) : "";
       const thrown = result.error ? this.#describe(result.error) : undefined;
       if (!result.error) result.value.dispose();
       this.#runJobs();
-      if (this.#stop.code === "timeout") return slowLoadError(this.#limits);
+      if (this.#stop.code === "timeout") return slowLoadError(this.#limits, where);
       if (!this.#stop.code) return thrown;
     } catch {
       // A trap: see run.
     }
     this.#sound = false;
     return spoiledError(this.#limits);
+  }
+
+  /** Of the engine's own error about a stop, which runs no more code of the script. */
+  #stackOf(stopped: QuickJSHandle): string {
+    return this.#context.getProp(stopped, "stack").consume((handle) => this.#context.getString(handle));
   }
 
   /** Calls an entry with text arguments; answers what stopped it, if something did. */

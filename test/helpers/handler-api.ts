@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { createHost } from "../../lib/consumer/host.ts";
 import { createConsumerStore } from "../../lib/consumer/store.ts";
 import { createUnitOfWork } from "../../lib/consumer/unit-of-work.ts";
@@ -18,11 +19,15 @@ export interface Evaluated {
   /** The code's value, as JSON keeps it; undefined where it has none. */
   value: unknown;
   logs: string[];
+  /** What failed on our side. */
+  failure: Error | undefined;
 }
 
 export interface HandlerApi {
   /** Runs the code as the body of a handler, against the embedded DynamoDB; commits what it wrote. */
   evaluate(code: string): Promise<Evaluated>;
+  /** Puts a session's item as it is, unchecked. */
+  putItem(key: string, session: object): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -84,7 +89,12 @@ export async function startHandlerApi(options: { now?: () => number } = {}): Pro
       const outcome = await runtime.run({ handler: "evaluator", event, context, timeoutMs: 5_000 }, host);
       if (outcome.ok) await unit.accept(buffer, id, "evaluator");
       await unit.commit();
-      return { outcome, value, logs };
+      return { outcome, value, logs, failure: host.failure };
+    },
+    async putItem(key, session) {
+      await dynamo.send(
+        new PutCommand({ TableName: env.SESSIONS_TABLE, Item: { key, session, version: 1 } }),
+      );
     },
     async close() {
       await Promise.all([runtime.close(), egress.close()]);

@@ -1,0 +1,112 @@
+// The figures of releases, printed and never asserted: `npm run bench:releases`.
+import { BatchGetCommand } from "@aws-sdk/lib-dynamodb";
+import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
+import { createConsumerStore } from "../lib/consumer/store.ts";
+import type { Log } from "../lib/log.ts";
+import { checkRelease } from "../lib/releases/check.ts";
+import { readCandidate } from "../lib/releases/examine.ts";
+import type { SourceFile } from "../lib/releases/sources.ts";
+import { loadAssets } from "../lib/runtime/assets.ts";
+import { startRuntime } from "../lib/runtime/runtime.ts";
+import { startStack } from "../local/stack.ts";
+
+const assets = loadAssets();
+const LOG: Log = { info() {}, warn() {}, error() {} };
+const ms = (value: number) => `${value.toFixed(1)} ms`;
+const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+
+/** So many APIs with a script of two kilobytes each. */
+function files(count: number, mark = ""): SourceFile[] {
+  return Array.from({ length: count }, (_, nth) => nth).flatMap((nth) => {
+    const trigger = { handler_name: "eh_dynamic_handler", handler_meta: { name: `h${nth}`, path: `${nth}.js` } };
+    const definition = { api_id: `api-${nth}`, event_handlers: { events: { KeyExpired: [trigger] } } };
+    const lines = Array.from({ length: 30 }, (_, line) => `  var v${line} = [${line}, "${"x".repeat(30)}"];`);
+    const text = `var h${nth} = new TykJS.TykEventHandlers.NewEventHandler({});
+h${nth}.NewHandler(function (event, context) {
+${lines.join("\n")}
+  log("${mark}" + event.Type);
+});
+`;
+    return [
+      { path: `apis/${nth}.json`, text: JSON.stringify(definition) },
+      { path: `handlers/${nth}.js`, text },
+    ];
+  });
+}
+
+async function timed<T>(work: () => Promise<T>): Promise<[number, T]> {
+  const started = performance.now();
+  const result = await work();
+  return [performance.now() - started, result];
+}
+
+async function reload(scripts: number, times: number): Promise<void> {
+  const releases = new Map(
+    Array.from({ length: times + 1 }, (_, nth) => {
+      const { version, release } = readCandidate(files(scripts, String(nth)));
+      return [version, release];
+    }),
+  );
+  const live = createLiveRuntime({
+    releases: { read: async (version) => releases.get(version) ?? { format: 1, apis: [], scripts: [] } },
+    start: (release) => startRuntime(release.scripts, { assets }),
+    log: LOG,
+  });
+  const all: number[] = [];
+  for (const version of releases.keys()) all.push((await timed(() => live.at(version)))[0]);
+  await live.close();
+  console.log(
+    `reload of ${scripts} scripts on a warm consumer, the object read: median ${ms(median(all.slice(1)))}, ` +
+      `worst ${ms(Math.max(...all.slice(1)))} of ${times}; the first ${ms(all[0] ?? 0)}`,
+  );
+}
+
+async function large(count: number): Promise<void> {
+  const given = files(count);
+  const bytes = given.reduce((sum, { text }) => sum + text.length, 0);
+  console.log(`${count} APIs with ${count} scripts, ${(bytes / 1024 / 1024).toFixed(1)} MB:`);
+  const stack = await startStack({ port: 0, env: process.env, prefix: "bench-releases" });
+  try {
+    for (const file of given) await stack.releases.writeSource(file);
+    const [release, report] = await timed(() => stack.release());
+    console.log(`  one release on the local stack (list, read, check, write, flip): ${ms(release)}, ${report.result}`);
+    const [again, same] = await timed(() => stack.release());
+    console.log(`  woken again, nothing changed: ${ms(again)}, ${same.result}`);
+  } finally {
+    await stack.close();
+  }
+  const [build, candidate] = await timed(async () => readCandidate(given));
+  const [check, errors] = await timed(() => checkRelease(candidate.release, assets));
+  console.log(`  of which building: ${ms(build)}, checking: ${ms(check)}, ${errors.length} errors`);
+  const [load, runtime] = await timed(() => startRuntime(candidate.release.scripts, { assets }));
+  await runtime.close();
+  console.log(`  loading all of it: ${ms(load)}`);
+}
+
+/** Counts what a batch of ten events asks of AWS before its handlers run. */
+async function versionCheck(): Promise<void> {
+  const calls: string[] = [];
+  const dynamo = {
+    async send(command: object) {
+      calls.push(command instanceof BatchGetCommand ? "BatchGetItem" : command.constructor.name);
+      return { Responses: {}, UnprocessedKeys: {} };
+    },
+  };
+  const store = createConsumerStore({
+    dynamo: dynamo as unknown as Parameters<typeof createConsumerStore>[0]["dynamo"],
+    sessionsTable: "sessions",
+    stateTable: "state",
+    ledgerTtlSeconds: 60,
+    now: Date.now,
+    random: Math.random,
+  });
+  await store.read(
+    Array.from({ length: 10 }, (_, nth) => `event-${nth}`),
+    ["key"],
+  );
+  console.log(`calls before the handlers of a batch of ten events, the version check among them: ${calls.join(", ")}`);
+}
+
+await reload(100, 20);
+await large(1_000);
+await versionCheck();

@@ -18,7 +18,10 @@ const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor
 /** So many APIs with a script of two kilobytes each. */
 function files(count: number, mark = ""): SourceFile[] {
   return Array.from({ length: count }, (_, nth) => nth).flatMap((nth) => {
-    const trigger = { handler_name: "eh_dynamic_handler", handler_meta: { name: `h${nth}`, path: `${nth}.js` } };
+    const trigger = {
+      handler_name: "eh_dynamic_handler",
+      handler_meta: { name: `h${nth}`, path: `${nth}.js` },
+    };
     const definition = { api_id: `api-${nth}`, event_handlers: { events: { KeyExpired: [trigger] } } };
     const lines = Array.from({ length: 30 }, (_, line) => `  var v${line} = [${line}, "${"x".repeat(30)}"];`);
     const text = `var h${nth} = new TykJS.TykEventHandlers.NewEventHandler({});
@@ -69,7 +72,9 @@ async function large(count: number): Promise<void> {
   try {
     for (const file of given) await stack.releases.writeSource(file);
     const [release, report] = await timed(() => stack.release());
-    console.log(`  one release on the local stack (list, read, check, write, flip): ${ms(release)}, ${report.result}`);
+    console.log(
+      `  one release on the local stack (list, read, check, write, flip): ${ms(release)}, ${report.result}`,
+    );
     const [again, same] = await timed(() => stack.release());
     console.log(`  woken again, nothing changed: ${ms(again)}, ${same.result}`);
   } finally {
@@ -104,7 +109,9 @@ async function versionCheck(): Promise<void> {
     Array.from({ length: 10 }, (_, nth) => `event-${nth}`),
     ["key"],
   );
-  console.log(`calls before the handlers of a batch of ten events, the version check among them: ${calls.join(", ")}`);
+  console.log(
+    `calls before the handlers of a batch of ten events, the version check among them: ${calls.join(", ")}`,
+  );
 }
 
 await reload(100, 20);

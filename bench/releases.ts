@@ -1,4 +1,5 @@
 // The figures of releases, printed and never asserted: `npm run bench:releases`.
+import { setTimeout as delay } from "node:timers/promises";
 import { BatchGetCommand } from "@aws-sdk/lib-dynamodb";
 import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
 import { createConsumerStore } from "../lib/consumer/store.ts";
@@ -8,6 +9,7 @@ import { readCandidate } from "../lib/releases/examine.ts";
 import type { SourceFile } from "../lib/releases/sources.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
 import { startRuntime } from "../lib/runtime/runtime.ts";
+import { createStarter } from "../lib/runtime/starter.ts";
 import { startStack } from "../local/stack.ts";
 
 const assets = loadAssets();
@@ -23,7 +25,7 @@ function files(count: number, mark = ""): SourceFile[] {
       handler_meta: { name: `h${nth}`, path: `${nth}.js` },
     };
     const definition = { api_id: `api-${nth}`, event_handlers: { events: { KeyExpired: [trigger] } } };
-    const lines = Array.from({ length: 30 }, (_, line) => `  var v${line} = [${line}, "${"x".repeat(30)}"];`);
+    const lines = Array.from({ length: 36 }, (_, line) => `  var v${line} = [${line}, "${"x".repeat(30)}"];`);
     const text = `var h${nth} = new TykJS.TykEventHandlers.NewEventHandler({});
 h${nth}.NewHandler(function (event, context) {
 ${lines.join("\n")}
@@ -50,14 +52,20 @@ async function reload(scripts: number, times: number): Promise<void> {
       return [version, release];
     }),
   );
+  const starter = createStarter({ assets });
   const live = createLiveRuntime({
     releases: { read: async (version) => releases.get(version) ?? { format: 1, apis: [], scripts: [] } },
-    start: (release) => startRuntime(release.scripts, { assets }),
+    start: (release) => starter.start(release.scripts),
+    prepare: starter.prepare,
     log: LOG,
   });
   const all: number[] = [];
-  for (const version of releases.keys()) all.push((await timed(() => live.at(version)))[0]);
-  await live.close();
+  for (const version of releases.keys()) {
+    all.push((await timed(() => live.at(version)))[0]);
+    await live.at(version); // the next batch, which has the next thread started
+    await delay(500);
+  }
+  await Promise.all([live.close(), starter.close()]);
   console.log(
     `reload of ${scripts} scripts on a warm consumer, the object read: median ${ms(median(all.slice(1)))}, ` +
       `worst ${ms(Math.max(...all.slice(1)))} of ${times}; the first ${ms(all[0] ?? 0)}`,

@@ -108,7 +108,7 @@ async function killAndRebuild(scripts: Script[]): Promise<void> {
   const native = `var native = new TykJS.TykEventHandlers.NewEventHandler({});
 native.NewHandler(function () { [].indexOf.call({ length: 9007199254740991 }, 1); });`;
   const timeoutMs = 20;
-  const options = { assets, limits: { graceMs: 20 }, isolation: "event" } as const;
+  const options = { assets, limits: { graceMs: 250 }, isolation: "event" } as const;
   const runtime = await startRuntime([...scripts, { path: "native.js", source: native }], options);
   const taken: number[] = [];
   for (let round = 0; round < 15; round += 1) {

@@ -1,5 +1,5 @@
-// npm run soak:memory [events]: small events through a runtime of one worker, in both modes; prints how resident
-// memory grows after a warm-up.
+// npm run soak:memory [events [mode]]: small events through a runtime of one worker, in both modes or one; prints how
+// resident memory grows after a warm-up.
 import { loadAssets } from "../lib/runtime/assets.ts";
 import type { Isolation } from "../lib/runtime/protocol.ts";
 import { startRuntime } from "../lib/runtime/runtime.ts";
@@ -12,7 +12,7 @@ const events = Number(process.argv[2] ?? 1_000_000);
 
 async function soak(isolation: Isolation): Promise<void> {
   const runtime = await startRuntime(await sampleRelease(), { assets: loadAssets(), isolation });
-  const run = sampleRun(5_000);
+  const run = sampleRun(60_000);
   const work = async (count: number) => {
     for (let done = 0; done < count; done += 1) {
       const outcome = await runtime.run(run, silentHost);
@@ -36,5 +36,6 @@ async function soak(isolation: Isolation): Promise<void> {
   await runtime.close();
 }
 
-await soak("event");
-await soak("global");
+const mode = process.argv[3];
+if (mode !== "global") await soak("event");
+if (mode !== "event") await soak("global");

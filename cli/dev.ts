@@ -88,7 +88,9 @@ function sayHowToGoOn(stack: Stack, say: (line?: string) => void): void {
   say(
     "Save a file in apis/ or handlers/, and the next event runs it. For gatehook's commands in another terminal:\n",
   );
-  const exports = Object.entries(stack.env).map(([name, value]) => `export ${name}=${value}`);
+  const exports = Object.entries(stack.env)
+    .filter(([name]) => /^AWS_|_(URL|TABLE|BUCKET)$/.test(name))
+    .map(([name, value]) => `export ${name}=${value}`);
   say(`${exports.map((line) => `  ${line}`).join("\n")}\n`);
   say("Ctrl+C stops everything.\n");
 }

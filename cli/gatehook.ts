@@ -78,9 +78,10 @@ program
 
 program
   .command("releases")
-  .description("list every release, the newest upload first")
-  .option("--json", "print one JSON array with the whole reports")
-  .action(async (options) => (await import("./releases.ts")).releases(options));
+  .description("list every release, the newest upload first, or tell the report of one")
+  .argument("[version]", "the release whose report to tell")
+  .option("--json", "print the whole reports as JSON and nothing else")
+  .action(async (version, options) => (await import("./releases.ts")).releases(version, options));
 
 program
   .command("rollback")

@@ -4,7 +4,7 @@ import type { Problem } from "../lib/releases/sources.ts";
 export function problemLines(
   kind: "error" | "warning",
   problem: Problem,
-  textOf: (file: string) => string | undefined,
+  textOf: (file: string) => string | undefined = () => undefined,
 ) {
   const { file, line, message } = problem;
   // Some messages name their place already, in the words of the gateway's own form.

@@ -1,9 +1,12 @@
+import { AppError } from "../lib/errors.ts";
 import type { HistoryEntry } from "../lib/releases/report.ts";
+import { problemLines } from "./problem-lines.ts";
 import { openReleaseStore } from "./release-store.ts";
 
-/** `gatehook releases`: every release, the newest upload first. */
-export async function releases({ json }: { json?: boolean }): Promise<void> {
+/** `gatehook releases`: every release, the newest upload first; with a version, the report of that one. */
+export async function releases(version: string | undefined, { json }: { json?: boolean }): Promise<void> {
   const store = openReleaseStore();
+  if (version) return tell(version, await store.entry(version), json);
   const [{ version: live }, history] = await Promise.all([store.pointer(), store.history()]);
   if (json) {
     console.log(JSON.stringify(history.map((entry) => ({ ...entry, live: entry.version === live }))));
@@ -11,6 +14,22 @@ export async function releases({ json }: { json?: boolean }): Promise<void> {
   }
   if (history.length === 0) console.log("there is no release yet: gatehook push makes one");
   else console.log([HEAD, ...history.map((entry) => rowOf(entry, live))].map(asLine).join("\n"));
+}
+
+function tell(version: string, entry: HistoryEntry | undefined, json: boolean | undefined): void {
+  if (!entry)
+    throw new AppError("release-missing", `there is no release ${version}: gatehook releases lists them`);
+  if (json) {
+    console.log(JSON.stringify(entry));
+    return;
+  }
+  const { result, built_at, apis, scripts, errors, warnings, changes } = entry;
+  console.log(`release ${version}: ${result}, built ${built_at}, ${apis} API(s), ${scripts} script(s)`);
+  for (const [kind, { added, changed, removed }] of Object.entries(changes ?? {}))
+    for (const [what, names] of Object.entries({ added, changed, removed }))
+      if (names.length > 0) console.log(`${what.padEnd(9)}${kind}: ${names.join(", ")}`);
+  for (const problem of warnings) console.log(problemLines("warning", problem).join("\n"));
+  for (const problem of errors) console.log(problemLines("error", problem).join("\n"));
 }
 
 type Row = [

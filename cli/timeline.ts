@@ -13,6 +13,11 @@ function lineText(message: string, fields: Record<string, unknown>): string | un
       return row("queued", `${type} for API ${api_id}, event ${fields.event_id}`);
     case "release loaded":
       return row("loaded", `release ${release}, ${fields.scripts} scripts in ${ms} ms`);
+    case "release refused":
+      return row(
+        "refused",
+        `release ${release}; the old one goes on. gatehook releases ${release} tells why`,
+      );
     case "script":
       return row("log", `${handler}: ${fields.text}`);
     case "handler done":

@@ -8,7 +8,7 @@ import { createEgress } from "../lib/egress/client.ts";
 import { batchRequest, makeHttpRequest } from "../lib/egress/tyk-http.ts";
 import { createReleaseStore } from "../lib/releases/store.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
-import { startRuntime } from "../lib/runtime/runtime.ts";
+import { createStarter } from "../lib/runtime/starter.ts";
 import { createStorage } from "../lib/storage/storage.ts";
 import { createEntryStore } from "../lib/storage/store.ts";
 import { createDynamo, createS3, createSqs } from "./clients.ts";
@@ -19,9 +19,9 @@ import { flag, integer, list, text } from "./settings.ts";
 const { env } = process;
 const log = createLog("consumer");
 const dynamo = createDynamo();
-const assets = loadAssets();
 const stateTable = text(env, "STATE_TABLE");
 const runtimeSettings = readRuntimeSettings(env);
+const starter = createStarter({ assets: loadAssets(), ...runtimeSettings });
 const egress = createEgress({
   allowHosts: list(env, "HTTP_ALLOW_HOSTS"),
   maxResponseBytes: integer(env, "HTTP_MAX_RESPONSE_BYTES", 1_048_576, 1, 16_777_216),
@@ -43,7 +43,8 @@ const consume = createConsumer({
       table: stateTable,
       now: Date.now,
     }),
-    start: (release) => startRuntime(release.scripts, { assets, ...runtimeSettings }),
+    start: (release) => starter.start(release.scripts),
+    prepare: starter.prepare,
     log,
   }),
   sendDeadLetter: createDeadLetters({ sqs: createSqs(), queueUrl: text(env, "DEAD_LETTERS_QUEUE_URL") }),

@@ -736,6 +736,46 @@ describe("the runtime in use", () => {
     assert.ok(!steps.includes("close v1"));
   });
 
+  it("goes on when a script of the new one cannot be loaded here, and the new one is tried again later", async () => {
+    let now = 0;
+    let fault = true;
+    const starts: string[] = [];
+    const live = createLiveRuntime({
+      releases: { read: async () => release },
+      async start({ version }) {
+        starts.push(version);
+        const error = { name: "", message: "did not finish loading", stack: "" };
+        const faults = fault && version === "v2" ? [{ path: "a.js", error }] : [];
+        return { ...createRuntime({}), faults, close: async () => void starts.push(`close ${version}`) };
+      },
+      log: LOG,
+      now: () => now,
+    });
+    const first = await live.at("v1");
+    assert.equal(await live.at("v2"), first);
+    assert.equal(await live.at("v2"), first);
+    assert.deepEqual(starts, ["v1", "v2", "close v2"]);
+    fault = false;
+    now += 5_000;
+    assert.equal((await live.at("v2")).release.version, "v2");
+  });
+
+  it("prepares the next one when it is used again, not while it starts", async () => {
+    let prepared = 0;
+    const live = createLiveRuntime({
+      releases: { read: async () => release },
+      start: async () => createRuntime({}),
+      prepare: () => {
+        prepared += 1;
+      },
+      log: LOG,
+    });
+    await live.at("v1");
+    assert.equal(prepared, 0);
+    await live.at("v1");
+    assert.equal(prepared, 1);
+  });
+
   it("is missing before the first release, and when the first cannot be loaded", async () => {
     const { live, fail: takeAway } = setUpLive();
     await assert.rejects(live.at(undefined), { code: "release-missing" });

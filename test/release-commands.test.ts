@@ -96,6 +96,9 @@ describe("a second terminal, on the stack that is up", () => {
       [first, "was live"],
     ]);
 
+    const { stdout: report } = await gatehook("releases", String(second));
+    assert.match(report, /: live, .*\nchanged {2}scripts: session-editor\.js/);
+
     const { stdout: diff } = await gatehook("diff", String(first), "live");
     assert.match(diff, /changed script session-editor\.js/);
     assert.match(diff, /\n {2}- .*1000.*\n {2}\+ .*2000/);

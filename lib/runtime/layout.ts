@@ -22,10 +22,9 @@ export interface Allocator {
 export const PAGE = 4096;
 /** The C stack of the engine's build. */
 const STACK_BYTES = 5 * 1024 * 1024;
-/** Well above the end of the static variables, where they come before the stack. */
+/** Well above the size of the static variables, which come before the stack, or behind it as in the debug build. */
 const STATICS_BYTES = 1024 * 1024;
-/** And where they come behind it, as in the debug build. */
-const SEARCHED_BYTES = STACK_BYTES + STATICS_BYTES;
+const STATICS_AT = [0, STACK_BYTES];
 const PROBE_BYTES = 256 * 1024;
 /** Left on both sides of what seems to be the stack. */
 const MARGIN = 2 * PAGE;
@@ -48,35 +47,53 @@ export function layoutOf(memory: ArrayBuffer, bounds: Bounds): Layout {
  */
 export function findBounds(memory: ArrayBuffer, { malloc, free }: Allocator): Bounds {
   const words = new Uint32Array(memory);
-  const before = words.slice(0, SEARCHED_BYTES / 4);
+  const before = STATICS_AT.map((start) => copyOf(memory, start, start + STATICS_BYTES));
   const chunk = malloc(PROBE_BYTES);
-  let at = -1;
+  let breakAt = -1;
   let end = chunk + PROBE_BYTES;
-  for (const page of changedPages(memory, before)) {
-    for (let index = page / 4; index < (page + PAGE) / 4; index += 1) {
-      const now = words[index] ?? 0;
-      if (now === before[index] || now < end || now > memory.byteLength) continue;
-      at = index;
+  for (const page of before.flatMap((copy) => changedPages(memory, copy))) {
+    for (let at = page; at < page + PAGE; at += 4) {
+      const now = words[at / 4] ?? 0;
+      // Whatever points there and did not change is the garbage of an earlier chunk.
+      if (now < end || now > memory.byteLength || now === wordBefore(before, at)) continue;
+      breakAt = at;
       end = now;
     }
   }
   free(chunk);
-  if (at < 0) throw new Error("this build of QuickJS keeps the end of its heap elsewhere");
-  return { ...stackOf(memory, before, chunk), breakAt: at * 4 };
+  if (breakAt < 0) throw new Error("this build of QuickJS keeps the end of its heap elsewhere");
+  return { ...stackOf(memory, before[0], chunk), breakAt };
+}
+
+interface Copy {
+  start: number;
+  bytes: Buffer;
+}
+
+const copyOf = (memory: ArrayBuffer, start: number, end: number): Copy => ({
+  start,
+  bytes: Buffer.from(memory.slice(start, end)),
+});
+
+function wordBefore(copies: Copy[], at: number): number | undefined {
+  const copy = copies.find(({ start, bytes }) => at >= start && at < start + bytes.length);
+  return copy?.bytes.readUInt32LE(at - copy.start);
 }
 
 /** Compared by page, since a loop over every word takes milliseconds in a thread that has just started. */
-function* changedPages(memory: ArrayBuffer, before: Uint32Array<ArrayBuffer>): Generator<number> {
-  for (let page = 0; page < before.byteLength; page += PAGE) {
-    const now = Buffer.from(memory, page, PAGE);
-    if (!now.equals(Buffer.from(before.buffer, page, PAGE))) yield page;
+function changedPages(memory: ArrayBuffer, { start, bytes }: Copy): number[] {
+  const pages: number[] = [];
+  for (let at = 0; at < bytes.length; at += PAGE) {
+    if (!bytes.subarray(at, at + PAGE).equals(Buffer.from(memory, start + at, PAGE))) pages.push(start + at);
   }
+  return pages;
 }
 
 /** The stack is between statics and heap. Where that is not plain to see, nothing is taken for a stack. */
-function stackOf(memory: ArrayBuffer, before: Uint32Array<ArrayBuffer>, chunk: number) {
-  let staticsEnd = STATICS_BYTES;
-  while (staticsEnd > 0 && isZero(before.buffer, staticsEnd - PAGE, PAGE)) staticsEnd -= PAGE;
+function stackOf(memory: ArrayBuffer, before: Copy | undefined, chunk: number) {
+  let staticsEnd = before?.bytes.length ?? 0;
+  while (staticsEnd > 0 && before?.bytes.subarray(staticsEnd - PAGE, staticsEnd).equals(ZERO_PAGE))
+    staticsEnd -= PAGE;
   const stackLow = staticsEnd + MARGIN;
   const stackHigh = Math.floor(chunk / PAGE) * PAGE - MARGIN;
   const size = stackHigh - stackLow;
@@ -94,17 +111,17 @@ export function isZero(memory: ArrayBuffer, start: number, bytes: number): boole
  */
 export function findRandomState(memory: ArrayBuffer, layout: Layout, draw: () => void) {
   const states = new BigUint64Array(memory);
-  const heapEnd = Math.min(Math.ceil(layout.heapEnd() / PAGE) * PAGE, memory.byteLength);
-  const before = new Uint32Array(memory.slice(0, heapEnd));
-  const was = new BigUint64Array(before.buffer);
+  const end = Math.min(Math.ceil(layout.heapEnd() / PAGE) * PAGE, memory.byteLength);
+  const before = copyOf(memory, layout.stackHigh, end);
   draw();
   for (const page of changedPages(memory, before)) {
-    for (let at = page / 8; at < (page + PAGE) / 8; at += 1) {
-      const state = was[at] ?? 0n;
-      if (state === 0n || states[at] === state || states[at] !== nextState(state)) continue;
+    for (let at = page; at < page + PAGE; at += 8) {
+      const was = before.bytes.readBigUInt64LE(at - before.start);
+      const now = states[at / 8];
+      if (was === 0n || now === was || now !== nextState(was)) continue;
       return (seed: bigint) => {
         // Zero is the one state that never leaves itself.
-        states[at] = seed || 1n;
+        states[at / 8] = seed || 1n;
       };
     }
   }

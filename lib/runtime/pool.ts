@@ -1,20 +1,18 @@
-import type { LoadFault } from "./protocol.ts";
 import type { Thread } from "./thread.ts";
 
 /** A fixed number of places for threads; each is started when there is work that no idle one can take. */
 export interface Pool {
-  /** Lends a thread that is alive, or, when none could be started, one that is not. */
-  use<T>(work: (thread: Thread) => Promise<T>): Promise<T>;
+  /**
+   * Lends a thread that is alive, or, when none could be started, one that is not. `onLate` says that it may have to
+   * be ended soon: its replacement is started meanwhile.
+   */
+  use<T>(work: (thread: Thread, onLate: () => void) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
 interface Place {
   thread: Thread | undefined;
-}
-
-export interface Started {
-  thread: Thread;
-  faults: LoadFault[];
+  spare?: Promise<Thread> | undefined;
 }
 
 export function createPool(size: number, first: Thread, start: () => Promise<Thread>): Pool {
@@ -37,7 +35,11 @@ export function createPool(size: number, first: Thread, start: () => Promise<Thr
   }
 
   async function ready(place: Place): Promise<Thread> {
-    if (!place.thread?.alive && !closed) place.thread = await start();
+    const { spare } = place;
+    place.spare = undefined;
+    if (closed || place.thread?.alive) await (await spare)?.close();
+    else place.thread = await (spare ?? start());
+    if (closed) await place.thread?.close();
     return place.thread ?? first;
   }
 
@@ -45,7 +47,9 @@ export function createPool(size: number, first: Thread, start: () => Promise<Thr
     async use(work) {
       const place = await take();
       try {
-        const result = await work(await ready(place));
+        const result = await work(await ready(place), () => {
+          place.spare ??= start();
+        });
         // At once, not at the next use: so a run starts on a thread that is there, and its time is its own.
         await ready(place);
         return result;
@@ -55,7 +59,12 @@ export function createPool(size: number, first: Thread, start: () => Promise<Thr
     },
     async close() {
       closed = true;
-      await Promise.all(places.map(({ thread }) => thread?.close()));
+      await Promise.all(
+        places.map(async ({ thread, spare }) => {
+          await thread?.close();
+          await (await spare)?.close();
+        }),
+      );
     },
   };
 }

@@ -43,6 +43,8 @@ export interface RuntimeOptions {
   workers?: number;
   /** What scripts log while they load. */
   log?: Host["log"];
+  /** A thread that was started ahead with these limits and this isolation, for the first worker. */
+  thread?: Thread;
 }
 
 export async function startRuntime(scripts: Script[], options: RuntimeOptions): Promise<Runtime> {
@@ -52,12 +54,14 @@ export async function startRuntime(scripts: Script[], options: RuntimeOptions): 
   const loadHost: Host = { call: async () => undefined, log: options.log ?? (() => {}) };
   const counters: RuntimeCounters = { kills: 0, rebuilds: 0, restores: 0 };
   const lethal = new Set<string>();
+  let ahead = options.thread;
 
   /** A script that ends its thread while it is loaded is left out from then on. */
   async function start(): Promise<{ thread: Thread; faults: LoadFault[] }> {
     const deadly: LoadFault[] = [];
     for (;;) {
-      const thread = startThread(assets, limits, isolation);
+      const thread = ahead ?? startThread(assets, limits, isolation);
+      ahead = undefined;
       const faults = await thread.load(
         scripts.filter(({ path }) => !lethal.has(path)),
         loadHost,
@@ -74,8 +78,8 @@ export async function startRuntime(scripts: Script[], options: RuntimeOptions): 
     return thread;
   });
 
-  async function runOn(thread: Thread, run: Run, host: Host): Promise<Outcome> {
-    const { outcome, rebuilding } = await thread.run(run, host);
+  async function runOn(thread: Thread, run: Run, host: Host, onLate: () => void): Promise<Outcome> {
+    const { outcome, rebuilding } = await thread.run(run, host, onLate);
     if (rebuilding) await thread.rebuilt(loadHost);
     if (!thread.alive) counters.kills += 1;
     if (rebuilding || !thread.alive) counters.rebuilds += 1;
@@ -87,7 +91,7 @@ export async function startRuntime(scripts: Script[], options: RuntimeOptions): 
     faults: first.faults,
     counters,
     probe: (handlers) => pool.use((thread) => thread.probe(handlers)),
-    run: (run, host) => pool.use((thread) => runOn(thread, run, host)),
+    run: (run, host) => pool.use((thread, onLate) => runOn(thread, run, host, onLate)),
     close: () => pool.close(),
   };
 }

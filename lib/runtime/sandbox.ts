@@ -1,4 +1,5 @@
 import type { QuickJSContext, QuickJSHandle, QuickJSRuntime } from "quickjs-emscripten-core";
+import { type Entries, type EntriesDeps, installEntries } from "./entries.ts";
 import {
   codeOf,
   NO_MEMORY,
@@ -8,7 +9,6 @@ import {
   stopError,
   trapFailure,
 } from "./failures.ts";
-import { type HostCall, newHostFunction } from "./host-function.ts";
 import type { Instance } from "./instance.ts";
 import type { FailureCode, Limits, LoadFault, Run, Script, ScriptError, StopCode } from "./protocol.ts";
 
@@ -31,16 +31,8 @@ export interface Sandbox {
   dispose(): void;
 }
 
-export interface SandboxDeps {
-  prelude: string;
-  limits: Limits;
-  hostCall: HostCall;
-  /** Asked by the engine, and by an allocation that failed outside of it. */
-  stop: { code: StopCode | undefined };
-}
-
-const ARGUMENT_CHARS = 4 * 1024 * 1024;
-const ERROR_CHARS = 8 * 1024;
+/** `stop` is asked by the engine again and again; an allocation that failed outside of it sets it too. */
+export type SandboxDeps = EntriesDeps;
 
 export function createSandbox(instance: Instance, deps: SandboxDeps): Sandbox {
   return new QuickJSSandbox(instance, deps);
@@ -52,30 +44,18 @@ class QuickJSSandbox implements Sandbox {
   readonly #instance: Instance;
   readonly #limits: Limits;
   readonly #stop: { code: StopCode | undefined };
-  /**
-   * Every handle of the host lives as long as the instance: a script may delete or overwrite what it names, and the
-   * glue would then forget the function, which no restored memory brings back.
-   */
-  readonly #kept: QuickJSHandle[] = [];
-  readonly #entry: Record<"run" | "ended" | "describe" | "probe", QuickJSHandle>;
+  readonly #entries: Entries;
   #deadline = Number.POSITIVE_INFINITY;
   #sound = true;
 
-  constructor(instance: Instance, { prelude, limits, hostCall, stop }: SandboxDeps) {
+  constructor(instance: Instance, deps: SandboxDeps) {
     this.#instance = instance;
     this.#runtime = instance.runtime;
     this.#context = instance.context;
-    this.#limits = limits;
-    this.#stop = stop;
+    this.#limits = deps.limits;
+    this.#stop = deps.stop;
     instance.runtime.setInterruptHandler(() => this.#mustStop());
-    const entries = this.#install(prelude, hostCall);
-    const entry = (name: string) => this.#keep(this.#context.getProp(entries, name));
-    this.#entry = {
-      run: entry("run"),
-      ended: entry("ended"),
-      describe: entry("describe"),
-      probe: entry("probe"),
-    };
+    this.#entries = installEntries(instance.context, deps);
   }
 
   get sound(): boolean {
@@ -98,7 +78,7 @@ class QuickJSSandbox implements Sandbox {
 
   probe(handlers: string[]): string[] {
     return this.#within(this.#limits.loadTimeoutMs, () =>
-      handlers.map((handler) => this.#callForText(this.#entry.probe, [handler]) ?? "cannot be looked up"),
+      handlers.map((handler) => this.#entries.probe(handler) ?? "cannot be looked up"),
     );
   }
 
@@ -114,17 +94,17 @@ class QuickJSSandbox implements Sandbox {
   }
 
   dispose(): void {
-    for (const handle of this.#kept) handle.dispose();
+    this.#entries.dispose();
     this.#context.dispose();
     this.#runtime.dispose();
   }
 
   #finish(run: Run): End {
-    const thrown = this.#call(this.#entry.run, [run.handler, run.event, run.context]);
+    const thrown = this.#entries.run(run.handler, run.event, run.context);
     if (!thrown) this.#runJobs();
     if (this.#stop.code) return this.#stopped(this.#stop.code, run);
     if (thrown) return { ok: false, code: codeOf(thrown), error: thrown };
-    const text = this.#callForText(this.#entry.ended, []);
+    const text = this.#entries.ended();
     if (this.#stop.code) return this.#stopped(this.#stop.code, run);
     if (text === undefined) return { ok: false, code: "memory", error: NO_MEMORY };
     if (text === "") return { ok: false, code: "threw", error: pendingError(run) };
@@ -164,32 +144,11 @@ class QuickJSSandbox implements Sandbox {
     }
   }
 
-  #keep(handle: QuickJSHandle): QuickJSHandle {
-    this.#kept.push(handle);
-    return handle;
-  }
-
-  #install(prelude: string, hostCall: HostCall): QuickJSHandle {
-    const context = this.#context;
-    const evaluate = (code: string, file: string) =>
-      this.#keep(context.unwrapResult(context.evalCode(code, file, { type: "global", strict: true })));
-    const factory = evaluate(prelude, "prelude.js");
-    const { logLineChars } = this.#limits;
-    const bounds = { logLineChars, errorChars: ERROR_CHARS, argumentChars: ARGUMENT_CHARS };
-    const limits = evaluate(`(${JSON.stringify(bounds)})`, "limits.js");
-    const host = this.#keep(
-      newHostFunction(context, hostCall, (code) => {
-        this.#stop.code ??= code;
-      }),
-    );
-    return this.#keep(context.unwrapResult(context.callFunction(factory, context.undefined, host, limits)));
-  }
-
   #evaluate(script: Script): ScriptError | undefined {
     try {
       const result = this.#context.evalCode(script.source, script.path, { type: "global" });
       const where = result.error && this.#stop.code ? this.#stackOf(result.error) : "";
-      const thrown = result.error ? this.#describe(result.error) : undefined;
+      const thrown = result.error ? this.#entries.describe(result.error) : undefined;
       if (!result.error) result.value.dispose();
       this.#runJobs();
       if (this.#stop.code === "timeout") return slowLoadError(this.#limits, where);
@@ -204,43 +163,5 @@ class QuickJSSandbox implements Sandbox {
   /** Of the engine's own error about a stop, which runs no more code of the script. */
   #stackOf(stopped: QuickJSHandle): string {
     return this.#context.getProp(stopped, "stack").consume((handle) => this.#context.getString(handle));
-  }
-
-  /** Calls an entry with text arguments; answers what stopped it, if something did. */
-  #call(entry: QuickJSHandle, args: string[]): ScriptError | undefined {
-    const result = this.#callWithTexts(entry, args);
-    if (result.error) return this.#describe(result.error);
-    result.value.dispose();
-    return undefined;
-  }
-
-  #callForText(entry: QuickJSHandle, args: string[]): string | undefined {
-    const result = this.#callWithTexts(entry, args);
-    if (!result.error) return result.value.consume((handle) => this.#context.getString(handle));
-    result.error.dispose();
-    return undefined;
-  }
-
-  #callWithTexts(entry: QuickJSHandle, args: string[]) {
-    const handles = args.map((arg) => this.#context.newString(arg));
-    const result = this.#context.callFunction(entry, this.#context.undefined, handles);
-    for (const handle of handles) handle.dispose();
-    return result;
-  }
-
-  /** Disposes the handle; the text is made inside the sandbox, where hostile getters are under the deadline. */
-  #describe(thrown: QuickJSHandle): ScriptError {
-    if (this.#stop.code) {
-      thrown.dispose();
-      return NO_MEMORY;
-    }
-    const result = this.#context.callFunction(this.#entry.describe, this.#context.undefined, thrown);
-    thrown.dispose();
-    if (!result.error) {
-      const text = result.value.consume((handle) => this.#context.getString(handle));
-      return text ? (JSON.parse(text) as ScriptError) : NO_MEMORY;
-    }
-    result.error.dispose();
-    return NO_MEMORY;
   }
 }

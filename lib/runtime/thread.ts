@@ -28,8 +28,11 @@ export interface Thread {
   /** When the thread does not survive it, the fault is of the script that was being evaluated. */
   load(scripts: Script[], host: Host): Promise<LoadFault[]>;
   probe(handlers: string[]): Promise<string[]>;
-  /** Always an outcome; `killed` when the thread had to be ended, after which the thread is of no more use. */
-  run(run: Run, host: Host): Promise<{ outcome: Outcome; rebuilding: boolean }>;
+  /**
+   * Always an outcome; `killed` when the thread had to be ended, after which the thread is of no more use. That this
+   * is likely is told halfway through the grace.
+   */
+  run(run: Run, host: Host, onLate: () => void): Promise<{ outcome: Outcome; rebuilding: boolean }>;
   /** After a run that left the sandbox rebuilding: when it can be used again, or the thread is no more. */
   rebuilt(host: Host): Promise<void>;
   readonly alive: boolean;
@@ -136,9 +139,12 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
       const reply = await exchangeWithin(limits.loadTimeoutMs, { type: "probe", handlers }, SILENT);
       return reply?.type === "probed" ? reply.problems : handlers.map(() => death);
     },
-    async run(run, host) {
+    async run(run, host, onLate) {
       const started = performance.now();
-      const reply = await exchangeWithin(run.timeoutMs + limits.graceMs, { type: "run", run }, host);
+      const { timeoutMs } = run;
+      const late = setTimeout(onLate, timeoutMs + limits.graceMs / 2);
+      const reply = await exchangeWithin(timeoutMs + limits.graceMs, { type: "run", run }, host);
+      clearTimeout(late);
       if (reply?.type === "ended") return reply;
       return { outcome: killed(run, death, performance.now() - started), rebuilding: false };
     },

@@ -1,0 +1,90 @@
+import type { QuickJSContext, QuickJSHandle } from "quickjs-emscripten-core";
+import { NO_MEMORY } from "./failures.ts";
+import { type HostCall, newHostFunction } from "./host-function.ts";
+import type { Limits, ScriptError, StopCode } from "./protocol.ts";
+
+/** What the prelude lets the host call inside a sandbox. All of it is under the deadline, and may be stopped. */
+export interface Entries {
+  /** Starts a run; answers what stopped it, if something did. */
+  run(handler: string, event: string, context: string): ScriptError | undefined;
+  /** How the run ended, as JSON; "" while its promise is pending, undefined when it cannot be told. */
+  ended(): string | undefined;
+  /** What is wrong with the handler of this name; "" when nothing is, undefined when it cannot be told. */
+  probe(handler: string): string | undefined;
+  /** Disposes the handle of what was thrown; its text is made inside, where hostile getters cost the script. */
+  describe(thrown: QuickJSHandle): ScriptError;
+  dispose(): void;
+}
+
+export interface EntriesDeps {
+  prelude: string;
+  limits: Limits;
+  hostCall: HostCall;
+  stop: { code: StopCode | undefined };
+}
+
+const ARGUMENT_CHARS = 4 * 1024 * 1024;
+const ERROR_CHARS = 8 * 1024;
+
+export function installEntries(context: QuickJSContext, deps: EntriesDeps): Entries {
+  const { prelude, limits, hostCall, stop } = deps;
+  // Every handle of the host lives as long as the instance: a script may delete or overwrite what it names, and the
+  // glue would then forget the function, which no restored memory brings back.
+  const kept: QuickJSHandle[] = [];
+  const keep = (handle: QuickJSHandle) => {
+    kept.push(handle);
+    return handle;
+  };
+  const evaluate = (code: string, file: string) =>
+    keep(context.unwrapResult(context.evalCode(code, file, { type: "global", strict: true })));
+  const host = newHostFunction(context, hostCall, (code) => {
+    stop.code ??= code;
+  });
+  const { logLineChars } = limits;
+  const bounds = { logLineChars, errorChars: ERROR_CHARS, argumentChars: ARGUMENT_CHARS };
+  const factory = evaluate(prelude, "prelude.js");
+  const made = context.callFunction(
+    factory,
+    context.undefined,
+    keep(host),
+    evaluate(`(${JSON.stringify(bounds)})`, "limits.js"),
+  );
+  const all = keep(context.unwrapResult(made));
+  const entry = (name: string) => keep(context.getProp(all, name));
+  const [run, ended, probe, describer] = [entry("run"), entry("ended"), entry("probe"), entry("describe")];
+
+  function call(target: QuickJSHandle, ...args: string[]) {
+    const handles = args.map((arg) => context.newString(arg));
+    const result = context.callFunction(target, context.undefined, handles);
+    for (const handle of handles) handle.dispose();
+    return result;
+  }
+
+  function textOf(result: ReturnType<typeof call>): string | undefined {
+    if (!result.error) return result.value.consume((handle) => context.getString(handle));
+    result.error.dispose();
+    return undefined;
+  }
+
+  function describe(thrown: QuickJSHandle): ScriptError {
+    const result = stop.code ? undefined : context.callFunction(describer, context.undefined, thrown);
+    thrown.dispose();
+    const text = result && textOf(result);
+    return text ? (JSON.parse(text) as ScriptError) : NO_MEMORY;
+  }
+
+  return {
+    describe,
+    run(handler, event, given) {
+      const result = call(run, handler, event, given);
+      if (result.error) return describe(result.error);
+      result.value.dispose();
+      return undefined;
+    },
+    ended: () => textOf(call(ended)),
+    probe: (handler) => textOf(call(probe, handler)),
+    dispose() {
+      for (const handle of kept) handle.dispose();
+    },
+  };
+}

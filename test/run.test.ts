@@ -166,7 +166,7 @@ describe("the gateway's sample handlers, by name and behaviour", () => {
   test("sampleHandler says that it ran", async () => {
     const { stdout } = await runCli([
       "run",
-      "handlers/sample/sample_event_handler.js",
+      "test/gateway-samples/sample_event_handler.js",
       "--handler",
       "sampleHandler",
     ]);
@@ -179,7 +179,7 @@ describe("the gateway's sample handlers, by name and behaviour", () => {
     await writeFile(session, '{"expires":5,"access_rights":{"demo":{}}}');
     const { stdout } = await runCli([
       "run",
-      "handlers/sample/session_editor.js",
+      "test/gateway-samples/session_editor.js",
       "--handler",
       "sessionHandler",
       "--session",
@@ -193,7 +193,7 @@ describe("the gateway's sample handlers, by name and behaviour", () => {
   test("fbHandler without an address says so and sends nothing", async () => {
     const { stdout } = await runCli([
       "run",
-      "handlers/sample/firebase_test.js",
+      "test/gateway-samples/firebase_test.js",
       "--handler",
       "fbHandler",
       "--json",

@@ -12,7 +12,7 @@ export interface Loaded {
 
 export interface LiveRuntime {
   /**
-   * The runtime of this version: loaded beside the old one, then swapped; only then the old one is closed. When it
+   * The runtime of this version: loaded beside the old one, then swapped; then the old one is closed. When it
    * cannot be loaded, as a whole or a script of it, the old one goes on, and it is tried again a little later.
    * Throws `release-missing` when there is none yet.
    */
@@ -76,7 +76,10 @@ export function createLiveRuntime(deps: {
         });
         return old;
       }
-      await old?.runtime.close();
+      // Nothing runs in the old one any more, so the batch need not wait for its threads to end.
+      old?.runtime.close().catch((thrown: unknown) => {
+        deps.log.warn("old release not closed", { release: old.release.version, error: errorText(thrown) });
+      });
       return held;
     },
     close: async () => held?.runtime.close(),

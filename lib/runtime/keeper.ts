@@ -16,6 +16,8 @@ import { type Snapshot, takeSnapshot } from "./snapshot.ts";
 
 /** One sandbox after another, each with the scripts of one release, and what is done between two runs. */
 export interface Keeper {
+  /** Makes the first sandbox before the scripts are there, in a thread that is started ahead of them. */
+  prepare(): Promise<void>;
   load(scripts: Script[]): Promise<LoadFault[]>;
   probe(handlers: string[]): string[];
   run(run: Run): { outcome: Outcome; rebuilding: boolean };
@@ -40,13 +42,15 @@ export function createKeeper(deps: KeeperDeps): Keeper {
   let scripts: Script[] = [];
   let made: Made | undefined;
   let spoiled = false;
+  let first: Made | undefined;
   const nextSeed = createSeeds();
 
   async function load(): Promise<LoadFault[]> {
     host.begin({ loading: true });
     const faults: LoadFault[] = [];
     for (;;) {
-      made = await make(deps);
+      made = first ?? (await make(deps));
+      first = undefined;
       const broken = new Set(faults.map(({ path }) => path));
       const found = made.sandbox.load(
         scripts.filter(({ path }) => !broken.has(path)),
@@ -73,6 +77,9 @@ export function createKeeper(deps: KeeperDeps): Keeper {
   };
 
   return {
+    async prepare() {
+      first = await make(deps);
+    },
     load(given) {
       scripts = given;
       return load();

@@ -37,7 +37,7 @@ async function answer(message: ToWorker): Promise<void> {
 }
 
 // One message at a time: what follows a run ends before the next run starts.
-let last: Promise<void> = Promise.resolve();
+let last: Promise<void> = keeper.prepare();
 port.on("message", (message: ToWorker) => {
   last = last.then(() => answer(message));
 });

@@ -20,7 +20,7 @@ export interface Resources {
     SESSIONS_TABLE: string;
     STATE_TABLE: string;
     FILES_BUCKET: string;
-    MAX_RECEIVES: string;
+    RECEIVE_LIMIT: string;
   };
 }
 
@@ -42,7 +42,7 @@ export function createClients({ env }: LocalAws): Clients {
 
 export async function createResources(
   { dynamo, sqs, s3 }: Clients,
-  options: { prefix: string; visibilitySeconds: number; maxReceives: number },
+  options: { prefix: string; visibilitySeconds: number; receiveLimit: number },
 ): Promise<Resources> {
   const { prefix } = options;
   const sessions = `${prefix}-sessions`;
@@ -60,7 +60,7 @@ export async function createResources(
       SESSIONS_TABLE: sessions,
       STATE_TABLE: state,
       FILES_BUCKET: bucket,
-      MAX_RECEIVES: String(options.maxReceives),
+      RECEIVE_LIMIT: String(options.receiveLimit),
     },
   };
 }
@@ -70,8 +70,8 @@ async function createQueues(
   {
     prefix,
     visibilitySeconds,
-    maxReceives,
-  }: { prefix: string; visibilitySeconds: number; maxReceives: number },
+    receiveLimit,
+  }: { prefix: string; visibilitySeconds: number; receiveLimit: number },
 ) {
   const deadLetters = await createQueue(sqs, `${prefix}-dead-letters`, { MessageRetentionPeriod: "1209600" });
   const { Attributes } = await sqs.send(
@@ -81,7 +81,7 @@ async function createQueues(
     VisibilityTimeout: String(visibilitySeconds),
     RedrivePolicy: JSON.stringify({
       deadLetterTargetArn: Attributes?.QueueArn,
-      maxReceiveCount: maxReceives,
+      maxReceiveCount: receiveLimit,
     }),
   });
   return { EVENTS_QUEUE_URL: events, DEAD_LETTERS_QUEUE_URL: deadLetters };

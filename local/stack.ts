@@ -33,7 +33,7 @@ export interface StackOptions {
   /** Extra settings for the functions, such as HTTP_ALLOW_HOSTS. */
   settings?: Record<string, string>;
   visibilitySeconds?: number;
-  maxReceives?: number;
+  receiveLimit?: number;
   /** Wakes the releaser after uploads by others, such as `gatehook push`. */
   watchBucket?: boolean;
   /** What the functions write, line by line: one JSON line per fact. */
@@ -59,7 +59,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const { env: resources } = await createResources(clients, {
       prefix: options.prefix ?? "gatehook-local",
       visibilitySeconds: options.visibilitySeconds ?? 180,
-      maxReceives: options.maxReceives ?? 5,
+      receiveLimit: options.receiveLimit ?? 50,
     });
     // Here an upload is one call, so there is nothing to wait for.
     const env = { ...aws.env, ...resources, RELEASE_QUIET_MS: "0" };

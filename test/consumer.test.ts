@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { createCircuit } from "../lib/consumer/circuit.ts";
 import { type ConsumerDeps, createConsumer } from "../lib/consumer/consumer.ts";
 import { createDeadLetters, type Verdict } from "../lib/consumer/dead-letters.ts";
 import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
 import type { QueueRecord } from "../lib/consumer/records.ts";
-import type { ConsumerStore, Write } from "../lib/consumer/store.ts";
+import type { ConsumerStore, LedgerEntry, Write } from "../lib/consumer/store.ts";
 import type { GatewayEvent } from "../lib/events/event.ts";
 import type { Log } from "../lib/log.ts";
 import { type LiveRelease, openRelease, type Release } from "../lib/releases/release.ts";
@@ -14,10 +15,11 @@ import type { Runtime } from "../lib/runtime/runtime.ts";
 import type { Host } from "../lib/runtime/thread.ts";
 import type { StoredSession } from "../lib/sessions/item.ts";
 import { MISS, type Session } from "../lib/sessions/session.ts";
-import { createMemoryEntries, createStorage } from "../lib/storage/storage.ts";
+import { consumerDeps, message } from "./helpers/consumer-deps.ts";
 
 const LOG: Log = { info() {}, warn() {}, error() {} };
-const MAX_RECEIVES = 5;
+const MAX_ATTEMPTS = 3;
+const RECEIVE_LIMIT = 7;
 const TIMEOUT_MS = 1_000;
 
 /** The tables in memory. */
@@ -25,7 +27,7 @@ function createTable(sessions: Record<string, Session> = {}) {
   const stored = new Map<string, StoredSession>(
     Object.entries(sessions).map(([key, session]) => [key, { session, version: 1 }]),
   );
-  const ledger = new Map<string, { version: number; done: string[] }>();
+  const ledger = new Map<string, LedgerEntry>();
   const prefetched: string[][] = [];
   const none = { session: undefined, version: 0 };
   const versionOf = (write: Write) =>
@@ -47,7 +49,7 @@ function createTable(sessions: Record<string, Session> = {}) {
       for (const write of writes) {
         const version = write.version + 1;
         if (write.kind === "session") stored.set(write.key, { session: write.session, version });
-        else ledger.set(write.eventId, { version, done: write.done });
+        else ledger.set(write.eventId, { version, done: write.done, attempts: write.attempts });
       }
       return { conflicts: [] };
     },
@@ -124,49 +126,28 @@ function setUp(
   const runs: string[] = [];
   const release = createRelease({ KeyExpired: Object.keys(scripts) });
   const runtime = createRuntime(scripts, runs);
+  const returns: [string, number][] = [];
   const consumer = createConsumer({
+    ...consumerDeps(),
     store: table.store,
     live: { at: async () => ({ release, runtime }), close: async () => {} },
     sendDeadLetter: async ({ messageId }, verdict) => void letters.push({ messageId, ...verdict }),
-    makeHttpRequest: async () => undefined,
-    batchRequest: async () => undefined,
-    storage: createStorage({ entries: createMemoryEntries(), now: () => 0 }),
-    allowMasterKeys: true,
+    handBack: async (records) => {
+      for (const { record, seconds } of records) returns.push([record.messageId, seconds]);
+    },
     timeoutMs: TIMEOUT_MS,
-    maxReceives: MAX_RECEIVES,
-    now: () => 1_787_396_400_000,
-    log: LOG,
+    maxAttempts: MAX_ATTEMPTS,
+    receiveLimit: RECEIVE_LIMIT,
     ...deps,
   });
   return {
     table,
     letters,
+    /** Messages that the queue was told to deliver again, and in how many seconds. */
+    returns,
     /** "event handler", in the order in which they ran. */
     runs,
     consume: (batch: QueueRecord[], timeLeft = () => 600_000) => consumer(batch, timeLeft),
-  };
-}
-
-interface MessageOptions {
-  messageId?: string;
-  receives?: number;
-  type?: string;
-  key?: string;
-  apiId?: string;
-  body?: string;
-  attributes?: Record<string, string>;
-}
-
-function message(id: string, options: MessageOptions = {}): QueueRecord {
-  const { messageId = `m-${id}`, receives = 1, type = "KeyExpired", key = id, apiId = "demo" } = options;
-  const event = { Type: type, Meta: { Key: key }, TimeStamp: "" };
-  return {
-    messageId,
-    body: options.body ?? JSON.stringify({ id, api_id: apiId, event }),
-    attributes: { ApproximateReceiveCount: String(receives) },
-    messageAttributes: Object.fromEntries(
-      Object.entries(options.attributes ?? {}).map(([name, stringValue]) => [name, { stringValue }]),
-    ),
   };
 }
 
@@ -380,12 +361,14 @@ describe("a handler that fails", () => {
   });
 });
 
-describe("the last receive of an event that fails", () => {
+describe("the last attempt of an event that fails", () => {
   it("puts it into the dead letters, with the reason, and acknowledges it", async () => {
     const { consume, letters, table } = setUp({ count, no: fail("not mine") });
-    assert.deepEqual(await consume([message("e1", { receives: MAX_RECEIVES - 1 })]), ["m-e1"]);
+    for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt += 1) {
+      assert.deepEqual(await consume([message("e1", { receives: attempt })]), ["m-e1"]);
+    }
     assert.equal(letters.length, 0);
-    assert.deepEqual(await consume([message("e1", { receives: MAX_RECEIVES })]), []);
+    assert.deepEqual(await consume([message("e1", { receives: MAX_ATTEMPTS })]), []);
     assert.deepEqual(
       letters.map(({ messageId, reason, eventId, handler, release }) => {
         return { messageId, reason, eventId, handler, release };
@@ -396,13 +379,31 @@ describe("the last receive of an event that fails", () => {
     assert.deepEqual(table.session("e1"), { rate: 1 }, "what other handlers did for it stays");
   });
 
+  it("is counted by runs that failed, not by receives", async () => {
+    const { consume, letters } = setUp({ no: fail("no") });
+    assert.deepEqual(await consume([message("e1", { receives: RECEIVE_LIMIT - 1 })]), ["m-e1"]);
+    assert.deepEqual(letters, []);
+  });
+
+  it("is followed by as many when it is redriven from the dead letters", async () => {
+    const { consume, letters } = setUp({ no: fail("no") });
+    for (let delivery = 1; delivery <= 2 * MAX_ATTEMPTS; delivery += 1) {
+      const messageId = delivery <= MAX_ATTEMPTS ? "first" : "redriven";
+      await consume([message("e1", { messageId })]);
+    }
+    assert.deepEqual(
+      letters.map(({ messageId }) => messageId),
+      ["first", "redriven"],
+    );
+  });
+
   it("leaves it in the queue when the dead letter cannot be sent", async () => {
     const { consume, runs } = setUp(
       { no: fail("no"), count },
       { sendDeadLetter: () => Promise.reject(new Error("queue away")) },
     );
     const batch = [
-      message("e1", { receives: MAX_RECEIVES }),
+      message("e1", { receives: RECEIVE_LIMIT }),
       message("", { messageId: "poison", body: "{" }),
       message("e2", { apiId: "nobody" }),
     ];
@@ -410,7 +411,7 @@ describe("the last receive of an event that fails", () => {
     assert.deepEqual(runs, ["e1 no", "e1 count"]);
   });
 
-  it("tells its reason too when its session was changed by others again and again", async () => {
+  it("is the queue's last receive, with its reason too, when its session was changed by others again and again", async () => {
     const table = createTable();
     const { commit } = table.store;
     table.store.commit = (writes) => {
@@ -418,12 +419,13 @@ describe("the last receive of an event that fails", () => {
       return commit(writes);
     };
     const { consume, letters } = setUp({ count }, { table });
-    assert.deepEqual(await consume([message("e1", { receives: MAX_RECEIVES })]), []);
+    assert.deepEqual(await consume([message("e1")]), ["m-e1"], "it was not the event's fault");
+    assert.deepEqual(await consume([message("e1", { receives: RECEIVE_LIMIT })]), []);
     assert.deepEqual(
-      letters.map(({ messageId, eventId }) => [messageId, eventId]),
-      [["m-e1", "e1"]],
+      letters.map(({ messageId, eventId, reason }) => [messageId, eventId, reason]),
+      [["m-e1", "e1", "session-stale"]],
     );
-    assert.ok(letters[0]?.reason && letters[0].error);
+    assert.ok(letters[0]?.error);
   });
 });
 
@@ -496,7 +498,7 @@ describe("an invocation with no time left", () => {
         await count(tyk);
       },
     });
-    const batch = ["e1", "e2", "e3", "e4", "e5"].map((id) => message(id, { receives: MAX_RECEIVES }));
+    const batch = ["e1", "e2", "e3", "e4", "e5"].map((id) => message(id, { receives: RECEIVE_LIMIT - 1 }));
     const failed = await consume(batch, () => left);
     assert.deepEqual(
       runs.map((entry) => `m-${entry.split(" ")[0]}`).concat(failed),
@@ -620,6 +622,8 @@ describe("a part that fails", () => {
     const table = createTable();
     const { readSession } = table.store;
     let away = true;
+    let clock = 0;
+    const circuit = createCircuit({ now: () => clock, random: () => 1 });
     table.store.readSession = (key) =>
       key === "plan-e1" && away ? Promise.reject(new Error("throttled")) : readSession(key);
     const answers: unknown[] = [];
@@ -630,18 +634,20 @@ describe("a part that fails", () => {
           await set("seen", { alias: String(event.Meta.Key) });
         },
       },
-      { table },
+      { table, circuit },
     );
-    assert.deepEqual(await consume([message("e1"), message("e2")]), ["m-e1"]);
+    assert.deepEqual(await consume([message("e2"), message("e1")]), ["m-e1"]);
     assert.deepEqual(answers, [JSON.parse(MISS), JSON.parse(MISS)]);
     assert.deepEqual(table.session("seen"), { alias: "e2" });
-    assert.deepEqual(await consume([message("e1", { receives: MAX_RECEIVES })]), []);
+    clock += 60_000;
+    assert.deepEqual(await consume([message("e1", { receives: RECEIVE_LIMIT })]), []);
     assert.deepEqual(
       letters.map(({ reason, handler }) => [reason, handler]),
       [["dependency-failed", "reads"]],
     );
     assert.match(letters[0]?.error ?? "", /throttled/);
     away = false;
+    clock += 60_000;
     assert.deepEqual(await consume([message("e1")]), []);
     assert.deepEqual(table.session("seen"), { alias: "e1" });
   });

@@ -37,9 +37,15 @@ export function createDeadLetters(deps: { sqs: SQSClient; queueUrl: string }): S
         QueueUrl: deps.queueUrl,
         MessageBody: record.body,
         MessageAttributes: Object.fromEntries(attributes),
+        ...ordering(record),
       }),
     );
   };
+}
+
+/** A FIFO queue's dead letters are FIFO too; the message id is a new one at each redrive, and so no old duplicate. */
+function ordering({ messageId, attributes: { MessageGroupId } }: QueueRecord) {
+  return MessageGroupId === undefined ? {} : { MessageGroupId, MessageDeduplicationId: messageId };
 }
 
 /** SQS takes only the characters of XML 1.0: no control characters but tab and line ends, no half of a pair. */

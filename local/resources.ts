@@ -24,6 +24,14 @@ export interface Resources {
   };
 }
 
+interface QueueOptions {
+  prefix: string;
+  visibilitySeconds: number;
+  receiveLimit: number;
+  /** Queues that keep the order of each group. */
+  fifo?: boolean | undefined;
+}
+
 export function createClients({ env }: LocalAws): Clients {
   const common = {
     region: env.AWS_REGION ?? "",
@@ -42,7 +50,7 @@ export function createClients({ env }: LocalAws): Clients {
 
 export async function createResources(
   { dynamo, sqs, s3 }: Clients,
-  options: { prefix: string; visibilitySeconds: number; receiveLimit: number },
+  options: QueueOptions,
 ): Promise<Resources> {
   const { prefix } = options;
   const sessions = `${prefix}-sessions`;
@@ -67,17 +75,19 @@ export async function createResources(
 
 async function createQueues(
   sqs: SQSClient,
-  {
-    prefix,
-    visibilitySeconds,
-    receiveLimit,
-  }: { prefix: string; visibilitySeconds: number; receiveLimit: number },
+  { prefix, visibilitySeconds, receiveLimit, fifo = false }: QueueOptions,
 ) {
-  const deadLetters = await createQueue(sqs, `${prefix}-dead-letters`, { MessageRetentionPeriod: "1209600" });
+  const ending = fifo ? ".fifo" : "";
+  const kind = fifo ? { FifoQueue: "true" } : {};
+  const deadLetters = await createQueue(sqs, `${prefix}-dead-letters${ending}`, {
+    ...kind,
+    MessageRetentionPeriod: "1209600",
+  });
   const { Attributes } = await sqs.send(
     new GetQueueAttributesCommand({ QueueUrl: deadLetters, AttributeNames: ["QueueArn"] }),
   );
-  const events = await createQueue(sqs, `${prefix}-events`, {
+  const events = await createQueue(sqs, `${prefix}-events${ending}`, {
+    ...kind,
     VisibilityTimeout: String(visibilitySeconds),
     RedrivePolicy: JSON.stringify({
       deadLetterTargetArn: Attributes?.QueueArn,

@@ -34,6 +34,8 @@ export interface StackOptions {
   settings?: Record<string, string>;
   visibilitySeconds?: number;
   receiveLimit?: number;
+  /** FIFO queues. */
+  fifo?: boolean;
   /** Wakes the releaser after uploads by others, such as `gatehook push`. */
   watchBucket?: boolean;
   /** What the functions write, line by line: one JSON line per fact. */
@@ -60,6 +62,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       prefix: options.prefix ?? "gatehook-local",
       visibilitySeconds: options.visibilitySeconds ?? 180,
       receiveLimit: options.receiveLimit ?? 50,
+      fifo: options.fifo,
     });
     // Here an upload is one call, so there is nothing to wait for.
     const env = { ...aws.env, ...resources, RELEASE_QUIET_MS: "0" };

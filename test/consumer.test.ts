@@ -2,174 +2,29 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { createCircuit } from "../lib/consumer/circuit.ts";
-import { type ConsumerDeps, createConsumer } from "../lib/consumer/consumer.ts";
 import { createDeadLetters, type Verdict } from "../lib/consumer/dead-letters.ts";
 import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
 import type { QueueRecord } from "../lib/consumer/records.ts";
-import type { ConsumerStore, LedgerEntry, Write } from "../lib/consumer/store.ts";
-import type { GatewayEvent } from "../lib/events/event.ts";
 import type { Log } from "../lib/log.ts";
-import { type LiveRelease, openRelease, type Release } from "../lib/releases/release.ts";
-import type { Outcome, Run } from "../lib/runtime/protocol.ts";
-import type { Runtime } from "../lib/runtime/runtime.ts";
-import type { Host } from "../lib/runtime/thread.ts";
-import type { StoredSession } from "../lib/sessions/item.ts";
-import { MISS, type Session } from "../lib/sessions/session.ts";
-import { consumerDeps, message } from "./helpers/consumer-deps.ts";
+import type { Release } from "../lib/releases/release.ts";
+import { MISS } from "../lib/sessions/session.ts";
+import {
+  count,
+  countIn,
+  createRelease,
+  createRuntime,
+  createTable,
+  fail,
+  failFor,
+  MAX_ATTEMPTS,
+  message,
+  RECEIVE_LIMIT,
+  type Script,
+  setUp,
+  TIMEOUT_MS,
+} from "./helpers/consumer.ts";
 
 const LOG: Log = { info() {}, warn() {}, error() {} };
-const MAX_ATTEMPTS = 3;
-const RECEIVE_LIMIT = 7;
-const TIMEOUT_MS = 1_000;
-
-/** The tables in memory. */
-function createTable(sessions: Record<string, Session> = {}) {
-  const stored = new Map<string, StoredSession>(
-    Object.entries(sessions).map(([key, session]) => [key, { session, version: 1 }]),
-  );
-  const ledger = new Map<string, LedgerEntry>();
-  const prefetched: string[][] = [];
-  const none = { session: undefined, version: 0 };
-  const versionOf = (write: Write) =>
-    (write.kind === "session" ? stored.get(write.key)?.version : ledger.get(write.eventId)?.version) ?? 0;
-
-  const store: ConsumerStore = {
-    async read(eventIds, sessionKeys) {
-      prefetched.push(sessionKeys);
-      return {
-        liveVersion: "v1",
-        ledger: new Map(eventIds.map((id) => [id, ledger.get(id) ?? { version: 0, done: [] }])),
-        sessions: new Map(sessionKeys.map((key) => [key, stored.get(key) ?? none])),
-      };
-    },
-    readSession: async (key) => stored.get(key) ?? none,
-    async commit(writes) {
-      const conflicts = writes.flatMap((write, index) => (versionOf(write) === write.version ? [] : [index]));
-      if (conflicts.length > 0) return { conflicts };
-      for (const write of writes) {
-        const version = write.version + 1;
-        if (write.kind === "session") stored.set(write.key, { session: write.session, version });
-        else ledger.set(write.eventId, { version, done: write.done, attempts: write.attempts });
-      }
-      return { conflicts: [] };
-    },
-  };
-  return {
-    store,
-    ledger,
-    prefetched,
-    session: (key: string) => stored.get(key)?.session,
-    done: (eventId: string) => ledger.get(eventId)?.done ?? [],
-    /** Somebody else's write. */
-    change(key: string, session: Session) {
-      stored.set(key, { session, version: (stored.get(key)?.version ?? 0) + 1 });
-    },
-  };
-}
-
-/** What a script of these tests has of the gateway's API. */
-interface Tyk {
-  event: GatewayEvent;
-  context: Record<string, unknown>;
-  get(key: string): Promise<Session | { status: string }>;
-  set(key: string, session: Session): Promise<void>;
-  http(request: string): Promise<string | undefined>;
-}
-type Script = (tyk: Tyk) => Promise<void> | void;
-
-/** A runtime whose scripts are functions of the test. */
-function createRuntime(scripts: Record<string, Script>, runs: string[] = []): Runtime {
-  async function run({ handler, event, context }: Run, host: Host): Promise<Outcome> {
-    const { signal } = new AbortController();
-    const facts = JSON.parse(context) as Record<string, unknown>;
-    runs.push(`${facts.EventID} ${handler}`);
-    try {
-      await scripts[handler]?.({
-        event: JSON.parse(event) as GatewayEvent,
-        context: facts,
-        get: async (key) =>
-          JSON.parse((await host.call("getKeyData", [key, "demo"], signal)) ?? "") as Session,
-        set: async (key, session) =>
-          void (await host.call("setKeyData", [key, JSON.stringify(session), "1"], signal)),
-        http: (request) => host.call("makeHttpRequest", [request], signal),
-      });
-      return { ok: true, ms: 1 };
-    } catch (thrown) {
-      const { name, message } = thrown as Error;
-      return { ok: false, code: "threw", sandbox: "kept", error: { name, message, stack: "" }, ms: 1 };
-    }
-  }
-  const counters = { kills: 0, rebuilds: 0, restores: 0 };
-  return { faults: [], counters, probe: async (names) => names.map(() => ""), run, close: async () => {} };
-}
-
-function createRelease(handlers: Record<string, string[]>, version = "v1"): LiveRelease {
-  const refs = Object.entries(handlers).map(([type, names]) => [
-    type,
-    names.map((name) => ({ name, path: `${name}.js` })),
-  ]);
-  const api = { api_id: "demo", org_id: "o1", name: "Demo", handlers: Object.fromEntries(refs) };
-  return openRelease(version, { format: 1, apis: [api], scripts: [] });
-}
-
-interface Letter extends Verdict {
-  messageId: string;
-}
-
-/** A consumer whose API "demo" runs all of these scripts, in this order, for KeyExpired. */
-function setUp(
-  scripts: Record<string, Script>,
-  options: Partial<ConsumerDeps> & { table?: ReturnType<typeof createTable> } = {},
-) {
-  const { table = createTable(), ...deps } = options;
-  const letters: Letter[] = [];
-  const runs: string[] = [];
-  const release = createRelease({ KeyExpired: Object.keys(scripts) });
-  const runtime = createRuntime(scripts, runs);
-  const returns: [string, number][] = [];
-  const consumer = createConsumer({
-    ...consumerDeps(),
-    store: table.store,
-    live: { at: async () => ({ release, runtime }), close: async () => {} },
-    sendDeadLetter: async ({ messageId }, verdict) => void letters.push({ messageId, ...verdict }),
-    handBack: async (records) => {
-      for (const { record, seconds } of records) returns.push([record.messageId, seconds]);
-    },
-    timeoutMs: TIMEOUT_MS,
-    maxAttempts: MAX_ATTEMPTS,
-    receiveLimit: RECEIVE_LIMIT,
-    ...deps,
-  });
-  return {
-    table,
-    letters,
-    /** Messages that the queue was told to deliver again, and in how many seconds. */
-    returns,
-    /** "event handler", in the order in which they ran. */
-    runs,
-    consume: (batch: QueueRecord[], timeLeft = () => 600_000) => consumer(batch, timeLeft),
-  };
-}
-
-/** Counts in the session of the event's own key. */
-const count: Script = ({ event, ...tyk }) => countIn(String(event.Meta.Key))({ event, ...tyk });
-const countIn =
-  (key: string): Script =>
-  async ({ get, set }) => {
-    const { rate = 0 } = (await get(key)) as Session;
-    await set(key, { rate: rate + 1 });
-  };
-const fail = (text: string): Script => {
-  return () => {
-    throw new TypeError(text);
-  };
-};
-/** Fails for the events of this key only. */
-const failFor =
-  (key: string): Script =>
-  ({ event }) => {
-    if (event.Meta.Key === key) throw new TypeError(`not ${key}`);
-  };
 
 describe("a batch", () => {
   it("runs the handlers of each event in the order of the definition, and commits what they wrote", async () => {
@@ -342,7 +197,7 @@ describe("a handler that fails", () => {
 
   it("sends the same idempotency keys with each delivery, and others for each request and handler", async () => {
     const keys: string[] = [];
-    const send = async ({ http }: Tyk) => {
+    const send = async ({ http }: Parameters<Script>[0]) => {
       for (const _ of [1, 2]) await http("{}");
       throw new Error("again");
     };
@@ -830,6 +685,34 @@ describe("a dead letter", () => {
   it("leaves out what is not known, since the queue takes no empty attribute", async () => {
     const { attributes } = await send(message("e1"), { reason: "event-invalid", error: "" });
     assert.deepEqual(attributes, { reason: "event-invalid", receives: "1" });
+  });
+
+  it("fits into the queue whatever its body's size, with what identifies it first", async () => {
+    const verdict = {
+      reason: "handler-threw",
+      error: "no".repeat(400),
+      eventId: "e1",
+      handler: "h",
+      release: "v1",
+    };
+    const sizes = [100, 1_000, 1_048_000, 1_048_570].map(async (bytes) => {
+      const sent = await send(message("e1", { body: "x".repeat(bytes) }), verdict);
+      const room = Object.entries(sent.attributes).map(([name, text]) =>
+        Buffer.byteLength(`${name}String${text}`),
+      );
+      assert.ok(room.reduce((total, size) => total + size, bytes) <= 1_048_576, `a body of ${bytes} bytes`);
+      return Object.keys(sent.attributes);
+    });
+    const all = ["event_id", "reason", "handler", "release", "receives", "error"];
+    assert.deepEqual(await Promise.all(sizes), [all, all, all.slice(0, -1), []]);
+  });
+
+  it("keeps its place in a FIFO queue", async () => {
+    const sent: SendMessageCommand["input"][] = [];
+    const sqs = { send: async ({ input }: SendMessageCommand) => void sent.push(input) };
+    const deps = { sqs: sqs as unknown as SQSClient, queueUrl: "https://queue.fifo" };
+    await createDeadLetters(deps)(message("e1", { group: "g" }), { reason: "r", error: "e" });
+    assert.deepEqual([sent[0]?.MessageGroupId, sent[0]?.MessageDeduplicationId], ["g", "m-e1"]);
   });
 
   it("has only characters that the queue takes, and no endless text", async () => {

@@ -9,7 +9,7 @@ import type { Run } from "../lib/runtime/protocol.ts";
 import type { Runtime } from "../lib/runtime/runtime.ts";
 import type { Host } from "../lib/runtime/thread.ts";
 import type { StoredSession } from "../lib/sessions/item.ts";
-import { consumerDeps, message } from "./helpers/consumer-deps.ts";
+import { consumerDeps, message } from "./helpers/consumer.ts";
 
 /** A table of sessions and ledger entries with versions, where each write is on condition of its own. */
 function createTable(aliases: Record<string, string>) {

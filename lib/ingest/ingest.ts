@@ -1,10 +1,7 @@
 import { AppError } from "../errors.ts";
-import { type EventEnvelope, parseEvent } from "../events/event.ts";
+import { type EventEnvelope, MESSAGE_BYTES, parseEvent } from "../events/event.ts";
 import type { Log } from "../log.ts";
 import type { LiveRelease } from "../releases/release.ts";
-
-/** SQS takes messages of up to 1 MiB, attributes included. */
-export const MESSAGE_BYTES = 1024 * 1024;
 
 export interface IngestDeps {
   /** The live release, or undefined before the first; `fresh` asks the store rather than memory. */

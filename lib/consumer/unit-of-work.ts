@@ -1,6 +1,7 @@
 import { AppError } from "../errors.ts";
-import type { StoredSession } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
+import { createBatchLedger } from "./batch-ledger.ts";
+import { createBatchSessions, type Touched } from "./batch-sessions.ts";
 import { fitsOneCommit, sizesOf, sum } from "./commit-limits.ts";
 import { type Part, partsOf } from "./commit-parts.ts";
 import type { BatchRead, ConsumerStore, Write } from "./store.ts";
@@ -37,99 +38,28 @@ export interface UnitOfWork {
   readonly crowded: boolean;
 }
 
-interface SessionState extends StoredSession {
-  /** True when `session` is not what the table has. */
-  changed: boolean;
-  /** Grows with each write that is accepted. */
-  changes: number;
-  /** What the uncommitted write of it comes to in a transaction. */
-  bytes: number;
-  /** Events whose uncommitted runs read or wrote it, and those that wrote it. */
-  events: Set<string>;
-  writers: Set<string>;
-}
-
-/** A run's own: what it wrote, and the sessions it read or wrote as they were then. */
-interface Touched {
-  seen: Map<string, { state: SessionState; changes: number }>;
-  writes: Map<string, Session>;
-}
-
-interface LedgerState {
-  version: number;
-  committed: string[];
-  added: string[];
-  attempts: number;
-  /** True when `attempts` is not what the table has. */
-  counted: boolean;
-}
-
 /** `chains`: events that must take effect in this order, if at all; each list is a group of a FIFO queue. */
 export function createUnitOfWork(
   read: BatchRead,
   store: Pick<ConsumerStore, "readSession" | "commit">,
   chains: string[][] = [],
 ): UnitOfWork {
-  const sessions = new Map<string, SessionState>();
-  const ledger = new Map<string, LedgerState>();
+  const sessions = createBatchSessions(read.sessions, store);
+  const ledger = createBatchLedger(read.ledger);
   const conflicted = new Set<string>();
   const impossible = new Map<string, string>();
   let crowded = false;
-  const loading = new Map<string, Promise<SessionState>>();
   const buffers = new WeakMap<RunBuffer, Touched>();
 
-  const keep = (key: string, stored: StoredSession): SessionState => {
-    const uncommitted = {
-      changed: false,
-      changes: 0,
-      bytes: 0,
-      events: new Set<string>(),
-      writers: new Set<string>(),
-    };
-    const state = { ...stored, ...uncommitted };
-    sessions.set(key, state);
-    return state;
-  };
-  for (const [key, stored] of read.sessions) keep(key, stored);
-  for (const [id, { version, done, attempts = 0 }] of read.ledger)
-    ledger.set(id, { version, committed: done, added: [], attempts, counted: false });
-
-  /** Runs at the same time must get one and the same state, not two reads of it. */
-  async function load(key: string): Promise<SessionState> {
-    const known = sessions.get(key) ?? loading.get(key);
-    if (known !== undefined) return known;
-    const reading = store.readSession(key).then((stored) => keep(key, stored));
-    loading.set(key, reading);
-    return reading.finally(() => loading.delete(key));
-  }
-
-  function entryOf(eventId: string): LedgerState {
-    const entry = ledger.get(eventId);
-    if (!entry) throw new Error(`event ${eventId} is not part of this unit of work`);
-    return entry;
-  }
-
-  const isPending = ({ added, counted }: LedgerState) => added.length > 0 || counted;
-
   function pendingParts(): Part[] {
-    const eventIds = [...ledger].flatMap(([id, entry]) => (isPending(entry) ? [id] : []));
-    const changed = [...sessions].flatMap(([key, { changed, events }]) =>
-      changed ? [[key, events] as const] : [],
-    );
-    return partsOf(eventIds, new Map(changed), chains);
+    const changed = [...sessions.states].filter(([, { changed }]) => changed);
+    return partsOf(ledger.pending(), new Map(changed.map(([key, { events }]) => [key, events])), chains);
   }
 
-  function writesOf({ events, keys }: Part): Write[] {
-    const puts = keys.flatMap((key): Write[] => {
-      const { session, version } = sessions.get(key) ?? {};
-      return session && version !== undefined ? [{ kind: "session", key, session, version }] : [];
-    });
-    const entries = [...events].map((eventId): Write => {
-      const { version, committed, added, attempts } = entryOf(eventId);
-      return { kind: "ledger", eventId, done: [...committed, ...added], attempts, version };
-    });
-    return [...puts, ...entries];
-  }
+  const writesOf = ({ events, keys }: Part): Write[] => [
+    ...keys.flatMap(sessions.writeOf),
+    ...[...events].map(ledger.writeOf),
+  ];
 
   /** What fell with these items: the events that touched them, what those wrote, the events that touched that, … */
   function drop(keys: string[], eventIds: string[]): void {
@@ -138,38 +68,29 @@ export function createUnitOfWork(
     const fall = (id: string) => {
       if (fallen.has(id)) return;
       fallen.add(id);
-      for (const [key, { writers }] of sessions) if (writers.has(id)) gone.add(key);
+      for (const [key, { writers }] of sessions.states) if (writers.has(id)) gone.add(key);
       for (const chain of chains) if (chain.includes(id)) chain.slice(chain.indexOf(id) + 1).forEach(fall);
     };
     eventIds.forEach(fall);
     // A set's iterator goes on to what is added meanwhile.
-    for (const key of gone) for (const id of sessions.get(key)?.events ?? []) fall(id);
-    for (const key of gone) sessions.delete(key);
+    for (const key of gone) for (const id of sessions.states.get(key)?.events ?? []) fall(id);
+    gone.forEach(sessions.drop);
     for (const id of fallen) {
       conflicted.add(id);
       forget(id);
     }
   }
 
-  /** Nothing of this event is to be committed any more. */
   function forget(id: string): void {
-    Object.assign(entryOf(id), { added: [], counted: false });
-    for (const { events, writers } of sessions.values()) {
-      events.delete(id);
-      writers.delete(id);
-    }
+    ledger.forget(id);
+    sessions.forget(id);
   }
 
   function settle({ events, keys }: Part): void {
-    for (const key of keys) {
-      const state = sessions.get(key);
-      if (state) Object.assign(state, { version: state.version + 1, changed: false });
-    }
+    keys.forEach(sessions.settle);
     for (const id of events) {
-      const entry = entryOf(id);
-      entry.version += 1;
-      entry.committed = [...entry.committed, ...entry.added];
-      forget(id);
+      ledger.settle(id);
+      sessions.forget(id);
     }
   }
 
@@ -181,7 +102,7 @@ export function createUnitOfWork(
       drop(keys, [...events]);
       return;
     }
-    for (const key of keys) sessions.delete(key);
+    keys.forEach(sessions.drop);
     impossible.set(id, message);
     forget(id);
   }
@@ -222,13 +143,14 @@ export function createUnitOfWork(
 
   /** False when another run changed what this one saw, or a commit threw it away: then this one counts for nothing. */
   const isFresh = ({ seen }: Touched) =>
-    [...seen].every(([key, { state, changes }]) => sessions.get(key) === state && state.changes === changes);
+    [...seen].every(
+      ([key, { state, changes }]) => sessions.states.get(key) === state && state.changes === changes,
+    );
 
   function fitsWithPending(sizes: Map<string, number>): boolean {
-    const pending = [...sessions].filter(([key, { changed }]) => changed && !sizes.has(key));
+    const pending = [...sessions.states].filter(([key, { changed }]) => changed && !sizes.has(key));
     const bytes = pending.reduce((sum, [, state]) => sum + state.bytes, 0);
-    const entries = [...ledger.values()].filter(isPending).length;
-    return fitsOneCommit(pending.length + sizes.size + entries + 1, bytes + sum(sizes));
+    return fitsOneCommit(pending.length + sizes.size + ledger.pending().length + 1, bytes + sum(sizes));
   }
 
   async function admit(touched: Touched, eventId: string, handler: string): Promise<void> {
@@ -239,7 +161,7 @@ export function createUnitOfWork(
     if (conflicted.has(eventId) || !isFresh(touched)) return drop([], [eventId]);
     for (const { state } of seen.values()) state.events.add(eventId);
     for (const [key, session] of writes) {
-      const state = sessions.get(key);
+      const state = sessions.states.get(key);
       if (!state) continue;
       state.session = session;
       state.changed = true;
@@ -247,7 +169,7 @@ export function createUnitOfWork(
       state.bytes = sizes.get(key) ?? 0;
       state.writers.add(eventId);
     }
-    entryOf(eventId).added.push(handler);
+    ledger.add(eventId, handler);
   }
 
   return {
@@ -256,18 +178,15 @@ export function createUnitOfWork(
     get crowded() {
       return crowded;
     },
-    attempts: (eventId) => entryOf(eventId).attempts,
-    dismiss: (eventId, handler) => void entryOf(eventId).added.push(handler),
-    setAttempts: (eventId, attempts) => void Object.assign(entryOf(eventId), { attempts, counted: true }),
-    isDone: (eventId, handler) => {
-      const { committed, added } = entryOf(eventId);
-      return committed.includes(handler) || added.includes(handler);
-    },
+    isDone: ledger.isDone,
+    attempts: ledger.attempts,
+    setAttempts: ledger.setAttempts,
+    dismiss: ledger.add,
     startRun() {
       const touched: Touched = { seen: new Map(), writes: new Map() };
       const { seen, writes } = touched;
       const see = async (key: string) => {
-        const state = await load(key);
+        const state = await sessions.load(key);
         if (!seen.has(key)) seen.set(key, { state, changes: state.changes });
         return state;
       };

@@ -139,7 +139,20 @@ describe("a dependency that fails", () => {
     assert.deepEqual(table.session("e1"), { rate: 1 });
   });
 
-  it("is no dependency but the event's own when its stored session is unfit", async () => {
+  it("is the event's own when the table refuses what a script stores", async () => {
+    const refused = Object.assign(new Error("no such value"), { name: "ValidationException" });
+    const storage = { call: () => Promise.reject(refused) };
+    const stores: Script = ({ event, store }) => (event.Meta.Key === "e1" ? store() : undefined);
+    const { consume, letters, runs } = setUp({ stores }, { storage, maxAttempts: 1 });
+    assert.deepEqual(await consume([message("e1"), message("e2")]), []);
+    assert.deepEqual(runs, ["e1 stores", "e2 stores"]);
+    assert.deepEqual(
+      letters.map(({ reason }) => reason),
+      ["runtime-failed"],
+    );
+  });
+
+  it("is the event's own when its stored session is unfit", async () => {
     const table = createTable({ e1: { rate: "ten" } as never });
     const { consume, letters } = setUp({ count }, { table, maxAttempts: 1 });
     assert.deepEqual(await consume([message("e1"), message("e2")]), []);

@@ -1,4 +1,4 @@
-import { AppError, errorText } from "../errors.ts";
+import { AppError, type ErrorCode, errorText } from "../errors.ts";
 import type { HostCallName } from "../runtime/protocol.ts";
 import type { Host } from "../runtime/thread.ts";
 import { isStorableKey, KEY_BYTES } from "../sessions/item.ts";
@@ -12,6 +12,7 @@ import {
   type Session,
 } from "../sessions/session.ts";
 import type { Storage } from "../storage/storage.ts";
+import { refusalOf } from "./refusal.ts";
 import type { RunBuffer } from "./unit-of-work.ts";
 
 /** Sends a script's HTTP requests; the JSON answer of the gateway's API, or undefined when it failed. */
@@ -123,10 +124,16 @@ function shown(session: Session): string {
 
 /** What is wrong with the script's call is told to the script; what is wrong on our side fails the run. */
 function failureOf(name: HostCallName, thrown: unknown): AppError | undefined {
-  const code = thrown instanceof AppError ? thrown.code : "dependency-failed";
-  if (code !== "dependency-failed" && code !== "session-unfit") return undefined;
+  const code = thrown instanceof AppError ? thrown.code : codeOf(thrown);
+  if (!RUN_FAILS.has(code)) return undefined;
   return new AppError(code, `${name}: ${errorText(thrown)}`, { cause: thrown });
 }
+
+const RUN_FAILS: ReadonlySet<ErrorCode> = new Set(["dependency-failed", "session-unfit", "runtime-failed"]);
+
+/** What a table refuses for what it is says nothing about the next event: it must not look like an outage. */
+const codeOf = (thrown: unknown) =>
+  refusalOf(thrown).kind === "unfit" ? "runtime-failed" : "dependency-failed";
 
 /** A key that is not there by its own name may be a custom key, which the gateway stores behind its organisation. */
 async function readSession(

@@ -124,6 +124,8 @@ export interface Tyk {
   get(key: string): Promise<Session | { status: string }>;
   set(key: string, session: Session): Promise<void>;
   http(request: string): Promise<string | undefined>;
+  /** Any call of TykStorage. */
+  store(): Promise<void>;
 }
 export type Script = (tyk: Tyk) => Promise<void> | void;
 
@@ -141,6 +143,7 @@ export function createRuntime(scripts: Record<string, Script>, runs: string[] = 
           JSON.parse((await host.call("getKeyData", [key, "demo"], signal)) ?? "") as Session,
         set: async (key, session) =>
           void (await host.call("setKeyData", [key, JSON.stringify(session), "1"], signal)),
+        store: async () => void (await host.call("storage", ["set", "k", "v", "0"], signal)),
         http: (request) => host.call("makeHttpRequest", [request], signal),
       });
       return { ok: true, ms: 1 };

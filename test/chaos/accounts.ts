@@ -75,8 +75,8 @@ export function createAccounts(events: ChaosEvent[]): Accounts {
     note({ message, fields }) {
       const id = String(fields.event_id);
       if (!open.has(id)) return;
-      const { handler, code, reason, error } = fields;
-      const text = [message, handler, code ?? reason, error].filter(Boolean).join(" · ");
+      const { handler, code, reason, error, text: said } = fields;
+      const text = [message, handler, code ?? reason, error ?? said].filter(Boolean).join(" · ");
       facts.set(id, [...(facts.get(id) ?? []), text].slice(-KEPT_FACTS));
     },
     lastFacts: (id) =>

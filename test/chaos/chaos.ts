@@ -71,6 +71,9 @@ const SETTINGS = {
   HANDLER_TIMEOUT_MS: "1000",
   HANDLER_GRACE_MS: "100",
   MAX_RECEIVES: "6",
+  MAX_ATTEMPTS: "4",
+  RETRY_BASE_SECONDS: "1",
+  RETRY_MAX_SECONDS: "1",
 };
 
 const CONFLICT = /"Code":\s*"(ConditionalCheckFailed|TransactionConflict)"/;

@@ -52,7 +52,10 @@ const FAULTS = {
 export type FaultKind = keyof typeof FAULTS;
 export const FAULT_KINDS = Object.keys(FAULTS) as [FaultKind, ...FaultKind[]];
 
-/** Inflicts one call of `1 / rate` with a fault, each kind in its turn. */
+/** A batch reads more often than it commits. */
+const READS_RATE = 0.25;
+
+/** Inflicts one commit of `1 / rate` with a fault, and fewer of the other calls; each kind in its turn. */
 export function createFaults(deps: {
   rate: number;
   random: Random;
@@ -60,7 +63,10 @@ export function createFaults(deps: {
 }): Step {
   const { rate, random } = deps;
   const decks = new Map<string, { next: () => FaultKind; until: number }>();
-  const pause = () => between(random, 0, 2 / rate);
+  const pause = (operation: string) => {
+    const share = operation === "TransactWriteItems" ? rate : rate * READS_RATE;
+    return between(random, 0, 2 / share - 2);
+  };
 
   function deckOf(operation: string) {
     const known = decks.get(operation);
@@ -69,7 +75,7 @@ export function createFaults(deps: {
       const { operation: only }: Fault = FAULTS[kind];
       return only === undefined || only === operation;
     });
-    const deck = { next: createDeck(random, kinds as [FaultKind]), until: pause() };
+    const deck = { next: createDeck(random, kinds as [FaultKind]), until: pause(operation) };
     decks.set(operation, deck);
     return deck;
   }
@@ -78,7 +84,7 @@ export function createFaults(deps: {
     const deck = deckOf(call.operation);
     deck.until -= 1;
     if (rate === 0 || deck.until >= 0) return forward();
-    deck.until = pause();
+    deck.until = pause(call.operation);
     const kind = deck.next();
     deps.onFault(kind);
     return FAULTS[kind].inflict(call, forward, random);

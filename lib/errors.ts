@@ -10,6 +10,7 @@ const STATUS = {
   "session-invalid": 400,
   "session-refused": 403,
   "session-stale": 409,
+  "session-unfit": 500,
   "definition-invalid": 422,
   "release-invalid": 422,
   "release-missing": 503,
@@ -20,6 +21,7 @@ const STATUS = {
   "storage-failed": 400,
   "runtime-failed": 500,
   "commit-impossible": 422,
+  "dependency-failed": 503,
   "setting-invalid": 500,
   "local-failed": 500,
 } as const;

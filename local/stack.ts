@@ -41,7 +41,9 @@ export interface StackOptions {
   /** A process and a pump for each; one when nothing is said. */
   consumers?: ConsumerOptions[];
   visibilitySeconds?: number;
-  maxReceives?: number;
+  receiveLimit?: number;
+  /** FIFO queues. */
+  fifo?: boolean;
   /** Wakes the releaser after uploads by others, such as `gatehook push`. */
   watchBucket?: boolean;
   /** What the functions write, line by line: one JSON line per fact. */
@@ -67,7 +69,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const { env: resources } = await createResources(clients, {
       prefix: options.prefix ?? "gatehook-local",
       visibilitySeconds: options.visibilitySeconds ?? 180,
-      maxReceives: options.maxReceives ?? 5,
+      receiveLimit: options.receiveLimit ?? 50,
+      fifo: options.fifo,
     });
     // Here an upload is one call, so there is nothing to wait for.
     const env = { ...aws.env, ...resources, RELEASE_QUIET_MS: "0" };

@@ -1,6 +1,8 @@
+import { AppError } from "../errors.ts";
 import type { StoredSession } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
 import { fitsOneCommit, sizesOf, sum } from "./commit-limits.ts";
+import { type Part, partsOf } from "./commit-parts.ts";
 import type { BatchRead, ConsumerStore, Write } from "./store.ts";
 
 /** What one run reads and writes; it becomes part of the unit only when the run succeeded. */
@@ -16,13 +18,23 @@ export interface RunBuffer {
  */
 export interface UnitOfWork {
   isDone(eventId: string, handler: string): boolean;
+  /** How many runs of its handlers have failed so far. */
+  attempts(eventId: string): number;
   startRun(): RunBuffer;
   /** Takes the writes of a successful run. Commits what is there before, when both do not fit in one transaction. */
   accept(buffer: RunBuffer, eventId: string, handler: string): Promise<void>;
-  /** Makes everything accepted true, but for the events it answers: those must be run again on fresh data. */
+  /** The handler counts as done although its run failed and left nothing. */
+  dismiss(eventId: string, handler: string): void;
+  /** Has the ledger say that so many runs have failed. */
+  setAttempts(eventId: string, attempts: number): void;
+  /** Makes everything accepted true, but for the events in `conflicted` and in `impossible`. */
   commit(): Promise<void>;
-  /** Events whose accepted runs were thrown away, because somebody else changed what they read. */
+  /** Events whose accepted runs were thrown away, because somebody else changed what they read: to be run again. */
   readonly conflicted: ReadonlySet<string>;
+  /** Events whose writes the table refused for what they are, and what it said. */
+  readonly impossible: ReadonlyMap<string, string>;
+  /** True when events were thrown away because the table refused them together: each needs a commit of its own. */
+  readonly crowded: boolean;
 }
 
 interface SessionState extends StoredSession {
@@ -47,15 +59,22 @@ interface LedgerState {
   version: number;
   committed: string[];
   added: string[];
+  attempts: number;
+  /** True when `attempts` is not what the table has. */
+  counted: boolean;
 }
 
+/** `chains`: events that must take effect in this order, if at all; each list is a group of a FIFO queue. */
 export function createUnitOfWork(
   read: BatchRead,
   store: Pick<ConsumerStore, "readSession" | "commit">,
+  chains: string[][] = [],
 ): UnitOfWork {
   const sessions = new Map<string, SessionState>();
   const ledger = new Map<string, LedgerState>();
   const conflicted = new Set<string>();
+  const impossible = new Map<string, string>();
+  let crowded = false;
   const loading = new Map<string, Promise<SessionState>>();
   const buffers = new WeakMap<RunBuffer, Touched>();
 
@@ -72,7 +91,8 @@ export function createUnitOfWork(
     return state;
   };
   for (const [key, stored] of read.sessions) keep(key, stored);
-  for (const [id, { version, done }] of read.ledger) ledger.set(id, { version, committed: done, added: [] });
+  for (const [id, { version, done, attempts = 0 }] of read.ledger)
+    ledger.set(id, { version, committed: done, added: [], attempts, counted: false });
 
   /** Runs at the same time must get one and the same state, not two reads of it. */
   async function load(key: string): Promise<SessionState> {
@@ -89,15 +109,26 @@ export function createUnitOfWork(
     return entry;
   }
 
-  function pendingWrites(): Write[] {
-    const writes: Write[] = [];
-    for (const [key, { session, version, changed }] of sessions) {
-      if (changed && session) writes.push({ kind: "session", key, session, version });
-    }
-    for (const [eventId, { version, committed, added }] of ledger) {
-      if (added.length > 0) writes.push({ kind: "ledger", eventId, done: [...committed, ...added], version });
-    }
-    return writes;
+  const isPending = ({ added, counted }: LedgerState) => added.length > 0 || counted;
+
+  function pendingParts(): Part[] {
+    const eventIds = [...ledger].flatMap(([id, entry]) => (isPending(entry) ? [id] : []));
+    const changed = [...sessions].flatMap(([key, { changed, events }]) =>
+      changed ? [[key, events] as const] : [],
+    );
+    return partsOf(eventIds, new Map(changed), chains);
+  }
+
+  function writesOf({ events, keys }: Part): Write[] {
+    const puts = keys.flatMap((key): Write[] => {
+      const { session, version } = sessions.get(key) ?? {};
+      return session && version !== undefined ? [{ kind: "session", key, session, version }] : [];
+    });
+    const entries = [...events].map((eventId): Write => {
+      const { version, committed, added, attempts } = entryOf(eventId);
+      return { kind: "ledger", eventId, done: [...committed, ...added], attempts, version };
+    });
+    return [...puts, ...entries];
   }
 
   /** What fell with these items: the events that touched them, what those wrote, the events that touched that, … */
@@ -105,33 +136,54 @@ export function createUnitOfWork(
     const fallen = new Set<string>();
     const gone = new Set(keys);
     const fall = (id: string) => {
+      if (fallen.has(id)) return;
       fallen.add(id);
       for (const [key, { writers }] of sessions) if (writers.has(id)) gone.add(key);
+      for (const chain of chains) if (chain.includes(id)) chain.slice(chain.indexOf(id) + 1).forEach(fall);
     };
     eventIds.forEach(fall);
     // A set's iterator goes on to what is added meanwhile.
-    for (const key of gone) for (const id of sessions.get(key)?.events ?? []) if (!fallen.has(id)) fall(id);
+    for (const key of gone) for (const id of sessions.get(key)?.events ?? []) fall(id);
     for (const key of gone) sessions.delete(key);
     for (const id of fallen) {
       conflicted.add(id);
-      entryOf(id).added = [];
-      for (const { events } of sessions.values()) events.delete(id);
+      forget(id);
     }
   }
 
-  function settle(): void {
-    for (const state of sessions.values()) {
-      if (state.changed) state.version += 1;
-      state.changed = false;
-      state.events.clear();
-      state.writers.clear();
+  /** Nothing of this event is to be committed any more. */
+  function forget(id: string): void {
+    Object.assign(entryOf(id), { added: [], counted: false });
+    for (const { events, writers } of sessions.values()) {
+      events.delete(id);
+      writers.delete(id);
     }
-    for (const entry of ledger.values()) {
-      if (entry.added.length === 0) continue;
+  }
+
+  function settle({ events, keys }: Part): void {
+    for (const key of keys) {
+      const state = sessions.get(key);
+      if (state) Object.assign(state, { version: state.version + 1, changed: false });
+    }
+    for (const id of events) {
+      const entry = entryOf(id);
       entry.version += 1;
       entry.committed = [...entry.committed, ...entry.added];
-      entry.added = [];
+      forget(id);
     }
+  }
+
+  /** The table refuses this part for what it is. One event alone can never be committed; of several, each may be. */
+  function refuse({ events, keys }: Part, message: string): void {
+    const [id = ""] = events;
+    if (events.size > 1) {
+      crowded = true;
+      drop(keys, [...events]);
+      return;
+    }
+    for (const key of keys) sessions.delete(key);
+    impossible.set(id, message);
+    forget(id);
   }
 
   /** Ends what was begun before: while a transaction is under way, nothing may be added to what it holds. */
@@ -142,15 +194,29 @@ export function createUnitOfWork(
     return mine;
   }
 
-  async function commit(): Promise<void> {
-    for (let writes = pendingWrites(); writes.length > 0; writes = pendingWrites()) {
-      const { conflicts } = await store.commit(writes);
-      if (conflicts.length === 0) return settle();
-      const changed = conflicts.flatMap((index) => writes[index] ?? []);
-      drop(
-        changed.flatMap((write) => (write.kind === "session" ? [write.key] : [])),
-        changed.flatMap((write) => (write.kind === "ledger" ? [write.eventId] : [])),
-      );
+  async function commit(only?: ReadonlySet<string>): Promise<void> {
+    for (;;) {
+      const parts = pendingParts().filter(({ events }) => !only || [...events].some((id) => only.has(id)));
+      if (parts.length === 0) return;
+      const writes = parts.flatMap(writesOf);
+      try {
+        const { conflicts } = await store.commit(writes);
+        if (conflicts.length === 0) return parts.forEach(settle);
+        const changed = conflicts.flatMap((index) => writes[index] ?? []);
+        drop(
+          changed.flatMap((write) => (write.kind === "session" ? [write.key] : [])),
+          changed.flatMap((write) => (write.kind === "ledger" ? [write.eventId] : [])),
+        );
+      } catch (thrown) {
+        if (!(thrown instanceof AppError) || thrown.code !== "commit-impossible") throw thrown;
+        const [part, ...others] = parts;
+        if (part && others.length === 0) return refuse(part, thrown.message);
+        // One of them is at fault: found by halves.
+        for (const half of [parts.slice(0, parts.length / 2), parts.slice(parts.length / 2)]) {
+          await commit(new Set(half.flatMap(({ events }) => [...events])));
+        }
+        return;
+      }
     }
   }
 
@@ -161,7 +227,7 @@ export function createUnitOfWork(
   function fitsWithPending(sizes: Map<string, number>): boolean {
     const pending = [...sessions].filter(([key, { changed }]) => changed && !sizes.has(key));
     const bytes = pending.reduce((sum, [, state]) => sum + state.bytes, 0);
-    const entries = [...ledger.values()].filter(({ added }) => added.length > 0).length;
+    const entries = [...ledger.values()].filter(isPending).length;
     return fitsOneCommit(pending.length + sizes.size + entries + 1, bytes + sum(sizes));
   }
 
@@ -169,6 +235,7 @@ export function createUnitOfWork(
     const { seen, writes } = touched;
     const sizes = sizesOf(writes);
     if (!fitsWithPending(sizes)) await commit();
+    if (impossible.has(eventId)) return;
     if (conflicted.has(eventId) || !isFresh(touched)) return drop([], [eventId]);
     for (const { state } of seen.values()) state.events.add(eventId);
     for (const [key, session] of writes) {
@@ -185,6 +252,13 @@ export function createUnitOfWork(
 
   return {
     conflicted,
+    impossible,
+    get crowded() {
+      return crowded;
+    },
+    attempts: (eventId) => entryOf(eventId).attempts,
+    dismiss: (eventId, handler) => void entryOf(eventId).added.push(handler),
+    setAttempts: (eventId, attempts) => void Object.assign(entryOf(eventId), { attempts, counted: true }),
     isDone: (eventId, handler) => {
       const { committed, added } = entryOf(eventId);
       return committed.includes(handler) || added.includes(handler);
@@ -214,6 +288,6 @@ export function createUnitOfWork(
         if (!touched) throw new Error("this buffer is not of this unit of work");
         await admit(touched, eventId, handler);
       }),
-    commit: () => inTurn(commit),
+    commit: () => inTurn(() => commit()),
   };
 }

@@ -18,6 +18,7 @@ const program = new Command("npm run chaos --")
   .option("--kills <number>", "consumer processes to kill", number(0, 100_000), 200)
   .option("--seed <number>", "what all chance is drawn from", number(0, 2 ** 31 - 1), 1)
   .option("--consumers <number>", "consumer processes", number(1, 64), 4)
+  .option("--fifo", "with FIFO queues: the order of each key's events must be kept too", false)
   .option("--fault-rate <share>", "share of DynamoDB calls that meet a fault", number(0, 0.9, false), 0.05)
   .option("--patience <seconds>", "without progress for so long, it has failed", number(1, 3_600), 60)
   .option("--json", "print one JSON object and nothing else")
@@ -29,6 +30,7 @@ interface Options {
   kills: number;
   seed: number;
   consumers: number;
+  fifo: boolean;
   faultRate: number;
   patience: number;
   json?: boolean;

@@ -22,7 +22,7 @@ describe("an event that is delivered twice", () => {
       consumers: 2,
       step: (nth) => (call, forward) =>
         call.operation === "TransactWriteItems" ? onCommit(nth)(call, forward) : forward(),
-      settings: { MAX_RECEIVES: "1" },
+      settings: { MAX_ATTEMPTS: "1" },
     });
   });
   after(() => rig.close());

@@ -1,5 +1,5 @@
 import type { Session } from "../../lib/sessions/session.ts";
-import { type ChaosEvent, effectOf, markOf } from "./workload.ts";
+import { type ChaosEvent, effectOf, eventOf, markOf } from "./workload.ts";
 
 /** The events for which something is not as it must be. */
 export interface Audit {
@@ -11,6 +11,8 @@ export interface Audit {
   lostUpdates: string[];
   /** In the dead letters with a handler left that can succeed, or for another reason than the true one. */
   misplaced: string[];
+  /** In a FIFO queue: took effect before an event of its key that was sent earlier. */
+  misordered: string[];
 }
 
 /** Compares what the sessions and the dead letters hold with what must have become of these events. */
@@ -18,10 +20,11 @@ export function audit(
   events: ChaosEvent[],
   sessions: Map<string, Session>,
   reasons: Map<string, string>,
+  fifo = false,
 ): Audit {
   const shown = new Map([...sessions].map(([key, { tags }]) => [key, countsOf(tags ?? [])]));
   const timesIn = (key: string, effect: string) => shown.get(key)?.get(effect) ?? 0;
-  const found: Audit = { lost: [], doubled: [], lostUpdates: [], misplaced: [] };
+  const found: Audit = { lost: [], doubled: [], lostUpdates: [], misplaced: [], misordered: [] };
   const allowed = new Map<string, Set<string>>();
   const allow = (key: string, effect: string) => {
     allowed.set(key, (allowed.get(key) ?? new Set()).add(effect));
@@ -43,10 +46,20 @@ export function audit(
   }
   for (const [key, effects] of shown) {
     for (const [effect, times] of effects)
-      if (times > (allowed.get(key)?.has(effect) ? 1 : 0)) found.doubled.push(effect.split("/")[0] ?? "");
+      if (times > (allowed.get(key)?.has(effect) ? 1 : 0)) found.doubled.push(eventOf(effect));
   }
+  if (fifo) found.misordered = misordered(events, sessions);
   for (const name of ["lost", "doubled", "misplaced"] as const) found[name] = [...new Set(found[name])];
   return found;
+}
+
+/** An event's own key is changed by events of that key alone, so its session shows their order. */
+function misordered(events: ChaosEvent[], sessions: Map<string, Session>): string[] {
+  const places = new Map(events.map(({ id }, place) => [id, place]));
+  return [...new Set(events.map(({ key }) => key))].flatMap((key) => {
+    const ids = (sessions.get(key)?.tags ?? []).map(eventOf);
+    return ids.filter((id, at) => at > 0 && (places.get(id) ?? 0) < (places.get(ids[at - 1] ?? "") ?? 0));
+  });
 }
 
 function countsOf(effects: string[]): Map<string, number> {

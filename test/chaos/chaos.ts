@@ -19,6 +19,8 @@ export interface ChaosOptions {
   /** All that is drawn by chance comes from it; how the processes interleave does not. */
   seed: number;
   consumers: number;
+  /** FIFO queues: the order of each key's events is looked at too. */
+  fifo?: boolean;
   /** The share of DynamoDB calls that meet a fault. */
   faultRate: number;
   /** Without progress for so long, it is over. */
@@ -55,6 +57,8 @@ export interface ChaosResult {
   consumers: number;
   /** Events in the dead letters that could succeed, or with a wrong reason. */
   misplaced: number;
+  /** In FIFO queues: events that took effect before an earlier one of their key. */
+  misordered: number;
   /** Messages that were still in the queue at the end. */
   unacknowledged: number;
   /** Threads that were ended because a handler did not end. */
@@ -70,11 +74,14 @@ export interface ChaosResult {
 const SETTINGS = {
   HANDLER_TIMEOUT_MS: "1000",
   HANDLER_GRACE_MS: "100",
-  MAX_RECEIVES: "6",
-  MAX_ATTEMPTS: "4",
+  MAX_ATTEMPTS: "5",
   RETRY_BASE_SECONDS: "1",
   RETRY_MAX_SECONDS: "1",
 };
+
+/** Few keys, so that consumers meet on them; in a FIFO queue they do not, and wait for each other. */
+const EVENTS_PER_KEY = 250;
+const EVENTS_PER_GROUP = 25;
 
 const CONFLICT = /"Code":\s*"(ConditionalCheckFailed|TransactionConflict)"/;
 
@@ -82,7 +89,9 @@ const CONFLICT = /"Code":\s*"(ConditionalCheckFailed|TransactionConflict)"/;
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const started = performance.now();
   const random = (use: string) => createRandom(seedFor(options.seed, use));
-  const events = createEvents(options.events, random("events"));
+  const { fifo = false } = options;
+  const keys = Math.max(3, Math.round(options.events / (fifo ? EVENTS_PER_GROUP : EVENTS_PER_KEY)));
+  const events = createEvents(options.events, keys, random("events"));
   const accounts = createAccounts(events);
   const seen = { faults: zeros(FAULT_KINDS), conflicts: 0, workersKilled: 0, failed: [] as string[] };
   const killers: (() => boolean)[] = [];
@@ -109,6 +118,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const rig = await startRig({
     env: options.env,
     consumers: options.consumers,
+    fifo,
     settings: SETTINGS,
     step: (nth) =>
       inSteps(
@@ -144,7 +154,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       },
     });
     await rig.idle();
-    const found = audit(events, await traffic.readSessions(), accounts.reasons);
+    const found = audit(events, await traffic.readSessions(), accounts.reasons, fifo);
     return {
       events: events.length,
       kills: sum(kills.byKind),
@@ -159,6 +169,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       seed: options.seed,
       consumers: options.consumers,
       misplaced: found.misplaced.length,
+      misordered: found.misordered.length,
       unacknowledged,
       workers_killed: seen.workersKilled,
       kills_by_kind: kills.byKind,
@@ -189,6 +200,7 @@ function troublesOf(found: Audit, unacknowledged: number, accounts: Accounts): s
     ...lines("lost", found.lost),
     ...lines("doubled", found.doubled),
     ...lines("update lost of", found.lostUpdates),
+    ...lines("out of order", found.misordered),
     ...found.misplaced.map((id) => `misplaced ${id}: dead letter for ${accounts.reasons.get(id)}`),
     ...(unacknowledged > 0 ? [`${unacknowledged} messages are still in the queue`] : []),
   ];

@@ -37,7 +37,7 @@ const FAULTS = {
   "answer-held": {
     inflict: async (_, forward, random) => {
       await forward();
-      await delay(between(random, 200, 700));
+      await delay(between(random, 200, 4_000));
       return "cut";
     },
   },

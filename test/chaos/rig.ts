@@ -17,6 +17,7 @@ export interface Rig {
 export interface RigOptions {
   env: Record<string, string | undefined>;
   consumers: number;
+  fifo?: boolean;
   settings?: Record<string, string>;
   /** What the proxy of the n-th consumer does. */
   step: (nth: number) => Step;
@@ -28,7 +29,7 @@ export interface RigOptions {
 /** How long a message is hidden: short, so that what a dead consumer had is soon delivered to another. */
 export const VISIBILITY_SECONDS = 4;
 /** Only a backstop: the consumer gives events up long before. */
-const MAX_RECEIVES = 100;
+const RECEIVE_LIMIT = 100;
 
 const RELEASE = fileURLToPath(new URL("./release", import.meta.url));
 
@@ -70,7 +71,8 @@ async function startStackWith(aws: LocalAws, proxies: DynamoProxy[], options: Ri
     env: aws.env,
     prefix: `chaos-${randomUUID().slice(0, 8)}`,
     visibilitySeconds: VISIBILITY_SECONDS,
-    maxReceives: MAX_RECEIVES,
+    receiveLimit: RECEIVE_LIMIT,
+    fifo: options.fifo ?? false,
     ...(onLine && { onLine }),
     ...(onError && { onError }),
     consumers: proxies.map(({ url }, nth) => ({

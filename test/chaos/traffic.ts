@@ -30,10 +30,17 @@ export function createTraffic({ clients, resources }: Stack, accounts: Accounts)
   const { sqs, dynamo } = clients;
   const { EVENTS_QUEUE_URL, DEAD_LETTERS_QUEUE_URL, SESSIONS_TABLE } = resources;
 
+  const fifo = EVENTS_QUEUE_URL.endsWith(".fifo");
+  let sent = 0;
+
   return {
     async send(events) {
       for (const event of events) accounts.send(event);
-      const Entries = events.map(({ body }, nth) => ({ Id: String(nth), MessageBody: body }));
+      const Entries = events.map(({ body, key }, nth) => {
+        sent += 1;
+        const order = fifo && { MessageGroupId: key, MessageDeduplicationId: String(sent) };
+        return { Id: String(nth), MessageBody: body, ...order };
+      });
       const { Failed } = await sqs.send(new SendMessageBatchCommand({ QueueUrl: EVENTS_QUEUE_URL, Entries }));
       if (Failed?.[0]) throw new Error(`the queue does not take an event: ${Failed[0].Message}`);
     },

@@ -5,6 +5,8 @@ export interface ChaosEvent {
   id: string;
   /** The message's body: malformed ones have no other identity. */
   body: string;
+  /** Its key; in a FIFO queue, the group whose order it keeps. */
+  key: string;
   /** Handlers that must have their effect, and the shared sessions that must show it. */
   effects: { handler: string; sessions: string[] }[];
   /** For an event that must end in the dead letters: with this reason. */
@@ -20,16 +22,14 @@ const KINDS = [
   "Loop",
 ] as const;
 
-const EVENTS_PER_KEY = 250;
-
 /** As what a handler's effect stands in a session's tags. */
 export const effectOf = (id: string, handler: string) => `${id}/${handler}`;
+export const eventOf = (effect: string) => effect.split("/")[0] ?? "";
 export const markOf = (id: string) => `mark-${id}`;
 
-/** Events of all kinds on few keys, of which the first ones are the hottest. */
-export function createEvents(count: number, random: Random): ChaosEvent[] {
+/** Events of all kinds on so many keys, of which the first ones are the hottest. */
+export function createEvents(count: number, keys: number, random: Random): ChaosEvent[] {
   const kind = createDeck(random, KINDS as unknown as [(typeof KINDS)[number]]);
-  const keys = Math.max(3, Math.round(count / EVENTS_PER_KEY));
   const key = () => `counter-${Math.floor(random() ** 2 * keys)}`;
   return Array.from({ length: count }, (_, nth) => createEvent(`e${nth}`, kind(), key, random));
 }
@@ -37,39 +37,32 @@ export function createEvents(count: number, random: Random): ChaosEvent[] {
 function createEvent(
   id: string,
   kind: (typeof KINDS)[number],
-  key: () => string,
+  anyKey: () => string,
   random: Random,
 ): ChaosEvent {
-  const Key = key();
-  const counter = { handler: "counter", sessions: [Key] };
+  const key = anyKey();
+  const counter = { handler: "counter", sessions: [key] };
+  const event = (effects: ChaosEvent["effects"], meta: object = {}): ChaosEvent => ({
+    id,
+    key,
+    effects,
+    body: bodyOf(id, kind, { Key: key, ...meta }, random),
+  });
   switch (kind) {
     case "Count":
-      return { id, body: bodyOf(id, kind, { Key }, random), effects: [counter] };
+      return event([counter]);
     case "Move": {
-      const To = `moved-${key()}`;
-      const effects = [{ handler: "mover", sessions: [Key, To] }];
-      return { id, body: bodyOf(id, kind, { Key, To }, random), effects };
+      const To = `moved-${anyKey()}`;
+      return event([{ handler: "mover", sessions: [key, To] }], { To });
     }
-    case "Flaky": {
-      const Failures = between(random, 1, 2);
-      const effects = [{ handler: "flaky", sessions: [Key] }, counter];
-      return { id, body: bodyOf(id, kind, { Key, Failures }, random), effects };
-    }
+    case "Flaky":
+      return event([{ handler: "flaky", sessions: [key] }, counter], { Failures: between(random, 1, 2) });
     case "Loop":
-      return {
-        id,
-        body: bodyOf(id, kind, { Key }, random),
-        effects: [{ handler: "looper", sessions: [Key] }, counter],
-      };
+      return event([{ handler: "looper", sessions: [key] }, counter]);
     case "Poison":
-      return {
-        id,
-        body: bodyOf(id, kind, { Key }, random),
-        effects: [counter],
-        deadLetter: "handler-threw",
-      };
+      return { ...event([counter]), deadLetter: "handler-threw" };
     case "malformed":
-      return { id, body: pick(random, MALFORMED)(id), effects: [], deadLetter: "event-invalid" };
+      return { ...event([]), body: pick(random, MALFORMED)(id), deadLetter: "event-invalid" };
   }
 }
 

@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { Session } from "../../lib/sessions/session.ts";
-import { createRandom } from "../helpers/random.ts";
-import { audit } from "./audit.ts";
-import { type ChaosResult, runChaos } from "./chaos.ts";
-import { FAULT_KINDS } from "./faults.ts";
-import { KILL_KINDS } from "./kills.ts";
-import { SABOTAGES, type Sabotage } from "./sabotage.ts";
-import { createEvents, createMessages } from "./workload.ts";
+import type { Session } from "../lib/sessions/session.ts";
+import { audit } from "./chaos/audit.ts";
+import { type ChaosResult, runChaos } from "./chaos/chaos.ts";
+import { FAULT_KINDS } from "./chaos/faults.ts";
+import { KILL_KINDS } from "./chaos/kills.ts";
+import { SABOTAGES, type Sabotage } from "./chaos/sabotage.ts";
+import { createEvents, createMessages } from "./chaos/workload.ts";
+import { createRandom } from "./helpers/random.ts";
 
-const SCRIPT = fileURLToPath(new URL("../../bench/chaos.ts", import.meta.url));
+const SCRIPT = fileURLToPath(new URL("../bench/chaos.ts", import.meta.url));
 
 async function runScript(...args: string[]): Promise<{ code: number | null; stdout: string }> {
   const child = spawn(process.execPath, [SCRIPT, ...args], { stdio: ["ignore", "pipe", "inherit"] });
@@ -57,7 +57,7 @@ describe("chaos", () => {
         seed: 1,
         consumers: 2,
         faultRate: 0.1,
-        patienceMs: 30_000,
+        patienceMs: 8_000,
         env: process.env,
       }),
     );
@@ -71,7 +71,7 @@ describe("chaos", () => {
   test("draws the same events and duplicates from the same seed", () => {
     const draw = (seed: number) => {
       const random = createRandom(seed);
-      return createMessages(createEvents(200, random), random);
+      return createMessages(createEvents(200, 3, random), random);
     };
     assert.deepEqual(draw(7), draw(7));
     assert.notDeepEqual(draw(7), draw(8));
@@ -88,6 +88,7 @@ describe("chaos", () => {
 describe("the accounts of a chaos", () => {
   const event = (id: string, deadLetter?: string) => ({
     id,
+    key: "shared",
     body: id,
     effects: [{ handler: "counter", sessions: ["shared"] }],
     ...(deadLetter !== undefined && { deadLetter }),
@@ -102,7 +103,7 @@ describe("the accounts of a chaos", () => {
       new Map(Object.entries(sessions).map(([key, tags]) => [key, { tags } as Session])),
       new Map(Object.entries(reasons)),
     );
-  const fine = { lost: [], doubled: [], lostUpdates: [], misplaced: [] };
+  const fine = { lost: [], doubled: [], lostUpdates: [], misplaced: [], misordered: [] };
   const done = { shared: ["a/counter"], "mark-a": ["a/counter"] };
 
   test("are right when each effect is there once, and each poison in the dead letters", () => {
@@ -124,6 +125,20 @@ describe("the accounts of a chaos", () => {
   test("see a session that somebody wrote over", () => {
     assert.deepEqual(check({ ...done, shared: [] }), { ...fine, lostUpdates: ["a"] });
     assert.deepEqual(check({ shared: ["a/counter"] }), { ...fine, lostUpdates: ["a"] });
+  });
+
+  test("see the order of each key's effects, where there is one", () => {
+    const given = [event("a"), event("b")];
+    const sessions = (...tags: string[]) =>
+      new Map(
+        Object.entries({ shared: tags, "mark-a": ["a/counter"], "mark-b": ["b/counter"] }).map(
+          ([key, tags]) => [key, { tags } as Session] as const,
+        ),
+      );
+    const turned = sessions("b/counter", "a/counter");
+    assert.deepEqual(audit(given, turned, new Map(), true), { ...fine, misordered: ["a"] });
+    assert.deepEqual(audit(given, turned, new Map()), fine);
+    assert.deepEqual(audit(given, sessions("a/counter", "b/counter"), new Map(), true), fine);
   });
 
   test("see a dead letter of an event that could succeed, and one with another reason", () => {

@@ -20,6 +20,8 @@ const STATUS = {
   "storage-failed": 400,
   "runtime-failed": 500,
   "commit-impossible": 422,
+  "dead-letter-missing": 404,
+  "queue-failed": 502,
   "setting-invalid": 500,
   "local-failed": 500,
 } as const;

@@ -28,6 +28,7 @@ const PACKAGES: Record<string, string[]> = {
     "cli/",
     "lib/consumer/store.ts",
     "lib/consumer/dead-letters.ts",
+    "lib/dead-letters/queue.ts",
     "lib/releases/store.ts",
     "lib/releases/bucket.ts",
     "lib/releases/history.ts",

@@ -52,10 +52,9 @@ function shownOf(facts: LetterFacts, letter: Letter, { body }: ShowOptions): Sho
 /** Attributes that stand in a letter's facts. */
 const TOLD = new Set([...VERDICT_ATTRIBUTES, "event_id", "api_id"]);
 
-function headOf({ group, count, oldest, newest, releases }: LetterGroup): string {
-  const of = releases.length > 0 ? `, of release ${releases.join(", ")}` : "";
+function headOf({ group, count, oldest, newest }: LetterGroup): string {
   const when = oldest === newest ? `, of ${oldest}` : ` from ${oldest} to ${newest}`;
-  return printable(`group ${group}: ${countOf(count, "dead letter")}${when}${of}`);
+  return `group ${group}: ${countOf(count, "dead letter")}${when}`;
 }
 
 function linesOf(letter: Shown): string[] {

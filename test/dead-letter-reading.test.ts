@@ -63,6 +63,25 @@ describe("the dead-letter queue", { concurrency: true }, () => {
     assert.equal(await left(), 15);
   });
 
+  it("shows the first letters of each order group when it is a FIFO queue, and keeps their order", async () => {
+    const queueUrl = await queues.create({ fifo: true });
+    const ids = ["a1", "b1", "a2", "b2", "a3"];
+    for (const id of ids) await queues.put(queueUrl, { body: eventOf(id), orderGroup: id.charAt(0) });
+    const queue = createQueue({ sqs: queues.sqs, queueUrl });
+    const seen = new Set<string>();
+    await readLetters(queue, { most: 99, stop: GO_ON }, ({ event_id }) => seen.add(event_id));
+    assert.ok(seen.has("a1") && seen.has("b1"), [...seen].join());
+    const left = (await queues.drain(queueUrl)).map(({ Body = "" }) => JSON.parse(Body).id as string);
+    assert.deepEqual(
+      left.filter((id) => id.startsWith("a")),
+      ["a1", "a2", "a3"],
+    );
+    assert.deepEqual(
+      left.filter((id) => id.startsWith("b")),
+      ["b1", "b2"],
+    );
+  });
+
   it("says how many letters come back only later, when SQS does not give them back", async () => {
     const { queueUrl, read } = await setUp(many(3));
     const refusing = {
@@ -201,7 +220,7 @@ describe("the groups of dead letters", () => {
     );
     assert.deepEqual(
       [list[0]?.reason, list[0]?.error],
-      ["moved-by-sqs", "its consumer died or ran out of time at every receive"],
+      ["moved-by-sqs", "at its last receive the consumer died, ran out of time or could not reach a service"],
     );
   });
 

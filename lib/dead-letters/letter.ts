@@ -44,9 +44,9 @@ export interface LetterFacts {
 /** What the consumer adds to an event that it gives up; it is of that try alone. */
 export const VERDICT_ATTRIBUTES = ["reason", "error", "handler", "release", "receives"];
 
-/** SQS's own redrive policy moves an event without a word. */
+/** SQS's own redrive policy moves an event without a word, when no consumer gave it up first. */
 export const MOVED_BY_SQS = "moved-by-sqs";
-const MOVED_ERROR = "its consumer died or ran out of time at every receive";
+const MOVED_ERROR = "at its last receive the consumer died, ran out of time or could not reach a service";
 
 /** A letter's facts; never throws, since anything may lie in a queue. */
 export function factsOf(letter: Letter): LetterFacts {

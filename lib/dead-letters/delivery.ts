@@ -1,9 +1,8 @@
 import { AppError } from "../errors.ts";
-import { MESSAGE_BYTES } from "../ingest/ingest.ts";
 import type { Letter } from "./letter.ts";
 import type { Pace } from "./pace.ts";
 import { nextCall, type Parcel } from "./parcel.ts";
-import { CALL_MESSAGES, type Queue, type Refusal } from "./queue.ts";
+import { CALL_BYTES, CALL_MESSAGES, type Queue, type Refusal } from "./queue.ts";
 
 export interface DeliveryDeps {
   deadLetters: Queue;
@@ -53,7 +52,7 @@ export function createDelivery(
   /** Sends a call, or tells what would be refused as a whole. */
   async function sendOrRefuse(call: Parcel[]): Promise<Map<Parcel, Refusal>> {
     const [first] = call;
-    const refused = first && first.bytes > MESSAGE_BYTES ? new Map([[first, TOO_LARGE]]) : await send(call);
+    const refused = first && first.bytes > CALL_BYTES ? new Map([[first, TOO_LARGE]]) : await send(call);
     tally.sent += call.length - refused.size;
     for (const [{ eventId }, { error }] of refused) tally.failed.push({ event_id: eventId, error });
     const faults = [...refused.values()].filter(({ own }) => !own);
@@ -82,6 +81,6 @@ export function createDelivery(
 }
 
 const TOO_LARGE: Refusal = {
-  error: `with its event_id the message is larger than the ${MESSAGE_BYTES} bytes that the queue takes`,
+  error: `with its event_id the message is larger than the ${CALL_BYTES} bytes that the queue takes`,
   own: true,
 };

@@ -1,5 +1,5 @@
-import { MESSAGE_BYTES } from "../ingest/ingest.ts";
 import { type Letter, type LetterAttribute, type LetterFacts, textOf, VERDICT_ATTRIBUTES } from "./letter.ts";
+import { CALL_BYTES } from "./queue.ts";
 
 /** A letter's event, made ready for the events queue. */
 export interface Parcel {
@@ -51,7 +51,7 @@ export function nextCall(waiting: Parcel[], most: number, fifo: boolean): Parcel
     if (call.length === most) break;
     if (fifo && closed.has(parcel.orderGroup)) continue;
     closed.add(parcel.orderGroup);
-    if (call.length > 0 && bytes + parcel.bytes > MESSAGE_BYTES) continue;
+    if (call.length > 0 && bytes + parcel.bytes > CALL_BYTES) continue;
     call.push(parcel);
     bytes += parcel.bytes;
   }

@@ -9,8 +9,9 @@ import {
 } from "@aws-sdk/client-sqs";
 import type { Letter, LetterAttribute } from "./letter.ts";
 
-/** What a call of SQS takes at most. */
+/** What a call of SQS takes at most: messages, and bytes of all their bodies and attributes. */
 export const CALL_MESSAGES = 10;
+export const CALL_BYTES = 1024 * 1024;
 
 /** A queue as a person's commands need it. All take any number of letters, but `send`. */
 export interface Queue {

@@ -39,6 +39,8 @@ planner.NewHandler(function (event, context) {
   TykSetKeyData(event.Meta.Key, JSON.stringify(session), 1);
 });`;
 
+const ONE_ATTEMPT = { maxReceives: 1, settings: { MAX_ATTEMPTS: "1" } };
+
 async function projectFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "gatehook-"));
   await Promise.all(["apis", "handlers"].map((name) => mkdir(join(folder, name))));
@@ -64,7 +66,7 @@ describe("gatehook dlq, on the stack that is up", () => {
   let folder = "";
   before(async () => {
     folder = await projectFolder();
-    stack = await startTestStack({ folder, maxReceives: 1 });
+    stack = await startTestStack({ folder, ...ONE_ATTEMPT });
   });
   after(async () => {
     await stack.close();

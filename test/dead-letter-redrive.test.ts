@@ -351,13 +351,10 @@ describe("the identity of a redriven event", () => {
     const messageAttributes = Object.fromEntries(
       Object.entries(attributes).map(([key, { StringValue }]) => [key, { stringValue: StringValue }]),
     );
+    const count = { ApproximateReceiveCount: "1" };
+    const record = { messageId, receiptHandle: "r1", body: textOfBody, attributes: count, messageAttributes };
     try {
-      return parseRecord({
-        messageId,
-        body: textOfBody,
-        attributes: { ApproximateReceiveCount: "1" },
-        messageAttributes,
-      });
+      return parseRecord(record);
     } catch (thrown) {
       return (thrown as AppError).message;
     }

@@ -53,22 +53,30 @@ export async function withSweep(
   }
 }
 
-/** Whether every letter was seen; tells on standard error what was not, and why. */
-export function tellRest({ queue, size }: OpenQueue, { read, end, hidden }: Sweep, max: number): boolean {
+/** Messages that are in the queue, roughly, and were not read. */
+const unreadOf = ({ size }: OpenQueue, { read }: Sweep) => Math.max(size.visible + size.held - read, 0);
+
+/** Whether there is no other letter that could have been read; false too where some stand behind those of a FIFO queue. */
+export function isWhole(open: OpenQueue, found: Sweep): boolean {
+  return found.end === "empty" && !(open.queue.fifo && unreadOf(open, found) > 0);
+}
+
+/** Tells on standard error what was not read, and why. */
+export function tellRest(open: OpenQueue, found: Sweep, max: number): void {
+  const { end, hidden } = found;
   const tell = (line: string) => console.error(`gatehook: ${line}`);
-  const unread = Math.max(size.visible + size.held - read, 0);
+  const unread = unreadOf(open, found);
   if (end === "stopped") tell("stopped: there may be more than is told here");
   if (end === "most")
     tell(`at least that: it ended at --max ${max}, and about ${unread} messages were not read`);
-  if (end === "empty" && queue.fifo && unread > 0)
+  if (end === "empty" && open.queue.fifo && unread > 0)
     tell(`about ${unread} more stand behind these: a FIFO queue shows them when those before them are gone`);
-  else if (end === "empty" && size.held > 0 && unread > 0)
+  else if (end === "empty" && open.size.held > 0 && unread > 0)
     tell(`about ${unread} more are with another reader: they can be read again within a few minutes`);
   if (hidden > 0)
     tell(
       `${hidden} messages are not visible again yet: they come back by themselves within ${READ_SECONDS} s`,
     );
-  return end === "empty";
 }
 
 /** What a command is to work on: a group or an event, or undefined for all. */

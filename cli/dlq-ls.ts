@@ -1,6 +1,6 @@
 import { createGroups, type LetterGroup } from "../lib/dead-letters/groups.ts";
 import { readLetters } from "../lib/dead-letters/sweep.ts";
-import { countOf, type DeadLetterOptions, openQueue, tellRest, withSweep } from "./dead-letters.ts";
+import { countOf, type DeadLetterOptions, isWhole, openQueue, tellRest, withSweep } from "./dead-letters.ts";
 import { cut, printable, printJson } from "./printable.ts";
 
 /** `gatehook dlq ls`: the dead letters by what went wrong; never what is in them. */
@@ -12,10 +12,11 @@ export async function dlqLs(options: DeadLetterOptions): Promise<void> {
   );
   const list = groups.list();
   if (found.end === "stopped") process.exitCode = 1;
-  if (options.json) printJson({ read: found.read, complete: found.end === "empty", groups: list });
+  const complete = isWhole(open, found);
+  if (options.json) printJson({ read: found.read, complete, groups: list });
   else if (list.length === 0) console.log("there is no dead letter");
   else console.log(tableOf(list).join("\n"));
-  const complete = tellRest(open, found, options.max);
+  tellRest(open, found, options.max);
   if (!options.json && list.length > 0)
     console.log(
       `${complete ? "" : "at least "}${countOf(found.read, "dead letter")} in ${countOf(list.length, "group")}; gatehook dlq show GROUP tells more`,

@@ -45,7 +45,8 @@ export async function dlqRedrive(name: string | undefined, options: RedriveComma
     if (tally.sent > 0) tell(tally, false, options);
     throw thrown;
   });
-  const complete = tellRest(open, found, options.max);
+  tellRest(open, found, options.max);
+  const complete = found.end === "empty";
   if (target !== undefined && tally.chosen === 0) throw notFound(target, found.read);
   tell(tally, complete, options);
   if (tally.failed.length + tally.not_removed > 0 || (!complete && !dryRun)) process.exitCode = 1;

@@ -6,6 +6,7 @@ import { confirm } from "./confirm.ts";
 import {
   countOf,
   type DeadLetterOptions,
+  isWhole,
   notFound,
   type OpenQueue,
   openQueue,
@@ -42,7 +43,8 @@ export async function dlqRm(name: string | undefined, options: RmOptions): Promi
     if (tally.removed > 0) tell(tally, false, options);
     throw thrown;
   });
-  const complete = tellRest(open, found, options.max);
+  tellRest(open, found, options.max);
+  const complete = found.end === "empty";
   if (target !== undefined && tally.removed + tally.not_removed === 0) throw notFound(target, found.read);
   tell(tally, complete, options);
   if (tally.not_removed > 0 || !complete) process.exitCode = 1;
@@ -58,7 +60,8 @@ async function ask(open: OpenQueue, target: string | undefined, options: RmOptio
   );
   if (found.end === "stopped") return false;
   if (target !== undefined && count === 0) throw notFound(target, found.read);
-  const least = tellRest(open, found, options.max) ? "" : "at least ";
+  tellRest(open, found, options.max);
+  const least = isWhole(open, found) ? "" : "at least ";
   const which = target === undefined ? "all that are there now" : `of ${target}`;
   const question = `delete ${least}${countOf(count, "dead letter")} for good, ${which}?`;
   return confirm(question, { input: process.stdin, output: process.stderr }, interruption());

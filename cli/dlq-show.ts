@@ -1,7 +1,15 @@
 import { chooser, createGroups, type LetterGroup } from "../lib/dead-letters/groups.ts";
 import { type Letter, type LetterFacts, VERDICT_ATTRIBUTES } from "../lib/dead-letters/letter.ts";
 import { readLetters } from "../lib/dead-letters/sweep.ts";
-import { countOf, type DeadLetterOptions, notFound, openQueue, tellRest, withSweep } from "./dead-letters.ts";
+import {
+  countOf,
+  type DeadLetterOptions,
+  isWhole,
+  notFound,
+  openQueue,
+  tellRest,
+  withSweep,
+} from "./dead-letters.ts";
 import { printable, printableLines, printJson } from "./printable.ts";
 
 export interface ShowOptions extends DeadLetterOptions {
@@ -32,11 +40,11 @@ export async function dlqShow(target: string, options: ShowOptions): Promise<voi
         .slice(0, options.limit);
     }),
   );
-  const complete = tellRest(open, found, options.max);
+  tellRest(open, found, options.max);
   if (found.end === "stopped") process.exitCode = 1;
   const list = groups.list();
   if (list.length === 0) throw notFound(target, found.read);
-  if (options.json) printJson({ complete, groups: list, letters: newest });
+  if (options.json) printJson({ complete: isWhole(open, found), groups: list, letters: newest });
   else console.log([...list.map(headOf), ...newest.flatMap(linesOf), ...restOf(list, newest)].join("\n"));
 }
 

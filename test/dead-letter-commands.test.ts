@@ -16,7 +16,7 @@ import {
 import { confirm } from "../cli/confirm.ts";
 import type { Fact } from "../cli/facts.ts";
 import { runCli } from "./helpers/cli.ts";
-import { stringAttributes } from "./helpers/queues.ts";
+import { startTestQueues, stringAttributes } from "./helpers/queues.ts";
 import { startTestStack, type TestStack } from "./helpers/stack.ts";
 
 const MADE = "new TykJS.TykEventHandlers.NewEventHandler({});";
@@ -316,6 +316,24 @@ describe("gatehook dlq, on the stack that is up", () => {
     const missing = await dlq(["redrive", "--all"], { env: { ...stack.env, EVENTS_QUEUE_URL: url } });
     assert.equal(missing.code, 1);
     assert.match(missing.stderr, /EVENTS_QUEUE_URL is .*-none, but there is no such queue/);
+  });
+});
+
+describe("gatehook dlq ls on a FIFO queue", () => {
+  it("says that there are at least so many, since what stands behind others does not show", async () => {
+    const queues = await startTestQueues();
+    try {
+      const dead = await queues.create({ fifo: true });
+      for (let nth = 0; nth < 12; nth += 1)
+        await queues.put(dead, { body: `letter ${nth}`, orderGroup: "k1" });
+      const env = { ...queues.env, DEAD_LETTERS_QUEUE_URL: dead };
+      const { code, stdout, stderr } = await runCli(["dlq", "ls"], { env });
+      assert.equal(code, 0);
+      assert.match(stdout, /\nat least \d+ dead letters? in 1 group/);
+      assert.match(stderr, /about \d+ more stand behind these/);
+    } finally {
+      await queues.close();
+    }
   });
 });
 

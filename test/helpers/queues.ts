@@ -13,6 +13,8 @@ import { startFauxqs } from "fauxqs";
 /** SQS alone, over its protocol. */
 export interface TestQueues {
   sqs: SQSClient;
+  /** What connects a command to it. */
+  env: Record<string, string>;
   /** A new queue's URL; `deadLetters` gets what was received `maxReceives` times. */
   create(options?: { fifo?: boolean; deadLetters?: string; maxReceives?: number }): Promise<string>;
   put(queueUrl: string, message: TestMessage): Promise<string>;
@@ -43,6 +45,12 @@ export async function startTestQueues(): Promise<TestQueues> {
 
   return {
     sqs,
+    env: {
+      AWS_REGION: "us-east-1",
+      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+      AWS_ENDPOINT_URL_SQS: endpoint,
+    },
     async create({ fifo = false, deadLetters, maxReceives = 1 } = {}) {
       const policy = deadLetters && {
         deadLetterTargetArn: await arnOf(deadLetters),

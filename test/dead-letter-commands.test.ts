@@ -275,7 +275,7 @@ describe("gatehook dlq, on the stack that is up", () => {
       1,
       ({ message, fields }) => message === "event done" && /^s\d/.test(String(fields.event_id)),
     );
-    const running = dlq(["redrive", "--all", "--rate", "0.5/s"], {
+    const running = dlq(["redrive", "--all", "--rate", "0.1/s"], {
       onStart: (started) => {
         child = started;
       },

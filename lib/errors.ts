@@ -15,6 +15,8 @@ const STATUS = {
   "release-invalid": 422,
   "release-missing": 503,
   "release-conflict": 409,
+  "dead-letter-missing": 404,
+  "queue-failed": 502,
   "http-invalid": 400,
   "http-refused": 403,
   "http-failed": 502,

@@ -34,6 +34,7 @@ const PACKAGES: Record<string, string[]> = {
     "lib/releases/history.ts",
     "lib/releases/notices.ts",
     "lib/storage/store.ts",
+    "lib/dead-letters/queue.ts",
   ],
   "quickjs-emscripten": ["lib/runtime/"],
   "@jitl/": ["lib/runtime/"],

@@ -39,7 +39,7 @@ planner.NewHandler(function (event, context) {
   TykSetKeyData(event.Meta.Key, JSON.stringify(session), 1);
 });`;
 
-const ONE_ATTEMPT = { maxReceives: 1, settings: { MAX_ATTEMPTS: "1" } };
+const ONE_ATTEMPT = { settings: { MAX_ATTEMPTS: "1" } };
 
 async function projectFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "gatehook-"));

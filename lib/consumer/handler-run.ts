@@ -78,7 +78,7 @@ export function createHandlerRun(
       host,
     );
     const ms = Math.round(outcome.ms * 10) / 10;
-    const failure = failureOf(outcome, host) ?? (await accept(run, buffer));
+    const failure = failureOf(outcome, host, deps.timeoutMs) ?? (await accept(run, buffer));
     if (!failure) {
       log.info("handler done", { ...facts, ms });
       return undefined;
@@ -111,12 +111,22 @@ function contextOf({ delivery, loaded, ref }: HandlerRun) {
   };
 }
 
-function failureOf(outcome: Outcome, { failure }: RunHost): Omit<Failure, keyof Names> | undefined {
+function failureOf(
+  outcome: Outcome,
+  { failure, stuckFor }: RunHost,
+  timeoutMs: number,
+): Omit<Failure, keyof Names> | undefined {
   if (failure) {
     const kind = failure.code === "dependency-failed" ? "dependency" : "handler";
     return { kind, reason: failure.code, error: failure.message };
   }
   if (outcome.ok) return undefined;
+  // A script that spent most of its time on one answer of a table did not run too long: the table did.
+  const stuck = outcome.code === "timeout" || outcome.code === "killed" ? stuckFor(timeoutMs / 2) : undefined;
+  if (stuck) {
+    const error = `${stuck} had no answer when the time of the run was over`;
+    return { kind: "dependency", reason: "dependency-failed", error };
+  }
   return { kind: "handler", reason: REASONS[outcome.code], error: errorLines(outcome.error) };
 }
 

@@ -9,10 +9,12 @@ import { createReleaseStore } from "../lib/releases/store.ts";
 import { createDynamo, createS3, createSqs } from "./clients.ts";
 import { httpErrors, reply } from "./http-errors.ts";
 import { createLog } from "./log.ts";
+import { createMetrics, withMetrics } from "./metrics.ts";
 import { text } from "./settings.ts";
 
 const { env } = process;
 const log = createLog("ingest");
+const metrics = createMetrics("ingest");
 const sqs = createSqs();
 const queueUrl = text(env, "EVENTS_QUEUE_URL");
 const releases = createReleaseStore({
@@ -30,11 +32,13 @@ const ingest = createIngest({
   },
   newId: randomUUID,
   log,
+  metrics,
 });
 
 /** POST /events/{api_id}: 202 once the queue has the event. */
 export const main = middy<APIGatewayProxyEventV2>()
-  .use(httpErrors(log))
+  .use(withMetrics(metrics))
+  .use(httpErrors(log, (code) => metrics.countBy("EventsRefused", code)))
   .handler(async (request) => {
     const body = Buffer.from(request.body ?? "", request.isBase64Encoded ? "base64" : "utf8").toString();
     const { id, api_id, event } = await ingest(request.pathParameters?.api_id ?? "", body);

@@ -38,10 +38,14 @@ export async function startHttpApi(port: number, routes: Record<string, Invoke>)
   }
 
   const server = createServer((request, response) => {
-    answer(request, response).catch(() => {
+    answer(request, response).catch((thrown: unknown) => {
+      const [status, message] =
+        thrown instanceof URIError
+          ? ([400, "Bad Request"] as const)
+          : ([502, "Internal Server Error"] as const);
       response
-        .writeHead(502, { "content-type": "application/json" })
-        .end('{"message":"Internal Server Error"}\n');
+        .writeHead(status, { "content-type": "application/json" })
+        .end(`${JSON.stringify({ message })}\n`);
     });
   });
   await listen(server, port);

@@ -1,8 +1,9 @@
 // People's way to the sessions table, over HTTP, while handlers commit to it.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
-import { DeleteCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
+import { DeleteCommand, ExecuteStatementCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { type ConsumerStore, createConsumerStore } from "../lib/consumer/store.ts";
 import { createSessionsApi } from "../lib/sessions/api.ts";
 import { sessionItem } from "../lib/sessions/item.ts";
@@ -502,4 +503,22 @@ it("no key is in a log line", async () => {
     lines.filter((line) => line.includes("key-")),
     [],
   );
+});
+
+describe("docs/sessions.md", () => {
+  const docs = readFileSync(new URL("../docs/sessions.md", import.meta.url), "utf8");
+  const statements = /```sql\n([^`]+)```/.exec(docs)?.[1]?.trim().split("\n") ?? [];
+
+  for (const [at, statement] of statements.entries()) {
+    it(`has a query that finds its session: ${statement.slice(0, 60)}…, number ${at + 1}`, async () => {
+      const found = { org_id: "demo-org", expires: 1_900_000_000, tags: ["trial"], is_inactive: true };
+      await ask("PUT", "/demo-key", { ...RIGHTS, ...found, meta_data: { plan: "gold" } });
+      const Statement = statement.replaceAll("gatehook-sessions", stack.resources.SESSIONS_TABLE);
+      const { Items } = await stack.clients.dynamo.send(new ExecuteStatementCommand({ Statement }));
+      assert.deepEqual(
+        Items?.map(({ key }) => key),
+        ["demo-key"],
+      );
+    });
+  }
 });

@@ -59,9 +59,8 @@ export function createSessionsApi(deps: SessionsDeps): (request: SessionsRequest
 
 async function listSessions({ query }: SessionsRequest, { store }: SessionsDeps): Promise<SessionsReply> {
   refuseUnknown(query, ["org_id", "expires_after", "expires_before", "limit", "cursor", "full"]);
-  const whole = flagIn(query, "full");
-  const { sessions, next } = await store.list(parseListQuery(query), whole);
-  const body = { sessions: whole ? sessions.map(shown) : sessions, cursor: next && formatCursor(next) };
+  const { sessions, next } = await store.list(parseListQuery(query), flagIn(query, "full"));
+  const body = { sessions: sessions.map(shown), cursor: next && formatCursor(next) };
   return { status: 200, body: JSON.stringify(body) };
 }
 
@@ -142,9 +141,10 @@ function fitting(key: string, session: Session): Session {
 }
 
 /** One that is unfit must not hide the others of its page. */
-function shown({ session = {}, ...listed }: ListedSession) {
+function shown({ key, expires, version, updated_at, session }: ListedSession) {
+  const listed = { key, expires, version, updated_at };
   try {
-    return { ...listed, session: JSON.parse(showSession(session)) as unknown };
+    return session ? { ...listed, session: JSON.parse(showSession(session)) as unknown } : listed;
   } catch (thrown) {
     if (!(thrown instanceof AppError)) throw thrown;
     return { ...listed, error: { code: thrown.code, message: thrown.message } };

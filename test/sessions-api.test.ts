@@ -3,7 +3,13 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
-import { DeleteCommand, ExecuteStatementCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import {
+  DeleteCommand,
+  DynamoDBDocumentClient,
+  ExecuteStatementCommand,
+  PutCommand,
+} from "@aws-sdk/lib-dynamodb";
 import { type ConsumerStore, createConsumerStore } from "../lib/consumer/store.ts";
 import { createSessionsApi } from "../lib/sessions/api.ts";
 import { sessionItem } from "../lib/sessions/item.ts";
@@ -255,17 +261,24 @@ describe("beside a handler's commit", () => {
 
   it("a write whose answer was lost counts once when the SDK sends it again", async () => {
     const key = newKey();
-    const lossy = {
-      send: async (command: object) => {
-        const answer = await stack.clients.dynamo.send(command as PutCommand);
-        // The same command once more, as after a connection that broke before the answer.
-        return command instanceof PutCommand || command instanceof DeleteCommand
-          ? stack.clients.dynamo.send(command as PutCommand)
-          : answer;
+    const client = new DynamoDBClient({
+      region: stack.env.AWS_REGION ?? "",
+      endpoint: stack.env.AWS_ENDPOINT_URL_DYNAMODB ?? "",
+      credentials: { accessKeyId: "a", secretAccessKey: "b" },
+    });
+    let sent = 0;
+    // Below the SDK's own retries: the engine has done it, and the answer does not arrive.
+    client.middlewareStack.add(
+      (next) => async (args) => {
+        const answer = await next(args);
+        sent += 1;
+        if (sent % 2 === 0) return answer;
+        throw Object.assign(new Error("the connection broke"), { name: "TimeoutError" });
       },
-    };
+      { step: "deserialize" },
+    );
     const twice = createSessionStore({
-      dynamo: lossy as unknown as typeof stack.clients.dynamo,
+      dynamo: DynamoDBDocumentClient.from(client),
       table: stack.resources.SESSIONS_TABLE,
       now: Date.now,
       random: Math.random,
@@ -274,6 +287,26 @@ describe("beside a handler's commit", () => {
     assert.equal(first, 1);
     assert.equal(await twice.put(key, { ...SESSION, tags: ["a"] }, first), 2);
     assert.equal(await twice.remove(key, 2), true);
+    assert.equal(sent, 6);
+    client.destroy();
+  });
+
+  it("of two that write the same on one version, one is told that the other came first", async () => {
+    const key = newKey();
+    const store = createSessionStore({
+      dynamo: stack.clients.dynamo,
+      table: stack.resources.SESSIONS_TABLE,
+      now: Date.now,
+      random: Math.random,
+    });
+    const first = (await store.put(key, SESSION, 0)) ?? 0;
+    const counted = { ...SESSION, rate: 2 };
+    const writes = await Promise.all(Array.from({ length: 5 }, () => store.put(key, counted, first)));
+    assert.equal(
+      writes.filter((version) => version !== undefined).length,
+      1,
+      "each counted on being the only one",
+    );
   });
 });
 

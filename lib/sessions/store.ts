@@ -1,10 +1,9 @@
-import { isDeepStrictEqual } from "node:util";
 import {
-  DeleteCommand,
   type DynamoDBDocumentClient,
   GetCommand,
-  PutCommand,
   QueryCommand,
+  TransactWriteCommand,
+  type TransactWriteCommandInput,
 } from "@aws-sdk/lib-dynamodb";
 import { nextVersion, type StoredSession, sessionItem, storedSession } from "./item.ts";
 import type { ListQuery, Place } from "./list.ts";
@@ -47,20 +46,30 @@ export function createSessionStore(deps: {
     return (await dynamo.send(new GetCommand({ TableName, Key: { key }, ConsistentRead: true }))).Item;
   }
 
+  /**
+   * A transaction of one, for its token: when an answer is lost, the SDK sends it again, and DynamoDB answers as
+   * before. A plain put would meet its own version then, which looks like somebody else's write.
+   */
+  async function holds(
+    write: NonNullable<TransactWriteCommandInput["TransactItems"]>[number],
+  ): Promise<boolean> {
+    try {
+      await dynamo.send(new TransactWriteCommand({ TransactItems: [write] }));
+      return true;
+    } catch (thrown) {
+      if (HELD_BY_OTHERS.has(reasonOf(thrown))) return false;
+      throw thrown;
+    }
+  }
+
   return {
     read: async (key) => storedSession(await readItem(key), deps.now(), deps.random),
     async put(key, session, read) {
       const version = nextVersion(read);
       const Item = sessionItem(key, session, version, seconds());
-      const put = new PutCommand({ TableName, Item, ...condition(read) });
-      if (await holds(dynamo.send(put))) return version;
-      // When the answer to a write is lost, the SDK sends it again, and that meets its own version.
-      return isDeepStrictEqual(await readItem(key), Item) ? version : undefined;
+      return (await holds({ Put: { TableName, Item, ...condition(read) } })) ? version : undefined;
     },
-    async remove(key, read) {
-      const remove = new DeleteCommand({ TableName, Key: { key }, ...condition(read) });
-      return (await holds(dynamo.send(remove))) || (await readItem(key)) === undefined;
-    },
+    remove: (key, read) => holds({ Delete: { TableName, Key: { key }, ...condition(read) } }),
     async list({ orgId, range, limit, after }, whole) {
       const names = whole ? [...LISTED, "session"] : LISTED;
       const { Items = [], LastEvaluatedKey } = await dynamo.send(
@@ -94,12 +103,9 @@ const condition = (read: number) => ({
     : { ConditionExpression: "#version = :read", ExpressionAttributeValues: { ":read": read } }),
 });
 
-async function holds(write: Promise<unknown>): Promise<boolean> {
-  try {
-    await write;
-    return true;
-  } catch (thrown) {
-    if ((thrown as Error).name === "ConditionalCheckFailedException") return false;
-    throw thrown;
-  }
+const HELD_BY_OTHERS = new Set(["ConditionalCheckFailed", "TransactionConflict"]);
+
+function reasonOf(thrown: unknown): string {
+  const { CancellationReasons } = thrown as { CancellationReasons?: { Code?: string }[] };
+  return CancellationReasons?.[0]?.Code ?? "";
 }

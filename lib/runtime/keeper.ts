@@ -1,5 +1,6 @@
 import type { HostCalls } from "./host-calls.ts";
 import { createInstance, type Engine, type Instance } from "./instance.ts";
+import type { Prelude } from "./jsvm/source.ts";
 import { findRandomState } from "./layout.ts";
 import type {
   FailureCode,
@@ -27,7 +28,7 @@ export interface Keeper {
 
 export interface KeeperDeps {
   engine: Engine;
-  prelude: string;
+  prelude: Prelude;
   limits: Limits;
   isolation: Isolation;
   host: HostCalls;

@@ -580,7 +580,9 @@ test("an answer without end is cut at the limit", async (t) => {
     response.on("drain", pour).on("close", onCut);
     pour();
   });
-  await assert.rejects(egressFor({ allowHosts: [server.allow] }).send(server.url), { code: "http-too-large" });
+  await assert.rejects(egressFor({ allowHosts: [server.allow] }).send(server.url), {
+    code: "http-too-large",
+  });
   await cut;
 });
 

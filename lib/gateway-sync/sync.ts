@@ -1,0 +1,89 @@
+import { errorText } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { type Change, keyDigest, lastChanges, type StreamRecord } from "./changes.ts";
+import type { SendRefusal } from "./dead-letters.ts";
+import type { Answer, Gateway } from "./gateway.ts";
+import { isAddressable } from "./key-name.ts";
+
+export interface GatewaySyncDeps {
+  /** For one batch: a connection that outlives the invocation may be dead at the next one. */
+  connect: () => Gateway;
+  sendRefusal: SendRefusal;
+  /** How old a change is at which the gateway's own 500 counts as a refusal. */
+  giveUpSeconds: number;
+  /** What one change may need, in ms. */
+  changeMs: number;
+  now: () => number;
+  log: Log;
+}
+
+/**
+ * Carries the changes of a batch to the gateway, one after the other. Returns the sequence number of the first
+ * record that is not proven done, from which the stream has to go on; undefined when all are done.
+ */
+export type GatewaySync = (records: StreamRecord[], timeLeft: () => number) => Promise<string | undefined>;
+
+export function createGatewaySync(deps: GatewaySyncDeps): GatewaySync {
+  const { sendRefusal, log } = deps;
+
+  async function carry(change: Change, gateway: Gateway): Promise<void> {
+    const { key, sequenceNumber, at, action } = change;
+    const answer = await ask(change, gateway);
+    const fields = {
+      key_sha256: keyDigest(key),
+      sequence_number: sequenceNumber,
+      operation: action.operation === "delete" ? ("delete" as const) : ("put" as const),
+      ...answer,
+    };
+    if (isDone(answer)) return log.info("session sent", fields);
+    const old = deps.now() - at * 1000 >= deps.giveUpSeconds * 1000;
+    if (!isRefused(answer, old)) throw new Error(`the gateway answered ${answer.status}: ${answer.message}`);
+    // The record counts as done only when the queue has it.
+    await sendRefusal(fields);
+    log.error("change refused", fields);
+  }
+
+  return async (records, timeLeft) => {
+    const gateway = deps.connect();
+    try {
+      for (const [at, change] of lastChanges(records).entries()) {
+        // The first one is always tried, so that each invocation gets on.
+        if (at > 0 && timeLeft() < deps.changeMs) return change.sequenceNumber;
+        try {
+          await carry(change, gateway);
+        } catch (thrown) {
+          log.warn("change repeated", {
+            key_sha256: keyDigest(change.key),
+            sequence_number: change.sequenceNumber,
+            error: errorText(thrown),
+          });
+          return change.sequenceNumber;
+        }
+      }
+      return undefined;
+    } finally {
+      await gateway.close();
+    }
+  };
+}
+
+async function ask({ key, orgId, action }: Change, gateway: Gateway): Promise<Answer> {
+  if (action.operation === "unfit") return { status: 0, message: action.error };
+  if (!isAddressable(key)) return { status: 0, message: "the gateway's API cannot name this key" };
+  return action.operation === "put" ? gateway.put(key, action.session, orgId) : gateway.remove(key, orgId);
+}
+
+const isDone = ({ status }: Answer) => status >= 200 && status < 300;
+
+/** What these tell is about the secret, the address or the load, not about the change. */
+const REPEATED = new Set([401, 403, 405, 407, 408, 425, 429]);
+
+/**
+ * Whether it makes no sense to ask again. A gateway answers 500 both while its store is away and for a session whose
+ * policy does not exist, in the same words: only time tells them apart.
+ */
+function isRefused({ status, message }: Answer, old: boolean): boolean {
+  if (status === 500) return old && message !== "";
+  if (status === 404) return message !== "";
+  return status === 0 || (status >= 400 && status < 500 && !REPEATED.has(status));
+}

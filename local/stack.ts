@@ -3,6 +3,7 @@ import type { ReleaseReport } from "../lib/releases/report.ts";
 import { createReleaseStore, type ReleaseStore } from "../lib/releases/store.ts";
 import { startAws } from "./aws.ts";
 import { watchBucket } from "./bucket-watch.ts";
+import { startGatewaySync } from "./gateway-sync.ts";
 import { startHttpApi } from "./http-api.ts";
 import { type LocalFunction, startFunction } from "./lambda/lambda.ts";
 import { startPump } from "./pump.ts";
@@ -66,12 +67,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     });
     // Here an upload is one call, so there is nothing to wait for.
     const env = { ...aws.env, ...resources, RELEASE_QUIET_MS: "0" };
-    const start = async (name: string, timeoutMs: number): Promise<LocalFunction> => {
+    const start = async (name: string, timeoutMs: number, settings = {}): Promise<LocalFunction> => {
       const started = await startFunction({
         name,
         handler: `functions/${name}.main`,
         taskRoot: TASK_ROOT,
-        env: { ...env, ...options.settings },
+        env: { ...env, ...settings, ...options.settings },
         timeoutMs,
         onLine: (line) => options.onLine?.(name, line),
       });
@@ -93,6 +94,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       onError: options.onError ?? (() => {}),
     });
     closers.push(pump.close);
+    const gatewaySync = await startGatewaySync({
+      clients,
+      sessionsTable: resources.SESSIONS_TABLE,
+      env: options.env,
+      start,
+      onError: options.onError ?? (() => {}),
+    });
+    if (gatewaySync) closers.push(gatewaySync.close);
     const releases = createReleaseStore({
       s3: clients.s3,
       bucket: resources.FILES_BUCKET,

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
+import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { AppError, errorText } from "../errors.ts";
 import { formatSession, type Session } from "../sessions/session.ts";
 
-type Image = Parameters<typeof unmarshall>[0];
+type Image = Record<string, AttributeValue>;
 
 /** What is used of a record of the sessions table's stream. */
 export interface StreamRecord {

@@ -49,7 +49,7 @@ export function connectGateway({ url, secret, timeoutMs, hashedKeys }: GatewayOp
           "x-tyk-authorization": secret,
           ...(body !== undefined && { "content-type": "application/json" }),
         },
-        body,
+        body: body ?? null,
         signal: AbortSignal.timeout(timeoutMs),
       });
       const text = await response.body.text();

@@ -18,7 +18,7 @@ const gateway = {
 const sync = createGatewaySync({
   connect: () => connectGateway(gateway),
   sendRefusal: createDeadLetters({ sqs: createSqs(), queueUrl: text(env, "SYNC_DEAD_LETTERS_QUEUE_URL") }),
-  giveUpSeconds: integer(env, "GATEWAY_GIVE_UP_SECONDS", 900, 0, 86_400),
+  giveUpSeconds: integer(env, "GATEWAY_GIVE_UP_SECONDS", 300, 0, 86_400),
   // Two requests, the update and the creation, and a word to the queue.
   changeMs: 2 * timeoutMs + 1_000,
   now: Date.now,

@@ -80,7 +80,7 @@ const SETTINGS = {
   },
   GATEWAY_GIVE_UP_SECONDS: {
     what: "how old a change is at which a 500 of the gateway itself counts as a refusal, in seconds",
-    example: "900",
+    example: "300",
   },
   SYNC_DEAD_LETTERS_QUEUE_URL: {
     what: "the URL of the queue for changes that the gateway refused",

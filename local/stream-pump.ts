@@ -103,7 +103,10 @@ export function startStreamPump(deps: StreamPumpDeps): Pump {
     const followed = new Map<string, Promise<void>>();
     const ended = new Set<string>();
     while (!stop.signal.aborted) {
-      const shards = await listShards().catch((thrown) => (report(thrown), []));
+      const shards = await listShards().catch((thrown): Shard[] => {
+        report(thrown);
+        return [];
+      });
       const listed = new Set(shards.map(({ ShardId }) => ShardId));
       for (const { ShardId = "", ParentShardId = "" } of shards) {
         if (followed.has(ShardId) || (listed.has(ParentShardId) && !ended.has(ParentShardId))) continue;

@@ -3,7 +3,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { DeleteMessageCommand, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
-import { DeleteCommand, PutCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { DeleteCommand, PutCommand, UpdateCommand, type UpdateCommandInput } from "@aws-sdk/lib-dynamodb";
 import { sessionItem } from "../lib/sessions/item.ts";
 import type { Session } from "../lib/sessions/session.ts";
 import { readSourceFiles } from "../local/files.ts";
@@ -62,31 +62,15 @@ describe("the sessions table's stream, carried to a gateway", () => {
     keys.push(key);
     return key;
   };
-  const { put, change, remove } = {
-    put: (key: string, given: Session, version = 1) =>
-      stack.clients.dynamo.send(
-        new PutCommand({
-          TableName: stack.resources.SESSIONS_TABLE,
-          Item: sessionItem(key, given, version, version),
-        }),
-      ),
-    change: (key: string, UpdateExpression: string, values: Record<string, unknown> = {}) =>
-      stack.clients.dynamo.send(
-        new UpdateCommand({
-          TableName: stack.resources.SESSIONS_TABLE,
-          Key: { key },
-          UpdateExpression,
-          ExpressionAttributeNames: UpdateExpression.includes("#session")
-            ? { "#session": "session" }
-            : { "#v": "version" },
-          ...(Object.keys(values).length > 0 && { ExpressionAttributeValues: values }),
-        }),
-      ),
-    remove: (key: string) =>
-      stack.clients.dynamo.send(
-        new DeleteCommand({ TableName: stack.resources.SESSIONS_TABLE, Key: { key } }),
-      ),
-  };
+  const table = () => stack.resources.SESSIONS_TABLE;
+  const put = (key: string, given: Session, version = 1) =>
+    stack.clients.dynamo.send(
+      new PutCommand({ TableName: table(), Item: sessionItem(key, given, version, version) }),
+    );
+  const update = (key: string, rest: Omit<UpdateCommandInput, "TableName" | "Key">) =>
+    stack.clients.dynamo.send(new UpdateCommand({ TableName: table(), Key: { key }, ...rest }));
+  const remove = (key: string) =>
+    stack.clients.dynamo.send(new DeleteCommand({ TableName: table(), Key: { key } }));
   const requestsFor = (key: string) => gateway.requests.filter((request) => request.key === key);
   const told = (key: string) => requestsFor(key).map(({ method, status }) => `${method} ${status}`);
   const held = (key: string) => gateway.sessions.get(tokenOf(ORG, key));
@@ -155,7 +139,10 @@ describe("the sessions table's stream, carried to a gateway", () => {
     const key = newKey("tombstone");
     await put(key, session());
     await until("the creation", () => held(key));
-    await change(key, "REMOVE #session");
+    await update(key, {
+      UpdateExpression: "REMOVE #session",
+      ExpressionAttributeNames: { "#session": "session" },
+    });
     await until("the deletion", () => !held(key));
     await remove(key);
     await caughtUp();
@@ -166,7 +153,10 @@ describe("the sessions table's stream, carried to a gateway", () => {
     const key = newKey("version");
     await put(key, session());
     await until("the creation", () => held(key));
-    await change(key, "SET #v = :v, updated_at = :v", { ":v": 9 });
+    await update(key, {
+      UpdateExpression: "SET version = :nine, updated_at = :nine",
+      ExpressionAttributeValues: { ":nine": 9 },
+    });
     await caughtUp();
     assert.deepEqual(told(key), ["PUT 404", "POST 200"]);
   });

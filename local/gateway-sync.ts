@@ -1,4 +1,5 @@
 import { DescribeTableCommand } from "@aws-sdk/client-dynamodb";
+import { AppError } from "../lib/errors.ts";
 import type { LocalFunction } from "./lambda/lambda.ts";
 import type { Pump } from "./pump.ts";
 import type { Clients } from "./resources.ts";
@@ -11,6 +12,7 @@ export interface GatewaySyncOptions {
   sessionsTable: string;
   env: Env;
   start: (name: string, timeoutMs: number, settings: Record<string, string>) => Promise<LocalFunction>;
+  /** Not the consumer's: no event fails by it. */
   onError: (error: Error) => void;
 }
 
@@ -21,6 +23,11 @@ const TIMEOUT_MS = 60_000;
 export async function startGatewaySync(options: GatewaySyncOptions): Promise<Pump | undefined> {
   const { clients, sessionsTable, env, start, onError } = options;
   if (!env.GATEWAY_URL) return undefined;
+  if (!env.GATEWAY_SECRET) {
+    const message =
+      "GATEWAY_URL is set, so sessions go to that gateway: set GATEWAY_SECRET to its API's secret too";
+    throw new AppError("local-failed", message);
+  }
   const { invoke } = await start("gateway-sync", TIMEOUT_MS, gatewaySettings(env));
   const { Table } = await clients.dynamo.send(new DescribeTableCommand({ TableName: sessionsTable }));
   const streamArn = Table?.LatestStreamArn ?? "";

@@ -99,7 +99,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       sessionsTable: resources.SESSIONS_TABLE,
       env: options.env,
       start,
-      onError: options.onError ?? (() => {}),
+      onError: (error) => options.onLine?.("gateway-sync", error.message),
     });
     if (gatewaySync) closers.push(gatewaySync.close);
     const releases = createReleaseStore({

@@ -48,7 +48,6 @@ describe("the sessions table's stream, carried to a gateway", () => {
         GATEWAY_TIMEOUT_MS: "500",
       },
       onLine: (name, line) => void (name === "gateway-sync" && lines.push(line)),
-      onError: (error) => lines.push(error.message),
     });
   });
   after(async () => {
@@ -231,6 +230,11 @@ describe("the sessions table's stream, carried to a gateway", () => {
     const answer = await fetch(`${stack.url}/events/demo`, { method: "POST", body: JSON.stringify(event) });
     assert.equal(answer.status, 202);
     await until("the update", () => held(key)?.expires === 2_000);
+  });
+
+  test("a gateway without its secret stops the local stack's start", async () => {
+    const env = { ...process.env, GATEWAY_URL: gateway.url, GATEWAY_SECRET: undefined };
+    await assert.rejects(startStack({ port: 0, env }), /GATEWAY_SECRET/);
   });
 
   test("no line of the function has the secret, a key or a session's content", () => {

@@ -27,20 +27,16 @@ export function createGatewaySync(deps: GatewaySyncDeps): GatewaySync {
   const { sendRefusal, log } = deps;
 
   async function carry(change: Change, gateway: Gateway): Promise<void> {
-    const { key, sequenceNumber, at, action } = change;
     const answer = await ask(change, gateway);
-    const fields = {
-      key_sha256: keyDigest(key),
-      sequence_number: sequenceNumber,
-      operation: action.operation === "delete" ? ("delete" as const) : ("put" as const),
-      ...answer,
-    };
-    if (isDone(answer)) return log.info("session sent", fields);
-    const old = deps.now() - at * 1000 >= deps.giveUpSeconds * 1000;
-    if (!isRefused(answer, old)) throw new Error(`the gateway answered ${answer.status}: ${answer.message}`);
+    const { status, message } = answer;
+    const operation = change.action.operation === "delete" ? "delete" : "put";
+    const reference = { ...referenceTo(change), operation, status } as const;
+    if (isDone(answer)) return log.info("session sent", reference);
+    const old = deps.now() - change.at * 1000 >= deps.giveUpSeconds * 1000;
+    if (!isRefused(answer, old)) throw new Error(`the gateway answered ${status} ${message}`.trimEnd());
     // The record counts as done only when the queue has it.
-    await sendRefusal(fields);
-    log.error("change refused", fields);
+    await sendRefusal({ ...reference, message });
+    log.error("change refused", { ...reference, error: message });
   }
 
   return async (records, timeLeft) => {
@@ -52,11 +48,7 @@ export function createGatewaySync(deps: GatewaySyncDeps): GatewaySync {
         try {
           await carry(change, gateway);
         } catch (thrown) {
-          log.warn("change repeated", {
-            key_sha256: keyDigest(change.key),
-            sequence_number: change.sequenceNumber,
-            error: errorText(thrown),
-          });
+          log.warn("change repeated", { ...referenceTo(change), error: errorText(thrown) });
           return change.sequenceNumber;
         }
       }
@@ -66,6 +58,11 @@ export function createGatewaySync(deps: GatewaySyncDeps): GatewaySync {
     }
   };
 }
+
+const referenceTo = ({ key, sequenceNumber }: Change) => ({
+  key_sha256: keyDigest(key),
+  sequence_number: sequenceNumber,
+});
 
 async function ask({ key, orgId, action }: Change, gateway: Gateway): Promise<Answer> {
   if (action.operation === "unfit") return { status: 0, message: action.error };

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
-import { AppError, errorText } from "../errors.ts";
+import { AppError } from "../errors.ts";
 import { formatSession, type Session } from "../sessions/session.ts";
 
 type Image = Record<string, AttributeValue>;
@@ -87,8 +87,11 @@ function imagesOf({ eventName, dynamodb }: StreamRecord): { before: Image; after
 function sessionIn({ session }: Image): { text?: string; error?: string } {
   if (session === undefined || session.NULL) return {};
   try {
-    return { text: formatSession(unmarshall({ session }).session as Session) };
+    // As a script had it: without this, a whole number above 2^53 would be a BigInt, which no session has.
+    const plain = unmarshall({ session }, { wrapNumbers: Number });
+    return { text: formatSession(plain.session as Session) };
   } catch (thrown) {
-    return { error: errorText(thrown) };
+    if (!(thrown instanceof AppError)) throw thrown; // its message could show a value
+    return { error: thrown.message };
   }
 }

@@ -1,4 +1,4 @@
-import { errorText } from "../errors.ts";
+import { AppError, errorText } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type Change, keyDigest, lastChanges, type StreamRecord } from "./changes.ts";
 import type { SendRefusal } from "./dead-letters.ts";
@@ -33,7 +33,8 @@ export function createGatewaySync(deps: GatewaySyncDeps): GatewaySync {
     const reference = { ...referenceTo(change), operation, status } as const;
     if (isDone(answer)) return log.info("session sent", reference);
     const old = deps.now() - change.at * 1000 >= deps.giveUpSeconds * 1000;
-    if (!isRefused(answer, old)) throw new Error(`the gateway answered ${status} ${message}`.trimEnd());
+    if (!isRefused(answer, old))
+      throw new AppError("dependency-failed", `the gateway answered ${status} ${message}`.trimEnd());
     // The record counts as done only when the queue has it.
     await sendRefusal({ ...reference, message });
     log.error("change refused", { ...reference, error: message });

@@ -91,7 +91,7 @@ function sessionIn({ session }: Image): { text?: string; error?: string } {
     const plain = unmarshall({ session }, { wrapNumbers: Number });
     return { text: formatSession(plain.session as Session) };
   } catch (thrown) {
-    if (!(thrown instanceof AppError)) throw thrown; // its message could show a value
+    if (!(thrown instanceof AppError)) throw thrown;
     return { error: thrown.message };
   }
 }

@@ -13,6 +13,7 @@ const ALLOWED: Record<string, string[]> = {
   "lib/go": ["lib/go", "lib/errors.ts"],
   "lib/apis": ["lib/apis", "lib/go", "lib/errors.ts"],
   "lib/egress": ["lib/egress", "lib/go", "lib/errors.ts"],
+  "lib/gateway-sync": ["lib/gateway-sync", "lib/sessions", "lib/errors.ts", "lib/log.ts"],
   functions: ["functions", "lib"],
   local: ["local", "lib"],
   // The commands find bucket and table by the functions' own settings, and reach them by the same clients.
@@ -29,6 +30,8 @@ const PACKAGES: Record<string, string[]> = {
     "lib/consumer/store.ts",
     "lib/consumer/dead-letters.ts",
     "lib/consumer/hand-back.ts",
+    "lib/gateway-sync/changes.ts",
+    "lib/gateway-sync/dead-letters.ts",
     "lib/releases/store.ts",
     "lib/releases/bucket.ts",
     "lib/releases/history.ts",
@@ -42,7 +45,7 @@ const PACKAGES: Record<string, string[]> = {
   "node:worker_threads": ["lib/runtime/"],
   "@middy/": ["functions/"],
   "@aws-lambda-powertools/": ["functions/log.ts", "functions/metrics.ts"],
-  undici: ["lib/egress/"],
+  undici: ["lib/egress/", "lib/gateway-sync/gateway.ts"],
 };
 
 const files = ["lib", "functions", "local", "cli"].flatMap((folder) =>

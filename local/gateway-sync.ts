@@ -11,7 +11,11 @@ export interface GatewaySyncOptions {
   clients: Clients;
   sessionsTable: string;
   env: Env;
-  start: (name: string, timeoutMs: number, settings: Record<string, string>) => Promise<LocalFunction>;
+  start: (
+    name: string,
+    timeoutMs: number,
+    own: { settings: Record<string, string> },
+  ) => Promise<LocalFunction>;
   /** Not the consumer's: no event fails by it. */
   onError: (error: Error) => void;
 }
@@ -28,7 +32,7 @@ export async function startGatewaySync(options: GatewaySyncOptions): Promise<Pum
       "GATEWAY_URL is set, so sessions go to that gateway: set GATEWAY_SECRET to its API's secret too";
     throw new AppError("local-failed", message);
   }
-  const { invoke } = await start("gateway-sync", TIMEOUT_MS, gatewaySettings(env));
+  const { invoke } = await start("gateway-sync", TIMEOUT_MS, { settings: gatewaySettings(env) });
   const { Table } = await clients.dynamo.send(new DescribeTableCommand({ TableName: sessionsTable }));
   const streamArn = Table?.LatestStreamArn ?? "";
   return startStreamPump({ streams: clients.streams, streamArn, batchSize: BATCH_SIZE, invoke, onError });

@@ -13,7 +13,7 @@ const ALLOWED: Record<string, string[]> = {
   "lib/go": ["lib/go", "lib/errors.ts"],
   "lib/apis": ["lib/apis", "lib/go", "lib/errors.ts"],
   "lib/egress": ["lib/egress", "lib/go", "lib/errors.ts"],
-  "lib/gateway-sync": ["lib/gateway-sync", "lib/sessions", "lib/errors.ts", "lib/log.ts"],
+  "lib/gateway-sync": ["lib/gateway-sync", "lib/sessions", "lib/errors.ts", "lib/log.ts", "lib/metrics.ts"],
   functions: ["functions", "lib"],
   local: ["local", "lib"],
   // The commands find bucket and table by the functions' own settings, and reach them by the same clients.

@@ -7,6 +7,7 @@ import { createReleaseReader } from "../lib/releases/reader.ts";
 import { createReleaseStore } from "../lib/releases/store.ts";
 import { createDynamo, createS3, createSqs } from "./clients.ts";
 import { httpErrors, reply } from "./http-errors.ts";
+import { readIngestAuth } from "./ingest-auth.ts";
 import { createLog } from "./log.ts";
 import { text } from "./settings.ts";
 
@@ -14,6 +15,7 @@ const { env } = process;
 const log = createLog("ingest");
 const sqs = createSqs();
 const queueUrl = text(env, "EVENTS_QUEUE_URL");
+const checkToken = readIngestAuth(env);
 const releases = createReleaseStore({
   s3: createS3(env),
   bucket: text(env, "FILES_BUCKET"),
@@ -34,6 +36,7 @@ const ingest = createIngest({
 export const main = middy<APIGatewayProxyEventV2>()
   .use(httpErrors(log))
   .handler(async (request) => {
+    checkToken(request.headers.authorization);
     const body = Buffer.from(request.body ?? "", request.isBase64Encoded ? "base64" : "utf8").toString();
     const { id, api_id, event } = await ingest(request.pathParameters?.api_id ?? "", body);
     return reply(202, { id, api_id, type: event.Type });

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
+import { createRequire, isBuiltin } from "node:module";
 import { fileURLToPath } from "node:url";
-import { type BuildOptions, build } from "esbuild";
+import { type BuildOptions, build, type Plugin } from "esbuild";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -13,6 +13,22 @@ const RUNTIME_FILES = {
   "jsvm/prelude.js": `${ROOT}lib/runtime/jsvm/prelude.js`,
   "jsvm/tykjs.js": `${ROOT}lib/runtime/jsvm/tykjs.js`,
   "jsvm/underscore.js": resolve("underscore/underscore-umd-min.js"),
+};
+
+/**
+ * Node's own modules without an `import`: that would make, before the bundle's first line, a namespace of all that a
+ * module exports, and for `node:http` this loads a whole HTTP client of its own. `npm run bench:coldstart` compares.
+ */
+const builtins: Plugin = {
+  name: "builtins",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(node:)?[a-z_/]+$/ }, ({ path }) =>
+      isBuiltin(path) ? { path, namespace: "builtin", sideEffects: false } : undefined,
+    );
+    onLoad({ filter: /./, namespace: "builtin" }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`,
+    }));
+  },
 };
 
 const OPTIONS = {
@@ -32,9 +48,10 @@ const OPTIONS = {
   define: { BUNDLED: "true" },
   // Some packages are CommonJS and ask for Node's modules by `require`.
   banner: {
-    js: "import{createRequire as __require}from'node:module';const require=__require(import.meta.url);",
+    js: 'const require=process.getBuiltinModule("node:module").createRequire(import.meta.url);',
   },
   logLevel: "warning",
+  plugins: [builtins],
 } satisfies BuildOptions;
 
 /** Every module of functions/ that exports `main`. */
@@ -48,17 +65,20 @@ export function functionNames(): string[] {
 export async function buildFunctions(folder: string): Promise<void> {
   for (const out of ["dist", "dist-maps"]) rmSync(`${folder}/${out}`, { recursive: true, force: true });
   await Promise.all(
-    functionNames().map((name) =>
-      buildFunction(name, `${folder}/dist/${name}`, `${folder}/dist-maps/${name}`),
-    ),
+    functionNames().map(async (name) => {
+      const entry = `deploy/entries/${name}.ts`;
+      const source = existsSync(`${ROOT}${entry}`) ? entry : `functions/${name}.ts`;
+      await bundle(source, `${folder}/dist/${name}`);
+      moveMaps(`${folder}/dist/${name}`, `${folder}/dist-maps/${name}`);
+    }),
   );
 }
 
-async function buildFunction(name: string, outdir: string, mapsDir: string): Promise<void> {
-  const entry = `deploy/entries/${name}.ts`;
+/** Makes `index.mjs` of a source file, with all that it needs beside it. */
+export async function bundle(source: string, outdir: string): Promise<void> {
   const { metafile } = await build({
     ...OPTIONS,
-    entryPoints: { index: existsSync(`${ROOT}${entry}`) ? entry : `functions/${name}.ts` },
+    entryPoints: { index: source },
     // What is imported when it is needed, such as most of the SDK's ways to credentials, is parsed when it is needed.
     splitting: true,
     chunkNames: "[name]-[hash]",
@@ -66,7 +86,6 @@ async function buildFunction(name: string, outdir: string, mapsDir: string): Pro
     outdir,
   });
   if ("lib/runtime/assets.ts" in metafile.inputs) await addRuntime(outdir);
-  moveMaps(outdir, mapsDir);
 }
 
 async function addRuntime(outdir: string): Promise<void> {

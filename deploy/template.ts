@@ -48,8 +48,9 @@ const subNames = (text: string) => [...text.matchAll(/\$\{([^!}.]+)[^}]*\}/g)].m
 const WITHOUT_RESOURCE = /^xray:/;
 
 function wideStatements(template: Template): string[] {
-  return ofType(template, "AWS::IAM::Role").flatMap(([id, role]) =>
-    [...objectsIn(role.Properties.Policies)].flatMap(({ Effect, Action, Resource }) => {
+  const policies = ["AWS::IAM::Role", "AWS::IAM::ManagedPolicy"].flatMap((type) => ofType(template, type));
+  return policies.flatMap(([id, { Properties }]) =>
+    [...objectsIn(Properties)].flatMap(({ Effect, Action, Resource }) => {
       if (Effect !== "Allow") return [];
       const actions = [Action].flat() as string[];
       const wide = actions.filter((action) => action.includes("*"));

@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { noticeOf } from "../../local/bucket-watch.ts";
+import { API } from "./files.ts";
+import { covers } from "./policy.ts";
+import { bodyOf, type World } from "./world.ts";
+
+const post = (token: string) => ({
+  headers: { authorization: `Bearer ${token}` },
+  pathParameters: { api_id: API },
+  body: '{"Type":"KeyExpired"}',
+});
+
+const batch = (Type: string) => ({
+  Records: [
+    {
+      messageId: crypto.randomUUID(),
+      body: bodyOf({ id: crypto.randomUUID(), Type, Key: "denied" }),
+      attributes: { ApproximateReceiveCount: "1" },
+      messageAttributes: {},
+    },
+  ],
+});
+
+/** What the run cannot reach, and why it is allowed all the same. */
+const UNREACHED: Record<string, RegExp[]> = {
+  all: [
+    // The Lambda service writes a function's output in its name.
+    /^logs:(CreateLogStream|PutLogEvents) /,
+  ],
+  // What S3 asks for to say of a missing object that it is missing; it is no call.
+  ingest: [/^s3:ListBucket /],
+  consumer: [/^s3:ListBucket /, /^sqs:ChangeMessageVisibility /],
+};
+
+export function permissionSuite(world: () => World): void {
+  describe("a packaged function's role", () => {
+    const DENIED: [name: string, action: string, payload: () => unknown][] = [
+      ["ingest", "dynamodb:GetItem", () => post(world().token)],
+      ["ingest", "s3:GetObject", () => post(world().token)],
+      ["ingest", "sqs:SendMessage", () => post(world().token)],
+      ["consumer", "dynamodb:BatchGetItem", () => batch("KeyExpired")],
+      ["consumer", "s3:GetObject", () => batch("KeyExpired")],
+      ["consumer", "dynamodb:PutItem", () => batch("KeyExpired")],
+      ["consumer", "dynamodb:GetItem", () => batch("QuotaExceeded")],
+      ["consumer", "dynamodb:DeleteItem", () => batch("QuotaExceeded")],
+      ["consumer", "sqs:SendMessage", () => batch("")],
+      ["releaser", "dynamodb:UpdateItem", () => noticeOf(["tykjs.js"])],
+      ["releaser", "dynamodb:GetItem", () => ({})],
+      ["releaser", "s3:ListBucket", () => ({})],
+      ["releaser", "s3:GetObject", () => ({})],
+      ["releaser", "s3:PutObject", () => ({})],
+      ["releaser", "dynamodb:PutItem", () => ({})],
+    ];
+
+    it("that lacks a permission makes an error that names the action", async () => {
+      await world().upload("never live"); // so that the releaser has something to write
+      for (const [name, action, payload] of DENIED) {
+        const { gate, lines, start } = world().deployed(name);
+        const before = lines.length;
+        gate.deny.add(action);
+        const container = await start({ RELEASE_QUIET_MS: "0" });
+        const error = await container.invoke(payload()).then(
+          () => "",
+          (thrown: Error) => thrown.message,
+        );
+        await container.close();
+        gate.deny.delete(action);
+        const told = [...lines.slice(before), error].filter((line) =>
+          line.includes(`not authorized to perform: ${action} `),
+        );
+        assert.ok(told.length > 0, `${name} swallows that ${action} is denied: ${lines.slice(before)}`);
+      }
+    });
+
+    it("allows what the function asked for in this run, and nothing else but what no run can reach", () => {
+      for (const { name, grants, gate } of world().functions.values()) {
+        for (const access of gate.asked)
+          assert.ok(
+            grants.some((grant) => covers(grant, access)),
+            `${name} may not ${access.action} ${access.resource}`,
+          );
+        const unused = grants
+          .filter((grant) => !gate.asked.some((access) => covers(grant, access)))
+          .map(({ action, resource }) => `${action} ${resource}`);
+        const expected = [...(UNREACHED.all ?? []), ...(UNREACHED[name] ?? [])];
+        for (const grant of unused)
+          assert.ok(
+            expected.some((one) => one.test(grant)),
+            `${name} never used ${grant}: take it out of its role`,
+          );
+        for (const one of UNREACHED[name] ?? [])
+          assert.ok(
+            unused.some((grant) => one.test(grant)),
+            `${name} did use ${one}: take it off the list`,
+          );
+      }
+    });
+  });
+}

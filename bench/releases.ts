@@ -1,4 +1,5 @@
 // The figures of releases, printed and never asserted: `npm run bench:releases`.
+import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { BatchGetCommand } from "@aws-sdk/lib-dynamodb";
 import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
@@ -112,6 +113,7 @@ async function versionCheck(): Promise<void> {
     ledgerTtlSeconds: 60,
     now: Date.now,
     random: Math.random,
+    newToken: randomUUID,
   });
   await store.read(
     Array.from({ length: 10 }, (_, nth) => `event-${nth}`),

@@ -2,6 +2,7 @@ import { AppError } from "../lib/errors.ts";
 import { readSourceFiles } from "../local/files.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { createFacts, type Facts } from "./facts.ts";
+import { nextSignal } from "./interrupt.ts";
 import { createLiveFolder, type LiveFolder } from "./live-folder.ts";
 import { SAMPLE_API, SAMPLE_KEY, type SampleReport, sendSampleEvent } from "./sample-event.ts";
 import { row, timelineLine } from "./timeline.ts";
@@ -93,11 +94,4 @@ function sayHowToGoOn(stack: Stack, say: (line?: string) => void): void {
     .map(([name, value]) => `export ${name}=${value}`);
   say(`${exports.map((line) => `  ${line}`).join("\n")}\n`);
   say("Ctrl+C stops everything.\n");
-}
-
-/** Resolves at the first Ctrl+C or kill, so that the stack is taken down in order. */
-function nextSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve());
-  });
 }

@@ -2,15 +2,9 @@
 // Each command is loaded when it is called, so that `run` and `check` do not wait for the AWS SDK.
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { errorText } from "../lib/errors.ts";
+import { addDlq } from "./dlq.ts";
+import { wholeNumber } from "./option-values.ts";
 import { UsageError } from "./usage.ts";
-
-function wholeNumber(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const number = Number(text);
-    if (text.trim() !== "" && Number.isInteger(number) && number >= min && number <= max) return number;
-    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
-  };
-}
 
 function keyAndFile(text: string, before: Record<string, string>): Record<string, string> {
   const [, key, file] = /^(.+)=(.+)$/s.exec(text) ?? [];
@@ -95,6 +89,8 @@ program
   .argument("<a>", "a version, or live")
   .argument("<b>", "a version, or live")
   .action(async (a, b) => (await import("./diff.ts")).diff(a, b));
+
+addDlq(program);
 
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));

@@ -3,13 +3,19 @@ import { S3Client } from "@aws-sdk/client-s3";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 
+/**
+ * Without a limit, a connection that died without a word would take the rest of the invocation. Ended by it, a
+ * request counts as not answered, and is sent again.
+ */
+const requestHandler = { connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true };
+
 /** The SDK itself reads the region, the credentials and AWS_ENDPOINT_URL_DYNAMODB, _SQS and _S3. */
 export const createDynamo = () =>
-  DynamoDBDocumentClient.from(new DynamoDBClient({}), {
+  DynamoDBDocumentClient.from(new DynamoDBClient({ requestHandler }), {
     marshallOptions: { removeUndefinedValues: true, allowImpreciseNumbers: true },
   });
 
-export const createSqs = () => new SQSClient({});
+export const createSqs = () => new SQSClient({ requestHandler });
 
 /** An endpoint of one's own has no host name per bucket. */
 export const createS3 = (env: Record<string, string | undefined>) =>

@@ -1,8 +1,12 @@
+import { randomUUID } from "node:crypto";
 import middy from "@middy/core";
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
+import { createCircuit } from "../lib/consumer/circuit.ts";
 import { createConsumer } from "../lib/consumer/consumer.ts";
 import { createDeadLetters } from "../lib/consumer/dead-letters.ts";
+import { createHandBack } from "../lib/consumer/hand-back.ts";
 import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
+import { createRetryDelay, VISIBILITY_SECONDS } from "../lib/consumer/retry-delay.ts";
 import { createConsumerStore } from "../lib/consumer/store.ts";
 import { createEgress } from "../lib/egress/client.ts";
 import { batchRequest, makeHttpRequest } from "../lib/egress/tyk-http.ts";
@@ -11,12 +15,14 @@ import { createStorage } from "../lib/storage/storage.ts";
 import { createEntryStore } from "../lib/storage/store.ts";
 import { createDynamo, createS3, createSqs } from "./clients.ts";
 import { createLog } from "./log.ts";
-import { flag, integer, list, text } from "./settings.ts";
+import { choice, flag, integer, list, text } from "./settings.ts";
 import { runtimeSettings, starter } from "./warm-runtime.ts";
 
 const { env } = process;
 const log = createLog("consumer");
 const dynamo = createDynamo();
+const sqs = createSqs();
+const chance = { random: Math.random, now: Date.now };
 const stateTable = text(env, "STATE_TABLE");
 const egress = createEgress({
   allowHosts: list(env, "HTTP_ALLOW_HOSTS"),
@@ -28,8 +34,8 @@ const consume = createConsumer({
     sessionsTable: text(env, "SESSIONS_TABLE"),
     stateTable,
     ledgerTtlSeconds: integer(env, "LEDGER_TTL_SECONDS", 21 * 86_400, 60, 366 * 86_400),
-    now: Date.now,
-    random: Math.random,
+    newToken: randomUUID,
+    ...chance,
   }),
   live: createLiveRuntime({
     releases: createReleaseStore({
@@ -43,7 +49,14 @@ const consume = createConsumer({
     prepare: starter.prepare,
     log,
   }),
-  sendDeadLetter: createDeadLetters({ sqs: createSqs(), queueUrl: text(env, "DEAD_LETTERS_QUEUE_URL") }),
+  circuit: createCircuit(chance),
+  sendDeadLetter: createDeadLetters({ sqs, queueUrl: text(env, "DEAD_LETTERS_QUEUE_URL") }),
+  handBack: createHandBack({ sqs, queueUrl: text(env, "EVENTS_QUEUE_URL"), log }),
+  retryDelay: createRetryDelay({
+    baseSeconds: integer(env, "RETRY_BASE_SECONDS", 5, 0, 900),
+    maxSeconds: integer(env, "RETRY_MAX_SECONDS", 900, 0, VISIBILITY_SECONDS),
+    random: Math.random,
+  }),
   makeHttpRequest: (request, run) => makeHttpRequest(request, { egress, ...run }),
   batchRequest: (request, run) => batchRequest(request, { egress, ...run }),
   storage: createStorage({ entries: createEntryStore({ dynamo, table: stateTable }), now: Date.now }),
@@ -51,7 +64,9 @@ const consume = createConsumer({
   timeoutMs: runtimeSettings.limits.timeoutMs,
   graceMs: runtimeSettings.limits.graceMs,
   workers: runtimeSettings.workers,
-  maxReceives: integer(env, "MAX_RECEIVES", 5, 1, 1_000),
+  maxAttempts: integer(env, "MAX_ATTEMPTS", 5, 1, 1_000),
+  receiveLimit: integer(env, "RECEIVE_LIMIT", 50, 1, 1_000),
+  handlerErrors: choice(env, "HANDLER_ERRORS", ["retry", "drop"]),
   now: Date.now,
   log,
 });

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
 import middy from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import { fifoOrder } from "../lib/events/fifo.ts";
 import { createIngest } from "../lib/ingest/ingest.ts";
 import { createReleaseReader } from "../lib/releases/reader.ts";
 import { createReleaseStore } from "../lib/releases/store.ts";
@@ -25,8 +26,9 @@ const releases = createReleaseStore({
 });
 const ingest = createIngest({
   release: createReleaseReader(releases),
-  send: async (body) => {
-    await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: body }));
+  send: async (body, envelope) => {
+    const order = fifoOrder(queueUrl, envelope);
+    await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: body, ...order }));
   },
   newId: randomUUID,
   log,

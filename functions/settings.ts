@@ -49,7 +49,20 @@ const SETTINGS = {
   HTTP_MAX_CALLS: { what: "how many HTTP requests a run may make", example: "50" },
   STORAGE_MAX_CALLS: { what: "how many storage calls a run may make", example: "1000" },
   SESSION_MAX_CALLS: { what: "how many times a run may get or set a session", example: "1000" },
-  MAX_RECEIVES: { what: "the queue's maxReceiveCount", example: "5" },
+  MAX_ATTEMPTS: { what: "how many deliveries of an event may fail by its handler", example: "5" },
+  RECEIVE_LIMIT: { what: "the events queue's maxReceiveCount", example: "50" },
+  RETRY_BASE_SECONDS: {
+    what: "how long after its first receive an event that failed comes again",
+    example: "5",
+  },
+  RETRY_MAX_SECONDS: {
+    what: "how long after a receive an event that failed comes again at most",
+    example: "900",
+  },
+  HANDLER_ERRORS: {
+    what: "whether an event whose handler failed comes again (retry) or counts as done (drop)",
+    example: "retry",
+  },
   LEDGER_TTL_SECONDS: {
     what: "how long it is remembered which events are done, in seconds; longer than the retention of the queue and its dead-letter queue together",
     example: "1814400",

@@ -20,8 +20,16 @@ export interface Resources {
     SESSIONS_TABLE: string;
     STATE_TABLE: string;
     FILES_BUCKET: string;
-    MAX_RECEIVES: string;
+    RECEIVE_LIMIT: string;
   };
+}
+
+interface QueueOptions {
+  prefix: string;
+  visibilitySeconds: number;
+  receiveLimit: number;
+  /** Queues that keep the order of each group. */
+  fifo?: boolean | undefined;
 }
 
 export function createClients({ env }: LocalAws): Clients {
@@ -42,7 +50,7 @@ export function createClients({ env }: LocalAws): Clients {
 
 export async function createResources(
   { dynamo, sqs, s3 }: Clients,
-  options: { prefix: string; visibilitySeconds: number; maxReceives: number },
+  options: QueueOptions,
 ): Promise<Resources> {
   const { prefix } = options;
   const sessions = `${prefix}-sessions`;
@@ -60,28 +68,30 @@ export async function createResources(
       SESSIONS_TABLE: sessions,
       STATE_TABLE: state,
       FILES_BUCKET: bucket,
-      MAX_RECEIVES: String(options.maxReceives),
+      RECEIVE_LIMIT: String(options.receiveLimit),
     },
   };
 }
 
 async function createQueues(
   sqs: SQSClient,
-  {
-    prefix,
-    visibilitySeconds,
-    maxReceives,
-  }: { prefix: string; visibilitySeconds: number; maxReceives: number },
+  { prefix, visibilitySeconds, receiveLimit, fifo = false }: QueueOptions,
 ) {
-  const deadLetters = await createQueue(sqs, `${prefix}-dead-letters`, { MessageRetentionPeriod: "1209600" });
+  const ending = fifo ? ".fifo" : "";
+  const kind = fifo ? { FifoQueue: "true" } : {};
+  const deadLetters = await createQueue(sqs, `${prefix}-dead-letters${ending}`, {
+    ...kind,
+    MessageRetentionPeriod: "1209600",
+  });
   const { Attributes } = await sqs.send(
     new GetQueueAttributesCommand({ QueueUrl: deadLetters, AttributeNames: ["QueueArn"] }),
   );
-  const events = await createQueue(sqs, `${prefix}-events`, {
+  const events = await createQueue(sqs, `${prefix}-events${ending}`, {
+    ...kind,
     VisibilityTimeout: String(visibilitySeconds),
     RedrivePolicy: JSON.stringify({
       deadLetterTargetArn: Attributes?.QueueArn,
-      maxReceiveCount: maxReceives,
+      maxReceiveCount: receiveLimit,
     }),
   });
   return { EVENTS_QUEUE_URL: events, DEAD_LETTERS_QUEUE_URL: deadLetters };

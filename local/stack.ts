@@ -4,7 +4,7 @@ import { createReleaseStore, type ReleaseStore } from "../lib/releases/store.ts"
 import { startAws } from "./aws.ts";
 import { watchBucket } from "./bucket-watch.ts";
 import { startHttpApi } from "./http-api.ts";
-import { type LocalFunction, startFunction } from "./lambda/lambda.ts";
+import { type LocalFunction, type LocalFunctionOptions, startFunction } from "./lambda/lambda.ts";
 import { startPump } from "./pump.ts";
 import { type Clients, createClients, createResources, type Resources } from "./resources.ts";
 
@@ -17,11 +17,17 @@ export interface Stack {
   /** What connects a client or a command to this stack: endpoints, credentials, names. */
   env: Record<string, string>;
   releases: ReleaseStore;
+  consumers: LocalFunction[];
   /** Has the releaser look at the bucket now. */
   release(): Promise<ReleaseReport>;
   /** Wakes the releaser as S3 does after an upload; undefined when another invocation builds. */
   notify(notice: unknown): Promise<ReleaseReport | undefined>;
   close(): Promise<void>;
+}
+
+/** What one consumer has of its own. */
+export interface ConsumerOptions extends Pick<LocalFunctionOptions, "onMoment"> {
+  settings?: Record<string, string>;
 }
 
 export interface StackOptions {
@@ -32,8 +38,12 @@ export interface StackOptions {
   env: Record<string, string | undefined>;
   /** Extra settings for the functions, such as HTTP_ALLOW_HOSTS. */
   settings?: Record<string, string>;
+  /** A process and a pump for each; one when nothing is said. */
+  consumers?: ConsumerOptions[];
   visibilitySeconds?: number;
-  maxReceives?: number;
+  receiveLimit?: number;
+  /** FIFO queues. */
+  fifo?: boolean;
   /** Wakes the releaser after uploads by others, such as `gatehook push`. */
   watchBucket?: boolean;
   /** What the functions write, line by line: one JSON line per fact. */
@@ -59,37 +69,42 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const { env: resources } = await createResources(clients, {
       prefix: options.prefix ?? "gatehook-local",
       visibilitySeconds: options.visibilitySeconds ?? 180,
-      maxReceives: options.maxReceives ?? 5,
+      receiveLimit: options.receiveLimit ?? 50,
+      fifo: options.fifo,
     });
     // Here an upload is one call, so there is nothing to wait for; and whoever reaches this loopback may send events.
     const env = { ...aws.env, ...resources, RELEASE_QUIET_MS: "0", INGEST_AUTH: "none" };
-    const start = async (name: string, timeoutMs: number): Promise<LocalFunction> => {
+    const start = async (name: string, timeoutMs: number, own: ConsumerOptions = {}) => {
+      const { settings, ...rest } = own;
       const started = await startFunction({
         name,
         handler: `functions/${name}.main`,
         taskRoot: TASK_ROOT,
-        env: { ...env, ...options.settings },
+        env: { ...env, ...options.settings, ...settings },
         timeoutMs,
         onLine: (line) => options.onLine?.(name, line),
+        ...rest,
       });
       closers.push(started.close);
       return started;
     };
-    const [ingest, consumer, releaser] = await Promise.all([
+    const [ingest, releaser, ...consumers] = await Promise.all([
       start("ingest", 10_000),
-      start("consumer", CONSUMER_TIMEOUT_MS),
       start("releaser", 60_000),
+      ...(options.consumers ?? [{}]).map((own) => start("consumer", CONSUMER_TIMEOUT_MS, own)),
     ]);
     const api = await startHttpApi(options.port, { "POST /events/{api_id}": ingest.invoke });
     closers.push(api.close);
-    const pump = await startPump({
-      sqs: clients.sqs,
-      queueUrl: resources.EVENTS_QUEUE_URL,
-      batchSize: 10,
-      invoke: consumer.invoke,
-      onError: options.onError ?? (() => {}),
-    });
-    closers.push(pump.close);
+    for (const { invoke } of consumers) {
+      const pump = await startPump({
+        sqs: clients.sqs,
+        queueUrl: resources.EVENTS_QUEUE_URL,
+        batchSize: 10,
+        invoke,
+        onError: options.onError ?? (() => {}),
+      });
+      closers.push(pump.close);
+    }
     const releases = createReleaseStore({
       s3: clients.s3,
       bucket: resources.FILES_BUCKET,
@@ -109,6 +124,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       resources,
       env,
       releases,
+      consumers,
       release: async () => (await releaser.invoke({})) as ReleaseReport,
       notify,
       close,

@@ -1,194 +1,30 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
-import { type ConsumerDeps, createConsumer } from "../lib/consumer/consumer.ts";
+import { createCircuit } from "../lib/consumer/circuit.ts";
 import { createDeadLetters, type Verdict } from "../lib/consumer/dead-letters.ts";
 import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
 import type { QueueRecord } from "../lib/consumer/records.ts";
-import type { ConsumerStore, Write } from "../lib/consumer/store.ts";
-import type { GatewayEvent } from "../lib/events/event.ts";
 import type { Log } from "../lib/log.ts";
-import { type LiveRelease, openRelease, type Release } from "../lib/releases/release.ts";
-import type { Outcome, Run } from "../lib/runtime/protocol.ts";
-import type { Runtime } from "../lib/runtime/runtime.ts";
-import type { Host } from "../lib/runtime/thread.ts";
-import type { StoredSession } from "../lib/sessions/item.ts";
-import { MISS, type Session } from "../lib/sessions/session.ts";
-import { createMemoryEntries, createStorage } from "../lib/storage/storage.ts";
+import type { Release } from "../lib/releases/release.ts";
+import { MISS } from "../lib/sessions/session.ts";
+import {
+  count,
+  countIn,
+  createRelease,
+  createRuntime,
+  createTable,
+  fail,
+  failFor,
+  MAX_ATTEMPTS,
+  message,
+  RECEIVE_LIMIT,
+  type Script,
+  setUp,
+  TIMEOUT_MS,
+} from "./helpers/consumer.ts";
 
 const LOG: Log = { info() {}, warn() {}, error() {} };
-const MAX_RECEIVES = 5;
-const TIMEOUT_MS = 1_000;
-
-/** The tables in memory. */
-function createTable(sessions: Record<string, Session> = {}) {
-  const stored = new Map<string, StoredSession>(
-    Object.entries(sessions).map(([key, session]) => [key, { session, version: 1 }]),
-  );
-  const ledger = new Map<string, { version: number; done: string[] }>();
-  const prefetched: string[][] = [];
-  const none = { session: undefined, version: 0 };
-  const versionOf = (write: Write) =>
-    (write.kind === "session" ? stored.get(write.key)?.version : ledger.get(write.eventId)?.version) ?? 0;
-
-  const store: ConsumerStore = {
-    async read(eventIds, sessionKeys) {
-      prefetched.push(sessionKeys);
-      return {
-        liveVersion: "v1",
-        ledger: new Map(eventIds.map((id) => [id, ledger.get(id) ?? { version: 0, done: [] }])),
-        sessions: new Map(sessionKeys.map((key) => [key, stored.get(key) ?? none])),
-      };
-    },
-    readSession: async (key) => stored.get(key) ?? none,
-    async commit(writes) {
-      const conflicts = writes.flatMap((write, index) => (versionOf(write) === write.version ? [] : [index]));
-      if (conflicts.length > 0) return { conflicts };
-      for (const write of writes) {
-        const version = write.version + 1;
-        if (write.kind === "session") stored.set(write.key, { session: write.session, version });
-        else ledger.set(write.eventId, { version, done: write.done });
-      }
-      return { conflicts: [] };
-    },
-  };
-  return {
-    store,
-    ledger,
-    prefetched,
-    session: (key: string) => stored.get(key)?.session,
-    done: (eventId: string) => ledger.get(eventId)?.done ?? [],
-    /** Somebody else's write. */
-    change(key: string, session: Session) {
-      stored.set(key, { session, version: (stored.get(key)?.version ?? 0) + 1 });
-    },
-  };
-}
-
-/** What a script of these tests has of the gateway's API. */
-interface Tyk {
-  event: GatewayEvent;
-  context: Record<string, unknown>;
-  get(key: string): Promise<Session | { status: string }>;
-  set(key: string, session: Session): Promise<void>;
-  http(request: string): Promise<string | undefined>;
-}
-type Script = (tyk: Tyk) => Promise<void> | void;
-
-/** A runtime whose scripts are functions of the test. */
-function createRuntime(scripts: Record<string, Script>, runs: string[] = []): Runtime {
-  async function run({ handler, event, context }: Run, host: Host): Promise<Outcome> {
-    const { signal } = new AbortController();
-    const facts = JSON.parse(context) as Record<string, unknown>;
-    runs.push(`${facts.EventID} ${handler}`);
-    try {
-      await scripts[handler]?.({
-        event: JSON.parse(event) as GatewayEvent,
-        context: facts,
-        get: async (key) =>
-          JSON.parse((await host.call("getKeyData", [key, "demo"], signal)) ?? "") as Session,
-        set: async (key, session) =>
-          void (await host.call("setKeyData", [key, JSON.stringify(session), "1"], signal)),
-        http: (request) => host.call("makeHttpRequest", [request], signal),
-      });
-      return { ok: true, ms: 1 };
-    } catch (thrown) {
-      const { name, message } = thrown as Error;
-      return { ok: false, code: "threw", sandbox: "kept", error: { name, message, stack: "" }, ms: 1 };
-    }
-  }
-  const counters = { kills: 0, rebuilds: 0, restores: 0 };
-  return { faults: [], counters, probe: async (names) => names.map(() => ""), run, close: async () => {} };
-}
-
-function createRelease(handlers: Record<string, string[]>, version = "v1"): LiveRelease {
-  const refs = Object.entries(handlers).map(([type, names]) => [
-    type,
-    names.map((name) => ({ name, path: `${name}.js` })),
-  ]);
-  const api = { api_id: "demo", org_id: "o1", name: "Demo", handlers: Object.fromEntries(refs) };
-  return openRelease(version, { format: 1, apis: [api], scripts: [] });
-}
-
-interface Letter extends Verdict {
-  messageId: string;
-}
-
-/** A consumer whose API "demo" runs all of these scripts, in this order, for KeyExpired. */
-function setUp(
-  scripts: Record<string, Script>,
-  options: Partial<ConsumerDeps> & { table?: ReturnType<typeof createTable> } = {},
-) {
-  const { table = createTable(), ...deps } = options;
-  const letters: Letter[] = [];
-  const runs: string[] = [];
-  const release = createRelease({ KeyExpired: Object.keys(scripts) });
-  const runtime = createRuntime(scripts, runs);
-  const consumer = createConsumer({
-    store: table.store,
-    live: { at: async () => ({ release, runtime }), close: async () => {} },
-    sendDeadLetter: async ({ messageId }, verdict) => void letters.push({ messageId, ...verdict }),
-    makeHttpRequest: async () => undefined,
-    batchRequest: async () => undefined,
-    storage: createStorage({ entries: createMemoryEntries(), now: () => 0 }),
-    allowMasterKeys: true,
-    timeoutMs: TIMEOUT_MS,
-    maxReceives: MAX_RECEIVES,
-    now: () => 1_787_396_400_000,
-    log: LOG,
-    ...deps,
-  });
-  return {
-    table,
-    letters,
-    /** "event handler", in the order in which they ran. */
-    runs,
-    consume: (batch: QueueRecord[], timeLeft = () => 600_000) => consumer(batch, timeLeft),
-  };
-}
-
-interface MessageOptions {
-  messageId?: string;
-  receives?: number;
-  type?: string;
-  key?: string;
-  apiId?: string;
-  body?: string;
-  attributes?: Record<string, string>;
-}
-
-function message(id: string, options: MessageOptions = {}): QueueRecord {
-  const { messageId = `m-${id}`, receives = 1, type = "KeyExpired", key = id, apiId = "demo" } = options;
-  const event = { Type: type, Meta: { Key: key }, TimeStamp: "" };
-  return {
-    messageId,
-    body: options.body ?? JSON.stringify({ id, api_id: apiId, event }),
-    attributes: { ApproximateReceiveCount: String(receives) },
-    messageAttributes: Object.fromEntries(
-      Object.entries(options.attributes ?? {}).map(([name, stringValue]) => [name, { stringValue }]),
-    ),
-  };
-}
-
-/** Counts in the session of the event's own key. */
-const count: Script = ({ event, ...tyk }) => countIn(String(event.Meta.Key))({ event, ...tyk });
-const countIn =
-  (key: string): Script =>
-  async ({ get, set }) => {
-    const { rate = 0 } = (await get(key)) as Session;
-    await set(key, { rate: rate + 1 });
-  };
-const fail = (text: string): Script => {
-  return () => {
-    throw new TypeError(text);
-  };
-};
-/** Fails for the events of this key only. */
-const failFor =
-  (key: string): Script =>
-  ({ event }) => {
-    if (event.Meta.Key === key) throw new TypeError(`not ${key}`);
-  };
 
 describe("a batch", () => {
   it("runs the handlers of each event in the order of the definition, and commits what they wrote", async () => {
@@ -361,7 +197,7 @@ describe("a handler that fails", () => {
 
   it("sends the same idempotency keys with each delivery, and others for each request and handler", async () => {
     const keys: string[] = [];
-    const send = async ({ http }: Tyk) => {
+    const send = async ({ http }: Parameters<Script>[0]) => {
       for (const _ of [1, 2]) await http("{}");
       throw new Error("again");
     };
@@ -380,12 +216,14 @@ describe("a handler that fails", () => {
   });
 });
 
-describe("the last receive of an event that fails", () => {
+describe("the last attempt of an event that fails", () => {
   it("puts it into the dead letters, with the reason, and acknowledges it", async () => {
     const { consume, letters, table } = setUp({ count, no: fail("not mine") });
-    assert.deepEqual(await consume([message("e1", { receives: MAX_RECEIVES - 1 })]), ["m-e1"]);
+    for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt += 1) {
+      assert.deepEqual(await consume([message("e1", { receives: attempt })]), ["m-e1"]);
+    }
     assert.equal(letters.length, 0);
-    assert.deepEqual(await consume([message("e1", { receives: MAX_RECEIVES })]), []);
+    assert.deepEqual(await consume([message("e1", { receives: MAX_ATTEMPTS })]), []);
     assert.deepEqual(
       letters.map(({ messageId, reason, eventId, handler, release }) => {
         return { messageId, reason, eventId, handler, release };
@@ -396,13 +234,31 @@ describe("the last receive of an event that fails", () => {
     assert.deepEqual(table.session("e1"), { rate: 1 }, "what other handlers did for it stays");
   });
 
+  it("is counted by runs that failed, not by receives", async () => {
+    const { consume, letters } = setUp({ no: fail("no") });
+    assert.deepEqual(await consume([message("e1", { receives: RECEIVE_LIMIT - 1 })]), ["m-e1"]);
+    assert.deepEqual(letters, []);
+  });
+
+  it("is followed by as many when it is redriven from the dead letters", async () => {
+    const { consume, letters } = setUp({ no: fail("no") });
+    for (let delivery = 1; delivery <= 2 * MAX_ATTEMPTS; delivery += 1) {
+      const messageId = delivery <= MAX_ATTEMPTS ? "first" : "redriven";
+      await consume([message("e1", { messageId })]);
+    }
+    assert.deepEqual(
+      letters.map(({ messageId }) => messageId),
+      ["first", "redriven"],
+    );
+  });
+
   it("leaves it in the queue when the dead letter cannot be sent", async () => {
     const { consume, runs } = setUp(
       { no: fail("no"), count },
       { sendDeadLetter: () => Promise.reject(new Error("queue away")) },
     );
     const batch = [
-      message("e1", { receives: MAX_RECEIVES }),
+      message("e1", { receives: RECEIVE_LIMIT }),
       message("", { messageId: "poison", body: "{" }),
       message("e2", { apiId: "nobody" }),
     ];
@@ -410,7 +266,7 @@ describe("the last receive of an event that fails", () => {
     assert.deepEqual(runs, ["e1 no", "e1 count"]);
   });
 
-  it("tells its reason too when its session was changed by others again and again", async () => {
+  it("is the queue's last receive, with its reason too, when its session was changed by others again and again", async () => {
     const table = createTable();
     const { commit } = table.store;
     table.store.commit = (writes) => {
@@ -418,12 +274,13 @@ describe("the last receive of an event that fails", () => {
       return commit(writes);
     };
     const { consume, letters } = setUp({ count }, { table });
-    assert.deepEqual(await consume([message("e1", { receives: MAX_RECEIVES })]), []);
+    assert.deepEqual(await consume([message("e1")]), ["m-e1"], "it was not the event's fault");
+    assert.deepEqual(await consume([message("e1", { receives: RECEIVE_LIMIT })]), []);
     assert.deepEqual(
-      letters.map(({ messageId, eventId }) => [messageId, eventId]),
-      [["m-e1", "e1"]],
+      letters.map(({ messageId, eventId, reason }) => [messageId, eventId, reason]),
+      [["m-e1", "e1", "session-stale"]],
     );
-    assert.ok(letters[0]?.reason && letters[0].error);
+    assert.ok(letters[0]?.error);
   });
 });
 
@@ -496,7 +353,7 @@ describe("an invocation with no time left", () => {
         await count(tyk);
       },
     });
-    const batch = ["e1", "e2", "e3", "e4", "e5"].map((id) => message(id, { receives: MAX_RECEIVES }));
+    const batch = ["e1", "e2", "e3", "e4", "e5"].map((id) => message(id, { receives: RECEIVE_LIMIT - 1 }));
     const failed = await consume(batch, () => left);
     assert.deepEqual(
       runs.map((entry) => `m-${entry.split(" ")[0]}`).concat(failed),
@@ -620,6 +477,8 @@ describe("a part that fails", () => {
     const table = createTable();
     const { readSession } = table.store;
     let away = true;
+    let clock = 0;
+    const circuit = createCircuit({ now: () => clock, random: () => 1 });
     table.store.readSession = (key) =>
       key === "plan-e1" && away ? Promise.reject(new Error("throttled")) : readSession(key);
     const answers: unknown[] = [];
@@ -630,18 +489,20 @@ describe("a part that fails", () => {
           await set("seen", { alias: String(event.Meta.Key) });
         },
       },
-      { table },
+      { table, circuit },
     );
-    assert.deepEqual(await consume([message("e1"), message("e2")]), ["m-e1"]);
+    assert.deepEqual(await consume([message("e2"), message("e1")]), ["m-e1"]);
     assert.deepEqual(answers, [JSON.parse(MISS), JSON.parse(MISS)]);
     assert.deepEqual(table.session("seen"), { alias: "e2" });
-    assert.deepEqual(await consume([message("e1", { receives: MAX_RECEIVES })]), []);
+    clock += 60_000;
+    assert.deepEqual(await consume([message("e1", { receives: RECEIVE_LIMIT })]), []);
     assert.deepEqual(
       letters.map(({ reason, handler }) => [reason, handler]),
       [["dependency-failed", "reads"]],
     );
     assert.match(letters[0]?.error ?? "", /throttled/);
     away = false;
+    clock += 60_000;
     assert.deepEqual(await consume([message("e1")]), []);
     assert.deepEqual(table.session("seen"), { alias: "e1" });
   });
@@ -824,6 +685,34 @@ describe("a dead letter", () => {
   it("leaves out what is not known, since the queue takes no empty attribute", async () => {
     const { attributes } = await send(message("e1"), { reason: "event-invalid", error: "" });
     assert.deepEqual(attributes, { reason: "event-invalid", receives: "1" });
+  });
+
+  it("fits into the queue whatever its body's size, with what identifies it first", async () => {
+    const verdict = {
+      reason: "handler-threw",
+      error: "no".repeat(400),
+      eventId: "e1",
+      handler: "h",
+      release: "v1",
+    };
+    const sizes = [100, 1_000, 1_048_000, 1_048_570].map(async (bytes) => {
+      const sent = await send(message("e1", { body: "x".repeat(bytes) }), verdict);
+      const room = Object.entries(sent.attributes).map(([name, text]) =>
+        Buffer.byteLength(`${name}String${text}`),
+      );
+      assert.ok(room.reduce((total, size) => total + size, bytes) <= 1_048_576, `a body of ${bytes} bytes`);
+      return Object.keys(sent.attributes);
+    });
+    const all = ["event_id", "reason", "handler", "release", "receives", "error"];
+    assert.deepEqual(await Promise.all(sizes), [all, all, all.slice(0, -1), []]);
+  });
+
+  it("keeps its place in a FIFO queue", async () => {
+    const sent: SendMessageCommand["input"][] = [];
+    const sqs = { send: async ({ input }: SendMessageCommand) => void sent.push(input) };
+    const deps = { sqs: sqs as unknown as SQSClient, queueUrl: "https://queue.fifo" };
+    await createDeadLetters(deps)(message("e1", { group: "g" }), { reason: "r", error: "e" });
+    assert.deepEqual([sent[0]?.MessageGroupId, sent[0]?.MessageDeduplicationId], ["g", "m-e1"]);
   });
 
   it("has only characters that the queue takes, and no endless text", async () => {

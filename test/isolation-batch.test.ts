@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createConsumer } from "../lib/consumer/consumer.ts";
 import { inLanes } from "../lib/consumer/lanes.ts";
-import type { QueueRecord } from "../lib/consumer/records.ts";
 import type { ConsumerStore, Write } from "../lib/consumer/store.ts";
 import { createUnitOfWork } from "../lib/consumer/unit-of-work.ts";
 import { openRelease } from "../lib/releases/release.ts";
@@ -10,6 +9,7 @@ import type { Run } from "../lib/runtime/protocol.ts";
 import type { Runtime } from "../lib/runtime/runtime.ts";
 import type { Host } from "../lib/runtime/thread.ts";
 import type { StoredSession } from "../lib/sessions/item.ts";
+import { consumerDeps, message } from "./helpers/consumer.ts";
 
 /** A table of sessions and ledger entries with versions, where each write is on condition of its own. */
 function createTable(aliases: Record<string, string>) {
@@ -52,16 +52,6 @@ function createTable(aliases: Record<string, string>) {
   };
 }
 
-function message(id: string, key: string): QueueRecord {
-  const event = { Type: "KeyExpired", Meta: { Key: key }, TimeStamp: "now" };
-  return {
-    messageId: `m-${id}`,
-    body: JSON.stringify({ id, api_id: "demo", event }),
-    attributes: { ApproximateReceiveCount: "1" },
-    messageAttributes: {},
-  };
-}
-
 type Handler = (
   event: { id: string; key: string },
   /** Of a session, its alias is what these tests read and write. */
@@ -70,7 +60,6 @@ type Handler = (
 
 /** A consumer of one handler, which runs outside of any sandbox, with as many workers as the test wants. */
 function setUp(table: ReturnType<typeof createTable>, workers: number, handle: Handler) {
-  const nothing = () => {};
   async function run({ event, context }: Run, host: Host) {
     const { signal } = new AbortController();
     const { Key: key } = JSON.parse(event).Meta;
@@ -93,16 +82,9 @@ function setUp(table: ReturnType<typeof createTable>, workers: number, handle: H
   return createConsumer({
     store: table.store,
     live: { at: async () => ({ release, runtime }), close: async () => {} },
-    sendDeadLetter: async () => {},
-    makeHttpRequest: async () => undefined,
-    batchRequest: async () => undefined,
-    storage: { call: async () => null },
-    allowMasterKeys: true,
+    ...consumerDeps(),
     timeoutMs: 100,
-    maxReceives: 5,
     workers,
-    now: () => 0,
-    log: { info: nothing, warn: nothing, error: nothing },
   });
 }
 
@@ -118,7 +100,7 @@ describe("events of a batch that run at the same time", () => {
       await together.promise;
       await set(key, "met");
     });
-    const batch = ["a", "b", "c"].map((key) => message(`e-${key}`, key));
+    const batch = ["a", "b", "c"].map((key) => message(`e-${key}`, { key: key }));
     assert.deepEqual(await consume(batch, () => 60_000), []);
     for (const key of ["a", "b", "c"]) assert.equal(table.alias(key), "met", key);
   });
@@ -128,7 +110,7 @@ describe("events of a batch that run at the same time", () => {
     const consume = setUp(table, 4, async ({ id, key }, { get, set }) => {
       await set(key, `${await get(key)} ${id}`);
     });
-    const batch = [1, 2, 3, 4, 5, 6].map((nth) => message(`e${nth}`, nth % 2 ? "a" : "b"));
+    const batch = [1, 2, 3, 4, 5, 6].map((nth) => message(`e${nth}`, { key: nth % 2 ? "a" : "b" }));
     assert.deepEqual(await consume(batch, () => 60_000), []);
     assert.equal(table.alias("a"), "first e1 e3 e5");
     assert.equal(table.alias("b"), "first e2 e4 e6");
@@ -143,7 +125,7 @@ describe("events of a batch that run at the same time", () => {
       await new Promise(setImmediate);
       await set("shared", `${alias}x`);
     });
-    const batch = Array.from({ length: 12 }, (_, nth) => message(`e${nth}`, `key-${nth}`));
+    const batch = Array.from({ length: 12 }, (_, nth) => message(`e${nth}`, { key: `key-${nth}` }));
     assert.deepEqual(await consume(batch, () => 60_000), []);
     assert.equal(table.alias("shared"), `o${"x".repeat(12)}`);
     assert.equal(table.ledger.size, 12);
@@ -170,7 +152,10 @@ describe("events of a batch that run at the same time", () => {
       await changed.promise;
       await set(key, limit);
     });
-    assert.deepEqual(await consume([message("e1", "a"), message("e2", "limit")], () => 60_000), []);
+    assert.deepEqual(
+      await consume([message("e1", { key: "a" }), message("e2", { key: "limit" })], () => 60_000),
+      [],
+    );
     assert.equal(reader, 2);
     assert.equal(table.alias("a"), "new");
   });
@@ -183,7 +168,7 @@ describe("events of a batch that run at the same time", () => {
       ran.push(id);
       if (ran.length === 2) left = 0;
     });
-    const batch = ["a", "b", "a", "b", "c"].map((key, nth) => message(`e${nth}`, key));
+    const batch = ["a", "b", "a", "b", "c"].map((key, nth) => message(`e${nth}`, { key: key }));
     const failed = await consume(batch, () => left);
     assert.deepEqual(ran.sort(), ["e0", "e1"]);
     assert.deepEqual(failed, ["m-e2", "m-e3", "m-e4"]);

@@ -33,7 +33,7 @@ describe("over the emulators", () => {
     const { env } = await createResources(clients, {
       prefix: `test-store-${process.pid}`,
       visibilitySeconds: 30,
-      maxReceives: 3,
+      receiveLimit: 3,
     });
     const { dynamo, s3 } = clients;
     const shared = { dynamo, table: env.STATE_TABLE, now: () => now };

@@ -28,7 +28,7 @@ describe("a setting that is text", () => {
 });
 
 describe("a setting that is a whole number", () => {
-  const read = (value: string | undefined) => integer({ MAX_RECEIVES: value }, "MAX_RECEIVES", 5, 1, 1_000);
+  const read = (value: string | undefined) => integer({ MAX_ATTEMPTS: value }, "MAX_ATTEMPTS", 5, 1, 1_000);
 
   it("is read, and has its default where it is missing or empty", () => {
     for (const [value, number] of [
@@ -45,7 +45,7 @@ describe("a setting that is a whole number", () => {
 
   it("stops the start when it is no whole number, or out of range", () => {
     for (const value of ["five", "1.5", "0", "-1", "1001", "NaN", "Infinity", "5 s", "1,000"]) {
-      refused(() => read(value), "MAX_RECEIVES", `"${value}"`, "from 1 to 1000");
+      refused(() => read(value), "MAX_ATTEMPTS", `"${value}"`, "from 1 to 1000");
     }
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { type BatchRead, COMMIT_ACTIONS, type Write } from "../lib/consumer/store.ts";
+import { type BatchRead, COMMIT_ACTIONS, type LedgerEntry, type Write } from "../lib/consumer/store.ts";
 import { createUnitOfWork, type RunBuffer, type UnitOfWork } from "../lib/consumer/unit-of-work.ts";
 import type { StoredSession } from "../lib/sessions/item.ts";
 import type { Session } from "../lib/sessions/session.ts";
@@ -14,7 +14,7 @@ function createTable(sessions: Record<string, Session> = {}) {
   const stored = new Map<string, StoredSession>(
     Object.entries(sessions).map(([key, session]) => [key, { session, version: 1 }]),
   );
-  const ledger = new Map<string, { version: number; done: string[] }>();
+  const ledger = new Map<string, LedgerEntry>();
   const commits: Write[][] = [];
   const reads: string[] = [];
   const versionOf = (write: Write) =>
@@ -53,7 +53,7 @@ function createTable(sessions: Record<string, Session> = {}) {
       for (const write of writes) {
         const version = write.version + 1;
         if (write.kind === "session") stored.set(write.key, { session: write.session, version });
-        else ledger.set(write.eventId, { version, done: write.done });
+        else ledger.set(write.eventId, { version, done: write.done, attempts: write.attempts });
       }
       return { conflicts: [] };
     },
@@ -146,8 +146,8 @@ describe("a commit", () => {
     assert.deepEqual(table.commits, [
       [
         { kind: "session", key: "k1", session: { rate: 4 }, version: 1 },
-        { kind: "ledger", eventId: "e1", done: ["first", "second"], version: 0 },
-        { kind: "ledger", eventId: "e2", done: ["first"], version: 0 },
+        { kind: "ledger", eventId: "e1", done: ["first", "second"], attempts: 0, version: 0 },
+        { kind: "ledger", eventId: "e2", done: ["first"], attempts: 0, version: 0 },
       ],
     ]);
     assert.equal(unit.conflicted.size, 0);
@@ -155,11 +155,11 @@ describe("a commit", () => {
 
   it("adds to what the ledger has of an event already", async () => {
     const table = createTable();
-    table.ledger.set("e1", { version: 3, done: ["first"] });
+    table.ledger.set("e1", { version: 3, done: ["first"], attempts: 0 });
     const unit = createUnitOfWork(table.read(["e1"]), table);
     await run(unit, "e1", async () => {}, "second");
     await unit.commit();
-    assert.deepEqual(table.ledger.get("e1"), { version: 4, done: ["first", "second"] });
+    assert.deepEqual(table.ledger.get("e1"), { version: 4, done: ["first", "second"], attempts: 0 });
   });
 
   it("does not put what was only read", async () => {
@@ -206,7 +206,7 @@ describe("a commit", () => {
     await run(unit, "e2", count("k1"));
     await unit.commit();
     assert.deepEqual(table.stored.get("k1"), { session: { rate: 4 }, version: 3 });
-    assert.deepEqual(table.ledger.get("e1"), { version: 2, done: ["first", "second"] });
+    assert.deepEqual(table.ledger.get("e1"), { version: 2, done: ["first", "second"], attempts: 0 });
     assert.equal(unit.conflicted.size, 0);
   });
 
@@ -312,11 +312,11 @@ describe("a ledger entry that somebody else changed meanwhile", () => {
     await run(unit, "e1", count("k1"));
     await run(unit, "e2", count("k2"));
     await run(unit, "e3", count("k1"));
-    table.ledger.set("e1", { version: 1, done: ["h"] });
+    table.ledger.set("e1", { version: 1, done: ["h"], attempts: 0 });
     await unit.commit();
     assert.deepEqual([...unit.conflicted].sort(), ["e1", "e3"]);
     assert.deepEqual([table.session("k1"), table.session("k2")], [{ rate: 1 }, { rate: 2 }]);
-    assert.deepEqual(table.ledger.get("e1"), { version: 1, done: ["h"] });
+    assert.deepEqual(table.ledger.get("e1"), { version: 1, done: ["h"], attempts: 0 });
   });
 });
 
@@ -340,7 +340,7 @@ describe("runs at the same time", () => {
     await Promise.all([late, other]);
     await unit.commit();
     assert.deepEqual(table.session("k1"), { rate: 2 });
-    assert.deepEqual(table.ledger.get("e2"), { version: 1, done: ["h"] });
+    assert.deepEqual(table.ledger.get("e2"), { version: 1, done: ["h"], attempts: 0 });
   });
 
   it("that changed the same session do not both count: one must be run again", async () => {
@@ -499,7 +499,7 @@ describe("what does not fit into one transaction", () => {
 describe("an event's handler", () => {
   it("is done when the ledger says so, and once its run was accepted", async () => {
     const table = createTable();
-    table.ledger.set("e1", { version: 1, done: ["first"] });
+    table.ledger.set("e1", { version: 1, done: ["first"], attempts: 0 });
     const unit = createUnitOfWork(table.read(["e1", "e2"]), table);
     assert.deepEqual([unit.isDone("e1", "first"), unit.isDone("e1", "second")], [true, false]);
     assert.equal(unit.isDone("e2", "first"), false);

@@ -1,67 +1,49 @@
-import type { HandlerRef } from "../apis/definition.ts";
 import { AppError, errorText } from "../errors.ts";
-import type { SendDeadLetter, Verdict } from "./dead-letters.ts";
-import { createHandlerRun, type Failure, type HandlerRunDeps } from "./handler-run.ts";
+import { type Answer, type AnswerDeps, createAnswer } from "./answer.ts";
+import type { Circuit } from "./circuit.ts";
+import { createEventRun, type EventEnd, type EventRunDeps, type TimeLeft } from "./event-run.ts";
+import type { Failure } from "./failure.ts";
 import { inLanes, lanesOf } from "./lanes.ts";
-import type { LiveRuntime, Loaded } from "./live-runtime.ts";
+import type { LiveRuntime } from "./live-runtime.ts";
 import { createPrefetch } from "./prefetch.ts";
-import { type Delivery, parseRecord, type QueueRecord, receives } from "./records.ts";
+import { type Delivery, groupOf, groupsOf, parseRecord, type QueueRecord } from "./records.ts";
 import type { ConsumerStore } from "./store.ts";
 import { createUnitOfWork, type UnitOfWork } from "./unit-of-work.ts";
 
-export interface ConsumerDeps extends HandlerRunDeps {
+export interface ConsumerDeps extends EventRunDeps, AnswerDeps {
   store: ConsumerStore;
   live: LiveRuntime;
-  sendDeadLetter: SendDeadLetter;
-  /** The receive at which the queue gives an event for the last time (its redrive policy's maxReceiveCount). */
-  maxReceives: number;
-  /** How much later than `timeoutMs` a run is over for certain; a little when it is not given. */
-  graceMs?: number;
+  circuit: Circuit;
+  /** Deliveries at which a handler may fail before its event becomes a dead letter. */
+  maxAttempts: number;
   /** Events of a batch that are run at once; more than one only in a runtime that isolates them from each other. */
-  workers?: number;
+  workers: number;
 }
-
-/** Milliseconds that this invocation has left. */
-export type TimeLeft = () => number;
 
 /** How often an event is run again at once because a session it read was changed meanwhile; then SQS redelivers. */
 const CONFLICT_RUNS = 5;
-/** Kept back for the commit and the answer, in ms. */
-const COMMIT_RESERVE_MS = 1_500;
+
+/** What one invocation has of its own. */
+interface Batch {
+  answer: Answer;
+  timeLeft: TimeLeft;
+  /** Groups of a FIFO queue of which an event is not done: their later events must wait. */
+  held: Set<string>;
+  /** True when each event needs a commit of its own. */
+  alone: boolean;
+}
 
 /** Runs the handlers of a batch's events; answers the ids of the messages that SQS must deliver again. */
 export function createConsumer(
   deps: ConsumerDeps,
 ): (batch: QueueRecord[], timeLeft: TimeLeft) => Promise<string[]> {
-  const { store, log } = deps;
+  const { store, log, circuit } = deps;
   const prefetch = createPrefetch();
-  const runHandler = createHandlerRun(deps, prefetch);
-  const runMs = deps.timeoutMs + (deps.graceMs ?? 0) + COMMIT_RESERVE_MS;
+  const runEvent = createEventRun(deps, prefetch);
 
-  /** Gives a record up: once its body is in the dead-letter queue it is done with. */
-  async function bury(record: QueueRecord, verdict: Verdict): Promise<boolean> {
-    const facts = {
-      message_id: record.messageId,
-      event_id: verdict.eventId,
-      reason: verdict.reason,
-      error: verdict.error,
-    };
-    try {
-      await deps.sendDeadLetter(record, verdict);
-      log.error("event to the dead letters", facts);
-      return true;
-    } catch (thrown) {
-      log.error("dead letter not sent, SQS will deliver the event again", {
-        ...facts,
-        cause: errorText(thrown),
-      });
-      return false;
-    }
-  }
-
-  async function open(batch: QueueRecord[], done: Set<string>): Promise<Delivery[]> {
+  async function open(records: QueueRecord[], answer: Answer): Promise<Delivery[]> {
     const deliveries = new Map<string, Delivery>();
-    for (const record of batch) {
+    for (const record of records) {
       try {
         const envelope = parseRecord(record);
         const twin = deliveries.get(envelope.id);
@@ -69,111 +51,127 @@ export function createConsumer(
         else deliveries.set(envelope.id, { envelope, records: [record] });
       } catch (thrown) {
         if (!(thrown instanceof AppError)) throw thrown;
-        if (await bury(record, { reason: thrown.code, error: thrown.message })) done.add(record.messageId);
+        await answer.giveUp([record], { reason: thrown.code, error: thrown.message });
       }
     }
     return [...deliveries.values()];
   }
 
-  /**
-   * Runs what is not done of one event. One handler's failure does not stop the others; of several failures it
-   * answers one that another delivery may mend, if there is such. Handlers for which no time is left are not
-   * started: the event is handed back then, and the ledger knows which of them are done.
-   */
-  async function runEvent(
-    unit: UnitOfWork,
-    loaded: Loaded,
-    delivery: Delivery,
-    timeLeft: TimeLeft,
-  ): Promise<Failure | undefined | "unfinished"> {
-    const { id, api_id, event } = delivery.envelope;
-    if (!loaded.release.api(api_id)) {
-      const error = `api_id "${api_id}" is in no definition of release ${loaded.release.version}`;
-      return { reason: "api-unknown", error, eventId: id, release: loaded.release.version, final: true };
-    }
-    let telling: Failure | undefined;
-    for (const { ref, entry } of numbered(loaded.release.handlers(api_id, event.Type))) {
-      if (unit.conflicted.has(id)) return undefined;
-      if (unit.isDone(id, entry)) continue;
-      if (timeLeft() < runMs) return "unfinished";
-      const failure = await runHandler({ unit, loaded, delivery, ref, entry });
-      if (failure && (!telling || (telling.final && !failure.final))) telling = failure;
-    }
-    return telling;
-  }
-
   /** Reads, runs and commits these events once; answers those that must be run again on fresh data. */
-  async function pass(
-    deliveries: Delivery[],
-    workers: number,
-    timeLeft: TimeLeft,
-    done: Set<string>,
-  ): Promise<Delivery[]> {
+  async function pass(deliveries: Delivery[], workers: number, batch: Batch): Promise<Delivery[]> {
+    const envelopes = deliveries.map(({ envelope }) => envelope);
     const read = await store.read(
-      deliveries.map(({ envelope }) => envelope.id),
-      prefetch.keysFor(deliveries.map(({ envelope }) => envelope)),
+      envelopes.map(({ id }) => id),
+      prefetch.keysFor(envelopes),
     );
     const loaded = await deps.live.at(read.liveVersion);
     prefetch.at(loaded.release);
-    const unit = createUnitOfWork(read, store);
-    const failures = new Map<Delivery, Failure | undefined>();
+    const unit = createUnitOfWork(read, store, groupsOf(deliveries));
+    const ends = new Map<Delivery, EventEnd>();
+    let halted: Failure | undefined;
     const lanes = workers > 1 ? lanesOf(deliveries) : [deliveries];
     await inLanes(lanes, workers, async (delivery) => {
-      const end = await runEvent(unit, loaded, delivery, timeLeft);
-      // What no longer fits is handed back: it is not in `failures`, so it is not done.
-      if (end !== "unfinished") failures.set(delivery, end);
+      const group = groupOf(delivery);
+      if (halted || (group !== undefined && batch.held.has(group))) return;
+      const end = await runEvent(unit, loaded, delivery, batch.timeLeft);
+      ends.set(delivery, end);
+      if (typeof end === "object" && end.kind === "dependency") halted = end;
+      if (typeof end === "object" && end.kind === "handler") countAttempt(unit, delivery);
+      if (batch.alone) await unit.commit();
+      const open = end !== "done" || unit.impossible.has(delivery.envelope.id);
+      if (open && group !== undefined && !unit.conflicted.has(delivery.envelope.id)) batch.held.add(group);
     });
     await unit.commit();
-    for (const [delivery, failure] of failures) {
-      if (!unit.conflicted.has(delivery.envelope.id)) await conclude(delivery, failure, done);
+    if (halted) circuit.failed();
+    else circuit.succeeded();
+    if (unit.crowded) batch.alone = true;
+    const settled = deliveries.filter(({ envelope }) => !unit.conflicted.has(envelope.id));
+    // At once, if this batch had time for any: for one that had none, the next would not have more.
+    const again = [...ends.values()].some((end) => end !== "unstarted") ? 0 : undefined;
+    for (const delivery of settled) {
+      const end = endOf(delivery, ends, unit, halted);
+      if (end === "unstarted") batch.answer.stay(delivery.records, unstarted(delivery), again);
+      else await conclude(delivery, end, unit, batch.answer);
     }
-    return deliveries.filter(({ envelope }) => unit.conflicted.has(envelope.id));
+    return deliveries.filter((delivery) => !settled.includes(delivery));
   }
 
-  async function conclude({ envelope, records }: Delivery, failure: Failure | undefined, done: Set<string>) {
-    if (!failure) {
-      for (const { messageId } of records) done.add(messageId);
+  /** The count starts anew when the event is given up, so that a redrive has all its attempts. */
+  function countAttempt(unit: UnitOfWork, { envelope: { id } }: Delivery): void {
+    const attempts = unit.attempts(id) + 1;
+    unit.setAttempts(id, attempts < deps.maxAttempts ? attempts : 0);
+  }
+
+  async function conclude(
+    { envelope, records }: Delivery,
+    end: "done" | Failure,
+    unit: UnitOfWork,
+    answer: Answer,
+  ): Promise<void> {
+    if (end === "done") {
+      answer.done(records);
       log.info("event done", { event_id: envelope.id, api_id: envelope.api_id, type: envelope.event.Type });
       return;
     }
-    for (const record of records) {
-      const last = failure.final || receives(record) >= deps.maxReceives;
-      if (last && (await bury(record, failure))) done.add(record.messageId);
+    const exhausted = end.kind === "handler" && unit.attempts(envelope.id) === 0;
+    if (end.kind === "final" || exhausted) await answer.giveUp(records, end);
+    else answer.stay(records, end);
+  }
+
+  async function work(records: QueueRecord[], batch: Batch): Promise<void> {
+    let todo = await open(records, batch.answer);
+    for (let run = 1; todo.length > 0 && run <= CONFLICT_RUNS; run += 1) {
+      // After a conflict one at a time, so that events of this batch are no conflict for each other.
+      todo = await pass(todo, run === 1 ? deps.workers : 1, batch);
+    }
+    for (const delivery of todo) {
+      const stale = staleFailure(delivery);
+      log.warn("event left to SQS after conflicts", { event_id: stale.eventId });
+      batch.answer.stay(delivery.records, stale);
     }
   }
 
-  return async (batch, timeLeft) => {
-    // Failed is the default: only what is proven done is acknowledged.
-    const done = new Set<string>();
+  return async (records, timeLeft) => {
+    const answer = createAnswer(records, deps);
+    const seconds = circuit.wait();
+    if (seconds > 0) {
+      log.warn("batch handed back, a dependency has failed just now", { records: records.length, seconds });
+      const error = "a dependency was failing at every receive";
+      answer.stay(records, { reason: "dependency-failed", error }, seconds + deps.retryDelay(1));
+      return answer.close({ reason: "dependency-failed", error });
+    }
     try {
-      let todo = await open(batch, done);
-      for (let run = 1; todo.length > 0 && run <= CONFLICT_RUNS; run += 1) {
-        // After a conflict one at a time, so that events of this batch are no conflict for each other.
-        todo = await pass(todo, run === 1 ? (deps.workers ?? 1) : 1, timeLeft, done);
-      }
-      for (const delivery of todo) {
-        log.warn("event left to SQS after conflicts", { event_id: delivery.envelope.id });
-        await conclude(delivery, staleFailure(delivery), done);
-      }
+      await work(records, { answer, timeLeft, held: new Set(), alone: false });
+      return answer.close({ reason: "unfinished", error: "its run was not finished" });
     } catch (thrown) {
       // A throw from here would make SQS redeliver what is done too.
-      log.error("batch not finished, SQS will deliver the rest again", { error: errorText(thrown) });
+      const error = errorText(thrown);
+      log.error("batch not finished, SQS will deliver the rest again", { error });
+      circuit.failed();
+      return answer.close({ reason: "dependency-failed", error });
     }
-    return batch.map(({ messageId }) => messageId).filter((id) => !done.has(id));
   };
+}
+
+/** How an event ended that no conflict sends round again. */
+function endOf(
+  delivery: Delivery,
+  ends: Map<Delivery, EventEnd>,
+  unit: UnitOfWork,
+  halted: Failure | undefined,
+): EventEnd {
+  const { id } = delivery.envelope;
+  const error = unit.impossible.get(id);
+  if (error !== undefined) return { kind: "final", reason: "commit-impossible", error, eventId: id };
+  return ends.get(delivery) ?? (halted ? { ...halted, eventId: id, handler: undefined } : "unstarted");
+}
+
+function unstarted({ envelope }: Delivery) {
+  const error = "at every receive no time was left for it, or an earlier event of its group was not done";
+  return { reason: "unstarted", error, eventId: envelope.id };
 }
 
 function staleFailure({ envelope }: Delivery): Failure {
   const error = `a session that its handlers read was changed by others ${CONFLICT_RUNS} times in a row`;
-  return { reason: "session-stale", error, eventId: envelope.id, final: false };
-}
-
-/** The ledger's name of each: an API may name one handler twice, and the gateway then runs it twice. */
-function numbered(refs: HandlerRef[]): { ref: HandlerRef; entry: string }[] {
-  const seen = new Map<string, number>();
-  return refs.map((ref) => {
-    const nth = (seen.get(ref.name) ?? 0) + 1;
-    seen.set(ref.name, nth);
-    return { ref, entry: nth === 1 ? ref.name : `${ref.name}#${nth}` };
-  });
+  return { kind: "conflict", reason: "session-stale", error, eventId: envelope.id };
 }

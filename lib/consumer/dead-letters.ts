@@ -1,4 +1,5 @@
 import { SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
+import { MESSAGE_BYTES } from "../events/event.ts";
 import { type QueueRecord, receives } from "./records.ts";
 
 /** Why an event was given up on. */
@@ -13,33 +14,46 @@ export interface Verdict {
 
 export type SendDeadLetter = (record: QueueRecord, verdict: Verdict) => Promise<void>;
 
-/** An attribute's share of the message's 1 MiB. */
+/** The longest attribute. */
 const ATTRIBUTE_CHARS = 1_000;
+/** What SQS counts of an attribute beside its name and its text. */
+const TYPE = "String";
 
 /** Sends a record's body, unchanged, to the dead-letter queue, with what became of it as attributes. */
 export function createDeadLetters(deps: { sqs: SQSClient; queueUrl: string }): SendDeadLetter {
   return async (record, { reason, error, eventId, handler, release }) => {
+    // By how much they are needed: beside a body of nearly 1 MiB there may be no room for the last.
     const facts = {
-      reason,
-      error,
       event_id: eventId,
+      api_id: record.messageAttributes.api_id?.stringValue,
+      reason,
       handler,
       release,
       receives: String(receives(record)),
-      api_id: record.messageAttributes.api_id?.stringValue,
+      error,
     };
+    let room = MESSAGE_BYTES - Buffer.byteLength(record.body);
     const attributes = Object.entries(facts).flatMap(([name, value]) => {
       const text = attributeText(value ?? "");
-      return text ? [[name, { DataType: "String", StringValue: text }] as const] : [];
+      const bytes = Buffer.byteLength(name + TYPE + text);
+      if (!text || bytes > room) return [];
+      room -= bytes;
+      return [[name, { DataType: TYPE, StringValue: text }] as const];
     });
     await deps.sqs.send(
       new SendMessageCommand({
         QueueUrl: deps.queueUrl,
         MessageBody: record.body,
         MessageAttributes: Object.fromEntries(attributes),
+        ...ordering(record),
       }),
     );
   };
+}
+
+/** A FIFO queue's dead letters are FIFO too; the message id is a new one at each redrive, and so no old duplicate. */
+function ordering({ messageId, attributes: { MessageGroupId } }: QueueRecord) {
+  return MessageGroupId === undefined ? {} : { MessageGroupId, MessageDeduplicationId: messageId };
 }
 
 /** SQS takes only the characters of XML 1.0: no control characters but tab and line ends, no half of a pair. */

@@ -2,7 +2,7 @@ import type { HandlerRef } from "../apis/definition.ts";
 import { AppError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { FailureCode, Outcome, ScriptError } from "../runtime/protocol.ts";
-import type { Verdict } from "./dead-letters.ts";
+import type { Failure } from "./failure.ts";
 import { createHost, type HostDeps, type RunHost } from "./host.ts";
 import type { Loaded } from "./live-runtime.ts";
 import type { Prefetch } from "./prefetch.ts";
@@ -13,12 +13,6 @@ export interface HandlerRunDeps extends HostDeps {
   log: Log;
   /** Wall time of one handler run. */
   timeoutMs: number;
-}
-
-/** Why a handler's work does not count. */
-export interface Failure extends Verdict {
-  /** Nothing will ever make it succeed: it is not worth another delivery. */
-  final: boolean;
 }
 
 export interface HandlerRun {
@@ -56,8 +50,8 @@ export function createHandlerRun(
       await run.unit.accept(buffer, run.delivery.envelope.id, run.entry);
       return undefined;
     } catch (thrown) {
-      if (!(thrown instanceof AppError)) throw thrown;
-      return { reason: thrown.code, error: thrown.message, final: true };
+      if (!(thrown instanceof AppError) || thrown.code !== "commit-impossible") throw thrown;
+      return { kind: "final", reason: thrown.code, error: thrown.message };
     }
   }
 
@@ -117,10 +111,13 @@ function contextOf({ delivery, loaded, ref }: HandlerRun) {
   };
 }
 
-function failureOf(outcome: Outcome, host: RunHost): Omit<Failure, keyof Names> | undefined {
-  if (host.failure) return { reason: "dependency-failed", error: host.failure.message, final: false };
+function failureOf(outcome: Outcome, { failure }: RunHost): Omit<Failure, keyof Names> | undefined {
+  if (failure) {
+    const kind = failure.code === "dependency-failed" ? "dependency" : "handler";
+    return { kind, reason: failure.code, error: failure.message };
+  }
   if (outcome.ok) return undefined;
-  return { reason: REASONS[outcome.code], error: errorLines(outcome.error), final: false };
+  return { kind: "handler", reason: REASONS[outcome.code], error: errorLines(outcome.error) };
 }
 
 /** `TypeError: no` and the stack below it. */

@@ -1,4 +1,4 @@
-import { AppError, errorText } from "../errors.ts";
+import { AppError, type ErrorCode, errorText } from "../errors.ts";
 import type { HostCallName } from "../runtime/protocol.ts";
 import type { Host } from "../runtime/thread.ts";
 import { isStorableKey, KEY_BYTES } from "../sessions/item.ts";
@@ -12,6 +12,7 @@ import {
   type Session,
 } from "../sessions/session.ts";
 import type { Storage } from "../storage/storage.ts";
+import { refusalOf } from "./refusal.ts";
 import type { RunBuffer } from "./unit-of-work.ts";
 
 /** Sends a script's HTTP requests; the JSON answer of the gateway's API, or undefined when it failed. */
@@ -49,13 +50,13 @@ export interface RunHost extends Host {
    * What failed on our side, such as the table being away. The script was told nothing true, so whatever it
    * made of that must not count: the run failed.
    */
-  readonly failure: Error | undefined;
+  readonly failure: AppError | undefined;
 }
 
 /** The gateway's JavaScript API on top of the unit of work. */
 export function createHost(deps: HostDeps, run: HostRun): RunHost {
   let sent = 0;
-  let failure: Error | undefined;
+  let failure: AppError | undefined;
   const idempotencyKey = () => {
     sent += 1;
     return `${run.eventId}:${run.handler}:${sent}`;
@@ -104,8 +105,7 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
       try {
         return await calls[name](args, signal);
       } catch (thrown) {
-        if (!(thrown instanceof AppError))
-          failure ??= new Error(`${name}: ${errorText(thrown)}`, { cause: thrown });
+        failure ??= failureOf(name, thrown);
         run.log("error", `${name} failed: ${errorText(thrown)}`);
         return name === "getKeyData" ? MISS : undefined;
       }
@@ -118,9 +118,22 @@ function shown(session: Session): string {
     return formatSession(blankPassword(session));
   } catch (cause) {
     // Edited by hand to what no session is: no miss, which a script may answer with a new session. The run fails.
-    throw new Error(`the stored session is unfit: ${errorText(cause)}`, { cause });
+    throw new AppError("session-unfit", `the stored session is unfit: ${errorText(cause)}`, { cause });
   }
 }
+
+/** What is wrong with the script's call is told to the script; what is wrong on our side fails the run. */
+function failureOf(name: HostCallName, thrown: unknown): AppError | undefined {
+  const code = thrown instanceof AppError ? thrown.code : codeOf(thrown);
+  if (!RUN_FAILS.has(code)) return undefined;
+  return new AppError(code, `${name}: ${errorText(thrown)}`, { cause: thrown });
+}
+
+const RUN_FAILS: ReadonlySet<ErrorCode> = new Set(["dependency-failed", "session-unfit", "runtime-failed"]);
+
+/** What a table refuses for what it is says nothing about the next event: it must not look like an outage. */
+const codeOf = (thrown: unknown) =>
+  refusalOf(thrown).kind === "unfit" ? "runtime-failed" : "dependency-failed";
 
 /** A key that is not there by its own name may be a custom key, which the gateway stores behind its organisation. */
 async function readSession(

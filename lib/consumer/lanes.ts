@@ -1,11 +1,11 @@
-import type { Delivery } from "./records.ts";
+import { type Delivery, groupOf } from "./records.ts";
 
-/** Events that name the same key, in their order: they are likely to change the same session. */
+/** Events of one group of a FIFO queue, or that name the same key (they are likely to change the same session). */
 export function lanesOf(deliveries: Delivery[]): Delivery[][] {
   const lanes = new Map<unknown, Delivery[]>();
   for (const delivery of deliveries) {
     const { Key } = delivery.envelope.event.Meta;
-    const name = typeof Key === "string" && Key !== "" ? Key : delivery;
+    const name = groupOf(delivery) ?? (typeof Key === "string" && Key !== "" ? Key : delivery);
     const lane = lanes.get(name);
     if (lane) lane.push(delivery);
     else lanes.set(name, [delivery]);

@@ -3,8 +3,10 @@ import { type EventEnvelope, parseEvent } from "../events/event.ts";
 /** One SQS message of a batch, as much of it as matters here. */
 export interface QueueRecord {
   messageId: string;
+  receiptHandle: string;
   body: string;
-  attributes: { ApproximateReceiveCount: string };
+  /** `MessageGroupId` in FIFO queues only. */
+  attributes: { ApproximateReceiveCount: string; MessageGroupId?: string | undefined };
   messageAttributes: Record<string, { stringValue?: string | undefined } | undefined>;
 }
 
@@ -28,4 +30,19 @@ export function parseRecord(record: QueueRecord): EventEnvelope {
 
 export function receives(record: QueueRecord): number {
   return Number(record.attributes.ApproximateReceiveCount) || 1;
+}
+
+/** The group that orders a record in a FIFO queue. */
+export function groupOf({ records: [record] }: Delivery): string | undefined {
+  return record?.attributes.MessageGroupId;
+}
+
+/** The ids of each group's events, in their order; none in a queue that is not FIFO. */
+export function groupsOf(deliveries: Delivery[]): string[][] {
+  const groups = new Map<string, string[]>();
+  for (const delivery of deliveries) {
+    const group = groupOf(delivery);
+    if (group !== undefined) groups.set(group, [...(groups.get(group) ?? []), delivery.envelope.id]);
+  }
+  return [...groups.values()];
 }

@@ -5,14 +5,17 @@ import {
   type DynamoDBDocumentClient,
   TransactWriteCommand,
 } from "@aws-sdk/lib-dynamodb";
+import { AppError, errorText } from "../errors.ts";
 import { LIVE_RELEASE_KEY } from "../releases/store.ts";
 import { type StoredSession, sessionItem, storedSession } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
+import { refusalOf } from "./refusal.ts";
 
-/** Which handlers are done for an event; `version` 0 means that there is no such item yet. */
+/** Which handlers are done for an event, and how often one failed; `version` 0: there is no such item yet. */
 export interface LedgerEntry {
   version: number;
   done: string[];
+  attempts?: number;
 }
 
 export interface BatchRead {
@@ -24,15 +27,16 @@ export interface BatchRead {
 /** One item of a commit, put on condition that it still has the version that was read. */
 export type Write =
   | { kind: "session"; key: string; session: Session; version: number }
-  | { kind: "ledger"; eventId: string; done: string[]; version: number };
+  | { kind: "ledger"; eventId: string; done: string[]; attempts: number; version: number };
 
 export interface ConsumerStore {
-  /** The live version, the ledger of these events and these sessions: one consistent read. */
+  /** The live version, the ledger of these events and these sessions: one consistent read. Throws `dependency-failed`. */
   read(eventIds: string[], sessionKeys: string[]): Promise<BatchRead>;
   readSession(key: string): Promise<StoredSession>;
   /**
-   * Makes all writes true, or none; then answers the indexes of those whose item had changed. Throws when it is
-   * not known whether they became true (the ledger tells at the next delivery).
+   * Makes all writes true, or none; then answers the indexes of those whose item had changed. Throws
+   * `commit-impossible` when the table will never take them, and `dependency-failed` when it is not known whether
+   * they became true (the ledger tells at the next delivery).
    */
   commit(writes: Write[]): Promise<{ conflicts: number[] }>;
 }
@@ -50,6 +54,8 @@ export function createConsumerStore(deps: {
   ledgerTtlSeconds: number;
   now: () => number;
   random: () => number;
+  /** A token that was never used before, for DynamoDB to know a transaction again. */
+  newToken: () => string;
 }): ConsumerStore {
   const { dynamo, sessionsTable, stateTable } = deps;
 
@@ -71,9 +77,13 @@ export function createConsumerStore(deps: {
     }
     for (let attempt = 0; Object.keys(open).length > 0; attempt += 1) {
       if (attempt === ATTEMPTS)
-        throw new Error("DynamoDB left keys unprocessed, again and again: it is throttling reads");
+        throw dependencyFailed("BatchGetItem", "keys left unprocessed again and again: reads are throttled");
       if (attempt > 0) await pause(attempt);
-      const answer = await dynamo.send(new BatchGetCommand({ RequestItems: open }));
+      const answer = await dynamo
+        .send(new BatchGetCommand({ RequestItems: open }))
+        .catch((thrown: unknown) => {
+          throw dependencyFailed("BatchGetItem", thrown);
+        });
       for (const [table, items] of Object.entries(answer.Responses ?? {})) {
         for (const item of items) found.set(`${table} ${item.pk ?? item.key}`, item);
       }
@@ -81,38 +91,32 @@ export function createConsumerStore(deps: {
     }
   }
 
-  const asPut = (write: Write) => {
-    const now = Math.floor(deps.now() / 1000);
-    const put =
-      write.kind === "session"
-        ? { TableName: sessionsTable, Item: sessionItem(write.key, write.session, write.version + 1, now) }
-        : {
-            TableName: stateTable,
-            Item: {
-              pk: ledgerKey(write.eventId),
-              done: write.done,
-              version: write.version + 1,
-              ttl: now + deps.ledgerTtlSeconds,
-            },
-          };
-    const names = { "#version": "version" };
-    return write.version === 0
-      ? {
-          Put: {
-            ...put,
-            ConditionExpression: "attribute_not_exists(#version)",
-            ExpressionAttributeNames: names,
-          },
-        }
+  const itemOf = (write: Write, now: number) =>
+    write.kind === "session"
+      ? { TableName: sessionsTable, Item: sessionItem(write.key, write.session, write.version + 1, now) }
       : {
-          Put: {
-            ...put,
-            ConditionExpression: "#version = :read",
-            ExpressionAttributeNames: names,
-            ExpressionAttributeValues: { ":read": write.version },
+          TableName: stateTable,
+          Item: {
+            pk: ledgerKey(write.eventId),
+            done: write.done,
+            ...(write.attempts > 0 && { attempts: write.attempts }),
+            version: write.version + 1,
+            ttl: now + deps.ledgerTtlSeconds,
           },
         };
-  };
+
+  const asPut = (write: Write, now: number) => ({
+    Put: {
+      ...itemOf(write, now),
+      ExpressionAttributeNames: { "#version": "version" },
+      ...(write.version === 0
+        ? { ConditionExpression: "attribute_not_exists(#version)" }
+        : {
+            ConditionExpression: "#version = :read",
+            ExpressionAttributeValues: { ":read": write.version },
+          }),
+    },
+  });
 
   async function readSessions(keys: string[]): Promise<Map<string, StoredSession>> {
     const found = await readAll(keys.map((key) => ({ table: sessionsTable, key: { key } })));
@@ -129,7 +133,11 @@ export function createConsumerStore(deps: {
       const state = (pk: string) => found.get(`${stateTable} ${pk}`);
       const entry = (id: string): LedgerEntry => {
         const item = state(ledgerKey(id));
-        return { version: (item?.version as number) ?? 0, done: (item?.done as string[]) ?? [] };
+        return {
+          version: (item?.version as number) ?? 0,
+          done: (item?.done as string[]) ?? [],
+          attempts: (item?.attempts as number) ?? 0,
+        };
       };
       return {
         liveVersion: state(LIVE_RELEASE_KEY)?.version as string | undefined,
@@ -143,19 +151,24 @@ export function createConsumerStore(deps: {
       return (await readSessions([key])).get(key) as StoredSession;
     },
     async commit(writes) {
+      // Made once: a transaction that is sent again must be the same to the byte, or its token does not count.
+      const now = Math.floor(deps.now() / 1000);
+      const TransactItems = writes.map((write) => asPut(write, now));
+      let token = deps.newToken();
       for (let attempt = 1; ; attempt += 1) {
         try {
-          await dynamo.send(new TransactWriteCommand({ TransactItems: writes.map(asPut) }));
+          await dynamo.send(new TransactWriteCommand({ TransactItems, ClientRequestToken: token }));
           return { conflicts: [] };
         } catch (thrown) {
-          const reasons = cancellationReasons(thrown);
-          const conflicts = reasons.flatMap((code, index) =>
-            code === "ConditionalCheckFailed" ? [index] : [],
-          );
-          if (conflicts.length > 0) return { conflicts };
-          // Cancelled for the moment only (another transaction on the same item, throttling): nothing was written.
-          const passing = reasons.some((code) => PASSING.has(code));
-          if (!passing || attempt === ATTEMPTS) throw thrown;
+          const refusal = refusalOf(thrown);
+          if (refusal.kind === "changed") return { conflicts: refusal.indexes };
+          if (refusal.kind === "unfit")
+            throw new AppError("commit-impossible", refusal.message, { cause: thrown });
+          if (refusal.kind === "broken" || attempt === ATTEMPTS)
+            throw dependencyFailed("TransactWriteItems", thrown);
+          // Of a cancelled transaction nothing was written. Of any other it is not known: with the same token it is
+          // answered again, not done again.
+          if (refusal.kind === "cancelled") token = deps.newToken();
           await pause(attempt);
         }
       }
@@ -170,15 +183,7 @@ interface TableKey {
 }
 
 const ledgerKey = (eventId: string) => `event#${eventId}`;
-const PASSING = new Set(["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]);
 
-/** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html: one per item, in order. */
-function cancellationReasons(thrown: unknown): string[] {
-  const { name, CancellationReasons } = thrown as {
-    name?: string;
-    CancellationReasons?: { Code?: string }[];
-  };
-  return name === "TransactionCanceledException"
-    ? (CancellationReasons ?? []).map(({ Code }) => Code ?? "None")
-    : [];
-}
+/** DynamoDB's message names the action and the resource that a role lacks a permission for. */
+const dependencyFailed = (action: string, cause: unknown) =>
+  new AppError("dependency-failed", `dynamodb:${action} failed: ${errorText(cause)}`, { cause });

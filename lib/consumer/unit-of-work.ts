@@ -1,6 +1,9 @@
-import type { StoredSession } from "../sessions/item.ts";
+import { AppError } from "../errors.ts";
 import type { Session } from "../sessions/session.ts";
+import { createBatchLedger } from "./batch-ledger.ts";
+import { createBatchSessions, type Touched } from "./batch-sessions.ts";
 import { fitsOneCommit, sizesOf, sum } from "./commit-limits.ts";
+import { type Part, partsOf } from "./commit-parts.ts";
 import type { BatchRead, ConsumerStore, Write } from "./store.ts";
 
 /** What one run reads and writes; it becomes part of the unit only when the run succeeded. */
@@ -16,122 +19,92 @@ export interface RunBuffer {
  */
 export interface UnitOfWork {
   isDone(eventId: string, handler: string): boolean;
+  /** How many runs of its handlers have failed so far. */
+  attempts(eventId: string): number;
   startRun(): RunBuffer;
   /** Takes the writes of a successful run. Commits what is there before, when both do not fit in one transaction. */
   accept(buffer: RunBuffer, eventId: string, handler: string): Promise<void>;
-  /** Makes everything accepted true, but for the events it answers: those must be run again on fresh data. */
+  /** The handler counts as done although its run failed and left nothing. */
+  dismiss(eventId: string, handler: string): void;
+  /** Has the ledger say that so many runs have failed. */
+  setAttempts(eventId: string, attempts: number): void;
+  /** Makes everything accepted true, but for the events in `conflicted` and in `impossible`. */
   commit(): Promise<void>;
-  /** Events whose accepted runs were thrown away, because somebody else changed what they read. */
+  /** Events whose accepted runs were thrown away, because somebody else changed what they read: to be run again. */
   readonly conflicted: ReadonlySet<string>;
+  /** Events whose writes the table refused for what they are, and what it said. */
+  readonly impossible: ReadonlyMap<string, string>;
+  /** True when events were thrown away because the table refused them together: each needs a commit of its own. */
+  readonly crowded: boolean;
 }
 
-interface SessionState extends StoredSession {
-  /** True when `session` is not what the table has. */
-  changed: boolean;
-  /** Grows with each write that is accepted. */
-  changes: number;
-  /** What the uncommitted write of it comes to in a transaction. */
-  bytes: number;
-  /** Events whose uncommitted runs read or wrote it, and those that wrote it. */
-  events: Set<string>;
-  writers: Set<string>;
-}
-
-/** A run's own: what it wrote, and the sessions it read or wrote as they were then. */
-interface Touched {
-  seen: Map<string, { state: SessionState; changes: number }>;
-  writes: Map<string, Session>;
-}
-
-interface LedgerState {
-  version: number;
-  committed: string[];
-  added: string[];
-}
-
+/** `chains`: events that must take effect in this order, if at all; each list is a group of a FIFO queue. */
 export function createUnitOfWork(
   read: BatchRead,
   store: Pick<ConsumerStore, "readSession" | "commit">,
+  chains: string[][] = [],
 ): UnitOfWork {
-  const sessions = new Map<string, SessionState>();
-  const ledger = new Map<string, LedgerState>();
+  const sessions = createBatchSessions(read.sessions, store);
+  const ledger = createBatchLedger(read.ledger);
   const conflicted = new Set<string>();
-  const loading = new Map<string, Promise<SessionState>>();
+  const impossible = new Map<string, string>();
+  let crowded = false;
   const buffers = new WeakMap<RunBuffer, Touched>();
 
-  const keep = (key: string, stored: StoredSession): SessionState => {
-    const uncommitted = {
-      changed: false,
-      changes: 0,
-      bytes: 0,
-      events: new Set<string>(),
-      writers: new Set<string>(),
-    };
-    const state = { ...stored, ...uncommitted };
-    sessions.set(key, state);
-    return state;
-  };
-  for (const [key, stored] of read.sessions) keep(key, stored);
-  for (const [id, { version, done }] of read.ledger) ledger.set(id, { version, committed: done, added: [] });
-
-  /** Runs at the same time must get one and the same state, not two reads of it. */
-  async function load(key: string): Promise<SessionState> {
-    const known = sessions.get(key) ?? loading.get(key);
-    if (known !== undefined) return known;
-    const reading = store.readSession(key).then((stored) => keep(key, stored));
-    loading.set(key, reading);
-    return reading.finally(() => loading.delete(key));
+  function pendingParts(): Part[] {
+    const changed = [...sessions.states].filter(([, { changed }]) => changed);
+    return partsOf(ledger.pending(), new Map(changed.map(([key, { events }]) => [key, events])), chains);
   }
 
-  function entryOf(eventId: string): LedgerState {
-    const entry = ledger.get(eventId);
-    if (!entry) throw new Error(`event ${eventId} is not part of this unit of work`);
-    return entry;
-  }
-
-  function pendingWrites(): Write[] {
-    const writes: Write[] = [];
-    for (const [key, { session, version, changed }] of sessions) {
-      if (changed && session) writes.push({ kind: "session", key, session, version });
-    }
-    for (const [eventId, { version, committed, added }] of ledger) {
-      if (added.length > 0) writes.push({ kind: "ledger", eventId, done: [...committed, ...added], version });
-    }
-    return writes;
-  }
+  const writesOf = ({ events, keys }: Part): Write[] => [
+    ...keys.flatMap(sessions.writeOf),
+    ...[...events].map(ledger.writeOf),
+  ];
 
   /** What fell with these items: the events that touched them, what those wrote, the events that touched that, … */
   function drop(keys: string[], eventIds: string[]): void {
     const fallen = new Set<string>();
     const gone = new Set(keys);
     const fall = (id: string) => {
+      if (fallen.has(id)) return;
       fallen.add(id);
-      for (const [key, { writers }] of sessions) if (writers.has(id)) gone.add(key);
+      for (const [key, { writers }] of sessions.states) if (writers.has(id)) gone.add(key);
+      for (const chain of chains) if (chain.includes(id)) chain.slice(chain.indexOf(id) + 1).forEach(fall);
     };
     eventIds.forEach(fall);
     // A set's iterator goes on to what is added meanwhile.
-    for (const key of gone) for (const id of sessions.get(key)?.events ?? []) if (!fallen.has(id)) fall(id);
-    for (const key of gone) sessions.delete(key);
+    for (const key of gone) for (const id of sessions.states.get(key)?.events ?? []) fall(id);
+    gone.forEach(sessions.drop);
     for (const id of fallen) {
       conflicted.add(id);
-      entryOf(id).added = [];
-      for (const { events } of sessions.values()) events.delete(id);
+      forget(id);
     }
   }
 
-  function settle(): void {
-    for (const state of sessions.values()) {
-      if (state.changed) state.version += 1;
-      state.changed = false;
-      state.events.clear();
-      state.writers.clear();
+  function forget(id: string): void {
+    ledger.forget(id);
+    sessions.forget(id);
+  }
+
+  function settle({ events, keys }: Part): void {
+    keys.forEach(sessions.settle);
+    for (const id of events) {
+      ledger.settle(id);
+      sessions.forget(id);
     }
-    for (const entry of ledger.values()) {
-      if (entry.added.length === 0) continue;
-      entry.version += 1;
-      entry.committed = [...entry.committed, ...entry.added];
-      entry.added = [];
+  }
+
+  /** The table refuses this part for what it is. One event alone can never be committed; of several, each may be. */
+  function refuse({ events, keys }: Part, message: string): void {
+    const [id = ""] = events;
+    if (events.size > 1) {
+      crowded = true;
+      drop(keys, [...events]);
+      return;
     }
+    keys.forEach(sessions.drop);
+    impossible.set(id, message);
+    forget(id);
   }
 
   /** Ends what was begun before: while a transaction is under way, nothing may be added to what it holds. */
@@ -142,37 +115,53 @@ export function createUnitOfWork(
     return mine;
   }
 
-  async function commit(): Promise<void> {
-    for (let writes = pendingWrites(); writes.length > 0; writes = pendingWrites()) {
-      const { conflicts } = await store.commit(writes);
-      if (conflicts.length === 0) return settle();
-      const changed = conflicts.flatMap((index) => writes[index] ?? []);
-      drop(
-        changed.flatMap((write) => (write.kind === "session" ? [write.key] : [])),
-        changed.flatMap((write) => (write.kind === "ledger" ? [write.eventId] : [])),
-      );
+  async function commit(only?: ReadonlySet<string>): Promise<void> {
+    for (;;) {
+      const parts = pendingParts().filter(({ events }) => !only || [...events].some((id) => only.has(id)));
+      if (parts.length === 0) return;
+      const writes = parts.flatMap(writesOf);
+      try {
+        const { conflicts } = await store.commit(writes);
+        if (conflicts.length === 0) return parts.forEach(settle);
+        const changed = conflicts.flatMap((index) => writes[index] ?? []);
+        drop(
+          changed.flatMap((write) => (write.kind === "session" ? [write.key] : [])),
+          changed.flatMap((write) => (write.kind === "ledger" ? [write.eventId] : [])),
+        );
+      } catch (thrown) {
+        if (!(thrown instanceof AppError) || thrown.code !== "commit-impossible") throw thrown;
+        const [part, ...others] = parts;
+        if (part && others.length === 0) return refuse(part, thrown.message);
+        // One of them is at fault: found by halves.
+        for (const half of [parts.slice(0, parts.length / 2), parts.slice(parts.length / 2)]) {
+          await commit(new Set(half.flatMap(({ events }) => [...events])));
+        }
+        return;
+      }
     }
   }
 
   /** False when another run changed what this one saw, or a commit threw it away: then this one counts for nothing. */
   const isFresh = ({ seen }: Touched) =>
-    [...seen].every(([key, { state, changes }]) => sessions.get(key) === state && state.changes === changes);
+    [...seen].every(
+      ([key, { state, changes }]) => sessions.states.get(key) === state && state.changes === changes,
+    );
 
   function fitsWithPending(sizes: Map<string, number>): boolean {
-    const pending = [...sessions].filter(([key, { changed }]) => changed && !sizes.has(key));
+    const pending = [...sessions.states].filter(([key, { changed }]) => changed && !sizes.has(key));
     const bytes = pending.reduce((sum, [, state]) => sum + state.bytes, 0);
-    const entries = [...ledger.values()].filter(({ added }) => added.length > 0).length;
-    return fitsOneCommit(pending.length + sizes.size + entries + 1, bytes + sum(sizes));
+    return fitsOneCommit(pending.length + sizes.size + ledger.pending().length + 1, bytes + sum(sizes));
   }
 
   async function admit(touched: Touched, eventId: string, handler: string): Promise<void> {
     const { seen, writes } = touched;
     const sizes = sizesOf(writes);
     if (!fitsWithPending(sizes)) await commit();
+    if (impossible.has(eventId)) return;
     if (conflicted.has(eventId) || !isFresh(touched)) return drop([], [eventId]);
     for (const { state } of seen.values()) state.events.add(eventId);
     for (const [key, session] of writes) {
-      const state = sessions.get(key);
+      const state = sessions.states.get(key);
       if (!state) continue;
       state.session = session;
       state.changed = true;
@@ -180,20 +169,24 @@ export function createUnitOfWork(
       state.bytes = sizes.get(key) ?? 0;
       state.writers.add(eventId);
     }
-    entryOf(eventId).added.push(handler);
+    ledger.add(eventId, handler);
   }
 
   return {
     conflicted,
-    isDone: (eventId, handler) => {
-      const { committed, added } = entryOf(eventId);
-      return committed.includes(handler) || added.includes(handler);
+    impossible,
+    get crowded() {
+      return crowded;
     },
+    isDone: ledger.isDone,
+    attempts: ledger.attempts,
+    setAttempts: ledger.setAttempts,
+    dismiss: ledger.add,
     startRun() {
       const touched: Touched = { seen: new Map(), writes: new Map() };
       const { seen, writes } = touched;
       const see = async (key: string) => {
-        const state = await load(key);
+        const state = await sessions.load(key);
         if (!seen.has(key)) seen.set(key, { state, changes: state.changes });
         return state;
       };
@@ -214,6 +207,6 @@ export function createUnitOfWork(
         if (!touched) throw new Error("this buffer is not of this unit of work");
         await admit(touched, eventId, handler);
       }),
-    commit: () => inTurn(commit),
+    commit: () => inTurn(() => commit()),
   };
 }

@@ -1,5 +1,8 @@
 import { AppError } from "../errors.ts";
 
+/** SQS takes messages of up to 1 MiB, attributes included. */
+export const MESSAGE_BYTES = 1024 * 1024;
+
 /** What the gateway says happened. `Meta`'s shape depends on `Type`; some events have members beyond these. */
 export interface GatewayEvent {
   Type: string;

@@ -1,16 +1,13 @@
 import { AppError } from "../errors.ts";
-import { type EventEnvelope, parseEvent } from "../events/event.ts";
+import { type EventEnvelope, MESSAGE_BYTES, parseEvent } from "../events/event.ts";
 import type { Log } from "../log.ts";
 import type { LiveRelease } from "../releases/release.ts";
-
-/** SQS takes messages of up to 1 MiB, attributes included. */
-export const MESSAGE_BYTES = 1024 * 1024;
 
 export interface IngestDeps {
   /** The live release, or undefined before the first; `fresh` asks the store rather than memory. */
   release: (options: { fresh: boolean }) => Promise<LiveRelease | undefined>;
-  /** Resolves once the queue has the message. */
-  send: (body: string) => Promise<void>;
+  /** Resolves once the queue has the message: this text, which is this event. */
+  send: (body: string, envelope: EventEnvelope) => Promise<void>;
   newId: () => string;
   log: Log;
 }
@@ -47,7 +44,7 @@ export function createIngest(deps: IngestDeps): (apiId: string, body: string) =>
         field: "api_id",
       });
     }
-    await deps.send(message);
+    await deps.send(message, envelope);
     deps.log.info("event queued", { event_id: envelope.id, api_id: apiId, type: envelope.event.Type });
     return envelope;
   };

@@ -9,8 +9,15 @@ import { fileURLToPath } from "node:url";
 export interface LocalFunction {
   /** The function's answer; rejects as Lambda does on an error, a timeout or a crash. */
   invoke(payload: unknown): Promise<unknown>;
+  /** Ends the process at once, as a crash does; the next invocation starts another. False when none is running. */
+  kill(): boolean;
   close(): Promise<void>;
 }
+
+/** Where an invocation passes the Runtime API: on its way to the process, and on its way back. */
+export type Moment =
+  | { at: "invoked"; payload: unknown }
+  | { at: "answered"; payload: unknown; answer: unknown };
 
 export interface LocalFunctionOptions {
   name: string;
@@ -23,6 +30,8 @@ export interface LocalFunctionOptions {
   memoryMb?: number;
   /** Each line that the function writes. */
   onLine: (line: string) => void;
+  /** Answers "kill" for a process that ends right here: with the invocation in hand, or with its answer not heard. */
+  onMoment?: (moment: Moment) => "kill" | undefined;
 }
 
 interface Invocation {
@@ -48,7 +57,7 @@ export async function startFunction(options: LocalFunctionOptions): Promise<Loca
     if (!current) return;
     timer = setTimeout(() => {
       fail(new Error(`Task timed out after ${options.timeoutMs / 1000} seconds`));
-      child?.kill("SIGKILL");
+      kill();
     }, options.timeoutMs);
     poll.writeHead(200, {
       "content-type": "application/json",
@@ -58,13 +67,22 @@ export async function startFunction(options: LocalFunctionOptions): Promise<Loca
     });
     poll.end(JSON.stringify(current.payload));
     poll = undefined;
+    if (options.onMoment?.({ at: "invoked", payload: current.payload }) === "kill") kill();
   }
+
+  const kill = () => child?.kill("SIGKILL") ?? false;
 
   function finish(): Invocation | undefined {
     clearTimeout(timer);
     const ended = current;
     current = undefined;
     return ended;
+  }
+  function answer(body: unknown): void {
+    if (!current) return;
+    const moment: Moment = { at: "answered", payload: current.payload, answer: body };
+    if (options.onMoment?.(moment) === "kill") kill();
+    else finish()?.resolve(body);
   }
   const fail = (error: Error) => (finish() ?? queue.shift())?.reject(error);
 
@@ -79,7 +97,9 @@ export async function startFunction(options: LocalFunctionOptions): Promise<Loca
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = JSON.parse(Buffer.concat(chunks).toString() || "null");
     response.writeHead(202).end();
-    if (path.endsWith("/response")) finish()?.resolve(body);
+    // What a dead process had sent can arrive when the next invocation is under way.
+    if (path.includes("/invocation/") && !path.includes(`/${current?.id}/`)) return;
+    if (path.endsWith("/response")) answer(body);
     else fail(new Error(body?.errorMessage ?? "the function failed"));
   }
 
@@ -125,11 +145,12 @@ export async function startFunction(options: LocalFunctionOptions): Promise<Loca
         if (!child) startContainer();
         deliver();
       }),
+    kill,
     async close() {
       closed = true;
       for (const { reject } of queue.splice(0)) reject(new Error(`${options.name} is closed`));
       const ended = child && new Promise((resolve) => child?.once("exit", resolve));
-      child?.kill("SIGKILL");
+      kill();
       await ended;
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const CLI = fileURLToPath(new URL("../../cli/gatehook.ts", import.meta.url));
@@ -14,7 +14,7 @@ export interface CliResult {
 /** Runs `gatehook` in a process group of its own, so that what it leaves running can be seen. */
 export async function runCli(
   args: string[],
-  options: { cwd?: string; env?: Record<string, string> } = {},
+  options: { cwd?: string; env?: Record<string, string>; onStart?: (child: ChildProcess) => void } = {},
 ): Promise<CliResult> {
   const child = spawn(process.execPath, [CLI, ...args], {
     cwd: options.cwd,
@@ -22,6 +22,7 @@ export async function runCli(
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
   });
+  options.onStart?.(child);
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk) => {

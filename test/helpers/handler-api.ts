@@ -43,7 +43,7 @@ export async function startHandlerApi(options: { now?: () => number } = {}): Pro
   const { env } = await createResources(clients, {
     prefix: `api-${randomUUID().slice(0, 8)}`,
     visibilitySeconds: 30,
-    maxReceives: 5,
+    receiveLimit: 5,
   });
   const now = options.now ?? Date.now;
   const { dynamo } = clients;
@@ -54,6 +54,7 @@ export async function startHandlerApi(options: { now?: () => number } = {}): Pro
     ledgerTtlSeconds: 60,
     now,
     random: Math.random,
+    newToken: randomUUID,
   });
   const egress = createEgress({ allowHosts: ["127.0.0.1"], maxResponseBytes: 100_000 });
   const deps = {

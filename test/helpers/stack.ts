@@ -68,6 +68,7 @@ export async function startTestStack(
           new ReceiveMessageCommand({
             QueueUrl: DEAD_LETTERS_QUEUE_URL,
             WaitTimeSeconds: 20,
+            MessageSystemAttributeNames: ["All"],
             MessageAttributeNames: ["All"],
           }),
         );

@@ -1,4 +1,5 @@
 import type { Outcome, Run, Script } from "../../lib/runtime/protocol.ts";
+import { createRandom } from "../helpers/random.ts";
 import { asScript, type HostileScript, readCorpus } from "./corpus.ts";
 import { type InProcess, loadInProcess } from "./in-process.ts";
 import { CONTEXT, NORMAL, TRUSTING } from "./normal-event.ts";
@@ -93,14 +94,3 @@ async function runOne(
 }
 
 const endOf = (outcome: Outcome) => (outcome.ok ? "ok" : [outcome.code, outcome.error]);
-
-/** mulberry32: small, and the same everywhere. */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

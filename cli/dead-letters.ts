@@ -1,0 +1,95 @@
+import { QueueDoesNotExist } from "@aws-sdk/client-sqs";
+import { createSqs } from "../functions/clients.ts";
+import { type SettingName, text } from "../functions/settings.ts";
+import { createQueue, type Queue, READ_SECONDS } from "../lib/dead-letters/queue.ts";
+import type { Sweep, SweepOptions } from "../lib/dead-letters/sweep.ts";
+import { AppError } from "../lib/errors.ts";
+import { interruption } from "./interrupt.ts";
+import { startProgress } from "./progress.ts";
+import { UsageError } from "./usage.ts";
+
+/** The options of every `gatehook dlq` command. */
+export interface DeadLetterOptions {
+  /** Letters that are read, or passed over, at most. */
+  max: number;
+  json?: boolean;
+}
+
+/** A queue that is there, and what SQS said of it: messages, roughly. */
+export interface OpenQueue {
+  queue: Queue;
+  size: { visible: number; held: number };
+}
+
+/** The queue that a setting of the functions names. */
+export async function openQueue(name: Extract<SettingName, `${string}_QUEUE_URL`>): Promise<OpenQueue> {
+  const queueUrl = text(process.env, name);
+  const queue = createQueue({ sqs: createSqs(), queueUrl });
+  try {
+    return { queue, size: await queue.size() };
+  } catch (cause) {
+    if (!(cause instanceof QueueDoesNotExist)) throw cause;
+    throw new AppError("setting-invalid", `${name} is ${queueUrl}, but there is no such queue`, { cause });
+  }
+}
+
+/** Sweeps with a progress line, until the end or the first Ctrl+C; `done` adds to the line what else was done. */
+export async function withSweep(
+  { queue, size }: OpenQueue,
+  { max }: Pick<DeadLetterOptions, "max">,
+  work: (queue: Queue, options: SweepOptions) => Promise<Sweep>,
+  done: () => string = () => "",
+): Promise<Sweep> {
+  let read = 0;
+  const about = () => Math.max(size.visible, read);
+  const progress = startProgress(() => `${read} of about ${about()} messages read${done()}`);
+  const onRead = (count: number) => {
+    read = count;
+  };
+  try {
+    return await work(queue, { most: max, stop: interruption(), onRead });
+  } finally {
+    progress.end();
+  }
+}
+
+/** Messages that are in the queue, roughly, and were not read. */
+const unreadOf = ({ size }: OpenQueue, { read }: Sweep) => Math.max(size.visible + size.held - read, 0);
+
+/** Whether there is no other letter that could have been read; false too where some stand behind those of a FIFO queue. */
+export function isWhole(open: OpenQueue, found: Sweep): boolean {
+  return found.end === "empty" && !(open.queue.fifo && unreadOf(open, found) > 0);
+}
+
+/** Tells on standard error what was not read, and why. */
+export function tellRest(open: OpenQueue, found: Sweep, max: number): void {
+  const { end, hidden } = found;
+  const tell = (line: string) => console.error(`gatehook: ${line}`);
+  const unread = unreadOf(open, found);
+  if (end === "stopped") tell("stopped: there may be more than is told here");
+  if (end === "most")
+    tell(`at least that: it ended at --max ${max}, and about ${unread} messages were not read`);
+  if (end === "empty" && open.queue.fifo && unread > 0)
+    tell(`about ${unread} more stand behind these: a FIFO queue shows them when those before them are gone`);
+  else if (end === "empty" && open.size.held > 0 && unread > 0)
+    tell(`about ${unread} more are with another reader: they can be read again within a few minutes`);
+  if (hidden > 0)
+    tell(
+      `${hidden} messages are not visible again yet: they come back by themselves within ${READ_SECONDS} s`,
+    );
+}
+
+/** What a command is to work on: a group or an event, or undefined for all. */
+export function targetOf(target: string | undefined, { all }: { all?: boolean }): string | undefined {
+  if (target !== undefined && all) throw new UsageError("name a group or an event, or say --all: not both");
+  if (target === undefined && !all)
+    throw new UsageError("name a group or an event (gatehook dlq ls lists them), or say --all");
+  return target;
+}
+
+export function notFound(target: string, read: number): AppError {
+  const message = `no group and no event is named ${target} among ${countOf(read, "dead letter")}: gatehook dlq ls`;
+  return new AppError("dead-letter-missing", message);
+}
+
+export const countOf = (count: number, what: string) => `${count} ${what}${count === 1 ? "" : "s"}`;

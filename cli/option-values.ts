@@ -1,0 +1,19 @@
+import { InvalidArgumentError } from "commander";
+
+/** Parsers of options' values: a wrong one is told with what it must be. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (text.trim() !== "" && Number.isInteger(number) && number >= min && number <= max) return number;
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
+}
+
+/** `20`, `20/s` or `0.5/s`. */
+export function perSecond(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const number = Number(/^(\d+(?:\.\d+)?)(?:\/s)?$/.exec(text.trim())?.[1] ?? Number.NaN);
+    if (number >= min && number <= max) return number;
+    throw new InvalidArgumentError(`It must be a number per second from ${min} to ${max}, such as 20/s.`);
+  };
+}

@@ -1,0 +1,30 @@
+/**
+ * Whether it makes sense to start anything: after a dependency has failed, this container leaves it alone for a
+ * while that doubles with each failure; then one batch tries again.
+ */
+export interface Circuit {
+  /** Seconds until the next try; 0 when the circuit is closed. */
+  wait(): number;
+  failed(): void;
+  succeeded(): void;
+}
+
+const FIRST_MS = 1_000;
+const LONGEST_MS = 60_000;
+
+export function createCircuit(deps: { now: () => number; random: () => number }): Circuit {
+  let failures = 0;
+  let until = 0;
+  return {
+    wait: () => Math.max(0, Math.ceil((until - deps.now()) / 1000)),
+    failed() {
+      const longest = Math.min(LONGEST_MS, FIRST_MS * 2 ** failures);
+      failures += 1;
+      until = deps.now() + longest * (0.5 + deps.random() / 2);
+    },
+    succeeded() {
+      failures = 0;
+      until = 0;
+    },
+  };
+}

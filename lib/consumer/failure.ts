@@ -1,0 +1,10 @@
+import type { Verdict } from "./dead-letters.ts";
+
+/** Why an event's work does not count, and what may mend that. */
+export interface Failure extends Verdict {
+  /**
+   * `final`: nothing will. `handler`: another attempt may. `dependency`, `conflict`: time will, and it was not the
+   * event's fault, so it costs no attempt.
+   */
+  kind: "final" | "handler" | "dependency" | "conflict";
+}

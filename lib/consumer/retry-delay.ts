@@ -1,0 +1,17 @@
+/** Seconds from a failed delivery to the next. */
+export type RetryDelay = (receives: number) => number;
+
+/** SQS's own limit of a visibility timeout, 12 hours. */
+export const VISIBILITY_SECONDS = 43_200;
+
+/** Twice as long after each receive, at most `maxSeconds`; between half of that and all of it, by chance. */
+export function createRetryDelay(deps: {
+  baseSeconds: number;
+  maxSeconds: number;
+  random: () => number;
+}): RetryDelay {
+  return (receives) => {
+    const longest = Math.min(deps.maxSeconds, deps.baseSeconds * 2 ** (Math.max(1, receives) - 1));
+    return Math.ceil(longest * (0.5 + deps.random() / 2));
+  };
+}

@@ -1,0 +1,86 @@
+import { AppError } from "../errors.ts";
+import type { Letter } from "./letter.ts";
+import type { Pace } from "./pace.ts";
+import { nextCall, type Parcel } from "./parcel.ts";
+import { CALL_BYTES, CALL_MESSAGES, type Queue, type Refusal } from "./queue.ts";
+
+export interface DeliveryDeps {
+  deadLetters: Queue;
+  events: Queue;
+  pace: Pace;
+  newId: () => string;
+}
+
+/** What was done, in letters. */
+export interface DeliveryTally {
+  sent: number;
+  /** Of those sent, how many are still in the dead-letter queue: to send them once more does no harm. */
+  not_removed: number;
+  /** Stay because the events queue did not take them. */
+  failed: { event_id: string; error: string }[];
+  /** Stay for another redrive. */
+  later: number;
+}
+
+/**
+ * Sends events, and only then deletes their letters; answers those that are gone. A process that dies in between
+ * leaves an event in both queues under one identity, and the consumer's ledger makes it one effect.
+ */
+export function createDelivery(
+  { deadLetters, events, pace, newId }: DeliveryDeps,
+  tally: DeliveryTally,
+  perCall = CALL_MESSAGES,
+): (parcels: Parcel[]) => Promise<Letter[]> {
+  async function send(call: Parcel[]): Promise<Map<Parcel, Refusal>> {
+    const refusals = await events.send(
+      call.map(({ letter, attributes, orderGroup }, at) => ({
+        id: String(at),
+        body: letter.body,
+        attributes,
+        ...(orderGroup !== undefined && { orderGroup }),
+        // A new one each time: SQS drops what has the id of a message of the last five minutes.
+        ...(events.fifo && { deduplicationId: newId() }),
+      })),
+    );
+    const refused = call.flatMap((parcel, at) => {
+      const refusal = refusals.get(String(at));
+      return refusal ? [[parcel, refusal] as const] : [];
+    });
+    return new Map(refused);
+  }
+
+  /** Sends a call, or tells what would be refused as a whole. */
+  async function sendOrRefuse(call: Parcel[]): Promise<Map<Parcel, Refusal>> {
+    const [first] = call;
+    const refused = first && first.bytes > CALL_BYTES ? new Map([[first, TOO_LARGE]]) : await send(call);
+    tally.sent += call.length - refused.size;
+    for (const [{ eventId }, { error }] of refused) tally.failed.push({ event_id: eventId, error });
+    const faults = [...refused.values()].filter(({ own }) => !own);
+    if (faults.length === call.length)
+      throw new AppError("queue-failed", `the events queue takes nothing: ${faults[0]?.error}`);
+    return refused;
+  }
+
+  return async (parcels) => {
+    const gone: Letter[] = [];
+    for (let waiting = parcels; waiting.length > 0; ) {
+      const call = nextCall(waiting, perCall, events.fifo);
+      if (!(await pace(call.length))) break;
+      const refused = await sendOrRefuse(call);
+      const sent = call.filter((parcel) => !refused.has(parcel)).map(({ letter }) => letter);
+      const stuck = new Set(await deadLetters.remove(sent));
+      tally.not_removed += stuck.size;
+      gone.push(...sent.filter((letter) => !stuck.has(letter)));
+      const rest = waiting.filter((parcel) => !call.includes(parcel));
+      const held = new Set(events.fifo ? [...refused.keys()].map(({ orderGroup }) => orderGroup) : []);
+      waiting = rest.filter(({ orderGroup }) => !held.has(orderGroup));
+      tally.later += rest.length - waiting.length;
+    }
+    return gone;
+  };
+}
+
+const TOO_LARGE: Refusal = {
+  error: `with its event_id the message is larger than the ${CALL_BYTES} bytes that the queue takes`,
+  own: true,
+};

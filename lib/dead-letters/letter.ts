@@ -1,0 +1,90 @@
+import { createHash } from "node:crypto";
+import { parseEvent } from "../events/event.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+
+/** One message of the dead-letter queue. */
+export interface Letter {
+  messageId: string;
+  receiptHandle: string;
+  body: string;
+  attributes: Record<string, LetterAttribute>;
+  /** When it came to the queue, in ms since 1970; SQS keeps an event's own time when it moves it here itself. */
+  sentAt: number;
+  /** A FIFO queue's MessageGroupId. */
+  orderGroup?: string;
+}
+
+/** SQS's form: a text or a number has `StringValue`. */
+export interface LetterAttribute {
+  DataType: string;
+  StringValue?: string;
+  BinaryValue?: Uint8Array;
+}
+
+/** What a letter says of its event and of why it is here; nothing of the event's content but its type. */
+export interface LetterFacts {
+  message_id: string;
+  /** The identity under which the consumer knows the event. */
+  event_id: string;
+  sent_at: string;
+  /** The short name of its group. */
+  group: string;
+  reason: string;
+  error: string;
+  /** The error without what differs from event to event, and where it was thrown. */
+  pattern: string;
+  place: string;
+  api_id?: string;
+  type?: string;
+  handler?: string;
+  release?: string;
+  receives?: string;
+}
+
+/** What the consumer adds to an event that it gives up; it is of that try alone. */
+export const VERDICT_ATTRIBUTES = ["reason", "error", "handler", "release", "receives"];
+
+/** SQS's own redrive policy moves an event without a word, when no consumer gave it up first. */
+export const MOVED_BY_SQS = "moved-by-sqs";
+const MOVED_ERROR = "at its last receive the consumer died, ran out of time or could not reach a service";
+
+/** A letter's facts; never throws, since anything may lie in a queue. */
+export function factsOf(letter: Letter): LetterFacts {
+  const names = namesOf(letter);
+  const told = Object.fromEntries(
+    VERDICT_ATTRIBUTES.flatMap((name) => {
+      const text = textOf(letter, name);
+      return text === undefined ? [] : [[name, text]];
+    }),
+  );
+  const { reason = MOVED_BY_SQS, error = told.reason ? "" : MOVED_ERROR, ...rest } = told;
+  const { pattern, place } = fingerprintOf(error);
+  const kind = JSON.stringify([reason, rest.handler ?? "", pattern, place]);
+  return {
+    message_id: letter.messageId,
+    sent_at: new Date(letter.sentAt).toISOString(),
+    group: createHash("sha256").update(kind).digest("hex").slice(0, 8),
+    ...names,
+    reason,
+    error,
+    pattern,
+    place,
+    ...rest,
+  };
+}
+
+/** The event's names, by the consumer's own rules, as far as the body can be read. */
+function namesOf(letter: Letter): Pick<LetterFacts, "event_id" | "api_id" | "type"> {
+  const fallbackId = textOf(letter, "event_id") ?? letter.messageId;
+  const apiId = textOf(letter, "api_id");
+  try {
+    const { id, api_id, event } = parseEvent(letter.body, { apiId, fallbackId });
+    return { event_id: id, api_id, type: event.Type };
+  } catch {
+    return { event_id: fallbackId, ...(apiId !== undefined && { api_id: apiId }) };
+  }
+}
+
+/** As Lambda gives it to the consumer: a binary attribute is no text. */
+export const textOf = ({ attributes }: Letter, name: string): string | undefined =>
+  attributes[name]?.StringValue;

@@ -1,0 +1,21 @@
+/** Waits until so many more may be sent; false when it is time to stop instead. */
+export type Pace = (count: number) => Promise<boolean>;
+
+export interface PaceDeps {
+  /** Events per second. */
+  rate: number;
+  now: () => number;
+  /** Resolves after so many milliseconds, or as soon as `stop` wishes it. */
+  delay: (ms: number) => Promise<void>;
+  stop: AbortSignal;
+}
+
+export function createPace({ rate, now, delay, stop }: PaceDeps): Pace {
+  let free = now();
+  return async (count) => {
+    const wait = free - now();
+    if (wait > 0 && !stop.aborted) await delay(wait);
+    free = Math.max(free, now()) + (count / rate) * 1_000;
+    return !stop.aborted;
+  };
+}

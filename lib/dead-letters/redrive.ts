@@ -1,0 +1,57 @@
+import { createDelivery, type DeliveryDeps, type DeliveryTally } from "./delivery.ts";
+import { factsOf, type Letter, type LetterFacts } from "./letter.ts";
+import { type Parcel, parcelOf } from "./parcel.ts";
+import { type Sweep, type SweepOptions, sweep } from "./sweep.ts";
+
+export interface RedriveDeps extends DeliveryDeps {
+  now: () => number;
+}
+
+export interface RedriveOptions extends SweepOptions {
+  chosen: (facts: LetterFacts) => boolean;
+  /** Events that one call sends at most, ten or fewer. */
+  perCall?: number;
+  /** Only counts what would be sent. */
+  dryRun?: boolean | undefined;
+}
+
+export interface RedriveTally extends DeliveryTally {
+  chosen: number;
+}
+
+/** Sends the chosen events to the events queue again; `tally` is kept up to date, so that it is true after an error too. */
+export async function redrive(
+  deps: RedriveDeps,
+  options: RedriveOptions,
+  tally: RedriveTally,
+): Promise<Sweep> {
+  const deliver = createDelivery(deps, tally, options.perCall);
+  const began = deps.now();
+  const seen = new Set<string>();
+
+  /** An event that fails again at once is back before the queue was read to its end: one redrive sends it once. */
+  function isLater({ sentAt }: Letter, { event_id }: LetterFacts): boolean {
+    const later = sentAt > began || seen.has(event_id);
+    seen.add(event_id);
+    return later;
+  }
+
+  function choose(letters: Letter[]): Parcel[] {
+    const parcels: Parcel[] = [];
+    for (const letter of letters) {
+      const facts = factsOf(letter);
+      if (!options.chosen(facts)) continue;
+      tally.chosen += 1;
+      if (isLater(letter, facts)) tally.later += 1;
+      else parcels.push(parcelOf(letter, facts, deps.events.fifo));
+    }
+    return parcels;
+  }
+
+  return sweep(deps.deadLetters, options, async (letters) => {
+    const parcels = choose(letters);
+    return options.dryRun ? [] : deliver(parcels);
+  });
+}
+
+export const emptyTally = (): RedriveTally => ({ chosen: 0, sent: 0, not_removed: 0, later: 0, failed: [] });

@@ -1,0 +1,27 @@
+import { factsOf, type LetterFacts } from "./letter.ts";
+import type { Queue } from "./queue.ts";
+import { type Sweep, type SweepOptions, sweep } from "./sweep.ts";
+
+export interface RemoveOptions extends SweepOptions {
+  chosen: (facts: LetterFacts) => boolean;
+  /** Only what was in the queue at this time, in ms since 1970: nobody has seen what came later. */
+  before: number;
+}
+
+export interface RemoveTally {
+  removed: number;
+  not_removed: number;
+}
+
+/** Deletes the chosen letters for good; `tally` is kept up to date, so that it is true after an error too. */
+export function removeLetters(queue: Queue, options: RemoveOptions, tally: RemoveTally): Promise<Sweep> {
+  return sweep(queue, options, async (letters) => {
+    const chosen = letters.filter(
+      (letter) => letter.sentAt <= options.before && options.chosen(factsOf(letter)),
+    );
+    const stuck = new Set(await queue.remove(chosen));
+    tally.not_removed += stuck.size;
+    tally.removed += chosen.length - stuck.size;
+    return chosen.filter((letter) => !stuck.has(letter));
+  });
+}

@@ -1,0 +1,69 @@
+import type { Session } from "../../lib/sessions/session.ts";
+import { type ChaosEvent, effectOf, eventOf, markOf } from "./workload.ts";
+
+/** The events for which something is not as it must be. */
+export interface Audit {
+  /** Neither done nor in the dead letters. */
+  lost: string[];
+  /** An effect more often than it must be: of a duplicate, or of a run that failed. */
+  doubled: string[];
+  /** Done, but a shared session does not show it: somebody wrote over it. One entry for each effect. */
+  lostUpdates: string[];
+  /** In the dead letters with a handler left that can succeed, or for another reason than the true one. */
+  misplaced: string[];
+  /** In a FIFO queue: took effect before an event of its key that was sent earlier. */
+  misordered: string[];
+}
+
+/** Compares what the sessions and the dead letters hold with what must have become of these events. */
+export function audit(
+  events: ChaosEvent[],
+  sessions: Map<string, Session>,
+  reasons: Map<string, string>,
+  fifo = false,
+): Audit {
+  const shown = new Map([...sessions].map(([key, { tags }]) => [key, countsOf(tags ?? [])]));
+  const timesIn = (key: string, effect: string) => shown.get(key)?.get(effect) ?? 0;
+  const found: Audit = { lost: [], doubled: [], lostUpdates: [], misplaced: [], misordered: [] };
+  const allowed = new Map<string, Set<string>>();
+  const allow = (key: string, effect: string) => {
+    allowed.set(key, (allowed.get(key) ?? new Set()).add(effect));
+  };
+  for (const { id, effects, deadLetter } of events) {
+    const reason = reasons.get(id);
+    for (const { handler, sessions: shared } of effects) {
+      const effect = effectOf(id, handler);
+      for (const key of [markOf(id), ...shared]) allow(key, effect);
+      const missing = shared.filter((key) => timesIn(key, effect) === 0);
+      const marked = timesIn(markOf(id), effect) > 0;
+      // Written together or not at all: one of them is enough to know that the handler's work was committed.
+      if (marked || missing.length < shared.length)
+        found.lostUpdates.push(...missing.map(() => id), ...(marked ? [] : [id]));
+      else (reason === undefined ? found.lost : found.misplaced).push(id);
+    }
+    if (deadLetter !== undefined && reason === undefined) found.lost.push(id);
+    if (reason !== undefined && reason !== deadLetter) found.misplaced.push(id);
+  }
+  for (const [key, effects] of shown) {
+    for (const [effect, times] of effects)
+      if (times > (allowed.get(key)?.has(effect) ? 1 : 0)) found.doubled.push(eventOf(effect));
+  }
+  if (fifo) found.misordered = misordered(events, sessions);
+  for (const name of ["lost", "doubled", "misplaced"] as const) found[name] = [...new Set(found[name])];
+  return found;
+}
+
+/** An event's own key is changed by events of that key alone, so its session shows their order. */
+function misordered(events: ChaosEvent[], sessions: Map<string, Session>): string[] {
+  const places = new Map(events.map(({ id }, place) => [id, place]));
+  return [...new Set(events.map(({ key }) => key))].flatMap((key) => {
+    const ids = (sessions.get(key)?.tags ?? []).map(eventOf);
+    return ids.filter((id, at) => at > 0 && (places.get(id) ?? 0) < (places.get(ids[at - 1] ?? "") ?? 0));
+  });
+}
+
+function countsOf(effects: string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const effect of effects) counts.set(effect, (counts.get(effect) ?? 0) + 1);
+  return counts;
+}

@@ -1,0 +1,78 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { between, createDeck, type Random } from "../helpers/random.ts";
+import type { Step } from "./proxy.ts";
+
+/** Where in an invocation's life its process ends. */
+export const KILL_KINDS = [
+  "any-instant",
+  "after-delivery",
+  "before-commit",
+  "after-commit",
+  "before-acknowledgement",
+] as const;
+export type KillKind = (typeof KILL_KINDS)[number];
+
+export interface Kills {
+  /** Arms the kills that are due when this share of the events is accounted for. */
+  advance(share: number): void;
+  /** True once for each armed kill of this kind: whoever asks ends the process. */
+  takes(kind: KillKind): boolean;
+  /** Ends the process before its commits reach the table, or before it hears that they have. */
+  aroundCommits(kill: () => boolean): Step;
+  byKind: Record<KillKind, number>;
+}
+
+/** The last kills come when there is still work for them to break. */
+const LAST_SHARE = 0.9;
+
+export function createKills(deps: {
+  count: number;
+  random: Random;
+  /** Each ends a process; false when that is not running. */
+  processes: () => (() => boolean)[];
+}): Kills {
+  const { count, random } = deps;
+  const kind = createDeck(random, KILL_KINDS);
+  const due = Array.from({ length: count }, (_, nth) => ((nth + random()) / count) * LAST_SHARE);
+  const armed: KillKind[] = [];
+  const byKind = Object.fromEntries(KILL_KINDS.map((name) => [name, 0])) as Record<KillKind, number>;
+
+  async function killAnyone(): Promise<void> {
+    await delay(between(random, 0, 500));
+    const processes = deps.processes();
+    const first = between(random, 0, processes.length - 1);
+    const killed = [...processes.slice(first), ...processes.slice(0, first)].some((kill) => kill());
+    if (killed) byKind["any-instant"] += 1;
+  }
+
+  const kills: Kills = {
+    byKind,
+    advance(share) {
+      while (due.length > 0 && (due[0] ?? 1) <= share) {
+        due.shift();
+        const next = kind();
+        if (next === "any-instant") void killAnyone();
+        else armed.push(next);
+      }
+    },
+    takes(wanted) {
+      const at = armed.indexOf(wanted);
+      if (at < 0) return false;
+      armed.splice(at, 1);
+      byKind[wanted] += 1;
+      return true;
+    },
+    aroundCommits: (kill) => async (call, forward) => {
+      if (call.operation !== "TransactWriteItems") return forward();
+      if (kills.takes("before-commit")) {
+        kill();
+        return "cut";
+      }
+      const answer = await forward();
+      if (answer === "cut" || answer.status !== 200 || !kills.takes("after-commit")) return answer;
+      kill();
+      return "cut";
+    },
+  };
+  return kills;
+}

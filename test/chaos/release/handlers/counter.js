@@ -1,0 +1,2 @@
+var counter = new TykJS.TykEventHandlers.NewEventHandler({});
+counter.NewHandler(count);

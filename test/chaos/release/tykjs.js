@@ -1,0 +1,15 @@
+// A counter that shows what it counted: each effect adds the event and its handler to the session of the event's key,
+// which many events share, and to a session of the event's own.
+function addEffect(key, context) {
+  var session = JSON.parse(TykGetKeyData(key, context.APIID));
+  if (session.status === "error") {
+    session = { org_id: context.OrgID, access_rights: { chaos: { api_id: "chaos" } } };
+  }
+  session.tags = (session.tags || []).concat([context.EventID + "/" + context.Handler]);
+  TykSetKeyData(key, JSON.stringify(session), 1);
+}
+
+function count(event, context) {
+  addEffect(event.Meta.Key, context);
+  addEffect("mark-" + context.EventID, context);
+}

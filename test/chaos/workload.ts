@@ -1,0 +1,105 @@
+import { between, createDeck, pick, type Random } from "../helpers/random.ts";
+
+/** One event that the queue accepts, and what must be true of it in the end. */
+export interface ChaosEvent {
+  id: string;
+  /** The message's body: malformed ones have no other identity. */
+  body: string;
+  /** Its key; in a FIFO queue, the group whose order it keeps. */
+  key: string;
+  /** Handlers that must have their effect, and the shared sessions that must show it. */
+  effects: { handler: string; sessions: string[] }[];
+  /** For an event that must end in the dead letters: with this reason. */
+  deadLetter?: string;
+}
+
+const KINDS = [
+  ...Array<"Count">(72).fill("Count"),
+  ...Array<"Move">(15).fill("Move"),
+  ...Array<"Flaky">(8).fill("Flaky"),
+  ...Array<"Poison">(2).fill("Poison"),
+  ...Array<"malformed">(2).fill("malformed"),
+  "Loop",
+] as const;
+
+/** As what a handler's effect stands in a session's tags. */
+export const effectOf = (id: string, handler: string) => `${id}/${handler}`;
+export const eventOf = (effect: string) => effect.split("/")[0] ?? "";
+export const markOf = (id: string) => `mark-${id}`;
+
+/** Events of all kinds on so many keys, of which the first ones are the hottest. */
+export function createEvents(count: number, keys: number, random: Random): ChaosEvent[] {
+  const kind = createDeck(random, KINDS as unknown as [(typeof KINDS)[number]]);
+  const key = () => `counter-${Math.floor(random() ** 2 * keys)}`;
+  return Array.from({ length: count }, (_, nth) => createEvent(`e${nth}`, kind(), key, random));
+}
+
+function createEvent(
+  id: string,
+  kind: (typeof KINDS)[number],
+  anyKey: () => string,
+  random: Random,
+): ChaosEvent {
+  const key = anyKey();
+  const counter = { handler: "counter", sessions: [key] };
+  const event = (effects: ChaosEvent["effects"], meta: object = {}): ChaosEvent => ({
+    id,
+    key,
+    effects,
+    body: bodyOf(id, kind, { Key: key, ...meta }, random),
+  });
+  switch (kind) {
+    case "Count":
+      return event([counter]);
+    case "Move": {
+      const To = `moved-${anyKey()}`;
+      return event([{ handler: "mover", sessions: [key, To] }], { To });
+    }
+    case "Flaky":
+      return event([{ handler: "flaky", sessions: [key] }, counter], { Failures: between(random, 1, 2) });
+    case "Loop":
+      return event([{ handler: "looper", sessions: [key] }, counter]);
+    case "Poison":
+      return { ...event([counter]), deadLetter: "handler-threw" };
+    case "malformed":
+      return { ...event([]), body: pick(random, MALFORMED)(id), deadLetter: "event-invalid" };
+  }
+}
+
+/** Either of the two forms that the queue takes. */
+function bodyOf(id: string, Type: string, Meta: object, random: Random): string {
+  const event = { Type, Meta, TimeStamp: "" };
+  return JSON.stringify(random() < 0.8 ? { id, api_id: "chaos", event } : { id, api_id: "chaos", ...event });
+}
+
+const MALFORMED: [(id: string) => string, ...((id: string) => string)[]] = [
+  (id) => `${id} {`,
+  (id) => JSON.stringify([id]),
+  (id) => JSON.stringify({ id, api_id: "chaos", event: { Meta: { Key: "counter-0" } } }),
+  (id) => JSON.stringify({ id, api_id: "chaos", event: { Type: 7, Meta: {} } }),
+  (id) => `${"[".repeat(300)}"${id}"${"]".repeat(300)}`,
+];
+
+/** How many messages later an event's second message is sent: in the same batch, about then, or when it is done. */
+const COPIES = {
+  twin: [1, 1],
+  near: [10, 20],
+  late: [150, 400],
+} as const;
+const COPY_DECK = [...Array<"none">(22).fill("none"), "twin", "near", "late"] as const;
+
+/** The messages in the order of their sending: some events are sent twice. */
+export function createMessages(events: ChaosEvent[], random: Random): ChaosEvent[] {
+  const copy = createDeck(random, COPY_DECK as unknown as [(typeof COPY_DECK)[number]]);
+  const placed = events.flatMap((event, place) => {
+    const kind = copy();
+    if (kind === "none") return [{ event, place }];
+    const [min, max] = COPIES[kind];
+    // Halves, so that a copy stands between two first messages.
+    return [
+      { event, place },
+      { event, place: place + between(random, min, max) - 0.5 },
+    ];
+  });
+  return placed.toSorted((a, b) => a.place - b.place).map(({ event }) => event);
+}

@@ -1,0 +1,225 @@
+import { createCircuit } from "../../lib/consumer/circuit.ts";
+import { type ConsumerDeps, createConsumer } from "../../lib/consumer/consumer.ts";
+import type { Verdict } from "../../lib/consumer/dead-letters.ts";
+import type { QueueRecord } from "../../lib/consumer/records.ts";
+import type { ConsumerStore, LedgerEntry, Write } from "../../lib/consumer/store.ts";
+import type { GatewayEvent } from "../../lib/events/event.ts";
+import { type LiveRelease, openRelease } from "../../lib/releases/release.ts";
+import type { Outcome, Run } from "../../lib/runtime/protocol.ts";
+import type { Runtime } from "../../lib/runtime/runtime.ts";
+import type { Host } from "../../lib/runtime/thread.ts";
+import type { StoredSession } from "../../lib/sessions/item.ts";
+import type { Session } from "../../lib/sessions/session.ts";
+import { createMemoryEntries, createStorage } from "../../lib/storage/storage.ts";
+
+export const MAX_ATTEMPTS = 3;
+export const RECEIVE_LIMIT = 7;
+export const TIMEOUT_MS = 1_000;
+
+export const NOW = 1_787_396_400_000;
+
+/** What a consumer needs beside its store and its runtime, without any service. */
+export const consumerDeps = (): Omit<ConsumerDeps, "store" | "live"> => ({
+  sendDeadLetter: async () => {},
+  handBack: async () => {},
+  retryDelay: (receives) => receives,
+  circuit: createCircuit({ now: () => NOW, random: () => 1 }),
+  makeHttpRequest: async () => undefined,
+  batchRequest: async () => undefined,
+  storage: createStorage({ entries: createMemoryEntries(), now: () => 0 }),
+  allowMasterKeys: true,
+  timeoutMs: 1_000,
+  graceMs: 0,
+  workers: 1,
+  maxAttempts: 5,
+  receiveLimit: 50,
+  handlerErrors: "retry",
+  now: () => NOW,
+  log: { info() {}, warn() {}, error() {} },
+});
+
+export interface MessageOptions {
+  messageId?: string;
+  receives?: number;
+  type?: string;
+  key?: string;
+  apiId?: string;
+  body?: string;
+  attributes?: Record<string, string>;
+  /** Of a FIFO queue. */
+  group?: string;
+}
+
+/** A message of a KeyExpired event for the API "demo"; its key is its id. */
+export function message(id: string, options: MessageOptions = {}): QueueRecord {
+  const {
+    messageId = `m-${id}`,
+    receives = 1,
+    type = "KeyExpired",
+    key = id,
+    apiId = "demo",
+    group,
+  } = options;
+  const event = { Type: type, Meta: { Key: key }, TimeStamp: "" };
+  return {
+    messageId,
+    receiptHandle: `r-${messageId}`,
+    body: options.body ?? JSON.stringify({ id, api_id: apiId, event }),
+    attributes: { ApproximateReceiveCount: String(receives), ...(group && { MessageGroupId: group }) },
+    messageAttributes: Object.fromEntries(
+      Object.entries(options.attributes ?? {}).map(([name, stringValue]) => [name, { stringValue }]),
+    ),
+  };
+}
+
+/** The tables in memory. */
+export function createTable(sessions: Record<string, Session> = {}) {
+  const stored = new Map<string, StoredSession>(
+    Object.entries(sessions).map(([key, session]) => [key, { session, version: 1 }]),
+  );
+  const ledger = new Map<string, LedgerEntry>();
+  const prefetched: string[][] = [];
+  const none = { session: undefined, version: 0 };
+  const versionOf = (write: Write) =>
+    (write.kind === "session" ? stored.get(write.key)?.version : ledger.get(write.eventId)?.version) ?? 0;
+
+  const store: ConsumerStore = {
+    async read(eventIds, sessionKeys) {
+      prefetched.push(sessionKeys);
+      return {
+        liveVersion: "v1",
+        ledger: new Map(eventIds.map((id) => [id, ledger.get(id) ?? { version: 0, done: [] }])),
+        sessions: new Map(sessionKeys.map((key) => [key, stored.get(key) ?? none])),
+      };
+    },
+    readSession: async (key) => stored.get(key) ?? none,
+    async commit(writes) {
+      const conflicts = writes.flatMap((write, index) => (versionOf(write) === write.version ? [] : [index]));
+      if (conflicts.length > 0) return { conflicts };
+      for (const write of writes) {
+        const version = write.version + 1;
+        if (write.kind === "session") stored.set(write.key, { session: write.session, version });
+        else ledger.set(write.eventId, { version, done: write.done, attempts: write.attempts });
+      }
+      return { conflicts: [] };
+    },
+  };
+  return {
+    store,
+    ledger,
+    prefetched,
+    session: (key: string) => stored.get(key)?.session,
+    done: (eventId: string) => ledger.get(eventId)?.done ?? [],
+    /** Somebody else's write. */
+    change(key: string, session: Session) {
+      stored.set(key, { session, version: (stored.get(key)?.version ?? 0) + 1 });
+    },
+  };
+}
+
+/** What a script of these tests has of the gateway's API. */
+export interface Tyk {
+  event: GatewayEvent;
+  context: Record<string, unknown>;
+  get(key: string): Promise<Session | { status: string }>;
+  set(key: string, session: Session): Promise<void>;
+  http(request: string): Promise<string | undefined>;
+  /** Any call of TykStorage. */
+  store(): Promise<void>;
+}
+export type Script = (tyk: Tyk) => Promise<void> | void;
+
+/** A runtime whose scripts are functions of the test. */
+export function createRuntime(scripts: Record<string, Script>, runs: string[] = []): Runtime {
+  async function run({ handler, event, context }: Run, host: Host): Promise<Outcome> {
+    const { signal } = new AbortController();
+    const facts = JSON.parse(context) as Record<string, unknown>;
+    runs.push(`${facts.EventID} ${handler}`);
+    try {
+      await scripts[handler]?.({
+        event: JSON.parse(event) as GatewayEvent,
+        context: facts,
+        get: async (key) =>
+          JSON.parse((await host.call("getKeyData", [key, "demo"], signal)) ?? "") as Session,
+        set: async (key, session) =>
+          void (await host.call("setKeyData", [key, JSON.stringify(session), "1"], signal)),
+        store: async () => void (await host.call("storage", ["set", "k", "v", "0"], signal)),
+        http: (request) => host.call("makeHttpRequest", [request], signal),
+      });
+      return { ok: true, ms: 1 };
+    } catch (thrown) {
+      const { name, message } = thrown as Error;
+      return { ok: false, code: "threw", sandbox: "kept", error: { name, message, stack: "" }, ms: 1 };
+    }
+  }
+  const counters = { kills: 0, rebuilds: 0, restores: 0 };
+  return { faults: [], counters, probe: async (names) => names.map(() => ""), run, close: async () => {} };
+}
+
+export function createRelease(handlers: Record<string, string[]>, version = "v1"): LiveRelease {
+  const refs = Object.entries(handlers).map(([type, names]) => [
+    type,
+    names.map((name) => ({ name, path: `${name}.js` })),
+  ]);
+  const api = { api_id: "demo", org_id: "o1", name: "Demo", handlers: Object.fromEntries(refs) };
+  return openRelease(version, { format: 1, apis: [api], scripts: [] });
+}
+
+export interface Letter extends Verdict {
+  messageId: string;
+}
+
+/** A consumer whose API "demo" runs all of these scripts, in this order, for KeyExpired. */
+export function setUp(
+  scripts: Record<string, Script>,
+  options: Partial<ConsumerDeps> & { table?: ReturnType<typeof createTable> } = {},
+) {
+  const { table = createTable(), ...deps } = options;
+  const letters: Letter[] = [];
+  const runs: string[] = [];
+  const release = createRelease({ KeyExpired: Object.keys(scripts) });
+  const runtime = createRuntime(scripts, runs);
+  const returns: [string, number][] = [];
+  const consumer = createConsumer({
+    ...consumerDeps(),
+    store: table.store,
+    live: { at: async () => ({ release, runtime }), close: async () => {} },
+    sendDeadLetter: async ({ messageId }, verdict) => void letters.push({ messageId, ...verdict }),
+    handBack: async (records) => {
+      for (const { record, seconds } of records) returns.push([record.messageId, seconds]);
+    },
+    timeoutMs: TIMEOUT_MS,
+    maxAttempts: MAX_ATTEMPTS,
+    receiveLimit: RECEIVE_LIMIT,
+    ...deps,
+  });
+  return {
+    table,
+    letters,
+    /** Messages that the queue was told to deliver again, and in how many seconds. */
+    returns,
+    /** "event handler", in the order in which they ran. */
+    runs,
+    consume: (batch: QueueRecord[], timeLeft = () => 600_000) => consumer(batch, timeLeft),
+  };
+}
+
+/** Counts in the session of the event's own key. */
+export const count: Script = ({ event, ...tyk }) => countIn(String(event.Meta.Key))({ event, ...tyk });
+export const countIn =
+  (key: string): Script =>
+  async ({ get, set }) => {
+    const { rate = 0 } = (await get(key)) as Session;
+    await set(key, { rate: rate + 1 });
+  };
+export const fail = (text: string): Script => {
+  return () => {
+    throw new TypeError(text);
+  };
+};
+/** Fails for the events of this key only. */
+export const failFor =
+  (key: string): Script =>
+  ({ event }) => {
+    if (event.Meta.Key === key) throw new TypeError(`not ${key}`);
+  };

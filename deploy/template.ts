@@ -44,8 +44,8 @@ function danglingReferences(template: Template): string[] {
 
 const subNames = (text: string) => [...text.matchAll(/\$\{([^!}.]+)[^}]*\}/g)].map((match) => match[1] ?? "");
 
-/** X-Ray knows no resources. */
-const WITHOUT_RESOURCE = /^xray:/;
+/** X-Ray knows no resources, and a function's network interfaces have no names before they are made. */
+const WITHOUT_RESOURCE = /^(xray|ec2):/;
 
 function wideStatements(template: Template): string[] {
   const policies = ["AWS::IAM::Role", "AWS::IAM::ManagedPolicy"].flatMap((type) => ofType(template, type));

@@ -33,12 +33,12 @@ export function functionSuite(world: () => World): void {
 
     it("take an event with the deployment's token only, and run it from ingest to the table", async () => {
       await world().storeSession("k1");
-      for (const wrong of [undefined, "Bearer", `Bearer ${world().token}x`]) {
+      for (const wrong of [undefined, "Bearer", `Bearer ${world().secret}x`]) {
         const refused = await post(wrong, "e-refused");
         assert.deepEqual([refused.statusCode, refused.headers["www-authenticate"]], [401, "Bearer"]);
         assert.equal((JSON.parse(refused.body) as { error: { code: string } }).error.code, "token-invalid");
       }
-      assert.equal((await post(`Bearer ${world().token}`, "e1")).statusCode, 202);
+      assert.equal((await post(`Bearer ${world().secret}`, "e1")).statusCode, 202);
       await done("e1");
       assert.deepEqual(await world().tags("k1"), ["one"]);
     });
@@ -97,7 +97,7 @@ export function functionSuite(world: () => World): void {
       for (const { lines } of world().functions.values()) {
         for (const line of lines) {
           assert.doesNotThrow(() => JSON.parse(line), line);
-          assert.ok(!line.includes(world().token));
+          assert.ok(!line.includes(world().secret));
         }
       }
       assert.deepEqual(world().errors, []);

@@ -1,27 +1,9 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { functionNames, ROOT } from "../../deploy/build.ts";
+import { functionNames } from "../../deploy/build.ts";
 import type { Artifact } from "../../deploy/package.ts";
-import { ofType, type Template, templateProblems } from "../../deploy/template.ts";
-
-interface Setting {
-  name: string;
-  functions: string[];
-  /** As docs/settings.md has it. */
-  fallback: string;
-}
-
-function documentedSettings(): Setting[] {
-  const rows = readFileSync(`${ROOT}docs/settings.md`, "utf8").matchAll(
-    /^\| `([A-Z_]+)` \| ([a-z, -]+) \| ([^|]+) \|/gm,
-  );
-  return [...rows].map(([, name = "", functions = "", fallback = ""]) => ({
-    name,
-    functions: functions.split(", "),
-    fallback: fallback.replace(/ \(.*/, ""),
-  }));
-}
+import { ofType, type Resource, type Template, templateProblems } from "../../deploy/template.ts";
+import { documentedSettings, settingsOf } from "./documented.ts";
 
 export function templateSuite(artifact: () => Artifact): void {
   describe("the compiled template", () => {
@@ -43,6 +25,7 @@ export function templateSuite(artifact: () => Artifact): void {
           /Nobody, which is not in the template/,
           (t) => (properties(t, "EventsQueue").QueueName = { Ref: "Nobody" }),
         ],
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: CloudFormation's own
         [/Nobody, which/, (t) => (properties(t, "EventsQueue").QueueName = { "Fn::Sub": "${Nobody.Arn}" })],
         [/visibilityTimeout is 359 s/, (t) => (properties(t, "EventsQueue").VisibilityTimeout = 359)],
         [/eventsRetention/, (t) => (properties(t, "DeadLettersQueue").MessageRetentionPeriod = 345_600)],
@@ -71,18 +54,15 @@ export function templateSuite(artifact: () => Artifact): void {
     });
 
     it("sets every documented setting of each function, to its documented default, and no other", () => {
-      const settings = documentedSettings();
-      assert.ok(settings.length > 20);
+      assert.ok(documentedSettings().length > 20);
       for (const [, { Properties }] of ofType(artifact().template, "AWS::Lambda::Function")) {
         const name = (Properties.Handler as string).split("/")[1] ?? "";
         const { Variables } = Properties.Environment as { Variables: Record<string, unknown> };
         const own = Object.keys(Variables).filter((key) => !key.startsWith("POWERTOOLS_"));
-        const documented = settings.filter(({ functions }) => functions.includes(name));
-        assert.deepEqual(own.sort(), documented.map((setting) => setting.name).sort(), name);
-        for (const { name: key, fallback } of documented) {
-          if (typeof Variables[key] !== "string") continue;
-          assert.equal(Variables[key] || "none", fallback, `${key} of ${name}`);
-        }
+        const settings = settingsOf(name);
+        assert.deepEqual(own.sort(), settings.map((setting) => setting.name).sort(), name);
+        for (const { name: key, fallback } of settings)
+          if (fallback) assert.equal(Variables[key] || "none", fallback, `${key} of ${name}`);
       }
     });
 
@@ -98,10 +78,12 @@ export function templateSuite(artifact: () => Artifact): void {
   });
 }
 
+interface Role {
+  Policies: { PolicyDocument: { Statement: Record<string, unknown>[] } }[];
+}
+
 function widen(template: Template, member: "Action" | "Resource", value: string): void {
-  const { Policies } = template.Resources.IngestRole?.Properties as {
-    Policies: { PolicyDocument: { Statement: Record<string, unknown>[] } }[];
-  };
+  const { Policies } = (template.Resources.IngestRole as Resource).Properties as unknown as Role;
   const statement = Policies[0]?.PolicyDocument.Statement.find(({ Action }) => Action === "sqs:SendMessage");
   if (statement) statement[member] = value;
 }

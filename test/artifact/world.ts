@@ -9,7 +9,8 @@ import type { Session } from "../../lib/sessions/session.ts";
 import { noticeOf } from "../../local/bucket-watch.ts";
 import type { LocalFunction } from "../../local/lambda/lambda.ts";
 import { startPump } from "../../local/pump.ts";
-import { type Deployed, type Deployment, deploy } from "./deployment.ts";
+import type { Deployed } from "./deployed.ts";
+import { type Deployment, deploy } from "./deployment.ts";
 import { API, filesOf } from "./files.ts";
 
 /** The deployment at work: one container a function, and the queue's mapping to the consumer. */

@@ -9,30 +9,38 @@ import { type Template, templateProblems } from "./template.ts";
 
 const OSLS = createRequire(import.meta.url).resolve("osls/bin/serverless.js");
 
-export interface Artifact {
-  /** Each function's zip. */
-  zips: Map<string, { path: string; bytes: number }>;
+export interface Compiled {
   template: Template;
   /** What would go wrong with it on AWS. */
   problems: string[];
+}
+
+export interface Artifact extends Compiled {
+  /** Each function's zip. */
+  zips: Map<string, { path: string; bytes: number }>;
 }
 
 /** Packages into a folder, which gets dist/, dist-maps/ and .serverless/. */
 export async function packageService(folder: string, args: string[] = []): Promise<Artifact> {
   await buildFunctions(folder);
   if (folder !== ROOT) for (const file of ["serverless.yml", "infra"]) copy(file, folder);
-  await osls(folder, ["package", ...args]);
+  const compiled = await compile(folder, args);
   const out = `${folder}/.serverless`;
-  const templateFile = `${out}/cloudformation-template-update-stack.json`;
-  const template = JSON.parse(readFileSync(templateFile, "utf8")) as Template;
   const zips = readdirSync(out)
     .filter((file) => file.endsWith(".zip"))
     .map(
       (file) =>
         [file.slice(0, -4), { path: `${out}/${file}`, bytes: statSync(`${out}/${file}`).size }] as const,
     );
-  const problems = [...templateProblems(template), ...schemaProblems(templateFile)];
-  return { zips: new Map(zips), template, problems };
+  return { ...compiled, zips: new Map(zips) };
+}
+
+/** Compiles serverless.yml where packageService has been. */
+export async function compile(folder: string, args: string[]): Promise<Compiled> {
+  await osls(folder, ["package", ...args]);
+  const file = `${folder}/.serverless/cloudformation-template-update-stack.json`;
+  const template = JSON.parse(readFileSync(file, "utf8")) as Template;
+  return { template, problems: [...templateProblems(template), ...schemaProblems(file)] };
 }
 
 const copy = (file: string, folder: string) =>

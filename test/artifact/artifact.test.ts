@@ -6,29 +6,35 @@ import { join } from "node:path";
 import { after, before, describe } from "node:test";
 import { type Artifact, packageService } from "../../deploy/package.ts";
 import { functionSuite } from "./functions.ts";
+import { type Gateway, startGateway } from "./gateway.ts";
 import { permissionSuite } from "./permissions.ts";
+import { sessionSuite } from "./session-functions.ts";
 import { startSuite } from "./starts.ts";
 import { templateSuite } from "./template.ts";
 import { startWorld, type World } from "./world.ts";
 
 describe("the artifact", () => {
   const folder = mkdtempSync(join(tmpdir(), "gatehook-artifact-"));
+  let gateway: Gateway;
   let artifact: Artifact;
   let world: World;
 
   before(async () => {
     const stage = `test-${crypto.randomUUID().slice(0, 8)}`;
-    artifact = await packageService(folder, ["--stage", stage]);
-    world = await startWorld(artifact);
+    gateway = await startGateway();
+    artifact = await packageService(folder, ["--stage", stage, "--param", `GATEWAY_URL=${gateway.url}`]);
+    world = await startWorld(artifact, gateway);
   });
 
   after(async () => {
     await world?.close();
+    await gateway?.close();
     rmSync(folder, { recursive: true });
   });
 
-  templateSuite(() => artifact);
+  templateSuite(() => artifact, folder);
   functionSuite(() => world);
+  sessionSuite(() => world);
   startSuite(() => world);
   permissionSuite(() => world);
 });

@@ -22,6 +22,15 @@ const batch = (Type: string) => ({
   ],
 });
 
+const sessionsRequest = (routeKey: string) => ({
+  routeKey,
+  pathParameters: { key: "denied" },
+  queryStringParameters: { org_id: "org" },
+  headers: {},
+  requestContext: { authorizer: {} },
+  body: JSON.stringify({ org_id: "org", access_rights: { [API]: { api_id: API } } }),
+});
+
 /** What the run cannot reach, and why it is allowed all the same. */
 const UNREACHED: Record<string, RegExp[]> = {
   all: [
@@ -75,6 +84,11 @@ export function permissionSuite(world: () => World): void {
         "dynamodb:DeleteItem": () => batch("QuotaExceeded"),
         "sqs:SendMessage": () => batch(""),
         "sqs:ChangeMessageVisibility": () => batch("AuthFailure"),
+      },
+      sessions: {
+        "dynamodb:GetItem": () => sessionsRequest("GET /sessions/{key}"),
+        "dynamodb:PutItem": () => sessionsRequest("PUT /sessions/{key}"),
+        "dynamodb:Query": () => sessionsRequest("GET /sessions"),
       },
       releaser: {
         "dynamodb:UpdateItem": () => noticeOf(["tykjs.js"]),

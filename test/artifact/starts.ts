@@ -22,12 +22,13 @@ export function startSuite(world: () => World): void {
       new RegExp(`^environment variable ${name} is [^\\n]*\\. It is [^\\n]+, for example [^\\n]+$`);
 
     it("stops with one line that tells the variable which is missing", async () => {
-      const required = [...world().functions.keys()].flatMap((name) =>
-        settingsOf(name).flatMap(({ name: variable, fallback }) => (fallback ? [] : [{ name, variable }])),
-      );
-      assert.ok(required.length >= world().functions.size);
-      for (const { name, variable } of required)
-        assert.match(await startError(name, { [variable]: undefined }), oneLine(variable), name);
+      const told = async (name: string) => {
+        const required = settingsOf(name).filter(({ fallback }) => fallback === undefined);
+        assert.ok(required.length > 0);
+        for (const { name: variable } of required)
+          assert.match(await startError(name, { [variable]: undefined }), oneLine(variable), name);
+      };
+      await Promise.all([...world().functions.keys()].map(told));
     });
 
     it("stops with one line for a value that it cannot use", async () => {

@@ -1,11 +1,22 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { functionNames } from "../../deploy/build.ts";
-import type { Artifact } from "../../deploy/package.ts";
+import { type Artifact, compile } from "../../deploy/package.ts";
 import { ofType, type Resource, type Template, templateProblems } from "../../deploy/template.ts";
 import { documentedSettings, settingsOf } from "./documented.ts";
 
-export function templateSuite(artifact: () => Artifact): void {
+/** The other choice of each parameter that has few; without a GATEWAY_URL here. */
+const OTHERWISE = {
+  queue: "fifo",
+  ingestAuth: "iam",
+  onRemove: "Delete",
+  tracing: "Active",
+  alarmEmail: "operator@example.com",
+  subnetIds: "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
+  securityGroupIds: "sg-0123456789abcdef0",
+};
+
+export function templateSuite(artifact: () => Artifact, folder: string): void {
   describe("the compiled template", () => {
     const changed = (change: (template: Template) => void) => {
       const template = structuredClone(artifact().template);
@@ -17,6 +28,14 @@ export function templateSuite(artifact: () => Artifact): void {
 
     it("has nothing that would go wrong on AWS", () => {
       assert.deepEqual(artifact().problems, []);
+    });
+
+    it("has nothing that would go wrong with the other choice of each parameter", async () => {
+      const params = Object.entries(OTHERWISE).flatMap(([name, value]) => ["--param", `${name}=${value}`]);
+      const { template, problems } = await compile(folder, params);
+      assert.deepEqual(problems, []);
+      assert.match(properties(template, "EventsQueue").QueueName as string, /-events\.fifo$/);
+      assert.equal(properties(template, "StateTable").DeletionProtectionEnabled, false);
     });
 
     it("is refused for what CloudFormation would take and only the run would show", () => {

@@ -12,10 +12,11 @@ import { startPump } from "../../local/pump.ts";
 import type { Deployed } from "./deployed.ts";
 import { type Deployment, deploy } from "./deployment.ts";
 import { API, filesOf } from "./files.ts";
+import type { Gateway } from "./gateway.ts";
 
 /** The deployment at work: one container a function, and the queue's mapping to the consumer. */
 export interface World extends Deployment {
-  artifact: Artifact;
+  gateway: Gateway;
   deployed(name: string): Deployed;
   container(name: string): LocalFunction;
   /** What the consumer answered to the batch that had this event. */
@@ -43,7 +44,7 @@ export function bodyOf({ id, Type, Key }: { id: string; Type: string; Key: strin
 
 const SESSION: Session = { expires: 0, org_id: "org", access_rights: { [API]: { api_id: API } } };
 
-export async function startWorld(artifact: Artifact): Promise<World> {
+export async function startWorld(artifact: Artifact, gateway: Gateway): Promise<World> {
   const deployment = await deploy(artifact);
   const { clients, functions, ref } = deployment;
   const deployed = (name: string) => {
@@ -52,8 +53,7 @@ export async function startWorld(artifact: Artifact): Promise<World> {
     return found;
   };
   const containers = new Map<string, LocalFunction>();
-  for (const name of ["ingest", "releaser", "consumer"])
-    containers.set(name, await deployed(name).start({ RELEASE_QUIET_MS: "0" }));
+  for (const [name, { start }] of functions) containers.set(name, await start({ RELEASE_QUIET_MS: "0" }));
   const container = (name: string) => containers.get(name) as LocalFunction;
 
   const answers: Answer[] = [];
@@ -84,7 +84,7 @@ export async function startWorld(artifact: Artifact): Promise<World> {
 
   return {
     ...deployment,
-    artifact,
+    gateway,
     deployed,
     container,
     errors,

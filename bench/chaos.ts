@@ -56,15 +56,15 @@ function showProgress({ accounted, backlog, kills, faults }: Progress, options: 
   process.stderr.write(`\r${line}\x1b[K`);
 }
 
-function reportOf({ troubles, kills_by_kind, faults_by_kind, failed_invocations, ...counts }: ChaosResult) {
-  const rows = (table: object, indent = "") =>
-    Object.entries(table).map(([name, value]) => `${indent}${name.padEnd(26 - indent.length)}${value}`);
+function reportOf({ troubles, failed_invocations, ...result }: ChaosResult): string {
+  const rows = (table: object, indent = ""): string[] =>
+    Object.entries(table).flatMap(([name, value]) =>
+      typeof value === "object"
+        ? [name.replaceAll("_", " "), ...rows(value, "  ")]
+        : `${indent}${name.padEnd(26 - indent.length)}${value}`,
+    );
   return [
-    ...rows(counts),
-    "kills by kind",
-    ...rows(kills_by_kind, "  "),
-    "faults by kind",
-    ...rows(faults_by_kind, "  "),
+    ...rows(result),
     ...failed_invocations.map((message) => `invocation failed: ${message}`),
     ...troubles,
     troubles.length > 0 ? "FAILED" : "every event is accounted for",

@@ -59,6 +59,7 @@ async function reload(scripts: number, times: number): Promise<void> {
     start: (release) => starter.start(release.scripts),
     prepare: starter.prepare,
     log: LOG,
+    metrics: { count() {}, countBy() {}, observe() {} },
   });
   const all: number[] = [];
   for (const version of releases.keys()) {

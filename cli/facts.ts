@@ -27,6 +27,7 @@ export function createFacts(onOtherLine: (functionName: string, line: string) =>
     onLine(functionName, line) {
       const fields = parseLine(line);
       if (!fields) return onOtherLine(functionName, line);
+      if ("_aws" in fields) return; // metrics: they are for CloudWatch
       tell({ functionName, message: String(fields.message), fields });
     },
     onError({ message }) {

@@ -15,11 +15,13 @@ import { createStorage } from "../lib/storage/storage.ts";
 import { createEntryStore } from "../lib/storage/store.ts";
 import { createDynamo, createS3, createSqs } from "./clients.ts";
 import { createLog } from "./log.ts";
+import { createMetrics, withMetrics } from "./metrics.ts";
 import { choice, flag, integer, list, text } from "./settings.ts";
 import { runtimeSettings, starter } from "./warm-runtime.ts";
 
 const { env } = process;
 const log = createLog("consumer");
+const metrics = createMetrics("consumer");
 const dynamo = createDynamo();
 const sqs = createSqs();
 const chance = { random: Math.random, now: Date.now };
@@ -48,6 +50,7 @@ const consume = createConsumer({
     start: (release) => starter.start(release.scripts),
     prepare: starter.prepare,
     log,
+    metrics,
   }),
   circuit: createCircuit(chance),
   sendDeadLetter: createDeadLetters({ sqs, queueUrl: text(env, "DEAD_LETTERS_QUEUE_URL") }),
@@ -69,10 +72,13 @@ const consume = createConsumer({
   handlerErrors: choice(env, "HANDLER_ERRORS", ["retry", "drop"]),
   now: Date.now,
   log,
+  metrics,
 });
 
 /** An SQS batch in, the messages that SQS must deliver again out. */
-export const main = middy<SQSEvent, SQSBatchResponse>().handler(async (batch, context) => {
-  const failed = await consume(batch.Records, () => context.getRemainingTimeInMillis());
-  return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
-});
+export const main = middy<SQSEvent, SQSBatchResponse>()
+  .use(withMetrics(metrics))
+  .handler(async (batch, context) => {
+    const failed = await consume(batch.Records, () => context.getRemainingTimeInMillis());
+    return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
+  });

@@ -10,10 +10,12 @@ import { createDynamo, createS3, createSqs } from "./clients.ts";
 import { httpErrors, reply } from "./http-errors.ts";
 import { readIngestAuth } from "./ingest-auth.ts";
 import { createLog } from "./log.ts";
+import { createMetrics, withMetrics } from "./metrics.ts";
 import { text } from "./settings.ts";
 
 const { env } = process;
 const log = createLog("ingest");
+const metrics = createMetrics("ingest");
 const sqs = createSqs();
 const queueUrl = text(env, "EVENTS_QUEUE_URL");
 const checkToken = readIngestAuth(env);
@@ -32,11 +34,13 @@ const ingest = createIngest({
   },
   newId: randomUUID,
   log,
+  metrics,
 });
 
 /** POST /events/{api_id}: 202 once the queue has the event. */
 export const main = middy<APIGatewayProxyEventV2>()
-  .use(httpErrors(log))
+  .use(withMetrics(metrics))
+  .use(httpErrors(log, (code) => metrics.countBy("EventsRefused", code)))
   .handler(async (request) => {
     checkToken(request.headers.authorization);
     const body = Buffer.from(request.body ?? "", request.isBase64Encoded ? "base64" : "utf8").toString();

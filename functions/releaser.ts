@@ -8,11 +8,13 @@ import { createWake } from "../lib/releases/wake.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
 import { createDynamo, createS3 } from "./clients.ts";
 import { createLog } from "./log.ts";
+import { createMetrics, withMetrics } from "./metrics.ts";
 import { integer, text } from "./settings.ts";
 
 const { env } = process;
 const assets = loadAssets();
 const log = createLog("releaser");
+const metrics = createMetrics("releaser");
 const dynamo = createDynamo();
 const table = text(env, "STATE_TABLE");
 const wake = createWake({
@@ -29,6 +31,7 @@ const wake = createWake({
     check: (candidate) => checkRelease(candidate, assets),
     now: Date.now,
     log,
+    metrics,
   }),
   now: Date.now,
   delay,
@@ -36,4 +39,6 @@ const wake = createWake({
 });
 
 /** Woken by S3; the notice only says that something changed, so what is in the bucket now is what counts. */
-export const main = middy().handler(async (notice, context) => wake({ id: context.awsRequestId, notice }));
+export const main = middy()
+  .use(withMetrics(metrics))
+  .handler(async (notice, context) => wake({ id: context.awsRequestId, notice }));

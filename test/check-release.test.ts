@@ -7,6 +7,7 @@ import { createReleaser } from "../lib/releases/releaser.ts";
 import type { ReleaseReport } from "../lib/releases/report.ts";
 import type { Problem, SourceFile } from "../lib/releases/sources.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
+import { NO_METRICS } from "./helpers/metrics.ts";
 import { createMemoryReleases } from "./helpers/releases.ts";
 
 const assets = loadAssets();
@@ -145,6 +146,7 @@ describe("an upload", () => {
       check: (given) => checkRelease(given, assets),
       now: () => 0,
       log,
+      metrics: NO_METRICS,
     });
     return { bucket, flips, store, release };
   }

@@ -23,6 +23,7 @@ import {
   setUp,
   TIMEOUT_MS,
 } from "./helpers/consumer.ts";
+import { NO_METRICS } from "./helpers/metrics.ts";
 
 const LOG: Log = { info() {}, warn() {}, error() {} };
 
@@ -560,6 +561,7 @@ describe("the runtime in use", () => {
         steps.push(`start ${version}`);
         return { ...createRuntime({}), close: async () => void steps.push(`close ${version}`) };
       },
+      metrics: NO_METRICS,
       log: LOG,
     });
     return {
@@ -609,6 +611,7 @@ describe("the runtime in use", () => {
         const faults = fault && version === "v2" ? [{ path: "a.js", error }] : [];
         return { ...createRuntime({}), faults, close: async () => void starts.push(`close ${version}`) };
       },
+      metrics: NO_METRICS,
       log: LOG,
       now: () => now,
     });
@@ -629,6 +632,7 @@ describe("the runtime in use", () => {
       prepare: () => {
         prepared += 1;
       },
+      metrics: NO_METRICS,
       log: LOG,
     });
     await live.at("v1");
@@ -662,7 +666,7 @@ describe("a dead letter", () => {
 
   it("has the message's body as it came, and says why, where and how often", async () => {
     const record = message("e1", { body: " {not json", receives: 5, attributes: { api_id: "demo" } });
-    const verdict = {
+    const verdict: Verdict = {
       reason: "handler-threw",
       error: "TypeError: no",
       eventId: "e1",
@@ -688,7 +692,7 @@ describe("a dead letter", () => {
   });
 
   it("fits into the queue whatever its body's size, with what identifies it first", async () => {
-    const verdict = {
+    const verdict: Verdict = {
       reason: "handler-threw",
       error: "no".repeat(400),
       eventId: "e1",
@@ -711,13 +715,13 @@ describe("a dead letter", () => {
     const sent: SendMessageCommand["input"][] = [];
     const sqs = { send: async ({ input }: SendMessageCommand) => void sent.push(input) };
     const deps = { sqs: sqs as unknown as SQSClient, queueUrl: "https://queue.fifo" };
-    await createDeadLetters(deps)(message("e1", { group: "g" }), { reason: "r", error: "e" });
+    await createDeadLetters(deps)(message("e1", { group: "g" }), { reason: "event-invalid", error: "e" });
     assert.deepEqual([sent[0]?.MessageGroupId, sent[0]?.MessageDeduplicationId], ["g", "m-e1"]);
   });
 
   it("has only characters that the queue takes, and no endless text", async () => {
     const error = `a\0b\u0007c\ud800d\ufffe\uffff\t\n\r\u{1f600}${"x".repeat(5_000)}`;
-    const { attributes } = await send(message("e1"), { reason: "r", error });
+    const { attributes } = await send(message("e1"), { reason: "event-invalid", error });
     const text = attributes.error ?? "";
     assert.ok(
       text.startsWith("a\ufffdb\ufffdc\ufffdd\ufffd\ufffd\t\n\r\u{1f600}x"),

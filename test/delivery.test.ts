@@ -11,6 +11,8 @@ import { MESSAGE_BYTES } from "../lib/events/event.ts";
 import {
   count,
   countIn,
+  createRelease,
+  createRuntime,
   createTable,
   fail,
   failFor,
@@ -138,6 +140,29 @@ describe("a dependency that fails", () => {
     assert.deepEqual(runs, ["e1 count", "e2 count"]);
     assert.deepEqual(table.session("e1"), { rate: 1 });
   });
+
+  for (const [waited, attempts] of [
+    [0.6 * TIMEOUT_MS, 0],
+    [0.4 * TIMEOUT_MS, 1],
+  ] as const) {
+    it(`costs ${attempts} attempts when a run is over after ${waited} ms of waiting for a table's answer`, async () => {
+      let clock = 0;
+      const table = createTable();
+      table.store.readSession = () => new Promise(() => {});
+      const runtime = createRuntime({});
+      runtime.run = async (_, host) => {
+        void host.call("getKeyData", ["k", "demo"], new AbortController().signal);
+        clock += waited;
+        const error = { name: "Error", message: "interrupted", stack: "" };
+        return { ok: false, code: "timeout", sandbox: "rebuilt", error, ms: TIMEOUT_MS };
+      };
+      const release = createRelease({ KeyExpired: ["h"] });
+      const live = { at: async () => ({ release, runtime }), close: async () => {} };
+      const { consume } = setUp({}, { table, live, now: () => clock });
+      assert.deepEqual(await consume([message("e1")]), ["m-e1"]);
+      assert.equal(table.ledger.get("e1")?.attempts ?? 0, attempts);
+    });
+  }
 
   it("is the event's own when the table refuses what a script stores", async () => {
     const refused = Object.assign(new Error("no such value"), { name: "ValidationException" });

@@ -40,6 +40,7 @@ const PACKAGES: Record<string, string[]> = {
   "@jitl/": ["lib/runtime/"],
   "node:worker_threads": ["lib/runtime/"],
   "@middy/": ["functions/"],
+  "@aws-lambda-powertools/": ["functions/log.ts", "functions/metrics.ts"],
   undici: ["lib/egress/"],
 };
 

@@ -7,6 +7,7 @@ import { createIngest, type IngestDeps } from "../lib/ingest/ingest.ts";
 import type { Log } from "../lib/log.ts";
 import { createReleaseReader } from "../lib/releases/reader.ts";
 import { openRelease, type Release } from "../lib/releases/release.ts";
+import { NO_METRICS } from "./helpers/metrics.ts";
 
 const LOG: Log = { info() {}, warn() {}, error() {} };
 const EVENT = { Type: "KeyExpired", Meta: { Key: "k1" }, TimeStamp: "t" };
@@ -33,6 +34,7 @@ function setUp(deps: Partial<IngestDeps> = {}) {
     send: async (body) => void queue.push(body),
     newId,
     log: LOG,
+    metrics: NO_METRICS,
     ...deps,
   });
   return { ingest, queue, asked };

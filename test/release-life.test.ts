@@ -5,6 +5,7 @@ import type { Check } from "../lib/releases/examine.ts";
 import { createReleaser } from "../lib/releases/releaser.ts";
 import { rollBack } from "../lib/releases/rollback.ts";
 import type { SourceFile } from "../lib/releases/sources.ts";
+import { NO_METRICS } from "./helpers/metrics.ts";
 import { createMemoryReleases } from "./helpers/releases.ts";
 
 const LOG: Log = { info() {}, warn() {}, error() {} };
@@ -25,7 +26,7 @@ function setUp() {
     scripts.flatMap(({ path, source }) =>
       source.includes("broken") ? [{ file: `handlers/${path}`, message: "is broken" }] : [],
     );
-  const release = createReleaser({ store: memory.store, check, now: () => 0, log: LOG });
+  const release = createReleaser({ store: memory.store, check, now: () => 0, log: LOG, metrics: NO_METRICS });
   return {
     ...memory,
     release,
@@ -177,7 +178,7 @@ describe("the bucket", () => {
     const { bucket, store } = createMemoryReleases(files("1"));
     let wrong = true;
     const check: Check = async () => (wrong ? [{ file: "handlers/h.js", message: "took too long" }] : []);
-    const release = createReleaser({ store, check, now: () => 0, log: LOG });
+    const release = createReleaser({ store, check, now: () => 0, log: LOG, metrics: NO_METRICS });
     assert.equal((await release()).result, "refused");
     wrong = false;
     assert.equal((await release()).result, "live");
@@ -202,8 +203,15 @@ describe("two releasers at once", () => {
       },
       now: () => 0,
       log: LOG,
+      metrics: NO_METRICS,
     });
-    const fast = createReleaser({ store, check: async () => [], now: () => 0, log: LOG });
+    const fast = createReleaser({
+      store,
+      check: async () => [],
+      now: () => 0,
+      log: LOG,
+      metrics: NO_METRICS,
+    });
     const held = slow();
     await started.promise;
     bucket.files = files("new");

@@ -1,5 +1,6 @@
 import { errorText } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
 import type { SendDeadLetter, Verdict } from "./dead-letters.ts";
 import type { HandBack } from "./hand-back.ts";
 import { type QueueRecord, receives } from "./records.ts";
@@ -12,6 +13,7 @@ export interface AnswerDeps {
   /** The queue's maxReceiveCount: at this receive what is not done becomes a dead letter here, with its reason. */
   receiveLimit: number;
   log: Log;
+  metrics: Metrics;
 }
 
 /** What becomes of a batch's records. A record of which nothing is said stays in the queue. */
@@ -27,7 +29,7 @@ export interface Answer {
 }
 
 export function createAnswer(batch: QueueRecord[], deps: AnswerDeps): Answer {
-  const { log } = deps;
+  const { log, metrics } = deps;
   const open = new Map(batch.map((record) => [record.messageId, record]));
   const stays = new Map<string, { verdict: Verdict; seconds?: number | undefined }>();
 
@@ -47,6 +49,7 @@ export function createAnswer(batch: QueueRecord[], deps: AnswerDeps): Answer {
     try {
       await deps.sendDeadLetter(record, verdict);
       log.error("event to the dead letters", facts);
+      metrics.countBy("DeadLetters", verdict.reason);
       done([record]);
     } catch (thrown) {
       const cause = errorText(thrown);
@@ -66,6 +69,8 @@ export function createAnswer(batch: QueueRecord[], deps: AnswerDeps): Answer {
     },
     giveUp,
     async close(why) {
+      const silent = [...open.values()].filter(({ messageId }) => !stays.has(messageId));
+      metrics.count("EventsFailed", silent.length);
       const verdictOf = ({ messageId }: QueueRecord) => stays.get(messageId)?.verdict ?? why;
       for (const record of [...open.values()]) {
         if (receives(record) >= deps.receiveLimit) await giveUpOne(record, verdictOf(record));

@@ -1,6 +1,8 @@
 import { AppError, errorText } from "../errors.ts";
+import type { LiveRelease } from "../releases/release.ts";
 import { type Answer, type AnswerDeps, createAnswer } from "./answer.ts";
 import type { Circuit } from "./circuit.ts";
+import type { Verdict } from "./dead-letters.ts";
 import { createEventRun, type EventEnd, type EventRunDeps, type TimeLeft } from "./event-run.ts";
 import type { Failure } from "./failure.ts";
 import { inLanes, lanesOf } from "./lanes.ts";
@@ -37,7 +39,7 @@ interface Batch {
 export function createConsumer(
   deps: ConsumerDeps,
 ): (batch: QueueRecord[], timeLeft: TimeLeft) => Promise<string[]> {
-  const { store, log, circuit } = deps;
+  const { store, log, metrics, circuit } = deps;
   const prefetch = createPrefetch();
   const runEvent = createEventRun(deps, prefetch);
 
@@ -51,6 +53,7 @@ export function createConsumer(
         else deliveries.set(envelope.id, { envelope, records: [record] });
       } catch (thrown) {
         if (!(thrown instanceof AppError)) throw thrown;
+        metrics.count("EventsFailed");
         await answer.giveUp([record], { reason: thrown.code, error: thrown.message });
       }
     }
@@ -66,7 +69,9 @@ export function createConsumer(
     );
     const loaded = await deps.live.at(read.liveVersion);
     prefetch.at(loaded.release);
-    const unit = createUnitOfWork(read, store, groupsOf(deliveries));
+    const unit = createUnitOfWork(read, store, groupsOf(deliveries), (inMemory) =>
+      metrics.count(inMemory ? "PrefetchHits" : "PrefetchMisses"),
+    );
     const ends = new Map<Delivery, EventEnd>();
     let halted: Failure | undefined;
     const lanes = workers > 1 ? lanesOf(deliveries) : [deliveries];
@@ -85,13 +90,14 @@ export function createConsumer(
     if (halted) circuit.failed();
     else circuit.succeeded();
     if (unit.crowded) batch.alone = true;
+    metrics.count("Conflicts", unit.conflicted.size);
     const settled = deliveries.filter(({ envelope }) => !unit.conflicted.has(envelope.id));
     // At once, if this batch had time for any: for one that had none, the next would not have more.
     const again = [...ends.values()].some((end) => end !== "unstarted") ? 0 : undefined;
     for (const delivery of settled) {
       const end = endOf(delivery, ends, unit, halted);
-      if (end === "unstarted") batch.answer.stay(delivery.records, unstarted(delivery), again);
-      else await conclude(delivery, end, unit, batch.answer);
+      if (end === "unstarted") leave(delivery, unstarted(delivery, loaded.release), batch.answer, again);
+      else await conclude(delivery, end, { unit, answer: batch.answer, release: loaded.release });
     }
     return deliveries.filter((delivery) => !settled.includes(delivery));
   }
@@ -103,19 +109,30 @@ export function createConsumer(
   }
 
   async function conclude(
-    { envelope, records }: Delivery,
+    delivery: Delivery,
     end: "done" | Failure,
-    unit: UnitOfWork,
-    answer: Answer,
+    { unit, answer, release }: { unit: UnitOfWork; answer: Answer; release: LiveRelease },
   ): Promise<void> {
+    const { envelope, records } = delivery;
     if (end === "done") {
       answer.done(records);
-      log.info("event done", { event_id: envelope.id, api_id: envelope.api_id, type: envelope.event.Type });
+      const { id, api_id, event } = envelope;
+      log.info("event done", { event_id: id, api_id, type: event.Type, release: release.version });
+      metrics.count("EventsDone");
       return;
     }
     const exhausted = end.kind === "handler" && unit.attempts(envelope.id) === 0;
-    if (end.kind === "final" || exhausted) await answer.giveUp(records, end);
-    else answer.stay(records, end);
+    if (end.kind !== "final" && !exhausted) return leave(delivery, end, answer);
+    metrics.count("EventsFailed");
+    await answer.giveUp(records, end);
+  }
+
+  /** What is not done, and not given up. */
+  function leave({ records }: Delivery, verdict: Verdict, answer: Answer, seconds?: number): void {
+    const { eventId: event_id, reason, handler, release } = verdict;
+    log.warn("event left to SQS", { event_id, reason, handler, release });
+    metrics.count(reason === "unstarted" ? "EventsUnstarted" : "EventsFailed");
+    answer.stay(records, verdict, seconds);
   }
 
   async function work(records: QueueRecord[], batch: Batch): Promise<void> {
@@ -124,11 +141,7 @@ export function createConsumer(
       // After a conflict one at a time, so that events of this batch are no conflict for each other.
       todo = await pass(todo, run === 1 ? deps.workers : 1, batch);
     }
-    for (const delivery of todo) {
-      const stale = staleFailure(delivery);
-      log.warn("event left to SQS after conflicts", { event_id: stale.eventId });
-      batch.answer.stay(delivery.records, stale);
-    }
+    for (const delivery of todo) leave(delivery, staleFailure(delivery), batch.answer);
   }
 
   return async (records, timeLeft) => {
@@ -136,6 +149,7 @@ export function createConsumer(
     const seconds = circuit.wait();
     if (seconds > 0) {
       log.warn("batch handed back, a dependency has failed just now", { records: records.length, seconds });
+      metrics.count("HandedBack", records.length);
       const error = "a dependency was failing at every receive";
       answer.stay(records, { reason: "dependency-failed", error }, seconds + deps.retryDelay(1));
       return answer.close({ reason: "dependency-failed", error });
@@ -166,9 +180,9 @@ function endOf(
   return ends.get(delivery) ?? (halted ? { ...halted, eventId: id, handler: undefined } : "unstarted");
 }
 
-function unstarted({ envelope }: Delivery) {
+function unstarted({ envelope }: Delivery, { version }: LiveRelease): Verdict {
   const error = "at every receive no time was left for it, or an earlier event of its group was not done";
-  return { reason: "unstarted", error, eventId: envelope.id };
+  return { reason: "unstarted", error, eventId: envelope.id, release: version };
 }
 
 function staleFailure({ envelope }: Delivery): Failure {

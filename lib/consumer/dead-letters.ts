@@ -1,11 +1,15 @@
 import { SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
+import type { ErrorCode } from "../errors.ts";
 import { MESSAGE_BYTES } from "../events/event.ts";
+import type { FailureCode } from "../runtime/protocol.ts";
 import { type QueueRecord, receives } from "./records.ts";
+
+/** Why an event is not done: a coded error, how its handler failed, or that its turn did not come. */
+export type Reason = ErrorCode | `handler-${FailureCode}` | "unstarted" | "unfinished";
 
 /** Why an event was given up on. */
 export interface Verdict {
-  /** A code: `event-invalid`, `api-unknown`, `handler-threw`, `handler-timeout`, … */
-  reason: string;
+  reason: Reason;
   error: string;
   eventId?: string | undefined;
   handler?: string | undefined;

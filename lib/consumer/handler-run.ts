@@ -1,16 +1,20 @@
 import type { HandlerRef } from "../apis/definition.ts";
 import { AppError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
 import type { FailureCode, Outcome, ScriptError } from "../runtime/protocol.ts";
+import type { Reason } from "./dead-letters.ts";
 import type { Failure } from "./failure.ts";
 import { createHost, type HostDeps, type RunHost } from "./host.ts";
 import type { Loaded } from "./live-runtime.ts";
 import type { Prefetch } from "./prefetch.ts";
 import { type Delivery, receives } from "./records.ts";
+import { createSandboxCosts } from "./sandbox-costs.ts";
 import type { RunBuffer, UnitOfWork } from "./unit-of-work.ts";
 
 export interface HandlerRunDeps extends HostDeps {
   log: Log;
+  metrics: Metrics;
   /** Wall time of one handler run. */
   timeoutMs: number;
 }
@@ -24,7 +28,7 @@ export interface HandlerRun {
   entry: string;
 }
 
-const REASONS: Record<FailureCode, string> = {
+const REASONS: Record<FailureCode, Reason> = {
   threw: "handler-threw",
   timeout: "handler-timeout",
   memory: "handler-memory",
@@ -43,7 +47,8 @@ export function createHandlerRun(
   deps: HandlerRunDeps,
   prefetch: Prefetch,
 ): (run: HandlerRun) => Promise<Failure | undefined> {
-  const { log } = deps;
+  const { log, metrics } = deps;
+  const countCosts = createSandboxCosts(deps);
 
   async function accept(run: HandlerRun, buffer: RunBuffer): Promise<Omit<Failure, keyof Names> | undefined> {
     try {
@@ -78,11 +83,15 @@ export function createHandlerRun(
       host,
     );
     const ms = Math.round(outcome.ms * 10) / 10;
-    const failure = failureOf(outcome, host) ?? (await accept(run, buffer));
+    metrics.count("Runs");
+    metrics.observe("RunTime", ms);
+    countCosts(loaded.runtime);
+    const failure = failureOf(outcome, host, deps.timeoutMs) ?? (await accept(run, buffer));
     if (!failure) {
       log.info("handler done", { ...facts, ms });
       return undefined;
     }
+    metrics.countBy("RunFailures", failure.reason);
     const cost = outcome.ok ? {} : { sandbox: outcome.sandbox };
     log.error("handler failed", { ...facts, code: failure.reason, error: failure.error, ms, ...cost });
     return { ...namesOf(run), eventId: envelope.id, ...failure };
@@ -111,12 +120,22 @@ function contextOf({ delivery, loaded, ref }: HandlerRun) {
   };
 }
 
-function failureOf(outcome: Outcome, { failure }: RunHost): Omit<Failure, keyof Names> | undefined {
+function failureOf(
+  outcome: Outcome,
+  { failure, stuckFor }: RunHost,
+  timeoutMs: number,
+): Omit<Failure, keyof Names> | undefined {
   if (failure) {
     const kind = failure.code === "dependency-failed" ? "dependency" : "handler";
     return { kind, reason: failure.code, error: failure.message };
   }
   if (outcome.ok) return undefined;
+  // A script that spent most of its time on one answer of a table did not run too long: the table did.
+  const stuck = outcome.code === "timeout" || outcome.code === "killed" ? stuckFor(timeoutMs / 2) : undefined;
+  if (stuck) {
+    const error = `${stuck} had no answer when the time of the run was over`;
+    return { kind: "dependency", reason: "dependency-failed", error };
+  }
   return { kind: "handler", reason: REASONS[outcome.code], error: errorLines(outcome.error) };
 }
 

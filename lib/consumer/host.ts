@@ -51,12 +51,15 @@ export interface RunHost extends Host {
    * made of that must not count: the run failed.
    */
   readonly failure: AppError | undefined;
+  /** The call to a table that has been waiting for its answer for longer than so many ms, if there is one. */
+  stuckFor(ms: number): HostCallName | undefined;
 }
 
 /** The gateway's JavaScript API on top of the unit of work. */
 export function createHost(deps: HostDeps, run: HostRun): RunHost {
   let sent = 0;
   let failure: AppError | undefined;
+  let waiting: { name: HostCallName; since: number } | undefined;
   const idempotencyKey = () => {
     sent += 1;
     return `${run.eventId}:${run.handler}:${sent}`;
@@ -101,17 +104,23 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
     get failure() {
       return failure;
     },
+    stuckFor: (ms) => (waiting && deps.now() - waiting.since > ms ? waiting.name : undefined),
     async call(name, args, signal) {
+      if (ASKS_TABLE.has(name)) waiting = { name, since: deps.now() };
       try {
         return await calls[name](args, signal);
       } catch (thrown) {
         failure ??= failureOf(name, thrown);
         run.log("error", `${name} failed: ${errorText(thrown)}`);
         return name === "getKeyData" ? MISS : undefined;
+      } finally {
+        waiting = undefined;
       }
     },
   };
 }
+
+const ASKS_TABLE: ReadonlySet<HostCallName> = new Set(["getKeyData", "setKeyData", "storage"]);
 
 function shown(session: Session): string {
   try {

@@ -1,5 +1,6 @@
 import { AppError, errorText } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
 import { type LiveRelease, openRelease } from "../releases/release.ts";
 import type { ReleaseStore } from "../releases/store.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -29,9 +30,11 @@ export function createLiveRuntime(deps: {
   /** Makes the next start faster; called once a release has proven to be in use, so not during a cold start. */
   prepare?: () => void;
   log: Log;
+  metrics: Metrics;
   /** A clock in milliseconds, for the pause between two tries. */
   now?: () => number;
 }): LiveRuntime {
+  const { metrics } = deps;
   const now = deps.now ?? (() => performance.now());
   let held: Loaded | undefined;
   let failed = { version: "", until: 0 };
@@ -40,17 +43,20 @@ export function createLiveRuntime(deps: {
     const started = performance.now();
     const release = openRelease(version, await deps.releases.read(version));
     const runtime = await deps.start(release);
+    const ms = Math.round(performance.now() - started);
     deps.log.info("release loaded", {
       release: version,
       scripts: release.scripts.length,
       faults: runtime.faults.length,
-      ms: Math.round(performance.now() - started),
+      ms,
     });
     // The releaser has loaded all of it: here it is a matter of this container, which its next try may mend.
     if (held && runtime.faults.length > 0) {
       await runtime.close();
       throw new Error(runtime.faults.map(({ path, error }) => `${path}: ${error.message}`).join("; "));
     }
+    metrics.count("Reloads");
+    metrics.observe("ReloadTime", ms);
     return { release, runtime };
   }
 
@@ -67,6 +73,7 @@ export function createLiveRuntime(deps: {
       try {
         held = await load(version);
       } catch (thrown) {
+        metrics.count("ReloadFailures");
         if (!old) throw thrown;
         failed = { version, until: now() + RETRY_MS };
         deps.log.error("release not loaded, the old one goes on", {

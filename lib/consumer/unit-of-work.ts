@@ -38,11 +38,15 @@ export interface UnitOfWork {
   readonly crowded: boolean;
 }
 
-/** `chains`: events that must take effect in this order, if at all; each list is a group of a FIFO queue. */
+/**
+ * `chains`: events that must take effect in this order, if at all; each list is a group of a FIFO queue. `onSee` is
+ * told of each session that a run asks for, once, whether it was in memory.
+ */
 export function createUnitOfWork(
   read: BatchRead,
   store: Pick<ConsumerStore, "readSession" | "commit">,
   chains: string[][] = [],
+  onSee: (inMemory: boolean) => void = () => {},
 ): UnitOfWork {
   const sessions = createBatchSessions(read.sessions, store);
   const ledger = createBatchLedger(read.ledger);
@@ -186,6 +190,7 @@ export function createUnitOfWork(
       const touched: Touched = { seen: new Map(), writes: new Map() };
       const { seen, writes } = touched;
       const see = async (key: string) => {
+        if (!seen.has(key)) onSee(sessions.states.has(key));
         const state = await sessions.load(key);
         if (!seen.has(key)) seen.set(key, { state, changes: state.changes });
         return state;

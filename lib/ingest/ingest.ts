@@ -1,6 +1,7 @@
 import { AppError } from "../errors.ts";
 import { type EventEnvelope, MESSAGE_BYTES, parseEvent } from "../events/event.ts";
 import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
 import type { LiveRelease } from "../releases/release.ts";
 
 export interface IngestDeps {
@@ -10,6 +11,7 @@ export interface IngestDeps {
   send: (body: string, envelope: EventEnvelope) => Promise<void>;
   newId: () => string;
   log: Log;
+  metrics: Metrics;
 }
 
 /** Takes one event for one API onto the queue; it is accepted only when the queue has it. */
@@ -46,6 +48,7 @@ export function createIngest(deps: IngestDeps): (apiId: string, body: string) =>
     }
     await deps.send(message, envelope);
     deps.log.info("event queued", { event_id: envelope.id, api_id: apiId, type: envelope.event.Type });
+    deps.metrics.count("EventsAccepted");
     return envelope;
   };
 }

@@ -1,5 +1,6 @@
 import { AppError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
 import { type Changes, changesBetween } from "./changes.ts";
 import { type Candidate, type Check, errorsOf, readCandidate } from "./examine.ts";
 import { firstChanges, firstOf, type ReleaseReport } from "./report.ts";
@@ -16,8 +17,9 @@ export function createReleaser(deps: {
   check: Check;
   now: () => number;
   log: Log;
+  metrics: Metrics;
 }): () => Promise<ReleaseReport> {
-  const { store, log } = deps;
+  const { store, log, metrics } = deps;
 
   /** Undefined when somebody else flipped meanwhile, perhaps to older files than those read here. */
   async function attempt(): Promise<ReleaseReport | undefined> {
@@ -75,6 +77,8 @@ export function createReleaser(deps: {
       if (!report) continue;
       const { version: release, result, errors, warnings } = report;
       log[result === "refused" ? "error" : "info"](`release ${result}`, { release, errors, warnings });
+      if (result === "live") metrics.count("ReleasesLive");
+      if (result === "refused") metrics.count("ReleasesRefused");
       return report;
     }
     throw new AppError(

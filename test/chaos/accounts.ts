@@ -15,8 +15,8 @@ export interface Accounts {
   see(event: ChaosEvent, effects: string[]): void;
   bury(body: string, reason: string): void;
   note(fact: Fact): void;
-  /** Reasons of the dead letters, by event. */
-  reasons: Map<string, string>;
+  /** Reasons of the dead letters, by event: one for each letter. */
+  reasons: Map<string, string[]>;
   /** What was heard last of an event that is not accounted for. */
   lastFacts(id: string): string;
 }
@@ -28,7 +28,7 @@ export function createAccounts(events: ChaosEvent[]): Accounts {
   const open = new Map<string, ChaosEvent>();
   const deliveries = new Map<string, number>();
   const facts = new Map<string, string[]>();
-  const reasons = new Map<string, string>();
+  const reasons = new Map<string, string[]>();
   const sent = new Set<string>();
   let duplicates = 0;
 
@@ -68,8 +68,7 @@ export function createAccounts(events: ChaosEvent[]): Accounts {
     },
     bury(body, reason) {
       const id = byBody.get(body)?.id ?? body;
-      const known = reasons.get(id) ?? reason;
-      reasons.set(id, known === reason ? reason : `${known}, ${reason}`);
+      reasons.set(id, [...(reasons.get(id) ?? []), reason]);
       close(id);
     },
     note({ message, fields }) {

@@ -19,7 +19,7 @@ export interface Audit {
 export function audit(
   events: ChaosEvent[],
   sessions: Map<string, Session>,
-  reasons: Map<string, string>,
+  reasons: Map<string, string[]>,
   fifo = false,
 ): Audit {
   const shown = new Map([...sessions].map(([key, { tags }]) => [key, countsOf(tags ?? [])]));
@@ -30,7 +30,7 @@ export function audit(
     allowed.set(key, (allowed.get(key) ?? new Set()).add(effect));
   };
   for (const { id, effects, deadLetter } of events) {
-    const reason = reasons.get(id);
+    const buried = reasons.get(id);
     for (const { handler, sessions: shared } of effects) {
       const effect = effectOf(id, handler);
       for (const key of [markOf(id), ...shared]) allow(key, effect);
@@ -39,10 +39,10 @@ export function audit(
       // Written together or not at all: one of them is enough to know that the handler's work was committed.
       if (marked || missing.length < shared.length)
         found.lostUpdates.push(...missing.map(() => id), ...(marked ? [] : [id]));
-      else (reason === undefined ? found.lost : found.misplaced).push(id);
+      else (buried === undefined ? found.lost : found.misplaced).push(id);
     }
-    if (deadLetter !== undefined && reason === undefined) found.lost.push(id);
-    if (reason !== undefined && reason !== deadLetter) found.misplaced.push(id);
+    if (deadLetter && !buried) found.lost.push(id);
+    if (buried?.some((reason) => !deadLetter?.includes(reason))) found.misplaced.push(id);
   }
   for (const [key, effects] of shown) {
     for (const [effect, times] of effects)
@@ -62,8 +62,8 @@ function misordered(events: ChaosEvent[], sessions: Map<string, Session>): strin
   });
 }
 
-function countsOf(effects: string[]): Map<string, number> {
+export function countsOf(names: string[]): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const effect of effects) counts.set(effect, (counts.get(effect) ?? 0) + 1);
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
   return counts;
 }

@@ -3,7 +3,7 @@ import { createFacts } from "../../cli/facts.ts";
 import type { Moment } from "../../local/lambda/lambda.ts";
 import { createRandom, seedFor } from "../helpers/random.ts";
 import { type Accounts, createAccounts } from "./accounts.ts";
-import { type Audit, audit } from "./audit.ts";
+import { type Audit, audit, countsOf } from "./audit.ts";
 import { createFaults, FAULT_KINDS, type FaultKind } from "./faults.ts";
 import { follow } from "./follow.ts";
 import { createKills, type KillKind, type Kills } from "./kills.ts";
@@ -63,6 +63,8 @@ export interface ChaosResult {
   unacknowledged: number;
   /** Threads that were ended because a handler did not end. */
   workers_killed: number;
+  /** Dead letters, of which an event may have several. */
+  letters_by_reason: Record<string, number>;
   kills_by_kind: Record<KillKind, number>;
   faults_by_kind: Record<FaultKind, number>;
   /** Invocations that failed as a whole, but for those whose process was killed here. */
@@ -172,6 +174,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       misordered: found.misordered.length,
       unacknowledged,
       workers_killed: seen.workersKilled,
+      letters_by_reason: Object.fromEntries(countsOf([...accounts.reasons.values()].flat())),
       kills_by_kind: kills.byKind,
       faults_by_kind: seen.faults,
       failed_invocations: seen.failed,
@@ -201,7 +204,9 @@ function troublesOf(found: Audit, unacknowledged: number, accounts: Accounts): s
     ...lines("doubled", found.doubled),
     ...lines("update lost of", found.lostUpdates),
     ...lines("out of order", found.misordered),
-    ...found.misplaced.map((id) => `misplaced ${id}: dead letter for ${accounts.reasons.get(id)}`),
+    ...found.misplaced.map(
+      (id) => `misplaced ${id}: dead letter for ${accounts.reasons.get(id)?.join(", ")}`,
+    ),
     ...(unacknowledged > 0 ? [`${unacknowledged} messages are still in the queue`] : []),
   ];
 }

@@ -17,7 +17,7 @@ export interface Course {
 /** Events under way at a time. */
 const WINDOW = 400;
 const BATCH = 10;
-const LOOK_MS = 200;
+const LOOK_MS = 400;
 /** A message that nobody has acknowledged comes again before this: with an empty queue, nothing can come any more. */
 const QUIET_MS = (VISIBILITY_SECONDS + 1) * 1000;
 

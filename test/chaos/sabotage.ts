@@ -2,20 +2,20 @@ import { answer } from "./faults.ts";
 import type { Step } from "./proxy.ts";
 
 /** A consumer as it must not be, made between it and its tables, to prove that the chaos finds it out. */
-export const SABOTAGES = ["no-conditions", "no-ledger", "no-writes"] as const;
+export const SABOTAGES = ["no-conditions", "no-memory", "no-writes"] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
 
 interface Put {
-  TableName: string;
+  Item: Record<string, object>;
   ConditionExpression?: string;
-  ExpressionAttributeNames?: unknown;
-  ExpressionAttributeValues?: unknown;
+  ExpressionAttributeNames?: object;
+  ExpressionAttributeValues?: object;
 }
 interface Transaction {
   TransactItems: { Put: Put }[];
 }
 
-/** One commit in so many is told to have been made. */
+/** The first commits are told to have been made. */
 const UNWRITTEN = 5;
 
 export function createSabotage(kind: Sabotage | undefined): Step {
@@ -23,18 +23,19 @@ export function createSabotage(kind: Sabotage | undefined): Step {
   return async (call, forward) => {
     if (!kind || call.operation !== "TransactWriteItems") return forward();
     commits += 1;
-    if (kind === "no-writes") return commits % UNWRITTEN === 0 ? answer(200, {}) : forward();
+    if (kind === "no-writes") return commits <= UNWRITTEN ? answer(200, {}) : forward();
+    const change = kind === "no-memory" ? withoutMemory : withoutCondition;
     const { TransactItems, ...rest } = JSON.parse(call.body) as Transaction;
-    const kept =
-      kind === "no-ledger"
-        ? TransactItems.filter(({ Put }) => !Put.TableName.endsWith("-state"))
-        : TransactItems.map(({ Put }) => ({ Put: unconditional(Put) }));
-    if (kept.length === 0) return answer(200, {});
-    return forward({ body: JSON.stringify({ ...rest, TransactItems: kept }) });
+    const changed = TransactItems.map(({ Put }) => ({ Put: change(Put) }));
+    return forward({ body: JSON.stringify({ ...rest, TransactItems: changed }) });
   };
 }
 
-function unconditional(put: Put): Put {
+/** The ledger's entry does not say which handlers are done. */
+const withoutMemory = (put: Put): Put =>
+  put.Item.done ? { ...put, Item: { ...put.Item, done: { L: [] } } } : put;
+
+function withoutCondition(put: Put): Put {
   const {
     ConditionExpression: _,
     ExpressionAttributeNames: __,

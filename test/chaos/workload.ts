@@ -9,8 +9,8 @@ export interface ChaosEvent {
   key: string;
   /** Handlers that must have their effect, and the shared sessions that must show it. */
   effects: { handler: string; sessions: string[] }[];
-  /** For an event that must end in the dead letters: with this reason. */
-  deadLetter?: string;
+  /** For an event that must end in the dead letters: with one of these reasons. */
+  deadLetter?: readonly string[];
 }
 
 const KINDS = [
@@ -21,6 +21,9 @@ const KINDS = [
   ...Array<"malformed">(2).fill("malformed"),
   "Loop",
 ] as const;
+
+/** It throws at each attempt that gets so far; the last may be stopped while it waits for a table's answer. */
+const POISON_REASONS = ["handler-threw", "handler-timeout", "handler-killed"];
 
 /** As what a handler's effect stands in a session's tags. */
 export const effectOf = (id: string, handler: string) => `${id}/${handler}`;
@@ -60,9 +63,9 @@ function createEvent(
     case "Loop":
       return event([{ handler: "looper", sessions: [key] }, counter]);
     case "Poison":
-      return { ...event([counter]), deadLetter: "handler-threw" };
+      return { ...event([counter]), deadLetter: POISON_REASONS };
     case "malformed":
-      return { ...event([]), body: pick(random, MALFORMED)(id), deadLetter: "event-invalid" };
+      return { ...event([]), body: pick(random, MALFORMED)(id), deadLetter: ["event-invalid"] };
   }
 }
 

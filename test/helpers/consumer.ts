@@ -11,6 +11,7 @@ import type { Host } from "../../lib/runtime/thread.ts";
 import type { StoredSession } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { createMemoryEntries, createStorage } from "../../lib/storage/storage.ts";
+import { NO_METRICS } from "./metrics.ts";
 
 export const MAX_ATTEMPTS = 3;
 export const RECEIVE_LIMIT = 7;
@@ -36,6 +37,7 @@ export const consumerDeps = (): Omit<ConsumerDeps, "store" | "live"> => ({
   handlerErrors: "retry",
   now: () => NOW,
   log: { info() {}, warn() {}, error() {} },
+  metrics: NO_METRICS,
 });
 
 export interface MessageOptions {

@@ -29,8 +29,11 @@ export async function startTestStack(
     port: 0,
     env: process.env,
     prefix: `test-${randomUUID().slice(0, 8)}`,
-    onLine: facts.onLine,
     ...options,
+    onLine(name, line) {
+      options.onLine?.(name, line);
+      facts.onLine(name, line);
+    },
   });
   const files = await readSourceFiles(options.folder ?? ".");
   await Promise.all(files.map((file) => stack.releases.writeSource(file)));

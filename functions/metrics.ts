@@ -1,0 +1,52 @@
+import { Metrics as Emf } from "@aws-lambda-powertools/metrics";
+import type { MiddlewareObj } from "@middy/core";
+import type { Context } from "aws-lambda";
+import { METRICS, type MetricName, type Metrics } from "../lib/metrics.ts";
+
+/** Metrics that are kept until the invocation's end. */
+export interface EmfMetrics extends Metrics {
+  /** Writes what was counted since the last flush. */
+  flush(): void;
+}
+
+/**
+ * Lines in CloudWatch's embedded metric format on stdout, so that no call is made for them.
+ * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+ */
+export function createMetrics(serviceName: string): EmfMetrics {
+  const namespace = process.env.POWERTOOLS_METRICS_NAMESPACE || "gatehook";
+  const start = (dimensions: Record<string, string> = {}) =>
+    new Emf({ namespace, serviceName, defaultDimensions: dimensions });
+  const total = start();
+  // A line's dimensions hold for all of its metrics, so each code has a line of its own.
+  const coded = new Map<string, Emf>();
+
+  const add = (line: Emf, name: MetricName, value: number) =>
+    void line.addMetric(name, METRICS[name].unit, value);
+
+  return {
+    count(name, value = 1) {
+      if (value > 0) add(total, name, value);
+    },
+    countBy(name, code) {
+      const { by } = METRICS[name];
+      const line = coded.get(`${by} ${code}`) ?? start({ [by]: code });
+      coded.set(`${by} ${code}`, line);
+      add(line, name, 1);
+      add(total, name, 1);
+    },
+    observe: (name, ms) => add(total, name, ms),
+    flush() {
+      for (const line of [total, ...coded.values()]) if (line.hasStoredMetrics()) line.publishStoredMetrics();
+    },
+  };
+}
+
+/** Ends each invocation with its metrics, also one that failed. To be used first: what is used later ends before. */
+export function withMetrics(metrics: EmfMetrics): MiddlewareObj<unknown, unknown, Error, Context> {
+  const end = ({ context }: { context: Context }) => {
+    metrics.observe("RemainingTime", context.getRemainingTimeInMillis());
+    metrics.flush();
+  };
+  return { after: end, onError: end };
+}

@@ -1,0 +1,65 @@
+import type { Reason } from "./consumer/dead-letters.ts";
+
+interface Metric {
+  unit: "Count" | "Milliseconds";
+  /** The dimension whose values it is counted by, beside all of them together. */
+  by?: "code" | "reason";
+  meaning: string;
+}
+
+/** Every metric there is; docs/metrics.md has the same list. */
+export const METRICS = {
+  EventsAccepted: { unit: "Count", meaning: "events that ingest put on the queue" },
+  EventsRefused: { unit: "Count", by: "code", meaning: "requests that ingest did not take" },
+  EventsDone: { unit: "Count", meaning: "events of which every handler is done and committed" },
+  EventsFailed: { unit: "Count", meaning: "deliveries of an event that ended in a failure" },
+  EventsUnstarted: {
+    unit: "Count",
+    meaning: "deliveries of an event that were not begun, or not to the end",
+  },
+  HandedBack: { unit: "Count", meaning: "records given back untouched, since a dependency had just failed" },
+  DeadLetters: { unit: "Count", by: "reason", meaning: "records moved to the dead-letter queue" },
+  Runs: { unit: "Count", meaning: "handlers invoked for an event" },
+  RunFailures: { unit: "Count", by: "code", meaning: "runs that failed" },
+  RunTime: { unit: "Milliseconds", meaning: "what a run took, its host calls included" },
+  SandboxRebuilds: { unit: "Count", meaning: "sandboxes built anew after a run that broke them" },
+  WorkersKilled: { unit: "Count", meaning: "worker threads that were ended, or died" },
+  Conflicts: {
+    unit: "Count",
+    meaning: "events run again, since others changed a session that they had read",
+  },
+  PrefetchHits: { unit: "Count", meaning: "sessions that a run found in memory" },
+  PrefetchMisses: { unit: "Count", meaning: "sessions that cost a run a read of its own" },
+  Reloads: {
+    unit: "Count",
+    meaning: "releases loaded into the runtime, the first one of a container included",
+  },
+  ReloadFailures: { unit: "Count", meaning: "releases that could not be loaded" },
+  ReloadTime: { unit: "Milliseconds", meaning: "what the loading of a release took" },
+  ReleasesLive: { unit: "Count", meaning: "releases that went live by an upload" },
+  ReleasesRefused: { unit: "Count", meaning: "uploads that did not go live, for their errors" },
+  SessionsSynced: { unit: "Count", meaning: "session changes that the gateway took" },
+  SyncRefused: { unit: "Count", meaning: "session changes that the gateway refused" },
+  RemainingTime: { unit: "Milliseconds", meaning: "what was left of its timeout when an invocation ended" },
+} as const satisfies Record<string, Metric>;
+
+export type MetricName = keyof typeof METRICS;
+
+type Named<Shape> = {
+  [Name in MetricName]: (typeof METRICS)[Name] extends Shape ? Name : never;
+}[MetricName];
+export type Coded = Named<{ by: string }>;
+export type Counted = Exclude<Named<{ unit: "Count" }>, Coded>;
+export type Observed = Named<{ unit: "Milliseconds" }>;
+
+/** A value of a dimension: each is a metric of its own, so there must be few. `internal` is what has no code. */
+export type Code = Reason | "internal";
+
+/** What happened, in numbers. Names and codes are all that is said: never a key, an event or a text. */
+export interface Metrics {
+  /** So many more; 0 says nothing. */
+  count(name: Counted, value?: number): void;
+  /** One more, by its code. */
+  countBy(name: Coded, code: Code): void;
+  observe(name: Observed, ms: number): void;
+}

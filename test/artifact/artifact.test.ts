@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe } from "node:test";
 import { type Artifact, packageService } from "../../deploy/package.ts";
+import { alarmSuite } from "./alarms.ts";
 import { functionSuite } from "./functions.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { permissionSuite } from "./permissions.ts";
@@ -37,4 +38,8 @@ describe("the artifact", () => {
   sessionSuite(() => world);
   startSuite(() => world);
   permissionSuite(() => world);
+  alarmSuite(
+    () => artifact.template,
+    () => world,
+  );
 });

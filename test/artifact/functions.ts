@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { GetCommand } from "@aws-sdk/lib-dynamodb";
 import { API } from "./files.ts";
@@ -62,6 +63,18 @@ export function functionSuite(world: () => World): void {
       await world().send([{ id: "e4", Type: "KeyExpired", Key: "k3" }]);
       await done("e4");
       assert.deepEqual(await world().tags("k3"), ["two"]);
+    });
+
+    it("refuse a broken upload, and go on with the release before", async () => {
+      const Key = "handlers/marker.js";
+      const Bucket = world().ref("FilesBucket");
+      await world().clients.s3.send(new PutObjectCommand({ Bucket, Key, Body: "var marker = (;" }));
+      const report = (await world().wake([Key])) as { result: string; errors: { file: string }[] };
+      assert.deepEqual([report.result, report.errors[0]?.file], ["refused", Key]);
+      await world().storeSession("k5");
+      await world().send([{ id: "e9", Type: "KeyExpired", Key: "k5" }]);
+      await done("e9");
+      assert.deepEqual(await world().tags("k5"), ["two"]);
     });
 
     it("hand back, of a batch, the event whose handler failed, and no other", async () => {

@@ -68,7 +68,7 @@ const SETTINGS = {
     example: "1814400",
   },
   ALLOW_MASTER_KEYS: {
-    what: "whether a script may store a session without access_rights: true or false",
+    what: "whether a session without access_rights may be stored: true or false",
     example: "false",
   },
   HTTP_ALLOW_HOSTS: {

@@ -11,7 +11,7 @@ export interface HttpApi {
 
 type Invoke = (request: APIGatewayProxyEventV2) => Promise<unknown>;
 
-/** Routes such as `POST /events/{api_id}`. */
+/** Routes such as `POST /events/{api_id}`; a `{key+}` takes slashes too. */
 export async function startHttpApi(port: number, routes: Record<string, Invoke>): Promise<HttpApi> {
   const table = Object.entries(routes).map(([routeKey, invoke]) => ({
     routeKey,
@@ -38,10 +38,14 @@ export async function startHttpApi(port: number, routes: Record<string, Invoke>)
   }
 
   const server = createServer((request, response) => {
-    answer(request, response).catch(() => {
+    answer(request, response).catch((thrown: unknown) => {
+      const [status, message] =
+        thrown instanceof URIError
+          ? ([400, "Bad Request"] as const)
+          : ([502, "Internal Server Error"] as const);
       response
-        .writeHead(502, { "content-type": "application/json" })
-        .end('{"message":"Internal Server Error"}\n');
+        .writeHead(status, { "content-type": "application/json" })
+        .end(`${JSON.stringify({ message })}\n`);
     });
   });
   await listen(server, port);
@@ -66,13 +70,13 @@ function listen(server: ReturnType<typeof createServer>, port: number): Promise<
 
 function matcher(routeKey: string): (method: string, path: string) => Record<string, string> | undefined {
   const [wanted, pattern = ""] = routeKey.split(" ");
-  const expression = new RegExp(`^${pattern.replace(/\{(\w+)\}/g, "(?<$1>[^/]+)")}$`);
+  const source = pattern.replace(/\{(\w+)\}/g, "(?<$1>[^/]+)").replace(/\{(\w+)\+\}/g, "(?<$1>.+)");
+  const expression = new RegExp(`^${source}$`);
   return (method, path) => {
-    const groups = method === wanted ? expression.exec(path)?.groups : undefined;
-    return (
-      groups &&
-      Object.fromEntries(Object.entries(groups).map(([name, value]) => [name, decodeURIComponent(value)]))
-    );
+    const match = method === wanted ? expression.exec(path) : undefined;
+    if (!match) return undefined;
+    const groups = Object.entries(match.groups ?? {});
+    return Object.fromEntries(groups.map(([name, value]) => [name, decodeURIComponent(value)]));
   };
 }
 

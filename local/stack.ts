@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { ReleaseReport } from "../lib/releases/report.ts";
 import { createReleaseStore, type ReleaseStore } from "../lib/releases/store.ts";
+import { SESSION_ROUTES } from "../lib/sessions/api.ts";
 import { startAws } from "./aws.ts";
 import { watchBucket } from "./bucket-watch.ts";
 import { startHttpApi } from "./http-api.ts";
@@ -88,12 +89,16 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       closers.push(started.close);
       return started;
     };
-    const [ingest, releaser, ...consumers] = await Promise.all([
+    const [ingest, releaser, sessions, ...consumers] = await Promise.all([
       start("ingest", 10_000),
       start("releaser", 60_000),
+      start("sessions", 10_000),
       ...(options.consumers ?? [{}]).map((own) => start("consumer", CONSUMER_TIMEOUT_MS, own)),
     ]);
-    const api = await startHttpApi(options.port, { "POST /events/{api_id}": ingest.invoke });
+    const api = await startHttpApi(options.port, {
+      "POST /events/{api_id}": ingest.invoke,
+      ...Object.fromEntries(SESSION_ROUTES.map((route) => [route, sessions.invoke])),
+    });
     closers.push(api.close);
     for (const { invoke } of consumers) {
       const pump = await startPump({

@@ -36,6 +36,7 @@ const PACKAGES: Record<string, string[]> = {
     "lib/releases/bucket.ts",
     "lib/releases/history.ts",
     "lib/releases/notices.ts",
+    "lib/sessions/store.ts",
     "lib/storage/store.ts",
     "lib/dead-letters/queue.ts",
   ],

@@ -1,4 +1,4 @@
-import type { StoredSession } from "../sessions/item.ts";
+import { nextVersion, type StoredSession } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
 import type { ConsumerStore, Write } from "./store.ts";
 
@@ -60,7 +60,7 @@ export function createBatchSessions(
     },
     settle(key) {
       const state = states.get(key);
-      if (state) Object.assign(state, { version: state.version + 1, changed: false });
+      if (state) Object.assign(state, { version: nextVersion(state.version), changed: false });
     },
     drop: (key) => void states.delete(key),
     forget(eventId) {

@@ -1,9 +1,8 @@
 import { AppError } from "../errors.ts";
+import { SESSION_BYTES, sessionBytes } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
 import { COMMIT_ACTIONS } from "./store.ts";
 
-/** The largest item that DynamoDB takes is 400 KB; some is left for keys and names. */
-const ITEM_BYTES = 380 * 1024;
 /** A transaction takes 4 MB; some is left for the ledger entries and for how DynamoDB counts numbers. */
 const COMMIT_BYTES = 3_500 * 1024;
 
@@ -16,17 +15,15 @@ export function fitsOneCommit(actions: number, bytes: number): boolean {
 
 /** Bytes of each session; throws `commit-impossible` for what no transaction can take, however often it is tried. */
 export function sizesOf(writes: Map<string, Session>): Map<string, number> {
-  const sizes = new Map(
-    [...writes].map(([key, session]) => [key, Buffer.byteLength(key + JSON.stringify(session))]),
-  );
+  const sizes = new Map([...writes].map(([key, session]) => [key, sessionBytes(key, session)]));
   if (sizes.size + 1 > COMMIT_ACTIONS) {
     throw impossible(
       `the handler wrote ${sizes.size} sessions; at most ${COMMIT_ACTIONS - 1} can be committed as one`,
     );
   }
   const largest = Math.max(0, ...sizes.values());
-  if (largest > ITEM_BYTES)
-    throw impossible(`a session of ${largest} bytes cannot be stored; at most ${ITEM_BYTES} can`);
+  if (largest > SESSION_BYTES)
+    throw impossible(`a session of ${largest} bytes cannot be stored; at most ${SESSION_BYTES} can`);
   const total = sum(sizes);
   if (total > COMMIT_BYTES) {
     throw impossible(

@@ -4,12 +4,11 @@ import type { Host } from "../runtime/thread.ts";
 import { isStorableKey, KEY_BYTES } from "../sessions/item.ts";
 import {
   applySet,
-  blankPassword,
-  formatSession,
   keepPassword,
   MISS,
   parseSession,
   type Session,
+  showSession,
 } from "../sessions/session.ts";
 import type { Storage } from "../storage/storage.ts";
 import { refusalOf } from "./refusal.ts";
@@ -69,7 +68,7 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
     async getKeyData([key = "", apiId = ""]) {
       run.onRead(key);
       const session = await readSession(run, key, apiId);
-      return session ? shown(session) : MISS;
+      return session ? showSession(session) : MISS;
     },
     async setKeyData([key = "", text = "", suppressReset = ""]) {
       if (!isStorableKey(key)) throw new AppError("session-refused", `a key has 1 to ${KEY_BYTES} bytes`);
@@ -121,15 +120,6 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
 }
 
 const ASKS_TABLE: ReadonlySet<HostCallName> = new Set(["getKeyData", "setKeyData", "storage"]);
-
-function shown(session: Session): string {
-  try {
-    return formatSession(blankPassword(session));
-  } catch (cause) {
-    // Edited by hand to what no session is: no miss, which a script may answer with a new session. The run fails.
-    throw new AppError("session-unfit", `the stored session is unfit: ${errorText(cause)}`, { cause });
-  }
-}
 
 /** What is wrong with the script's call is told to the script; what is wrong on our side fails the run. */
 function failureOf(name: HostCallName, thrown: unknown): AppError | undefined {

@@ -7,7 +7,7 @@ import {
 } from "@aws-sdk/lib-dynamodb";
 import { AppError, errorText } from "../errors.ts";
 import { LIVE_RELEASE_KEY } from "../releases/store.ts";
-import { type StoredSession, sessionItem, storedSession } from "../sessions/item.ts";
+import { nextVersion, type StoredSession, sessionItem, storedSession } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
 import { refusalOf } from "./refusal.ts";
 
@@ -93,7 +93,10 @@ export function createConsumerStore(deps: {
 
   const itemOf = (write: Write, now: number) =>
     write.kind === "session"
-      ? { TableName: sessionsTable, Item: sessionItem(write.key, write.session, write.version + 1, now) }
+      ? {
+          TableName: sessionsTable,
+          Item: sessionItem(write.key, write.session, nextVersion(write.version), now),
+        }
       : {
           TableName: stateTable,
           Item: {
@@ -109,7 +112,7 @@ export function createConsumerStore(deps: {
     Put: {
       ...itemOf(write, now),
       ExpressionAttributeNames: { "#version": "version" },
-      ...(write.version === 0
+      ...(write.version <= 0
         ? { ConditionExpression: "attribute_not_exists(#version)" }
         : {
             ConditionExpression: "#version = :read",
@@ -118,9 +121,14 @@ export function createConsumerStore(deps: {
     },
   });
 
+  const sessionsIn = (found: Map<string, Item>, keys: string[]): Map<string, StoredSession> =>
+    new Map(
+      keys.map((key) => [key, storedSession(found.get(`${sessionsTable} ${key}`), deps.now(), deps.random)]),
+    );
+
   async function readSessions(keys: string[]): Promise<Map<string, StoredSession>> {
     const found = await readAll(keys.map((key) => ({ table: sessionsTable, key: { key } })));
-    return new Map(keys.map((key) => [key, storedSession(found.get(`${sessionsTable} ${key}`), deps.now())]));
+    return sessionsIn(found, keys);
   }
 
   return {
@@ -142,9 +150,7 @@ export function createConsumerStore(deps: {
       return {
         liveVersion: state(LIVE_RELEASE_KEY)?.version as string | undefined,
         ledger: new Map(eventIds.map((id) => [id, entry(id)])),
-        sessions: new Map(
-          sessionKeys.map((key) => [key, storedSession(found.get(`${sessionsTable} ${key}`), deps.now())]),
-        ),
+        sessions: sessionsIn(found, sessionKeys),
       };
     },
     async readSession(key) {

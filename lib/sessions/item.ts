@@ -1,10 +1,28 @@
 import type { Session } from "./session.ts";
 
-/** A session as the table has it; `version` 0 means that there is no item. */
+/**
+ * A session as the table has it. A `version` above 0 is the item's, whose session may have ended. Where there is no
+ * item it is 0 or less, by chance, and decides the version that a new one gets (`nextVersion`).
+ */
 export interface StoredSession {
   session: Session | undefined;
   version: number;
 }
+
+const FIRST_VERSIONS = 2 ** 52;
+
+/**
+ * The version that follows the one that was read. A new item must not count from 1 again: whoever read the key's
+ * former item, before it was deleted by hand, by the API or by DynamoDB's TTL, commits on condition of a version
+ * that the new one would reach. So it starts at a number that the former one never had, but for a chance in 2^52.
+ */
+export const nextVersion = (read: number) => Math.abs(read) + 1;
+
+/** The largest item that DynamoDB takes is 400 KB; some is left for keys and names. */
+export const SESSION_BYTES = 380 * 1024;
+
+export const sessionBytes = (key: string, session: Session) =>
+  Buffer.byteLength(key + JSON.stringify(session));
 
 /** DynamoDB's limit of a partition key. */
 export const KEY_BYTES = 2_048;
@@ -35,9 +53,13 @@ export function sessionItem(
   };
 }
 
-/** `now` in ms. DynamoDB removes expired items days late, so a reader must not see them. */
-export function storedSession(item: Record<string, unknown> | undefined, now: number): StoredSession {
-  if (!item) return { session: undefined, version: 0 };
+/** `now` in ms. DynamoDB removes expired items days late, so a reader must not see them. `random` from 0 to 1. */
+export function storedSession(
+  item: Record<string, unknown> | undefined,
+  now: number,
+  random: () => number,
+): StoredSession {
+  if (!item) return { session: undefined, version: 0 - Math.floor(random() * FIRST_VERSIONS) };
   const gone = typeof item.ttl === "number" && item.ttl * 1000 <= now;
   return { session: gone ? undefined : (item.session as Session), version: item.version as number };
 }

@@ -1,4 +1,4 @@
-import { AppError } from "../errors.ts";
+import { AppError, errorText } from "../errors.ts";
 import * as go from "../go/decode.ts";
 import { any, boolean, float, integer, list, map, pointer, string, struct } from "../go/decode.ts";
 import { quote } from "../go/text.ts";
@@ -123,6 +123,15 @@ export function applySet(
 /** As a gateway shows a basic-auth key. */
 export function blankPassword(session: Session): Session {
   return normal({ ...session, basic_auth_data: { ...session.basic_auth_data, password: "" } });
+}
+
+/** The text of a stored session, password hidden; throws session-unfit for what was edited by hand to no session. */
+export function showSession(session: Session): string {
+  try {
+    return formatSession(blankPassword(session));
+  } catch (cause) {
+    throw new AppError("session-unfit", `the stored session is unfit: ${errorText(cause)}`, { cause });
+  }
 }
 
 /** What `blankPassword` hid, put back: whoever reads a session, changes it and writes it keeps the password. */

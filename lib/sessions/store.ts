@@ -1,0 +1,111 @@
+import {
+  type DynamoDBDocumentClient,
+  GetCommand,
+  QueryCommand,
+  TransactWriteCommand,
+  type TransactWriteCommandInput,
+} from "@aws-sdk/lib-dynamodb";
+import { nextVersion, type StoredSession, sessionItem, storedSession } from "./item.ts";
+import type { ListQuery, Place } from "./list.ts";
+import type { Session } from "./session.ts";
+
+export interface ListedSession {
+  key: string;
+  /** In unix seconds; 0 is never. */
+  expires: number;
+  version: number;
+  /** In unix seconds. */
+  updated_at: number;
+  /** Only when it was asked for. */
+  session?: Session;
+}
+
+export interface SessionStore {
+  read(key: string): Promise<StoredSession>;
+  /** The new version; undefined when the item is not at the version that was read any more. */
+  put(key: string, session: Session, read: number): Promise<number | undefined>;
+  /** False when the item is there, but not at the version that was read any more. */
+  remove(key: string, read: number): Promise<boolean>;
+  /** One page, ordered by `expires`; it may have fewer than `limit`. `next` is where it ended, unless at the end. */
+  list(query: ListQuery, whole: boolean): Promise<{ sessions: ListedSession[]; next: Place | undefined }>;
+}
+
+const LISTED = ["key", "expires", "version", "updated_at"];
+
+/** The table that handlers' commits change at the same time; each write is put on condition of the version read. */
+export function createSessionStore(deps: {
+  dynamo: DynamoDBDocumentClient;
+  table: string;
+  now: () => number;
+  random: () => number;
+}): SessionStore {
+  const { dynamo, table: TableName } = deps;
+  const seconds = () => Math.floor(deps.now() / 1000);
+
+  async function readItem(key: string): Promise<Record<string, unknown> | undefined> {
+    return (await dynamo.send(new GetCommand({ TableName, Key: { key }, ConsistentRead: true }))).Item;
+  }
+
+  /**
+   * A transaction of one, for its token: when an answer is lost, the SDK sends it again, and DynamoDB answers as
+   * before. A plain put would meet its own version then, which looks like somebody else's write.
+   */
+  async function holds(
+    write: NonNullable<TransactWriteCommandInput["TransactItems"]>[number],
+  ): Promise<boolean> {
+    try {
+      await dynamo.send(new TransactWriteCommand({ TransactItems: [write] }));
+      return true;
+    } catch (thrown) {
+      if (HELD_BY_OTHERS.has(reasonOf(thrown))) return false;
+      throw thrown;
+    }
+  }
+
+  return {
+    read: async (key) => storedSession(await readItem(key), deps.now(), deps.random),
+    async put(key, session, read) {
+      const version = nextVersion(read);
+      const Item = sessionItem(key, session, version, seconds());
+      return (await holds({ Put: { TableName, Item, ...condition(read) } })) ? version : undefined;
+    },
+    remove: (key, read) => holds({ Delete: { TableName, Key: { key }, ...condition(read) } }),
+    async list({ orgId, range, limit, after }, whole) {
+      const names = whole ? [...LISTED, "session"] : LISTED;
+      const { Items = [], LastEvaluatedKey } = await dynamo.send(
+        new QueryCommand({
+          TableName,
+          IndexName: "by-org",
+          KeyConditionExpression: `org_id = :org${range ? " AND #expires BETWEEN :from AND :to" : ""}`,
+          // What has ended stays in the table for a while.
+          FilterExpression: "attribute_not_exists(#ttl) OR #ttl > :now",
+          ProjectionExpression: names.map((name) => `#${name}`).join(),
+          ExpressionAttributeNames: Object.fromEntries([...names, "ttl"].map((name) => [`#${name}`, name])),
+          ExpressionAttributeValues: {
+            ":org": orgId,
+            ":now": seconds(),
+            ...(range && { ":from": range.from, ":to": range.to }),
+          },
+          Limit: limit,
+          ExclusiveStartKey: after,
+        }),
+      );
+      return { sessions: Items as ListedSession[], next: LastEvaluatedKey as Place | undefined };
+    },
+  };
+}
+
+/** As in the consumer's commits: nobody's change is written over unread. */
+const condition = (read: number) => ({
+  ExpressionAttributeNames: { "#version": "version" },
+  ...(read <= 0
+    ? { ConditionExpression: "attribute_not_exists(#version)" }
+    : { ConditionExpression: "#version = :read", ExpressionAttributeValues: { ":read": read } }),
+});
+
+const HELD_BY_OTHERS = new Set(["ConditionalCheckFailed", "TransactionConflict"]);
+
+function reasonOf(thrown: unknown): string {
+  const { CancellationReasons } = thrown as { CancellationReasons?: { Code?: string }[] };
+  return CancellationReasons?.[0]?.Code ?? "";
+}

@@ -13,7 +13,7 @@ export interface Resource {
 
 /** What neither CloudFormation nor its schemas would tell, and would go wrong once it runs. */
 export function templateProblems(template: Template): string[] {
-  return [...danglingReferences(template), ...wideStatements(template), ...timing(template)];
+  return [danglingReferences, wideStatements, openRoutes, timing].flatMap((check) => check(template));
 }
 
 export const ofType = (template: Template, type: string) =>
@@ -63,6 +63,17 @@ function wideStatements(template: Template): string[] {
       ];
     }),
   );
+}
+
+/** Of ingest, whose function checks the token, where no authorizer does it. */
+const CHECKED_INSIDE = "POST /events/{api_id}";
+
+function openRoutes(template: Template): string[] {
+  return ofType(template, "AWS::ApiGatewayV2::Route").flatMap(([, { Properties }]) => {
+    const { RouteKey, AuthorizationType = "NONE" } = Properties;
+    const open = AuthorizationType === "NONE" && RouteKey !== CHECKED_INSIDE;
+    return open ? [`route ${RouteKey} is open to everybody: give it an authorizer`] : [];
+  });
 }
 
 interface Queue {

@@ -27,7 +27,6 @@ const sessionsRequest = (routeKey: string) => ({
   pathParameters: { key: "denied" },
   queryStringParameters: { org_id: "org" },
   headers: {},
-  requestContext: { authorizer: {} },
   body: JSON.stringify({ org_id: "org", access_rights: { [API]: { api_id: API } } }),
 });
 

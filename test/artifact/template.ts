@@ -53,6 +53,10 @@ export function templateSuite(artifact: () => Artifact, folder: string): void {
           /maxReceiveCount is 49/,
           (t) => (properties(t, "EventsQueue").RedrivePolicy = { maxReceiveCount: 49 }),
         ],
+        [
+          /GET \/sessions is open/,
+          (t) => (properties(t, "HttpApiRouteGetSessions").AuthorizationType = "NONE"),
+        ],
         [/on everything/, (t) => widen(t, "Resource", "*")],
         [/allows dynamodb:\*/, (t) => widen(t, "Action", "dynamodb:*")],
       ];

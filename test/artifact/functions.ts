@@ -8,10 +8,11 @@ import type { World } from "./world.ts";
 
 export function functionSuite(world: () => World): void {
   describe("the packaged functions", () => {
-    const done = (id: string) =>
+    const fact = (message: string, id: string) =>
       world()
         .deployed("consumer")
-        .line((line) => line.includes('"event done"') && line.includes(id));
+        .line((line) => line.includes(`"message":"${message}"`) && line.includes(`"event_id":"${id}"`));
+    const done = (id: string) => fact("event done", id);
     const post = async (authorization: string | undefined, id: string) =>
       (await world()
         .container("ingest")
@@ -86,10 +87,7 @@ export function functionSuite(world: () => World): void {
       ]);
       const answers = await Promise.all(["e5", "e6", "e7"].map((id) => world().answerTo(id)));
       for (const { ids, failed } of answers) assert.deepEqual(failed, ids.includes("e6") ? ["e6"] : []);
-      const failure = await world()
-        .deployed("consumer")
-        .line((line) => line.includes('"handler failed"') && line.includes("e6"));
-      assert.match(failure, /broken on purpose/);
+      assert.match(await fact("handler failed", "e6"), /broken on purpose/);
       assert.deepEqual(await world().tags("k4"), ["two"]);
     });
 

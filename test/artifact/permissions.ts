@@ -22,10 +22,10 @@ const batch = (Type: string) => ({
   ],
 });
 
-const sessionsRequest = (routeKey: string) => ({
+const sessionsRequest = (routeKey: string, queryStringParameters = {}) => ({
   routeKey,
   pathParameters: { key: "denied" },
-  queryStringParameters: { org_id: "org" },
+  queryStringParameters,
   headers: {},
   body: JSON.stringify({ org_id: "org", access_rights: { [API]: { api_id: API } } }),
 });
@@ -87,7 +87,7 @@ export function permissionSuite(world: () => World): void {
       sessions: {
         "dynamodb:GetItem": () => sessionsRequest("GET /sessions/{key}"),
         "dynamodb:PutItem": () => sessionsRequest("PUT /sessions/{key}"),
-        "dynamodb:Query": () => sessionsRequest("GET /sessions"),
+        "dynamodb:Query": () => sessionsRequest("GET /sessions", { org_id: "org" }),
       },
       releaser: {
         "dynamodb:UpdateItem": () => noticeOf(["tykjs.js"]),

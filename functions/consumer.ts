@@ -11,15 +11,13 @@ import { createConsumerStore } from "../lib/consumer/store.ts";
 import { createEgress } from "../lib/egress/client.ts";
 import { batchRequest, makeHttpRequest } from "../lib/egress/tyk-http.ts";
 import { createReleaseStore } from "../lib/releases/store.ts";
-import { loadAssets } from "../lib/runtime/assets.ts";
-import { createStarter } from "../lib/runtime/starter.ts";
 import { createStorage } from "../lib/storage/storage.ts";
 import { createEntryStore } from "../lib/storage/store.ts";
 import { createDynamo, createS3, createSqs } from "./clients.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
-import { readRuntimeSettings } from "./runtime-settings.ts";
 import { choice, flag, integer, list, text } from "./settings.ts";
+import { runtimeSettings, starter } from "./warm-runtime.ts";
 
 const { env } = process;
 const log = createLog("consumer");
@@ -28,8 +26,6 @@ const dynamo = createDynamo();
 const sqs = createSqs();
 const chance = { random: Math.random, now: Date.now };
 const stateTable = text(env, "STATE_TABLE");
-const runtimeSettings = readRuntimeSettings(env);
-const starter = createStarter({ assets: loadAssets(), ...runtimeSettings });
 const egress = createEgress({
   allowHosts: list(env, "HTTP_ALLOW_HOSTS"),
   maxResponseBytes: integer(env, "HTTP_MAX_RESPONSE_BYTES", 1_048_576, 1, 16_777_216),

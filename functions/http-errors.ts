@@ -6,7 +6,11 @@ import type { Log } from "../lib/log.ts";
 type Reply = APIGatewayProxyStructuredResultV2;
 
 export function reply(statusCode: number, body: unknown): Reply {
-  return { statusCode, headers: { "content-type": "application/json" }, body: `${JSON.stringify(body)}\n` };
+  const headers = {
+    "content-type": "application/json",
+    ...(statusCode === 401 && { "www-authenticate": "Bearer" }),
+  };
+  return { statusCode, headers, body: `${JSON.stringify(body)}\n` };
 }
 
 /**

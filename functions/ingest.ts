@@ -8,6 +8,7 @@ import { createReleaseReader } from "../lib/releases/reader.ts";
 import { createReleaseStore } from "../lib/releases/store.ts";
 import { createDynamo, createS3, createSqs } from "./clients.ts";
 import { httpErrors, reply } from "./http-errors.ts";
+import { readIngestAuth } from "./ingest-auth.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
 import { text } from "./settings.ts";
@@ -17,6 +18,7 @@ const log = createLog("ingest");
 const metrics = createMetrics("ingest");
 const sqs = createSqs();
 const queueUrl = text(env, "EVENTS_QUEUE_URL");
+const checkToken = readIngestAuth(env);
 const releases = createReleaseStore({
   s3: createS3(env),
   bucket: text(env, "FILES_BUCKET"),
@@ -40,6 +42,7 @@ export const main = middy<APIGatewayProxyEventV2>()
   .use(withMetrics(metrics))
   .use(httpErrors(log, (code) => metrics.countBy("EventsRefused", code)))
   .handler(async (request) => {
+    checkToken(request.headers.authorization);
     const body = Buffer.from(request.body ?? "", request.isBase64Encoded ? "base64" : "utf8").toString();
     const { id, api_id, event } = await ingest(request.pathParameters?.api_id ?? "", body);
     return reply(202, { id, api_id, type: event.Type });

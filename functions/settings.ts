@@ -12,6 +12,14 @@ const SETTINGS = {
     what: "the URL of the dead-letter queue",
     example: "https://sqs.eu-west-1.amazonaws.com/123456789012/gatehook-dead-letters",
   },
+  INGEST_AUTH: {
+    what: "who may send events to ingest: token (whoever has INGEST_TOKEN), iam (the API in front of it checks) or none (nobody checks)",
+    example: "token",
+  },
+  INGEST_TOKEN: {
+    what: "the secret that events are sent with, or several of at least 16 characters each, separated by commas",
+    example: "what `openssl rand -hex 24` prints",
+  },
   SESSIONS_TABLE: { what: "the name of the sessions table", example: "gatehook-sessions" },
   STATE_TABLE: { what: "the name of the state table", example: "gatehook-state" },
   FILES_BUCKET: { what: "the bucket with apis/, handlers/ and releases/", example: "gatehook-files" },

@@ -5,6 +5,7 @@
 const STATUS = {
   "event-invalid": 400,
   "event-too-large": 413,
+  "token-invalid": 401,
   "api-unknown": 404,
   "json-invalid": 400,
   "request-invalid": 400,

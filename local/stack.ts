@@ -74,8 +74,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       receiveLimit: options.receiveLimit ?? 50,
       fifo: options.fifo,
     });
-    // Here an upload is one call, so there is nothing to wait for.
-    const env = { ...aws.env, ...resources, RELEASE_QUIET_MS: "0" };
+    // Here an upload is one call, so there is nothing to wait for; and whoever reaches this loopback may send events.
+    const env = { ...aws.env, ...resources, RELEASE_QUIET_MS: "0", INGEST_AUTH: "none" };
     const start = async (name: string, timeoutMs: number, own: ConsumerOptions = {}) => {
       const { settings, ...rest } = own;
       const started = await startFunction({

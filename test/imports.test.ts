@@ -18,6 +18,9 @@ const ALLOWED: Record<string, string[]> = {
   local: ["local", "lib"],
   // The commands find bucket and table by the functions' own settings, and reach them by the same clients.
   cli: ["cli", "local", "lib", "functions/settings.ts", "functions/clients.ts"],
+  deploy: ["deploy"],
+  // What is built, not what builds.
+  "deploy/entries": ["functions"],
 };
 
 /** Package → the only places that may import it. */
@@ -46,9 +49,11 @@ const PACKAGES: Record<string, string[]> = {
   "@middy/": ["functions/"],
   "@aws-lambda-powertools/": ["functions/log.ts", "functions/metrics.ts"],
   undici: ["lib/egress/", "lib/gateway-sync/gateway.ts"],
+  esbuild: ["deploy/build.ts"],
+  "@aws/cloudformation-validate": ["deploy/schema.ts"],
 };
 
-const files = ["lib", "functions", "local", "cli"].flatMap((folder) =>
+const files = ["lib", "functions", "local", "cli", "deploy"].flatMap((folder) =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".ts"))
     .map((name) => `${folder}/${name}`),

@@ -16,10 +16,7 @@ export function createStarter(options: RuntimeOptions): Starter {
 
   async function boot(): Promise<Thread> {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
-    const thread = startThread(options.assets, limits, options.isolation ?? "global");
-    // With nothing to load, the engine is compiled and warm all the same.
-    await thread.load([], { call: async () => undefined, log: () => {} });
-    return thread;
+    return startThread(options.assets, limits, options.isolation ?? "global");
   }
 
   return {

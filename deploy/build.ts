@@ -1,0 +1,104 @@
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { createRequire, isBuiltin } from "node:module";
+import { fileURLToPath } from "node:url";
+import { type BuildOptions, build, type Plugin } from "esbuild";
+
+export const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+const { resolve } = createRequire(import.meta.url);
+
+/** What the runtime reads from beside its bundle: lib/runtime/assets.ts and jsvm/source.ts. */
+const RUNTIME_FILES = {
+  "emscripten-module.wasm": resolve("@jitl/quickjs-wasmfile-release-sync/wasm"),
+  "jsvm/prelude.js": `${ROOT}lib/runtime/jsvm/prelude.js`,
+  "jsvm/tykjs.js": `${ROOT}lib/runtime/jsvm/tykjs.js`,
+  "jsvm/underscore.js": resolve("underscore/underscore-umd-min.js"),
+};
+
+/**
+ * Node's own modules without an `import`: that would make, before the bundle's first line, a namespace of all that a
+ * module exports, and for `node:http` this loads a whole HTTP client of its own. `npm run bench:coldstart` compares.
+ */
+const builtins: Plugin = {
+  name: "builtins",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(node:)?[a-z_/]+$/ }, ({ path }) =>
+      isBuiltin(path) ? { path, namespace: "builtin", sideEffects: false } : undefined,
+    );
+    onLoad({ filter: /./, namespace: "builtin" }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`,
+    }));
+  },
+};
+
+const OPTIONS = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "node24",
+  outExtension: { ".js": ".mjs" },
+  mainFields: ["module", "main"],
+  conditions: ["module"],
+  // Names stay, so that a stack trace can be read without the map.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  sourcemap: "external",
+  legalComments: "none",
+  define: { BUNDLED: "true" },
+  // Some packages are CommonJS and ask for Node's modules by `require`.
+  banner: {
+    js: 'const require=process.getBuiltinModule("node:module").createRequire(import.meta.url);',
+  },
+  logLevel: "warning",
+  plugins: [builtins],
+} satisfies BuildOptions;
+
+/** Every module of functions/ that exports `main`. */
+export function functionNames(): string[] {
+  return readdirSync(`${ROOT}functions`)
+    .filter((file) => /^export const main\b/m.test(readFileSync(`${ROOT}functions/${file}`, "utf8")))
+    .map((file) => file.replace(/\.ts$/, ""));
+}
+
+/** Bundles each function into `dist/<name>/` of a folder, whole as Lambda gets it; its source maps go to `dist-maps/`. */
+export async function buildFunctions(folder: string): Promise<void> {
+  for (const out of ["dist", "dist-maps"]) rmSync(`${folder}/${out}`, { recursive: true, force: true });
+  await Promise.all(
+    functionNames().map(async (name) => {
+      const entry = `deploy/entries/${name}.ts`;
+      const source = existsSync(`${ROOT}${entry}`) ? entry : `functions/${name}.ts`;
+      await bundle(source, `${folder}/dist/${name}`);
+      moveMaps(`${folder}/dist/${name}`, `${folder}/dist-maps/${name}`);
+    }),
+  );
+}
+
+/** Makes `index.mjs` of a source file, with all that it needs beside it. */
+export async function bundle(source: string, outdir: string): Promise<void> {
+  const { metafile } = await build({
+    ...OPTIONS,
+    entryPoints: { index: source },
+    // What is imported when it is needed, such as most of the SDK's ways to credentials, is parsed when it is needed.
+    splitting: true,
+    chunkNames: "[name]-[hash]",
+    metafile: true,
+    outdir,
+  });
+  if ("lib/runtime/assets.ts" in metafile.inputs) await addRuntime(outdir);
+}
+
+async function addRuntime(outdir: string): Promise<void> {
+  await build({ ...OPTIONS, entryPoints: { worker: "lib/runtime/worker.ts" }, outdir });
+  mkdirSync(`${outdir}/jsvm`);
+  for (const [to, from] of Object.entries(RUNTIME_FILES)) copyFileSync(from, `${outdir}/${to}`);
+}
+
+/** Out of what is deployed: Node would read them at each cold start. */
+function moveMaps(from: string, to: string): void {
+  mkdirSync(to, { recursive: true });
+  for (const file of readdirSync(from))
+    if (file.endsWith(".map")) renameSync(`${from}/${file}`, `${to}/${file}`);
+}
+
+if (import.meta.main) await buildFunctions(process.cwd());

@@ -1,0 +1,5 @@
+// What Lambda loads of the consumer. As one file it would load Node's own modules for the AWS SDK before its first
+// line ran; so the sandbox's thread starts from a small one. `npm run bench:coldstart` has the figures.
+import "../../functions/warm-runtime.ts";
+
+export const { main } = await import("../../functions/consumer.ts");

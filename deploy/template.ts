@@ -1,0 +1,127 @@
+/** A compiled CloudFormation template, as much of its form as matters here. */
+export interface Template {
+  Resources: Record<string, Resource>;
+  Conditions?: Record<string, unknown>;
+  Outputs?: Record<string, { Value: unknown; Condition?: string }>;
+}
+
+export interface Resource {
+  Type: string;
+  Condition?: string;
+  Properties: Record<string, unknown>;
+}
+
+/** What neither CloudFormation nor its schemas would tell, and would go wrong once it runs. */
+export function templateProblems(template: Template): string[] {
+  return [danglingReferences, wideStatements, openRoutes, timing].flatMap((check) => check(template));
+}
+
+export const ofType = (template: Template, type: string) =>
+  Object.entries(template.Resources).filter(([, resource]) => resource.Type === type);
+
+/** Every object in a value, itself included. */
+function* objectsIn(value: unknown): Generator<Record<string, unknown>> {
+  if (typeof value !== "object" || value === null) return;
+  if (!Array.isArray(value)) yield value as Record<string, unknown>;
+  for (const inner of Object.values(value)) yield* objectsIn(inner);
+}
+
+function danglingReferences(template: Template): string[] {
+  const known = new Set([...Object.keys(template.Resources), ...Object.keys(template.Conditions ?? {})]);
+  const names = [...objectsIn(template)].flatMap((object) => {
+    const { Ref: ref, "Fn::GetAtt": getAtt, "Fn::Sub": sub, "Fn::If": choice, Condition: condition } = object;
+    return [
+      ref,
+      Array.isArray(getAtt) ? getAtt[0] : undefined,
+      Array.isArray(choice) ? choice[0] : undefined,
+      typeof condition === "string" ? condition : undefined,
+      ...(typeof sub === "string" ? subNames(sub) : []),
+    ].filter((name) => typeof name === "string");
+  });
+  const dangling = new Set(names.filter((name) => !name.startsWith("AWS::") && !known.has(name)));
+  return [...dangling].map((name) => `something refers to ${name}, which is not in the template`);
+}
+
+const subNames = (text: string) => [...text.matchAll(/\$\{([^!}.]+)[^}]*\}/g)].map((match) => match[1] ?? "");
+
+/** X-Ray knows no resources, and a function's network interfaces have no names before they are made. */
+const WITHOUT_RESOURCE = /^(xray|ec2):/;
+
+function wideStatements(template: Template): string[] {
+  const policies = ["AWS::IAM::Role", "AWS::IAM::ManagedPolicy"].flatMap((type) => ofType(template, type));
+  return policies.flatMap(([id, { Properties }]) =>
+    [...objectsIn(Properties)].flatMap(({ Effect, Action, Resource }) => {
+      if (Effect !== "Allow") return [];
+      const actions = [Action].flat() as string[];
+      const wide = actions.filter((action) => action.includes("*"));
+      const everywhere = [Resource].flat().includes("*")
+        ? actions.filter((action) => !WITHOUT_RESOURCE.test(action))
+        : [];
+      return [
+        ...wide.map((action) => `${id} allows ${action}: name the actions`),
+        ...everywhere.map((action) => `${id} allows ${action} on everything: name the resource`),
+      ];
+    }),
+  );
+}
+
+/** Of ingest, whose function checks the token, where no authorizer does it. */
+const CHECKED_INSIDE = "POST /events/{api_id}";
+
+function openRoutes(template: Template): string[] {
+  return ofType(template, "AWS::ApiGatewayV2::Route").flatMap(([, { Properties }]) => {
+    const { RouteKey, AuthorizationType = "NONE" } = Properties;
+    const open = AuthorizationType === "NONE" && RouteKey !== CHECKED_INSIDE;
+    return open ? [`route ${RouteKey} is open to everybody: give it an authorizer`] : [];
+  });
+}
+
+interface Queue {
+  VisibilityTimeout: unknown;
+  MessageRetentionPeriod: unknown;
+  RedrivePolicy: { maxReceiveCount: unknown };
+}
+
+interface Consumer {
+  Timeout: unknown;
+  Environment: { Variables: Record<string, unknown> };
+}
+
+/** How the times and counts of the queues, the consumer and the ledger hang together. */
+function timing({ Resources }: Template): string[] {
+  const consumer = Resources.ConsumerLambdaFunction?.Properties as Consumer | undefined;
+  const events = Resources.EventsQueue?.Properties as Queue | undefined;
+  const letters = Resources.DeadLettersQueue?.Properties as Queue | undefined;
+  if (!consumer || !events || !letters)
+    return ["ConsumerLambdaFunction, EventsQueue or DeadLettersQueue is missing"];
+  const setting = (name: string) => Number(consumer.Environment.Variables[name]);
+  const timeout = Number(consumer.Timeout);
+  const visibility = Number(events.VisibilityTimeout);
+  const retention = Number(events.MessageRetentionPeriod);
+  const lettersRetention = Number(letters.MessageRetentionPeriod);
+  const receives = Number(events.RedrivePolicy.maxReceiveCount);
+  const limit = setting("RECEIVE_LIMIT");
+  const attempts = setting("MAX_ATTEMPTS");
+  const ledger = setting("LEDGER_TTL_SECONDS");
+  const rules: [boolean, string][] = [
+    [
+      visibility >= 6 * timeout,
+      `visibilityTimeout is ${visibility} s, but must be at least six times consumerTimeout, ${6 * timeout} s`,
+    ],
+    [
+      lettersRetention > retention,
+      `deadLettersRetention is ${lettersRetention} s, but must be longer than eventsRetention, ${retention} s`,
+    ],
+    [
+      ledger > retention + lettersRetention,
+      `LEDGER_TTL_SECONDS is ${ledger}, but must be more than both retentions together, ${retention + lettersRetention}`,
+    ],
+    [limit === receives, `RECEIVE_LIMIT is ${limit}, but the queue's maxReceiveCount is ${receives}`],
+    [limit > attempts, `RECEIVE_LIMIT is ${limit}, but must be more than MAX_ATTEMPTS, ${attempts}`],
+    [
+      setting("HANDLER_TIMEOUT_MS") + setting("HANDLER_GRACE_MS") <= timeout * 1000 - 2_000,
+      `HANDLER_TIMEOUT_MS and HANDLER_GRACE_MS must end two seconds before consumerTimeout, ${timeout} s`,
+    ],
+  ];
+  return rules.flatMap(([holds, problem]) => (holds ? [] : [problem]));
+}

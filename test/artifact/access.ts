@@ -1,0 +1,82 @@
+import type { IncomingHttpHeaders } from "node:http";
+
+/** What a request to AWS needs to be allowed: an IAM action on a resource. */
+export interface Access {
+  action: string;
+  resource: string;
+}
+
+export interface AwsRequest {
+  method: string;
+  url: string;
+  headers: IncomingHttpHeaders;
+  body: string;
+}
+
+export type ServiceName = "DYNAMODB" | "SQS" | "S3";
+
+export function serviceOf({ headers }: AwsRequest): ServiceName {
+  const target = String(headers["x-amz-target"] ?? "");
+  if (target.startsWith("DynamoDB")) return "DYNAMODB";
+  return target.startsWith("AmazonSQS") ? "SQS" : "S3";
+}
+
+/** As the service authorization reference maps calls to actions; a batch or a transaction is several. */
+export function accessesOf(request: AwsRequest, arnPrefix: (service: string) => string): Access[] {
+  const operation = String(request.headers["x-amz-target"] ?? "").split(".")[1] ?? "";
+  switch (serviceOf(request)) {
+    case "DYNAMODB":
+      return dynamoAccesses(operation, JSON.parse(request.body), arnPrefix("dynamodb"));
+    case "SQS": {
+      const { QueueUrl } = JSON.parse(request.body) as { QueueUrl: string };
+      const queue = QueueUrl.slice(QueueUrl.lastIndexOf("/") + 1);
+      return [{ action: `sqs:${operation.replace(/Batch$/, "")}`, resource: `${arnPrefix("sqs")}:${queue}` }];
+    }
+    case "S3":
+      return [s3Access(request)];
+  }
+}
+
+interface DynamoBody {
+  TableName?: string;
+  IndexName?: string;
+  RequestItems?: Record<string, unknown>;
+  TransactItems?: Record<string, { TableName: string }>[];
+}
+
+/** The members of a TransactWriteItems, each an action of its own. */
+const TRANSACTION_ACTIONS = {
+  Put: "PutItem",
+  Update: "UpdateItem",
+  Delete: "DeleteItem",
+  ConditionCheck: "ConditionCheckItem",
+};
+
+function dynamoAccesses(operation: string, body: DynamoBody, prefix: string): Access[] {
+  const access = (action: string, table: string) => ({
+    action: `dynamodb:${action}`,
+    resource: `${prefix}:table/${table}`,
+  });
+  if (body.TransactItems) {
+    return body.TransactItems.flatMap((item) =>
+      Object.entries(TRANSACTION_ACTIONS).flatMap(([member, action]) => {
+        const part = item[member];
+        return part ? [access(action, part.TableName)] : [];
+      }),
+    );
+  }
+  if (body.RequestItems) return Object.keys(body.RequestItems).map((table) => access(operation, table));
+  const index = body.IndexName ? `/index/${body.IndexName}` : "";
+  return [access(operation, `${body.TableName}${index}`)];
+}
+
+const S3_ACTIONS: Record<string, string> = { GET: "GetObject", PUT: "PutObject", DELETE: "DeleteObject" };
+
+function s3Access({ method, url }: AwsRequest): Access {
+  const [, bucket = "", ...key] = decodeURIComponent(url.replace(/\?.*$/, "")).split("/");
+  if (key.join("/") === "") return { action: "s3:ListBucket", resource: `arn:aws:s3:::${bucket}` };
+  return {
+    action: `s3:${S3_ACTIONS[method] ?? method}`,
+    resource: `arn:aws:s3:::${bucket}/${key.join("/")}`,
+  };
+}

@@ -1,0 +1,40 @@
+import type { SourceFile } from "../../lib/releases/sources.ts";
+
+export const API = "artifact";
+
+const handler = (name: string) => [
+  { handler_name: "eh_dynamic_handler", handler_meta: { name, path: `${name}.js` } },
+];
+
+const script = (name: string, body: string): SourceFile => ({
+  path: `handlers/${name}.js`,
+  text: `var ${name} = new TykJS.TykEventHandlers.NewEventHandler({});\n${name}.NewHandler(function (event, context) {\n${body}\n});\n`,
+});
+
+/** An upload that makes the functions use all that they may use; `mark` is what this version writes. */
+export function filesOf(mark: string): SourceFile[] {
+  const events = {
+    KeyExpired: handler("marker"),
+    QuotaExceeded: handler("storer"),
+    AuthFailure: handler("breaker"),
+  };
+  const definition = { api_id: API, org_id: "org", event_handlers: { events } };
+  return [
+    { path: "apis/artifact.json", text: JSON.stringify(definition) },
+    script(
+      "marker",
+      `var session = JSON.parse(TykGetKeyData(event.Meta.Key, context.APIID));
+session.tags = (session.tags || []).concat(["${mark}"]);
+TykSetKeyData(event.Meta.Key, JSON.stringify(session), 1);`,
+    ),
+    script(
+      "storer",
+      `TykStorageSet(event.Meta.Key, "${mark}");
+log("stored " + TykStorageGet(event.Meta.Key));
+TykStorageDel(event.Meta.Key);`,
+    ),
+    script("breaker", 'throw new Error("broken on purpose");'),
+    { path: "gateway.json", text: '{"event_handlers":{"events":{}}}' },
+    { path: "tykjs.js", text: "var core = true;\n" },
+  ];
+}

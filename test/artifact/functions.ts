@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { PutObjectCommand } from "@aws-sdk/client-s3";
+import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
+import { GetCommand } from "@aws-sdk/lib-dynamodb";
+import { API } from "./files.ts";
+import type { World } from "./world.ts";
+
+export function functionSuite(world: () => World): void {
+  describe("the packaged functions", () => {
+    const fact = (message: string, id: string) =>
+      world()
+        .deployed("consumer")
+        .line((line) => line.includes(`"message":"${message}"`) && line.includes(`"event_id":"${id}"`));
+    const done = (id: string) => fact("event done", id);
+    const post = async (authorization: string | undefined, id: string) =>
+      (await world()
+        .container("ingest")
+        .invoke({
+          headers: { ...(authorization && { authorization }) },
+          pathParameters: { api_id: API },
+          body: JSON.stringify({ id, event: { Type: "KeyExpired", Meta: { Key: "k1" } } }),
+        })) as { statusCode: number; headers: Record<string, string>; body: string };
+
+    it("make a release of an upload when S3 wakes the releaser, and not again for the release itself", async () => {
+      const report = (await world().wake(await world().upload("one"))) as { result: string; version: string };
+      assert.equal(report.result, "live");
+      const Key = { pk: "release" };
+      const { Item } = await world().clients.dynamo.send(
+        new GetCommand({ TableName: world().ref("StateTable"), Key }),
+      );
+      assert.equal(Item?.version, report.version);
+      assert.equal(await world().wake([`releases/${report.version}.json`]), null);
+    });
+
+    it("take an event with the deployment's token only, and run it from ingest to the table", async () => {
+      await world().storeSession("k1");
+      for (const wrong of [undefined, "Bearer", `Bearer ${world().secret}x`]) {
+        const refused = await post(wrong, "e-refused");
+        assert.deepEqual([refused.statusCode, refused.headers["www-authenticate"]], [401, "Bearer"]);
+        assert.equal((JSON.parse(refused.body) as { error: { code: string } }).error.code, "token-invalid");
+      }
+      assert.equal((await post(`Bearer ${world().secret}`, "e1")).statusCode, 202);
+      await done("e1");
+      assert.deepEqual(await world().tags("k1"), ["one"]);
+    });
+
+    it("run the next batch in the same container, with what it has loaded", async () => {
+      await world().storeSession("k2");
+      await world().send([
+        { id: "e2", Type: "KeyExpired", Key: "k2" },
+        { id: "e3", Type: "QuotaExceeded", Key: "k2" },
+      ]);
+      await Promise.all([done("e2"), done("e3")]);
+      assert.deepEqual(await world().tags("k2"), ["one"]);
+      const { lines } = world().deployed("consumer");
+      assert.equal(lines.filter((line) => line.includes('"release loaded"')).length, 1);
+      assert.ok(lines.some((line) => line.includes("stored one")));
+    });
+
+    it("run a new release with the very next batch", async () => {
+      await world().wake(await world().upload("two"));
+      await world().storeSession("k3");
+      await world().send([{ id: "e4", Type: "KeyExpired", Key: "k3" }]);
+      await done("e4");
+      assert.deepEqual(await world().tags("k3"), ["two"]);
+    });
+
+    it("refuse a broken upload, and go on with the release before", async () => {
+      const Key = "handlers/marker.js";
+      const Bucket = world().ref("FilesBucket");
+      await world().clients.s3.send(new PutObjectCommand({ Bucket, Key, Body: "var marker = (;" }));
+      const report = (await world().wake([Key])) as { result: string; errors: { file: string }[] };
+      assert.deepEqual([report.result, report.errors[0]?.file], ["refused", Key]);
+      await world().storeSession("k5");
+      await world().send([{ id: "e9", Type: "KeyExpired", Key: "k5" }]);
+      await done("e9");
+      assert.deepEqual(await world().tags("k5"), ["two"]);
+    });
+
+    it("hand back, of a batch, the event whose handler failed, and no other", async () => {
+      await world().storeSession("k4");
+      await world().send([
+        { id: "e5", Type: "KeyExpired", Key: "k4" },
+        { id: "e6", Type: "AuthFailure", Key: "k4" },
+        { id: "e7", Type: "HostUp", Key: "k4" },
+      ]);
+      const answers = await Promise.all(["e5", "e6", "e7"].map((id) => world().answerTo(id)));
+      for (const { ids, failed } of answers) assert.deepEqual(failed, ids.includes("e6") ? ["e6"] : []);
+      assert.match(await fact("handler failed", "e6"), /broken on purpose/);
+      assert.deepEqual(await world().tags("k4"), ["two"]);
+    });
+
+    it("send what can never succeed to the dead letters", async () => {
+      const { clients, ref } = world();
+      await world().send([{ id: "e8", Type: "", Key: "k4" }]);
+      const { Messages } = await clients.sqs.send(
+        new ReceiveMessageCommand({
+          QueueUrl: ref("DeadLettersQueue"),
+          WaitTimeSeconds: 20,
+          MessageAttributeNames: ["All"],
+        }),
+      );
+      assert.equal(Messages?.[0]?.MessageAttributes?.reason?.StringValue, "event-invalid");
+    });
+
+    it("log one JSON object a line, and never the token", () => {
+      for (const { lines } of world().functions.values()) {
+        for (const line of lines) {
+          assert.doesNotThrow(() => JSON.parse(line), line);
+          assert.ok(!line.includes(world().secret));
+        }
+      }
+      assert.deepEqual(world().errors, []);
+    });
+  });
+}

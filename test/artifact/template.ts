@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { functionNames } from "../../deploy/build.ts";
+import { type Artifact, compile } from "../../deploy/package.ts";
+import { ofType, type Resource, type Template, templateProblems } from "../../deploy/template.ts";
+import { documentedSettings, settingsOf } from "./documented.ts";
+
+/** The other choice of each parameter that has few; without a GATEWAY_URL here. */
+const OTHERWISE = {
+  queue: "fifo",
+  ingestAuth: "iam",
+  onRemove: "Delete",
+  tracing: "Active",
+  alarmEmail: "operator@example.com",
+  subnetIds: "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
+  securityGroupIds: "sg-0123456789abcdef0",
+};
+
+export function templateSuite(artifact: () => Artifact, folder: string): void {
+  describe("the compiled template", () => {
+    const changed = (change: (template: Template) => void) => {
+      const template = structuredClone(artifact().template);
+      change(template);
+      return templateProblems(template);
+    };
+    const properties = (template: Template, id: string) =>
+      template.Resources[id]?.Properties as Record<string, unknown>;
+
+    it("has nothing that would go wrong on AWS", () => {
+      assert.deepEqual(artifact().problems, []);
+    });
+
+    it("has nothing that would go wrong with the other choice of each parameter", async () => {
+      const params = Object.entries(OTHERWISE).flatMap(([name, value]) => ["--param", `${name}=${value}`]);
+      const { template, problems } = await compile(folder, params);
+      assert.deepEqual(problems, []);
+      assert.match(properties(template, "EventsQueue").QueueName as string, /-events\.fifo$/);
+      assert.equal(properties(template, "StateTable").DeletionProtectionEnabled, false);
+    });
+
+    it("is refused for what CloudFormation would take and only the run would show", () => {
+      const MISTAKES: [RegExp, (template: Template) => void][] = [
+        [
+          /Nobody, which is not in the template/,
+          (t) => (properties(t, "EventsQueue").QueueName = { Ref: "Nobody" }),
+        ],
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: CloudFormation's own
+        [/Nobody, which/, (t) => (properties(t, "EventsQueue").QueueName = { "Fn::Sub": "${Nobody.Arn}" })],
+        [/visibilityTimeout is 359 s/, (t) => (properties(t, "EventsQueue").VisibilityTimeout = 359)],
+        [/eventsRetention/, (t) => (properties(t, "DeadLettersQueue").MessageRetentionPeriod = 345_600)],
+        [/LEDGER_TTL_SECONDS/, (t) => (properties(t, "EventsQueue").MessageRetentionPeriod = 700_000)],
+        [
+          /maxReceiveCount is 49/,
+          (t) => (properties(t, "EventsQueue").RedrivePolicy = { maxReceiveCount: 49 }),
+        ],
+        [
+          /GET \/sessions is open/,
+          (t) => (properties(t, "HttpApiRouteGetSessions").AuthorizationType = "NONE"),
+        ],
+        [/on everything/, (t) => widen(t, "Resource", "*")],
+        [/allows dynamodb:\*/, (t) => widen(t, "Action", "dynamodb:*")],
+      ];
+      for (const [problem, change] of MISTAKES) {
+        const problems = changed(change);
+        assert.equal(problems.length, 1, `${problem}: ${problems}`);
+        assert.match(problems[0] ?? "", problem);
+      }
+    });
+
+    it("has every function, each on the runtime and from its own bundle", () => {
+      const names = ofType(artifact().template, "AWS::Lambda::Function").map(([, { Properties }]) => {
+        const { Handler, Runtime, Architectures } = Properties;
+        assert.deepEqual([Runtime, Architectures], ["nodejs24.x", ["arm64"]]);
+        return /^dist\/([a-z-]+)\/index\.main$/.exec(Handler as string)?.[1];
+      });
+      assert.deepEqual(names.sort(), functionNames().sort());
+    });
+
+    it("sets every documented setting of each function, to its documented default, and no other", () => {
+      assert.ok(documentedSettings().length > 20);
+      for (const [, { Properties }] of ofType(artifact().template, "AWS::Lambda::Function")) {
+        const name = (Properties.Handler as string).split("/")[1] ?? "";
+        const { Variables } = Properties.Environment as { Variables: Record<string, unknown> };
+        const own = Object.keys(Variables).filter((key) => !key.startsWith("POWERTOOLS_"));
+        const settings = settingsOf(name);
+        assert.deepEqual(own.sort(), settings.map((setting) => setting.name).sort(), name);
+        for (const { name: key, fallback } of settings)
+          if (fallback) assert.equal(Variables[key] || "none", fallback, `${key} of ${name}`);
+      }
+    });
+
+    it("keeps what is stored when the stack goes or a name changes", () => {
+      for (const type of ["AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::S3::Bucket"]) {
+        for (const [id, resource] of ofType(artifact().template, type)) {
+          if (id === "ServerlessDeploymentBucket") continue;
+          const { DeletionPolicy, UpdateReplacePolicy } = resource as unknown as Record<string, unknown>;
+          assert.deepEqual([DeletionPolicy, UpdateReplacePolicy], ["Retain", "Retain"], id);
+        }
+      }
+    });
+  });
+}
+
+interface Role {
+  Policies: { PolicyDocument: { Statement: Record<string, unknown>[] } }[];
+}
+
+function widen(template: Template, member: "Action" | "Resource", value: string): void {
+  const { Policies } = (template.Resources.IngestRole as Resource).Properties as unknown as Role;
+  const statement = Policies[0]?.PolicyDocument.Statement.find(({ Action }) => Action === "sqs:SendMessage");
+  if (statement) statement[member] = value;
+}

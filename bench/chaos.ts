@@ -1,7 +1,8 @@
 // npm run chaos [-- --events N --kills K --seed S --json]: nothing lost and nothing done twice, however much is broken.
 // Exit code 0 when every event is accounted for, 1 when not, 2 when it is called wrongly.
 import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { type ChaosResult, type Progress, runChaos } from "../test/chaos/chaos.ts";
+import { type Progress, runChaos } from "../test/chaos/chaos.ts";
+import type { ChaosResult } from "../test/chaos/result.ts";
 
 function number(min: number, max: number, whole = true): (text: string) => number {
   return (text) => {
@@ -37,23 +38,29 @@ interface Options {
 }
 
 async function chaos({ patience, json, ...options }: Options): Promise<void> {
-  const progress = process.stderr.isTTY ? showProgress : undefined;
   const result = await runChaos({
     ...options,
     patienceMs: patience * 1000,
     env: process.env,
-    ...(progress && { onProgress: (now) => progress(now, options) }),
+    onProgress: createProgress(options.events),
     onLine: (line) => process.stderr.write(`${line}\n`),
   });
-  if (progress) process.stderr.write("\n");
+  if (process.stderr.isTTY) process.stderr.write("\n");
   if (json) console.log(JSON.stringify(result));
   else console.log(reportOf(result));
   if (result.troubles.length > 0) process.exitCode = 1;
 }
 
-function showProgress({ accounted, backlog, kills, faults }: Progress, options: { events: number }): void {
-  const line = `${accounted} of ${options.events} events accounted for, ${backlog} messages in the queue, ${kills} kills, ${faults} faults`;
-  process.stderr.write(`\r${line}\x1b[K`);
+/** One line that is written over on a terminal; elsewhere, such as in a log, one for each tenth. */
+function createProgress(events: number): (progress: Progress) => void {
+  let told = 0;
+  return ({ accounted, backlog, kills, faults }) => {
+    const line = `${accounted} of ${events} events accounted for, ${backlog} messages in the queue, ${kills} kills, ${faults} faults`;
+    const tenth = Math.floor((accounted / events) * 10);
+    if (process.stderr.isTTY) process.stderr.write(`\r${line}\x1b[K`);
+    else if (tenth > told) process.stderr.write(`${line}\n`);
+    told = tenth;
+  };
 }
 
 function reportOf({ troubles, failed_invocations, ...result }: ChaosResult): string {

@@ -89,7 +89,7 @@ async function inTheSandbox(title: string, scripts: Script[], atLeast: number): 
 }
 
 /** From the main thread, with the host's calls, as the consumer does it. */
-async function throughTheThread(scripts: Script[]): Promise<void> {
+async function throughTheThread(title: string, scripts: Script[]): Promise<void> {
   const runtimes = [
     await startRuntime(scripts, { assets, isolation: "global" }),
     await startRuntime(scripts, { assets, isolation: "event" }),
@@ -99,7 +99,7 @@ async function throughTheThread(scripts: Script[]): Promise<void> {
   });
   await inTurns(works, { rounds: 2, times: [1_000, 1_000] });
   const [warm = 0, isolated = 0] = await inTurns(works, { rounds: ROUNDS, times: [100, 100] });
-  console.log(`from the main thread, with 2 host calls: ${us(warm)} warm global, ${us(isolated)} isolated`);
+  console.log(`${title}, from the main thread: ${us(warm)} warm global, ${us(isolated)} isolated`);
   console.log(`  isolated / warm global   ${ratio(isolated, warm)}   (at most 1.2)`);
   await Promise.all(runtimes.map((runtime) => runtime.close()));
 }
@@ -127,6 +127,8 @@ const ratio = (a: number, b: number) => (a / b).toFixed(2).padStart(6);
 
 const sample = await sampleRelease();
 await inTheSandbox("the sample release, in the sandbox's thread", sample, 7);
-await inTheSandbox("with 100 scripts more", [...sample, ...fillerScripts(100)], 30);
-await throughTheThread(sample);
+const large = [...sample, ...fillerScripts(100)];
+await inTheSandbox("with 100 scripts more", large, 30);
+await throughTheThread("the sample release", sample);
+await throughTheThread("with 100 scripts more", large);
 await killAndRebuild(sample);

@@ -28,6 +28,8 @@ function lineText(message: string, fields: Record<string, unknown>): string | un
       return row("committed", "session and ledger in one transaction");
     case "event to the dead letters":
       return row("dead letter", `${fields.reason}: ${fields.error}`);
+    case "session sent":
+      return row("sent", `${fields.operation} to the gateway, which answered ${fields.status}`);
     default:
       return fields.level === "ERROR" || fields.level === "WARN"
         ? row("problem", problem(message, fields))

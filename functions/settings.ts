@@ -79,6 +79,21 @@ const SETTINGS = {
     what: "the largest HTTP answer that a script may get, in bytes",
     example: "1048576",
   },
+  GATEWAY_URL: { what: "where the gateway's REST API is", example: "https://gateway.internal:8080" },
+  GATEWAY_SECRET: { what: "the secret of the gateway's REST API", example: "the value of its tyk.conf" },
+  GATEWAY_TIMEOUT_MS: { what: "how long one request to the gateway may take, in ms", example: "3000" },
+  GATEWAY_HASHED_KEYS: {
+    what: "whether the keys in the sessions table are hashes, as in a gateway with hash_keys: true or false",
+    example: "false",
+  },
+  GATEWAY_GIVE_UP_SECONDS: {
+    what: "how old a change is at which a 500 of the gateway itself counts as a refusal, in seconds",
+    example: "300",
+  },
+  SYNC_DEAD_LETTERS_QUEUE_URL: {
+    what: "the URL of the queue for changes that the gateway refused",
+    example: "https://sqs.eu-west-1.amazonaws.com/123456789012/gatehook-sync-dead-letters",
+  },
 } as const;
 
 export type SettingName = keyof typeof SETTINGS;
@@ -115,6 +130,22 @@ export function choice<T extends string>(env: Env, name: SettingName, choices: r
 
 export function list(env: Env, name: SettingName): string[] {
   return (env[name] ?? "").split(",").flatMap((item) => item.trim() || []);
+}
+
+/** The value is not shown: a URL may have a password in it. */
+export function baseUrl(env: Env, name: SettingName): URL {
+  const url = URL.parse(text(env, name));
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password || url.search || url.hash) {
+    throw invalid(name, "must be an http or https URL without user, query and fragment");
+  }
+  return url;
+}
+
+/** A secret that travels in a header; its value is in no error. */
+export function headerText(env: Env, name: SettingName): string {
+  const value = text(env, name);
+  if (!/^[\x21-\x7e]+$/.test(value)) throw invalid(name, "has characters other than visible ASCII ones");
+  return value;
 }
 
 export function invalid(name: SettingName, problem: string): AppError {

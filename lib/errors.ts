@@ -25,6 +25,7 @@ const STATUS = {
   "http-invalid": 400,
   "http-refused": 403,
   "http-failed": 502,
+  "http-too-large": 502,
   "storage-failed": 400,
   "runtime-failed": 500,
   "commit-impossible": 422,

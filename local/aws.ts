@@ -33,6 +33,7 @@ export async function startAws(env: Env): Promise<LocalAws> {
         AWS_ACCESS_KEY_ID: env.AWS_ACCESS_KEY_ID ?? "local",
         AWS_SECRET_ACCESS_KEY: env.AWS_SECRET_ACCESS_KEY ?? "local",
         AWS_ENDPOINT_URL_DYNAMODB: dynamo,
+        AWS_ENDPOINT_URL_DYNAMODB_STREAMS: env.AWS_ENDPOINT_URL_DYNAMODB_STREAMS ?? dynamo,
         AWS_ENDPOINT_URL_SQS: given.sqs ?? queueAndBucket,
         AWS_ENDPOINT_URL_S3: given.s3 ?? queueAndBucket,
       },

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { CreateTableCommand, DescribeTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { CreateQueueCommand, GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
@@ -8,6 +9,7 @@ import type { LocalAws } from "./aws.ts";
 /** The clients of this process; the functions build their own from their environment. */
 export interface Clients {
   dynamo: DynamoDBDocumentClient;
+  streams: DynamoDBStreamsClient;
   sqs: SQSClient;
   s3: S3Client;
 }
@@ -17,6 +19,7 @@ export interface Resources {
   env: {
     EVENTS_QUEUE_URL: string;
     DEAD_LETTERS_QUEUE_URL: string;
+    SYNC_DEAD_LETTERS_QUEUE_URL: string;
     SESSIONS_TABLE: string;
     STATE_TABLE: string;
     FILES_BUCKET: string;
@@ -43,6 +46,10 @@ export function createClients({ env }: LocalAws): Clients {
   const dynamo = new DynamoDBClient({ ...common, endpoint: env.AWS_ENDPOINT_URL_DYNAMODB ?? "" });
   return {
     dynamo: DynamoDBDocumentClient.from(dynamo, { marshallOptions: { allowImpreciseNumbers: true } }),
+    streams: new DynamoDBStreamsClient({
+      ...common,
+      endpoint: env.AWS_ENDPOINT_URL_DYNAMODB_STREAMS ?? "",
+    }),
     sqs: new SQSClient({ ...common, endpoint: env.AWS_ENDPOINT_URL_SQS ?? "" }),
     s3: new S3Client({ ...common, endpoint: env.AWS_ENDPOINT_URL_S3 ?? "", forcePathStyle: true }),
   };
@@ -94,7 +101,14 @@ async function createQueues(
       maxReceiveCount: receiveLimit,
     }),
   });
-  return { EVENTS_QUEUE_URL: events, DEAD_LETTERS_QUEUE_URL: deadLetters };
+  const syncDeadLetters = await createQueue(sqs, `${prefix}-sync-dead-letters`, {
+    MessageRetentionPeriod: "1209600",
+  });
+  return {
+    EVENTS_QUEUE_URL: events,
+    DEAD_LETTERS_QUEUE_URL: deadLetters,
+    SYNC_DEAD_LETTERS_QUEUE_URL: syncDeadLetters,
+  };
 }
 
 /** On the host of the endpoint: an emulator's own URLs name hosts that do not resolve, or are no host names at all. */

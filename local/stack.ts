@@ -4,6 +4,7 @@ import { createReleaseStore, type ReleaseStore } from "../lib/releases/store.ts"
 import { SESSION_ROUTES } from "../lib/sessions/api.ts";
 import { startAws } from "./aws.ts";
 import { watchBucket } from "./bucket-watch.ts";
+import { startGatewaySync } from "./gateway-sync.ts";
 import { startHttpApi } from "./http-api.ts";
 import { type LocalFunction, type LocalFunctionOptions, startFunction } from "./lambda/lambda.ts";
 import { startPump } from "./pump.ts";
@@ -110,6 +111,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       });
       closers.push(pump.close);
     }
+    const gatewaySync = await startGatewaySync({
+      clients,
+      sessionsTable: resources.SESSIONS_TABLE,
+      env: options.env,
+      start,
+      onError: (error) => options.onLine?.("gateway-sync", error.message),
+    });
+    if (gatewaySync) closers.push(gatewaySync.close);
     const releases = createReleaseStore({
       s3: clients.s3,
       bucket: resources.FILES_BUCKET,

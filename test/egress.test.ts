@@ -554,7 +554,7 @@ test("a gzip bomb fails at the limit", async (t) => {
     response.writeHead(200, { "content-encoding": "gzip" }).end(bomb);
   });
   await assert.rejects(egressFor({ allowHosts: [server.allow] }).send(server.url), {
-    code: "http-failed",
+    code: "http-too-large",
     message: "127.0.0.1: the answer is larger than 65536 bytes",
   });
 });
@@ -567,7 +567,7 @@ test("an answer of the limit is read, one byte more fails", async (t) => {
     });
     const egress = egressFor({ allowHosts: [server.allow] });
     assert.equal((await egress.send(`${server.url}/${64 * KB}`)).body.length, 64 * KB);
-    await assert.rejects(egress.send(`${server.url}/${64 * KB + 1}`), { code: "http-failed" });
+    await assert.rejects(egress.send(`${server.url}/${64 * KB + 1}`), { code: "http-too-large" });
   }
 });
 
@@ -580,7 +580,9 @@ test("an answer without end is cut at the limit", async (t) => {
     response.on("drain", pour).on("close", onCut);
     pour();
   });
-  await assert.rejects(egressFor({ allowHosts: [server.allow] }).send(server.url), { code: "http-failed" });
+  await assert.rejects(egressFor({ allowHosts: [server.allow] }).send(server.url), {
+    code: "http-too-large",
+  });
   await cut;
 });
 

@@ -13,6 +13,7 @@ const ALLOWED: Record<string, string[]> = {
   "lib/go": ["lib/go", "lib/errors.ts"],
   "lib/apis": ["lib/apis", "lib/go", "lib/errors.ts"],
   "lib/egress": ["lib/egress", "lib/go", "lib/errors.ts"],
+  "lib/gateway-sync": ["lib/gateway-sync", "lib/sessions", "lib/errors.ts", "lib/log.ts", "lib/metrics.ts"],
   functions: ["functions", "lib"],
   local: ["local", "lib"],
   // The commands find bucket and table by the functions' own settings, and reach them by the same clients.
@@ -32,6 +33,8 @@ const PACKAGES: Record<string, string[]> = {
     "lib/consumer/store.ts",
     "lib/consumer/dead-letters.ts",
     "lib/consumer/hand-back.ts",
+    "lib/gateway-sync/changes.ts",
+    "lib/gateway-sync/dead-letters.ts",
     "lib/releases/store.ts",
     "lib/releases/bucket.ts",
     "lib/releases/history.ts",
@@ -48,6 +51,7 @@ const PACKAGES: Record<string, string[]> = {
   undici: ["lib/egress/"],
   esbuild: ["deploy/build.ts"],
   "@aws/cloudformation-validate": ["deploy/schema.ts"],
+  undici: ["lib/egress/", "lib/gateway-sync/gateway.ts"],
 };
 
 const files = ["lib", "functions", "local", "cli", "deploy"].flatMap((folder) =>

@@ -10,6 +10,7 @@ import { startRuntime } from "../lib/runtime/runtime.ts";
 import { createSandbox } from "../lib/runtime/sandbox.ts";
 import { takeSnapshot } from "../lib/runtime/snapshot.ts";
 import { runDifferential } from "./hostile/differential.ts";
+import { loadInProcess } from "./hostile/in-process.ts";
 import { assertNormal, CONTEXT, EVENT, NORMAL } from "./hostile/normal-event.ts";
 
 const assets = loadAssets();
@@ -95,6 +96,17 @@ test("events under isolation have the effect that they have in a fresh sandbox, 
   const { divergences, compared, hostile } = await runDifferential(3_000, { seed: 1, payloads: 1 });
   assert.deepEqual(divergences, []);
   assert.ok(compared > 2_500 && hostile > 100, `${compared} compared, ${hostile} hostile`);
+});
+
+test("large texts in circles, left by one event after another, never make a later one fail", async () => {
+  const circle = "var o = { text: 'x'.repeat(100000) + event.Type }; o.self = o;";
+  const limits = { memoryBytes: 16 * 1024 * 1024 };
+  const { keeper } = await loadInProcess([handler("leaves", circle)], "global", { limits });
+  for (let count = 0; count < 1_000; count += 1) {
+    const run = { handler: "leaves", event: EVENT, context: CONTEXT, timeoutMs: 60_000 };
+    assert.equal(keeper.run(run).outcome.ok, true, `event ${count}`);
+    await keeper.rest();
+  }
 });
 
 describe("a sandbox of the debug build", () => {

@@ -243,15 +243,17 @@ describe("a script that does harm while it is loaded", () => {
   }
 });
 
-test("a worker has no environment", async () => {
-  const source = `import { parentPort } from "node:worker_threads";
+test("a worker has no environment, and a heap with limits", async () => {
+  const source = `import { parentPort, resourceLimits } from "node:worker_threads";
+    const { maxOldGenerationSizeMb, maxYoungGenerationSizeMb } = resourceLimits;
+    const told = [process.env, maxOldGenerationSizeMb, maxYoungGenerationSizeMb];
     parentPort.on("message", () => parentPort.postMessage(
-      { type: "loaded", faults: [{ path: JSON.stringify(process.env), error: {} }] }));`;
+      { type: "loaded", faults: [{ path: JSON.stringify(told), error: {} }] }));`;
   const worker = new URL(`data:text/javascript,${encodeURIComponent(source)}`);
   const runtime = await startRuntime([], { assets: { ...assets, worker } });
   assert.deepEqual(
     runtime.faults.map(({ path }) => path),
-    ["{}"],
+    ["[{},64,4]"],
   );
   await runtime.close();
 });

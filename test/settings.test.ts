@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { flag, integer, list, text } from "../functions/settings.ts";
+import { baseUrl, flag, headerText, integer, list, text } from "../functions/settings.ts";
 
 /** The error names the variable, says what it is and gives an example. */
 function refused(read: () => unknown, name: string, ...parts: string[]) {
@@ -74,5 +74,49 @@ describe("a setting that is a list", () => {
     const read = (value: string | undefined) => list({ HTTP_ALLOW_HOSTS: value }, "HTTP_ALLOW_HOSTS");
     assert.deepEqual(read("billing.internal, 10.1.0.0/16 ,"), ["billing.internal", "10.1.0.0/16"]);
     for (const value of [undefined, "", " ", ",", " , "]) assert.deepEqual(read(value), []);
+  });
+});
+
+describe("a setting that is an address", () => {
+  const read = (value: string | undefined) => baseUrl({ GATEWAY_URL: value }, "GATEWAY_URL");
+
+  it("is an http or https URL, perhaps with a path", () => {
+    assert.equal(read("http://127.0.0.1:8080").origin, "http://127.0.0.1:8080");
+    assert.equal(read(" https://gateway.internal/base/ ").pathname, "/base/");
+  });
+
+  it("stops the start when it is anything else, without showing it", () => {
+    for (const value of [
+      "gateway:8080",
+      "ftp://gateway",
+      "http://user:pass-4711@gateway",
+      "http://gateway?a=pass-4711",
+    ]) {
+      refused(() => read(value), "GATEWAY_URL", "http or https");
+      assert.throws(
+        () => read(value),
+        (error: Error) => !error.message.includes("pass-4711"),
+      );
+    }
+    refused(() => read(undefined), "GATEWAY_URL", "not set");
+  });
+});
+
+describe("a setting that is a secret", () => {
+  const read = (value: string | undefined) => headerText({ GATEWAY_SECRET: value }, "GATEWAY_SECRET");
+
+  it("is the variable's value", () => {
+    assert.equal(read("s3cret-4711"), "s3cret-4711");
+  });
+
+  it("stops the start when a header cannot carry it, without showing it", () => {
+    refused(() => read(""), "GATEWAY_SECRET", "not set");
+    for (const value of ["pass-4711\nx", "pass-4711 x", "pass-4711ü"]) {
+      refused(() => read(value), "GATEWAY_SECRET", "visible ASCII");
+      assert.throws(
+        () => read(value),
+        (error: Error) => !error.message.includes("4711"),
+      );
+    }
   });
 });

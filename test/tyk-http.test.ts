@@ -279,7 +279,9 @@ test("a run that may send no more requests sends none, and the log says why", as
   };
   const context = createContext({ admit });
   assert.equal(await makeHttpRequest(JSON.stringify({ Domain: url }), context), undefined);
-  assert.deepEqual(context.logged, ["error TykMakeHttpRequest: no more than 10 requests a run"]);
+  assert.deepEqual(context.logged, [
+    "error TykMakeHttpRequest: no more than 10 requests a run (http-failed)",
+  ]);
   assert.deepEqual(context.recorded, []);
 });
 
@@ -303,7 +305,7 @@ test("a refusal in the log names the host, the rule and the setting", async () =
   const request = { Domain: "http://169.254.169.254", Resource: "/latest/meta-data/" };
   assert.equal(await makeHttpRequest(JSON.stringify(request), context), undefined);
   assert.deepEqual(context.logged, [
-    "error TykMakeHttpRequest: 169.254.169.254 is refused: link-local address; HTTP_ALLOW_HOSTS would allow it",
+    "error TykMakeHttpRequest: 169.254.169.254 is refused: link-local address; HTTP_ALLOW_HOSTS would allow it (http-refused)",
   ]);
 });
 
@@ -375,7 +377,7 @@ test("an answer that never ends gives undefined when the signal fires", async (t
   stop.abort();
   assert.equal(await answer, undefined);
   assert.deepEqual(context.logged, [
-    "error TykMakeHttpRequest: 127.0.0.1: stopped before the answer was complete",
+    "error TykMakeHttpRequest: 127.0.0.1: stopped before the answer was complete (http-failed)",
   ]);
 });
 

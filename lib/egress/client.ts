@@ -25,7 +25,7 @@ export interface EgressResponse {
 }
 
 export interface Egress {
-  /** Throws http-invalid, http-refused or http-failed; of the request the messages name the host alone. */
+  /** Throws http-invalid, -refused, -failed or -too-large; of the request the messages name the host alone. */
   send(request: EgressRequest, options: { signal: AbortSignal }): Promise<EgressResponse>;
   /** Ends what is under way; what is sent later fails. */
   close(): Promise<void>;

@@ -24,7 +24,7 @@ export interface Answer {
 const MAX_HEADER_BYTES = 64 * 1024;
 const unpack = promisify(gunzip);
 
-/** One request over a connection of its own; throws http-refused or http-failed. */
+/** One request over a connection of its own; throws http-refused, http-failed or http-too-large. */
 export async function exchange(hop: Hop, deps: ExchangeDeps, signal: AbortSignal): Promise<Answer> {
   try {
     // Before there is a client: it may connect to these and to nothing else.
@@ -107,17 +107,20 @@ function withDefaults({ method, target, headers }: Hop): { sent: RequestHeaders;
 
 function asAppError(error: unknown, host: string, deps: ExchangeDeps, signal: AbortSignal): AppError {
   if (error instanceof AppError) return error;
-  return new AppError("http-failed", `${host}: ${problem(error, deps, signal)}`, { cause: error });
+  const code = isTooLarge(error) ? "http-too-large" : "http-failed";
+  return new AppError(code, `${host}: ${problem(error, deps, signal)}`, { cause: error });
 }
 
 function problem(error: unknown, deps: ExchangeDeps, signal: AbortSignal): string {
   if (signal.aborted) return "stopped before the answer was complete";
   if (!(error instanceof Error)) return errorText(error);
   if (error.name === "TimeoutError") return "no answer to the name lookup in time";
-  const code = "code" in error ? String(error.code) : "";
-  if (code === "UND_ERR_RES_EXCEEDED_MAX_SIZE" || code === "ERR_BUFFER_TOO_LARGE") {
-    return `the answer is larger than ${deps.maxResponseBytes} bytes`;
-  }
+  if (isTooLarge(error)) return `the answer is larger than ${deps.maxResponseBytes} bytes`;
   // Several addresses that all failed: an AggregateError, whose own message is empty.
-  return error.message || code || error.name;
+  return error.message || codeOf(error) || error.name;
 }
+
+const isTooLarge = (error: unknown) =>
+  ["UND_ERR_RES_EXCEEDED_MAX_SIZE", "ERR_BUFFER_TOO_LARGE"].includes(codeOf(error));
+
+const codeOf = (error: unknown) => (error instanceof Error && "code" in error ? String(error.code) : "");

@@ -1,4 +1,4 @@
-import { errorText } from "../errors.ts";
+import { AppError, errorText } from "../errors.ts";
 import { boolean, type Decoder, decodeJson, invalid, list, map, string, struct } from "../go/decode.ts";
 import { decodeUtf8, encodeForm, quote } from "../go/text.ts";
 import { checkMethod, type Egress, type EgressRequest, type EgressResponse } from "./client.ts";
@@ -126,7 +126,8 @@ async function logFailure(
   try {
     return await work();
   } catch (error) {
-    context.log("error", `${name}: ${errorText(error)}`);
+    const code = error instanceof AppError ? ` (${error.code})` : "";
+    context.log("error", `${name}: ${errorText(error)}${code}`);
     return undefined;
   }
 }

@@ -1,6 +1,7 @@
-import type { QuickJSContext, QuickJSHandle } from "quickjs-emscripten-core";
-import { NO_MEMORY } from "./failures.ts";
+import { type QuickJSContext, type QuickJSHandle, Scope } from "quickjs-emscripten-core";
+import { NO_MEMORY, noNameError } from "./failures.ts";
 import { type HostCall, newHostFunction } from "./host-function.ts";
+import type { Prelude } from "./jsvm/source.ts";
 import type { Limits, ScriptError, StopCode } from "./protocol.ts";
 
 /** What the prelude lets the host call inside a sandbox. All of it is under the deadline, and may be stopped. */
@@ -17,7 +18,7 @@ export interface Entries {
 }
 
 export interface EntriesDeps {
-  prelude: string;
+  prelude: Prelude;
   limits: Limits;
   hostCall: HostCall;
   stop: { code: StopCode | undefined };
@@ -25,33 +26,35 @@ export interface EntriesDeps {
 
 const ARGUMENT_CHARS = 4 * 1024 * 1024;
 const ERROR_CHARS = 8 * 1024;
+/** Checked here: compiled by QuickJS, these sets of characters would be a tenth of the sandbox's memory. */
+const IDENTIFIER_PATH =
+  /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*(\.[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*)*$/u;
 
 export function installEntries(context: QuickJSContext, deps: EntriesDeps): Entries {
   const { prelude, limits, hostCall, stop } = deps;
-  // Every handle of the host lives as long as the instance: a script may delete or overwrite what it names, and the
-  // glue would then forget the function, which no restored memory brings back.
+  const evaluate = (code: string, file: string) =>
+    context.unwrapResult(context.evalCode(code, file, { type: "global", strict: true }));
+  // These live as long as the instance: a script may delete or overwrite what it names, and the glue would then
+  // forget the host's function, which no restored memory brings back.
   const kept: QuickJSHandle[] = [];
   const keep = (handle: QuickJSHandle) => {
     kept.push(handle);
     return handle;
   };
-  const evaluate = (code: string, file: string) =>
-    keep(context.unwrapResult(context.evalCode(code, file, { type: "global", strict: true })));
   const host = newHostFunction(context, hostCall, (code) => {
     stop.code ??= code;
   });
   const { logLineChars } = limits;
   const bounds = { logLineChars, errorChars: ERROR_CHARS, argumentChars: ARGUMENT_CHARS };
-  const factory = evaluate(prelude, "prelude.js");
-  const made = context.callFunction(
-    factory,
-    context.undefined,
-    keep(host),
-    evaluate(`(${JSON.stringify(bounds)})`, "limits.js"),
-  );
-  const all = keep(context.unwrapResult(made));
-  const entry = (name: string) => keep(context.getProp(all, name));
-  const [run, ended, probe, describer] = [entry("run"), entry("ended"), entry("probe"), entry("describe")];
+  evaluate(prelude.underscore, "underscore.js").dispose();
+  const [run, ended, probe, describer] = Scope.withScope((scope) => {
+    const factory = scope.manage(evaluate(prelude.api, "prelude.js"));
+    const given = scope.manage(evaluate(`(${JSON.stringify(bounds)})`, "limits.js"));
+    const made = context.callFunction(factory, context.undefined, keep(host), given);
+    const all = scope.manage(context.unwrapResult(made));
+    const entry = (name: string) => keep(context.getProp(all, name));
+    return [entry("run"), entry("ended"), entry("probe"), entry("describe")] as const;
+  });
 
   function call(target: QuickJSHandle, ...args: string[]) {
     const handles = args.map((arg) => context.newString(arg));
@@ -76,13 +79,15 @@ export function installEntries(context: QuickJSContext, deps: EntriesDeps): Entr
   return {
     describe,
     run(handler, event, given) {
+      if (!IDENTIFIER_PATH.test(handler)) return noNameError(handler);
       const result = call(run, handler, event, given);
       if (result.error) return describe(result.error);
       result.value.dispose();
       return undefined;
     },
     ended: () => textOf(call(ended)),
-    probe: (handler) => textOf(call(probe, handler)),
+    probe: (handler) =>
+      IDENTIFIER_PATH.test(handler) ? textOf(call(probe, handler)) : noNameError(handler).message,
     dispose() {
       for (const handle of kept) handle.dispose();
     },

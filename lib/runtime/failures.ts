@@ -18,6 +18,8 @@ export function stopError(code: StopCode, run: Run, limits: Limits): ScriptError
 export const pendingError = (run: Run) =>
   said(`the promise that handler ${run.handler} returned can never settle: nothing is left to run`);
 
+export const noNameError = (handler: string) => said(`"${handler}" is no handler name`);
+
 export const spoiledError = (limits: Limits) =>
   said(`left more than ${limits.jobs} promise jobs, or broke the engine, while it was loaded`);
 

@@ -73,23 +73,28 @@ export function createHostCalls({ limits, post, answers, answered }: HostCallDep
   };
 }
 
-/** Posts line by line, so that what a script said before it was killed is kept; after the limit, one more line. */
+/**
+ * Posts line by line, so that what a script said before it was killed is kept; after a limit, one more line with the
+ * limit's code.
+ */
 function createRunLog(
   limits: Limits,
   post: HostCallDeps["post"],
 ): (level: LogLevel, message: string) => void {
-  const [maxLines, maxBytes] = [limits.logRunLines, limits.logRunBytes];
-  let lines = 0;
-  let bytes = 0;
+  let lines = limits.logRunLines;
+  let bytes = limits.logRunBytes;
   let full = false;
+  const cut = (limit: string) => {
+    full = true;
+    post({ type: "log", level: "warn", message: `${limit} is what a run may log; the rest is dropped` });
+  };
   return (level, message) => {
     if (full) return;
-    lines += 1;
-    bytes += Buffer.byteLength(message);
-    full = lines > maxLines || bytes > maxBytes;
-    if (!full) return post({ type: "log", level, message });
-    const cut = `log cut: a run may log ${maxLines} lines and ${maxBytes} bytes`;
-    post({ type: "log", level: "warn", message: cut });
+    lines -= 1;
+    bytes -= Buffer.byteLength(message);
+    if (lines < 0) return cut(`handler-log-lines: ${limits.logRunLines} lines`);
+    if (bytes < 0) return cut(`handler-log-bytes: ${limits.logRunBytes} bytes`);
+    post({ type: "log", level, message });
   };
 }
 

@@ -28,7 +28,7 @@ export interface Engine {
 const found = new WeakMap<QuickJSSyncVariant, Bounds>();
 
 const WASM_PAGE = 64 * 1024;
-/** Statics, C stack, and the texts that cross the boundary; QuickJS's own limit does not count these. */
+/** Statics, C stack, and the texts that cross the boundary. */
 const HEADROOM_BYTES = 24 * 1024 * 1024;
 
 export async function createInstance(
@@ -36,8 +36,8 @@ export async function createInstance(
   limits: Limits,
   onExhausted: () => void,
 ): Promise<Instance> {
-  // Memory of our own, as large as it may ever be: a hard cap, which QuickJS's own limit is not for giant strings
-  // and typed arrays, and a buffer that never moves.
+  // Memory of our own, as large as it may ever be: a buffer that never moves, and a hard cap, which QuickJS's own
+  // limit is not. Built by Emscripten, it counts 8 bytes for each allocation, and sizes only one by one.
   const pages = Math.ceil((limits.memoryBytes + HEADROOM_BYTES) / WASM_PAGE);
   const wasmMemory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const { promise, resolve } = Promise.withResolvers<QuickJSEmscriptenModule>();

@@ -1,5 +1,7 @@
+import { createGarbage, type Garbage } from "./garbage.ts";
 import type { HostCalls } from "./host-calls.ts";
 import { createInstance, type Engine, type Instance } from "./instance.ts";
+import type { Prelude } from "./jsvm/source.ts";
 import { findRandomState } from "./layout.ts";
 import type {
   FailureCode,
@@ -27,7 +29,7 @@ export interface Keeper {
 
 export interface KeeperDeps {
   engine: Engine;
-  prelude: string;
+  prelude: Prelude;
   limits: Limits;
   isolation: Isolation;
   host: HostCalls;
@@ -86,7 +88,8 @@ export function createKeeper(deps: KeeperDeps): Keeper {
     },
     probe: (handlers) => current().sandbox.probe(handlers),
     run(run) {
-      const { sandbox, snapshot } = current();
+      const { sandbox, snapshot, garbage } = current();
+      garbage?.beforeRun();
       const started = performance.now();
       host.begin({ loading: false, deadline: started + run.timeoutMs });
       const end = sandbox.run(run);
@@ -125,6 +128,9 @@ function createSeeds(): () => bigint {
 interface Made {
   instance: Instance;
   sandbox: Sandbox;
+  /** Under global isolation. */
+  garbage?: Garbage;
+  /** Under isolation by event, these two. */
   snapshot?: Snapshot;
   seed?: (seed: bigint) => void;
 }
@@ -134,8 +140,9 @@ async function make({ engine, prelude, limits, isolation, host }: KeeperDeps): P
   const instance = await createInstance(engine, limits, () => {
     stop.code ??= "memory";
   });
+  const garbage = isolation === "global" && createGarbage(instance, limits);
   const sandbox = createSandbox(instance, { prelude, limits, hostCall: host.call, stop });
-  if (isolation === "global") return { instance, sandbox };
+  if (garbage) return { instance, sandbox, garbage };
   const { context, memory, layout } = instance;
   const draw = () => context.unwrapResult(context.evalCode("Math.random()")).dispose();
   return { instance, sandbox, seed: findRandomState(memory, layout, draw) };

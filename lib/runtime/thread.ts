@@ -55,7 +55,7 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
     // The engine's own last words, such as "Aborted()", are no lines of our log.
     stdout: true,
     stderr: true,
-    resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 16 },
+    resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },
   });
   worker.stdout.resume();
   worker.stderr.resume();

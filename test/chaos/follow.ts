@@ -14,8 +14,8 @@ export interface Course {
   onLook: (backlog: number) => void;
 }
 
-/** Events under way at a time. */
-const WINDOW = 400;
+/** Events under way at a time: at most a quarter of all, so that kills can be spread over the run. */
+const WINDOW = { min: 50, max: 400, share: 0.25 };
 const BATCH = 10;
 const LOOK_MS = 400;
 /** A message that nobody has acknowledged comes again before this: with an empty queue, nothing can come any more. */
@@ -26,10 +26,11 @@ const QUIET_MS = (VISIBILITY_SECONDS + 1) * 1000;
  * nothing moves any more. Answers how many messages are left in the queue.
  */
 export async function follow({ messages, accounts, traffic, patienceMs, onLook }: Course): Promise<number> {
+  const window = Math.min(WINDOW.max, Math.max(WINDOW.min, messages.length * WINDOW.share));
   let sent = 0;
   let moved = { state: "", at: 0 };
   for (;;) {
-    while (sent < messages.length && accounts.sent - accounts.accounted < WINDOW) {
+    while (sent < messages.length && accounts.sent - accounts.accounted < window) {
       await traffic.send(messages.slice(sent, sent + BATCH));
       sent += BATCH;
     }

@@ -17,32 +17,33 @@ export interface Kills {
   advance(share: number): void;
   /** True once for each armed kill of this kind: whoever asks ends the process. */
   takes(kind: KillKind): boolean;
-  /** Ends the process before its commits reach the table, or before it hears that they have. */
-  aroundCommits(kill: () => boolean): Step;
+  /** Ends the n-th process before its commits reach the table, or before it hears that they have. */
+  aroundCommits(nth: number): Step;
   byKind: Record<KillKind, number>;
 }
 
 /** The last kills come when there is still work for them to break. */
-const LAST_SHARE = 0.9;
+const LAST_SHARE = 0.8;
 
 export function createKills(deps: {
   count: number;
   random: Random;
-  /** Each ends a process; false when that is not running. */
-  processes: () => (() => boolean)[];
+  /** Each ends a process; false when that is not running. They may be started later. */
+  processes: (() => boolean)[];
 }): Kills {
-  const { count, random } = deps;
+  const { count, random, processes } = deps;
   const kind = createDeck(random, KILL_KINDS);
   const due = Array.from({ length: count }, (_, nth) => ((nth + random()) / count) * LAST_SHARE);
   const armed: KillKind[] = [];
   const byKind = Object.fromEntries(KILL_KINDS.map((name) => [name, 0])) as Record<KillKind, number>;
 
   async function killAnyone(): Promise<void> {
-    await delay(between(random, 0, 500));
-    const processes = deps.processes();
-    const first = between(random, 0, processes.length - 1);
-    const killed = [...processes.slice(first), ...processes.slice(0, first)].some((kill) => kill());
-    if (killed) byKind["any-instant"] += 1;
+    for (let killed = false; !killed; ) {
+      await delay(between(random, 0, 500), undefined, { ref: false });
+      const first = between(random, 0, processes.length - 1);
+      killed = [...processes.slice(first), ...processes.slice(0, first)].some((kill) => kill());
+    }
+    byKind["any-instant"] += 1;
   }
 
   const kills: Kills = {
@@ -62,15 +63,15 @@ export function createKills(deps: {
       byKind[wanted] += 1;
       return true;
     },
-    aroundCommits: (kill) => async (call, forward) => {
+    aroundCommits: (nth) => async (call, forward) => {
       if (call.operation !== "TransactWriteItems") return forward();
       if (kills.takes("before-commit")) {
-        kill();
+        processes[nth]?.();
         return "cut";
       }
       const answer = await forward();
       if (answer === "cut" || answer.status !== 200 || !kills.takes("after-commit")) return answer;
-      kill();
+      processes[nth]?.();
       return "cut";
     },
   };

@@ -12,15 +12,12 @@
   const { parse, stringify } = JSON;
   const { defineProperty, create, getOwnPropertyDescriptor } = Object;
   const slice = uncurry(String.prototype.slice);
-  const match = uncurry(RegExp.prototype.exec);
   const then = uncurry(Promise.prototype.then);
   const resolve = Promise.resolve.bind(Promise);
-  // What `let` or `const` declared is found by evaluating its name only. The name is checked to be an identifier
-  // path first, and through this alias it is always evaluated in the global scope.
+  // What `let` or `const` declared is found by evaluating its name only. The host has seen that it is an identifier
+  // path, and through this alias it is always evaluated in the global scope.
   // biome-ignore lint/security/noGlobalEval: see above
   const evaluate = globalThis.eval;
-  const identifierPath =
-    /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*(\.[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*)*$/u;
 
   // The gateway's argument rule: everything becomes text; an object that refuses becomes "".
   const text = (value) => {
@@ -186,11 +183,6 @@
     return report;
   };
 
-  const lookUp = (name) => {
-    if (!match(identifierPath, name)) throw new Failure(`"${name}" is no handler name`);
-    return evaluate(name);
-  };
-
   // What a handler returns means nothing unless it is a promise; what refuses to tell is none.
   const isThenable = (value) => {
     try {
@@ -207,7 +199,7 @@
       end = undefined;
       returned = undefined;
       try {
-        const handler = lookUp(name);
+        const handler = evaluate(name);
         const direct = handler.DoProcessEvent(parseEvent(event), parse(context));
         const result = direct === undefined ? returned : direct;
         if (!isThenable(result)) {
@@ -233,7 +225,7 @@
     /** What is wrong with the handler object of this name; "" when nothing is. */
     probe(name) {
       try {
-        const handler = lookUp(name);
+        const handler = evaluate(name);
         return typeof handler.DoProcessEvent === "function"
           ? ""
           : "has no DoProcessEvent: is it a new NewEventHandler({})?";

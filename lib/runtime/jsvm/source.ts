@@ -8,16 +8,21 @@ const read = (file: string) => readFileSync(new URL(file, import.meta.url), "utf
 /** Each file is one expression; a statement's end would close the composition. */
 const expression = (file: string) => `(\n${read(file).trimEnd().replace(/;$/, "")}\n)`;
 
-/**
- * The source of everything that is in the sandbox before a user's script: one expression, a function of the host
- * function and the limits. Where bundled, the files stand in jsvm/ beside the bundle.
- */
-export function readPrelude(): string {
+/** The source of everything that is in the sandbox before a user's script. */
+export interface Prelude {
+  /** A script of its own, and the first: what the engine takes to parse it is free for the rest. */
+  underscore: string;
+  /** One expression: a function of the host function and the limits. */
+  api: string;
+}
+
+/** Where bundled, the files stand in jsvm/ beside the bundle. */
+export function readPrelude(): Prelude {
   const bundled = typeof BUNDLED !== "undefined";
   const folder = bundled ? "./jsvm/" : "./";
   const underscore = bundled
     ? read("./jsvm/underscore.js")
     : readFileSync(createRequire(import.meta.url).resolve("underscore/underscore-umd-min.js"), "utf8");
-  const tykjs = expression(`${folder}tykjs.js`);
-  return `(() => {\n${underscore}\nconst tykjs = ${tykjs};\nreturn ${expression(`${folder}prelude.js`)};\n})()`;
+  const [tykjs, prelude] = [expression(`${folder}tykjs.js`), expression(`${folder}prelude.js`)];
+  return { underscore, api: `(() => {\nconst tykjs = ${tykjs};\nreturn ${prelude};\n})()` };
 }

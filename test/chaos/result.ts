@@ -1,0 +1,86 @@
+import type { Accounts } from "./accounts.ts";
+import { type Audit, countsOf } from "./audit.ts";
+import type { FaultKind } from "./faults.ts";
+import type { KillKind, Kills } from "./kills.ts";
+import { sum, type Tally } from "./tally.ts";
+
+export interface ChaosResult {
+  events: number;
+  kills: number;
+  faults: number;
+  duplicates_delivered: number;
+  lost: number;
+  doubled: number;
+  lost_updates: number;
+  /** Events in the dead letters. */
+  dlq: number;
+  conflicts: number;
+  seconds: number;
+  seed: number;
+  consumers: number;
+  /** Events in the dead letters that could succeed, or with a wrong reason. */
+  misplaced: number;
+  /** In FIFO queues: events that took effect before an earlier one of their key. */
+  misordered: number;
+  /** Messages that were still in the queue at the end. */
+  unacknowledged: number;
+  workers_killed: number;
+  /** Dead letters, of which an event may have several. */
+  letters_by_reason: Record<string, number>;
+  kills_by_kind: Record<KillKind, number>;
+  faults_by_kind: Record<FaultKind, number>;
+  failed_invocations: string[];
+  /** One line for each event with which something is wrong: none when all is well. */
+  troubles: string[];
+}
+
+interface Parts {
+  seed: number;
+  consumers: number;
+  ms: number;
+  found: Audit;
+  unacknowledged: number;
+  accounts: Accounts;
+  kills: Kills;
+  tally: Tally;
+}
+
+export function resultOf(parts: Parts): ChaosResult {
+  const { found, accounts, kills, tally } = parts;
+  return {
+    events: accounts.sent,
+    kills: sum(kills.byKind),
+    faults: sum(tally.faults),
+    duplicates_delivered: accounts.duplicates,
+    lost: found.lost.length,
+    doubled: found.doubled.length,
+    lost_updates: found.lostUpdates.length,
+    dlq: accounts.reasons.size,
+    conflicts: tally.conflicts,
+    seconds: Math.round(parts.ms / 100) / 10,
+    seed: parts.seed,
+    consumers: parts.consumers,
+    misplaced: found.misplaced.length,
+    misordered: found.misordered.length,
+    unacknowledged: parts.unacknowledged,
+    workers_killed: tally.workersKilled,
+    letters_by_reason: Object.fromEntries(countsOf([...accounts.reasons.values()].flat())),
+    kills_by_kind: kills.byKind,
+    faults_by_kind: tally.faults,
+    failed_invocations: tally.failedInvocations,
+    troubles: troublesOf(parts),
+  };
+}
+
+function troublesOf({ found, unacknowledged, accounts }: Parts): string[] {
+  const lines = (what: string, ids: string[]) => ids.map((id) => `${what} ${id}: ${accounts.lastFacts(id)}`);
+  const letters = (id: string) => accounts.reasons.get(id)?.join(", ");
+  return [
+    ...lines("lost", found.lost),
+    ...lines("doubled", found.doubled),
+    ...lines("update lost of", found.lostUpdates),
+    ...lines("out of order", found.misordered),
+    ...found.misplaced.map((id) => `misplaced ${id}: dead letter for ${letters(id)}`),
+    ...(unacknowledged > 0 ? [`${unacknowledged} messages are still in the queue`] : []),
+  ];
+}

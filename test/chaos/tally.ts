@@ -1,0 +1,43 @@
+import type { Fact } from "../../cli/facts.ts";
+import { FAULT_KINDS, type FaultKind } from "./faults.ts";
+import type { Step } from "./proxy.ts";
+
+/** What happened while the chaos went on. */
+export interface Tally {
+  faults: Record<FaultKind, number>;
+  /** Commits that the engine refused because an item had changed, or was in another transaction. */
+  conflicts: number;
+  /** Threads that were ended because a handler did not end. */
+  workersKilled: number;
+  /** Invocations that failed as a whole, but for those whose process was killed from here. */
+  failedInvocations: string[];
+  countConflicts: Step;
+  note(fact: Fact): void;
+  fail(error: Error): void;
+}
+
+const CONFLICT = /"Code":\s*"(ConditionalCheckFailed|TransactionConflict)"/;
+
+export function createTally(): Tally {
+  const tally: Tally = {
+    faults: Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 0])) as Record<FaultKind, number>,
+    conflicts: 0,
+    workersKilled: 0,
+    failedInvocations: [],
+    async countConflicts(_, forward) {
+      const outcome = await forward();
+      if (outcome !== "cut" && outcome.status === 400 && CONFLICT.test(outcome.body)) tally.conflicts += 1;
+      return outcome;
+    },
+    note({ message, fields }) {
+      if (message === "handler failed" && fields.code === "handler-killed") tally.workersKilled += 1;
+    },
+    fail({ message }) {
+      if (!message.includes("SIGKILL")) tally.failedInvocations.push(message);
+    },
+  };
+  return tally;
+}
+
+export const sum = (counts: Record<string, number>) =>
+  Object.values(counts).reduce((total, count) => total + count, 0);

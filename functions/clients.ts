@@ -13,6 +13,8 @@ const requestHandler = { connectionTimeout: 1_000, requestTimeout: 3_000, throwO
 export const createDynamo = () =>
   DynamoDBDocumentClient.from(new DynamoDBClient({ requestHandler }), {
     marshallOptions: { removeUndefinedValues: true, allowImpreciseNumbers: true },
+    // By itself the SDK makes a BigInt of a whole number above 2^53, which no session is printed with.
+    unmarshallOptions: { wrapNumbers: Number },
   });
 
 export const createSqs = () => new SQSClient({ requestHandler });

@@ -45,7 +45,10 @@ export function createClients({ env }: LocalAws): Clients {
   };
   const dynamo = new DynamoDBClient({ ...common, endpoint: env.AWS_ENDPOINT_URL_DYNAMODB ?? "" });
   return {
-    dynamo: DynamoDBDocumentClient.from(dynamo, { marshallOptions: { allowImpreciseNumbers: true } }),
+    dynamo: DynamoDBDocumentClient.from(dynamo, {
+      marshallOptions: { allowImpreciseNumbers: true },
+      unmarshallOptions: { wrapNumbers: Number },
+    }),
     streams: new DynamoDBStreamsClient({
       ...common,
       endpoint: env.AWS_ENDPOINT_URL_DYNAMODB_STREAMS ?? "",

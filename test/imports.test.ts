@@ -48,7 +48,6 @@ const PACKAGES: Record<string, string[]> = {
   "node:worker_threads": ["lib/runtime/"],
   "@middy/": ["functions/"],
   "@aws-lambda-powertools/": ["functions/log.ts", "functions/metrics.ts"],
-  undici: ["lib/egress/"],
   esbuild: ["deploy/build.ts"],
   "@aws/cloudformation-validate": ["deploy/schema.ts"],
   undici: ["lib/egress/", "lib/gateway-sync/gateway.ts"],

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { functionNames } from "../../deploy/build.ts";
 import { type Artifact, compile } from "../../deploy/package.ts";
 import { ofType, type Resource, type Template, templateProblems } from "../../deploy/template.ts";
+import { SESSION_ROUTES } from "../../lib/sessions/api.ts";
 import { documentedSettings, settingsOf } from "./documented.ts";
 
 /** The other choice of each parameter that has few; without a GATEWAY_URL here. */
@@ -74,6 +75,12 @@ export function templateSuite(artifact: () => Artifact, folder: string): void {
         return /^dist\/([a-z-]+)\/index\.main$/.exec(Handler as string)?.[1];
       });
       assert.deepEqual(names.sort(), functionNames().sort());
+    });
+
+    it("has every route of the functions, and no other", () => {
+      const routes = ofType(artifact().template, "AWS::ApiGatewayV2::Route");
+      const keys = routes.map(([, { Properties }]) => Properties.RouteKey as string);
+      assert.deepEqual(keys.sort(), ["POST /events/{api_id}", ...SESSION_ROUTES].sort());
     });
 
     it("sets every documented setting of each function, to its documented default, and no other", () => {

@@ -58,6 +58,16 @@ describe("an event that is posted", () => {
     assert.deepEqual(JSON.parse(queue[0] ?? ""), { id: "new-1", api_id: "demo", event: EVENT });
   });
 
+  it("may be what the gateway makes of the template for a whole event", async () => {
+    const { ingest, queue } = setUp();
+    const rendered = JSON.stringify(EVENT).replaceAll("<", "\\u003c").replaceAll("/", "\\/");
+    for (const body of [`<script>${rendered}</script>`, `\n <script>${rendered}</script>\r\n`])
+      await ingest("demo", body);
+    for (const message of queue) assert.deepEqual((JSON.parse(message) as { event: unknown }).event, EVENT);
+    for (const body of ["<script></script>", "<script>", "</script>", `<script>${rendered}`])
+      await assert.rejects(ingest("demo", body), { code: "event-invalid", field: "body" });
+  });
+
   it("is not accepted when the queue did not take it", async () => {
     const { ingest } = setUp({ send: () => Promise.reject(new Error("queue away")) });
     await assert.rejects(ingest("demo", JSON.stringify(EVENT)), /queue away/);

@@ -26,7 +26,7 @@ export function createIngest(deps: IngestDeps): (apiId: string, body: string) =>
   }
 
   return async (apiId, body) => {
-    const envelope = parseEvent(body, { apiId, fallbackId: deps.newId() });
+    const envelope = parseEvent(withoutScriptTag(body), { apiId, fallbackId: deps.newId() });
     if (envelope.api_id !== apiId) {
       throw new AppError("event-invalid", `api_id is "${envelope.api_id}", but the path says "${apiId}"`, {
         field: "api_id",
@@ -51,6 +51,18 @@ export function createIngest(deps: IngestDeps): (apiId: string, body: string) =>
     deps.metrics.count("EventsAccepted");
     return envelope;
   };
+}
+
+const [OPENING, CLOSING] = ["<script>", "</script>"];
+
+/**
+ * The gateway's webhook templates write a whole event as JSON only where a page would have a script, so the template
+ * for it is `<script>{{.}}</script>`.
+ */
+function withoutScriptTag(body: string): string {
+  const text = body.trim();
+  const tagged = text.startsWith(OPENING) && text.endsWith(CLOSING);
+  return tagged ? text.slice(OPENING.length, -CLOSING.length) : body;
 }
 
 /** Two characters that JSON writes as they are and SQS refuses. */

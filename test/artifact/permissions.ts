@@ -85,8 +85,8 @@ export function permissionSuite(world: () => World): void {
         "sqs:ChangeMessageVisibility": () => batch("AuthFailure"),
       },
       sessions: {
-        "dynamodb:GetItem": () => sessionsRequest("GET /sessions/{key}"),
-        "dynamodb:PutItem": () => sessionsRequest("PUT /sessions/{key}"),
+        "dynamodb:GetItem": () => sessionsRequest("GET /sessions/{key+}"),
+        "dynamodb:PutItem": () => sessionsRequest("PUT /sessions/{key+}"),
         "dynamodb:Query": () => sessionsRequest("GET /sessions", { org_id: "org" }),
       },
       releaser: {

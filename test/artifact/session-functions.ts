@@ -41,11 +41,11 @@ export function sessionSuite(world: () => World): void {
 
     it("keep, find and remove sessions over HTTP", async () => {
       const session = { org_id: "org", access_rights: { [API]: { api_id: API } } };
-      assert.equal((await ask("PUT /sessions/{key}", "s1", JSON.stringify(session))).statusCode, 201);
-      assert.equal((await ask("GET /sessions/{key}", "s1")).statusCode, 200);
+      assert.equal((await ask("PUT /sessions/{key+}", "s1", JSON.stringify(session))).statusCode, 201);
+      assert.equal((await ask("GET /sessions/{key+}", "s1")).statusCode, 200);
       assert.match((await ask("GET /sessions", "")).body, /"key":"s1"/);
-      assert.equal((await ask("DELETE /sessions/{key}", "s1")).statusCode, 200);
-      assert.equal((await ask("GET /sessions/{key}", "s1")).statusCode, 404);
+      assert.equal((await ask("DELETE /sessions/{key+}", "s1")).statusCode, 200);
+      assert.equal((await ask("GET /sessions/{key+}", "s1")).statusCode, 404);
     });
 
     it("carry a change to the gateway, with the secret that the template refers to", async () => {

@@ -114,6 +114,8 @@ native.NewHandler(function () { [].indexOf.call({ length: 9007199254740991 }, 1)
   for (let round = 0; round < 15; round += 1) {
     const started = performance.now();
     await runtime.run({ ...sampleRun(timeoutMs), handler: "native" }, silentHost);
+    // Over when the next event is done too: by then there is a sandbox again.
+    await runtime.run(sampleRun(60_000), silentHost);
     taken.push(performance.now() - started - timeoutMs - options.limits.graceMs);
   }
   console.log(

@@ -41,6 +41,8 @@ async function soak(isolation: Isolation): Promise<void> {
 const mode = process.argv[3];
 if (mode === "event" || mode === "global") await soak(mode);
 else {
-  for (const each of ["event", "global"])
-    spawnSync(process.execPath, [import.meta.filename, String(events), each], { stdio: "inherit" });
+  for (const each of ["event", "global"]) {
+    const args = [import.meta.filename, String(events), each];
+    if (spawnSync(process.execPath, args, { stdio: "inherit" }).status !== 0) process.exitCode = 1;
+  }
 }

@@ -117,8 +117,7 @@ native.NewHandler(function () { [].indexOf.call({ length: 9007199254740991 }, 1)
     // Over when the next event is done too: by then there is a sandbox again.
     const next = await runtime.run(sampleRun(60_000), silentHost);
     taken.push(performance.now() - started - timeoutMs - options.limits.graceMs);
-    if (killed.ok || killed.code !== "killed" || !next.ok)
-      throw new Error(JSON.stringify({ killed, next }));
+    if (killed.ok || killed.code !== "killed" || !next.ok) throw new Error(JSON.stringify({ killed, next }));
   }
   console.log(
     `kill and rebuild: median ${Math.round(median(taken))} ms, most ${Math.round(Math.max(...taken))} ms   (under 200)`,

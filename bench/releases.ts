@@ -1,7 +1,7 @@
 // The figures of releases, printed and never asserted: `npm run bench:releases`.
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { BatchGetCommand } from "@aws-sdk/lib-dynamodb";
+import { BatchGetItemCommand } from "@aws-sdk/client-dynamodb";
 import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
 import { createConsumerStore } from "../lib/consumer/store.ts";
 import type { Log } from "../lib/log.ts";
@@ -103,7 +103,7 @@ async function versionCheck(): Promise<void> {
   const calls: string[] = [];
   const dynamo = {
     async send(command: object) {
-      calls.push(command instanceof BatchGetCommand ? "BatchGetItem" : command.constructor.name);
+      calls.push(command instanceof BatchGetItemCommand ? "BatchGetItem" : command.constructor.name);
       return { Responses: {}, UnprocessedKeys: {} };
     },
   };
@@ -117,7 +117,7 @@ async function versionCheck(): Promise<void> {
     newToken: randomUUID,
   });
   await store.read(
-    Array.from({ length: 10 }, (_, nth) => `event-${nth}`),
+    Array.from({ length: 10 }, (_, nth) => ({ identity: `api#event-${nth}`, id: `event-${nth}` })),
     ["key"],
   );
   console.log(

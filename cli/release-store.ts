@@ -1,4 +1,4 @@
-import { createDynamo, createS3 } from "../functions/clients.ts";
+import { createDocuments, createS3 } from "../functions/clients.ts";
 import { text } from "../functions/settings.ts";
 import { createReleaseStore, type ReleaseStore } from "../lib/releases/store.ts";
 
@@ -8,7 +8,7 @@ export function openReleaseStore(): ReleaseStore {
   return createReleaseStore({
     s3: createS3(env),
     bucket: text(env, "FILES_BUCKET"),
-    dynamo: createDynamo(),
+    dynamo: createDocuments(),
     table: text(env, "STATE_TABLE"),
     now: Date.now,
   });

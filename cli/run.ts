@@ -102,7 +102,7 @@ async function runOnce(runtime: Runtime, one: OneRun, deps: HostDeps): Promise<v
   const id = `run-${nth}`;
   const host = createHost(deps, {
     buffer,
-    eventId: id,
+    event: id,
     handler,
     log,
     onRead: () => {},

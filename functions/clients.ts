@@ -10,8 +10,11 @@ import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 const requestHandler = { connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true };
 
 /** The SDK itself reads the region, the credentials and AWS_ENDPOINT_URL_DYNAMODB, _SQS and _S3. */
-export const createDynamo = () =>
-  DynamoDBDocumentClient.from(new DynamoDBClient({ requestHandler }), {
+export const createDynamo = () => new DynamoDBClient({ requestHandler });
+
+/** For items that hold nothing of what a script made: see lib/dynamo/attributes.ts. */
+export const createDocuments = (dynamo = createDynamo()) =>
+  DynamoDBDocumentClient.from(dynamo, {
     marshallOptions: { removeUndefinedValues: true, allowImpreciseNumbers: true },
     // By itself the SDK makes a BigInt of a whole number above 2^53, which no session is printed with.
     unmarshallOptions: { wrapNumbers: Number },

@@ -6,6 +6,7 @@ import { createConsumer } from "../lib/consumer/consumer.ts";
 import { createDeadLetters } from "../lib/consumer/dead-letters.ts";
 import { createHandBack } from "../lib/consumer/hand-back.ts";
 import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
+import { createRequeue } from "../lib/consumer/requeue.ts";
 import { createRetryDelay, VISIBILITY_SECONDS } from "../lib/consumer/retry-delay.ts";
 import { createConsumerStore } from "../lib/consumer/store.ts";
 import { createEgress } from "../lib/egress/client.ts";
@@ -13,7 +14,7 @@ import { batchRequest, makeHttpRequest } from "../lib/egress/tyk-http.ts";
 import { createReleaseStore } from "../lib/releases/store.ts";
 import { createStorage } from "../lib/storage/storage.ts";
 import { createEntryStore } from "../lib/storage/store.ts";
-import { createDynamo, createS3, createSqs } from "./clients.ts";
+import { createDocuments, createDynamo, createS3, createSqs } from "./clients.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
 import { choice, flag, integer, list, text } from "./settings.ts";
@@ -22,7 +23,8 @@ import { runtimeSettings, starter } from "./warm-runtime.ts";
 const { env } = process;
 const log = createLog("consumer");
 const metrics = createMetrics("consumer");
-const dynamo = createDynamo();
+const dynamoClient = createDynamo();
+const dynamo = createDocuments(dynamoClient);
 const sqs = createSqs();
 const chance = { random: Math.random, now: Date.now };
 const stateTable = text(env, "STATE_TABLE");
@@ -32,7 +34,7 @@ const egress = createEgress({
 });
 const consume = createConsumer({
   store: createConsumerStore({
-    dynamo,
+    dynamo: dynamoClient,
     sessionsTable: text(env, "SESSIONS_TABLE"),
     stateTable,
     ledgerTtlSeconds: integer(env, "LEDGER_TTL_SECONDS", 21 * 86_400, 60, 366 * 86_400),
@@ -55,6 +57,7 @@ const consume = createConsumer({
   circuit: createCircuit(chance),
   sendDeadLetter: createDeadLetters({ sqs, queueUrl: text(env, "DEAD_LETTERS_QUEUE_URL") }),
   handBack: createHandBack({ sqs, queueUrl: text(env, "EVENTS_QUEUE_URL"), log }),
+  requeue: createRequeue({ sqs, queueUrl: text(env, "EVENTS_QUEUE_URL") }),
   retryDelay: createRetryDelay({
     baseSeconds: integer(env, "RETRY_BASE_SECONDS", 5, 0, 900),
     maxSeconds: integer(env, "RETRY_MAX_SECONDS", 900, 0, VISIBILITY_SECONDS),
@@ -70,7 +73,7 @@ const consume = createConsumer({
   maxAttempts: integer(env, "MAX_ATTEMPTS", 5, 1, 1_000),
   receiveLimit: integer(env, "RECEIVE_LIMIT", 50, 1, 1_000),
   handlerErrors: choice(env, "HANDLER_ERRORS", ["retry", "drop"]),
-  now: Date.now,
+  ...chance,
   log,
   metrics,
 });

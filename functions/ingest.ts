@@ -6,7 +6,7 @@ import { fifoOrder } from "../lib/events/fifo.ts";
 import { createIngest } from "../lib/ingest/ingest.ts";
 import { createReleaseReader } from "../lib/releases/reader.ts";
 import { createReleaseStore } from "../lib/releases/store.ts";
-import { createDynamo, createS3, createSqs } from "./clients.ts";
+import { createDocuments, createS3, createSqs } from "./clients.ts";
 import { httpErrors, reply } from "./http-errors.ts";
 import { readIngestAuth } from "./ingest-auth.ts";
 import { createLog } from "./log.ts";
@@ -22,7 +22,7 @@ const checkToken = readIngestAuth(env);
 const releases = createReleaseStore({
   s3: createS3(env),
   bucket: text(env, "FILES_BUCKET"),
-  dynamo: createDynamo(),
+  dynamo: createDocuments(),
   table: text(env, "STATE_TABLE"),
   now: Date.now,
 });

@@ -6,7 +6,7 @@ import { createReleaser } from "../lib/releases/releaser.ts";
 import { createReleaseStore } from "../lib/releases/store.ts";
 import { createWake } from "../lib/releases/wake.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
-import { createDynamo, createS3 } from "./clients.ts";
+import { createDocuments, createS3 } from "./clients.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
 import { integer, text } from "./settings.ts";
@@ -15,7 +15,7 @@ const { env } = process;
 const assets = loadAssets();
 const log = createLog("releaser");
 const metrics = createMetrics("releaser");
-const dynamo = createDynamo();
+const dynamo = createDocuments();
 const table = text(env, "STATE_TABLE");
 const wake = createWake({
   notices: createNotices({ dynamo, table, now: Date.now }),

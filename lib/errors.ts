@@ -29,6 +29,7 @@ const STATUS = {
   "storage-failed": 400,
   "runtime-failed": 500,
   "commit-impossible": 422,
+  "commit-failed": 500,
   "dependency-failed": 503,
   "setting-invalid": 500,
   "local-failed": 500,

@@ -17,6 +17,14 @@ export const METRICS = {
     unit: "Count",
     meaning: "deliveries of an event that were not begun, or not to the end",
   },
+  EventsRequeued: {
+    unit: "Count",
+    meaning: "events put on the queue anew, so that waiting for others does not use up their receives",
+  },
+  EventsDropped: {
+    unit: "Count",
+    meaning: "events not run, since another content came under the same id of the same API before",
+  },
   HandedBack: { unit: "Count", meaning: "records given back untouched, since a dependency had just failed" },
   DeadLetters: { unit: "Count", by: "reason", meaning: "records moved to the dead-letter queue" },
   Runs: { unit: "Count", meaning: "handlers invoked for an event" },

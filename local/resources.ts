@@ -9,6 +9,8 @@ import type { LocalAws } from "./aws.ts";
 /** The clients of this process; the functions build their own from their environment. */
 export interface Clients {
   dynamo: DynamoDBDocumentClient;
+  /** The client below `dynamo`, for items of which scripts made a part. */
+  dynamoClient: DynamoDBClient;
   streams: DynamoDBStreamsClient;
   sqs: SQSClient;
   s3: S3Client;
@@ -43,9 +45,10 @@ export function createClients({ env }: LocalAws): Clients {
       secretAccessKey: env.AWS_SECRET_ACCESS_KEY ?? "",
     },
   };
-  const dynamo = new DynamoDBClient({ ...common, endpoint: env.AWS_ENDPOINT_URL_DYNAMODB ?? "" });
+  const dynamoClient = new DynamoDBClient({ ...common, endpoint: env.AWS_ENDPOINT_URL_DYNAMODB ?? "" });
   return {
-    dynamo: DynamoDBDocumentClient.from(dynamo, {
+    dynamoClient,
+    dynamo: DynamoDBDocumentClient.from(dynamoClient, {
       marshallOptions: { allowImpreciseNumbers: true },
       unmarshallOptions: { wrapNumbers: Number },
     }),

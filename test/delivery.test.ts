@@ -160,7 +160,7 @@ describe("a dependency that fails", () => {
       const live = { at: async () => ({ release, runtime }), close: async () => {} };
       const { consume } = setUp({}, { table, live, now: () => clock });
       assert.deepEqual(await consume([message("e1")]), ["m-e1"]);
-      assert.equal(table.ledger.get("e1")?.attempts ?? 0, attempts);
+      assert.equal(table.ledger.get("demo#e1")?.attempts ?? 0, attempts);
     });
   }
 
@@ -219,7 +219,11 @@ describe("events of one group of a FIFO queue", () => {
       changes.shift()?.();
       const answer = await commit(writes);
       if (answer.conflicts.length === 0)
-        orders.push(...writes.flatMap((write) => (write.kind === "ledger" ? [write.eventId] : [])));
+        orders.push(
+          ...writes.flatMap((write) =>
+            write.kind === "ledger" ? [write.identity.replace("demo#", "")] : [],
+          ),
+        );
       return answer;
     };
     const { consume, runs } = setUp({ count }, { table });

@@ -21,11 +21,11 @@ function createTable(aliases: Record<string, string>) {
   const versionOf = (write: Write) =>
     write.kind === "session"
       ? (items.get(write.key)?.version ?? 0)
-      : (ledger.get(write.eventId)?.version ?? 0);
+      : (ledger.get(write.identity)?.version ?? 0);
   const store: ConsumerStore = {
-    read: async (eventIds, keys) => ({
+    read: async (events, keys) => ({
       liveVersion: "v1",
-      ledger: new Map(eventIds.map((id) => [id, ledger.get(id) ?? { version: 0, done: [] }])),
+      ledger: new Map(events.map(({ identity: id }) => [id, ledger.get(id) ?? { version: 0, done: [] }])),
       sessions: new Map(keys.map((key) => [key, items.get(key) ?? { session: undefined, version: 0 }])),
     }),
     async readSession(key) {
@@ -39,7 +39,7 @@ function createTable(aliases: Record<string, string>) {
       for (const write of writes) {
         const version = write.version + 1;
         if (write.kind === "session") items.set(write.key, { session: write.session, version });
-        else ledger.set(write.eventId, { done: write.done, version });
+        else ledger.set(write.identity, { done: write.done, version });
       }
       return { conflicts: [] };
     },

@@ -333,7 +333,7 @@ describe("for whatever session", () => {
   it("nesting too deep to print is session-invalid from the start", () => {
     const nested = (depth: number) => `{"meta_data":{"a":${"[".repeat(depth)}${"]".repeat(depth)}}}`;
     assert.equal(again(nested(400)), nested(400));
-    for (const depth of [600, 2_000, 100_000]) invalid(nested(depth), "");
+    for (const depth of [600, 2_000, 9_000]) invalid(nested(depth), "");
   });
 });
 

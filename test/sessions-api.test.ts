@@ -4,12 +4,7 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import {
-  DeleteCommand,
-  DynamoDBDocumentClient,
-  ExecuteStatementCommand,
-  PutCommand,
-} from "@aws-sdk/lib-dynamodb";
+import { DeleteCommand, ExecuteStatementCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { type ConsumerStore, createConsumerStore } from "../lib/consumer/store.ts";
 import { createSessionsApi } from "../lib/sessions/api.ts";
 import { sessionItem } from "../lib/sessions/item.ts";
@@ -29,7 +24,7 @@ const lines: string[] = [];
 before(async () => {
   stack = await startTestStack();
   stack.facts.listen((fact) => lines.push(JSON.stringify(fact)));
-  const common = { dynamo: stack.clients.dynamo, now: Date.now, random: Math.random };
+  const common = { dynamo: stack.clients.dynamoClient, now: Date.now, random: Math.random };
   const { SESSIONS_TABLE, STATE_TABLE } = stack.resources;
   consumer = createConsumerStore({
     sessionsTable: SESSIONS_TABLE,
@@ -278,7 +273,7 @@ describe("beside a handler's commit", () => {
       { step: "deserialize" },
     );
     const twice = createSessionStore({
-      dynamo: DynamoDBDocumentClient.from(client),
+      dynamo: client,
       table: stack.resources.SESSIONS_TABLE,
       now: Date.now,
       random: Math.random,
@@ -294,7 +289,7 @@ describe("beside a handler's commit", () => {
   it("of two that write the same on one version, one is told that the other came first", async () => {
     const key = newKey();
     const store = createSessionStore({
-      dynamo: stack.clients.dynamo,
+      dynamo: stack.clients.dynamoClient,
       table: stack.resources.SESSIONS_TABLE,
       now: Date.now,
       random: Math.random,

@@ -2,10 +2,10 @@ import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { BatchGetCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
 import middy from "@middy/core";
 import type { SQSEvent } from "aws-lambda";
-import { createDynamo, createS3, createSqs } from "../../functions/clients.ts";
+import { createDocuments, createS3, createSqs } from "../../functions/clients.ts";
 
 const { STATE_TABLE = "", SESSIONS_TABLE = "", FILES_BUCKET = "" } = process.env;
-const dynamo = createDynamo();
+const dynamo = createDocuments();
 const s3 = createS3(process.env);
 export const sqs = createSqs();
 

@@ -1,4 +1,5 @@
-import type { LedgerEntry, Write } from "./store.ts";
+import type { LedgerEntry } from "./ledger-item.ts";
+import type { Write } from "./store.ts";
 
 interface LedgerState {
   version: number;
@@ -7,54 +8,65 @@ interface LedgerState {
   attempts: number;
   /** True when `attempts` is not what the table has. */
   counted: boolean;
+  /** Of the content that this batch has of it. */
+  digest: string | undefined;
 }
 
-/** The ledger entries of a batch's events: what the table has, and what is to be committed. */
+/** The ledger entries of a batch's events, by identity: what the table has, and what is to be committed. */
 export interface BatchLedger {
-  isDone(eventId: string, handler: string): boolean;
-  attempts(eventId: string): number;
-  add(eventId: string, handler: string): void;
-  setAttempts(eventId: string, attempts: number): void;
-  /** Ids of the events of which something is to be committed. */
+  isDone(identity: string, handler: string): boolean;
+  attempts(identity: string): number;
+  add(identity: string, handler: string): void;
+  setAttempts(identity: string, attempts: number): void;
+  /** Identities of the events of which something is to be committed. */
   pending(): string[];
-  writeOf(eventId: string): Write;
+  writeOf(identity: string): Write;
   /** What was to be committed of it is true now. */
-  settle(eventId: string): void;
+  settle(identity: string): void;
   /** Nothing of it is to be committed any more. */
-  forget(eventId: string): void;
+  forget(identity: string): void;
 }
 
-export function createBatchLedger(read: Map<string, LedgerEntry>): BatchLedger {
+/** `digests`: of the events' content, by identity. */
+export function createBatchLedger(
+  read: Map<string, LedgerEntry>,
+  digests: ReadonlyMap<string, string> = new Map(),
+): BatchLedger {
   const states = new Map<string, LedgerState>();
-  for (const [id, { version, done, attempts = 0 }] of read)
-    states.set(id, { version, committed: done, added: [], attempts, counted: false });
+  for (const [identity, { version, done, attempts = 0 }] of read) {
+    const digest = digests.get(identity);
+    states.set(identity, { version, committed: done, added: [], attempts, counted: false, digest });
+  }
 
-  function of(eventId: string): LedgerState {
-    const state = states.get(eventId);
-    if (!state) throw new Error(`event ${eventId} is not part of this unit of work`);
+  function of(identity: string): LedgerState {
+    const state = states.get(identity);
+    if (!state) throw new Error(`event ${identity} is not part of this unit of work`);
     return state;
   }
-  const forget = (eventId: string) => void Object.assign(of(eventId), { added: [], counted: false });
+  const forget = (identity: string) => void Object.assign(of(identity), { added: [], counted: false });
 
   return {
-    isDone(eventId, handler) {
-      const { committed, added } = of(eventId);
+    isDone(identity, handler) {
+      const { committed, added } = of(identity);
       return committed.includes(handler) || added.includes(handler);
     },
-    attempts: (eventId) => of(eventId).attempts,
-    add: (eventId, handler) => void of(eventId).added.push(handler),
-    setAttempts: (eventId, attempts) => void Object.assign(of(eventId), { attempts, counted: true }),
+    attempts: (identity) => of(identity).attempts,
+    add: (identity, handler) => void of(identity).added.push(handler),
+    setAttempts: (identity, attempts) => void Object.assign(of(identity), { attempts, counted: true }),
     pending: () =>
       [...states].flatMap(([id, { added, counted }]) => (added.length > 0 || counted ? [id] : [])),
-    writeOf(eventId) {
-      const { version, committed, added, attempts } = of(eventId);
-      return { kind: "ledger", eventId, done: [...committed, ...added], attempts, version };
+    writeOf(identity) {
+      const { version, committed, added, attempts, digest } = of(identity);
+      const done = [...committed, ...added];
+      // One that was given up before anything was done leaves its identity free for a corrected event.
+      const held = done.length > 0 || attempts > 0 ? digest : undefined;
+      return { kind: "ledger", identity, done, attempts, digest: held, version };
     },
-    settle(eventId) {
-      const state = of(eventId);
+    settle(identity) {
+      const state = of(identity);
       state.version += 1;
       state.committed = [...state.committed, ...state.added];
-      forget(eventId);
+      forget(identity);
     },
     forget,
   };

@@ -75,5 +75,5 @@ export function createBatchSessions(
 /** A run's own: what it wrote, and the sessions it read or wrote as they were then. */
 export interface Touched {
   seen: Map<string, { state: SessionState; changes: number }>;
-  writes: Map<string, Session>;
+  writes: Map<string, { session: Session; bytes: number }>;
 }

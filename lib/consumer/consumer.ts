@@ -1,15 +1,17 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { AppError, errorText } from "../errors.ts";
 import type { LiveRelease } from "../releases/release.ts";
-import { type Answer, type AnswerDeps, createAnswer } from "./answer.ts";
+import { type Answer, type AnswerDeps, createAnswer, type Stay } from "./answer.ts";
 import type { Circuit } from "./circuit.ts";
 import type { Verdict } from "./dead-letters.ts";
 import { createEventRun, type EventEnd, type EventRunDeps, type TimeLeft } from "./event-run.ts";
 import type { Failure } from "./failure.ts";
 import { inLanes, lanesOf } from "./lanes.ts";
 import type { LiveRuntime } from "./live-runtime.ts";
+import { createPace } from "./pace.ts";
 import { createPrefetch } from "./prefetch.ts";
-import { type Delivery, groupOf, groupsOf, parseRecord, type QueueRecord } from "./records.ts";
-import type { ConsumerStore } from "./store.ts";
+import { type Delivery, deliveryOf, groupOf, groupsOf, type QueueRecord, receives } from "./records.ts";
+import type { BatchRead, ConsumerStore } from "./store.ts";
 import { createUnitOfWork, type UnitOfWork } from "./unit-of-work.ts";
 
 export interface ConsumerDeps extends EventRunDeps, AnswerDeps {
@@ -20,10 +22,16 @@ export interface ConsumerDeps extends EventRunDeps, AnswerDeps {
   maxAttempts: number;
   /** Events of a batch that are run at once; more than one only in a runtime that isolates them from each other. */
   workers: number;
+  /** From 0 to 1. */
+  random: () => number;
 }
 
-/** How often an event is run again at once because a session it read was changed meanwhile; then SQS redelivers. */
+/** How often an event is run because others changed a session it read meanwhile; then it is handed back. */
 const CONFLICT_RUNS = 5;
+/** The longest pause before the second of these runs; each further one is twice as long at most. */
+const CONFLICT_PAUSE_MS = 20;
+/** After which an event that met others every time comes again. */
+const CONFLICT_SECONDS = 5;
 
 /** What one invocation has of its own. */
 interface Batch {
@@ -33,6 +41,10 @@ interface Batch {
   held: Set<string>;
   /** True when each event needs a commit of its own. */
   alone: boolean;
+  /** Events that were not run, or not to the end, although this invocation had time for others. */
+  unstarted: Delivery[];
+  /** How many were run to their end. */
+  ended: number;
 }
 
 /** Runs the handlers of a batch's events; answers the ids of the messages that SQS must deliver again. */
@@ -41,16 +53,20 @@ export function createConsumer(
 ): (batch: QueueRecord[], timeLeft: TimeLeft) => Promise<string[]> {
   const { store, log, metrics, circuit } = deps;
   const prefetch = createPrefetch();
+  const pace = createPace();
   const runEvent = createEventRun(deps, prefetch);
 
   async function open(records: QueueRecord[], answer: Answer): Promise<Delivery[]> {
     const deliveries = new Map<string, Delivery>();
     for (const record of records) {
       try {
-        const envelope = parseRecord(record);
-        const twin = deliveries.get(envelope.id);
-        if (twin) twin.records.push(record);
-        else deliveries.set(envelope.id, { envelope, records: [record] });
+        const delivery = deliveryOf(record);
+        const twin = deliveries.get(delivery.identity);
+        if (!twin) deliveries.set(delivery.identity, delivery);
+        else {
+          twin.records.push(record);
+          if (twin.digest !== delivery.digest) tellOfOther(delivery);
+        }
       } catch (thrown) {
         if (!(thrown instanceof AppError)) throw thrown;
         metrics.count("EventsFailed");
@@ -60,18 +76,38 @@ export function createConsumer(
     return [...deliveries.values()];
   }
 
+  /** Another content under the same identity: the first one counts, and nobody should learn that by chance. */
+  function tellOfOther({ envelope: { id, api_id, event } }: Delivery): void {
+    log.warn("event dropped: another content came under its id before", {
+      event_id: id,
+      api_id,
+      type: event.Type,
+    });
+    metrics.count("EventsDropped");
+  }
+
+  /** Those whose content is the one that their ledger entry is about. */
+  function withoutOthers(deliveries: Delivery[], { ledger }: BatchRead, answer: Answer): Delivery[] {
+    return deliveries.filter((delivery) => {
+      const { digest = delivery.digest } = ledger.get(delivery.identity) ?? {};
+      if (digest === delivery.digest) return true;
+      tellOfOther(delivery);
+      answer.done(delivery.records);
+      return false;
+    });
+  }
+
   /** Reads, runs and commits these events once; answers those that must be run again on fresh data. */
-  async function pass(deliveries: Delivery[], workers: number, batch: Batch): Promise<Delivery[]> {
-    const envelopes = deliveries.map(({ envelope }) => envelope);
-    const read = await store.read(
-      envelopes.map(({ id }) => id),
-      prefetch.keysFor(envelopes),
-    );
+  async function pass(given: Delivery[], workers: number, batch: Batch): Promise<Delivery[]> {
+    const read = await store.read(given, prefetch.keysFor(given.map(({ envelope }) => envelope)));
+    const deliveries = withoutOthers(given, read, batch.answer);
     const loaded = await deps.live.at(read.liveVersion);
     prefetch.at(loaded.release);
-    const unit = createUnitOfWork(read, store, groupsOf(deliveries), (inMemory) =>
-      metrics.count(inMemory ? "PrefetchHits" : "PrefetchMisses"),
-    );
+    const unit = createUnitOfWork(read, store, {
+      chains: groupsOf(deliveries),
+      digests: new Map(deliveries.map(({ identity, digest }) => [identity, digest])),
+      onSee: (inMemory) => metrics.count(inMemory ? "PrefetchHits" : "PrefetchMisses"),
+    });
     const ends = new Map<Delivery, EventEnd>();
     let halted: Failure | undefined;
     const lanes = workers > 1 ? lanesOf(deliveries) : [deliveries];
@@ -83,29 +119,28 @@ export function createConsumer(
       if (typeof end === "object" && end.kind === "dependency") halted = end;
       if (typeof end === "object" && end.kind === "handler") countAttempt(unit, delivery);
       if (batch.alone) await unit.commit();
-      const open = end !== "done" || unit.impossible.has(delivery.envelope.id);
-      if (open && group !== undefined && !unit.conflicted.has(delivery.envelope.id)) batch.held.add(group);
+      const open = end !== "done" || unit.refused.has(delivery.identity);
+      if (open && group !== undefined && !unit.conflicted.has(delivery.identity)) batch.held.add(group);
     });
     await unit.commit();
     if (halted) circuit.failed();
     else circuit.succeeded();
     if (unit.crowded) batch.alone = true;
     metrics.count("Conflicts", unit.conflicted.size);
-    const settled = deliveries.filter(({ envelope }) => !unit.conflicted.has(envelope.id));
-    // At once, if this batch had time for any: for one that had none, the next would not have more.
-    const again = [...ends.values()].some((end) => end !== "unstarted") ? 0 : undefined;
+    const settled = deliveries.filter(({ identity }) => !unit.conflicted.has(identity));
     for (const delivery of settled) {
       const end = endOf(delivery, ends, unit, halted);
-      if (end === "unstarted") leave(delivery, unstarted(delivery, loaded.release), batch.answer, again);
+      if (end === "unstarted") batch.unstarted.push(delivery);
       else await conclude(delivery, end, { unit, answer: batch.answer, release: loaded.release });
+      if (end !== "unstarted") batch.ended += 1;
     }
     return deliveries.filter((delivery) => !settled.includes(delivery));
   }
 
   /** The count starts anew when the event is given up, so that a redrive has all its attempts. */
-  function countAttempt(unit: UnitOfWork, { envelope: { id } }: Delivery): void {
-    const attempts = unit.attempts(id) + 1;
-    unit.setAttempts(id, attempts < deps.maxAttempts ? attempts : 0);
+  function countAttempt(unit: UnitOfWork, { identity }: Delivery): void {
+    const attempts = unit.attempts(identity) + 1;
+    unit.setAttempts(identity, attempts < deps.maxAttempts ? attempts : 0);
   }
 
   async function conclude(
@@ -113,7 +148,7 @@ export function createConsumer(
     end: "done" | Failure,
     { unit, answer, release }: { unit: UnitOfWork; answer: Answer; release: LiveRelease },
   ): Promise<void> {
-    const { envelope, records } = delivery;
+    const { identity, envelope, records } = delivery;
     if (end === "done") {
       answer.done(records);
       const { id, api_id, event } = envelope;
@@ -121,27 +156,70 @@ export function createConsumer(
       metrics.count("EventsDone");
       return;
     }
-    const exhausted = end.kind === "handler" && unit.attempts(envelope.id) === 0;
+    if (end.reason === "commit-failed") {
+      // Its own write failed; the count of its attempts is a write like everybody's.
+      countAttempt(unit, delivery);
+      await unit.commit();
+    }
+    const exhausted = end.kind === "handler" && unit.attempts(identity) === 0;
     if (end.kind !== "final" && !exhausted) return leave(delivery, end, answer);
     metrics.count("EventsFailed");
     await answer.giveUp(records, end);
   }
 
   /** What is not done, and not given up. */
-  function leave({ records }: Delivery, verdict: Verdict, answer: Answer, seconds?: number): void {
+  function leave({ records }: Delivery, verdict: Verdict, answer: Answer, how?: Stay): void {
     const { eventId: event_id, reason, handler, release } = verdict;
     log.warn("event left to SQS", { event_id, reason, handler, release });
     metrics.count(reason === "unstarted" ? "EventsUnstarted" : "EventsFailed");
-    answer.stay(records, verdict, seconds);
+    answer.stay(records, verdict, how);
+  }
+
+  /**
+   * Leaves events to other invocations. `ended`: how many were done meanwhile, in how many ms. When all those left
+   * came again at once, they would use up their receives waiting for each other.
+   */
+  function leaveUnstarted(
+    left: Delivery[],
+    { ended, ms }: { ended: number; ms: number },
+    answer: Answer,
+  ): void {
+    const spreadSeconds = ended > 0 ? ((left.length / ended) * ms) / 1000 : 0;
+    for (const delivery of left) {
+      const longest = Math.min(spreadSeconds, 2 ** Math.max(...delivery.records.map(receives)));
+      const how = { seconds: Math.floor(deps.random() * longest), blameless: true };
+      leave(delivery, unstarted(delivery), answer, ended > 0 ? how : undefined);
+    }
+  }
+
+  /** Takes as many events as there is time for, and lets others have the rest now. */
+  async function sizeDown(deliveries: Delivery[], { answer, timeLeft }: Batch): Promise<Delivery[]> {
+    const inOrder = deliveries.some((delivery) => groupOf(delivery) !== undefined);
+    const ms = timeLeft();
+    const room = inOrder ? deliveries.length : pace.fit(ms);
+    if (room >= deliveries.length) return deliveries;
+    const left = deliveries.slice(room);
+    leaveUnstarted(left, { ended: room, ms }, answer);
+    await answer.release(left.flatMap(({ records }) => records));
+    return deliveries.slice(0, room);
   }
 
   async function work(records: QueueRecord[], batch: Batch): Promise<void> {
-    let todo = await open(records, batch.answer);
+    const started = batch.timeLeft();
+    let todo = await sizeDown(await open(records, batch.answer), batch);
     for (let run = 1; todo.length > 0 && run <= CONFLICT_RUNS; run += 1) {
+      if (run > 1) await delay(deps.random() * CONFLICT_PAUSE_MS * 2 ** (run - 2));
       // After a conflict one at a time, so that events of this batch are no conflict for each other.
       todo = await pass(todo, run === 1 ? deps.workers : 1, batch);
     }
-    for (const delivery of todo) leave(delivery, staleFailure(delivery), batch.answer);
+    for (const delivery of todo) {
+      const seconds = 1 + Math.floor(deps.random() * CONFLICT_SECONDS);
+      leave(delivery, staleFailure(delivery), batch.answer, { seconds, blameless: true });
+    }
+    const { ended, unstarted, answer } = batch;
+    const ms = started - batch.timeLeft();
+    pace.learn(ended + todo.length, ms);
+    leaveUnstarted(unstarted, { ended, ms }, answer);
   }
 
   return async (records, timeLeft) => {
@@ -151,11 +229,13 @@ export function createConsumer(
       log.warn("batch handed back, a dependency has failed just now", { records: records.length, seconds });
       metrics.count("HandedBack", records.length);
       const error = "a dependency was failing at every receive";
-      answer.stay(records, { reason: "dependency-failed", error }, seconds + deps.retryDelay(1));
-      return answer.close({ reason: "dependency-failed", error });
+      const verdict = { reason: "dependency-failed", error } as const;
+      answer.stay(records, verdict, { seconds: seconds + deps.retryDelay(1) });
+      return answer.close(verdict);
     }
     try {
-      await work(records, { answer, timeLeft, held: new Set(), alone: false });
+      const own = { held: new Set<string>(), alone: false, unstarted: [], ended: 0 };
+      await work(records, { answer, timeLeft, ...own });
       return answer.close({ reason: "unfinished", error: "its run was not finished" });
     } catch (thrown) {
       // A throw from here would make SQS redeliver what is done too.
@@ -174,15 +254,20 @@ function endOf(
   unit: UnitOfWork,
   halted: Failure | undefined,
 ): EventEnd {
-  const { id } = delivery.envelope;
-  const error = unit.impossible.get(id);
-  if (error !== undefined) return { kind: "final", reason: "commit-impossible", error, eventId: id };
-  return ends.get(delivery) ?? (halted ? { ...halted, eventId: id, handler: undefined } : "unstarted");
+  const { identity, envelope } = delivery;
+  const refused = unit.refused.get(identity);
+  if (refused) {
+    const kind = refused.code === "commit-impossible" ? "final" : "handler";
+    return { kind, reason: refused.code, error: refused.message, eventId: envelope.id };
+  }
+  return (
+    ends.get(delivery) ?? (halted ? { ...halted, eventId: envelope.id, handler: undefined } : "unstarted")
+  );
 }
 
-function unstarted({ envelope }: Delivery, { version }: LiveRelease): Verdict {
+function unstarted({ envelope }: Delivery): Verdict {
   const error = "at every receive no time was left for it, or an earlier event of its group was not done";
-  return { reason: "unstarted", error, eventId: envelope.id, release: version };
+  return { reason: "unstarted", error, eventId: envelope.id };
 }
 
 function staleFailure({ envelope }: Delivery): Failure {

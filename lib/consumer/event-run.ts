@@ -41,7 +41,8 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
     delivery: Delivery,
     timeLeft: TimeLeft,
   ): Promise<EventEnd> => {
-    const { id, api_id, event } = delivery.envelope;
+    const { identity, envelope } = delivery;
+    const { id, api_id, event } = envelope;
     const release = loaded.release.version;
     if (!loaded.release.api(api_id)) {
       const error = `api_id "${api_id}" is in no definition of release ${release}`;
@@ -49,8 +50,8 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
     }
     let worst: Failure | undefined;
     for (const { ref, entry } of numbered(loaded.release.handlers(api_id, event.Type))) {
-      if (unit.conflicted.has(id)) return "unstarted";
-      if (unit.isDone(id, entry)) continue;
+      if (unit.conflicted.has(identity)) return "unstarted";
+      if (unit.isDone(identity, entry)) continue;
       if (timeLeft() < runMs) return "unstarted";
       const failure = await runHandler({ unit, loaded, delivery, ref, entry }).catch((thrown: unknown) => {
         // The commit of what was accepted before may be part of it: that is the batch's failure.
@@ -69,7 +70,7 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
       if (failure.kind === "dependency") return failure;
       if (deps.handlerErrors === "drop") {
         log.error("handler dropped", { event_id: id, handler: ref.name, release, code: failure.reason });
-        unit.dismiss(id, entry);
+        unit.dismiss(identity, entry);
       } else if (!worst || WEIGHT[worst.kind] < WEIGHT[failure.kind]) worst = failure;
     }
     return worst ?? "done";

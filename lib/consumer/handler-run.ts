@@ -52,7 +52,7 @@ export function createHandlerRun(
 
   async function accept(run: HandlerRun, buffer: RunBuffer): Promise<Omit<Failure, keyof Names> | undefined> {
     try {
-      await run.unit.accept(buffer, run.delivery.envelope.id, run.entry);
+      await run.unit.accept(buffer, run.delivery.identity, run.entry);
       return undefined;
     } catch (thrown) {
       if (!(thrown instanceof AppError) || thrown.code !== "commit-impossible") throw thrown;
@@ -67,7 +67,7 @@ export function createHandlerRun(
     const buffer = unit.startRun();
     const host = createHost(deps, {
       buffer,
-      eventId: envelope.id,
+      event: delivery.identity,
       handler: entry,
       log: (level, text) => log[LOG_LEVEL[level]]("script", { ...facts, text }),
       onRead: (key) => prefetch.learn(envelope, ref, key),

@@ -1,7 +1,8 @@
+import { type Refusal, refusalOf } from "../dynamo/refusal.ts";
 import { AppError, type ErrorCode, errorText } from "../errors.ts";
 import type { HostCallName } from "../runtime/protocol.ts";
 import type { Host } from "../runtime/thread.ts";
-import { isStorableKey, KEY_BYTES } from "../sessions/item.ts";
+import { isStorableKey, KEY_BYTES, storableBytes } from "../sessions/limits.ts";
 import {
   applySet,
   keepPassword,
@@ -11,7 +12,6 @@ import {
   showSession,
 } from "../sessions/session.ts";
 import type { Storage } from "../storage/storage.ts";
-import { refusalOf } from "./refusal.ts";
 import type { RunBuffer } from "./unit-of-work.ts";
 
 /** Sends a script's HTTP requests; the JSON answer of the gateway's API, or undefined when it failed. */
@@ -35,7 +35,8 @@ export interface HostDeps {
 /** What a run has of its own. */
 export interface HostRun {
   buffer: RunBuffer;
-  eventId: string;
+  /** Its identity. */
+  event: string;
   handler: string;
   log: Host["log"];
   onRead: (key: string) => void;
@@ -61,7 +62,7 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
   let waiting: { name: HostCallName; since: number } | undefined;
   const idempotencyKey = () => {
     sent += 1;
-    return `${run.eventId}:${run.handler}:${sent}`;
+    return headerText(`${run.event}:${run.handler}:${sent}`);
   };
 
   const calls: Record<HostCallName, (args: string[], signal: AbortSignal) => Promise<string | undefined>> = {
@@ -78,7 +79,7 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
         now: Math.floor(deps.now() / 1000),
         allowMasterKeys: deps.allowMasterKeys,
       });
-      await run.buffer.write(key, session);
+      await run.buffer.write(key, session, storableBytes(session) + Buffer.byteLength(key));
       return undefined;
     },
     makeHttpRequest: ([request = ""], signal) =>
@@ -119,6 +120,9 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
   };
 }
 
+/** Of any text one that a header can carry; different ones stay different. */
+const headerText = (text: string) => text.replace(/[^\x21-\x24\x26-\x7e]/gu, encodeURIComponent);
+
 const ASKS_TABLE: ReadonlySet<HostCallName> = new Set(["getKeyData", "setKeyData", "storage"]);
 
 /** What is wrong with the script's call is told to the script; what is wrong on our side fails the run. */
@@ -130,9 +134,11 @@ function failureOf(name: HostCallName, thrown: unknown): AppError | undefined {
 
 const RUN_FAILS: ReadonlySet<ErrorCode> = new Set(["dependency-failed", "session-unfit", "runtime-failed"]);
 
-/** What a table refuses for what it is says nothing about the next event: it must not look like an outage. */
+/** What fails for what it is, or nobody knows why, says nothing about the next event: it is not an outage. */
 const codeOf = (thrown: unknown) =>
-  refusalOf(thrown).kind === "unfit" ? "runtime-failed" : "dependency-failed";
+  ALONE.has(refusalOf(thrown).kind) ? "runtime-failed" : "dependency-failed";
+
+const ALONE: ReadonlySet<Refusal["kind"]> = new Set(["unfit", "strange", "changed"]);
 
 /** A key that is not there by its own name may be a custom key, which the gateway stores behind its organisation. */
 async function readSession(

@@ -1,7 +1,7 @@
 import type { HandlerRef } from "../apis/definition.ts";
 import type { EventEnvelope } from "../events/event.ts";
 import type { LiveRelease } from "../releases/release.ts";
-import { isStorableKey } from "../sessions/item.ts";
+import { isStorableKey } from "../sessions/limits.ts";
 
 /** Learns which handlers read the event's own key, so that its session comes with the batch's first read. */
 export interface Prefetch {

@@ -1,4 +1,5 @@
 import { type EventEnvelope, parseEvent } from "../events/event.ts";
+import { digestOf, type EventKey, eventKey } from "../events/identity.ts";
 
 /** One SQS message of a batch, as much of it as matters here. */
 export interface QueueRecord {
@@ -11,9 +12,17 @@ export interface QueueRecord {
 }
 
 /** An event of the batch with the records that carry it: a duplicate delivery may be in the same batch. */
-export interface Delivery {
+export interface Delivery extends EventKey {
   envelope: EventEnvelope;
+  /** Of its content. */
+  digest: string;
   records: QueueRecord[];
+}
+
+/** Throws `event-invalid`. */
+export function deliveryOf(record: QueueRecord): Delivery {
+  const envelope = parseRecord(record);
+  return { ...eventKey(envelope), envelope, digest: digestOf(envelope.event), records: [record] };
 }
 
 /**
@@ -37,12 +46,12 @@ export function groupOf({ records: [record] }: Delivery): string | undefined {
   return record?.attributes.MessageGroupId;
 }
 
-/** The ids of each group's events, in their order; none in a queue that is not FIFO. */
+/** The identities of each group's events, in their order; none in a queue that is not FIFO. */
 export function groupsOf(deliveries: Delivery[]): string[][] {
   const groups = new Map<string, string[]>();
   for (const delivery of deliveries) {
     const group = groupOf(delivery);
-    if (group !== undefined) groups.set(group, [...(groups.get(group) ?? []), delivery.envelope.id]);
+    if (group !== undefined) groups.set(group, [...(groups.get(group) ?? []), delivery.identity]);
   }
   return [...groups.values()];
 }

@@ -1,25 +1,32 @@
 import { setTimeout as delay } from "node:timers/promises";
 import {
-  BatchGetCommand,
-  type BatchGetCommandInput,
-  type DynamoDBDocumentClient,
-  TransactWriteCommand,
-} from "@aws-sdk/lib-dynamodb";
+  BatchGetItemCommand,
+  type BatchGetItemCommandInput,
+  type DynamoDBClient,
+  PutItemCommand,
+  type TransactWriteItem,
+  TransactWriteItemsCommand,
+} from "@aws-sdk/client-dynamodb";
+import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
+import { refusalOf } from "../dynamo/refusal.ts";
 import { AppError, errorText } from "../errors.ts";
+import type { EventKey } from "../events/identity.ts";
 import { LIVE_RELEASE_KEY } from "../releases/store.ts";
 import { nextVersion, type StoredSession, sessionItem, storedSession } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
-import { refusalOf } from "./refusal.ts";
-
-/** Which handlers are done for an event, and how often one failed; `version` 0: there is no such item yet. */
-export interface LedgerEntry {
-  version: number;
-  done: string[];
-  attempts?: number;
-}
+import {
+  entryOf,
+  INNOCENT_KEY,
+  type LedgerEntry,
+  ledgerItem,
+  ledgerKey,
+  oldLedgerKey,
+  SCOPED_KEY,
+} from "./ledger-item.ts";
 
 export interface BatchRead {
   liveVersion: string | undefined;
+  /** By the identity of the event. */
   ledger: Map<string, LedgerEntry>;
   sessions: Map<string, StoredSession>;
 }
@@ -27,16 +34,17 @@ export interface BatchRead {
 /** One item of a commit, put on condition that it still has the version that was read. */
 export type Write =
   | { kind: "session"; key: string; session: Session; version: number }
-  | { kind: "ledger"; eventId: string; done: string[]; attempts: number; version: number };
+  | ({ kind: "ledger"; identity: string } & LedgerEntry);
 
 export interface ConsumerStore {
   /** The live version, the ledger of these events and these sessions: one consistent read. Throws `dependency-failed`. */
-  read(eventIds: string[], sessionKeys: string[]): Promise<BatchRead>;
+  read(events: EventKey[], sessionKeys: string[]): Promise<BatchRead>;
   readSession(key: string): Promise<StoredSession>;
   /**
-   * Makes all writes true, or none; then answers the indexes of those whose item had changed. Throws
-   * `commit-impossible` when the table will never take them, and `dependency-failed` when it is not known whether
-   * they became true (the ledger tells at the next delivery).
+   * Makes all writes true, or none; then answers the indexes of those whose item others had changed or were at.
+   * Throws `commit-impossible` when the table will never take them, `commit-failed` when they failed in a way that
+   * others' writes did not, and `dependency-failed` when it is not known whether they became true (the ledger tells
+   * at the next delivery).
    */
   commit(writes: Write[]): Promise<{ conflicts: number[] }>;
 }
@@ -47,7 +55,7 @@ export const COMMIT_ACTIONS = 100;
 const ATTEMPTS = 6;
 
 export function createConsumerStore(deps: {
-  dynamo: DynamoDBDocumentClient;
+  dynamo: Pick<DynamoDBClient, "send">;
   sessionsTable: string;
   stateTable: string;
   /** How long a ledger entry lives, in seconds: longer than an event can stay in the queue and its DLQ. */
@@ -58,6 +66,7 @@ export function createConsumerStore(deps: {
   newToken: () => string;
 }): ConsumerStore {
   const { dynamo, sessionsTable, stateTable } = deps;
+  const seconds = () => Math.floor(deps.now() / 1000);
 
   const pause = (attempt: number) => delay(deps.random() * 25 * 2 ** attempt);
 
@@ -70,22 +79,22 @@ export function createConsumerStore(deps: {
   }
 
   async function readSome(keys: TableKey[], found: Map<string, Item>): Promise<void> {
-    let open: NonNullable<BatchGetCommandInput["RequestItems"]> = {};
+    let open: NonNullable<BatchGetItemCommandInput["RequestItems"]> = {};
     for (const { table, key } of keys) {
       open[table] ??= { ConsistentRead: true, Keys: [] };
-      open[table].Keys?.push(key);
+      open[table].Keys?.push(toAttributes(key));
     }
     for (let attempt = 0; Object.keys(open).length > 0; attempt += 1) {
       if (attempt === ATTEMPTS)
         throw dependencyFailed("BatchGetItem", "keys left unprocessed again and again: reads are throttled");
       if (attempt > 0) await pause(attempt);
       const answer = await dynamo
-        .send(new BatchGetCommand({ RequestItems: open }))
+        .send(new BatchGetItemCommand({ RequestItems: open }))
         .catch((thrown: unknown) => {
-          throw dependencyFailed("BatchGetItem", thrown);
+          throw readFailed(thrown);
         });
       for (const [table, items] of Object.entries(answer.Responses ?? {})) {
-        for (const item of items) found.set(`${table} ${item.pk ?? item.key}`, item);
+        for (const item of items) found.set(`${table} ${(item.pk ?? item.key)?.S}`, fromAttributes(item));
       }
       open = answer.UnprocessedKeys ?? {};
     }
@@ -95,20 +104,14 @@ export function createConsumerStore(deps: {
     write.kind === "session"
       ? {
           TableName: sessionsTable,
-          Item: sessionItem(write.key, write.session, nextVersion(write.version), now),
+          Item: toAttributes(sessionItem(write.key, write.session, nextVersion(write.version), now)),
         }
       : {
           TableName: stateTable,
-          Item: {
-            pk: ledgerKey(write.eventId),
-            done: write.done,
-            ...(write.attempts > 0 && { attempts: write.attempts }),
-            version: write.version + 1,
-            ttl: now + deps.ledgerTtlSeconds,
-          },
+          Item: toAttributes(ledgerItem(write.identity, write, now + deps.ledgerTtlSeconds)),
         };
 
-  const asPut = (write: Write, now: number) => ({
+  const asPut = (write: Write, now: number): TransactWriteItem => ({
     Put: {
       ...itemOf(write, now),
       ExpressionAttributeNames: { "#version": "version" },
@@ -116,7 +119,7 @@ export function createConsumerStore(deps: {
         ? { ConditionExpression: "attribute_not_exists(#version)" }
         : {
             ConditionExpression: "#version = :read",
-            ExpressionAttributeValues: { ":read": write.version },
+            ExpressionAttributeValues: { ":read": { N: String(write.version) } },
           }),
     },
   });
@@ -131,25 +134,69 @@ export function createConsumerStore(deps: {
     return sessionsIn(found, keys);
   }
 
+  /** One that changes nothing that anybody reads, and asks both tables. */
+  const innocent = (): TransactWriteItem[] => [
+    { Put: { TableName: stateTable, Item: toAttributes({ pk: INNOCENT_KEY, ttl: seconds() }) } },
+    {
+      ConditionCheck: {
+        TableName: sessionsTable,
+        Key: toAttributes({ key: deps.newToken() }),
+        ConditionExpression: "attribute_not_exists(#key)",
+        ExpressionAttributeNames: { "#key": "key" },
+      },
+    },
+  ];
+
+  /** Whether a write fails because of what it is, or everybody's does: an innocent one tells. */
+  async function failsAlone(): Promise<boolean> {
+    try {
+      await dynamo.send(new TransactWriteItemsCommand({ TransactItems: innocent() }));
+      return true;
+    } catch (thrown) {
+      // At the same time as another such one it conflicts, which it does only where writes are taken.
+      return refusalOf(thrown).kind === "changed";
+    }
+  }
+
+  /** Until when, in unix seconds, an entry of version 0.1 can be there; known after the first read. */
+  let oldUntil: number | undefined;
+
+  /** Version 0.1 wrote its last entry before this one wrote its first; from then on, each lives so long. */
+  async function learnOldUntil(scoped: Item | undefined): Promise<void> {
+    if (scoped) oldUntil = Number(scoped.since) + deps.ledgerTtlSeconds;
+    if (scoped || oldUntil !== undefined) return;
+    const put = new PutItemCommand({
+      TableName: stateTable,
+      Item: toAttributes({ pk: SCOPED_KEY, since: seconds() }),
+      ConditionExpression: "attribute_not_exists(pk)",
+    });
+    await dynamo.send(put).catch(() => {
+      // Another container wrote it just now, or the next read tries again.
+    });
+  }
+
   return {
-    async read(eventIds, sessionKeys) {
-      const stateKeys = [LIVE_RELEASE_KEY, ...eventIds.map(ledgerKey)];
+    async read(events, sessionKeys) {
+      const old = oldUntil === undefined || seconds() <= oldUntil;
+      const stateKeys = new Set([
+        LIVE_RELEASE_KEY,
+        ...(oldUntil === undefined ? [SCOPED_KEY] : []),
+        ...events.flatMap(({ identity, id }) => [ledgerKey(identity), ...(old ? [oldLedgerKey(id)] : [])]),
+      ]);
       const found = await readAll([
-        ...stateKeys.map((pk) => ({ table: stateTable, key: { pk } })),
+        ...[...stateKeys].map((pk) => ({ table: stateTable, key: { pk } })),
         ...sessionKeys.map((key) => ({ table: sessionsTable, key: { key } })),
       ]);
       const state = (pk: string) => found.get(`${stateTable} ${pk}`);
-      const entry = (id: string): LedgerEntry => {
-        const item = state(ledgerKey(id));
-        return {
-          version: (item?.version as number) ?? 0,
-          done: (item?.done as string[]) ?? [],
-          attempts: (item?.attempts as number) ?? 0,
-        };
-      };
+      await learnOldUntil(state(SCOPED_KEY));
       return {
         liveVersion: state(LIVE_RELEASE_KEY)?.version as string | undefined,
-        ledger: new Map(eventIds.map((id) => [id, entry(id)])),
+        ledger: new Map(
+          events.map(({ identity, id }) => [
+            identity,
+            entryOf(state(ledgerKey(identity)), state(oldLedgerKey(id))),
+          ]),
+        ),
         sessions: sessionsIn(found, sessionKeys),
       };
     },
@@ -158,20 +205,23 @@ export function createConsumerStore(deps: {
     },
     async commit(writes) {
       // Made once: a transaction that is sent again must be the same to the byte, or its token does not count.
-      const now = Math.floor(deps.now() / 1000);
-      const TransactItems = writes.map((write) => asPut(write, now));
+      const now = seconds();
+      let TransactItems: TransactWriteItem[] | undefined;
       let token = deps.newToken();
       for (let attempt = 1; ; attempt += 1) {
         try {
-          await dynamo.send(new TransactWriteCommand({ TransactItems, ClientRequestToken: token }));
+          TransactItems ??= writes.map((write) => asPut(write, now));
+          await dynamo.send(new TransactWriteItemsCommand({ TransactItems, ClientRequestToken: token }));
           return { conflicts: [] };
         } catch (thrown) {
           const refusal = refusalOf(thrown);
           if (refusal.kind === "changed") return { conflicts: refusal.indexes };
-          if (refusal.kind === "unfit")
-            throw new AppError("commit-impossible", refusal.message, { cause: thrown });
-          if (refusal.kind === "broken" || attempt === ATTEMPTS)
-            throw dependencyFailed("TransactWriteItems", thrown);
+          if ((refusal.kind === "unfit" || refusal.kind === "strange") && (await failsAlone())) {
+            const code = refusal.kind === "unfit" ? "commit-impossible" : "commit-failed";
+            throw new AppError(code, errorText(thrown), { cause: thrown });
+          }
+          const passes = refusal.kind === "cancelled" || refusal.kind === "unknown";
+          if (!passes || attempt === ATTEMPTS) throw dependencyFailed("TransactWriteItems", thrown);
           // Of a cancelled transaction nothing was written. Of any other it is not known: with the same token it is
           // answered again, not done again.
           if (refusal.kind === "cancelled") token = deps.newToken();
@@ -188,7 +238,14 @@ interface TableKey {
   key: Item;
 }
 
-const ledgerKey = (eventId: string) => `event#${eventId}`;
+/** What fails for what is asked, or nobody knows why, is not an outage of the table. */
+function readFailed(thrown: unknown): AppError {
+  const { kind } = refusalOf(thrown);
+  if (kind !== "unfit" && kind !== "strange") return dependencyFailed("BatchGetItem", thrown);
+  return new AppError("runtime-failed", `dynamodb:BatchGetItem failed: ${errorText(thrown)}`, {
+    cause: thrown,
+  });
+}
 
 /** DynamoDB's message names the action and the resource that a role lacks a permission for. */
 const dependencyFailed = (action: string, cause: unknown) =>

@@ -1,16 +1,20 @@
-import { AppError } from "../errors.ts";
+import { AppError, type ErrorCode } from "../errors.ts";
 import type { Session } from "../sessions/session.ts";
 import { createBatchLedger } from "./batch-ledger.ts";
 import { createBatchSessions, type Touched } from "./batch-sessions.ts";
-import { fitsOneCommit, sizesOf, sum } from "./commit-limits.ts";
+import { checkCommit, fitsOneCommit, sum } from "./commit-limits.ts";
 import { type Part, partsOf } from "./commit-parts.ts";
 import type { BatchRead, ConsumerStore, Write } from "./store.ts";
 
 /** What one run reads and writes; it becomes part of the unit only when the run succeeded. */
 export interface RunBuffer {
   read(key: string): Promise<Session | undefined>;
-  write(key: string, session: Session): Promise<void>;
+  /** `bytes`: what it takes in the table; it decides how much fits into one transaction. */
+  write(key: string, session: Session, bytes?: number): Promise<void>;
 }
+
+/** Why the table did not take what an event wrote, and would take that of others. */
+export type Refused = Pick<AppError, "code" | "message">;
 
 /**
  * The sessions and ledger entries of a batch: read once, changed in memory run by run, made true by commits.
@@ -18,40 +22,49 @@ export interface RunBuffer {
  * another since it read them counts for nothing, as after a conflict: its event must be run again.
  */
 export interface UnitOfWork {
-  isDone(eventId: string, handler: string): boolean;
+  isDone(identity: string, handler: string): boolean;
   /** How many runs of its handlers have failed so far. */
-  attempts(eventId: string): number;
+  attempts(identity: string): number;
   startRun(): RunBuffer;
   /** Takes the writes of a successful run. Commits what is there before, when both do not fit in one transaction. */
-  accept(buffer: RunBuffer, eventId: string, handler: string): Promise<void>;
+  accept(buffer: RunBuffer, identity: string, handler: string): Promise<void>;
   /** The handler counts as done although its run failed and left nothing. */
-  dismiss(eventId: string, handler: string): void;
+  dismiss(identity: string, handler: string): void;
   /** Has the ledger say that so many runs have failed. */
-  setAttempts(eventId: string, attempts: number): void;
-  /** Makes everything accepted true, but for the events in `conflicted` and in `impossible`. */
+  setAttempts(identity: string, attempts: number): void;
+  /** Makes everything accepted true, but for the events in `conflicted` and in `refused`. */
   commit(): Promise<void>;
   /** Events whose accepted runs were thrown away, because somebody else changed what they read: to be run again. */
   readonly conflicted: ReadonlySet<string>;
-  /** Events whose writes the table refused for what they are, and what it said. */
-  readonly impossible: ReadonlyMap<string, string>;
+  /** Events whose writes the table did not take, and why. */
+  readonly refused: ReadonlyMap<string, Refused>;
   /** True when events were thrown away because the table refused them together: each needs a commit of its own. */
   readonly crowded: boolean;
 }
 
+const REFUSALS: ReadonlySet<ErrorCode> = new Set(["commit-impossible", "commit-failed"]);
+
 /**
  * `chains`: events that must take effect in this order, if at all; each list is a group of a FIFO queue. `onSee` is
- * told of each session that a run asks for, once, whether it was in memory.
+ * told of each session that a run asks for, once, whether it was in memory. `digests`: of the events' content.
  */
 export function createUnitOfWork(
   read: BatchRead,
   store: Pick<ConsumerStore, "readSession" | "commit">,
-  chains: string[][] = [],
-  onSee: (inMemory: boolean) => void = () => {},
+  {
+    chains = [],
+    digests,
+    onSee = () => {},
+  }: {
+    chains?: string[][];
+    digests?: ReadonlyMap<string, string>;
+    onSee?: (inMemory: boolean) => void;
+  } = {},
 ): UnitOfWork {
   const sessions = createBatchSessions(read.sessions, store);
-  const ledger = createBatchLedger(read.ledger);
+  const ledger = createBatchLedger(read.ledger, digests);
   const conflicted = new Set<string>();
-  const impossible = new Map<string, string>();
+  const refused = new Map<string, Refused>();
   let crowded = false;
   const buffers = new WeakMap<RunBuffer, Touched>();
 
@@ -66,7 +79,7 @@ export function createUnitOfWork(
   ];
 
   /** What fell with these items: the events that touched them, what those wrote, the events that touched that, … */
-  function drop(keys: string[], eventIds: string[]): void {
+  function drop(keys: string[], identities: string[]): void {
     const fallen = new Set<string>();
     const gone = new Set(keys);
     const fall = (id: string) => {
@@ -75,7 +88,7 @@ export function createUnitOfWork(
       for (const [key, { writers }] of sessions.states) if (writers.has(id)) gone.add(key);
       for (const chain of chains) if (chain.includes(id)) chain.slice(chain.indexOf(id) + 1).forEach(fall);
     };
-    eventIds.forEach(fall);
+    identities.forEach(fall);
     // A set's iterator goes on to what is added meanwhile.
     for (const key of gone) for (const id of sessions.states.get(key)?.events ?? []) fall(id);
     gone.forEach(sessions.drop);
@@ -98,8 +111,8 @@ export function createUnitOfWork(
     }
   }
 
-  /** The table refuses this part for what it is. One event alone can never be committed; of several, each may be. */
-  function refuse({ events, keys }: Part, message: string): void {
+  /** The table does not take this part. One event alone is at fault then; of several, it may be any. */
+  function refuse({ events, keys }: Part, why: Refused): void {
     const [id = ""] = events;
     if (events.size > 1) {
       crowded = true;
@@ -107,7 +120,7 @@ export function createUnitOfWork(
       return;
     }
     keys.forEach(sessions.drop);
-    impossible.set(id, message);
+    refused.set(id, why);
     forget(id);
   }
 
@@ -130,12 +143,12 @@ export function createUnitOfWork(
         const changed = conflicts.flatMap((index) => writes[index] ?? []);
         drop(
           changed.flatMap((write) => (write.kind === "session" ? [write.key] : [])),
-          changed.flatMap((write) => (write.kind === "ledger" ? [write.eventId] : [])),
+          changed.flatMap((write) => (write.kind === "ledger" ? [write.identity] : [])),
         );
       } catch (thrown) {
-        if (!(thrown instanceof AppError) || thrown.code !== "commit-impossible") throw thrown;
+        if (!(thrown instanceof AppError) || !REFUSALS.has(thrown.code)) throw thrown;
         const [part, ...others] = parts;
-        if (part && others.length === 0) return refuse(part, thrown.message);
+        if (part && others.length === 0) return refuse(part, thrown);
         // One of them is at fault: found by halves.
         for (const half of [parts.slice(0, parts.length / 2), parts.slice(parts.length / 2)]) {
           await commit(new Set(half.flatMap(({ events }) => [...events])));
@@ -157,28 +170,29 @@ export function createUnitOfWork(
     return fitsOneCommit(pending.length + sizes.size + ledger.pending().length + 1, bytes + sum(sizes));
   }
 
-  async function admit(touched: Touched, eventId: string, handler: string): Promise<void> {
+  async function admit(touched: Touched, identity: string, handler: string): Promise<void> {
     const { seen, writes } = touched;
-    const sizes = sizesOf(writes);
+    const sizes = new Map([...writes].map(([key, { bytes }]) => [key, bytes]));
+    checkCommit(sizes);
     if (!fitsWithPending(sizes)) await commit();
-    if (impossible.has(eventId)) return;
-    if (conflicted.has(eventId) || !isFresh(touched)) return drop([], [eventId]);
-    for (const { state } of seen.values()) state.events.add(eventId);
-    for (const [key, session] of writes) {
+    if (refused.has(identity)) return;
+    if (conflicted.has(identity) || !isFresh(touched)) return drop([], [identity]);
+    for (const { state } of seen.values()) state.events.add(identity);
+    for (const [key, { session, bytes }] of writes) {
       const state = sessions.states.get(key);
       if (!state) continue;
       state.session = session;
       state.changed = true;
       state.changes += 1;
-      state.bytes = sizes.get(key) ?? 0;
-      state.writers.add(eventId);
+      state.bytes = bytes;
+      state.writers.add(identity);
     }
-    ledger.add(eventId, handler);
+    ledger.add(identity, handler);
   }
 
   return {
     conflicted,
-    impossible,
+    refused,
     get crowded() {
       return crowded;
     },
@@ -196,21 +210,21 @@ export function createUnitOfWork(
         return state;
       };
       const buffer: RunBuffer = {
-        read: async (key) => writes.get(key) ?? (await see(key)).session,
-        async write(key, session) {
+        read: async (key) => writes.get(key)?.session ?? (await see(key)).session,
+        async write(key, session, bytes = 0) {
           // A blind write is put on condition of the version too, so it must be known.
           await see(key);
-          writes.set(key, session);
+          writes.set(key, { session, bytes });
         },
       };
       buffers.set(buffer, touched);
       return buffer;
     },
-    accept: (buffer, eventId, handler) =>
+    accept: (buffer, identity, handler) =>
       inTurn(async () => {
         const touched = buffers.get(buffer);
         if (!touched) throw new Error("this buffer is not of this unit of work");
-        await admit(touched, eventId, handler);
+        await admit(touched, identity, handler);
       }),
     commit: () => inTurn(() => commit()),
   };

@@ -18,11 +18,11 @@ export interface HttpContext {
 }
 
 /** Says which member is wrong, never what it has: names in there are headers and form fields, not for a log. */
-const strings: Decoder<Record<string, string>> = (value, path) => {
+const strings: Decoder<Record<string, string>> = (value) => {
   try {
-    return map(string)(value, path) ?? {};
+    return map(string)(value) ?? {};
   } catch {
-    throw invalid(path, "expected an object of strings");
+    throw invalid("expected an object of strings");
   }
 };
 

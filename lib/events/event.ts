@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import { outline } from "../go/json.ts";
 
 /** SQS takes messages of up to 1 MiB, attributes included. */
 export const MESSAGE_BYTES = 1024 * 1024;
@@ -12,7 +13,7 @@ export interface GatewayEvent {
 
 /** One event on its way: the body of a message on the queue. */
 export interface EventEnvelope {
-  /** The event's identity, given by the publisher: two messages with one id have one effect. */
+  /** Given by the publisher: two messages for one API with one id have one effect. */
   id: string;
   api_id: string;
   org_id?: string;
@@ -21,6 +22,9 @@ export interface EventEnvelope {
 
 /** Longer ids could not be a DynamoDB key together with our prefix, nor an Idempotency-Key. */
 const ID_CHARS = 256;
+
+/** Names go into keys, headers and log lines, where a line end or an escape sequence would be more than a name. */
+const CONTROL = /\p{Cc}/u;
 
 /** What the transport knows beside the body: ingest's path, or a message's attributes and id. */
 export interface Surroundings {
@@ -39,7 +43,7 @@ export function parseEvent(body: string, around: Surroundings): EventEnvelope {
   const { id, api_id, org_id, ...rest } = value;
   const event = bare ? rest : asObject(value.event, "event");
   const apiId = asName(api_id ?? around.apiId, "api_id");
-  const orgId = asText(org_id ?? "", "org_id");
+  const orgId = withoutControl(asText(org_id ?? "", "org_id"), "org_id");
   return {
     id: asName(id ?? around.fallbackId, "id"),
     api_id: apiId,
@@ -62,32 +66,14 @@ type JsonObject = Record<string, unknown>;
 /** Deeper than any event of a gateway; far deeper would overflow the stack of whoever walks it. */
 const MAX_DEPTH = 200;
 
-function depthOf(json: string): number {
-  let depth = 0;
-  let deepest = 0;
-  let inString = false;
-  for (let at = 0; at < json.length; at += 1) {
-    const character = json[at];
-    if (inString) {
-      if (character === "\\") at += 1;
-      else if (character === '"') inString = false;
-    } else if (character === '"') inString = true;
-    else if (character === "[" || character === "{") {
-      depth += 1;
-      deepest = Math.max(deepest, depth);
-    } else if (character === "]" || character === "}") depth -= 1;
-  }
-  return deepest;
-}
-
 function parseBody(body: string): JsonObject {
-  if (depthOf(body) > MAX_DEPTH) throw invalid("body", `is nested more than ${MAX_DEPTH} levels deep`);
+  if (outline(body).depth > MAX_DEPTH) throw invalid("body", `is nested more than ${MAX_DEPTH} levels deep`);
   let value: unknown;
   try {
     value = JSON.parse(body);
   } catch {
     // The parser's own message quotes the body, which may hold a key.
-    throw invalid("body", "is no JSON");
+    throw invalid("body", "is not JSON");
   }
   return asObject(value, "body");
 }
@@ -101,14 +87,19 @@ function asObject(value: unknown, field: string): JsonObject {
 function asText(value: unknown, field: string): string {
   if (typeof value !== "string") throw invalid(field, "must be a string");
   // No table and no queue could tell one half of a surrogate pair from another.
-  if (!value.isWellFormed()) throw invalid(field, "is no Unicode text");
+  if (!value.isWellFormed()) throw invalid(field, "is not Unicode text");
   if (value.length > ID_CHARS) throw invalid(field, `must have at most ${ID_CHARS} characters`);
   return value;
 }
 
 function asName(value: unknown, field: string): string {
   if (value === undefined || value === "") throw invalid(field, "is missing");
-  return asText(value, field);
+  return withoutControl(asText(value, field), field);
+}
+
+function withoutControl(text: string, field: string): string {
+  if (CONTROL.test(text)) throw invalid(field, "has a control character, such as a line break");
+  return text;
 }
 
 function invalid(field: string, problem: string): AppError {

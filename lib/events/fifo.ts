@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { EventEnvelope } from "./event.ts";
+import { eventKey } from "./identity.ts";
 
 /**
  * What a FIFO queue (its name ends in `.fifo`) wants to know beside the body; nothing for others. Events of one key
@@ -8,12 +9,13 @@ import type { EventEnvelope } from "./event.ts";
  */
 export function fifoOrder(
   queueUrl: string,
-  { id, api_id, event }: EventEnvelope,
+  envelope: EventEnvelope,
 ): { MessageGroupId?: string; MessageDeduplicationId?: string } {
   if (!queueUrl.endsWith(".fifo")) return {};
-  const { Key } = event.Meta;
-  const group = typeof Key === "string" && Key !== "" ? `key ${api_id} ${Key}` : `event ${id}`;
-  return { MessageGroupId: hash(group), MessageDeduplicationId: hash(id) };
+  const { identity } = eventKey(envelope);
+  const { Key } = envelope.event.Meta;
+  const group = typeof Key === "string" && Key !== "" ? `key ${envelope.api_id} ${Key}` : `event ${identity}`;
+  return { MessageGroupId: hash(group), MessageDeduplicationId: hash(identity) };
 }
 
 const hash = (text: string) => createHash("sha256").update(text).digest("hex");

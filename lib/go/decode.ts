@@ -1,43 +1,42 @@
 import { AppError } from "../errors.ts";
-
-/** A number as written: Go takes `1` for an int but neither `1.0` nor `1e0`, and a JS number forgets which it was. */
-export interface GoNumber {
-  readonly literal: string;
-}
-/** Members stand in the order of the text, since of `Rate` and `rate` the later one counts. */
-export type JsonValue = null | boolean | string | GoNumber | JsonValue[] | Map<string, JsonValue>;
+import { type JsonValue, Literal, parseJson } from "./json.ts";
 
 /** What Go's encoding/json makes of a value; `undefined` (no such member) and `null` give the zero value. */
-export type Decoder<T> = (value: JsonValue | undefined, path: string) => T;
+export type Decoder<T> = (value: JsonValue | undefined) => T;
 
 /**
  * Decodes a JSON text as Go would into a variable of the decoder's type.
  * Throws json-invalid; the message (and `field`) names the member and the kind found there, never its value.
  */
 export function decodeJson<T>(text: string, decoder: Decoder<T>): T {
-  try {
-    return decoder(parse(text), "");
-  } catch (error) {
-    if (error instanceof SyntaxError) throw invalid("", `not JSON${position(error)}`);
-    if (error instanceof RangeError) throw invalid("", "nested too deeply");
-    throw error;
-  }
+  return decoded(() => decoder(parseJson(text)));
 }
 
 /** The same for JSON that is parsed already. How its numbers were written is lost: `1.0` passes as `1`. */
 export function decodeValue<T>(value: unknown, decoder: Decoder<T>): T {
-  return decodeJson(jsonText(value), decoder);
+  return decoded(() => decoder(value as JsonValue | undefined));
 }
 
-export const string: Decoder<string> = (value = null, path) => {
+function decoded<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Unfit) throw refusal(error.path, error.problem);
+    if (error instanceof SyntaxError) throw refusal("", `not JSON${position(error)}`);
+    if (error instanceof RangeError) throw refusal("", "nested too deeply");
+    throw error;
+  }
+}
+
+export const string: Decoder<string> = (value = null) => {
   if (value === null) return "";
-  if (typeof value !== "string") throw mismatch(path, "a string", value);
-  return value;
+  if (typeof value !== "string") throw mismatch("a string", value);
+  return value.toWellFormed(); // Go has no lone surrogates, it puts U+FFFD
 };
 
-export const boolean: Decoder<boolean> = (value = null, path) => {
+export const boolean: Decoder<boolean> = (value = null) => {
   if (value === null) return false;
-  if (typeof value !== "boolean") throw mismatch(path, "a boolean", value);
+  if (typeof value !== "boolean") throw mismatch("a boolean", value);
   return value;
 };
 
@@ -45,153 +44,231 @@ export const boolean: Decoder<boolean> = (value = null, path) => {
  * Go's int64, as far as a JS number goes: like Go it refuses `1.0`, `1e3` and what is out of range, and beyond Go it
  * refuses every integer beyond 2^53, which a JS number could not hand on unchanged.
  */
-export const integer: Decoder<number> = (value = null, path) => {
+export const integer: Decoder<number> = (value = null) => {
   if (value === null) return 0;
-  if (!isNumber(value)) throw mismatch(path, "an integer", value);
-  if (!/^-?\d+$/.test(value.literal)) {
-    throw invalid(path, "expected an integer, found a number with a fraction or an exponent");
-  }
-  const number = Number(value.literal);
-  if (!Number.isSafeInteger(number))
-    throw invalid(path, "the integer is beyond 2^53: it cannot be kept exactly");
+  if (!isNumber(value)) throw mismatch("an integer", value);
+  if (!/^-?\d+$/.test(literalOf(value)))
+    throw invalid("expected an integer, found a number with a fraction or an exponent");
+  const number = Number(literalOf(value));
+  if (!Number.isSafeInteger(number)) throw invalid("the integer is beyond 2^53: it cannot be kept exactly");
   return number + 0; // makes 0 of -0
 };
 
-export const float: Decoder<number> = (value = null, path) => {
+export const float: Decoder<number> = (value = null) => {
   if (value === null) return 0;
-  if (!isNumber(value)) throw mismatch(path, "a number", value);
-  return finite(value, path);
+  if (!isNumber(value)) throw mismatch("a number", value);
+  return finite(value);
 };
 
 /** Plain JS, as Go's `interface{}` holds it: every number is a double. */
-export const any: Decoder<unknown> = (value = null, path) => plain(value, path, MAX_DEPTH);
+export const any: Decoder<unknown> = (value = null) => plain(value, MAX_DEPTH);
 
 // Fixed, so that what was decoded can be walked and printed within any stack. Go stops at 10,000.
 const MAX_DEPTH = 500;
 
-function plain(value: JsonValue, path: string, depth: number): unknown {
-  if (value === null || typeof value !== "object") return value;
-  if (isNumber(value)) return finite(value, path);
-  if (depth === 0) throw new RangeError(); // decodeJson words it
-  const item: Decoder<unknown> = (member = null, name) => plain(member, name, depth - 1);
-  return Array.isArray(value) ? list(item)(value, path) : decodeMembers(value, item, path);
+function plain(value: JsonValue | undefined, depth: number): unknown {
+  if (value === null || value === undefined || typeof value === "boolean") return value ?? null;
+  if (typeof value === "string") return value.toWellFormed();
+  if (isNumber(value)) return finite(value);
+  if (depth === 0) throw new RangeError(); // `decoded` words it
+  const item: Decoder<unknown> = (member) => plain(member, depth - 1);
+  return Array.isArray(value) ? decodeItems(value, item) : decodeMembers(value, item);
 }
 
 export function list<T>(item: Decoder<T>): Decoder<T[] | null> {
-  return (value = null, path) => {
+  return (value = null) => {
     if (value === null) return null;
-    if (!Array.isArray(value)) throw mismatch(path, "an array", value);
-    return value.map((element, at) => item(element, `${path}[${at}]`));
+    if (!Array.isArray(value)) throw mismatch("an array", value);
+    return decodeItems(value, item);
   };
 }
 
 export function map<T>(item: Decoder<T>): Decoder<Record<string, T> | null> {
-  return (value = null, path) => {
-    if (value === null) return null;
-    if (!(value instanceof Map)) throw mismatch(path, "an object", value);
-    return decodeMembers(value, item, path);
-  };
+  return (value = null) => (value === null ? null : decodeMembers(value, item));
 }
 
 /** Go's pointer: null stays null, where a struct would become one of zeros. */
 export function pointer<T>(item: Decoder<T>): Decoder<T | null> {
-  return (value = null, path) => (value === null ? null : item(value, path));
+  return (value = null) => (value === null ? null : item(value));
 }
+
+type Fields = Record<string, Decoder<unknown>>;
+type Struct<S extends Fields> = { [K in keyof S]: ReturnType<S[K]> };
+type Lean<S extends Fields> = { [K in keyof S]?: Exclude<ReturnType<S[K]>, null> };
 
 /**
  * Unknown members are ignored. A member goes to the field of its exact name, else to the one whose name differs in
  * case only; of several for one field the last counts, but all must be of the right kind.
  * Two differences that only repeated names show: Go merges two objects, and checks both of `{"a":1,"a":2}`.
  */
-export function struct<S extends Record<string, Decoder<unknown>>>(
-  fields: S,
-): Decoder<{ [K in keyof S]: ReturnType<S[K]> }> {
+export function struct<S extends Fields>(fields: S): Decoder<Struct<S>> {
+  const find = finder(fields);
+  return (value = null) => {
+    const found = find(value);
+    const made = Object.entries(fields).map(([name, field]) => [
+      name,
+      found.has(name) ? found.get(name) : field(undefined),
+    ]);
+    return Object.fromEntries(made) as Struct<S>;
+  };
+}
+
+/** A struct whose members of zero value are left out, as by `omitempty`. */
+export function lean<S extends Fields>(fields: S): Decoder<Lean<S>> {
+  const find = finder(fields);
+  const names = Object.keys(fields);
+  return (value = null) => {
+    const found = find(value);
+    const made: Record<string, unknown> = {};
+    if (found.size === 0) return made as Lean<S>;
+    for (const name of names) {
+      const member = found.get(name);
+      if (!isZero(member)) made[name] = member;
+    }
+    return made as Lean<S>;
+  };
+}
+
+/** Decodes the members of a value that are fields, by the names of those fields. */
+function finder(fields: Fields): (value: JsonValue) => Map<string, unknown> {
   const names = new Map(Object.keys(fields).map((name) => [fold(name), name]));
   for (const name of Object.keys(fields)) names.set(name, name);
 
-  return (value = null, path) => {
-    if (value !== null && !(value instanceof Map)) throw mismatch(path, "an object", value);
-    const found = new Map(Object.entries(fields).map(([name, field]) => [name, field(undefined, path)]));
-    for (const [written, member] of value ?? []) {
-      const name = names.get(written) ?? names.get(fold(written));
-      if (name === undefined) continue;
-      const decoded = fields[name]?.(member, path === "" ? name : `${path}.${name}`);
-      // As in Go, null empties a map, list or pointer, and leaves anything else as an earlier member has set it.
-      if (member !== null || decoded === null) found.set(name, decoded);
+  return (value) => {
+    const found = new Map<string, unknown>();
+    if (value === null) return found;
+    let at = "";
+    try {
+      forEachMember(value, (written, member) => {
+        const name = names.get(written) ?? names.get(fold(written));
+        if (name === undefined) return;
+        at = name;
+        const decoded = fields[name]?.(member);
+        // As in Go, null empties a map, list or pointer, and leaves anything else as an earlier member has set it.
+        if (member !== null || decoded === null) found.set(name, decoded);
+      });
+    } catch (error) {
+      throw within(error, at);
     }
-    return Object.fromEntries(found) as { [K in keyof S]: ReturnType<S[K]> };
+    return found;
   };
 }
 
 /** The error for a decoder of your own. */
-export function invalid(path: string, problem: string): AppError {
+export function invalid(problem: string): Error {
+  return new Unfit(problem);
+}
+
+/** A value that does not fit; whoever holds it adds where that is. */
+class Unfit extends Error {
+  path = "";
+  readonly problem: string;
+
+  constructor(problem: string) {
+    super(problem);
+    this.problem = problem;
+  }
+}
+
+/** The same error, seen from the holder of `place`; of the value itself, where nothing was walked yet, as it is. */
+function within(error: unknown, place: string): unknown {
+  if (!(error instanceof Unfit) || place === "") return error;
+  const { path } = error;
+  error.path = path === "" || path.startsWith("[") ? place + path : `${place}.${path}`;
+  return error;
+}
+
+function refusal(path: string, problem: string): AppError {
   return new AppError("json-invalid", path === "" ? `the JSON text: ${problem}` : `${path}: ${problem}`, {
     field: path,
   });
 }
-
-function parse(text: string): JsonValue {
-  return (JSON.parse as ParseWithSource)(text, (_name, value, { source }) => {
-    if (typeof value === "number") return { literal: source ?? "" };
-    if (typeof value === "string") return value.toWellFormed(); // Go has no lone surrogates, it puts U+FFFD
-    if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
-    return new Map(Object.entries(value).map(([name, member]) => [name.toWellFormed(), member]));
-  }) as JsonValue;
-}
-
-/** TypeScript does not know the third argument yet: https://github.com/tc39/proposal-json-parse-with-source */
-type ParseWithSource = (
-  text: string,
-  reviver: (name: string, value: unknown, context: { source?: string }) => unknown,
-) => unknown;
 
 /** Where the text went wrong, if V8 says so. Its other words may quote the text, which may hold secrets. */
 function position(error: SyntaxError): string {
   return / at position \d+(?= \(line \d+ column \d+\)$)/.exec(error.message)?.[0] ?? "";
 }
 
-function jsonText(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? "null";
-  } catch (error) {
-    throw invalid("", error instanceof RangeError ? "nested too deeply" : "not a JSON value");
-  }
-}
-
-function mismatch(path: string, expected: string, value: JsonValue): AppError {
-  return invalid(path, `expected ${expected}, found ${kindOf(value)}`);
+function mismatch(expected: string, value: JsonValue): Error {
+  return invalid(`expected ${expected}, found ${kindOf(value)}`);
 }
 
 function kindOf(value: JsonValue): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return "an array";
-  if (typeof value !== "object") return `a ${typeof value}`;
-  return value instanceof Map ? "an object" : "a number";
+  if (isNumber(value)) return "a number";
+  if (typeof value === "object") return isObject(value) ? "an object" : "a value that JSON does not have";
+  return `a ${typeof value}`;
 }
 
-function isNumber(value: JsonValue): value is GoNumber {
-  return kindOf(value) === "a number";
+function isNumber(value: JsonValue): value is number | Literal {
+  return typeof value === "number" || value instanceof Literal;
 }
 
-function finite({ literal }: GoNumber, path: string): number {
-  const number = Number(literal);
-  if (!Number.isFinite(number)) throw invalid(path, "the number is too large");
+const literalOf = (value: number | Literal) => (typeof value === "number" ? String(value) : value.text);
+
+function finite(value: number | Literal): number {
+  const number = typeof value === "number" ? value : Number(value.text);
+  if (!Number.isFinite(number)) throw invalid("the number is too large");
   return number + 0;
 }
 
-function decodeMembers<T>(
-  members: Map<string, JsonValue>,
-  item: Decoder<T>,
-  path: string,
-): Record<string, T> {
-  const decoded = [...members].map(
-    ([name, value]) => [name, item(value, `${path}[${quote(name)}]`)] as const,
-  );
-  return Object.fromEntries(decoded); // defines its members, so that "__proto__" becomes one like any other
+/** Plain objects and Maps: a stored item may hold sets and bytes, which JSON does not have. */
+function isObject(value: object): value is Map<string, JsonValue> | { [name: string]: JsonValue } {
+  if (value instanceof Map) return true;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
+
+function forEachMember(value: JsonValue, work: (name: string, member: JsonValue) => void): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value) || !isObject(value))
+    throw mismatch("an object", value);
+  if (value instanceof Map) return value.forEach((member, name) => work(name, member));
+  for (const name of Object.keys(value)) {
+    const member = value[name];
+    if (member !== undefined) work(name, member);
+  }
+}
+
+function decodeItems<T>(items: JsonValue[], item: Decoder<T>): T[] {
+  const made: T[] = [];
+  try {
+    for (const element of items) made.push(item(element));
+  } catch (error) {
+    throw within(error, `[${made.length}]`);
+  }
+  return made;
+}
+
+function decodeMembers<T>(value: JsonValue, item: Decoder<T>): Record<string, T> {
+  const made: Record<string, T> = {};
+  let at: string | undefined;
+  try {
+    forEachMember(value, (name, member) => {
+      at = name;
+      const decoded = item(member);
+      // Defined, not assigned, so that this becomes a member like any other.
+      if (name === "__proto__") define(made, name, decoded);
+      else made[name.toWellFormed()] = decoded;
+    });
+  } catch (error) {
+    throw within(error, at === undefined ? "" : `[${quote(at)}]`);
+  }
+  return made;
+}
+
+const define = (made: object, name: string, value: unknown) =>
+  Object.defineProperty(made, name, { value, enumerable: true, configurable: true, writable: true });
 
 function quote(name: string): string {
   return JSON.stringify(name.length > 64 ? `${name.slice(0, 64)}…` : name);
+}
+
+/** Zero, false, empty or absent. */
+function isZero(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return !value;
+  for (const _ in value) return false;
+  return true;
 }
 
 /** Of what is not ASCII, Go takes the Kelvin sign for `k`, as toLowerCase does, and the long s for `s`. */

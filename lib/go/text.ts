@@ -15,18 +15,40 @@ export function decodeUtf8(bytes: Uint8Array): string {
 }
 
 /** A JSON string as Go's encoder writes it. */
-export function quote(text: string): string {
-  return JSON.stringify(text).replace(
-    /[<>&\u2028\u2029\ufffd]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+export const quote = (text: string): string => escapeHtml(JSON.stringify(text));
+
+/** What Go's encoder escapes beyond JSON.stringify: characters that JSON has inside strings only. */
+export function escapeHtml(json: string): string {
+  let text = json;
+  // Each by itself: a text full of them is done ten times faster than with a function that is called for each.
+  for (const [character, escaped] of ESCAPES) text = text.replaceAll(character, escaped);
+  return text;
 }
+
+const ESCAPES = ["<", ">", "&", "\u2028", "\u2029", "\ufffd"].map(
+  (character) => [character, `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`] as const,
+);
+
+/** Sorts texts by their bytes, as Go does, in place: JavaScript's own order but for characters beyond U+FFFF. */
+export function sortedByBytes(texts: string[]): string[] {
+  if (!texts.some((text) => SURROGATE.test(text))) return texts.sort();
+  const keys = new Map(texts.map((text) => [text, Buffer.from(text)]));
+  const keyOf = (text: string) => keys.get(text) ?? Buffer.from(text);
+  return texts.sort((a, b) => Buffer.compare(keyOf(a), keyOf(b)));
+}
+
+/** Whether `a` stands before `b` then. */
+export function isBefore(a: string, b: string): boolean {
+  if (!SURROGATE.test(a) && !SURROGATE.test(b)) return a < b;
+  return Buffer.compare(Buffer.from(a), Buffer.from(b)) < 0;
+}
+
+const SURROGATE = /[\ud800-\udfff]/;
 
 /** url.Values.Encode of one value a name: sorted by bytes, a space as `+`. */
 export function encodeForm(form: Record<string, string>): string {
-  return Object.entries(form)
-    .sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-    .map(([name, value]) => `${escapeQuery(name)}=${escapeQuery(value)}`)
+  return sortedByBytes(Object.keys(form))
+    .map((name) => `${escapeQuery(name)}=${escapeQuery(form[name] ?? "")}`)
     .join("&");
 }
 

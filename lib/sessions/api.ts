@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { AppError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { isStorableKey, KEY_BYTES, SESSION_BYTES, type StoredSession, sessionBytes } from "./item.ts";
+import type { StoredSession } from "./item.ts";
+import { isStorableKey, KEY_BYTES, storableBytes } from "./limits.ts";
 import { flagIn, formatCursor, parseListQuery, refuseUnknown } from "./list.ts";
-import { applySet, keepPassword, parseSession, type Session, showSession } from "./session.ts";
+import { applySet, keepPassword, parseSession, showSession } from "./session.ts";
 import type { ListedSession, SessionStore } from "./store.ts";
 
 export interface SessionsRequest {
@@ -80,7 +81,8 @@ async function putSession(request: SessionsRequest, deps: SessionsDeps): Promise
   const { stored, result: version } = await change(request, deps, async (read) => {
     const now = Math.floor(deps.now() / 1000);
     const session = applySet(keepPassword(given, read.session), { suppressReset, now, allowMasterKeys });
-    return store.put(key, fitting(key, session), read.version);
+    storableBytes(session);
+    return store.put(key, session, read.version);
   });
   const action = stored.session ? "modified" : "added";
   log.info(`session ${action}`, { key_hash: hashOf(key), org_id: given.org_id, version });
@@ -131,13 +133,6 @@ function matches(ifMatch: string, { session, version }: StoredSession): boolean 
 function storable(key: string): string {
   if (isStorableKey(key)) return key;
   throw new AppError("request-invalid", `a key has 1 to ${KEY_BYTES} bytes`, { field: "key" });
-}
-
-function fitting(key: string, session: Session): Session {
-  const bytes = sessionBytes(key, session);
-  if (bytes <= SESSION_BYTES) return session;
-  const message = `a session of ${bytes} bytes cannot be stored; at most ${SESSION_BYTES} can`;
-  throw new AppError("session-too-large", message);
 }
 
 /** One that is unfit must not hide the others of its page. */

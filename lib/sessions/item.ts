@@ -18,20 +18,6 @@ const FIRST_VERSIONS = 2 ** 52;
  */
 export const nextVersion = (read: number) => Math.abs(read) + 1;
 
-/** The largest item that DynamoDB takes is 400 KB; some is left for keys and names. */
-export const SESSION_BYTES = 380 * 1024;
-
-export const sessionBytes = (key: string, session: Session) =>
-  Buffer.byteLength(key + JSON.stringify(session));
-
-/** DynamoDB's limit of a partition key. */
-export const KEY_BYTES = 2_048;
-
-export function isStorableKey(key: string): boolean {
-  const bytes = Buffer.byteLength(key);
-  return bytes > 0 && bytes <= KEY_BYTES && key.isWellFormed();
-}
-
 /** The item of a session: a native map, so that it can be queried and read in the console. `now` in unix seconds. */
 export function sessionItem(
   key: string,

@@ -1,13 +1,15 @@
 import { AppError, errorText } from "../errors.ts";
 import * as go from "../go/decode.ts";
-import { any, boolean, float, integer, list, map, pointer, string, struct } from "../go/decode.ts";
-import { quote } from "../go/text.ts";
+import { any, boolean, float, integer, lean, list, map, pointer, string, struct } from "../go/decode.ts";
+import type { JsonValue } from "../go/json.ts";
+import { escapeHtml, isBefore, sortedByBytes } from "../go/text.ts";
+import { checkText } from "./limits.ts";
 
 const strings = list(string);
 const pace = { enabled: boolean, threshold: integer, trigger: float, step: integer, delay: integer };
 const anySmoothing = pointer(struct(pace));
-const smoothing: typeof anySmoothing = (value, path) => {
-  const decoded = anySmoothing(value, path);
+const smoothing: typeof anySmoothing = (value) => {
+  const decoded = anySmoothing(value);
   return decoded?.enabled ? decoded : null; // gateways leave it out while it is off
 };
 const throttle = { throttle_interval: float, throttle_retry_limit: integer, max_query_depth: integer };
@@ -87,17 +89,19 @@ export type Session = { [member: string]: unknown } & ReturnType<typeof decodeSe
 /** What TykGetKeyData returns for a key that does not exist. */
 export const MISS = '{"status":"error","message":"Key not found"}';
 
-/** A session as a script or an API caller wrote it; throws session-invalid, naming the member at fault. */
+/**
+ * A session as a script or an API caller wrote it; throws session-invalid, naming the member at fault, and
+ * session-too-large for a text that is too long to be looked at.
+ */
 export function parseSession(text: string): Session {
-  return orInvalid(() => go.decodeJson(text, decodeSession));
+  checkText(text);
+  return remembered(orInvalid(() => go.decodeJson(text, decodeSession)));
 }
 
 /** The text that TykGetKeyData returns, as Go prints it; throws session-invalid if the stored members are unfit. */
 export function formatSession(session: Session): string {
-  const members = Object.entries(normal(session)).map(([name, value]) => {
-    return `${quote(name)}:${print(value, MAPS.has(name), name !== "access_rights" && MAPS.has(name))}`;
-  });
-  return `{${members.join()}}`;
+  const members = Object.entries(normal(session)).map(([name, value]) => `"${name}":${print(name, value)}`);
+  return escapeHtml(`{${members.join()}}`);
 }
 
 /**
@@ -122,6 +126,7 @@ export function applySet(
 
 /** As a gateway shows a basic-auth key. */
 export function blankPassword(session: Session): Session {
+  if (!normal(session).basic_auth_data) return session;
   return normal({ ...session, basic_auth_data: { ...session.basic_auth_data, password: "" } });
 }
 
@@ -156,9 +161,18 @@ function masterKey(): AppError {
   return new AppError("session-refused", message, { field: "access_rights" });
 }
 
+/** Sessions in normal form. Nobody changes one: a change makes another. */
+const normals = new WeakSet<Session>();
+
+function remembered(session: Session): Session {
+  normals.add(session);
+  return session;
+}
+
 /** The same session in table order and without zero members, whoever made it: a store may keep neither. */
-function normal(session: Record<string, unknown>): Session {
-  return orInvalid(() => go.decodeValue(session, decodeSession));
+function normal(session: Session): Session {
+  if (normals.has(session)) return session;
+  return remembered(orInvalid(() => go.decodeValue(session, decodeSession)));
 }
 
 function orInvalid<T>(work: () => T): T {
@@ -170,30 +184,15 @@ function orInvalid<T>(work: () => T): T {
   }
 }
 
-/** A struct whose zero members are left out. */
-function lean<S extends Record<string, go.Decoder<unknown>>>(
-  fields: S,
-): go.Decoder<{ [K in keyof S]?: Exclude<ReturnType<S[K]>, null> }> {
-  const decode = struct(fields);
-  return (value, path) => {
-    const kept = Object.entries(decode(value, path)).filter(([, member]) => !isZero(member));
-    return Object.fromEntries(kept) as { [K in keyof S]?: Exclude<ReturnType<S[K]>, null> };
-  };
-}
-
-function isZero(value: unknown): boolean {
-  return !value || (typeof value === "object" && Object.keys(value).length === 0);
-}
-
 const TIME =
   /^(\d{4}-\d\d-\d\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d([.,]\d+)?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
 
 /** An RFC 3339 time as Go reads and prints it again: to the nanosecond, without trailing zeros. */
-function time(value: go.JsonValue | undefined, path: string): string {
+function time(value: JsonValue | undefined): string {
   if (value === undefined || value === null) return "";
-  const [text, day = "", fraction = "", zone = ""] = TIME.exec(string(value, path)) ?? [];
+  const [text, day = "", fraction = "", zone = ""] = TIME.exec(string(value)) ?? [];
   const exists = new Date(day).toJSON()?.startsWith(day); // Date takes February 30 for March 2
-  if (text === undefined || !exists) throw go.invalid(path, "expected a time such as 2026-08-01T10:00:00Z");
+  if (text === undefined || !exists) throw go.invalid("expected a time such as 2026-08-01T10:00:00Z");
   const nanoseconds = fraction
     .slice(0, 10)
     .replace(",", ".")
@@ -202,14 +201,32 @@ function time(value: go.JsonValue | undefined, path: string): string {
   return printed === "0001-01-01T00:00:00Z" ? "" : printed;
 }
 
-/** Members whose names are data: Go prints those sorted by their bytes, and a struct's in the order of its fields. */
-const MAPS = new Set(["access_rights", "oauth_keys", "meta_data"]);
+/** Maps, whose names are data, come sorted by bytes; the members of a struct in the order of its fields. */
+function print(name: string, value: unknown): string {
+  if (name === "access_rights") return printSorted(value as object, JSON.stringify);
+  if (name !== "meta_data" && name !== "oauth_keys") return JSON.stringify(value);
+  return isSorted(value) ? JSON.stringify(value) : printAllSorted(value);
+}
 
-function print(value: unknown, sorted: boolean, sortedInside = sorted): string {
-  if (typeof value === "string") return quote(value);
-  if (value === null || typeof value !== "object") return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map((item) => print(item, sortedInside)).join()}]`;
-  const members = Object.entries(value);
-  if (sorted) members.sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-  return `{${members.map(([name, member]) => `${quote(name)}:${print(member, sortedInside)}`).join()}}`;
+function printAllSorted(value: unknown): string {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(printAllSorted).join()}]`;
+  return printSorted(value, printAllSorted);
+}
+
+function printSorted(value: object, printMember: (member: unknown) => string): string {
+  const members = value as Record<string, unknown>;
+  const texts = sortedByBytes(Object.keys(members)).map(
+    (name) => `${JSON.stringify(name)}:${printMember(members[name])}`,
+  );
+  return `{${texts.join()}}`;
+}
+
+/** Whether JavaScript has every name in it where Go would put it. */
+function isSorted(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  if (Array.isArray(value)) return value.every(isSorted);
+  const names = Object.keys(value);
+  const inOrder = names.every((name, at) => at === 0 || isBefore(names[at - 1] ?? "", name));
+  return inOrder && Object.values(value).every(isSorted);
 }

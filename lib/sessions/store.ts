@@ -1,10 +1,11 @@
 import {
-  type DynamoDBDocumentClient,
-  GetCommand,
+  type DynamoDBClient,
+  GetItemCommand,
   QueryCommand,
-  TransactWriteCommand,
-  type TransactWriteCommandInput,
-} from "@aws-sdk/lib-dynamodb";
+  type TransactWriteItem,
+  TransactWriteItemsCommand,
+} from "@aws-sdk/client-dynamodb";
+import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { nextVersion, type StoredSession, sessionItem, storedSession } from "./item.ts";
 import type { ListQuery, Place } from "./list.ts";
 import type { Session } from "./session.ts";
@@ -34,7 +35,7 @@ const LISTED = ["key", "expires", "version", "updated_at"];
 
 /** The table that handlers' commits change at the same time; each write is put on condition of the version read. */
 export function createSessionStore(deps: {
-  dynamo: DynamoDBDocumentClient;
+  dynamo: Pick<DynamoDBClient, "send">;
   table: string;
   now: () => number;
   random: () => number;
@@ -43,18 +44,18 @@ export function createSessionStore(deps: {
   const seconds = () => Math.floor(deps.now() / 1000);
 
   async function readItem(key: string): Promise<Record<string, unknown> | undefined> {
-    return (await dynamo.send(new GetCommand({ TableName, Key: { key }, ConsistentRead: true }))).Item;
+    const Key = toAttributes({ key });
+    const { Item } = await dynamo.send(new GetItemCommand({ TableName, Key, ConsistentRead: true }));
+    return Item && fromAttributes(Item);
   }
 
   /**
    * A transaction of one, for its token: when an answer is lost, the SDK sends it again, and DynamoDB answers as
    * before. A plain put would meet its own version then, which looks like somebody else's write.
    */
-  async function holds(
-    write: NonNullable<TransactWriteCommandInput["TransactItems"]>[number],
-  ): Promise<boolean> {
+  async function holds(write: TransactWriteItem): Promise<boolean> {
     try {
-      await dynamo.send(new TransactWriteCommand({ TransactItems: [write] }));
+      await dynamo.send(new TransactWriteItemsCommand({ TransactItems: [write] }));
       return true;
     } catch (thrown) {
       if (HELD_BY_OTHERS.has(reasonOf(thrown))) return false;
@@ -66,10 +67,10 @@ export function createSessionStore(deps: {
     read: async (key) => storedSession(await readItem(key), deps.now(), deps.random),
     async put(key, session, read) {
       const version = nextVersion(read);
-      const Item = sessionItem(key, session, version, seconds());
+      const Item = toAttributes(sessionItem(key, session, version, seconds()));
       return (await holds({ Put: { TableName, Item, ...condition(read) } })) ? version : undefined;
     },
-    remove: (key, read) => holds({ Delete: { TableName, Key: { key }, ...condition(read) } }),
+    remove: (key, read) => holds({ Delete: { TableName, Key: toAttributes({ key }), ...condition(read) } }),
     async list({ orgId, range, limit, after }, whole) {
       const names = whole ? [...LISTED, "session"] : LISTED;
       const { Items = [], LastEvaluatedKey } = await dynamo.send(
@@ -81,16 +82,19 @@ export function createSessionStore(deps: {
           FilterExpression: "attribute_not_exists(#ttl) OR #ttl > :now",
           ProjectionExpression: names.map((name) => `#${name}`).join(),
           ExpressionAttributeNames: Object.fromEntries([...names, "ttl"].map((name) => [`#${name}`, name])),
-          ExpressionAttributeValues: {
+          ExpressionAttributeValues: toAttributes({
             ":org": orgId,
             ":now": seconds(),
             ...(range && { ":from": range.from, ":to": range.to }),
-          },
+          }),
           Limit: limit,
-          ExclusiveStartKey: after,
+          ExclusiveStartKey: after && toAttributes(after),
         }),
       );
-      return { sessions: Items as ListedSession[], next: LastEvaluatedKey as Place | undefined };
+      return {
+        sessions: Items.map(fromAttributes) as unknown as ListedSession[],
+        next: LastEvaluatedKey && (fromAttributes(LastEvaluatedKey) as unknown as Place),
+      };
     },
   };
 }
@@ -100,7 +104,10 @@ const condition = (read: number) => ({
   ExpressionAttributeNames: { "#version": "version" },
   ...(read <= 0
     ? { ConditionExpression: "attribute_not_exists(#version)" }
-    : { ConditionExpression: "#version = :read", ExpressionAttributeValues: { ":read": read } }),
+    : {
+        ConditionExpression: "#version = :read",
+        ExpressionAttributeValues: toAttributes({ ":read": read }),
+      }),
 });
 
 const HELD_BY_OTHERS = new Set(["ConditionalCheckFailed", "TransactionConflict"]);

@@ -1,8 +1,9 @@
 import { createCircuit } from "../../lib/consumer/circuit.ts";
 import { type ConsumerDeps, createConsumer } from "../../lib/consumer/consumer.ts";
 import type { Verdict } from "../../lib/consumer/dead-letters.ts";
+import type { LedgerEntry } from "../../lib/consumer/ledger-item.ts";
 import type { QueueRecord } from "../../lib/consumer/records.ts";
-import type { ConsumerStore, LedgerEntry, Write } from "../../lib/consumer/store.ts";
+import type { ConsumerStore, Write } from "../../lib/consumer/store.ts";
 import type { GatewayEvent } from "../../lib/events/event.ts";
 import { type LiveRelease, openRelease } from "../../lib/releases/release.ts";
 import type { Outcome, Run } from "../../lib/runtime/protocol.ts";
@@ -23,6 +24,7 @@ export const NOW = 1_787_396_400_000;
 export const consumerDeps = (): Omit<ConsumerDeps, "store" | "live"> => ({
   sendDeadLetter: async () => {},
   handBack: async () => {},
+  requeue: async () => {},
   retryDelay: (receives) => receives,
   circuit: createCircuit({ now: () => NOW, random: () => 1 }),
   makeHttpRequest: async () => undefined,
@@ -38,6 +40,7 @@ export const consumerDeps = (): Omit<ConsumerDeps, "store" | "live"> => ({
   now: () => NOW,
   log: { info() {}, warn() {}, error() {} },
   metrics: NO_METRICS,
+  random: Math.random,
 });
 
 export interface MessageOptions {
@@ -83,14 +86,16 @@ export function createTable(sessions: Record<string, Session> = {}) {
   const prefetched: string[][] = [];
   const none = { session: undefined, version: 0 };
   const versionOf = (write: Write) =>
-    (write.kind === "session" ? stored.get(write.key)?.version : ledger.get(write.eventId)?.version) ?? 0;
+    (write.kind === "session" ? stored.get(write.key)?.version : ledger.get(write.identity)?.version) ?? 0;
 
   const store: ConsumerStore = {
-    async read(eventIds, sessionKeys) {
+    async read(events, sessionKeys) {
       prefetched.push(sessionKeys);
       return {
         liveVersion: "v1",
-        ledger: new Map(eventIds.map((id) => [id, ledger.get(id) ?? { version: 0, done: [] }])),
+        ledger: new Map(
+          events.map(({ identity }) => [identity, ledger.get(identity) ?? { version: 0, done: [] }]),
+        ),
         sessions: new Map(sessionKeys.map((key) => [key, stored.get(key) ?? none])),
       };
     },
@@ -101,7 +106,7 @@ export function createTable(sessions: Record<string, Session> = {}) {
       for (const write of writes) {
         const version = write.version + 1;
         if (write.kind === "session") stored.set(write.key, { session: write.session, version });
-        else ledger.set(write.eventId, { version, done: write.done, attempts: write.attempts });
+        else ledger.set(write.identity, { ...write, version });
       }
       return { conflicts: [] };
     },
@@ -111,7 +116,7 @@ export function createTable(sessions: Record<string, Session> = {}) {
     ledger,
     prefetched,
     session: (key: string) => stored.get(key)?.session,
-    done: (eventId: string) => ledger.get(eventId)?.done ?? [],
+    done: (eventId: string) => ledger.get(`demo#${eventId}`)?.done ?? [],
     /** Somebody else's write. */
     change(key: string, session: Session) {
       stored.set(key, { session, version: (stored.get(key)?.version ?? 0) + 1 });
@@ -182,6 +187,7 @@ export function setUp(
   const release = createRelease({ KeyExpired: Object.keys(scripts) });
   const runtime = createRuntime(scripts, runs);
   const returns: [string, number][] = [];
+  const requeued: string[] = [];
   const consumer = createConsumer({
     ...consumerDeps(),
     store: table.store,
@@ -190,6 +196,7 @@ export function setUp(
     handBack: async (records) => {
       for (const { record, seconds } of records) returns.push([record.messageId, seconds]);
     },
+    requeue: async (_, { eventId }) => void requeued.push(eventId ?? ""),
     timeoutMs: TIMEOUT_MS,
     maxAttempts: MAX_ATTEMPTS,
     receiveLimit: RECEIVE_LIMIT,
@@ -200,6 +207,8 @@ export function setUp(
     letters,
     /** Messages that the queue was told to deliver again, and in how many seconds. */
     returns,
+    /** Ids of the events that were put on the queue anew. */
+    requeued,
     /** "event handler", in the order in which they ran. */
     runs,
     consume: (batch: QueueRecord[], timeLeft = () => 600_000) => consumer(batch, timeLeft),

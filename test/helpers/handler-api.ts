@@ -46,9 +46,9 @@ export async function startHandlerApi(options: { now?: () => number } = {}): Pro
     receiveLimit: 5,
   });
   const now = options.now ?? Date.now;
-  const { dynamo } = clients;
+  const { dynamo, dynamoClient } = clients;
   const store = createConsumerStore({
-    dynamo,
+    dynamo: dynamoClient,
     sessionsTable: env.SESSIONS_TABLE,
     stateTable: env.STATE_TABLE,
     ledgerTtlSeconds: 60,
@@ -69,13 +69,13 @@ export async function startHandlerApi(options: { now?: () => number } = {}): Pro
   return {
     async evaluate(code) {
       const id = randomUUID();
-      const unit = createUnitOfWork(await store.read([id], []), store);
+      const unit = createUnitOfWork(await store.read([{ identity: id, id }], []), store);
       const buffer = unit.startRun();
       const logs: string[] = [];
       let value: unknown;
       const host = createHost(deps, {
         buffer,
-        eventId: id,
+        event: id,
         handler: "evaluator",
         log: (level, message) => {
           if (level === "raw" && message.startsWith("value "))

@@ -1,0 +1,145 @@
+/** A number that JavaScript would print differently: Go takes `1` for an int but neither `1.0` nor `1e0`. */
+export class Literal {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/**
+ * A parsed JSON text. An object is a `Map` in the order of the text where a plain object would not keep that: of
+ * `Rate` and `rate` the later one counts.
+ */
+export type JsonValue =
+  | null
+  | boolean
+  | string
+  | number
+  | Literal
+  | JsonValue[]
+  | Map<string, JsonValue>
+  | { [name: string]: JsonValue };
+
+/** Throws what JSON.parse throws, and a RangeError for nesting that the stack cannot hold. */
+export function parseJson(text: string): JsonValue {
+  const value = JSON.parse(text) as JsonValue;
+  // What JavaScript prints the same has no name twice, no number written in another way, and its names in order.
+  return JSON.stringify(value) === text ? value : parseExactly(text);
+}
+
+const NUMBER = /[^,\]}\s]+/y;
+const SPACE = /\s*/y;
+
+/** `text` is known to be JSON, so nothing is checked here. */
+function parseExactly(text: string): JsonValue {
+  let at = 0;
+
+  function skipSpace(): void {
+    // Most texts have none.
+    if (text.charCodeAt(at) > 32) return;
+    SPACE.lastIndex = at;
+    SPACE.test(text);
+    at = SPACE.lastIndex;
+  }
+
+  function string(): string {
+    const start = at;
+    at = text.indexOf('"', at + 1);
+    let escaped = text.slice(start, at).includes("\\");
+    if (!escaped) return text.slice(start + 1, at++);
+    // A quote ends the string unless an odd number of backslashes stands before it.
+    while (escaped) {
+      let backslashes = 0;
+      while (text[at - 1 - backslashes] === "\\") backslashes += 1;
+      escaped = backslashes % 2 === 1;
+      if (escaped) at = text.indexOf('"', at + 1);
+    }
+    at += 1;
+    return JSON.parse(text.slice(start, at)) as string;
+  }
+
+  function list(): JsonValue[] {
+    const items: JsonValue[] = [];
+    at += 1;
+    skipSpace();
+    if (text[at] === "]") at += 1;
+    else
+      do items.push(value());
+      while (text[at++] === ",");
+    return items;
+  }
+
+  function members(): Map<string, JsonValue> {
+    const found = new Map<string, JsonValue>();
+    at += 1;
+    skipSpace();
+    if (text[at] === "}") at += 1;
+    else
+      do {
+        skipSpace();
+        const name = string();
+        skipSpace();
+        at += 1; // the colon
+        const member = value();
+        found.delete(name); // so that it stands where it came last
+        found.set(name, member);
+      } while (text[at++] === ",");
+    return found;
+  }
+
+  function scalar(): JsonValue {
+    NUMBER.lastIndex = at;
+    const [literal = ""] = NUMBER.exec(text) ?? [];
+    at += literal.length;
+    if (literal === "true") return true;
+    if (literal === "false") return false;
+    if (literal === "null") return null;
+    const number = Number(literal);
+    return String(number) === literal ? number : new Literal(literal);
+  }
+
+  function value(): JsonValue {
+    skipSpace();
+    const first = text[at];
+    const found = first === '"' ? string() : first === "[" ? list() : first === "{" ? members() : scalar();
+    skipSpace();
+    return found;
+  }
+
+  return value();
+}
+
+/**
+ * How deep a JSON text nests, and how many values it has at most: one look at its characters, before anything is
+ * made of it. For a text that is not JSON the numbers mean nothing.
+ */
+export function outline(text: string): { depth: number; values: number } {
+  let depth = 0;
+  let deepest = 0;
+  let values = 1;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(text, at);
+    else if (code === COMMA) values += 1;
+    else if (code === OPEN_LIST || code === OPEN_OBJECT) {
+      depth += 1;
+      values += 1;
+      deepest = Math.max(deepest, depth);
+    } else if (code === CLOSE_LIST || code === CLOSE_OBJECT) depth -= 1;
+  }
+  return { depth: deepest, values };
+}
+
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  for (; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === BACKSLASH) at += 1;
+    else if (code === QUOTE) break;
+  }
+  return at;
+}
+
+const [QUOTE, COMMA, BACKSLASH] = [0x22, 0x2c, 0x5c];
+const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];

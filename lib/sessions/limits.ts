@@ -1,0 +1,91 @@
+import { AppError } from "../errors.ts";
+import { outline } from "../go/json.ts";
+
+// What the sessions table can hold. Whatever is written there, by a handler or over HTTP, is checked here first, so
+// that nothing is refused by the table itself: it would refuse the other events of a commit too.
+
+/** DynamoDB's limit of a partition key. */
+export const KEY_BYTES = 2_048;
+
+/** The largest item that DynamoDB takes is 400 KiB; some is left for the attributes beside the session. */
+export const SESSION_BYTES = 380 * 1024;
+
+/** Of a session's text; a longer one would cost time before it is known whether it can be stored. */
+export const SESSION_CHARS = SESSION_BYTES;
+
+/** Of a session's members and items, of whatever depth: each costs the main thread a microsecond or two. */
+export const SESSION_VALUES = 10_000;
+
+/** DynamoDB takes 32 levels in an item; the session is the second. */
+export const SESSION_DEPTH = 30;
+
+/** DynamoDB's limit of an attribute's name. */
+const NAME_BYTES = 65_535;
+
+/** DynamoDB's numbers, from the smallest above zero to the largest. */
+const [MIN_NUMBER, MAX_NUMBER] = [1e-130, 9.9e125];
+
+export function isStorableKey(key: string): boolean {
+  // A character has at most three bytes, so that a giant key is not counted.
+  if (key.length > KEY_BYTES) return false;
+  const bytes = Buffer.byteLength(key);
+  return bytes > 0 && bytes <= KEY_BYTES && key.isWellFormed();
+}
+
+/** Throws session-too-large for the text of a session that nobody should look at. */
+export function checkText(text: string): void {
+  if (text.length > SESSION_CHARS)
+    throw tooLarge(`a session's text has at most ${SESSION_CHARS} characters; this one has ${text.length}`);
+  const { values } = outline(text);
+  if (values > SESSION_VALUES)
+    throw tooLarge(`a session has at most ${SESSION_VALUES} members and items; this one has ${values}`);
+}
+
+/**
+ * The bytes that a session takes in the table, as DynamoDB counts them. Throws session-invalid with the member that
+ * the table cannot hold, and session-too-large.
+ */
+export function storableBytes(session: { org_id?: string }): number {
+  const { org_id = "" } = session;
+  if (Buffer.byteLength(org_id) > KEY_BYTES)
+    throw unfit("org_id", `has more than ${KEY_BYTES} bytes: the table could not find it by that`);
+  const bytes = bytesOf(session, "", SESSION_DEPTH);
+  if (bytes <= SESSION_BYTES) return bytes;
+  throw tooLarge(`a session takes at most ${SESSION_BYTES} bytes in the table; this one takes ${bytes}`);
+}
+
+/** https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html */
+function bytesOf(value: unknown, member: string, depth: number): number {
+  if (typeof value === "string") return Buffer.byteLength(value);
+  if (typeof value === "number") return numberBytes(value, member);
+  if (typeof value !== "object" || value === null) return 1;
+  if (depth === 0) throw unfit(member, `is nested deeper than ${SESSION_DEPTH} levels, the session included`);
+  let bytes = 3;
+  if (Array.isArray(value)) {
+    // A list as long as a session may be is walked with no name for each of its items.
+    for (const item of value) bytes += 1 + bytesOf(item, member, depth - 1);
+    return bytes;
+  }
+  for (const [name, inner] of Object.entries(value)) {
+    const place = member === "" ? name : member;
+    const nameBytes = Buffer.byteLength(name);
+    if (nameBytes < 1 || nameBytes > NAME_BYTES)
+      throw unfit(place, `has a member whose name has ${nameBytes} bytes; a name has 1 to ${NAME_BYTES}`);
+    bytes += 1 + nameBytes + bytesOf(inner, place, depth - 1);
+  }
+  return bytes;
+}
+
+function numberBytes(value: number, member: string): number {
+  const size = Math.abs(value);
+  if (size > MAX_NUMBER || (size < MIN_NUMBER && size > 0))
+    throw unfit(member, `has a number that is out of range: ${MIN_NUMBER} to ${MAX_NUMBER}, or 0`);
+  // One byte for two digits, one for the exponent, one for the sign.
+  return Math.ceil(String(size).length / 2) + 2;
+}
+
+function unfit(member: string, problem: string): AppError {
+  return new AppError("session-invalid", `${member} ${problem}`, { field: member });
+}
+
+const tooLarge = (message: string) => new AppError("session-too-large", message);

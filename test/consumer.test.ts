@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
-import { AppError } from "../lib/errors.ts";
 import { createCircuit } from "../lib/consumer/circuit.ts";
 import { createDeadLetters, type Verdict } from "../lib/consumer/dead-letters.ts";
 import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
 import type { QueueRecord } from "../lib/consumer/records.ts";
+import { AppError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Release } from "../lib/releases/release.ts";
 import { MISS } from "../lib/sessions/session.ts";

@@ -33,6 +33,8 @@ const PACKAGES: Record<string, string[]> = {
     "lib/consumer/store.ts",
     "lib/consumer/dead-letters.ts",
     "lib/consumer/hand-back.ts",
+    "lib/consumer/requeue.ts",
+    "lib/dynamo/",
     "lib/gateway-sync/changes.ts",
     "lib/gateway-sync/dead-letters.ts",
     "lib/releases/store.ts",

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { AppError } from "../lib/errors.ts";
 import { type EventEnvelope, parseEvent } from "../lib/events/event.ts";
+import { digestOf, eventKey } from "../lib/events/identity.ts";
 
 const AROUND = { apiId: "demo", fallbackId: "message-1" };
 const META = { Message: "Key has expired.", Path: "/orders", Origin: "203.0.113.7", Key: "k1" };
@@ -105,6 +106,11 @@ describe("a body that is no event", () => {
       [{ id: "", event: EVENT }, "id"],
       [{ id: 7, event: EVENT }, "id"],
       [{ id: "i".repeat(257), event: EVENT }, "id"],
+      [{ id: "order-7\n", event: EVENT }, "id"],
+      [{ id: "a\u0085b", event: EVENT }, "id"],
+      [{ api_id: "demo\r", event: EVENT }, "api_id"],
+      [{ org_id: "o\0", event: EVENT }, "org_id"],
+      [{ event: { ...EVENT, Type: "\u001b[31mKeyExpired" } }, "event.Type"],
       [{ api_id: "", event: EVENT }, "api_id"],
       [{ api_id: {}, event: EVENT }, "api_id"],
       [{ org_id: 1, event: EVENT }, "org_id"],
@@ -142,6 +148,34 @@ describe("a body that is no event", () => {
   it("is refused when its id is no Unicode text, which no table could tell from another such id", () => {
     refused(String.raw`{"id":"a\ud800","event":{"Type":"t"}}`, "id");
     assert.equal(parse({ id: "\u{1f600}", event: EVENT }).id, "\u{1f600}");
+  });
+});
+
+describe("the identity of an event", () => {
+  const identity = (api_id: string, id: string) => eventKey({ api_id, id }).identity;
+
+  it("is its id within its API, whatever characters the two have", () => {
+    const names = ["a", "a#", "#a", "a#b", "%23", "#", "%", "a%23b"];
+    const all = names.flatMap((api) => names.map((id) => identity(api, id)));
+    assert.equal(new Set(all).size, all.length);
+    assert.equal(identity("demo", "e1"), "demo#e1");
+  });
+
+  it("is a key that the table takes, for the longest names", () => {
+    for (const character of ["#", "%", "\u{ffff}"])
+      assert.ok(
+        Buffer.byteLength(`event#${identity(character.repeat(256), "\u{ffff}".repeat(256))}`) <= 2_048,
+      );
+  });
+
+  it("does not depend on how its content is written, only on what it is", () => {
+    const [one, same, other] = [
+      { Type: "t", Meta: { a: 1 } },
+      JSON.parse('{ "Type": "t", "Meta": { "a": 1.0 } }'),
+      { Type: "t", Meta: { a: 2 } },
+    ].map((event) => digestOf(parse({ event }).event));
+    assert.equal(one, same);
+    assert.notEqual(one, other);
   });
 });
 

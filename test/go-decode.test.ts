@@ -91,6 +91,12 @@ describe("a struct", () => {
     refused('{"Count":"1","COUNT":2}', thing, "count");
   });
 
+  it("takes the last of two members of one name where that stands", () => {
+    assert.equal(decodeJson('{"Count":1,"count":2,"Count":3}', thing).count, 3);
+    assert.equal(decodeJson('{"count":2,"Count":3,"count":4 }', thing).count, 4);
+    assert.deepEqual(decodeJson('{"extra":{"b":1,"a":2,"b":3}}', thing).extra, { a: 2, b: 3 });
+  });
+
   it("is not confused by the names of Object's own members", () => {
     const text = '{"__proto__":{"name":"x"},"constructor":1,"toString":2,"name":"a"}';
     assert.deepEqual(decodeJson(text, thing), { ...ZERO, name: "a" });
@@ -203,6 +209,9 @@ describe("a value parsed already", () => {
   });
 });
 
+const escaped = (text: string) =>
+  `"${[...Array(text.length).keys()].map((at) => `\\u${text.charCodeAt(at).toString(16).padStart(4, "0")}`).join("")}"`;
+
 describe("for whatever text", () => {
   it("any gives what JSON.parse gives", () => {
     fc.assert(
@@ -210,6 +219,29 @@ describe("for whatever text", () => {
         const expected = JSON.parse(JSON.stringify(value));
         assert.deepEqual(decodeJson(JSON.stringify(value), any), expected);
       }),
+    );
+  });
+
+  it("any gives the same however the text is written", () => {
+    const blank = fc.constantFrom("", " ", "\n", "\t ", "\r\n");
+    fc.assert(
+      fc.property(fc.jsonValue({ noUnicodeString: false }), blank, fc.boolean(), (value, space, escapes) => {
+        const written = (part: unknown): string => {
+          if (Array.isArray(part)) return `[${space}${part.map(written).join(`${space},${space}`)}${space}]`;
+          if (typeof part === "string") return escapes ? escaped(part) : JSON.stringify(part);
+          if (typeof part === "number")
+            return Number.isInteger(part) && Math.abs(part) < 1e15 ? `${part}.0` : `${part}`;
+          if (part === null || typeof part !== "object") return JSON.stringify(part);
+          const members = Object.entries(part).map(
+            ([name, inner]) =>
+              `${escapes ? escaped(name) : JSON.stringify(name)}${space}:${space}${written(inner)}`,
+          );
+          return `{${space}${members.join(`${space},${space}`)}}`;
+        };
+        const text = written(value);
+        assert.deepEqual(decodeJson(text, any), decodeJson(JSON.stringify(JSON.parse(text)), any), text);
+      }),
+      { numRuns: 1000 },
     );
   });
 

@@ -59,6 +59,22 @@ describe("gatehook run", () => {
     });
   });
 
+  test("stores no session that the table could not hold, as deployed, and says the rule", async () => {
+    const nest = "var d = 1; for (var i = 0; i < 40; i++) d = { x: d };";
+    const set = (meta: string) =>
+      `TykSetKeyData("k", JSON.stringify({ access_rights: { a: {} }, meta_data: ${meta} }), 1);`;
+    const source = HANDLER(`${nest} ${set("d")} ${set("{ v: 1e300 }")} ${set('{ v: "x".repeat(400000) }')}`);
+    const { report } = await runJson(source);
+    assert.equal(report.outcome, "done");
+    assert.deepEqual(report.sessions, {});
+    const said = report.logs.slice(1).map(({ message }: { message: string }) => message);
+    assert.deepEqual(
+      said.map((line: string) => /nested deeper|out of range|at most/.exec(line)?.[0]),
+      ["nested deeper", "out of range", "at most"],
+      said.join("\n"),
+    );
+  });
+
   const OUTCOMES: [outcome: string, source: string, ...args: string[]][] = [
     ["threw", HANDLER("throw new TypeError('no')")],
     ["timeout", HANDLER("for (;;) {}"), "--timeout", "100"],

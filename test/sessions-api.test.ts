@@ -458,6 +458,7 @@ describe("the list", () => {
 });
 
 describe("bad input", () => {
+  const nested = (levels: number): object => (levels === 0 ? {} : { x: nested(levels - 1) });
   const BAD: [
     what: string,
     method: string,
@@ -476,6 +477,18 @@ describe("bad input", () => {
       "PUT",
       "/k",
       { ...SESSION, alias: "x".repeat(390_000) },
+      413,
+      undefined,
+    ],
+    ["meta_data nested 40 deep", "PUT", "/k", { ...SESSION, meta_data: nested(40) }, 400, "meta_data"],
+    ["a number beyond the table's", "PUT", "/k", { ...SESSION, meta_data: { v: 1e200 } }, 400, "meta_data"],
+    ["a rate beyond the table's", "PUT", "/k", { ...SESSION, rate: 1e200 }, 400, "rate"],
+    ["a member without a name", "PUT", "/k", { ...SESSION, meta_data: { "": 1 } }, 400, "meta_data"],
+    [
+      "more members than are looked at",
+      "PUT",
+      "/k",
+      { ...SESSION, tags: Array(10_001).fill("") },
       413,
       undefined,
     ],

@@ -223,11 +223,8 @@ function isObject(value: object): value is Map<string, JsonValue> | { [name: str
 function forEachMember(value: JsonValue, work: (name: string, member: JsonValue) => void): void {
   if (typeof value !== "object" || value === null || Array.isArray(value) || !isObject(value))
     throw mismatch("an object", value);
-  if (value instanceof Map) return value.forEach((member, name) => work(name, member));
-  for (const name of Object.keys(value)) {
-    const member = value[name];
+  for (const [name, member] of value instanceof Map ? value : Object.entries(value))
     if (member !== undefined) work(name, member);
-  }
 }
 
 function decodeItems<T>(items: JsonValue[], item: Decoder<T>): T[] {

@@ -45,7 +45,7 @@ export function checkText(text: string): void {
  * The bytes that a session takes in the table, as DynamoDB counts them. Throws session-invalid with the member that
  * the table cannot hold, and session-too-large.
  */
-export function storableBytes(session: { org_id?: string }): number {
+export function storableBytes(session: Record<string, unknown> & { org_id?: string }): number {
   const { org_id = "" } = session;
   if (Buffer.byteLength(org_id) > KEY_BYTES)
     throw unfit("org_id", `has more than ${KEY_BYTES} bytes: the table could not find it by that`);

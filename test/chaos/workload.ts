@@ -14,10 +14,11 @@ export interface ChaosEvent {
 }
 
 const KINDS = [
-  ...Array<"Count">(72).fill("Count"),
+  ...Array<"Count">(70).fill("Count"),
   ...Array<"Move">(15).fill("Move"),
   ...Array<"Flaky">(8).fill("Flaky"),
   ...Array<"Poison">(2).fill("Poison"),
+  ...Array<"Odd">(2).fill("Odd"),
   ...Array<"malformed">(2).fill("malformed"),
   "Loop",
 ] as const;
@@ -30,10 +31,13 @@ export const effectOf = (id: string, handler: string) => `${id}/${handler}`;
 export const eventOf = (effect: string) => effect.split("/")[0] ?? "";
 export const markOf = (id: string) => `mark-${id}`;
 
-/** Events of all kinds on so many keys, of which the first ones are the hottest. */
+/** The share of the events that are all aimed at one key. */
+const HOT_SHARE = 0.1;
+
+/** Events of all kinds on this number of keys, the first ones more often, and on a hot one beside them. */
 export function createEvents(count: number, keys: number, random: Random): ChaosEvent[] {
   const kind = createDeck(random, KINDS as unknown as [(typeof KINDS)[number]]);
-  const key = () => `counter-${Math.floor(random() ** 2 * keys)}`;
+  const key = () => (random() < HOT_SHARE ? "counter-hot" : `counter-${Math.floor(random() ** 2 * keys)}`);
   return Array.from({ length: count }, (_, nth) => createEvent(`e${nth}`, kind(), key, random));
 }
 
@@ -60,6 +64,8 @@ function createEvent(
     }
     case "Flaky":
       return event([{ handler: "flaky", sessions: [key] }, counter], { Failures: between(random, 1, 2) });
+    case "Odd":
+      return event([{ handler: "odd", sessions: [key] }]);
     case "Loop":
       return event([{ handler: "looper", sessions: [key] }, counter]);
     case "Poison":

@@ -94,10 +94,10 @@ interface OneRun {
 
 async function runOnce(runtime: Runtime, one: OneRun, deps: HostDeps): Promise<void> {
   const { createHost, handler, event, options, sessions, report, log, nth } = one;
-  const written = new Map<string, Session>();
+  const written = new Map<string, Session | undefined>();
   const buffer: RunBuffer = {
-    read: async (key) => written.get(key) ?? sessions.get(key),
-    write: async (key, session) => void written.set(key, session),
+    read: async (key) => (written.has(key) ? written.get(key) : sessions.get(key)),
+    write: async (key, { session }) => void written.set(key, session),
   };
   const id = `run-${nth}`;
   const host = createHost(deps, {
@@ -116,7 +116,10 @@ async function runOnce(runtime: Runtime, one: OneRun, deps: HostDeps): Promise<v
   report.ms = Math.round(outcome.ms * 100) / 100;
   if (!outcome.ok) return fail(report, outcome.code, outcome.error);
   // As in the consumer: what a failed handler wrote does not count.
-  for (const [key, session] of written) sessions.set(key, session);
+  for (const [key, session] of written) {
+    if (session) sessions.set(key, session);
+    else sessions.delete(key);
+  }
 }
 
 function fail(report: RunReport, outcome: RunReport["outcome"], error: ScriptError): void {

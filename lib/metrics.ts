@@ -47,6 +47,7 @@ export const METRICS = {
   ReleasesLive: { unit: "Count", meaning: "releases that went live by an upload" },
   ReleasesRefused: { unit: "Count", meaning: "uploads that did not go live, for their errors" },
   SessionsSynced: { unit: "Count", meaning: "session changes that the gateway took" },
+  SyncPostponed: { unit: "Count", meaning: "session changes that come again later" },
   SyncRefused: { unit: "Count", meaning: "session changes that the gateway refused" },
   RemainingTime: { unit: "Milliseconds", meaning: "what was left of its timeout when an invocation ended" },
 } as const satisfies Record<string, Metric>;

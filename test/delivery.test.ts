@@ -259,7 +259,7 @@ describe("a commit that the table refuses for what it is", () => {
     const { commit } = table.store;
     // Takes a count of at most 3.
     table.store.commit = (writes) =>
-      writes.some((write) => write.kind === "session" && (write.session.rate ?? 0) > 3)
+      writes.some((write) => write.kind === "session" && (write.session?.rate ?? 0) > 3)
         ? Promise.reject(impossible)
         : commit(writes);
     const { consume, letters } = setUp({ count: countIn("shared") }, { table });

@@ -81,7 +81,7 @@ async function run(unit: UnitOfWork, eventId: string, work: Work, handler = "h")
 const put =
   (key: string, session: Session): Work =>
   (buffer) =>
-    buffer.write(key, session, Buffer.byteLength(key + JSON.stringify(session)));
+    buffer.write(key, { session, bytes: Buffer.byteLength(key + JSON.stringify(session)) });
 
 /** Reads a counter and writes it one higher. */
 const count =
@@ -89,7 +89,7 @@ const count =
   async (buffer) => {
     for (const key of keys) {
       const session = await buffer.read(key);
-      await buffer.write(key, { ...session, rate: (session?.rate ?? 0) + 1 });
+      await buffer.write(key, { session: { ...session, rate: (session?.rate ?? 0) + 1 } });
     }
   };
 
@@ -101,8 +101,8 @@ describe("a run", () => {
     const table = createTable({ k1: { rate: 1 } });
     const buffer = createUnitOfWork(table.read(["e1"]), table).startRun();
     assert.deepEqual(await buffer.read("k1"), { rate: 1 });
-    await buffer.write("k1", { rate: 2 });
-    await buffer.write("new", { rate: 9 });
+    await buffer.write("k1", { session: { rate: 2 } });
+    await buffer.write("new", { session: { rate: 9 } });
     assert.deepEqual(await buffer.read("k1"), { rate: 2 });
     assert.deepEqual(await buffer.read("new"), { rate: 9 });
     assert.deepEqual(table.session("k1"), { rate: 1 }, "nobody else sees them before the commit");
@@ -112,7 +112,7 @@ describe("a run", () => {
     const table = createTable({ k1: { rate: 1 } });
     const unit = createUnitOfWork(table.read(["e1", "e2"]), table);
     const failed = unit.startRun();
-    await failed.write("k1", { rate: 2 });
+    await failed.write("k1", { session: { rate: 2 } });
     assert.deepEqual(await unit.startRun().read("k1"), { rate: 1 });
     assert.equal(unit.isDone("e1", "h"), false);
     await unit.commit();
@@ -186,8 +186,8 @@ describe("a commit", () => {
     table.change("k1", { rate: 2 });
     const unit = createUnitOfWork(table.read(["e1"]), table);
     await run(unit, "e1", async (buffer) => {
-      await buffer.write("k1", { rate: 7 });
-      await buffer.write("new", { rate: 8 });
+      await buffer.write("k1", { session: { rate: 7 } });
+      await buffer.write("new", { session: { rate: 8 } });
     });
     await unit.commit();
     assert.deepEqual(
@@ -246,7 +246,7 @@ describe("a session that somebody else changed meanwhile", () => {
     const copy =
       (from: string, to: string): Work =>
       async (buffer) =>
-        buffer.write(to, { ...(await buffer.read(from)) });
+        buffer.write(to, { session: { ...(await buffer.read(from)) } });
     const unit = createUnitOfWork(table.read(["writesA", "copiesB", "copiesC", "alone"]), table);
     await run(unit, "writesA", count("a"));
     await run(unit, "copiesB", copy("a", "b"));
@@ -278,7 +278,7 @@ describe("a session that somebody else changed meanwhile", () => {
     const byPlan =
       (key: string): Work =>
       async (buffer) =>
-        buffer.write(key, { rate: (await buffer.read("plan"))?.rate ?? 0 });
+        buffer.write(key, { session: { rate: (await buffer.read("plan"))?.rate ?? 0 } });
     const unit = createUnitOfWork(table.read(["e1", "e2"], ["plan", "k1", "k2"]), table);
     await run(unit, "e1", byPlan("k1"));
     await run(unit, "e2", byPlan("k2"));
@@ -369,7 +369,7 @@ describe("runs at the same time", () => {
     const table = createTable({ plan: { rate: 1 }, k1: { rate: 0 } });
     const unit = createUnitOfWork(table.read(["e1", "e2"]), table);
     const reader = unit.startRun();
-    await reader.write("k1", { rate: (await reader.read("plan"))?.rate ?? 0 });
+    await reader.write("k1", { session: { rate: (await reader.read("plan"))?.rate ?? 0 } });
     await run(unit, "e1", put("plan", { rate: 2 }));
     await unit.accept(reader, "e2", "h");
     await unit.commit();
@@ -444,7 +444,7 @@ describe("what does not fit into one transaction", () => {
     const unit = createUnitOfWork(table.read(["e1", "e2"]), table);
     await run(unit, "e1", put("before", {}));
     await run(unit, "e2", async (buffer) => {
-      for (const id of numbers(COMMIT_ACTIONS - 1)) await buffer.write(`k${id}`, { alias: id });
+      for (const id of numbers(COMMIT_ACTIONS - 1)) await buffer.write(`k${id}`, { session: { alias: id } });
     });
     await unit.commit();
     assert.deepEqual(
@@ -458,13 +458,13 @@ describe("what does not fit into one transaction", () => {
       [
         "150 sessions",
         async (buffer) => {
-          for (const id of numbers(150)) await buffer.write(`k${id}`, { alias: id });
+          for (const id of numbers(150)) await buffer.write(`k${id}`, { session: { alias: id } });
         },
       ],
       [
         "more bytes than a transaction",
         async (buffer) => {
-          for (const id of numbers(12)) await buffer.write(`k${id}`, large(370 * 1024), 370 * 1024);
+          for (const id of numbers(12)) await buffer.write(`k${id}`, { session: large(370 * 1024), bytes: 370 * 1024 });
         },
       ],
     ];
@@ -493,7 +493,7 @@ describe("what does not fit into one transaction", () => {
     };
     await run(unit, "last", async (buffer) => {
       const seen = await buffer.read("k1");
-      for (const id of numbers(10)) await buffer.write(`copy-${id}`, { ...seen });
+      for (const id of numbers(10)) await buffer.write(`copy-${id}`, { session: { ...seen } });
     });
     await unit.commit();
     assert.deepEqual([...unit.conflicted].sort(), ["first", "last"]);

@@ -1,11 +1,16 @@
-import { nextVersion, type StoredSession } from "../sessions/item.ts";
+import { type GatewayState, nextVersion, type StoredSession } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
 import type { ConsumerStore, Write } from "./store.ts";
 
 /** A session as the batch has it. */
-export interface SessionState extends StoredSession {
+export interface SessionState {
+  /** What the table has. */
+  stored: StoredSession;
+  session: Session | undefined;
   /** True when `session` is not what the table has. */
   changed: boolean;
+  /** Whether a handler wants the quota to start anew. */
+  reset: boolean;
   /** Grows with each write that is accepted. */
   changes: number;
   /** What the uncommitted write of it comes to in a transaction. */
@@ -19,7 +24,7 @@ export interface SessionState extends StoredSession {
 export interface BatchSessions {
   readonly states: ReadonlyMap<string, SessionState>;
   /** Reads it from the table if it is not here. */
-  load(key: string): Promise<SessionState>;
+  load(key: string, apiId?: string): Promise<SessionState>;
   writeOf(key: string): Write[];
   /** What was to be committed of it is true now. */
   settle(key: string): void;
@@ -29,16 +34,22 @@ export interface BatchSessions {
   forget(eventId: string): void;
 }
 
+/** What an item is to say of the gateway once this edit of it is committed. */
+export type ChangedState = (stored: StoredSession, reset: boolean) => GatewayState;
+
+/** `changedState`: only where a gateway owns the sessions. */
 export function createBatchSessions(
   read: Map<string, StoredSession>,
   { readSession }: Pick<ConsumerStore, "readSession">,
+  changedState?: ChangedState,
 ): BatchSessions {
   const states = new Map<string, SessionState>();
   const loading = new Map<string, Promise<SessionState>>();
 
   const keep = (key: string, stored: StoredSession): SessionState => {
     const events = { events: new Set<string>(), writers: new Set<string>() };
-    const state = { ...stored, changed: false, changes: 0, bytes: 0, ...events };
+    const { session } = stored;
+    const state = { stored, session, changed: false, reset: false, changes: 0, bytes: 0, ...events };
     states.set(key, state);
     return state;
   };
@@ -47,20 +58,33 @@ export function createBatchSessions(
   return {
     states,
     /** Runs at the same time must get one and the same state, not two reads of it. */
-    async load(key) {
+    async load(key, apiId) {
       const known = states.get(key) ?? loading.get(key);
       if (known !== undefined) return known;
-      const reading = readSession(key).then((stored) => keep(key, stored));
+      const reading = readSession(key, apiId).then((stored) => keep(key, stored));
       loading.set(key, reading);
       return reading.finally(() => loading.delete(key));
     },
     writeOf(key) {
-      const { session, version } = states.get(key) ?? {};
-      return session && version !== undefined ? [{ kind: "session", key, session, version }] : [];
+      const state = states.get(key);
+      if (!state) return [];
+      const { stored, session, reset } = state;
+      const { version } = stored;
+      // Made and removed again before anybody saw it.
+      if (!session && version <= 0 && !changedState) return [];
+      const gateway = changedState?.(stored, reset);
+      return [{ kind: "session", key, session, version, ...(gateway && { gateway }) }];
     },
     settle(key) {
       const state = states.get(key);
-      if (state) Object.assign(state, { version: nextVersion(state.version), changed: false });
+      if (!state) return;
+      const { stored, session, reset } = state;
+      const gateway = changedState?.(stored, reset);
+      const gone = !session && !gateway;
+      // A new item must not get a version that this one had.
+      const version = gone ? 0 - nextVersion(stored.version) : nextVersion(stored.version);
+      state.stored = { session, version, ...(gateway && { gateway }) };
+      Object.assign(state, { changed: false, reset: false });
     },
     drop: (key) => void states.delete(key),
     forget(eventId) {
@@ -72,8 +96,16 @@ export function createBatchSessions(
   };
 }
 
+/** What a run made of a session: nothing, when it removed it. */
+export interface Edited {
+  session: Session | undefined;
+  /** What it takes in the table; it decides how much fits into one transaction. */
+  bytes?: number;
+  reset?: boolean;
+}
+
 /** A run's own: what it wrote, and the sessions it read or wrote as they were then. */
 export interface Touched {
   seen: Map<string, { state: SessionState; changes: number }>;
-  writes: Map<string, { session: Session; bytes: number }>;
+  writes: Map<string, Edited>;
 }

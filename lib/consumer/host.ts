@@ -79,7 +79,8 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
         now: Math.floor(deps.now() / 1000),
         allowMasterKeys: deps.allowMasterKeys,
       });
-      await run.buffer.write(key, session, storableBytes(session) + Buffer.byteLength(key));
+      const bytes = storableBytes(session) + Buffer.byteLength(key);
+      await run.buffer.write(key, { session, bytes, reset: suppressReset !== "1" });
       return undefined;
     },
     makeHttpRequest: ([request = ""], signal) =>

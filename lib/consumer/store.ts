@@ -12,7 +12,7 @@ import { refusalOf } from "../dynamo/refusal.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { EventKey } from "../events/identity.ts";
 import { LIVE_RELEASE_KEY } from "../releases/store.ts";
-import { nextVersion, type StoredSession, sessionItem, storedSession } from "../sessions/item.ts";
+import { type GatewayState, nextVersion, type StoredSession, sessionItem, storedSession } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
 import {
   entryOf,
@@ -33,13 +33,20 @@ export interface BatchRead {
 
 /** One item of a commit, put on condition that it still has the version that was read. */
 export type Write =
-  | { kind: "session"; key: string; session: Session; version: number }
+  | {
+      kind: "session";
+      key: string;
+      /** Undefined: it is removed; where a gateway owns the sessions, its item says so. */
+      session: Session | undefined;
+      version: number;
+      gateway?: GatewayState;
+    }
   | ({ kind: "ledger"; identity: string } & LedgerEntry);
 
 export interface ConsumerStore {
   /** The live version, the ledger of these events and these sessions: one consistent read. Throws `dependency-failed`. */
   read(events: EventKey[], sessionKeys: string[]): Promise<BatchRead>;
-  readSession(key: string): Promise<StoredSession>;
+  readSession(key: string, apiId?: string): Promise<StoredSession>;
   /**
    * Makes all writes true, or none; then answers the indexes of those whose item others had changed or were at.
    * Throws `commit-impossible` when the table will never take them, `commit-failed` when they failed in a way that
@@ -100,29 +107,27 @@ export function createConsumerStore(deps: {
     }
   }
 
-  const itemOf = (write: Write, now: number) =>
-    write.kind === "session"
-      ? {
-          TableName: sessionsTable,
-          Item: toAttributes(sessionItem(write.key, write.session, nextVersion(write.version), now)),
-        }
+  const asRead = (version: number) => ({
+    ExpressionAttributeNames: { "#version": "version" },
+    ...(version <= 0
+      ? { ConditionExpression: "attribute_not_exists(#version)" }
       : {
-          TableName: stateTable,
-          Item: toAttributes(ledgerItem(write.identity, write, now + deps.ledgerTtlSeconds)),
-        };
-
-  const asPut = (write: Write, now: number): TransactWriteItem => ({
-    Put: {
-      ...itemOf(write, now),
-      ExpressionAttributeNames: { "#version": "version" },
-      ...(write.version <= 0
-        ? { ConditionExpression: "attribute_not_exists(#version)" }
-        : {
-            ConditionExpression: "#version = :read",
-            ExpressionAttributeValues: { ":read": { N: String(write.version) } },
-          }),
-    },
+          ConditionExpression: "#version = :read",
+          ExpressionAttributeValues: { ":read": { N: String(version) } },
+        }),
   });
+
+  function actionOf(write: Write, now: number): TransactWriteItem {
+    if (write.kind === "ledger") {
+      const Item = toAttributes(ledgerItem(write.identity, write, now + deps.ledgerTtlSeconds));
+      return { Put: { TableName: stateTable, Item, ...asRead(write.version) } };
+    }
+    const { key, session, version, gateway } = write;
+    if (!session && !gateway)
+      return { Delete: { TableName: sessionsTable, Key: toAttributes({ key }), ...asRead(version) } };
+    const Item = toAttributes(sessionItem(key, session, nextVersion(version), now, gateway));
+    return { Put: { TableName: sessionsTable, Item, ...asRead(version) } };
+  }
 
   const sessionsIn = (found: Map<string, Item>, keys: string[]): Map<string, StoredSession> =>
     new Map(
@@ -210,7 +215,7 @@ export function createConsumerStore(deps: {
       let token = deps.newToken();
       for (let attempt = 1; ; attempt += 1) {
         try {
-          TransactItems ??= writes.map((write) => asPut(write, now));
+          TransactItems ??= writes.map((write) => actionOf(write, now));
           await dynamo.send(new TransactWriteItemsCommand({ TransactItems, ClientRequestToken: token }));
           return { conflicts: [] };
         } catch (thrown) {

@@ -1,16 +1,17 @@
 import { AppError, type ErrorCode } from "../errors.ts";
 import type { Session } from "../sessions/session.ts";
 import { createBatchLedger } from "./batch-ledger.ts";
-import { createBatchSessions, type Touched } from "./batch-sessions.ts";
+import { type ChangedState, createBatchSessions, type Edited, type Touched } from "./batch-sessions.ts";
 import { checkCommit, fitsOneCommit, sum } from "./commit-limits.ts";
 import { type Part, partsOf } from "./commit-parts.ts";
 import type { BatchRead, ConsumerStore, Write } from "./store.ts";
 
 /** What one run reads and writes; it becomes part of the unit only when the run succeeded. */
 export interface RunBuffer {
-  read(key: string): Promise<Session | undefined>;
-  /** `bytes`: what it takes in the table; it decides how much fits into one transaction. */
-  write(key: string, session: Session, bytes?: number): Promise<void>;
+  /** `apiId`: the API in whose name it is read. */
+  read(key: string, apiId?: string): Promise<Session | undefined>;
+  /** Throws session-refused for a key that the gateway has deleted. */
+  write(key: string, edited: Edited): Promise<void>;
 }
 
 /** Why the table did not take what an event wrote, and would take that of others. */
@@ -54,14 +55,16 @@ export function createUnitOfWork(
   {
     chains = [],
     digests,
+    changedState,
     onSee = () => {},
   }: {
     chains?: string[][];
     digests?: ReadonlyMap<string, string>;
+    changedState?: ChangedState | undefined;
     onSee?: (inMemory: boolean) => void;
   } = {},
 ): UnitOfWork {
-  const sessions = createBatchSessions(read.sessions, store);
+  const sessions = createBatchSessions(read.sessions, store, changedState);
   const ledger = createBatchLedger(read.ledger, digests);
   const conflicted = new Set<string>();
   const refused = new Map<string, Refused>();
@@ -172,16 +175,17 @@ export function createUnitOfWork(
 
   async function admit(touched: Touched, identity: string, handler: string): Promise<void> {
     const { seen, writes } = touched;
-    const sizes = new Map([...writes].map(([key, { bytes }]) => [key, bytes]));
+    const sizes = new Map([...writes].map(([key, { bytes = 0 }]) => [key, bytes]));
     checkCommit(sizes);
     if (!fitsWithPending(sizes)) await commit();
     if (refused.has(identity)) return;
     if (conflicted.has(identity) || !isFresh(touched)) return drop([], [identity]);
     for (const { state } of seen.values()) state.events.add(identity);
-    for (const [key, { session, bytes }] of writes) {
+    for (const [key, { session, bytes = 0, reset = false }] of writes) {
       const state = sessions.states.get(key);
       if (!state) continue;
       state.session = session;
+      state.reset ||= reset;
       state.changed = true;
       state.changes += 1;
       state.bytes = bytes;
@@ -203,18 +207,23 @@ export function createUnitOfWork(
     startRun() {
       const touched: Touched = { seen: new Map(), writes: new Map() };
       const { seen, writes } = touched;
-      const see = async (key: string) => {
+      const see = async (key: string, apiId?: string) => {
         if (!seen.has(key)) onSee(sessions.states.has(key));
-        const state = await sessions.load(key);
+        const state = await sessions.load(key, apiId);
         if (!seen.has(key)) seen.set(key, { state, changes: state.changes });
         return state;
       };
       const buffer: RunBuffer = {
-        read: async (key) => writes.get(key)?.session ?? (await see(key)).session,
-        async write(key, session, bytes = 0) {
+        async read(key, apiId) {
+          const written = writes.get(key);
+          return written ? written.session : (await see(key, apiId)).session;
+        },
+        async write(key, edited) {
           // A blind write is put on condition of the version too, so it must be known.
-          await see(key);
-          writes.set(key, { session, bytes });
+          const { stored } = await see(key);
+          if (stored.gateway?.gone) throw new AppError("session-refused", "the gateway has deleted this key");
+          const before = writes.get(key);
+          writes.set(key, before?.reset ? { ...edited, reset: true } : edited);
         },
       };
       buffers.set(buffer, touched);

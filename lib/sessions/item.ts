@@ -2,11 +2,39 @@ import type { Session } from "./session.ts";
 
 /**
  * A session as the table has it. A `version` above 0 is the item's, whose session may have ended. Where there is no
- * item it is 0 or less, by chance, and decides the version that a new one gets (`nextVersion`).
+ * item it is 0 or less, a random number, and decides the version that a new one gets (`nextVersion`).
  */
 export interface StoredSession {
   session: Session | undefined;
   version: number;
+  /** Only where a gateway owns the sessions. */
+  gateway?: GatewayState | undefined;
+}
+
+/** What an item says of the gateway's copy of its session. */
+export interface GatewayState {
+  /** `date_created` of what the gateway was seen to have, "" for one without; absent when it never had the key. */
+  created?: string;
+  /** A change of ours that is not known to be there. */
+  change?: Change;
+  /** The gateway had the key and deleted it. Handlers see a missing key, and cannot make it again. */
+  gone?: boolean;
+  /** Since when, in ms, it is in doubt whether this is what the gateway has. */
+  look?: number;
+}
+
+/** What is to be carried to the gateway is the difference between `base` and the item's session. */
+export interface Change {
+  /** What the gateway had before it, null when it had nothing. */
+  base: Session | null;
+  /** Whether a handler wants the quota to start anew, and whether that was asked for already. */
+  reset?: "wanted" | "asked";
+  /** True once the gateway has taken it: it is looked at once more, for the gateway's own cache may undo it. */
+  taken?: boolean;
+  /** How often it was undone. */
+  undone?: number;
+  /** When a handler made it, in ms; of several, the first. */
+  since: number;
 }
 
 const FIRST_VERSIONS = 2 ** 52;
@@ -18,24 +46,29 @@ const FIRST_VERSIONS = 2 ** 52;
  */
 export const nextVersion = (read: number) => Math.abs(read) + 1;
 
-/** The item of a session: a native map, so that it can be queried and read in the console. `now` in unix seconds. */
+/**
+ * The item of a session: a native map, so that it can be queried and read in the console. `now` in unix seconds.
+ * Without a session it is what is left of one at a gateway.
+ */
 export function sessionItem(
   key: string,
-  session: Session,
+  session: Session | undefined,
   version: number,
   now: number,
+  gateway?: GatewayState,
 ): Record<string, unknown> {
-  const ttl = ttlOf(session, now);
+  const ttl = session && ttlOf(session, now);
   return {
     key,
-    session,
+    ...(session && { session }),
     version,
     updated_at: now,
     // Always there, so that keys without an end show in the index too.
-    expires: session.expires ?? 0,
+    ...(session && { expires: session.expires ?? 0 }),
     // A key of an index must not be empty.
-    ...(session.org_id && { org_id: session.org_id }),
+    ...(session?.org_id && { org_id: session.org_id }),
     ...(ttl && { ttl }),
+    ...(gateway && { gateway }),
   };
 }
 
@@ -46,8 +79,13 @@ export function storedSession(
   random: () => number,
 ): StoredSession {
   if (!item) return { session: undefined, version: 0 - Math.floor(random() * FIRST_VERSIONS) };
-  const gone = typeof item.ttl === "number" && item.ttl * 1000 <= now;
-  return { session: gone ? undefined : (item.session as Session), version: item.version as number };
+  const ended = typeof item.ttl === "number" && item.ttl * 1000 <= now;
+  const gateway = item.gateway as GatewayState | undefined;
+  return {
+    session: ended ? undefined : (item.session as Session | undefined),
+    version: item.version as number,
+    ...(gateway && { gateway }),
+  };
 }
 
 /** When the store itself drops the session, in unix seconds; 0 is never. */

@@ -1,0 +1,28 @@
+import type { Change, GatewayState, StoredSession } from "../sessions/item.ts";
+
+/** What a handler or a person did to a session. */
+export interface Edit {
+  /** Whether the quota is to start anew. */
+  reset: boolean;
+  /** In ms. */
+  now: number;
+}
+
+/**
+ * What the item says of the gateway after an edit of what was read. Where a change is on its way already, the new one
+ * joins it: the difference to the same base is both.
+ */
+export function changedState({ session, gateway }: StoredSession, edit: Edit): GatewayState {
+  const { change: before, look, created } = gateway ?? {};
+  // An item that says something of the gateway, but of no key there, was born here. One of before there was a gateway
+  // says nothing: whether that has the key is not known, so it is never made there.
+  const bornHere = gateway !== undefined && created === undefined;
+  const base = bornHere ? null : (session ?? null);
+  const change: Change = {
+    base: before ? before.base : base,
+    since: before?.since ?? edit.now,
+    ...(before?.undone && { undone: before.undone }),
+    ...(edit.reset ? { reset: "wanted" as const } : before?.reset && { reset: before.reset }),
+  };
+  return { ...(created !== undefined && { created }), change, ...(look !== undefined && { look }) };
+}

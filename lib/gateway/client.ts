@@ -1,0 +1,159 @@
+import { Pool } from "undici";
+import { AppError, errorText } from "../errors.ts";
+import type { Members } from "./merge.ts";
+
+export interface GatewayOptions {
+  /** Where `/tyk/keys` is found: an origin, perhaps with a path. */
+  url: URL;
+  secret: string;
+  /** For one request, from its connection to its answer's end. */
+  timeoutMs: number;
+  /** Whether keys are named by their hashes: `HASH_KEYS` is set. */
+  hashed: boolean;
+  /** Requests at the same time. */
+  connections?: number;
+}
+
+/** What the gateway has of a key. `text` is the session as it printed it. */
+export type Look = { text: string; session: Members } | "missing";
+
+/** How the gateway answered a change. `message` is its own words; empty for another's answer, such as a proxy's page. */
+export type Answer =
+  | { kind: "done" }
+  | { kind: "missing" }
+  /** It will never take this one. */
+  | { kind: "refused"; status: number; message: string }
+  /** It says 500 in its own words: its store is away, or it cannot take this session; only time tells them apart. */
+  | { kind: "failed"; status: number; message: string };
+
+/**
+ * A gateway's API of keys. All throw dependency-failed when there is no answer, or one that says something of the
+ * secret, the address or the load, and nothing of the key.
+ */
+export interface Gateway {
+  /** With `apiId`, as TykGetKeyData of that API reads it: custom names are resolved. */
+  get(key: string, query?: { apiId?: string; hashed?: boolean }): Promise<Look>;
+  /** `reset`: the quota starts anew, with `quota_remaining` of this session. */
+  put(key: string, session: Members, options: { reset: boolean }): Promise<Answer>;
+  /** Makes the key of this name. It would overwrite one that is there. */
+  create(name: string, session: Members): Promise<Answer>;
+  remove(key: string, orgId: string): Promise<Answer>;
+  /** All keys that it lists: raw ones, or hashes where it stores hashes. */
+  list(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+/** A session that a row can hold has at most 380 KiB; the gateway's own may be a little larger. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
+const MAX_LIST_BYTES = 64 * 1024 * 1024;
+const MESSAGE_CHARS = 500;
+const CONNECTIONS = 16;
+
+interface Raw {
+  status: number;
+  text: string;
+}
+
+/** Without the address policy of scripts: the operator names this address, and it mostly is a private one. */
+export function connectGateway({ url, secret, timeoutMs, hashed, connections }: GatewayOptions): Gateway {
+  const keys = `${url.pathname.replace(/\/+$/, "")}/tyk/keys`;
+  const pool = new Pool(url.origin, {
+    connections: connections ?? CONNECTIONS,
+    connect: { timeout: timeoutMs },
+    headersTimeout: 0, // the signal is the deadline
+    bodyTimeout: 0,
+  });
+
+  async function send(
+    method: "GET" | "PUT" | "POST" | "DELETE",
+    path: string,
+    { body, maxBytes = MAX_ANSWER_BYTES }: { body?: Members; maxBytes?: number } = {},
+  ): Promise<Raw> {
+    try {
+      const response = await pool.request({
+        method,
+        path: keys + path,
+        headers: {
+          "x-tyk-authorization": secret,
+          ...(body !== undefined && { "content-type": "application/json" }),
+        },
+        body: body === undefined ? null : JSON.stringify(body),
+        signal: AbortSignal.timeout(timeoutMs),
+        responseHeaders: null,
+      });
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      for await (const chunk of response.body as AsyncIterable<Buffer>) {
+        bytes += chunk.byteLength;
+        if (bytes > maxBytes) throw new Error(`an answer of more than ${maxBytes} bytes`);
+        chunks.push(chunk);
+      }
+      return { status: response.statusCode, text: Buffer.concat(chunks).toString() };
+    } catch (cause) {
+      throw new AppError("dependency-failed", `no answer from the gateway: ${errorText(cause)}`, { cause });
+    }
+  }
+
+  /** The path of a key. Any value of `hashed` means yes to a gateway, even false. */
+  function place(key: string, query: Record<string, string | undefined> = {}, isHash = hashed): string {
+    const parameters = new URLSearchParams(isHash ? { hashed: "true" } : {});
+    for (const [name, value] of Object.entries(query)) if (value) parameters.set(name, value);
+    return `/${encodeURIComponent(key)}${parameters.size > 0 ? `?${parameters}` : ""}`;
+  }
+
+  const answerOf = (raw: Raw, key: string): Answer => {
+    const { status } = raw;
+    if (status >= 200 && status < 300) return { kind: "done" };
+    const message = messageOf(raw, [secret, key]);
+    if (status === 404 && message) return { kind: "missing" };
+    if (status === 500 && message) return { kind: "failed", status, message };
+    if (status >= 400 && status < 500 && status !== 404 && !ELSEWHERE.has(status))
+      return { kind: "refused", status, message };
+    throw unhelpful(raw, message);
+  };
+
+  return {
+    async get(key, { apiId, hashed: isHash } = {}) {
+      const raw = await send("GET", place(key, { api_id: apiId }, isHash));
+      const session = raw.status === 200 ? sessionOf(raw.text) : undefined;
+      if (session) return { text: raw.text, session };
+      const message = messageOf(raw, [secret, key]);
+      if (raw.status === 404 && message) return "missing";
+      throw unhelpful(raw, message);
+    },
+    put: async (key, session, { reset }) =>
+      answerOf(await send("PUT", place(key, reset ? {} : { suppress_reset: "1" }), { body: session }), key),
+    create: async (name, session) =>
+      answerOf(await send("POST", place(name, { suppress_reset: "1" }, false), { body: session }), name),
+    remove: async (key, orgId) => answerOf(await send("DELETE", place(key, { org_id: orgId })), key),
+    async list() {
+      const raw = await send("GET", "", { maxBytes: MAX_LIST_BYTES });
+      const listed = raw.status === 200 ? sessionOf(raw.text)?.keys : undefined;
+      if (!Array.isArray(listed)) throw unhelpful(raw, messageOf(raw, [secret]));
+      return listed.filter((key): key is string => typeof key === "string");
+    },
+    close: () => pool.close(),
+  };
+}
+
+/** What these tell is about the secret, the address or the load, not about the change. */
+const ELSEWHERE = new Set([401, 403, 405, 407, 408, 425, 429]);
+
+const unhelpful = ({ status }: Raw, message: string) =>
+  new AppError("dependency-failed", `the gateway answered ${status} ${message}`.trimEnd());
+
+/** The object of a JSON text; undefined for anything else, such as a page, or a body that was cut off. */
+function sessionOf(text: string): Members | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Members) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function messageOf({ text }: Raw, hidden: string[]): string {
+  const { status, message } = sessionOf(text) ?? {};
+  if (status !== "error" || typeof message !== "string") return "";
+  return hidden.reduce((shown, part) => (part ? shown.replaceAll(part, "***") : shown), message).slice(0, MESSAGE_CHARS);
+}

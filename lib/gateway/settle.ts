@@ -1,0 +1,268 @@
+import { AppError } from "../errors.ts";
+import type { Change, GatewayState } from "../sessions/item.ts";
+import { storableBytes } from "../sessions/limits.ts";
+import { formatSession, parseSession, type Session } from "../sessions/session.ts";
+import type { Absence } from "./absence.ts";
+import type { Answer, Gateway, Look } from "./client.ts";
+import { creationName } from "../gateway-sync/key-name.ts";
+import { agree, governed, type Members, merge } from "./merge.ts";
+
+/** An item of the sessions table whose gateway has something to be told, or to be asked. */
+export interface Row {
+  key: string;
+  session: Session | undefined;
+  version: number;
+  gateway: GatewayState;
+}
+
+/** Why a change was not carried out, or not as it was. */
+export interface Refusal {
+  operation: "put" | "create" | "delete";
+  /** Of the gateway's answer; 0 when it was not asked. */
+  status: number;
+  message: string;
+}
+
+/** What is to become of the row. */
+export type Settled =
+  /** This is what the gateway has. `later`: in how many ms to look again, since its cache may undo what it took. */
+  | { kind: "row"; session: Session | undefined; gateway: GatewayState; later?: number }
+  /** Nothing is left of it: neither side has the key. */
+  | { kind: "remove" }
+  /** It is not known; look again. */
+  | { kind: "unknown" };
+
+export interface SettleDeps {
+  absence: (gateway: Gateway, key: string) => Promise<Absence>;
+  /** Told of each change that does not hold. */
+  refuse: (row: Row, refusal: Refusal) => Promise<void>;
+  /** Told of members whose change a policy of the key overrules. */
+  overrule: (row: Row, members: string[]) => void;
+  /** Makes `reset` "asked" in the table, before it is; false when the row is no longer as it was read. */
+  markReset: (row: Row) => Promise<boolean>;
+  pause: (ms: number) => Promise<void>;
+  now: () => number;
+  /** How long the gateway's session cache may hold an older session, in ms; 0 where it has none. */
+  cacheMs: number;
+  /** How old a change is at which the gateway's own 500 counts as a refusal, in ms. */
+  giveUpMs: number;
+  /** Whether the row's name is a hash: no key can be made under one. */
+  hashed: boolean;
+}
+
+/** After which a change is looked at for the first time, in ms. */
+const SOON_MS = 50;
+/** How often a change that the gateway undid is carried there again. */
+const REPEATS = 3;
+
+/**
+ * Makes both sides agree on one key. The gateway owns the session: a change of ours is done to what it has now, and
+ * what it had and deleted is never made again. Throws dependency-failed when the gateway cannot be asked.
+ */
+export function createSettle(deps: SettleDeps) {
+  const { refuse } = deps;
+
+  return async function settle(row: Row, gateway: Gateway): Promise<Settled> {
+    const look = await gateway.get(row.key);
+    if (look === "missing") return whenMissing(row, gateway);
+    const { created } = row.gateway;
+    const { change } = row.gateway;
+    if (!change) return asTheirs(look);
+    const isOther = created !== undefined ? created !== createdOf(look.session) : change.base === null;
+    if (isOther) {
+      // Somebody made the key anew, or first: nothing of ours is meant for that one.
+      await refuse(row, { operation: operationOf(row), status: 0, message: "the gateway has another key of this name" });
+      return asTheirs(look);
+    }
+    return row.session ? carry(row, row.session, change, look, gateway) : remove(row, change, look, gateway);
+  };
+
+  async function whenMissing(row: Row, gateway: Gateway): Promise<Settled> {
+    const absence = await deps.absence(gateway, row.key);
+    if (absence !== "absent") return { kind: "unknown" };
+    const { change, created, gone } = row.gateway;
+    if (created !== undefined || gone || (change && change.base !== null)) {
+      if (change && row.session)
+        await refuse(row, { operation: "put", status: 404, message: "the gateway has deleted this key" });
+      return { kind: "row", session: undefined, gateway: tombstone(row) };
+    }
+    // It was born here, and never there.
+    if (!row.session) return { kind: "remove" };
+    return create(row, row.session, gateway);
+  }
+
+  async function create(row: Row, session: Session, gateway: Gateway): Promise<Settled> {
+    const refused = await whyNotCreate(row.key, gateway);
+    if (refused) return giveUp(row, { operation: "create", status: 0, message: refused });
+    const answer = await gateway.create(creationName(row.key, session.org_id ?? ""), asMembers(session));
+    if (answer.kind !== "done") return whenNotTaken(row, "create", answer);
+    await deps.pause(SOON_MS);
+    const look = await gateway.get(row.key);
+    return look === "missing" ? { kind: "unknown" } : asTheirs(look);
+  }
+
+  /** A key under a hash would be a credential that nobody asked for. */
+  async function whyNotCreate(key: string, gateway: Gateway): Promise<string | undefined> {
+    if (deps.hashed) return "a key that is named by its hash cannot be made";
+    if (!/^[0-9a-f]+$/i.test(key)) return undefined;
+    const listed = await gateway.get(key, { hashed: true }).catch((thrown: unknown) => {
+      // A gateway without hashed keys answers so; it has no hash that this could be.
+      if (thrown instanceof AppError && / answered 400\b/.test(thrown.message)) return "missing" as const;
+      throw thrown;
+    });
+    return listed === "missing" ? undefined : "it is the hash of a key that the gateway has";
+  }
+
+  async function carry(
+    row: Row,
+    session: Session,
+    change: Change,
+    { session: theirs }: Exclude<Look, "missing">,
+    gateway: Gateway,
+  ): Promise<Settled> {
+    const merged = merge(change.base ?? {}, asMembers(session), theirs);
+    if (merged.refused.length > 0 && !change.taken) {
+      const message = `${merged.refused.join(", ")} cannot be changed: the gateway's stays`;
+      await refuse(row, { operation: "put", status: 0, message });
+    }
+    const lost = change.taken ? without(merged.changed, governed(merged.changed, theirs)) : merged.changed;
+    if (change.taken && lost.length < merged.changed.length) deps.overrule(row, without(merged.changed, lost));
+    const reset = change.reset === "wanted";
+    if (lost.length === 0 && !reset) return asTheirs({ session: theirs });
+    const undone = (change.undone ?? 0) + (change.taken ? 1 : 0);
+    if (undone > REPEATS) {
+      const message = `the gateway has undone it ${undone} times: ${lost.join(", ")}`;
+      return giveUp(row, { operation: "put", status: 200, message }, theirs);
+    }
+    if (reset && !(await deps.markReset(row))) return { kind: "unknown" };
+    const sent = reset ? fullQuota(merged.session) : merged.session;
+    const answer = await gateway.put(row.key, sent, { reset });
+    // Never made after that: whether it was deleted is found out like any other absence.
+    if (answer.kind === "missing") return { kind: "unknown" };
+    if (answer.kind !== "done") return whenNotTaken(row, "put", answer, theirs);
+    await deps.pause(SOON_MS);
+    const look = await gateway.get(row.key);
+    if (look === "missing" || createdOf(look.session) !== createdOf(theirs)) return { kind: "unknown" };
+    return afterPut(row, { theirs, sent, now: look.session, change: { ...change, undone } });
+  }
+
+  /** What the gateway has after our change, with what is needed to find out whether it stays. */
+  function afterPut(
+    row: Row,
+    { theirs, sent, now, change }: { theirs: Members; sent: Members; now: Members; change: Change },
+  ): Settled {
+    const lost = merge(theirs, withoutPassword(sent), now).changed;
+    const overruled = governed(lost, now);
+    if (overruled.length > 0) deps.overrule(row, overruled);
+    const settled = asTheirs({ session: now });
+    if (lost.length === overruled.length && !canBeUndone(now, deps.cacheMs)) return settled;
+    // The base is what the gateway would have without our change: so that the change alone is the difference.
+    const base = merge(sent, theirs, now).session;
+    const { reset: _, ...rest } = change;
+    const session = lost.length > overruled.length ? asSession(merge(theirs, sent, now).session) : settled.session;
+    return {
+      kind: "row",
+      session,
+      gateway: { ...settled.gateway, change: { ...rest, base: asSession(base), taken: true } },
+      later: lost.length > overruled.length ? SOON_MS : deps.cacheMs,
+    };
+  }
+
+  async function remove(
+    row: Row,
+    change: Change,
+    { session: theirs }: Exclude<Look, "missing">,
+    gateway: Gateway,
+  ): Promise<Settled> {
+    const undone = (change.undone ?? 0) + (change.taken ? 1 : 0);
+    if (undone > REPEATS) {
+      const message = `the gateway has brought the key back ${undone} times`;
+      return giveUp(row, { operation: "delete", status: 200, message }, theirs);
+    }
+    const answer = await gateway.remove(row.key, textOf(theirs.org_id));
+    if (answer.kind !== "done" && answer.kind !== "missing") return whenNotTaken(row, "delete", answer, theirs);
+    // Its cache may bring it back, whatever the key's quota: another request may be under way.
+    const state = { created: createdOf(theirs), change: { ...change, undone, taken: true } };
+    return { kind: "row", session: undefined, gateway: state, later: Math.max(deps.cacheMs, SOON_MS) };
+  }
+
+  async function whenNotTaken(
+    row: Row,
+    operation: Refusal["operation"],
+    answer: Exclude<Answer, { kind: "done" }>,
+    theirs?: Members,
+  ): Promise<Settled> {
+    if (answer.kind === "missing") return { kind: "unknown" };
+    const age = deps.now() - (row.gateway.change?.since ?? 0);
+    if (answer.kind === "failed" && age < deps.giveUpMs)
+      throw new AppError("dependency-failed", `the gateway answered ${answer.status} ${answer.message}`);
+    return giveUp(row, { operation, status: answer.status, message: answer.message }, theirs);
+  }
+
+  /** What we wanted does not happen; the row shows what the gateway has. */
+  async function giveUp(row: Row, refusal: Refusal, theirs?: Members): Promise<Settled> {
+    await refuse(row, refusal);
+    if (theirs) return asTheirs({ session: theirs });
+    return { kind: "row", session: row.session, gateway: withoutChange(row.gateway) };
+  }
+}
+
+/** The row of what the gateway has, and of nothing else. */
+export function asTheirs({ session }: { session: Members }): Extract<Settled, { kind: "row" }> {
+  return { kind: "row", session: asSession(session), gateway: { created: createdOf(session) } };
+}
+
+/** Whether a row shows what the gateway has. */
+export function showsTheirs({ session, gateway }: Pick<Row, "session" | "gateway">, theirs: Members): boolean {
+  if (!session || gateway.created !== createdOf(theirs)) return false;
+  return agree(asMembers(session), theirs);
+}
+
+/** Members that only the gateway's cache could take back: with a quota each request writes the whole session. */
+function canBeUndone(session: Members, cacheMs: number): boolean {
+  if (cacheMs === 0) return false;
+  const limits = Object.values(asObject(session.access_rights)).map((right) => asObject(asObject(right).limit));
+  const counted = limits.some(({ quota_max = -1 }) => quota_max !== -1);
+  return session.quota_max !== -1 || counted;
+}
+
+/** The quota's figures at its start: a gateway takes them from the body of a PUT that starts it anew. */
+function fullQuota(session: Members): Members {
+  const rights = Object.entries(asObject(session.access_rights)).map(([id, right]) => {
+    const { limit, ...rest } = asObject(right);
+    return [id, { ...rest, ...(limit !== undefined && { limit: refilled(asObject(limit)) }) }];
+  });
+  return { ...refilled(session), ...(rights.length > 0 && { access_rights: Object.fromEntries(rights) }) };
+}
+
+const refilled = (members: Members): Members =>
+  typeof members.quota_max === "number" && members.quota_max > 0
+    ? { ...members, quota_remaining: members.quota_max }
+    : members;
+
+/** What is left of a key that the gateway has deleted. */
+const tombstone = ({ gateway: { created } }: Row): GatewayState => ({ ...(created !== undefined && { created }), gone: true });
+
+function withoutChange({ change: _change, look: _look, ...rest }: GatewayState): GatewayState {
+  return rest;
+}
+
+function withoutPassword({ basic_auth_data: _, ...rest }: Members): Members {
+  return rest;
+}
+
+const asObject = (value: unknown): Members =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Members) : {};
+
+export const createdOf = (session: Members) => textOf(session.date_created);
+const textOf = (value: unknown) => (typeof value === "string" ? value : "");
+const operationOf = ({ session }: Row) => (session ? "put" : "delete") as Refusal["operation"];
+const without = (all: string[], some: string[]) => all.filter((name) => !some.includes(name));
+
+const asMembers = (session: Session): Members => JSON.parse(formatSession(session)) as Members;
+/** Throws session-invalid and session-too-large for what the table cannot hold. */
+function asSession(members: Members): Session {
+  const session = parseSession(JSON.stringify(members));
+  storableBytes(session);
+  return session;
+}

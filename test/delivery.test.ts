@@ -22,6 +22,7 @@ import {
   setUp,
   TIMEOUT_MS,
 } from "./helpers/consumer.ts";
+import { scopeOf } from "./helpers/scope.ts";
 
 const LOG = { info() {}, warn() {}, error() {} };
 
@@ -151,7 +152,7 @@ describe("a dependency that fails", () => {
       table.store.readSession = () => new Promise(() => {});
       const runtime = createRuntime({});
       runtime.run = async (_, host) => {
-        void host.call("getKeyData", ["k", "demo"], new AbortController().signal);
+        void host.call("getKeyData", ["k", "demo"], scopeOf(host));
         clock += waited;
         const error = { name: "Error", message: "interrupted", stack: "" };
         return { ok: false, code: "timeout", sandbox: "rebuilt", error, ms: TIMEOUT_MS };

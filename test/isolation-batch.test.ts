@@ -10,6 +10,7 @@ import type { Runtime } from "../lib/runtime/runtime.ts";
 import type { Host } from "../lib/runtime/thread.ts";
 import type { StoredSession } from "../lib/sessions/item.ts";
 import { consumerDeps, message } from "./helpers/consumer.ts";
+import { scopeOf } from "./helpers/scope.ts";
 
 /** A table of sessions and ledger entries with versions, where each write is on condition of its own. */
 function createTable(aliases: Record<string, string>) {
@@ -61,15 +62,14 @@ type Handler = (
 /** A consumer of one handler, which runs outside of any sandbox, with as many workers as the test wants. */
 function setUp(table: ReturnType<typeof createTable>, workers: number, handle: Handler) {
   async function run({ event, context }: Run, host: Host) {
-    const { signal } = new AbortController();
+    const scope = scopeOf(host);
     const { Key: key } = JSON.parse(event).Meta;
     await handle(
       { id: JSON.parse(context).EventID, key },
       {
-        get: async (asked) =>
-          JSON.parse((await host.call("getKeyData", [asked, "demo"], signal)) ?? "").alias,
+        get: async (asked) => JSON.parse((await host.call("getKeyData", [asked, "demo"], scope)) ?? "").alias,
         set: async (asked, alias) =>
-          void (await host.call("setKeyData", [asked, JSON.stringify({ alias }), "1"], signal)),
+          void (await host.call("setKeyData", [asked, JSON.stringify({ alias }), "1"], scope)),
       },
     );
     return { ok: true, ms: 1 } as const;

@@ -108,7 +108,7 @@ for (const isolation of MODES) {
       ["endless", "timeout", 0],
       ["jobs", "jobs", 0],
       ["http", "http-calls", 3],
-      ["batch", "http-calls", 0],
+      ["batch", "http-calls", 1],
       ["storage", "storage-calls", 4],
       ["sessions", "session-calls", 5],
       ["deep", "stack", 0],
@@ -116,8 +116,9 @@ for (const isolation of MODES) {
     ] as const) {
       test(`${code} ends ${name}, whatever it catches, and the next event is right`, async () => {
         let asked = 0;
-        const call: Host["call"] = async (callName) => {
+        const call: Host["call"] = async (callName, [asks = ""], { admit }) => {
           asked += 1;
+          if (callName === "batchRequest") assert.equal(admit(JSON.parse(asks).requests.length), false);
           return callName === "storage" ? '{"error":null,"value":""}' : "{}";
         };
         const timeoutMs = code === "timeout" ? 50 : AMPLE_MS;
@@ -140,7 +141,7 @@ for (const isolation of MODES) {
       const aborted = Promise.withResolvers<void>();
       const late = await run(runtime(), "asks", {
         timeoutMs: 50,
-        call: async (_name, _args, signal) => {
+        call: async (_name, _args, { signal }) => {
           signal.addEventListener("abort", () => aborted.resolve());
           await aborted.promise;
           return "late";

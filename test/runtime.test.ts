@@ -383,7 +383,7 @@ describe("a host call", () => {
     let aborted: AbortSignal | undefined;
     const ended = await run(runtime(), "http", {
       timeoutMs: SHORT_MS,
-      call: (_name, _args, signal) => {
+      call: (_name, _args, { signal }) => {
         aborted = signal;
         return new Promise((resolve) => signal.addEventListener("abort", () => resolve(undefined)));
       },

@@ -6,7 +6,6 @@ import test, { type TestContext } from "node:test";
 import fc from "fast-check";
 import { createEgress, type Egress } from "../lib/egress/client.ts";
 import { batchRequest, type HttpContext, makeHttpRequest } from "../lib/egress/tyk-http.ts";
-import { AppError } from "../lib/errors.ts";
 
 async function serve(t: TestContext, listener: RequestListener): Promise<string> {
   const server = createServer(listener);
@@ -50,6 +49,7 @@ function createContext(overrides: Partial<HttpContext> = {}): Recorded {
     egress: createEgress({ allowHosts: ["127.0.0.1"], maxResponseBytes: 65_536, lookup: lookupNothing }),
     signal: new AbortController().signal,
     idempotencyKey: () => `key-${++keys}`,
+    admit: () => true,
     log: (level, message) => void logged.push(`${level} ${message}`),
     record: (entry) => void recorded.push(entry),
     ...overrides,
@@ -270,19 +270,6 @@ test("a script's own Idempotency-Key stays, and none is made", async (t) => {
   const context = createContext({ idempotencyKey: () => assert.fail("asked for a key") });
   const { headers } = await askEcho(t, { Method: "POST", Headers: { "idempotency-KEY": "mine" } }, context);
   assert.equal(headers["idempotency-key"], "mine");
-});
-
-test("a run that may send no more requests sends none, and the log says why", async (t) => {
-  const url = await serve(t, () => assert.fail("a request came"));
-  const admit = () => {
-    throw new AppError("http-failed", "no more than 10 requests a run");
-  };
-  const context = createContext({ admit });
-  assert.equal(await makeHttpRequest(JSON.stringify({ Domain: url }), context), undefined);
-  assert.deepEqual(context.logged, [
-    "error TykMakeHttpRequest: no more than 10 requests a run (http-failed)",
-  ]);
-  assert.deepEqual(context.recorded, []);
 });
 
 test("each request is recorded with its status and without its secrets", async (t) => {
@@ -581,22 +568,27 @@ test("the requests of a batch get their keys in their order, however they are se
   );
 });
 
-test("the limit of a run counts the requests of a batch one by one", async (t) => {
+test("a batch of more requests than the run may send is not sent, and says nothing: its run ends", async (t) => {
   const url = await serve(t, (_request, response) => void response.end());
-  for (const suppress_parallel_execution of [false, true]) {
-    let left = 2;
-    const admit = () => {
-      if (left === 0) throw new AppError("http-failed", "no more requests in this run");
-      left -= 1;
+  for (const text of [
+    JSON.stringify({ requests: Array(3).fill({ relative_url: url }) }),
+    JSON.stringify({ Requests: Array(3).fill({ relative_url: url }) }),
+    `{"requests":[],"REQUESTS":${JSON.stringify(Array(3).fill({ relative_url: url }))}}`,
+    JSON.stringify({ requeſtſ: Array(3).fill({ relative_url: url }) }),
+  ]) {
+    const asked: number[] = [];
+    const admit = (most: number) => (requests: number) => {
+      asked.push(requests);
+      return requests <= most;
     };
-    const requests = Array(3).fill({ relative_url: url });
-    const text = await batchRequest(
-      JSON.stringify({ requests, suppress_parallel_execution }),
-      createContext({ admit }),
-    );
+    const refused = createContext({ admit: admit(2) });
+    assert.equal(await batchRequest(text, refused), undefined);
+    assert.deepEqual([refused.recorded, refused.logged], [[], []]);
+    const units = JSON.parse((await batchRequest(text, createContext({ admit: admit(3) }))) ?? "");
     assert.deepEqual(
-      JSON.parse(text ?? "").map((unit: { code: number }) => unit.code),
-      [200, 200, 0],
+      units.map((unit: { code: number }) => unit.code),
+      [200, 200, 200],
     );
+    assert.deepEqual(asked, [3, 3]);
   }
 });

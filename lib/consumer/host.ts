@@ -1,7 +1,7 @@
 import { type Refusal, refusalOf } from "../dynamo/refusal.ts";
 import { AppError, type ErrorCode, errorText } from "../errors.ts";
 import type { HostCallName } from "../runtime/protocol.ts";
-import type { Host } from "../runtime/thread.ts";
+import type { CallScope, Host } from "../runtime/thread.ts";
 import { isStorableKey, KEY_BYTES, storableBytes } from "../sessions/limits.ts";
 import {
   applySet,
@@ -17,11 +17,9 @@ import type { RunBuffer } from "./unit-of-work.ts";
 /** Sends a script's HTTP requests; the JSON answer of the gateway's API, or undefined when it failed. */
 export type SendHttp = (request: string, run: HttpRun) => Promise<string | undefined>;
 
-export interface HttpRun {
-  signal: AbortSignal;
+export interface HttpRun extends CallScope {
   /** For the n-th request of a run that may change something: the same at every delivery of the event. */
   idempotencyKey: () => string;
-  log: Host["log"];
 }
 
 export interface HostDeps {
@@ -65,7 +63,7 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
     return headerText(`${run.event}:${run.handler}:${sent}`);
   };
 
-  const calls: Record<HostCallName, (args: string[], signal: AbortSignal) => Promise<string | undefined>> = {
+  const calls: Record<HostCallName, (args: string[], scope: CallScope) => Promise<string | undefined>> = {
     async getKeyData([key = "", apiId = ""]) {
       run.onRead(key);
       const session = await readSession(run, key, apiId);
@@ -83,10 +81,8 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
       await run.buffer.write(key, { session, bytes, reset: suppressReset !== "1" });
       return undefined;
     },
-    makeHttpRequest: ([request = ""], signal) =>
-      deps.makeHttpRequest(request, { signal, idempotencyKey, log: run.log }),
-    batchRequest: ([request = ""], signal) =>
-      deps.batchRequest(request, { signal, idempotencyKey, log: run.log }),
+    makeHttpRequest: ([request = ""], scope) => deps.makeHttpRequest(request, { ...scope, idempotencyKey }),
+    batchRequest: ([request = ""], scope) => deps.batchRequest(request, { ...scope, idempotencyKey }),
     async storage([operation = "", key = "", value = "", ttl = "0"]) {
       const answer = { error: null as string | null, value: null as unknown };
       try {
@@ -106,13 +102,13 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
       return failure;
     },
     stuckFor: (ms) => (waiting && deps.now() - waiting.since > ms ? waiting.name : undefined),
-    async call(name, args, signal) {
+    async call(name, args, scope) {
       if (ASKS_TABLE.has(name)) waiting = { name, since: deps.now() };
       try {
-        return await calls[name](args, signal);
+        return await calls[name](args, scope);
       } catch (thrown) {
         failure ??= failureOf(name, thrown);
-        run.log("error", `${name} failed: ${errorText(thrown)}`);
+        scope.log("error", `${name} failed: ${errorText(thrown)}`);
         return name === "getKeyData" ? MISS : undefined;
       } finally {
         waiting = undefined;

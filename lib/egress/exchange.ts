@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import type { Client } from "undici";
 import { AppError, errorText } from "../errors.ts";
-import { parseResponseHeaders, type RequestHeaders, toWire } from "./headers.ts";
+import { HEADER_BYTES, parseResponseHeaders, type RequestHeaders, toWire } from "./headers.ts";
 import { pinnedTo, type Resolve } from "./lookup.ts";
 import { type Hop, locationOf } from "./redirect.ts";
 
@@ -21,7 +21,6 @@ export interface Answer {
   location: string | undefined;
 }
 
-const MAX_HEADER_BYTES = 64 * 1024;
 const unpack = promisify(gunzip);
 
 /** One request over a connection of its own; throws http-refused, http-failed or http-too-large. */
@@ -57,7 +56,7 @@ async function connectTo(
       signal, // else a socket that is still connecting would outlive the call
     },
     pipelining: 0, // sends Connection: close
-    maxHeaderSize: MAX_HEADER_BYTES,
+    maxHeaderSize: HEADER_BYTES,
     maxResponseSize: deps.maxResponseBytes,
     headersTimeout: 0, // the signal is the deadline
     bodyTimeout: 0,

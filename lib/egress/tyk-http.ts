@@ -1,87 +1,47 @@
 import { AppError, errorText } from "../errors.ts";
-import { boolean, type Decoder, decodeJson, invalid, list, map, string, struct } from "../go/decode.ts";
-import { decodeUtf8, encodeForm, quote } from "../go/text.ts";
-import { checkMethod, type Egress, type EgressRequest, type EgressResponse } from "./client.ts";
+import type { Egress, EgressRequest, EgressResponse } from "./client.ts";
 import { canonicalName } from "./headers.ts";
-import { checkUrl, fromRequestUri, parseTarget } from "./url.ts";
+import { createPauses, type Pause } from "./turns.ts";
+import { FAILED_UNIT, formatHttpResponse, formatUnit } from "./tyk-answer.ts";
+import { parseBatch, parseHttpRequest } from "./tyk-request.ts";
+import { parseTarget } from "./url.ts";
 
 export interface HttpContext {
   egress: Pick<Egress, "send">;
   signal: AbortSignal;
   /** Asked once, in the order of the calls, for each request that may change something and brings no key. */
   idempotencyKey(): string;
-  /** Throws when this run may send no more requests. */
-  admit?(): void;
+  /** Asked once for a batch, before any of it is sent. False: the run may not send that many, and none is sent. */
+  admit(requests: number): boolean;
   log(level: "error" | "warn", message: string): void;
   /** Hears of every request that was to be sent; status 0 when it failed. The URL has no credentials and no query. */
   record?(entry: { method: string; url: string; status: number }): void;
 }
 
-/** Says which member is wrong, never what it has: names in there are headers and form fields, not for a log. */
-const strings: Decoder<Record<string, string>> = (value) => {
-  try {
-    return map(string)(value) ?? {};
-  } catch {
-    throw invalid("expected an object of strings");
-  }
-};
-
-const HTTP_REQUEST = struct({
-  Method: string,
-  Domain: string,
-  Resource: string,
-  Headers: strings,
-  Body: string,
-  FormData: strings,
-});
-
-const BATCH = struct({
-  requests: list(struct({ method: string, headers: strings, body: string, relative_url: string })),
-  suppress_parallel_execution: boolean,
-});
-
-const FAILED_UNIT = '{"relative_url":"","code":0,"headers":null,"body":""}';
+/** What a batch answers at most: it is copied from thread to thread, which nothing can interrupt. */
+const BATCH_ANSWER_CHARS = 4 * 1024 * 1024;
 
 /** TykMakeHttpRequest. Never rejects: what fails is logged, and the script gets undefined. */
 export async function makeHttpRequest(text: string, context: HttpContext): Promise<string | undefined> {
   if (text === "undefined") return undefined; // a call without an argument, not worth a line in the log
   return logFailure("TykMakeHttpRequest", context, async () => {
+    const pause = createPauses();
     const request = withIdempotencyKey(parseHttpRequest(text), context);
-    return formatHttpResponse(await send(request, context));
+    await pause();
+    return formatHttpResponse(await send(request, context), pause);
   });
 }
 
 /** TykBatchRequest. Never rejects. One request that makes no sense fails all, one that fails has an empty unit. */
 export async function batchRequest(text: string, context: HttpContext): Promise<string | undefined> {
   return logFailure("TykBatchRequest", context, async () => {
-    const { requests, suppress_parallel_execution: inTurn } = parseBatch(text);
-    const keyed = requests.map((request) => withIdempotencyKey(request, context));
-    const units = inTurn
-      ? await unitsInTurn(keyed, context)
-      : await Promise.all(keyed.map((request) => sendUnit(request, context)));
-    return `[${units.join(",")}]`;
+    const pause = createPauses();
+    const batch = await parseBatch(text, context.admit, pause);
+    if (!batch) return undefined;
+    const requests = batch.requests.map((request) => withIdempotencyKey(request, context));
+    const answers = await sendAll(requests, batch.inTurn, context, pause);
+    return formatBatch(requests, answers, context, pause);
   });
-}
-
-function parseHttpRequest(text: string): EgressRequest {
-  const { Method, Domain, Resource, Headers, Body, FormData } = decodeJson(text, HTTP_REQUEST);
-  checkMethod(Method);
-  return {
-    method: Method || "GET",
-    url: fromRequestUri(Domain + Resource),
-    headers: Object.entries(Headers),
-    body: Body || encodeForm(FormData),
-  };
-}
-
-function parseBatch(text: string): { requests: EgressRequest[]; suppress_parallel_execution: boolean } {
-  const { requests, ...rest } = decodeJson(text, BATCH);
-  const parsed = (requests ?? []).map(({ method, headers, body, relative_url: url }) => {
-    checkMethod(method);
-    checkUrl(url);
-    return { method: method || "GET", url, headers: Object.entries(headers), body };
-  });
-  return { requests: parsed, ...rest };
 }
 
 function withIdempotencyKey(request: EgressRequest, context: HttpContext): EgressRequest {
@@ -94,7 +54,6 @@ function withIdempotencyKey(request: EgressRequest, context: HttpContext): Egres
 async function send(request: EgressRequest, context: HttpContext): Promise<EgressResponse> {
   const { method } = request;
   const url = parseTarget(request.url).url.replace(/\?.*$/s, "");
-  context.admit?.();
   let status = 0;
   try {
     const response = await context.egress.send(request, { signal: context.signal });
@@ -105,24 +64,49 @@ async function send(request: EgressRequest, context: HttpContext): Promise<Egres
   }
 }
 
-async function unitsInTurn(requests: EgressRequest[], context: HttpContext): Promise<string[]> {
+/** The answers in the order of the requests; undefined for one that failed. */
+async function sendAll(
+  requests: EgressRequest[],
+  inTurn: boolean,
+  context: HttpContext,
+  pause: Pause,
+): Promise<(EgressResponse | undefined)[]> {
+  const answers: Promise<EgressResponse | undefined>[] = [];
+  for (const request of requests) {
+    const answer = logFailure("TykBatchRequest", context, () => send(request, context));
+    answers.push(answer);
+    if (inTurn) await answer;
+    await pause();
+  }
+  return Promise.all(answers);
+}
+
+async function formatBatch(
+  requests: EgressRequest[],
+  answers: (EgressResponse | undefined)[],
+  context: HttpContext,
+  pause: Pause,
+): Promise<string> {
   const units: string[] = [];
-  for (const request of requests) units.push(await sendUnit(request, context));
-  return units;
+  let left = BATCH_ANSWER_CHARS;
+  for (const [index, { url }] of requests.entries()) {
+    const answer = answers[index];
+    const unit = answer && (await formatUnit(url, answer, pause));
+    if (unit && unit.length > left) {
+      const problem = `the answers of the batch have more than ${BATCH_ANSWER_CHARS} characters`;
+      context.log("error", `TykBatchRequest: ${problem} (http-too-large)`);
+    } else left -= unit?.length ?? 0;
+    units.push(unit && unit.length <= left ? unit : FAILED_UNIT);
+    await pause();
+  }
+  return `[${units.join(",")}]`;
 }
 
-async function sendUnit(request: EgressRequest, context: HttpContext): Promise<string> {
-  const unit = await logFailure("TykBatchRequest", context, async () =>
-    formatUnit(request.url, await send(request, context)),
-  );
-  return unit ?? FAILED_UNIT;
-}
-
-async function logFailure(
+async function logFailure<T>(
   name: string,
   context: HttpContext,
-  work: () => Promise<string>,
-): Promise<string | undefined> {
+  work: () => Promise<T>,
+): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
@@ -130,23 +114,4 @@ async function logFailure(
     context.log("error", `${name}: ${errorText(error)}${code}`);
     return undefined;
   }
-}
-
-/** By hand, since the order of the members counts, also of headers that look like numbers. */
-function formatHttpResponse({ status, headers, body }: EgressResponse): string {
-  const [text, names] = [quote(decodeUtf8(body)), formatHeaders(headers)];
-  const upper = `"Code":${status},"Body":${text},"Headers":${names}`;
-  return `{${upper},"code":${status},"body":${text},"headers":${names}}`;
-}
-
-function formatUnit(url: string, { status, headers, body }: EgressResponse): string {
-  const text = quote(decodeUtf8(body));
-  return `{"relative_url":${quote(url)},"code":${status},"headers":${formatHeaders(headers)},"body":${text}}`;
-}
-
-function formatHeaders(headers: Record<string, string[]>): string {
-  const members = Object.keys(headers)
-    .sort()
-    .map((name) => `${quote(name)}:[${(headers[name] ?? []).map(quote).join(",")}]`);
-  return `{${members.join(",")}}`;
 }

@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import { bytesLike, escapeBytes, unescapeBytes } from "../go/text.ts";
 
 /** Where one request goes. */
 export interface Target {
@@ -27,8 +28,16 @@ interface Parts {
   query: string | undefined;
 }
 
+/** Longer than any server takes; the work on a URL grows with it. */
+const URL_CHARS = 65_536;
+
+function checkLength(text: string): void {
+  if (text.length > URL_CHARS) throw invalid(`the URL is longer than ${URL_CHARS} characters`);
+}
+
 /** What Go's url.ParseRequestURI makes of a text, as a URL again; throws http-invalid where that fails. */
 export function fromRequestUri(text: string): string {
+  checkLength(text);
   const { scheme, userinfo, host, path, query } = parse(text, true);
   const authority = `${userinfo === undefined ? "" : `${userinfo}@`}${host}`;
   // The query may hold a `#`: Go parses this text once more, and then it starts a fragment. In the path it is %23.
@@ -37,6 +46,7 @@ export function fromRequestUri(text: string): string {
 
 /** Throws http-invalid for what Go's url.Parse refuses; what passes may still be no target. */
 export function checkUrl(text: string): void {
+  checkLength(text);
   parse(withoutFragment(text), false);
 }
 
@@ -82,49 +92,54 @@ function parse(text: string, viaRequest: boolean): Parts {
   const at = authority.lastIndexOf("@");
   return {
     ...parts,
-    userinfo: at < 0 ? undefined : checked(authority.slice(0, at), USERINFO, "user information"),
-    host: checked(authority.slice(at + 1), HOST, "host"),
+    userinfo: at < 0 ? undefined : checkUserinfo(authority.slice(0, at)),
+    host: checkHost(authority.slice(at + 1)),
     path: path === undefined ? "" : escapePath(`/${path}`),
   };
 }
 
-const USERINFO = /^(?:[\w\-.~:!$&'()*+,;=@]|%[\da-f]{2})*$/i;
-/** Of ASCII, a host may escape nothing but the percent sign before an IPv6 zone; a port is digits or none. */
-const HOST = /^(?:\[[^[\]/\\@?# ]*\]|(?:[\w\-.~!$&'()*+,;=<>"]|[^\0-\x7f]|%25|%[89a-f][\da-f])*)(?::\d*)?$/i;
+const USERINFO = /^[\w\-.~:!$&'()*+,;=@%]*$/;
 
-function checked(text: string, pattern: RegExp, what: string): string {
-  if (!pattern.test(text)) throw invalid(`the URL has a bad ${what}`);
+function checkUserinfo(text: string): string {
+  if (BAD_ESCAPE.test(text) || !USERINFO.test(text)) throw invalid("the URL has a bad user information");
   return text;
 }
 
+/** Of ASCII, a host may escape nothing but the percent sign before an IPv6 zone; a port is digits or none. */
+const HOST = /^(?:\[[^[\]/\\@?# ]*\]|(?:[\w\-.~!$&'()*+,;=<>"]|[^\0-\x7f]|%25|%[89a-f][\da-f])*)(?::\d*)?$/i;
+/** A name in DNS has 253 bytes, each of which may be escaped here. What URL makes of longer ones takes it long. */
+const HOST_CHARS = 1_024;
+
+function checkHost(text: string): string {
+  if (text.length > HOST_CHARS || !HOST.test(text)) throw invalid("the URL has a bad host");
+  return text;
+}
+
+const BAD_ESCAPE = /%(?![\da-f]{2})/i;
+const PATH_BYTES = bytesLike(/[\w\-.~$&+,/:;=@]/);
+
 /** A path that is properly encoded stays as it is; any other is decoded and encoded anew, as Go's EscapedPath does. */
 function escapePath(path: string): string {
-  if (/%(?![\da-f]{2})/i.test(path)) throw invalid("the URL has a bad % escape");
+  if (BAD_ESCAPE.test(path)) throw invalid("the URL has a bad % escape");
   if (/^[\w\-.~$&+,/:;=@!'()*[\]%]*$/.test(path)) return path;
-  return decode(path).replace(
-    /[^\w\-.~$&+,/:;=@]/g,
-    (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
-  );
+  return escapeBytes(unescapeBytes(path), PATH_BYTES);
 }
 
 function basicAuthorization(userinfo: string): string {
   const [user, password = ""] = cut(userinfo, ":");
-  return `Basic ${Buffer.from(`${decode(user)}:${decode(password)}`, "latin1").toString("base64")}`;
+  const credentials = [unescapeBytes(user), Buffer.from(":"), unescapeBytes(password)];
+  return `Basic ${Buffer.concat(credentials).toString("base64")}`;
 }
 
 function withoutFragment(text: string): string {
   const [url, fragment = ""] = cut(text, "#");
-  if (/%(?![\da-f]{2})/i.test(fragment)) throw invalid("the URL has a bad % escape");
+  if (BAD_ESCAPE.test(fragment)) throw invalid("the URL has a bad % escape");
   return url;
 }
 
 /** UTF-8 bytes, one character each. */
 function bytesOf(text: string): string {
   return Buffer.from(text).toString("latin1");
-}
-
-function decode(text: string): string {
-  return bytesOf(text).replace(/%([\da-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
 }
 
 function cut(text: string, separator: string): [string, string | undefined] {

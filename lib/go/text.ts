@@ -1,18 +1,47 @@
 import { isUtf8 } from "node:buffer";
 
-/** Well-formed UTF-8 sequences, then whatever single byte is none, on bytes written as characters. */
-const SEQUENCE =
-  /[\0-\x7f]+|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}|([\x80-\xff])/g;
+// What is done here is done byte by byte where it can be: a hostile text is one in which every character counts, and
+// a call of a function for each of a million would block the thread for a tenth of a second.
+
+const REPLACEMENT = Buffer.from("\ufffd");
 
 /** As Go reads text: one U+FFFD for each byte that is not UTF-8, where TextDecoder has one for a cut-off character. */
 export function decodeUtf8(bytes: Uint8Array): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (isUtf8(buffer)) return buffer.toString();
-  const repaired = buffer
-    .toString("latin1")
-    .replace(SEQUENCE, (sequence, stray) => (stray === undefined ? sequence : "\xef\xbf\xbd"));
-  return Buffer.from(repaired, "latin1").toString();
+  const repaired = Buffer.allocUnsafe(buffer.length * REPLACEMENT.length);
+  let end = 0;
+  for (let at = 0; at < buffer.length; ) {
+    const length = sequenceLength(buffer, at);
+    if (length === 0) {
+      for (const byte of REPLACEMENT) repaired[end++] = byte;
+      at += 1;
+    }
+    for (const next = at + length; at < next; at += 1) repaired[end++] = buffer[at] ?? 0;
+  }
+  return repaired.toString("utf8", 0, end);
 }
+
+/** Bytes of the well-formed UTF-8 sequence that begins here (Unicode, table 3-7); 0 where none does. */
+function sequenceLength(bytes: Buffer, at: number): number {
+  const first = bytes[at] ?? 0;
+  if (first < 0x80) return 1;
+  const length = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+  const [low, high] = SECOND[first] ?? [0x80, 0xbf];
+  for (let next = 1; next < length; next += 1) {
+    const byte = bytes[at + next] ?? 0;
+    if (byte < (next === 1 ? low : 0x80) || byte > (next === 1 ? high : 0xbf)) return 0;
+  }
+  return length;
+}
+
+/** First bytes after which the second has a range of its own: neither overlong, nor a surrogate, nor beyond Unicode. */
+const SECOND: Record<number, [low: number, high: number]> = {
+  224: [0xa0, 0xbf],
+  237: [0x80, 0x9f],
+  240: [0x90, 0xbf],
+  244: [0x80, 0x8f],
+};
 
 /** A JSON string as Go's encoder writes it. */
 export const quote = (text: string): string => escapeHtml(JSON.stringify(text));
@@ -52,8 +81,49 @@ export function encodeForm(form: Record<string, string>): string {
     .join("&");
 }
 
-function escapeQuery(text: string): string {
-  return encodeURIComponent(text.toWellFormed())
-    .replaceAll("%20", "+")
-    .replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+const QUERY_BYTES = bytesLike(/[\w\-.~]/);
+QUERY_BYTES[" ".charCodeAt(0)] = "+".charCodeAt(0);
+
+const escapeQuery = (text: string) => escapeBytes(Buffer.from(text), QUERY_BYTES);
+
+/** What each of the 256 bytes is written as where it is a character of this kind; 0 where it is to be escaped. */
+export function bytesLike(kind: RegExp): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, byte) => (kind.test(String.fromCharCode(byte)) ? byte : 0));
 }
+
+const HEX = Buffer.from("0123456789ABCDEF");
+const PERCENT = 0x25;
+
+/** As text, with `%0A` for each byte that is not written otherwise. */
+export function escapeBytes(bytes: Uint8Array, written: Uint8Array): string {
+  const escaped = Buffer.allocUnsafe(bytes.length * 3);
+  let end = 0;
+  for (const byte of bytes) {
+    const plain = written[byte] ?? 0;
+    if (plain) {
+      escaped[end++] = plain;
+      continue;
+    }
+    escaped[end++] = PERCENT;
+    escaped[end++] = HEX[byte >> 4] ?? 0;
+    escaped[end++] = HEX[byte & 15] ?? 0;
+  }
+  return escaped.toString("latin1", 0, end);
+}
+
+/** The bytes of a text, with the byte that it stands for in place of each `%0A`; every % must begin one. */
+export function unescapeBytes(text: string): Uint8Array {
+  const bytes = Buffer.from(text);
+  let end = 0;
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at] ?? 0;
+    if (byte === PERCENT) {
+      bytes[end++] = (digit(bytes[at + 1]) << 4) | digit(bytes[at + 2]);
+      at += 2;
+    } else bytes[end++] = byte;
+  }
+  return bytes.subarray(0, end);
+}
+
+/** Of a hexadecimal digit in ASCII: letters, in both cases, are 9 more than their last four bits. */
+const digit = (byte = 0) => (byte & 15) + (byte > 0x39 ? 9 : 0);

@@ -111,11 +111,8 @@ export type FromWorker =
   /** The worker now waits on the shared signal; the answer goes over the call port, with the same id. */
   | { type: "call"; id: number; name: HostCallName; args: string[] };
 
-/** The answer to a host call; `undefined` is what the script gets. */
-export interface CallAnswer {
-  id: number;
-  value: string | undefined;
-}
+/** The answer to a host call: what the script gets, or why its run ends here. */
+export type CallAnswer = { id: number } & ({ value: string | undefined } | { stop: StopCode });
 
 export interface WorkerSetup {
   wasm: WebAssembly.Module;

@@ -1,5 +1,7 @@
 import { MessageChannel, Worker } from "node:worker_threads";
 import type { RuntimeAssets } from "./assets.ts";
+import { createCallBudget } from "./call-budget.ts";
+import { createRunLog, type WriteLog } from "./log-budget.ts";
 import type {
   CallAnswer,
   FromWorker,
@@ -7,19 +9,33 @@ import type {
   Isolation,
   Limits,
   LoadFault,
-  LogLevel,
   Outcome,
   Run,
   Script,
+  StopCode,
   ToWorker,
   WorkerSetup,
 } from "./protocol.ts";
 
 /** What a run may ask of the main thread, and where its log lines go. */
 export interface Host {
-  /** Must not reject; `undefined` is what a failed call gives the script. The signal aborts when the run ends first. */
-  call(name: HostCallName, args: string[], signal: AbortSignal): Promise<string | undefined>;
-  log(level: LogLevel, message: string): void;
+  /** Must not reject; `undefined` is what a failed call gives the script. */
+  call(name: HostCallName, args: string[], scope: CallScope): Promise<string | undefined>;
+  /** Is given no more than a run may log. */
+  log: WriteLog;
+}
+
+/** What a host call has of the run that makes it. */
+export interface CallScope {
+  /** Aborts when the run ends first. */
+  signal: AbortSignal;
+  /** Counts as the script's own lines do. */
+  log: WriteLog;
+  /**
+   * Counts the HTTP requests of a batch, before any is sent. False: that is more than the run may make. It ends with
+   * this call, whose answer counts no more, and none of them may be sent.
+   */
+  admit(requests: number): boolean;
 }
 
 /** One worker thread with one sandbox. It is used for one thing at a time. */
@@ -77,31 +93,49 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
     receive?.(undefined);
   });
 
-  type Call = Extract<FromWorker, { type: "call" }>;
-  let calling: AbortController | undefined;
-  async function answerCall(host: Host, { id, name, args }: Call): Promise<void> {
-    const call = new AbortController();
-    calling = call;
-    const value = await host.call(name, args, call.signal);
-    if (calling === call) calling = undefined;
-    port1.postMessage({ id, value } satisfies CallAnswer);
+  function answer(message: CallAnswer): void {
+    port1.postMessage(message);
     Atomics.add(answered, 0, 1);
     Atomics.notify(answered, 0);
+  }
+
+  type Call = Extract<FromWorker, { type: "call" }>;
+  let calling: AbortController | undefined;
+
+  /** Answers the calls of one run, within its limits. They are counted here, where it is known what was asked. */
+  function createCalls(host: Host, log: WriteLog): (call: Call) => Promise<void> {
+    const budget = createCallBudget(limits);
+    let stop: StopCode | undefined;
+    const admit = (requests: number) => {
+      stop ??= budget.batch(requests);
+      return stop === undefined;
+    };
+    return async ({ id, name, args }) => {
+      stop ??= budget.call(name);
+      if (stop) return answer({ id, stop });
+      const call = new AbortController();
+      calling = call;
+      const value = await host.call(name, args, { signal: call.signal, log, admit });
+      if (calling === call) calling = undefined;
+      answer(stop ? { id, stop } : { id, value });
+    };
   }
 
   /** Serves the worker until its answer comes; undefined when the thread died first. */
   function exchange(message: ToWorker | undefined, host: Host) {
     return new Promise<FromWorker | undefined>((resolve, reject) => {
       if (!alive) return resolve(undefined);
+      const log = createRunLog(limits, (level, line) => host.log(level, line));
+      const answerCall = createCalls(host, log);
       worker.ref();
       receive = (reply) => {
-        if (reply?.type === "log") return host.log(reply.level, reply.message);
+        if (reply?.type === "log") return log(reply.level, reply.message);
         if (reply?.type === "loading") {
           loading = reply.path;
           return;
         }
         if (reply?.type === "call") {
-          answerCall(host, reply).catch(reject);
+          answerCall(reply).catch(reject);
           return;
         }
         receive = undefined;

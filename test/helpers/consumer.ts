@@ -13,6 +13,7 @@ import type { StoredSession } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { createMemoryEntries, createStorage } from "../../lib/storage/storage.ts";
 import { NO_METRICS } from "./metrics.ts";
+import { scopeOf } from "./scope.ts";
 
 export const MAX_ATTEMPTS = 3;
 export const RECEIVE_LIMIT = 7;
@@ -139,7 +140,7 @@ export type Script = (tyk: Tyk) => Promise<void> | void;
 /** A runtime whose scripts are functions of the test. */
 export function createRuntime(scripts: Record<string, Script>, runs: string[] = []): Runtime {
   async function run({ handler, event, context }: Run, host: Host): Promise<Outcome> {
-    const { signal } = new AbortController();
+    const scope = scopeOf(host);
     const facts = JSON.parse(context) as Record<string, unknown>;
     runs.push(`${facts.EventID} ${handler}`);
     try {
@@ -147,11 +148,11 @@ export function createRuntime(scripts: Record<string, Script>, runs: string[] = 
         event: JSON.parse(event) as GatewayEvent,
         context: facts,
         get: async (key) =>
-          JSON.parse((await host.call("getKeyData", [key, "demo"], signal)) ?? "") as Session,
+          JSON.parse((await host.call("getKeyData", [key, "demo"], scope)) ?? "") as Session,
         set: async (key, session) =>
-          void (await host.call("setKeyData", [key, JSON.stringify(session), "1"], signal)),
-        store: async () => void (await host.call("storage", ["set", "k", "v", "0"], signal)),
-        http: (request) => host.call("makeHttpRequest", [request], signal),
+          void (await host.call("setKeyData", [key, JSON.stringify(session), "1"], scope)),
+        store: async () => void (await host.call("storage", ["set", "k", "v", "0"], scope)),
+        http: (request) => host.call("makeHttpRequest", [request], scope),
       });
       return { ok: true, ms: 1 };
     } catch (thrown) {

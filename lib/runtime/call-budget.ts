@@ -1,0 +1,29 @@
+import type { HostCallName, Limits, StopCode } from "./protocol.ts";
+
+/** The host calls that one run may still make. */
+export interface CallBudget {
+  /** Counts a call; answers the code of the limit that it breaks. */
+  call(name: HostCallName): StopCode | undefined;
+  /** Counts the requests of a batch, whose call is counted as one of them already. */
+  batch(requests: number): StopCode | undefined;
+}
+
+export function createCallBudget(limits: Limits): CallBudget {
+  const left = { http: limits.httpCalls, storage: limits.storageCalls, session: limits.sessionCalls };
+  const spend = (kind: keyof typeof left, count: number): StopCode | undefined => {
+    left[kind] -= count;
+    return left[kind] < 0 ? `${kind}-calls` : undefined;
+  };
+  return {
+    call: (name) => spend(KINDS[name], 1),
+    batch: (requests) => spend("http", Math.max(0, requests - 1)),
+  };
+}
+
+const KINDS = {
+  makeHttpRequest: "http",
+  batchRequest: "http",
+  storage: "storage",
+  getKeyData: "session",
+  setKeyData: "session",
+} as const satisfies Record<HostCallName, string>;

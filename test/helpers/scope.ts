@@ -1,0 +1,8 @@
+import type { CallScope, Host } from "../../lib/runtime/thread.ts";
+
+/** What a host call has of its run, for a test that is the runtime: nothing is limited, and nothing ends early. */
+export const scopeOf = ({ log }: Host): CallScope => ({
+  signal: new AbortController().signal,
+  log,
+  admit: () => true,
+});

@@ -97,6 +97,7 @@ async function runOnce(runtime: Runtime, one: OneRun, deps: HostDeps): Promise<v
   const written = new Map<string, Session | undefined>();
   const buffer: RunBuffer = {
     read: async (key) => (written.has(key) ? written.get(key) : sessions.get(key)),
+    fullNameOf: (key) => key,
     write: async (key, { session }) => void written.set(key, session),
   };
   const id = `run-${nth}`;

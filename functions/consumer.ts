@@ -11,10 +11,19 @@ import { createRetryDelay, VISIBILITY_SECONDS } from "../lib/consumer/retry-dela
 import { createConsumerStore } from "../lib/consumer/store.ts";
 import { createEgress } from "../lib/egress/client.ts";
 import { batchRequest, makeHttpRequest } from "../lib/egress/tyk-http.ts";
+import { isAsked } from "../lib/gateway/asked.ts";
+import { changedState } from "../lib/gateway/change.ts";
+import type { Gateway } from "../lib/gateway/client.ts";
+import { createFullNames } from "../lib/gateway/full-name.ts";
+import { createMirror } from "../lib/gateway/mirror.ts";
+import { createReadThrough, withReadThrough } from "../lib/gateway/read-through.ts";
+import { createRows } from "../lib/gateway/rows.ts";
 import { createReleaseStore } from "../lib/releases/store.ts";
+import type { StoredSession } from "../lib/sessions/item.ts";
 import { createStorage } from "../lib/storage/storage.ts";
 import { createEntryStore } from "../lib/storage/store.ts";
 import { createDocuments, createDynamo, createS3, createSqs } from "./clients.ts";
+import { gatewayOptions, perInvocation } from "./gateway.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
 import { choice, flag, integer, list, text } from "./settings.ts";
@@ -32,15 +41,19 @@ const egress = createEgress({
   allowHosts: list(env, "HTTP_ALLOW_HOSTS"),
   maxResponseBytes: integer(env, "HTTP_MAX_RESPONSE_BYTES", 1_048_576, 1, 16_777_216),
 });
+const sessionsTable = text(env, "SESSIONS_TABLE");
+const table = createConsumerStore({
+  dynamo: dynamoClient,
+  sessionsTable,
+  stateTable,
+  ledgerTtlSeconds: integer(env, "LEDGER_TTL_SECONDS", 21 * 86_400, 60, 366 * 86_400),
+  newToken: randomUUID,
+  ...chance,
+});
+const owner = gatewayOptions(env);
+const gateway = owner && perInvocation(owner);
 const consume = createConsumer({
-  store: createConsumerStore({
-    dynamo: dynamoClient,
-    sessionsTable: text(env, "SESSIONS_TABLE"),
-    stateTable,
-    ledgerTtlSeconds: integer(env, "LEDGER_TTL_SECONDS", 21 * 86_400, 60, 366 * 86_400),
-    newToken: randomUUID,
-    ...chance,
-  }),
+  ...(gateway ? ownedBy(gateway) : { store: table }),
   live: createLiveRuntime({
     releases: createReleaseStore({
       s3: createS3(env),
@@ -78,10 +91,33 @@ const consume = createConsumer({
   metrics,
 });
 
+/** What a gateway that owns the sessions changes. */
+function ownedBy(gateway: Pick<Gateway, "get">) {
+  const rows = createRows({ dynamo: dynamoClient, table: sessionsTable, now: Date.now });
+  const findName = createFullNames();
+  const complete = createReadThrough({
+    gateway,
+    mode: choice(env, "GATEWAY_READ", ["missing", "fresh"]),
+    isAsked,
+    keep: rows.keep,
+    doubt: rows.doubt,
+    fullName: (key, orgId) => findName(gateway, key, orgId),
+    read: table.readSession,
+    log,
+    metrics,
+  });
+  return {
+    store: withReadThrough(table, complete),
+    mirror: createMirror({ doubt: rows.doubt, isAsked }),
+    changedState: (stored: StoredSession, reset: boolean) => changedState(stored, { reset, now: Date.now() }),
+  };
+}
+
 /** An SQS batch in, the messages that SQS must deliver again out. */
 export const main = middy<SQSEvent, SQSBatchResponse>()
   .use(withMetrics(metrics))
   .handler(async (batch, context) => {
     const failed = await consume(batch.Records, () => context.getRemainingTimeInMillis());
+    await gateway?.end();
     return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
   });

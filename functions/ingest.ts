@@ -33,6 +33,7 @@ const ingest = createIngest({
     await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: body, ...order }));
   },
   newId: randomUUID,
+  hasGateway: Boolean(env.GATEWAY_URL),
   log,
   metrics,
 });

@@ -80,6 +80,10 @@ const SETTINGS = {
     example: "1048576",
   },
   GATEWAY_URL: { what: "where the gateway's REST API is", example: "https://gateway.internal:8080" },
+  GATEWAY_READ: {
+    what: "when a session is read from the gateway: missing (the table does not have it) or fresh (once a batch)",
+    example: "missing",
+  },
   GATEWAY_SECRET: { what: "the secret of the gateway's REST API", example: "the value of its tyk.conf" },
   GATEWAY_TIMEOUT_MS: { what: "how long one request to the gateway may take, in ms", example: "3000" },
   GATEWAY_HASHED_KEYS: {

@@ -46,6 +46,11 @@ export const METRICS = {
   ReloadTime: { unit: "Milliseconds", meaning: "what the loading of a release took" },
   ReleasesLive: { unit: "Count", meaning: "releases that went live by an upload" },
   ReleasesRefused: { unit: "Count", meaning: "uploads that did not go live, for their errors" },
+  GatewayReads: { unit: "Count", meaning: "sessions that were read from the gateway for a handler" },
+  GatewayReadFailures: {
+    unit: "Count",
+    meaning: "such reads that failed: the handler got what the table has",
+  },
   SessionsSynced: { unit: "Count", meaning: "session changes that the gateway took" },
   SyncPostponed: { unit: "Count", meaning: "session changes that come again later" },
   SyncRefused: { unit: "Count", meaning: "session changes that the gateway refused" },

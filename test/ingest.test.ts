@@ -33,6 +33,7 @@ function setUp(deps: Partial<IngestDeps> = {}) {
     },
     send: async (body) => void queue.push(body),
     newId,
+    hasGateway: false,
     log: LOG,
     metrics: NO_METRICS,
     ...deps,

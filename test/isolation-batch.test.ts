@@ -197,7 +197,10 @@ describe("a unit of work of several runs at once", () => {
     const table = createTable({ a: "one" });
     const unit = createUnitOfWork(blank(["e1", "e2"]), table.store);
     const [first, second] = [unit.startRun(), unit.startRun()];
-    await Promise.all([first.write("a", { session: { alias: "two" } }), second.write("a", { session: { alias: "three" } })]);
+    await Promise.all([
+      first.write("a", { session: { alias: "two" } }),
+      second.write("a", { session: { alias: "three" } }),
+    ]);
     await Promise.all([unit.accept(first, "e1", "h"), unit.accept(second, "e2", "h")]);
     await unit.commit();
     assert.deepEqual([...unit.conflicted], ["e2"]);

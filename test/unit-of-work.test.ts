@@ -464,7 +464,8 @@ describe("what does not fit into one transaction", () => {
       [
         "more bytes than a transaction",
         async (buffer) => {
-          for (const id of numbers(12)) await buffer.write(`k${id}`, { session: large(370 * 1024), bytes: 370 * 1024 });
+          for (const id of numbers(12))
+            await buffer.write(`k${id}`, { session: large(370 * 1024), bytes: 370 * 1024 });
         },
       ],
     ];

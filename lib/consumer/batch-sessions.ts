@@ -1,4 +1,4 @@
-import { type GatewayState, nextVersion, type StoredSession } from "../sessions/item.ts";
+import { type GatewayState, nextVersion, type Reader, type StoredSession } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
 import type { ConsumerStore, Write } from "./store.ts";
 
@@ -24,7 +24,7 @@ export interface SessionState {
 export interface BatchSessions {
   readonly states: ReadonlyMap<string, SessionState>;
   /** Reads it from the table if it is not here. */
-  load(key: string, apiId?: string): Promise<SessionState>;
+  load(key: string, reader?: Reader): Promise<SessionState>;
   writeOf(key: string): Write[];
   /** What was to be committed of it is true now. */
   settle(key: string): void;
@@ -58,10 +58,10 @@ export function createBatchSessions(
   return {
     states,
     /** Runs at the same time must get one and the same state, not two reads of it. */
-    async load(key, apiId) {
+    async load(key, reader) {
       const known = states.get(key) ?? loading.get(key);
       if (known !== undefined) return known;
-      const reading = readSession(key, apiId).then((stored) => keep(key, stored));
+      const reading = readSession(key, reader).then((stored) => keep(key, stored));
       loading.set(key, reading);
       return reading.finally(() => loading.delete(key));
     },

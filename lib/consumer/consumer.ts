@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { AppError, errorText } from "../errors.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import { type Answer, type AnswerDeps, createAnswer, type Stay } from "./answer.ts";
+import type { ChangedState } from "./batch-sessions.ts";
 import type { Circuit } from "./circuit.ts";
 import type { Verdict } from "./dead-letters.ts";
 import { createEventRun, type EventEnd, type EventRunDeps, type TimeLeft } from "./event-run.ts";
@@ -22,6 +23,8 @@ export interface ConsumerDeps extends EventRunDeps, AnswerDeps {
   maxAttempts: number;
   /** Events of a batch that are run at once; more than one only in a runtime that isolates them from each other. */
   workers: number;
+  /** Only where a gateway owns the sessions. */
+  changedState?: ChangedState | undefined;
   /** From 0 to 1. */
   random: () => number;
 }
@@ -105,6 +108,7 @@ export function createConsumer(
     prefetch.at(loaded.release);
     const unit = createUnitOfWork(read, store, {
       chains: groupsOf(deliveries),
+      changedState: deps.changedState,
       digests: new Map(deliveries.map(({ identity, digest }) => [identity, digest])),
       onSee: (inMemory) => metrics.count(inMemory ? "PrefetchHits" : "PrefetchMisses"),
     });

@@ -1,5 +1,6 @@
-import type { HandlerRef } from "../apis/definition.ts";
+import { GATEWAY_API, type HandlerRef } from "../apis/definition.ts";
 import { AppError, errorText } from "../errors.ts";
+import type { GatewayEvent } from "../events/event.ts";
 import type { Failure } from "./failure.ts";
 import { createHandlerRun, type HandlerRunDeps } from "./handler-run.ts";
 import type { Loaded } from "./live-runtime.ts";
@@ -12,6 +13,8 @@ export interface EventRunDeps extends HandlerRunDeps {
   graceMs: number;
   /** `retry`: an event whose handler failed comes again. `drop`: the handler counts as done. */
   handlerErrors: "retry" | "drop";
+  /** Where a gateway owns the sessions: keeps them as it has them, told by its own events. */
+  mirror?: ((event: GatewayEvent) => Promise<void>) | undefined;
 }
 
 /** Milliseconds that this invocation has left. */
@@ -44,7 +47,9 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
     const { identity, envelope } = delivery;
     const { id, api_id, event } = envelope;
     const release = loaded.release.version;
-    if (!loaded.release.api(api_id)) {
+    const fromGateway = api_id === GATEWAY_API && deps.mirror !== undefined;
+    if (fromGateway) await deps.mirror?.(event);
+    else if (!loaded.release.api(api_id)) {
       const error = `api_id "${api_id}" is in no definition of release ${release}`;
       return { kind: "final", reason: "api-unknown", error, eventId: id, release };
     }

@@ -137,14 +137,16 @@ const codeOf = (thrown: unknown) =>
 
 const ALONE: ReadonlySet<Refusal["kind"]> = new Set(["unfit", "strange", "changed"]);
 
-/** A key that is not there by its own name may be a custom key, which the gateway stores behind its organisation. */
+/** A key that is not there by its own name may be a custom key, which the gateway stores by a name of its own. */
 async function readSession(
   { buffer, orgOf }: HostRun,
   key: string,
   apiId: string,
 ): Promise<Session | undefined> {
-  const session = isStorableKey(key) ? await buffer.read(key) : undefined;
+  const orgId = orgOf(apiId);
+  const session = isStorableKey(key) ? await buffer.read(key, { apiId, orgId }) : undefined;
   if (session) return session;
-  const orgKey = `${orgOf(apiId)}${key}`;
-  return orgKey !== key && isStorableKey(orgKey) ? buffer.read(orgKey) : undefined;
+  const known = buffer.fullNameOf(key);
+  const name = known === key ? `${orgId}${key}` : known;
+  return name !== key && isStorableKey(name) ? buffer.read(name) : undefined;
 }

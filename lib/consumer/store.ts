@@ -12,7 +12,14 @@ import { refusalOf } from "../dynamo/refusal.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { EventKey } from "../events/identity.ts";
 import { LIVE_RELEASE_KEY } from "../releases/store.ts";
-import { type GatewayState, nextVersion, type StoredSession, sessionItem, storedSession } from "../sessions/item.ts";
+import {
+  type GatewayState,
+  nextVersion,
+  type Reader,
+  type StoredSession,
+  sessionItem,
+  storedSession,
+} from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
 import {
   entryOf,
@@ -46,7 +53,7 @@ export type Write =
 export interface ConsumerStore {
   /** The live version, the ledger of these events and these sessions: one consistent read. Throws `dependency-failed`. */
   read(events: EventKey[], sessionKeys: string[]): Promise<BatchRead>;
-  readSession(key: string, apiId?: string): Promise<StoredSession>;
+  readSession(key: string, reader?: Reader): Promise<StoredSession>;
   /**
    * Makes all writes true, or none; then answers the indexes of those whose item others had changed or were at.
    * Throws `commit-impossible` when the table will never take them, `commit-failed` when they failed in a way that

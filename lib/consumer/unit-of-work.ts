@@ -1,4 +1,5 @@
 import { AppError, type ErrorCode } from "../errors.ts";
+import type { Reader } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
 import { createBatchLedger } from "./batch-ledger.ts";
 import { type ChangedState, createBatchSessions, type Edited, type Touched } from "./batch-sessions.ts";
@@ -8,8 +9,9 @@ import type { BatchRead, ConsumerStore, Write } from "./store.ts";
 
 /** What one run reads and writes; it becomes part of the unit only when the run succeeded. */
 export interface RunBuffer {
-  /** `apiId`: the API in whose name it is read. */
-  read(key: string, apiId?: string): Promise<Session | undefined>;
+  read(key: string, reader?: Reader): Promise<Session | undefined>;
+  /** The name under which the gateway has a key that was read; the key itself where that is not another. */
+  fullNameOf(key: string): string;
   /** Throws session-refused for a key that the gateway has deleted. */
   write(key: string, edited: Edited): Promise<void>;
 }
@@ -207,17 +209,18 @@ export function createUnitOfWork(
     startRun() {
       const touched: Touched = { seen: new Map(), writes: new Map() };
       const { seen, writes } = touched;
-      const see = async (key: string, apiId?: string) => {
+      const see = async (key: string, reader?: Reader) => {
         if (!seen.has(key)) onSee(sessions.states.has(key));
-        const state = await sessions.load(key, apiId);
+        const state = await sessions.load(key, reader);
         if (!seen.has(key)) seen.set(key, { state, changes: state.changes });
         return state;
       };
       const buffer: RunBuffer = {
-        async read(key, apiId) {
+        async read(key, reader) {
           const written = writes.get(key);
-          return written ? written.session : (await see(key, apiId)).session;
+          return written ? written.session : (await see(key, reader)).session;
         },
+        fullNameOf: (key) => seen.get(key)?.state.stored.fullName ?? key,
         async write(key, edited) {
           // A blind write is put on condition of the version too, so it must be known.
           const { stored } = await see(key);

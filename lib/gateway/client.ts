@@ -146,7 +146,9 @@ const unhelpful = ({ status }: Raw, message: string) =>
 function sessionOf(text: string): Members | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Members) : undefined;
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Members)
+      : undefined;
   } catch {
     return undefined;
   }
@@ -155,5 +157,7 @@ function sessionOf(text: string): Members | undefined {
 function messageOf({ text }: Raw, hidden: string[]): string {
   const { status, message } = sessionOf(text) ?? {};
   if (status !== "error" || typeof message !== "string") return "";
-  return hidden.reduce((shown, part) => (part ? shown.replaceAll(part, "***") : shown), message).slice(0, MESSAGE_CHARS);
+  return hidden
+    .reduce((shown, part) => (part ? shown.replaceAll(part, "***") : shown), message)
+    .slice(0, MESSAGE_CHARS);
 }

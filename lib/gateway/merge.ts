@@ -155,7 +155,11 @@ function mergeMembers(
 
 /** The gateway's, without what we took away, with what we added. */
 function mergeSets(base: unknown, mine: unknown, theirs: unknown): unknown[] {
-  const [before, now, there] = [base, mine, theirs].map(itemsOf) as [Set<unknown>, Set<unknown>, Set<unknown>];
+  const [before, now, there] = [base, mine, theirs].map(itemsOf) as [
+    Set<unknown>,
+    Set<unknown>,
+    Set<unknown>,
+  ];
   const kept = [...there].filter((item) => now.has(item) || !before.has(item));
   return [...new Set([...kept, ...[...now].filter((item) => !before.has(item))])];
 }
@@ -181,7 +185,8 @@ function equal(one: unknown, other: unknown): boolean {
 }
 
 function compare(one: unknown, other: unknown, same: Rule["same"]): boolean {
-  if (isMembers(one) && isMembers(other)) return namesOf(one, other).every((name) => same(one[name], other[name]));
+  if (isMembers(one) && isMembers(other))
+    return namesOf(one, other).every((name) => same(one[name], other[name]));
   if (Array.isArray(one) && Array.isArray(other))
     return one.length === other.length && one.every((item, at) => same(item, other[at]));
   return one === other;
@@ -208,7 +213,8 @@ function withoutUse(rights: unknown): Members {
   );
 }
 
-const passwordOf = (value: unknown) => (isMembers(value) && typeof value.password === "string" ? value.password : "");
+const passwordOf = (value: unknown) =>
+  isMembers(value) && typeof value.password === "string" ? value.password : "";
 
 function isMembers(value: unknown): value is Members {
   return typeof value === "object" && value !== null && !Array.isArray(value);

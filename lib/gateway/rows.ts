@@ -5,9 +5,10 @@ import {
   GetItemCommand,
   PutItemCommand,
   UpdateItemCommand,
+  type UpdateItemCommandInput,
 } from "@aws-sdk/client-dynamodb";
 import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attributes.ts";
-import { type GatewayState, nextVersion, sessionItem } from "../sessions/item.ts";
+import { type GatewayState, nextVersion, type StoredSession, sessionItem } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Row } from "./settle.ts";
 
@@ -17,9 +18,16 @@ export interface Rows {
   /** False when the row is no longer as it was read. */
   write(row: Row, session: Session | undefined, gateway: GatewayState): Promise<boolean>;
   remove(row: Row): Promise<boolean>;
+  /** Puts what the gateway has in place of what was read; the version it has then, undefined when others were first. */
+  keep(
+    key: string,
+    read: StoredSession,
+    session: Session,
+    gateway: GatewayState,
+  ): Promise<number | undefined>;
   /** Has the stream bring the row once more; nothing when it has gone. */
   touch(key: string): Promise<void>;
-  /** Has the gateway be asked what it has of this key; nothing without a row. */
+  /** Has the gateway asked what it has of this key; nothing without a row. */
   doubt(key: string): Promise<void>;
 }
 
@@ -30,10 +38,15 @@ export function createRows(deps: {
 }): Rows {
   const { dynamo, table: TableName } = deps;
   const keyed = (key: string) => ({ TableName, Key: toAttributes({ key }) });
-  const asRead = ({ version }: Row) => ({
-    ConditionExpression: "#version = :read",
+  const seconds = () => Math.floor(deps.now() / 1000);
+  const asRead = ({ version }: Pick<Row, "version">) => ({
     ExpressionAttributeNames: { "#version": "version" },
-    ExpressionAttributeValues: toAttributes({ ":read": version }),
+    ...(version <= 0
+      ? { ConditionExpression: "attribute_not_exists(#version)" }
+      : {
+          ConditionExpression: "#version = :read",
+          ExpressionAttributeValues: toAttributes({ ":read": version }),
+        }),
   });
 
   /** True when the condition held. */
@@ -47,27 +60,8 @@ export function createRows(deps: {
     }
   }
 
-  async function update(key: string, UpdateExpression: string): Promise<void> {
-    const now = deps.now();
-    await holds(
-      dynamo.send(
-        new UpdateItemCommand({
-          ...keyed(key),
-          UpdateExpression,
-          ConditionExpression: "attribute_exists(#gateway)",
-          ExpressionAttributeNames: {
-            "#gateway": "gateway",
-            ...(UpdateExpression.includes("#again") && { "#again": "again" }),
-            ...(UpdateExpression.includes("#look") && { "#look": "look", "#version": "version" }),
-          },
-          ExpressionAttributeValues: toAttributes({
-            ":now": now,
-            ...(UpdateExpression.includes(":one") && { ":one": 1 }),
-          }),
-        }),
-      ),
-    );
-  }
+  const update = (key: string, change: Omit<UpdateItemCommandInput, "TableName" | "Key">) =>
+    holds(dynamo.send(new UpdateItemCommand({ ...keyed(key), ...change })));
 
   return {
     async read(key) {
@@ -75,14 +69,43 @@ export function createRows(deps: {
       return Item && rowOf(Item);
     },
     write: (row, session, gateway) => {
-      const now = Math.floor(deps.now() / 1000);
-      const Item = toAttributes(sessionItem(row.key, session, nextVersion(row.version), now, gateway));
+      const Item = toAttributes(sessionItem(row.key, session, nextVersion(row.version), seconds(), gateway));
       return holds(dynamo.send(new PutItemCommand({ TableName, Item, ...asRead(row) })));
     },
+    async keep(key, read, session, gateway) {
+      const version = nextVersion(read.version);
+      const Item = toAttributes(sessionItem(key, session, version, seconds(), gateway));
+      return (await holds(dynamo.send(new PutItemCommand({ TableName, Item, ...asRead(read) }))))
+        ? version
+        : undefined;
+    },
     remove: (row) => holds(dynamo.send(new DeleteItemCommand({ ...keyed(row.key), ...asRead(row) }))),
-    touch: (key) => update(key, "SET #again = :now"),
-    // With a new version: a write of what was read before must not take the doubt away.
-    doubt: (key) => update(key, "SET #gateway.#look = :now ADD #version :one"),
+    async touch(key) {
+      await update(key, {
+        UpdateExpression: "SET #again = :now",
+        ConditionExpression: "attribute_exists(#gateway)",
+        ExpressionAttributeNames: { "#again": "again", "#gateway": "gateway" },
+        ExpressionAttributeValues: toAttributes({ ":now": deps.now() }),
+      });
+    },
+    async doubt(key) {
+      // With a new version: a write of what was read before must not take the doubt away.
+      const names = { "#gateway": "gateway", "#version": "version" };
+      const known = await update(key, {
+        UpdateExpression: "SET #gateway.#look = :now ADD #version :one",
+        ConditionExpression: "attribute_exists(#gateway)",
+        ExpressionAttributeNames: { ...names, "#look": "look" },
+        ExpressionAttributeValues: toAttributes({ ":now": deps.now(), ":one": 1 }),
+      });
+      if (known) return;
+      // One of before there was a gateway; where there is no item, none is made.
+      await update(key, {
+        UpdateExpression: "SET #gateway = :state ADD #version :one",
+        ConditionExpression: "attribute_exists(#version) AND attribute_not_exists(#gateway)",
+        ExpressionAttributeNames: names,
+        ExpressionAttributeValues: toAttributes({ ":state": { look: deps.now() }, ":one": 1 }),
+      });
+    },
   };
 }
 

@@ -1,10 +1,10 @@
 import { AppError } from "../errors.ts";
+import { creationName } from "../gateway-sync/key-name.ts";
 import type { Change, GatewayState } from "../sessions/item.ts";
 import { storableBytes } from "../sessions/limits.ts";
 import { formatSession, parseSession, type Session } from "../sessions/session.ts";
 import type { Absence } from "./absence.ts";
 import type { Answer, Gateway, Look } from "./client.ts";
-import { creationName } from "../gateway-sync/key-name.ts";
 import { agree, governed, type Members, merge } from "./merge.ts";
 
 /** An item of the sessions table whose gateway has something to be told, or to be asked. */
@@ -71,7 +71,11 @@ export function createSettle(deps: SettleDeps) {
     const isOther = created !== undefined ? created !== createdOf(look.session) : change.base === null;
     if (isOther) {
       // Somebody made the key anew, or first: nothing of ours is meant for that one.
-      await refuse(row, { operation: operationOf(row), status: 0, message: "the gateway has another key of this name" });
+      await refuse(row, {
+        operation: operationOf(row),
+        status: 0,
+        message: "the gateway has another key of this name",
+      });
       return asTheirs(look);
     }
     return row.session ? carry(row, row.session, change, look, gateway) : remove(row, change, look, gateway);
@@ -81,14 +85,11 @@ export function createSettle(deps: SettleDeps) {
     const absence = await deps.absence(gateway, row.key);
     if (absence !== "absent") return { kind: "unknown" };
     const { change, created, gone } = row.gateway;
-    if (created !== undefined || gone || (change && change.base !== null)) {
-      if (change && row.session)
-        await refuse(row, { operation: "put", status: 404, message: "the gateway has deleted this key" });
-      return { kind: "row", session: undefined, gateway: tombstone(row) };
-    }
-    // It was born here, and never there.
-    if (!row.session) return { kind: "remove" };
-    return create(row, row.session, gateway);
+    const bornHere = change?.base === null && created === undefined && !gone;
+    if (bornHere) return row.session ? create(row, row.session, gateway) : { kind: "remove" };
+    if (change && row.session)
+      await refuse(row, { operation: "put", status: 404, message: "the gateway has deleted this key" });
+    return { kind: "row", session: undefined, gateway: tombstone(row) };
   }
 
   async function create(row: Row, session: Session, gateway: Gateway): Promise<Settled> {
@@ -126,7 +127,8 @@ export function createSettle(deps: SettleDeps) {
       await refuse(row, { operation: "put", status: 0, message });
     }
     const lost = change.taken ? without(merged.changed, governed(merged.changed, theirs)) : merged.changed;
-    if (change.taken && lost.length < merged.changed.length) deps.overrule(row, without(merged.changed, lost));
+    if (change.taken && lost.length < merged.changed.length)
+      deps.overrule(row, without(merged.changed, lost));
     const reset = change.reset === "wanted";
     if (lost.length === 0 && !reset) return asTheirs({ session: theirs });
     const undone = (change.undone ?? 0) + (change.taken ? 1 : 0);
@@ -159,7 +161,8 @@ export function createSettle(deps: SettleDeps) {
     // The base is what the gateway would have without our change: so that the change alone is the difference.
     const base = merge(sent, theirs, now).session;
     const { reset: _, ...rest } = change;
-    const session = lost.length > overruled.length ? asSession(merge(theirs, sent, now).session) : settled.session;
+    const session =
+      lost.length > overruled.length ? asSession(merge(theirs, sent, now).session) : settled.session;
     return {
       kind: "row",
       session,
@@ -180,7 +183,8 @@ export function createSettle(deps: SettleDeps) {
       return giveUp(row, { operation: "delete", status: 200, message }, theirs);
     }
     const answer = await gateway.remove(row.key, textOf(theirs.org_id));
-    if (answer.kind !== "done" && answer.kind !== "missing") return whenNotTaken(row, "delete", answer, theirs);
+    if (answer.kind !== "done" && answer.kind !== "missing")
+      return whenNotTaken(row, "delete", answer, theirs);
     // Its cache may bring it back, whatever the key's quota: another request may be under way.
     const state = { created: createdOf(theirs), change: { ...change, undone, taken: true } };
     return { kind: "row", session: undefined, gateway: state, later: Math.max(deps.cacheMs, SOON_MS) };
@@ -213,7 +217,10 @@ export function asTheirs({ session }: { session: Members }): Extract<Settled, { 
 }
 
 /** Whether a row shows what the gateway has. */
-export function showsTheirs({ session, gateway }: Pick<Row, "session" | "gateway">, theirs: Members): boolean {
+export function showsTheirs(
+  { session, gateway }: Pick<Row, "session" | "gateway">,
+  theirs: Members,
+): boolean {
   if (!session || gateway.created !== createdOf(theirs)) return false;
   return agree(asMembers(session), theirs);
 }
@@ -221,7 +228,9 @@ export function showsTheirs({ session, gateway }: Pick<Row, "session" | "gateway
 /** Members that only the gateway's cache could take back: with a quota each request writes the whole session. */
 function canBeUndone(session: Members, cacheMs: number): boolean {
   if (cacheMs === 0) return false;
-  const limits = Object.values(asObject(session.access_rights)).map((right) => asObject(asObject(right).limit));
+  const limits = Object.values(asObject(session.access_rights)).map((right) =>
+    asObject(asObject(right).limit),
+  );
   const counted = limits.some(({ quota_max = -1 }) => quota_max !== -1);
   return session.quota_max !== -1 || counted;
 }
@@ -241,7 +250,10 @@ const refilled = (members: Members): Members =>
     : members;
 
 /** What is left of a key that the gateway has deleted. */
-const tombstone = ({ gateway: { created } }: Row): GatewayState => ({ ...(created !== undefined && { created }), gone: true });
+const tombstone = ({ gateway: { created } }: Row): GatewayState => ({
+  ...(created !== undefined && { created }),
+  gone: true,
+});
 
 function withoutChange({ change: _change, look: _look, ...rest }: GatewayState): GatewayState {
   return rest;

@@ -1,18 +1,16 @@
-import { createHash } from "node:crypto";
 import type { Attributes } from "../dynamo/attributes.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Gateway } from "./client.ts";
+import { keyDigest } from "./key-digest.ts";
 import { type Rows, rowOf } from "./rows.ts";
 import type { Row, Settled } from "./settle.ts";
 
 /** What is used of a record of the sessions table's stream. */
 export interface StreamRecord {
   eventName?: string | undefined;
-  dynamodb?:
-    | { NewImage?: unknown; OldImage?: unknown; SequenceNumber?: string | undefined }
-    | undefined;
+  dynamodb?: { NewImage?: unknown; OldImage?: unknown; SequenceNumber?: string | undefined } | undefined;
 }
 
 export interface SyncDeps {
@@ -50,7 +48,10 @@ export function createSync(deps: SyncDeps) {
     // When a handler was first, its own record follows this one.
     const written = await rows.write(row, settled.session, settled.gateway);
     if (!written) return;
-    log.info("session settled", { key_sha256: keyDigest(row.key), pending: settled.gateway.change !== undefined });
+    log.info("session settled", {
+      key_sha256: keyDigest(row.key),
+      pending: settled.gateway.change !== undefined,
+    });
     metrics.count("SessionsSynced");
   }
 
@@ -97,9 +98,6 @@ export function createSync(deps: SyncDeps) {
   };
 }
 
-/** How a key is named wherever it must not be read. */
-export const keyDigest = (key: string) => createHash("sha256").update(key).digest("hex");
-
 /** For each key its last row in which something is to be done: a row holds all that is to be known of it. */
 function lastAsked(records: StreamRecord[]): { row: Row; at: number }[] {
   const asked = new Map<string, { row: Row; at: number }>();
@@ -108,7 +106,8 @@ function lastAsked(records: StreamRecord[]): { row: Row; at: number }[] {
     if (eventName !== "REMOVE" && !image) throw noImages();
     const row = image && rowOf(image);
     if (!row) continue;
-    if (asksSomething(row, image, dynamodb?.OldImage as Attributes | undefined)) asked.set(row.key, { row, at });
+    if (asksSomething(row, image, dynamodb?.OldImage as Attributes | undefined))
+      asked.set(row.key, { row, at });
     else asked.delete(row.key);
   }
   return [...asked.values()];

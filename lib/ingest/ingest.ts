@@ -1,3 +1,4 @@
+import { GATEWAY_API } from "../apis/definition.ts";
 import { AppError } from "../errors.ts";
 import { type EventEnvelope, MESSAGE_BYTES, parseEvent } from "../events/event.ts";
 import type { Log } from "../log.ts";
@@ -10,6 +11,8 @@ export interface IngestDeps {
   /** Resolves once the queue has the message: this text, which is this event. */
   send: (body: string, envelope: EventEnvelope) => Promise<void>;
   newId: () => string;
+  /** Whether a gateway owns the sessions: its own events are taken then, whatever the release has. */
+  hasGateway: boolean;
   log: Log;
   metrics: Metrics;
 }
@@ -18,6 +21,7 @@ export interface IngestDeps {
 export function createIngest(deps: IngestDeps): (apiId: string, body: string) => Promise<EventEnvelope> {
   /** Asks the store only when memory does not know the API, so that the usual event costs no read. */
   async function knows(apiId: string): Promise<boolean> {
+    if (deps.hasGateway && apiId === GATEWAY_API) return true;
     for (const fresh of [false, true]) {
       const release = await deps.release({ fresh });
       if (release?.api(apiId)) return true;

@@ -9,6 +9,14 @@ export interface StoredSession {
   version: number;
   /** Only where a gateway owns the sessions. */
   gateway?: GatewayState | undefined;
+  /** The name under which the gateway, and so the table, has this key. */
+  fullName?: string;
+}
+
+/** The API in whose name a key is read; an organisation's custom keys go by short names there. */
+export interface Reader {
+  apiId: string;
+  orgId: string;
 }
 
 /** What an item says of the gateway's copy of its session. */

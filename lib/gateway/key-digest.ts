@@ -1,0 +1,4 @@
+import { createHash } from "node:crypto";
+
+/** How a key is named wherever it must not be read. */
+export const keyDigest = (key: string) => createHash("sha256").update(key).digest("hex");

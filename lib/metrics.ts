@@ -39,6 +39,14 @@ export const METRICS = {
   ReleasesLive: { unit: "Count", meaning: "releases that went live by an upload" },
   ReleasesRefused: { unit: "Count", meaning: "uploads that did not go live, for their errors" },
   SessionsSynced: { unit: "Count", meaning: "session changes that the gateway took" },
+  SyncParked: {
+    unit: "Count",
+    meaning: "session changes set aside, since the gateway did not take them while it took others",
+  },
+  SyncParkedAge: {
+    unit: "Milliseconds",
+    meaning: "how long a key had had a parked change when the gateway did not take it again",
+  },
   SyncRefused: { unit: "Count", meaning: "session changes that the gateway refused" },
   RemainingTime: { unit: "Milliseconds", meaning: "what was left of its timeout when an invocation ended" },
 } as const satisfies Record<string, Metric>;

@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import type { Clients } from "../../local/resources.ts";
@@ -27,6 +28,7 @@ export async function losingAnswers({ dynamo }: Clients): Promise<LosingAnswers>
         const answer = await inner.handle(request);
         const { "amz-sdk-request": attempt = "", "x-amz-target": target = "" } = request.headers;
         if (!losing || !attempt.startsWith("attempt=1;")) return answer;
+        (answer.response.body as Readable).resume(); // else its connection would stay taken
         it.lost.push(target.split(".")[1] ?? "");
         await it.onLost();
         throw Object.assign(new Error("socket hang up"), { code: "ECONNRESET" });

@@ -6,6 +6,9 @@ import { addDlq } from "./dlq.ts";
 import { wholeNumber } from "./option-values.ts";
 import { UsageError } from "./usage.ts";
 
+// As in Lambda, for what scripts make of a date.
+process.env.TZ = "UTC";
+
 function keyAndFile(text: string, before: Record<string, string>): Record<string, string> {
   const [, key, file] = /^(.+)=(.+)$/s.exec(text) ?? [];
   if (!key || !file) throw new InvalidArgumentError("It has the form KEY=FILE.");

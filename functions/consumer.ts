@@ -78,7 +78,10 @@ const consume = createConsumer({
   }),
   makeHttpRequest: (request, run) => makeHttpRequest(request, { egress, ...run }),
   batchRequest: (request, run) => batchRequest(request, { egress, ...run }),
-  storage: createStorage({ entries: createEntryStore({ dynamo, table: stateTable }), now: Date.now }),
+  storage: createStorage({
+    entries: createEntryStore({ dynamo, table: stateTable, newToken: randomUUID, random: Math.random }),
+    now: Date.now,
+  }),
   allowMasterKeys: flag(env, "ALLOW_MASTER_KEYS", false),
   timeoutMs: runtimeSettings.limits.timeoutMs,
   graceMs: runtimeSettings.limits.graceMs,

@@ -90,9 +90,17 @@ const SETTINGS = {
     what: "whether the keys in the sessions table are hashes, as in a gateway with hash_keys: true or false",
     example: "false",
   },
-  GATEWAY_GIVE_UP_SECONDS: {
-    what: "how old a change is at which a 500 of the gateway itself counts as a refusal, in seconds",
+  GATEWAY_HOLD_SECONDS: {
+    what: "up to which age a change holds the stream while the gateway takes no other one either, in seconds",
     example: "300",
+  },
+  GATEWAY_RETRY_SECONDS: {
+    what: "how long after it was parked a change is tried again, in seconds",
+    example: "60",
+  },
+  GATEWAY_GIVE_UP_SECONDS: {
+    what: "how old a change is at which it is not tried again, but refused, in seconds",
+    example: "86400",
   },
   SYNC_DEAD_LETTERS_QUEUE_URL: {
     what: "the URL of the queue for changes that the gateway refused",

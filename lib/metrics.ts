@@ -53,6 +53,14 @@ export const METRICS = {
   },
   SessionsSynced: { unit: "Count", meaning: "session changes that the gateway took" },
   SyncPostponed: { unit: "Count", meaning: "session changes that come again later" },
+  SyncParked: {
+    unit: "Count",
+    meaning: "session changes set aside, since the gateway did not take them while it took others",
+  },
+  SyncParkedAge: {
+    unit: "Milliseconds",
+    meaning: "how long a key had had a parked change when the gateway did not take it again",
+  },
   SyncRefused: { unit: "Count", meaning: "session changes that the gateway refused" },
   RemainingTime: { unit: "Milliseconds", meaning: "what was left of its timeout when an invocation ended" },
 } as const satisfies Record<string, Metric>;

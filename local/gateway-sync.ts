@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { DescribeTableCommand } from "@aws-sdk/client-dynamodb";
 import { AppError } from "../lib/errors.ts";
 import type { LocalFunction } from "./lambda/lambda.ts";
@@ -22,6 +23,8 @@ export interface GatewaySyncOptions {
 
 const BATCH_SIZE = 100;
 const TIMEOUT_MS = 60_000;
+/** How often it looks for parked changes: here it costs nothing to see them soon. */
+const SCHEDULE_MS = 1_000;
 
 /** The function and what feeds it; undefined unless the environment names a gateway. */
 export async function startGatewaySync(options: GatewaySyncOptions): Promise<Pump | undefined> {
@@ -35,7 +38,41 @@ export async function startGatewaySync(options: GatewaySyncOptions): Promise<Pum
   const { invoke } = await start("gateway-sync", TIMEOUT_MS, { settings: gatewaySettings(env) });
   const { Table } = await clients.dynamo.send(new DescribeTableCommand({ TableName: sessionsTable }));
   const streamArn = Table?.LatestStreamArn ?? "";
-  return startStreamPump({ streams: clients.streams, streamArn, batchSize: BATCH_SIZE, invoke, onError });
+  const pump = startStreamPump({
+    streams: clients.streams,
+    streamArn,
+    batchSize: BATCH_SIZE,
+    invoke,
+    onError,
+  });
+  const schedule = startSchedule(invoke, onError);
+  return {
+    async close() {
+      await Promise.all([pump.close(), schedule.close()]);
+    },
+  };
+}
+
+/** EventBridge's part: calls the function again and again, without any record. */
+function startSchedule(invoke: LocalFunction["invoke"], onError: (error: Error) => void): Pump {
+  const stop = new AbortController();
+  const { signal } = stop;
+  async function loop(): Promise<void> {
+    while (!signal.aborted) {
+      await delay(SCHEDULE_MS, undefined, { signal }).catch(() => {});
+      if (signal.aborted) return;
+      await invoke({}).catch((thrown: Error) => {
+        if (!signal.aborted) onError(thrown);
+      });
+    }
+  }
+  const running = loop();
+  return {
+    async close() {
+      stop.abort();
+      await running;
+    },
+  };
 }
 
 const gatewaySettings = (env: Env) =>

@@ -20,6 +20,8 @@ export async function startHttpApi(port: number, routes: Record<string, Invoke>)
   }));
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const stranger = strangerIn(request);
+    if (stranger) return reply(response, 403, `${stranger} is not a loopback name of this machine`);
     const url = new URL(request.url ?? "/", "http://localhost");
     for (const { routeKey, invoke, match } of table) {
       const pathParameters = match(request.method ?? "GET", url.pathname);
@@ -34,7 +36,7 @@ export async function startHttpApi(port: number, routes: Record<string, Invoke>)
       response.end(Buffer.from(reply.body ?? "", reply.isBase64Encoded ? "base64" : "utf8"));
       return;
     }
-    response.writeHead(404, { "content-type": "application/json" }).end('{"message":"Not Found"}\n');
+    reply(response, 404, "Not Found");
   }
 
   const server = createServer((request, response) => {
@@ -43,9 +45,7 @@ export async function startHttpApi(port: number, routes: Record<string, Invoke>)
         thrown instanceof URIError
           ? ([400, "Bad Request"] as const)
           : ([502, "Internal Server Error"] as const);
-      response
-        .writeHead(status, { "content-type": "application/json" })
-        .end(`${JSON.stringify({ message })}\n`);
+      reply(response, status, message);
     });
   });
   await listen(server, port);
@@ -56,6 +56,24 @@ export async function startHttpApi(port: number, routes: Record<string, Invoke>)
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+const reply = (response: ServerResponse, status: number, message: string) =>
+  void response
+    .writeHead(status, { "content-type": "application/json" })
+    .end(`${JSON.stringify({ message })}\n`);
+
+const LOOPBACK = /^(?:127\.0\.0\.1|\[::1\]|(?:[a-z0-9-]+\.)*localhost)(?::\d{1,5})?$/i;
+
+/**
+ * The header by which a web page of elsewhere is found out. Browsers reach loopback too: by a name of the page's own
+ * that resolves to it, which shows in Host, or straight from the page, which shows in Origin.
+ */
+function strangerIn({ headers: { host = "", origin } }: IncomingMessage): "Host" | "Origin" | undefined {
+  if (!LOOPBACK.test(host)) return "Host";
+  const scheme = /^https?:\/\//i;
+  const isOurs = origin === undefined || (scheme.test(origin) && LOOPBACK.test(origin.replace(scheme, "")));
+  return isOurs ? undefined : "Origin";
 }
 
 function listen(server: ReturnType<typeof createServer>, port: number): Promise<void> {

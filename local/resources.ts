@@ -4,6 +4,7 @@ import { DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { CreateQueueCommand, GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { DUE_INDEX } from "../lib/gateway-sync/parked.ts";
 import type { LocalAws } from "./aws.ts";
 
 /** The clients of this process; the functions build their own from their environment. */
@@ -156,8 +157,22 @@ const stateTable = (name: string) =>
   new CreateTableCommand({
     TableName: name,
     BillingMode: "PAY_PER_REQUEST",
-    AttributeDefinitions: [{ AttributeName: "pk", AttributeType: "S" }],
+    AttributeDefinitions: [
+      { AttributeName: "pk", AttributeType: "S" },
+      { AttributeName: "due_for", AttributeType: "S" },
+      { AttributeName: "due_at", AttributeType: "N" },
+    ],
     KeySchema: [{ AttributeName: "pk", KeyType: "HASH" }],
+    GlobalSecondaryIndexes: [
+      {
+        IndexName: DUE_INDEX,
+        KeySchema: [
+          { AttributeName: "due_for", KeyType: "HASH" },
+          { AttributeName: "due_at", KeyType: "RANGE" },
+        ],
+        Projection: { ProjectionType: "KEYS_ONLY" },
+      },
+    ],
   });
 
 async function createTable(dynamo: DynamoDBDocumentClient, command: CreateTableCommand): Promise<void> {

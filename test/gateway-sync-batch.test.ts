@@ -5,6 +5,7 @@ import { keyDigest, type StreamRecord } from "../lib/gateway-sync/changes.ts";
 import type { Refusal } from "../lib/gateway-sync/dead-letters.ts";
 import { type Answer, connectGateway, type Gateway } from "../lib/gateway-sync/gateway.ts";
 import { creationName } from "../lib/gateway-sync/key-name.ts";
+import type { ParkedChanges } from "../lib/gateway-sync/parked.ts";
 import { createGatewaySync } from "../lib/gateway-sync/sync.ts";
 import { startGateway, tokenOf } from "./helpers/gateway.ts";
 import { NO_METRICS } from "./helpers/metrics.ts";
@@ -31,7 +32,24 @@ function record(key: string, before: Item, after: Item, rest: Partial<StreamReco
 }
 const made = (key: string, expires = 1) => record(key, undefined, { session: { expires, org_id: "o" } });
 
+/** A place for parked changes that has none; what is put there is listed. */
+function parking() {
+  const keys: string[] = [];
+  const never = () => assert.fail("nothing is parked here");
+  const parked: ParkedChanges = {
+    among: async () => new Set(),
+    park: async ({ key }) => void keys.push(key),
+    join: never,
+    due: never,
+    claim: never,
+    forget: never,
+    postpone: never,
+  };
+  return { keys, parked };
+}
+
 function setUp(answers: Record<string, Answer | Error> = {}, now = NOW) {
+  const { keys: parkedKeys, parked } = parking();
   const asked: string[] = [];
   const refusals: Refusal[] = [];
   const logged: string[] = [];
@@ -53,8 +71,10 @@ function setUp(answers: Record<string, Answer | Error> = {}, now = NOW) {
       open++;
       return gateway;
     },
+    parked,
     sendRefusal: async (refusal) => void refusals.push(refusal),
-    giveUpSeconds: 300,
+    holdSeconds: 300,
+    retrySeconds: 60,
     changeMs: 1_000,
     now: () => now * 1000,
     metrics: NO_METRICS,
@@ -65,7 +85,7 @@ function setUp(answers: Record<string, Answer | Error> = {}, now = NOW) {
     assert.equal(open, 0, "the connection is closed");
     return failed;
   };
-  return { run, asked, refusals, logged };
+  return { run, asked, refusals, parkedKeys, logged };
 }
 const numberOf = ({ dynamodb }: StreamRecord) => dynamodb?.SequenceNumber;
 
@@ -98,11 +118,52 @@ describe("a batch of the sessions table's stream", () => {
     assert.deepEqual(asked, ["delete a o"]);
   });
 
-  it("stops at the first change without an answer, and says from where the stream goes on", async () => {
-    const { run, asked } = setUp({ b: new Error("connection reset") });
-    const records = [made("a"), made("b"), made("c")];
-    assert.equal(await run(records), numberOf(records[1] as StreamRecord));
-    assert.equal(asked.length, 2);
+  it("sets aside what the gateway does not take while it takes others, and goes on", async () => {
+    const failures: (Answer | Error)[] = [301, 401, 403, 405, 408, 429, 500, 502, 503, 504].map((status) => ({
+      status,
+      message: "",
+    }));
+    const own = { status: 500, message: "Failed to create key" };
+    for (const failure of [...failures, { status: 404, message: "" }, own, new Error("connection reset")]) {
+      for (const age of [0, 72_000]) {
+        const { run, asked, refusals, parkedKeys } = setUp({ a: failure, c: failure }, NOW + age);
+        assert.equal(await run([made("a"), made("b"), made("c"), made("d")]), undefined);
+        assert.equal(asked.length, 4);
+        assert.deepEqual([parkedKeys, refusals], [["a", "c"], []], JSON.stringify(failure));
+      }
+    }
+  });
+
+  it("sets aside too where the gateway takes no other, but says in its own form why not", async () => {
+    const refused = { status: 400, message: "not this one" };
+    const { run, parkedKeys } = setUp({ a: { status: 502, message: "" }, b: refused });
+    assert.equal(await run([made("a"), made("b")]), undefined);
+    assert.deepEqual(parkedKeys, ["a"]);
+  });
+
+  it("holds the stream from the first change while the gateway takes none, up to an age", async () => {
+    const away = { a: new Error("connection refused"), b: { status: 502, message: "" } };
+    const records = [made("a"), made("b")];
+    const young = setUp(away, NOW + 299);
+    assert.equal(await young.run(records), numberOf(records[0] as StreamRecord));
+    assert.deepEqual(young.parkedKeys, []);
+    const old = setUp(away, NOW + 300);
+    assert.equal(await old.run(records), undefined);
+    assert.deepEqual(old.parkedKeys, ["a", "b"]);
+  });
+
+  it("refuses nothing behind what holds the stream, since all of that comes again", async () => {
+    const { run, refusals } = setUp({ a: new Error("connection refused") });
+    const records = [made("a"), record("b", undefined, { session: { rate: "fast" } })];
+    assert.equal(await run(records), numberOf(records[0] as StreamRecord));
+    assert.deepEqual(refusals, []);
+  });
+
+  it("takes a proxy's refusal for no sign of the gateway", async () => {
+    const { run, parkedKeys } = setUp({ a: new Error("reset"), b: { status: 414, message: "" } });
+    const records = [made("a"), made("b")];
+    assert.equal(await run(records), numberOf(records[0] as StreamRecord));
+    assert.deepEqual(parkedKeys, []);
   });
 
   it("stops before the function's own time is over, but always tries one", async () => {
@@ -110,27 +171,6 @@ describe("a batch of the sessions table's stream", () => {
     const records = [made("a"), made("b")];
     assert.equal(await run(records, () => 999), numberOf(records[1] as StreamRecord));
     assert.equal(asked.length, 1);
-  });
-
-  it("repeats while it is about the secret, the address or the load, however old the change is", async () => {
-    for (const status of [301, 401, 403, 405, 408, 429, 502, 503, 504]) {
-      const { run, refusals } = setUp({ a: { status, message: "no" } }, NOW + 86_400);
-      assert.notEqual(await run([made("a")]), undefined, String(status));
-      assert.deepEqual(refusals, []);
-    }
-    for (const status of [404, 500]) {
-      const { run } = setUp({ a: { status, message: "" } }, NOW + 86_400);
-      assert.notEqual(await run([made("a")]), undefined, `${status} of somebody else`);
-    }
-  });
-
-  it("takes the gateway's own 500 for a refusal once the change is old", async () => {
-    const answers = { a: { status: 500, message: "Failed to create key" } };
-    const young = setUp(answers, NOW + 299);
-    assert.notEqual(await young.run([made("a")]), undefined);
-    const old = setUp(answers, NOW + 300);
-    assert.equal(await old.run([made("a")]), undefined);
-    assert.equal(old.refusals[0]?.status, 500);
   });
 
   it("refuses an item whose session is none, and goes on", async () => {
@@ -153,24 +193,33 @@ describe("a batch of the sessions table's stream", () => {
     assert.deepEqual(asked, ['put a {"meta_data":{"big":12345678901234567000}}']);
   });
 
-  it("is not done with a refused change before the queue has it", async () => {
-    const failing = createGatewaySync({
-      connect: () => ({
-        put: async () => ({ status: 400, message: "no" }),
-        remove: async () => OK,
-        close: async () => {},
-      }),
-      sendRefusal: async () => {
-        throw new Error("no queue");
-      },
-      giveUpSeconds: 300,
-      changeMs: 1_000,
-      now: () => NOW * 1000,
-      metrics: NO_METRICS,
-      log: { info() {}, warn() {}, error() {} },
-    });
-    const change = made("a");
-    assert.equal(await failing([change], () => 60_000), numberOf(change));
+  it("is not done with a change before the queue or the table has it", async () => {
+    const nowhere = () => Promise.reject(new Error("no such place"));
+    const { parked } = parking();
+    const failing = (answer: Answer, places: Partial<ParkedChanges>) =>
+      createGatewaySync({
+        connect: () => ({
+          put: async (key) => (key === "b" ? OK : answer),
+          remove: async () => OK,
+          close: async () => {},
+        }),
+        parked: { ...parked, ...places },
+        sendRefusal: nowhere,
+        holdSeconds: 300,
+        retrySeconds: 60,
+        changeMs: 1_000,
+        now: () => NOW * 1000,
+        metrics: NO_METRICS,
+        log: { info() {}, warn() {}, error() {} },
+      });
+    const records = [made("b"), made("a"), made("c")];
+    const at = (index: number) => numberOf(records[index] as StreamRecord);
+    const run = (sync: ReturnType<typeof failing>) => sync(records, () => 60_000);
+    assert.equal(await run(failing({ status: 400, message: "no" }, {})), at(1));
+    assert.equal(await run(failing({ status: 502, message: "" }, { park: nowhere })), at(1));
+    assert.equal(await run(failing(OK, { among: nowhere })), at(0));
+    const waits = async () => new Set(["a"]);
+    assert.equal(await run(failing(OK, { among: waits, join: nowhere })), at(1));
   });
 
   it("fails as a whole when the stream has no images, rather than delete everything", async () => {

@@ -46,6 +46,7 @@ describe("the sessions table's stream, carried to a gateway", () => {
         GATEWAY_URL: gateway.url,
         GATEWAY_SECRET: SECRET,
         GATEWAY_TIMEOUT_MS: "500",
+        GATEWAY_RETRY_SECONDS: "1",
       },
       onLine: (name, line) => void (name === "gateway-sync" && lines.push(line)),
     });
@@ -214,6 +215,23 @@ describe("the sessions table's stream, carried to a gateway", () => {
       const sent = requestsFor(key).map(({ session: body }) => body?.expires ?? 0);
       assert.deepEqual(sent, sent.toSorted(), "never an older state after a newer one");
     }
+  });
+
+  test("a key that is answered 502 holds no other key back, and has its last change when it is taken", async () => {
+    const [bad, good, fine] = [newKey("bad"), newKey("good"), newKey("fine")];
+    gateway.spoilt.set(bad, 502);
+    await put(bad, session({ expires: 1 }));
+    await put(good, session());
+    await until("the other key", () => held(good));
+    await until("it waits", () => lines.find((line) => line.includes('"change parked"')));
+    await put(bad, session({ expires: 2 }), 2);
+    await put(fine, session());
+    await until("a further key", () => held(fine));
+    assert.ok(!held(bad));
+    gateway.spoilt.clear();
+    await until("the last state", () => held(bad)?.expires === 2);
+    const sent = requestsFor(bad).map(({ session: body }) => body?.expires ?? 0);
+    assert.deepEqual(sent, sent.toSorted(), "never an older state after a newer one");
   });
 
   test("a gateway's event that a handler answers with a change of the session comes back as an update", async () => {

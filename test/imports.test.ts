@@ -37,6 +37,7 @@ const PACKAGES: Record<string, string[]> = {
     "lib/dynamo/",
     "lib/gateway-sync/changes.ts",
     "lib/gateway-sync/dead-letters.ts",
+    "lib/gateway-sync/parked.ts",
     "lib/releases/store.ts",
     "lib/releases/bucket.ts",
     "lib/releases/history.ts",

@@ -34,6 +34,19 @@ describe("gatehook run", () => {
     return { code, stderr, report: stdout ? JSON.parse(stdout) : undefined };
   }
 
+  test("has the dates of a script in UTC, as Lambda has, wherever the machine is", async () => {
+    const source = HANDLER(
+      "var noon = new Date(2026, 6, 1, 12); log(noon.toISOString()); log(noon.getTimezoneOffset()); log(String(noon));",
+    );
+    const path = await file("dates.js", source);
+    const { stdout } = await runCli(["run", path, "--json"], { env: { TZ: "America/New_York" } });
+    const { logs } = JSON.parse(stdout) as { logs: { message: string }[] };
+    assert.deepEqual(
+      logs.slice(1).map(({ message }) => message.replace(/ \(.*/, "")),
+      ["2026-07-01T12:00:00.000Z", "0", "Wed Jul 01 2026 12:00:00 GMT+0000"],
+    );
+  });
+
   test("runs the only handler of a script and prints one object", async () => {
     const session = await file("session.json", '{"expires":1000,"access_rights":{"demo":{"api_id":"demo"}}}');
     const { code, stdout } = await runCli([

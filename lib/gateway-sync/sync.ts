@@ -1,17 +1,22 @@
 import { AppError, errorText } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import { type Change, keyDigest, lastChanges, type StreamRecord } from "./changes.ts";
+import { type Change, lastChanges, type StreamRecord } from "./changes.ts";
 import type { SendRefusal } from "./dead-letters.ts";
-import type { Answer, Gateway } from "./gateway.ts";
-import { isAddressable } from "./key-name.ts";
+import type { Gateway } from "./gateway.ts";
+import { isParkable, type ParkedChanges } from "./parked.ts";
+import { createReport, referenceTo } from "./report.ts";
+import { ask, isDecided, textOf, type Verdict } from "./verdict.ts";
 
 export interface GatewaySyncDeps {
-  /** For one batch: a connection that outlives the invocation may be dead at the next one. */
+  /** For one invocation: a connection that outlives it may be dead at the next one. */
   connect: () => Gateway;
+  parked: ParkedChanges;
   sendRefusal: SendRefusal;
-  /** How old a change is at which the gateway's own 500 counts as a refusal. */
-  giveUpSeconds: number;
+  /** Up to which age a change holds the stream while the gateway takes no other one either. */
+  holdSeconds: number;
+  /** How long after it was parked a change is tried again. */
+  retrySeconds: number;
   /** What one change may need, in ms. */
   changeMs: number;
   now: () => number;
@@ -25,70 +30,89 @@ export interface GatewaySyncDeps {
  */
 export type GatewaySync = (records: StreamRecord[], timeLeft: () => number) => Promise<string | undefined>;
 
+interface Asked {
+  change: Change;
+  /** `joined`: its key has a parked change, which it has replaced. */
+  verdict: Verdict | { kind: "joined" };
+}
+
 export function createGatewaySync(deps: GatewaySyncDeps): GatewaySync {
-  const { sendRefusal, log, metrics } = deps;
+  const { parked, log, metrics } = deps;
+  const report = createReport(deps);
 
-  async function carry(change: Change, gateway: Gateway): Promise<void> {
-    const answer = await ask(change, gateway);
-    const { status, message } = answer;
-    const operation = change.action.operation === "delete" ? "delete" : "put";
-    const reference = { ...referenceTo(change), operation, status } as const;
-    if (isDone(answer)) {
-      log.info("session sent", reference);
-      metrics.count("SessionsSynced");
-      return;
-    }
-    const old = deps.now() - change.at * 1000 >= deps.giveUpSeconds * 1000;
-    if (!isRefused(answer, old))
-      throw new AppError("dependency-failed", `the gateway answered ${status} ${message}`.trimEnd());
-    // The record counts as done only when the queue has it.
-    await sendRefusal({ ...reference, message });
-    log.error("change refused", { ...reference, error: message });
-    metrics.count("SyncRefused");
-  }
-
-  return async (records, timeLeft) => {
+  /** All that there is time for, and that can be. A key has one change here, so none of them waits for another. */
+  async function askAll(changes: Change[], timeLeft: () => number): Promise<Asked[]> {
     const gateway = deps.connect();
+    const asked: Asked[] = [];
     try {
-      for (const [at, change] of lastChanges(records).entries()) {
+      const waiting = await parked.among(changes.map(({ key }) => key));
+      for (const change of changes) {
         // The first one is always tried, so that each invocation gets on.
-        if (at > 0 && timeLeft() < deps.changeMs) return change.sequenceNumber;
-        try {
-          await carry(change, gateway);
-        } catch (thrown) {
-          log.warn("change repeated", { ...referenceTo(change), error: errorText(thrown) });
-          return change.sequenceNumber;
-        }
+        if (asked.length > 0 && timeLeft() < deps.changeMs) break;
+        const joined = waiting.has(change.key) ? await join(change) : undefined;
+        const verdict = joined ?? (await ask(change, gateway));
+        if (verdict.kind === "taken") report.taken(change, verdict);
+        asked.push({ change, verdict });
       }
-      return undefined;
+    } catch (thrown) {
+      log.warn("changes repeated", { error: errorText(thrown) });
     } finally {
       await gateway.close();
     }
+    return asked;
+  }
+
+  /** Undefined when the key has no parked change any more. */
+  async function join(change: Change): Promise<Asked["verdict"] | undefined> {
+    if (!isParkable(change)) return undefined;
+    try {
+      return (await parked.join(change)) ? { kind: "joined" } : undefined;
+    } catch (thrown) {
+      return unkept(thrown);
+    }
+  }
+
+  /** Whether the change is done, for the stream. */
+  async function settle({ change, verdict }: Asked, gatewayIsThere: boolean): Promise<boolean> {
+    if (verdict.kind === "taken" || verdict.kind === "joined") return true;
+    if (verdict.kind === "refused" || !isParkable(change)) {
+      await report.refused(change, verdict);
+      return true;
+    }
+    const young = deps.now() - change.at * 1000 < deps.holdSeconds * 1000;
+    if (!gatewayIsThere && young) {
+      log.warn("change repeated", { ...referenceTo(change), error: textOf(verdict) });
+      return false;
+    }
+    try {
+      await parked.park(change, deps.now() + deps.retrySeconds * 1000);
+    } catch (thrown) {
+      await report.refused(change, unkept(thrown));
+      return true;
+    }
+    log.warn("change parked", { ...referenceTo(change), error: textOf(verdict) });
+    metrics.count("SyncParked");
+    return true;
+  }
+
+  return async (records, timeLeft) => {
+    const changes = lastChanges(records);
+    if (changes.length === 0) return undefined;
+    const asked = await askAll(changes, timeLeft);
+    const gatewayIsThere = asked.some(({ verdict }) => verdict.kind !== "joined" && isDecided(verdict));
+    for (const one of asked) {
+      const done = await settle(one, gatewayIsThere).catch((thrown) => {
+        log.warn("change repeated", { ...referenceTo(one.change), error: errorText(thrown) });
+        return false;
+      });
+      if (!done) return one.change.sequenceNumber;
+    }
+    return changes[asked.length]?.sequenceNumber;
   };
 }
 
-const referenceTo = ({ key, sequenceNumber }: Change) => ({
-  key_sha256: keyDigest(key),
-  sequence_number: sequenceNumber,
-});
-
-async function ask({ key, orgId, action }: Change, gateway: Gateway): Promise<Answer> {
-  if (action.operation === "unfit") return { status: 0, message: action.error };
-  if (!isAddressable(key)) return { status: 0, message: "the gateway's API cannot name this key" };
-  return action.operation === "put" ? gateway.put(key, action.session, orgId) : gateway.remove(key, orgId);
-}
-
-const isDone = ({ status }: Answer) => status >= 200 && status < 300;
-
-/** What these tell is about the secret, the address or the load, not about the change. */
-const REPEATED = new Set([401, 403, 405, 407, 408, 425, 429]);
-
-/**
- * Whether it makes no sense to ask again. A gateway answers 500 both while its store is away and for a session whose
- * policy does not exist, in the same words: only time tells them apart.
- */
-function isRefused({ status, message }: Answer, old: boolean): boolean {
-  if (status === 500) return old && message !== "";
-  if (status === 404) return message !== "";
-  return status === 0 || (status >= 400 && status < 500 && !REPEATED.has(status));
+/** What no item can hold cannot wait; throws what else was thrown. */
+function unkept(thrown: unknown): Verdict {
+  if (!(thrown instanceof AppError) || thrown.code !== "session-too-large") throw thrown;
+  return { kind: "refused", status: 0, message: thrown.message };
 }

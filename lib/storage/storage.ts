@@ -6,7 +6,10 @@ export interface Entry {
   expiresAt: number;
 }
 
-/** Where entries are kept. Each call is one item; `put` is refused (false) unless the entry is still `before`. */
+/**
+ * Where entries are kept. Each call is one item and takes effect once, whatever is repeated on the way to it; `put`
+ * is refused (false) unless the entry is still `before`.
+ */
 export interface EntryStore {
   get(key: string): Promise<Entry | undefined>;
   put(key: string, entry: Entry, before?: Entry | undefined | "any"): Promise<boolean>;
@@ -21,7 +24,7 @@ export interface Storage {
 
 const KEY_BYTES = 256;
 const VALUE_BYTES = 65_536;
-/** How often an increment is tried again because somebody else's came first. */
+/** How often a change is tried because somebody else's came between its read and its write. */
 const ATTEMPTS = 50;
 
 export function createStorage(deps: { entries: EntryStore; now: () => number }): Storage {
@@ -44,8 +47,9 @@ export function createStorage(deps: { entries: EntryStore; now: () => number }):
       "setnx",
       async (key, value, ttl) => {
         if (ttl < 0) throw new AppError("storage-failed", "invalid expire time");
-        const { entry, stored } = await live(key);
-        return entry ? false : entries.put(key, { value, expiresAt: end(ttl) }, stored);
+        return (
+          (await change(key, (entry) => (entry ? undefined : { value, expiresAt: end(ttl) }))) !== undefined
+        );
       },
     ],
     [
@@ -59,14 +63,22 @@ export function createStorage(deps: { entries: EntryStore; now: () => number }):
     ["incr", increment],
   ]);
 
-  async function increment(key: string, _value: string, ttl: number): Promise<string> {
+  /** Puts what is made of the entry, and answers it; undefined when nothing is. */
+  async function change(key: string, make: (entry?: Entry) => Entry | undefined): Promise<Entry | undefined> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const { entry, stored } = await live(key);
-      const next = { value: incremented(entry?.value ?? "0"), expiresAt: entry?.expiresAt ?? 0 };
-      if (next.value === "1" && ttl > 0) next.expiresAt = end(ttl);
-      if (await entries.put(key, next, stored)) return next.value;
+      const made = make(entry);
+      if (!made || (await entries.put(key, made, stored))) return made;
     }
-    throw new AppError("storage-failed", `${ATTEMPTS} increments of others came first`);
+    throw new AppError("storage-failed", `${ATTEMPTS} changes by others came first`);
+  }
+
+  async function increment(key: string, _value: string, ttl: number): Promise<string | undefined> {
+    const made = await change(key, (entry) => {
+      const value = incremented(entry?.value ?? "0");
+      return { value, expiresAt: value === "1" && ttl > 0 ? end(ttl) : (entry?.expiresAt ?? 0) };
+    });
+    return made?.value;
   }
 
   return {

@@ -1,31 +1,72 @@
-import { DeleteCommand, type DynamoDBDocumentClient, GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  type DynamoDBDocumentClient,
+  GetCommand,
+  TransactWriteCommand,
+  type TransactWriteCommandInput,
+} from "@aws-sdk/lib-dynamodb";
 import type { Entry, EntryStore } from "./storage.ts";
 
+type Action = NonNullable<TransactWriteCommandInput["TransactItems"]>[number];
+
+/** How often a write is tried that another transaction on its item, or throttling, has cancelled. */
+const ATTEMPTS = 6;
+
 /** Entries as items of the state table, under `store#<key>`. */
-export function createEntryStore(deps: { dynamo: DynamoDBDocumentClient; table: string }): EntryStore {
-  const { dynamo, table } = deps;
+export function createEntryStore(deps: {
+  dynamo: DynamoDBDocumentClient;
+  table: string;
+  random: () => number;
+  /** A token that was never used before. */
+  newToken: () => string;
+}): EntryStore {
+  const { dynamo, table: TableName } = deps;
   const Key = (key: string) => ({ pk: `store#${key}` });
-  return {
-    async get(key) {
-      const { Item } = await dynamo.send(
-        new GetCommand({ TableName: table, Key: Key(key), ConsistentRead: true }),
-      );
-      return Item && { value: String(Item.value), expiresAt: Number(Item.ttl ?? 0) };
-    },
-    async put(key, { value, expiresAt }, before) {
-      const Item = { ...Key(key), value, ...(expiresAt > 0 && { ttl: expiresAt }) };
+
+  /**
+   * Done once, or false when its condition does not hold. When an answer is lost the SDK sends the call again; a
+   * plain write would be done twice then, or fail on what it has itself written. A transaction is known by its token:
+   * the second call is answered like the first, whatever others have written meanwhile.
+   */
+  async function write(action: Action): Promise<boolean> {
+    for (let attempt = 1; ; attempt += 1) {
       try {
-        await dynamo.send(new PutCommand({ TableName: table, Item, ...unchanged(before) }));
+        const ClientRequestToken = deps.newToken();
+        await dynamo.send(new TransactWriteCommand({ TransactItems: [action], ClientRequestToken }));
         return true;
       } catch (thrown) {
-        if ((thrown as Error).name === "ConditionalCheckFailedException") return false;
-        throw thrown;
+        const code = cancellationOf(thrown);
+        if (code === "ConditionalCheckFailed") return false;
+        if (!PASSING.has(code) || attempt === ATTEMPTS) throw thrown;
+        await delay(deps.random() * 25 * 2 ** attempt);
       }
+    }
+  }
+
+  return {
+    async get(key) {
+      const { Item } = await dynamo.send(new GetCommand({ TableName, Key: Key(key), ConsistentRead: true }));
+      return Item && { value: String(Item.value), expiresAt: Number(Item.ttl ?? 0) };
+    },
+    put(key, { value, expiresAt }, before) {
+      const Item = { ...Key(key), value, ...(expiresAt > 0 && { ttl: expiresAt }) };
+      return write({ Put: { TableName, Item, ...unchanged(before) } });
     },
     async remove(key) {
-      await dynamo.send(new DeleteCommand({ TableName: table, Key: Key(key) }));
+      await write({ Delete: { TableName, Key: Key(key) } });
     },
   };
+}
+
+const PASSING = new Set(["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]);
+
+/** Why a transaction of one action was cancelled, with nothing written; empty for any other error. */
+function cancellationOf(thrown: unknown): string {
+  const { name, CancellationReasons } = thrown as {
+    name?: string;
+    CancellationReasons?: { Code?: string }[];
+  };
+  return name === "TransactionCanceledException" ? (CancellationReasons?.[0]?.Code ?? "") : "";
 }
 
 function unchanged(before: Entry | undefined | "any") {

@@ -115,6 +115,7 @@ export async function startFunction(options: LocalFunctionOptions): Promise<Loca
       // Only what Lambda gives and serverless.yml sets: nothing of this process's own environment.
       env: {
         ...options.env,
+        TZ: ":UTC",
         AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}`,
         AWS_LAMBDA_FUNCTION_NAME: options.name,
         AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(options.memoryMb ?? 1024),

@@ -20,6 +20,8 @@ export interface TestGateway {
   requests: KeyRequest[];
   /** Answers the next requests so; 0 leaves them without an answer. */
   fail(...statuses: number[]): void;
+  /** Keys that something before the gateway answers so, whatever is asked of them. */
+  spoilt: Map<string, number>;
   close(): Promise<void>;
 }
 
@@ -34,6 +36,7 @@ export async function startGateway(secret: string): Promise<TestGateway> {
   const sessions = new Map<string, Session>();
   const requests: KeyRequest[] = [];
   const failures: number[] = [];
+  const spoilt = new Map<string, number>();
 
   const find = (key: string, org = "") => [tokenOf(org, key), key].find((name) => sessions.has(name));
 
@@ -71,7 +74,7 @@ export async function startGateway(secret: string): Promise<TestGateway> {
       query,
       session: body ? JSON.parse(body) : undefined,
     };
-    const failure = failures.shift();
+    const failure = failures.shift() ?? spoilt.get(seen.key);
     const [status, content] =
       failure !== undefined
         ? [failure, "<html>try later</html>"]
@@ -95,6 +98,7 @@ export async function startGateway(secret: string): Promise<TestGateway> {
     secret,
     sessions,
     requests,
+    spoilt,
     fail: (...statuses) => void failures.push(...statuses),
     async close() {
       server.closeAllConnections();

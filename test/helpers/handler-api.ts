@@ -60,7 +60,15 @@ export async function startHandlerApi(options: { now?: () => number } = {}): Pro
   const deps = {
     makeHttpRequest: (request, run) => makeHttpRequest(request, { egress, ...run }),
     batchRequest: (request, run) => batchRequest(request, { egress, ...run }),
-    storage: createStorage({ entries: createEntryStore({ dynamo, table: env.STATE_TABLE }), now }),
+    storage: createStorage({
+      entries: createEntryStore({
+        dynamo,
+        table: env.STATE_TABLE,
+        newToken: randomUUID,
+        random: Math.random,
+      }),
+      now,
+    }),
     allowMasterKeys: false,
     now,
   } satisfies Parameters<typeof createHost>[0];

@@ -1,49 +1,92 @@
+import { setTimeout as delay } from "node:timers/promises";
 import middy from "@middy/core";
-import type { DynamoDBBatchResponse, DynamoDBStreamEvent, ScheduledEvent } from "aws-lambda";
-import { createDeadLetters } from "../lib/gateway-sync/dead-letters.ts";
-import { connectGateway } from "../lib/gateway-sync/gateway.ts";
-import { createParkedChanges } from "../lib/gateway-sync/parked.ts";
-import { createRetry } from "../lib/gateway-sync/retry.ts";
-import { createGatewaySync } from "../lib/gateway-sync/sync.ts";
+import type { DynamoDBStreamEvent, SQSBatchResponse, SQSEvent } from "aws-lambda";
+import { createAbsence } from "../lib/gateway/absence.ts";
+import { createAbsenceLimit } from "../lib/gateway/absence-limit.ts";
+import { connectGateway } from "../lib/gateway/client.ts";
+import { keyDigest } from "../lib/gateway/key-digest.ts";
+import { createLater, keyIn } from "../lib/gateway/later.ts";
+import { createRefusals } from "../lib/gateway/refusals.ts";
+import { createRows } from "../lib/gateway/rows.ts";
+import { createSettle } from "../lib/gateway/settle.ts";
+import { createSync } from "../lib/gateway/sync.ts";
 import { createDynamo, createSqs } from "./clients.ts";
+import { requiredGateway } from "./gateway.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
-import { baseUrl, flag, headerText, integer, text } from "./settings.ts";
+import { integer, text } from "./settings.ts";
 
 const { env } = process;
 const metrics = createMetrics("gateway-sync");
-const timeoutMs = integer(env, "GATEWAY_TIMEOUT_MS", 3_000, 100, 60_000);
-const gateway = {
-  url: baseUrl(env, "GATEWAY_URL"),
-  secret: headerText(env, "GATEWAY_SECRET"),
-  timeoutMs,
-  hashedKeys: flag(env, "GATEWAY_HASHED_KEYS", false),
-};
 const log = createLog("gateway-sync");
-const deps = {
-  connect: () => connectGateway(gateway),
-  parked: createParkedChanges({ dynamo: createDynamo(), table: text(env, "STATE_TABLE"), now: Date.now }),
-  sendRefusal: createDeadLetters({ sqs: createSqs(), queueUrl: text(env, "SYNC_DEAD_LETTERS_QUEUE_URL") }),
-  holdSeconds: integer(env, "GATEWAY_HOLD_SECONDS", 300, 0, 80_000),
-  retrySeconds: integer(env, "GATEWAY_RETRY_SECONDS", 60, 0, 900),
-  giveUpSeconds: integer(env, "GATEWAY_GIVE_UP_SECONDS", 86_400, 0, 1_209_600),
-  // Two requests, the update and the creation, and the words to the table and the queue.
-  changeMs: 2 * timeoutMs + 2_000,
+const gateway = requiredGateway(env);
+const sqs = createSqs();
+const dynamo = createDynamo();
+const rows = createRows({ dynamo, table: text(env, "SESSIONS_TABLE"), now: Date.now });
+const limit = createAbsenceLimit({
+  dynamo,
+  stateTable: text(env, "STATE_TABLE"),
+  perHour: integer(env, "GATEWAY_MAX_ABSENCES", 100, 0, 1_000_000),
   now: Date.now,
+});
+const settle = createSettle({
+  absence: createAbsence({
+    canary: env.GATEWAY_CANARY?.trim() || "gatehook-canary",
+    quickMs: gateway.timeoutMs / 2,
+    ...limit,
+    onHeld(why) {
+      log.error("an absence is not believed", { why });
+      metrics.count("AbsencesHeld");
+    },
+    now: Date.now,
+  }),
+  refuse: createRefusals({ sqs, queueUrl: text(env, "SYNC_DEAD_LETTERS_QUEUE_URL"), log, metrics }),
+  overrule({ key }, members) {
+    log.warn("change overruled by a policy", { key_sha256: keyDigest(key), members: members.join() });
+    metrics.count("SessionsOverruled");
+  },
+  markReset: rows.markReset,
+  pause: delay,
+  now: Date.now,
+  cacheMs: integer(env, "GATEWAY_CACHE_SECONDS", 11, 0, 900) * 1_000,
+  giveUpMs: integer(env, "GATEWAY_GIVE_UP_SECONDS", 86_400, 0, 1_209_600) * 1_000,
+  hashed: gateway.hashed,
+});
+const sync = createSync({
+  connect: () => connectGateway(gateway),
+  settle,
+  rows,
+  later: createLater({ sqs, queueUrl: text(env, "SYNC_QUEUE_URL") }),
+  concurrency: integer(env, "GATEWAY_CONNECTIONS", 16, 1, 256),
+  // A look, a proof of absence, a write and another look.
+  keyMs: 8 * gateway.timeoutMs + 1_000,
+  now: Date.now,
+  random: Math.random,
   log,
   metrics,
-};
-const sync = createGatewaySync(deps);
-const retry = createRetry(deps);
+});
 
-/**
- * A batch of the sessions table's stream in, the record from which the stream has to go on out. Called by the
- * schedule instead, it tries again what is parked.
- */
-export const main = middy<DynamoDBStreamEvent | ScheduledEvent, DynamoDBBatchResponse>()
+/** Rows whose time has come are touched, so that the stream brings them: it alone has the order of each key. */
+async function touchAll({ Records }: SQSEvent): Promise<SQSBatchResponse> {
+  const touched = await Promise.allSettled(
+    Records.map(async ({ body }) => {
+      const key = keyIn(body);
+      if (key === undefined) log.error("a message that names no key", {});
+      else await rows.touch(key);
+    }),
+  );
+  const failed = Records.filter((_, at) => touched[at]?.status === "rejected");
+  return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
+}
+
+/** A batch of the sessions table's stream, or of the queue of keys that are to be looked at again. */
+export const main = middy<DynamoDBStreamEvent | SQSEvent, SQSBatchResponse>()
   .use(withMetrics(metrics))
-  .handler(async (notice, context) => {
-    const timeLeft = () => context.getRemainingTimeInMillis();
-    const failed = "Records" in notice ? await sync(notice.Records, timeLeft) : await retry(timeLeft);
-    return { batchItemFailures: failed ? [{ itemIdentifier: failed }] : [] };
+  .handler(async (batch, context) => {
+    if (isQueue(batch)) return touchAll(batch);
+    await sync(batch.Records, () => context.getRemainingTimeInMillis());
+    return { batchItemFailures: [] };
   });
+
+const isQueue = (batch: DynamoDBStreamEvent | SQSEvent): batch is SQSEvent =>
+  batch.Records[0]?.eventSource === "aws:sqs";

@@ -86,21 +86,26 @@ const SETTINGS = {
   },
   GATEWAY_SECRET: { what: "the secret of the gateway's REST API", example: "the value of its tyk.conf" },
   GATEWAY_TIMEOUT_MS: { what: "how long one request to the gateway may take, in ms", example: "3000" },
-  GATEWAY_HASHED_KEYS: {
-    what: "whether the keys in the sessions table are hashes, as in a gateway with hash_keys: true or false",
-    example: "false",
+  GATEWAY_CANARY: {
+    what: "the name of the key by which the gateway is known to have its keys",
+    example: "gatehook-canary",
   },
-  GATEWAY_HOLD_SECONDS: {
-    what: "up to which age a change holds the stream while the gateway takes no other one either, in seconds",
-    example: "300",
+  GATEWAY_MAX_ABSENCES: {
+    what: "how many keys may be found deleted at the gateway in an hour before that is not believed any more",
+    example: "100",
   },
-  GATEWAY_RETRY_SECONDS: {
-    what: "how long after it was parked a change is tried again, in seconds",
-    example: "60",
+  GATEWAY_CACHE_SECONDS: {
+    what: "after which a change at the gateway is looked at again, in seconds, since the gateway's session cache may undo it; 0 when that cache is off",
+    example: "11",
   },
+  GATEWAY_CONNECTIONS: { what: "how many requests go to the gateway at the same time", example: "16" },
   GATEWAY_GIVE_UP_SECONDS: {
-    what: "how old a change is at which it is not tried again, but refused, in seconds",
+    what: "how old a change is at which a 500 of the gateway itself counts as a refusal, in seconds",
     example: "86400",
+  },
+  SYNC_QUEUE_URL: {
+    what: "the URL of the queue of keys that gateway-sync looks at again",
+    example: "https://sqs.eu-west-1.amazonaws.com/123456789012/gatehook-sync",
   },
   SYNC_DEAD_LETTERS_QUEUE_URL: {
     what: "the URL of the queue for changes that the gateway refused",

@@ -51,6 +51,15 @@ export const METRICS = {
     unit: "Count",
     meaning: "such reads that failed: the handler got what the table has",
   },
+  AbsencesHeld: {
+    unit: "Count",
+    meaning:
+      "keys that the gateway does not show, which is not believed: its canary is missing, or they are too many",
+  },
+  SessionsOverruled: {
+    unit: "Count",
+    meaning: "sessions of which a policy at the gateway overruled a change",
+  },
   SessionsSynced: { unit: "Count", meaning: "session changes that the gateway took" },
   SyncPostponed: { unit: "Count", meaning: "session changes that come again later" },
   SyncParked: {

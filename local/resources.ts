@@ -4,7 +4,6 @@ import { DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { CreateQueueCommand, GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
-import { DUE_INDEX } from "../lib/gateway-sync/parked.ts";
 import type { LocalAws } from "./aws.ts";
 
 /** The clients of this process; the functions build their own from their environment. */

@@ -1,33 +1,66 @@
 import type { Gateway } from "./client.ts";
+import type { Members } from "./merge.ts";
 
 /** Whether the gateway has lost a key for good, as far as it can be known. */
 export type Absence = "absent" | "there" | "unknown";
+
+export interface AbsenceDeps {
+  /** The name of a key that is always there. */
+  canary: string;
+  /** How long one answer may take, in ms: a store that comes and goes is slow. */
+  quickMs: number;
+  /** Whether one more key may be found absent: many of them look like a gateway whose store was emptied. */
+  admit: () => Promise<boolean>;
+  /** True for the caller that is to make the canary: once, and never again when it is gone. */
+  makesCanary: () => Promise<boolean>;
+  onHeld: (why: "canary-missing" | "too-many") => void;
+  now: () => number;
+}
 
 /**
  * While its store is away, a gateway answers for each key as if it had been deleted. So a key is absent only if another
  * one that must be there, the canary, is seen before, between and after two looks at it, each quickly.
  */
-export function createAbsence(deps: {
-  /** The canary's key. */
-  canary: string;
-  /** How long one answer may take, in ms: a store that comes and goes is slow. */
-  quickMs: number;
-  now: () => number;
-  /** The canary is not there: nothing can be proven. */
-  onCanaryMissing: () => void;
-}): (gateway: Gateway, key: string) => Promise<Absence> {
+export function createAbsence(deps: AbsenceDeps): (gateway: Gateway, key: string) => Promise<Absence> {
+  const { canary } = deps;
+
+  async function isThere(gateway: Gateway, key: string): Promise<boolean> {
+    const query = key === canary ? { orgId: CANARY_ORG, hashed: false } : {};
+    return (await gateway.get(key, query)) !== "missing";
+  }
+
+  async function whenCanaryMissing(gateway: Gateway): Promise<void> {
+    deps.onHeld("canary-missing");
+    if (await deps.makesCanary()) await gateway.create(canary, canarySession());
+  }
+
   return async (gateway, key) => {
-    for (const asked of [deps.canary, key, deps.canary, key, deps.canary]) {
+    for (const asked of [canary, key, canary, key, canary]) {
       const started = deps.now();
-      const look = await gateway.get(asked, asked === deps.canary ? { hashed: false } : {});
-      const quick = deps.now() - started <= deps.quickMs;
-      if (asked === key && look !== "missing") return "there";
-      if (asked === deps.canary && look === "missing") {
-        deps.onCanaryMissing();
+      const there = await isThere(gateway, asked);
+      if (asked === key && there) return "there";
+      if (asked === canary && !there) {
+        await whenCanaryMissing(gateway);
         return "unknown";
       }
-      if (!quick) return "unknown";
+      if (deps.now() - started > deps.quickMs) return "unknown";
     }
-    return "absent";
+    if (await deps.admit()) return "absent";
+    deps.onHeld("too-many");
+    return "unknown";
   };
 }
+
+/** The organisation of the canary, and the API that it has rights to: neither is anybody's. */
+export const CANARY_ORG = "gatehook-canary";
+
+/** A key that opens nothing. */
+const canarySession = (): Members => ({
+  org_id: CANARY_ORG,
+  is_inactive: true,
+  alias: "gatehook looks at this key to know that the gateway has its keys: do not delete it",
+  rate: 1,
+  per: 60,
+  quota_max: -1,
+  access_rights: { [CANARY_ORG]: { api_id: CANARY_ORG, versions: ["Default"] } },
+});

@@ -14,4 +14,4 @@ const LIMITERS = /^(?:api|rate|org)?limiter-/;
 const TAKEN = new Set(["create", "preview", "policy", ".", ".."]);
 
 /** Whether a key can stand in the path of the gateway's API, which takes no slash, not even an escaped one. */
-const isAddressable = (key: string) => !key.includes("/") && !TAKEN.has(key);
+export const isAddressable = (key: string) => !key.includes("/") && !TAKEN.has(key);

@@ -32,7 +32,7 @@ export type Answer =
  */
 export interface Gateway {
   /** With `apiId`, as TykGetKeyData of that API reads it: custom names are resolved. */
-  get(key: string, query?: { apiId?: string; hashed?: boolean }): Promise<Look>;
+  get(key: string, query?: { apiId?: string; orgId?: string; hashed?: boolean }): Promise<Look>;
   /** `reset`: the quota starts anew, with `quota_remaining` of this session. */
   put(key: string, session: Members, options: { reset: boolean }): Promise<Answer>;
   /** Makes the key of this name. It would overwrite one that is there. */
@@ -113,8 +113,8 @@ export function connectGateway({ url, secret, timeoutMs, hashed, connections }: 
   };
 
   return {
-    async get(key, { apiId, hashed: isHash } = {}) {
-      const raw = await send("GET", place(key, { api_id: apiId }, isHash));
+    async get(key, { apiId, orgId, hashed: isHash } = {}) {
+      const raw = await send("GET", place(key, { api_id: apiId, org_id: orgId }, isHash));
       const session = raw.status === 200 ? sessionOf(raw.text) : undefined;
       if (session) return { text: raw.text, session };
       const message = messageOf(raw, [secret, key]);

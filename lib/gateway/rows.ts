@@ -18,6 +18,8 @@ export interface Rows {
   /** False when the row is no longer as it was read. */
   write(row: Row, session: Session | undefined, gateway: GatewayState): Promise<boolean>;
   remove(row: Row): Promise<boolean>;
+  /** Has the row say that the quota's new start was asked for; false as above. */
+  markReset(row: Row): Promise<boolean>;
   /** Puts what the gateway has in place of what was read; the version it has then, undefined when others were first. */
   keep(
     key: string,
@@ -79,6 +81,18 @@ export function createRows(deps: {
         ? version
         : undefined;
     },
+    markReset: (row) =>
+      update(row.key, {
+        UpdateExpression: "SET #gateway.#change.#reset = :asked",
+        ...asRead(row),
+        ExpressionAttributeNames: {
+          "#gateway": "gateway",
+          "#change": "change",
+          "#reset": "reset",
+          "#version": "version",
+        },
+        ExpressionAttributeValues: toAttributes({ ":asked": "asked", ":read": row.version }),
+      }),
     remove: (row) => holds(dynamo.send(new DeleteItemCommand({ ...keyed(row.key), ...asRead(row) }))),
     async touch(key) {
       await update(key, {

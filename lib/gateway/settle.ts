@@ -1,10 +1,10 @@
 import { AppError } from "../errors.ts";
-import { creationName } from "../gateway-sync/key-name.ts";
 import type { Change, GatewayState } from "../sessions/item.ts";
 import { storableBytes } from "../sessions/limits.ts";
 import { formatSession, parseSession, type Session } from "../sessions/session.ts";
 import type { Absence } from "./absence.ts";
 import type { Answer, Gateway, Look } from "./client.ts";
+import { creationName } from "./creation-name.ts";
 import { agree, governed, type Members, merge } from "./merge.ts";
 
 /** An item of the sessions table whose gateway has something to be told, or to be asked. */
@@ -121,7 +121,7 @@ export function createSettle(deps: SettleDeps) {
     { session: theirs }: Exclude<Look, "missing">,
     gateway: Gateway,
   ): Promise<Settled> {
-    const merged = merge(change.base ?? {}, asMembers(session), theirs);
+    const merged = merge(asMembers(change.base ?? {}), asMembers(session), theirs);
     if (merged.refused.length > 0 && !change.taken) {
       const message = `${merged.refused.join(", ")} cannot be changed: the gateway's stays`;
       await refuse(row, { operation: "put", status: 0, message });
@@ -130,7 +130,7 @@ export function createSettle(deps: SettleDeps) {
     if (change.taken && lost.length < merged.changed.length)
       deps.overrule(row, without(merged.changed, lost));
     const reset = change.reset === "wanted";
-    if (lost.length === 0 && !reset) return asTheirs({ session: theirs });
+    if (lost.length === 0 && !reset) return whenThere(session, change, theirs);
     const undone = (change.undone ?? 0) + (change.taken ? 1 : 0);
     if (undone > REPEATS) {
       const message = `the gateway has undone it ${undone} times: ${lost.join(", ")}`;
@@ -148,6 +148,17 @@ export function createSettle(deps: SettleDeps) {
     return afterPut(row, { theirs, sent, now: look.session, change: { ...change, undone } });
   }
 
+  /** Nothing is to be sent: it holds, or was sent by somebody who died before telling. */
+  function whenThere(session: Session, change: Change, theirs: Members): Settled {
+    const base = asMembers(change.base ?? {});
+    const isChange = merge(base, asMembers(session), base).changed.length > 0;
+    const settled = asTheirs({ session: theirs });
+    if (change.taken || !isChange || !canBeUndone(theirs, deps.cacheMs)) return settled;
+    const before = merge(asMembers(session), base, theirs).session;
+    const gateway = { ...settled.gateway, change: { ...taken(change), base: asSession(before) } };
+    return { kind: "row", session: settled.session, gateway, later: deps.cacheMs };
+  }
+
   /** What the gateway has after our change, with what is needed to find out whether it stays. */
   function afterPut(
     row: Row,
@@ -160,13 +171,12 @@ export function createSettle(deps: SettleDeps) {
     if (lost.length === overruled.length && !canBeUndone(now, deps.cacheMs)) return settled;
     // The base is what the gateway would have without our change: so that the change alone is the difference.
     const base = merge(sent, theirs, now).session;
-    const { reset: _, ...rest } = change;
     const session =
       lost.length > overruled.length ? asSession(merge(theirs, sent, now).session) : settled.session;
     return {
       kind: "row",
       session,
-      gateway: { ...settled.gateway, change: { ...rest, base: asSession(base), taken: true } },
+      gateway: { ...settled.gateway, change: { ...taken(change), base: asSession(base) } },
       later: lost.length > overruled.length ? SOON_MS : deps.cacheMs,
     };
   }
@@ -186,7 +196,7 @@ export function createSettle(deps: SettleDeps) {
     if (answer.kind !== "done" && answer.kind !== "missing")
       return whenNotTaken(row, "delete", answer, theirs);
     // Its cache may bring it back, whatever the key's quota: another request may be under way.
-    const state = { created: createdOf(theirs), change: { ...change, undone, taken: true } };
+    const state = { created: createdOf(theirs), change: taken({ ...change, undone }) };
     return { kind: "row", session: undefined, gateway: state, later: Math.max(deps.cacheMs, SOON_MS) };
   }
 
@@ -215,6 +225,9 @@ export function createSettle(deps: SettleDeps) {
 export function asTheirs({ session }: { session: Members }): Extract<Settled, { kind: "row" }> {
   return { kind: "row", session: asSession(session), gateway: { created: createdOf(session) } };
 }
+
+/** A change that the gateway has, as far as is known. */
+const taken = ({ reset: _, ...change }: Change): Change => ({ ...change, taken: true });
 
 /** Whether a row shows what the gateway has. */
 export function showsTheirs(

@@ -18,10 +18,12 @@ export interface SyncDeps {
   connect: () => Gateway;
   settle: (row: Row, gateway: Gateway) => Promise<Settled>;
   rows: Pick<Rows, "write" | "remove">;
-  /** Has the row come again after this time, in ms. It is durable once this resolves. */
-  later: (key: string, ms: number) => Promise<void>;
+  /** Has these rows come again, each after its time in ms. It is durable once this resolves. */
+  later: (again: { key: string; ms: number }[]) => Promise<void>;
   /** Keys at the same time. */
   concurrency: number;
+  /** What one key may need, in ms: with less left, it comes again later. */
+  keyMs: number;
   now: () => number;
   random: () => number;
   log: Log;
@@ -34,24 +36,31 @@ const SHORTEST_WAIT_MS = 1_000;
 
 /**
  * Settles the keys of a batch of the stream, each by itself: one that cannot be settled now comes again later and
- * holds back no other. Answers the sequence number of the first record that is neither settled nor kept for later.
+ * holds back no other. Throws when neither holds, for the batch to come again.
  */
 export function createSync(deps: SyncDeps) {
   const { rows, log, metrics } = deps;
 
-  async function settleOne(row: Row, gateway: Gateway): Promise<void> {
-    const settled = await deps.settle(row, gateway);
-    if (settled.kind === "unknown") return deps.later(row.key, waitFor(row));
-    if (settled.kind === "remove") return void (await rows.remove(row));
-    // First the promise to look again, then the row that counts on it.
-    if (settled.later !== undefined) await deps.later(row.key, settled.later);
-    // When a handler was first, its own record follows this one.
-    const written = await rows.write(row, settled.session, settled.gateway);
-    if (!written) return;
-    log.info("session settled", {
-      key_sha256: keyDigest(row.key),
-      pending: settled.gateway.change !== undefined,
-    });
+  async function settleOne(row: Row, gateway: Gateway, timeLeft: () => number): Promise<Settled> {
+    if (timeLeft() < deps.keyMs) return { kind: "unknown" };
+    try {
+      return await deps.settle(row, gateway);
+    } catch (thrown) {
+      log.warn("session not settled", { key_sha256: keyDigest(row.key), error: errorText(thrown) });
+      return { kind: "unknown" };
+    }
+  }
+
+  /** Makes the row say what is true now. When a handler was first, its own record follows this one. */
+  async function keep(row: Row, settled: Settled): Promise<void> {
+    if (settled.kind === "unknown") return metrics.count("SyncPostponed");
+    const kept =
+      settled.kind === "remove"
+        ? await rows.remove(row)
+        : await rows.write(row, settled.session, settled.gateway);
+    if (!kept) return;
+    const pending = settled.kind === "row" && settled.gateway.change !== undefined;
+    log.info("session settled", { key_sha256: keyDigest(row.key), pending });
     metrics.count("SessionsSynced");
   }
 
@@ -61,53 +70,48 @@ export function createSync(deps: SyncDeps) {
     return longest * (0.5 + deps.random() / 2);
   }
 
-  /** True when the row is settled, or is known to come again. */
-  async function tend(row: Row, gateway: Gateway): Promise<boolean> {
-    const facts = { key_sha256: keyDigest(row.key) };
-    try {
-      await settleOne(row, gateway);
-      return true;
-    } catch (thrown) {
-      log.warn("session not settled", { ...facts, error: errorText(thrown) });
-      metrics.count("SyncPostponed");
-    }
-    try {
-      await deps.later(row.key, waitFor(row));
-      return true;
-    } catch (thrown) {
-      log.error("session not kept for later, its record comes again", { ...facts, error: errorText(thrown) });
-      return false;
-    }
+  const againOf = (row: Row, settled: Settled) => {
+    const ms = settled.kind === "unknown" ? waitFor(row) : settled.kind === "row" ? settled.later : undefined;
+    return ms === undefined ? [] : [{ key: row.key, ms }];
+  };
+
+  async function inParallel<T>(items: T[], work: (item: T) => Promise<void>): Promise<void> {
+    const left = items.values();
+    const drain = async () => {
+      for (const item of left) await work(item);
+    };
+    await Promise.all(Array.from({ length: deps.concurrency }, drain));
   }
 
-  return async (records: StreamRecord[]): Promise<string | undefined> => {
-    const asked = lastAsked(records);
-    if (asked.length === 0) return undefined;
+  return async (records: StreamRecord[], timeLeft: () => number): Promise<void> => {
+    const asked = rowsThatAsk(records);
+    if (asked.length === 0) return;
+    const results: { row: Row; settled: Settled }[] = [];
     const gateway = deps.connect();
-    const open: number[] = [];
     try {
-      const left = asked.values();
-      const work = async () => {
-        for (const { row, at } of left) if (!(await tend(row, gateway))) open.push(at);
-      };
-      await Promise.all(Array.from({ length: deps.concurrency }, work));
+      await inParallel(
+        asked,
+        async (row) => void results.push({ row, settled: await settleOne(row, gateway, timeLeft) }),
+      );
     } finally {
       await gateway.close();
     }
-    return open.length === 0 ? undefined : records[Math.min(...open)]?.dynamodb?.SequenceNumber;
+    // First the promise to look again, then the rows that count on it. When either fails, the whole batch comes again:
+    // what the gateway has taken already is found there then.
+    await deps.later(results.flatMap(({ row, settled }) => againOf(row, settled)));
+    await inParallel(results, ({ row, settled }) => keep(row, settled));
   };
 }
 
-/** For each key its last row in which something is to be done: a row holds all that is to be known of it. */
-function lastAsked(records: StreamRecord[]): { row: Row; at: number }[] {
-  const asked = new Map<string, { row: Row; at: number }>();
-  for (const [at, { eventName, dynamodb }] of records.entries()) {
+/** For each key its last row, if something is to be done about it: a row holds all that is to be known. */
+function rowsThatAsk(records: StreamRecord[]): Row[] {
+  const asked = new Map<string, Row>();
+  for (const { eventName, dynamodb } of records) {
     const image = dynamodb?.NewImage as Attributes | undefined;
     if (eventName !== "REMOVE" && !image) throw noImages();
     const row = image && rowOf(image);
     if (!row) continue;
-    if (asksSomething(row, image, dynamodb?.OldImage as Attributes | undefined))
-      asked.set(row.key, { row, at });
+    if (asksSomething(row, image, dynamodb?.OldImage as Attributes | undefined)) asked.set(row.key, row);
     else asked.delete(row.key);
   }
   return [...asked.values()];

@@ -1,8 +1,4 @@
-/** Paths below `/tyk/keys` that are no keys, and segments that a path loses. */
-const TAKEN = new Set(["create", "preview", ".", ".."]);
-
-/** Whether a key can stand in the path of the gateway's API, which takes no slash, not even an escaped one. */
-export const isAddressable = (key: string) => !key.includes("/") && !TAKEN.has(key);
+import { isAddressable } from "./asked.ts";
 
 /**
  * The name by which a gateway makes this very key. It turns the name it is given into a token: base64 of compact

@@ -1,0 +1,40 @@
+import { SendMessageBatchCommand, type SQSClient } from "@aws-sdk/client-sqs";
+import { AppError } from "../errors.ts";
+
+/** SQS's own limits: messages of a call, and the longest delay. */
+const ENTRIES = 10;
+const DELAY_SECONDS = 900;
+
+/** Has rows come again, by a queue whose messages name them. */
+export function createLater(deps: { sqs: SQSClient; queueUrl: string }) {
+  async function send(some: { key: string; ms: number }[]): Promise<void> {
+    const Entries = some.map(({ key, ms }, nth) => ({
+      Id: String(nth),
+      MessageBody: JSON.stringify({ key }),
+      DelaySeconds: Math.min(DELAY_SECONDS, Math.ceil(ms / 1000)),
+    }));
+    const { Failed = [] } = await deps.sqs.send(
+      new SendMessageBatchCommand({ QueueUrl: deps.queueUrl, Entries }),
+    );
+    if (Failed.length > 0)
+      throw new AppError(
+        "queue-failed",
+        `the queue did not take ${Failed.length} keys: ${Failed[0]?.Message}`,
+      );
+  }
+  return async (again: { key: string; ms: number }[]): Promise<void> => {
+    const calls: Promise<void>[] = [];
+    for (let at = 0; at < again.length; at += ENTRIES) calls.push(send(again.slice(at, at + ENTRIES)));
+    await Promise.all(calls);
+  };
+}
+
+/** The key that a message of that queue names; undefined for any other message. */
+export function keyIn(body: string): string | undefined {
+  try {
+    const { key } = JSON.parse(body) as { key?: unknown };
+    return typeof key === "string" ? key : undefined;
+  } catch {
+    return undefined;
+  }
+}

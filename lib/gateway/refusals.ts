@@ -1,0 +1,18 @@
+import { SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
+import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import { keyDigest } from "./key-digest.ts";
+import type { Refusal, Row } from "./settle.ts";
+
+/** Tells of a change that does not happen: a reference to it on a queue, never the key or the session. */
+export function createRefusals(deps: { sqs: SQSClient; queueUrl: string; log: Log; metrics: Metrics }) {
+  return async ({ key, version }: Row, refusal: Refusal): Promise<void> => {
+    const facts = { key_sha256: keyDigest(key), version, ...refusal };
+    await deps.sqs.send(
+      new SendMessageCommand({ QueueUrl: deps.queueUrl, MessageBody: JSON.stringify(facts) }),
+    );
+    const { message: error, ...rest } = facts;
+    deps.log.error("change refused", { ...rest, error });
+    deps.metrics.count("SyncRefused");
+  };
+}

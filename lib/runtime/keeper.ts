@@ -1,3 +1,4 @@
+import { slowLoadError } from "./failures.ts";
 import { createGarbage, type Garbage } from "./garbage.ts";
 import type { HostCalls } from "./host-calls.ts";
 import { createInstance, type Engine, type Instance } from "./instance.ts";
@@ -5,6 +6,7 @@ import type { Prelude } from "./jsvm/source.ts";
 import { findRandomState } from "./layout.ts";
 import type {
   FailureCode,
+  Held,
   Isolation,
   Limits,
   LoadFault,
@@ -12,6 +14,8 @@ import type {
   Run,
   Script,
   StopCode,
+  Survey,
+  SurveyedScript,
 } from "./protocol.ts";
 import { createSandbox, type Sandbox } from "./sandbox.ts";
 import { type Snapshot, takeSnapshot } from "./snapshot.ts";
@@ -21,9 +25,16 @@ export interface Keeper {
   /** Makes the first sandbox before the scripts are there, in a thread that is started ahead of them. */
   prepare(): Promise<void>;
   load(scripts: Script[]): Promise<LoadFault[]>;
+  /**
+   * Loads the scripts in one sandbox, within the time for loading, and looks at each. The first that takes the rest
+   * of the time, or breaks the sandbox, is the last.
+   */
+  survey(scripts: SurveyedScript[]): Promise<Survey>;
   probe(handlers: string[]): string[];
+  /** What these names hold, or all own names of the global object. */
+  look(names: string[] | undefined): Map<string, Held>;
   run(run: Run): { outcome: Outcome; rebuilding: boolean };
-  /** After every run and probe: makes the sandbox fit for the next one. */
+  /** After every run, probe and look: makes the sandbox fit for the next one. */
   rest(): Promise<void>;
 }
 
@@ -86,7 +97,19 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       scripts = given;
       return load();
     },
+    async survey(given) {
+      host.begin({ loading: true });
+      made = first ?? (await make(deps));
+      first = undefined;
+      return surveyScripts(made.sandbox, given, deps);
+    },
     probe: (handlers) => current().sandbox.probe(handlers),
+    look(names) {
+      const { sandbox } = current();
+      const asked = names ?? sandbox.globals();
+      const held = sandbox.look(asked);
+      return new Map(asked.map((name, index) => [name, held[index] ?? -1]));
+    },
     run(run) {
       const { sandbox, snapshot, garbage } = current();
       garbage?.beforeRun();
@@ -109,6 +132,28 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       reseed();
     },
   };
+}
+
+function surveyScripts(sandbox: Sandbox, given: SurveyedScript[], deps: KeeperDeps): Survey {
+  const faults: LoadFault[] = [];
+  const defined: Survey["defined"] = [];
+  const end = performance.now() + deps.limits.loadTimeoutMs;
+  const left = () => end - performance.now();
+  for (const script of given) {
+    const before = sandbox.look(script.names, left());
+    faults.push(...sandbox.load([script], ({ path }) => deps.onLoading(path), left()));
+    const after = sandbox.look(script.names, left());
+    if (!sandbox.sound || left() <= 0) {
+      const { path } = script;
+      if (faults.at(-1)?.path !== path) faults.push({ path, error: slowLoadError(deps.limits, "") });
+      break;
+    }
+    const changed = script.names.map((name, index) => [name, after[index] ?? -1, before[index]] as const);
+    defined.push(
+      new Map(changed.filter(([, now, was]) => now > 0 && now !== was).map(([name, now]) => [name, now])),
+    );
+  }
+  return { faults, defined };
 }
 
 /** Random numbers are drawn many at a time, since each draw costs more than a restore's page. */

@@ -2,6 +2,7 @@ import type { RuntimeAssets } from "./assets.ts";
 import { createPool } from "./pool.ts";
 import {
   DEFAULT_LIMITS,
+  type Held,
   type Isolation,
   type Limits,
   type LoadFault,
@@ -18,6 +19,8 @@ export interface Runtime {
   readonly counters: Readonly<RuntimeCounters>;
   /** Per handler name, what is wrong with it; "" when nothing is. */
   probe(handlers: string[]): Promise<string[]>;
+  /** What these names hold, or all own names of the global object. */
+  look(names?: string[]): Promise<Map<string, Held>>;
   /**
    * Always an outcome, at the latest `timeoutMs` plus the grace after its start, and, where that broke the sandbox,
    * a new one. As many at a time as there are workers; the others wait.
@@ -91,6 +94,7 @@ export async function startRuntime(scripts: Script[], options: RuntimeOptions): 
     faults: first.faults,
     counters,
     probe: (handlers) => pool.use((thread) => thread.probe(handlers)),
+    look: (names) => pool.use((thread) => thread.look(names)),
     run: (run, host) => pool.use((thread, onLate) => runOn(thread, run, host, onLate)),
     close: () => pool.close(),
   };

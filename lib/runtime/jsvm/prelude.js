@@ -10,10 +10,12 @@
   const Failure = Error;
   const { trunc } = Math;
   const { parse, stringify } = JSON;
-  const { defineProperty, create, getOwnPropertyDescriptor } = Object;
+  const { defineProperty, create, getOwnPropertyDescriptor, getOwnPropertyNames, hasOwn } = Object;
   const slice = uncurry(String.prototype.slice);
   const then = uncurry(Promise.prototype.then);
   const resolve = Promise.resolve.bind(Promise);
+  const numberOf = uncurry(WeakMap.prototype.get);
+  const setNumber = uncurry(WeakMap.prototype.set);
   // What `let` or `const` declared is found by evaluating its name only. The host has seen that it is an identifier
   // path, and through this alias it is always evaluated in the global scope.
   // biome-ignore lint/security/noGlobalEval: see above
@@ -192,6 +194,28 @@
     }
   };
 
+  // Each handler object that was looked at has a number, so that the host can tell two names of one from two handlers.
+  const numbers = new WeakMap();
+  let numbered = 0;
+  const numberFor = (value) => {
+    if (typeof value !== "object" || value === null || typeof value.DoProcessEvent !== "function") return 0;
+    const known = numberOf(numbers, value);
+    if (known !== undefined) return known;
+    numbered += 1;
+    setNumber(numbers, value, numbered);
+    return numbered;
+  };
+  const held = (name) => {
+    try {
+      const own = getOwnPropertyDescriptor(globalThis, name);
+      // Evaluated only where it may be a handler: that takes longer, and would call a getter.
+      if (own && !(hasOwn(own, "value") && typeof own.value === "object")) return 0;
+      return numberFor(evaluate(name));
+    } catch {
+      return -1;
+    }
+  };
+
   let end;
   return {
     /** Starts a run; how it ended is asked of `ended` once the jobs are done. */
@@ -222,6 +246,23 @@
     /** "" while the run's promise is pending. */
     ended: () => (end ? stringify(end) : ""),
     describe: (thrown) => stringify(describe(thrown)),
+    /** What each name of a JSON list holds, with commas between: a handler's number, 0 for anything else, -1 for nothing. */
+    look(json) {
+      const names = parse(json);
+      let answers = "";
+      for (let index = 0; index < names.length; index += 1)
+        answers += (index ? "," : "") + held(names[index]);
+      return answers;
+    },
+    /** The names of all global variables but those of `let`, `const` and `class`, as a JSON list. */
+    globals() {
+      const names = getOwnPropertyNames(globalThis);
+      let list = "";
+      // One by one, for an array's toJSON may be the script's.
+      for (let index = 0; index < names.length; index += 1)
+        list += (index ? "," : "") + stringify(names[index]);
+      return `[${list}]`;
+    },
     /** What is wrong with the handler object of this name; "" when nothing is. */
     probe(name) {
       try {

@@ -1,0 +1,36 @@
+import { blockFunctions } from "./block-functions.ts";
+import { goPatterns } from "./go-patterns.ts";
+import { createLines, type Finding, parseScript } from "./parse.ts";
+import { namesIn } from "./script-names.ts";
+import { strictMode } from "./strict-mode.ts";
+
+/** What the text of a script tells before it is loaded. */
+export interface ScriptFacts {
+  /** What may be a handler, by its name or path of names, with its line. */
+  names: Map<string, number>;
+  /** What the gateway's engine takes in another way than this one: regular expressions, and the rest. */
+  patterns: Note[];
+  odd: Note[];
+  /** Assignments that fail unless there is a global variable of this name. */
+  undeclared: (Note & { name: string })[];
+}
+
+export interface Note {
+  line: number;
+  message: string;
+}
+
+/** Nothing is told of a text that is no script: loading it tells what is wrong. */
+export function readScript(source: string): ScriptFacts {
+  const program = parseScript(source);
+  if (!program) return { names: new Map(), patterns: [], odd: [], undeclared: [] };
+  const lineOf = createLines(source);
+  const noted = <T extends Finding>({ at, ...rest }: T) => ({ ...rest, line: lineOf(at) });
+  const { undeclared, findings } = strictMode(program);
+  return {
+    names: new Map([...namesIn(program)].map(([name, at]) => [name, lineOf(at)])),
+    patterns: goPatterns(program).map(noted),
+    odd: [...findings, ...blockFunctions(program)].map(noted),
+    undeclared: undeclared.map(noted),
+  };
+}

@@ -1,13 +1,14 @@
-import type { AnyNode, Identifier, Program } from "acorn";
-import { boundNames, declaredBy, type Finding, walk } from "./parse.ts";
+import type { AnyNode, FunctionDeclaration, Identifier, Program } from "acorn";
+import { boundNames, declaredBy, type Finding, type Visitor, walk } from "./parse.ts";
 
 /**
  * Functions that are declared in a block and used outside of it. The gateway's engine makes them when the function
  * around the block starts; here they are not there before the block runs. A name that is declared in another way too
  * is left alone, so that no sound script is blamed.
  */
-export function blockFunctions(program: Program): Finding[] {
-  const { blocks, scopes, certain, declared } = declarationsIn(program);
+export function blockFunctions(program: Program, declarations: Declarations): Finding[] {
+  const { blocks, scopes, certain, declared } = declarations;
+  if (blocks.size === 0) return [];
   const open = { blocks: new Map<string, number>(), scopes: new Map<string, number>() };
   const functions: AnyNode[] = [];
   const found = new Map<string, number>();
@@ -19,7 +20,7 @@ export function blockFunctions(program: Program): Finding[] {
     return !block || (start < block.end && functions.at(-1) === block.scope);
   }
 
-  walk(program, {
+  const visitor: Visitor = {
     enter(node, ancestors) {
       count(open.blocks, blocks.get(node), 1);
       count(open.scopes, scopes.get(node), 1);
@@ -32,7 +33,8 @@ export function blockFunctions(program: Program): Finding[] {
       count(open.scopes, scopes.get(node), -1);
       if (isScope(node)) functions.pop();
     },
-  });
+  };
+  walk(program, [visitor]);
   return [...found].map(([name, at]) => ({ at, message: messageOf(name) }));
 }
 
@@ -40,7 +42,8 @@ const messageOf = (name: string) =>
   `function ${name} is declared in a block and is not there before that block runs; the gateway's engine makes it ` +
   `when the function around the block starts: declare it outside of the block`;
 
-interface Declarations {
+/** What a script declares. */
+export interface Declarations {
   /** The functions that each block declares, and those that it declares for the function, or script, around it. */
   blocks: Map<AnyNode, string[]>;
   scopes: Map<AnyNode, string[]>;
@@ -50,7 +53,7 @@ interface Declarations {
   declared: Set<string>;
 }
 
-function declarationsIn(program: Program): Declarations {
+export function createDeclarationReader(): Visitor & Declarations {
   const found: Declarations = {
     blocks: new Map(),
     scopes: new Map(),
@@ -58,25 +61,30 @@ function declarationsIn(program: Program): Declarations {
     declared: new Set(),
   };
   const functions: AnyNode[] = [];
-  walk(program, {
+
+  function noteBlockFunction(node: FunctionDeclaration, block: AnyNode, ancestors: readonly AnyNode[]): void {
+    const scope = functions.at(-1) ?? block;
+    const { name } = node.id;
+    for (const parameter of node.params.flatMap(boundNames)) found.declared.add(parameter.name);
+    add(found.blocks, block, name);
+    add(found.scopes, scope, name);
+    const alone = !found.certain.has(name) && alwaysRuns(ancestors);
+    found.certain.set(name, alone ? { scope, end: block.end } : undefined);
+  }
+
+  return {
+    ...found,
     enter(node, ancestors) {
-      if (node.type === "FunctionDeclaration" && !isBody(ancestors)) {
-        const block = ancestors.at(-1) ?? program;
-        const scope = functions.at(-1) ?? program;
-        const name = node.id?.name ?? "";
-        for (const parameter of node.params.flatMap(boundNames)) found.declared.add(parameter.name);
-        add(found.blocks, block, name);
-        add(found.scopes, scope, name);
-        const alone = !found.certain.has(name) && alwaysRuns(ancestors);
-        found.certain.set(name, alone ? { scope, end: block.end } : undefined);
-      } else for (const { name } of declaredBy(node)) found.declared.add(name);
+      const block = ancestors.at(-1);
+      if (node.type === "FunctionDeclaration" && block && !isBody(ancestors))
+        noteBlockFunction(node as FunctionDeclaration, block, ancestors);
+      else for (const { name } of declaredBy(node)) found.declared.add(name);
       if (isScope(node)) functions.push(node);
     },
     leave(node) {
       if (isScope(node)) functions.pop();
     },
-  });
-  return found;
+  };
 }
 
 const SCOPES = new Set([

@@ -1,26 +1,26 @@
-import type { CallExpression, Literal, NewExpression, Node, Program, TemplateLiteral } from "acorn";
-import { type Finding, walk } from "./parse.ts";
+import type { CallExpression, Literal, NewExpression, Node, TemplateLiteral } from "acorn";
+import type { Finding, Visitor } from "./parse.ts";
 
 /**
- * Regular expressions, as literals and as texts, that the gateway's engine takes, which hands them to Go, and that
- * here are mistakes or mean something else.
+ * Reads regular expressions, as literals and as texts, that the gateway's engine takes, which hands them to Go, and
+ * that here are mistakes or mean something else.
  */
-export function goPatterns(program: Program): Finding[] {
-  const found: Finding[] = [];
+export function createPatternReader(): Visitor & { findings: Finding[] } {
+  const findings: Finding[] = [];
   const note = (node: Node, pattern: string | undefined) => {
     const remedy = pattern === undefined ? undefined : remedyFor(pattern);
     if (!remedy) return;
     const message = `the gateway's engine takes Go's regular expressions, this one JavaScript's, which do not know ${remedy}`;
-    found.push({ at: node.start, message });
+    findings.push({ at: node.start, message });
   };
-  walk(program, {
+  return {
+    findings,
     enter(node) {
       if (node.type === "Literal") note(node, node.regex?.pattern);
       if ((node.type === "CallExpression" || node.type === "NewExpression") && makesPattern(node))
         note(node, textOf(node.arguments[0]));
     },
-  });
-  return found;
+  };
 }
 
 /** Of a text's methods these two make a regular expression of another text. */

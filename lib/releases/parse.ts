@@ -36,39 +36,36 @@ export interface Visitor {
 }
 
 /** Visits each node in the order of the source, without recursion: a sum of a megabyte is as deep as it is long. */
-export function walk(root: Node, { enter, leave }: Visitor): void {
+export function walk(root: Node, visitors: Visitor[]): void {
   const ancestors: AnyNode[] = [];
-  const open: { node: AnyNode; children: AnyNode[]; next: number }[] = [];
-  const visit = (node: AnyNode) => {
-    enter(node, ancestors);
-    ancestors.push(node);
-    open.push({ node, children: childrenOf(node), next: 0 });
-  };
-  visit(root as AnyNode);
-  for (let last = open.at(-1); last; last = open.at(-1)) {
-    const child = last.children[last.next];
-    last.next += 1;
-    if (child) {
-      visit(child);
+  /** The last is the next; `undefined` is the end of the nearest ancestor. */
+  const todo: (AnyNode | undefined)[] = [root as AnyNode];
+  while (todo.length > 0) {
+    const node = todo.pop();
+    if (!node) {
+      const left = ancestors.pop();
+      if (left) for (const { leave } of visitors) leave?.(left);
       continue;
     }
-    open.pop();
-    ancestors.pop();
-    leave?.(last.node);
+    for (const { enter } of visitors) enter(node, ancestors);
+    ancestors.push(node);
+    todo.push(undefined);
+    pushChildren(node, todo);
   }
 }
 
-function childrenOf(node: AnyNode): AnyNode[] {
+function pushChildren(node: AnyNode, todo: (AnyNode | undefined)[]): void {
   const children: AnyNode[] = [];
-  for (const value of Object.values(node)) {
+  for (const key in node) {
+    const value: unknown = node[key as keyof AnyNode];
     if (isNode(value)) children.push(value);
     else if (Array.isArray(value)) for (const item of value) if (isNode(item)) children.push(item);
   }
-  return children;
+  for (let child = children.pop(); child; child = children.pop()) todo.push(child);
 }
 
 const isNode = (value: unknown): value is AnyNode =>
-  typeof value === "object" && value !== null && "type" in value;
+  typeof value === "object" && value !== null && typeof (value as Node).type === "string";
 
 /** The variables that a declaration, a parameter or an assignment gives a value. */
 export function boundNames(pattern: Node): Identifier[] {

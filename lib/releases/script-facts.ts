@@ -1,8 +1,8 @@
-import { blockFunctions } from "./block-functions.ts";
-import { goPatterns } from "./go-patterns.ts";
-import { createLines, type Finding, parseScript } from "./parse.ts";
-import { namesIn } from "./script-names.ts";
-import { strictMode } from "./strict-mode.ts";
+import { blockFunctions, createDeclarationReader } from "./block-functions.ts";
+import { createPatternReader } from "./go-patterns.ts";
+import { createLines, type Finding, parseScript, walk } from "./parse.ts";
+import { createNameReader } from "./script-names.ts";
+import { createStrictReader } from "./strict-mode.ts";
 
 /** What the text of a script tells before it is loaded. */
 export interface ScriptFacts {
@@ -24,13 +24,18 @@ export interface Note {
 export function readScript(source: string): ScriptFacts {
   const program = parseScript(source);
   if (!program) return { names: new Map(), patterns: [], odd: [], undeclared: [] };
+  const names = createNameReader();
+  const patterns = createPatternReader();
+  const strict = createStrictReader();
+  const declarations = createDeclarationReader();
+  walk(program, [names, patterns, strict, declarations]);
+  const declared = new Set([...declarations.declared, ...declarations.certain.keys()]);
   const lineOf = createLines(source);
   const noted = <T extends Finding>({ at, ...rest }: T) => ({ ...rest, line: lineOf(at) });
-  const { undeclared, findings } = strictMode(program);
   return {
-    names: new Map([...namesIn(program)].map(([name, at]) => [name, lineOf(at)])),
-    patterns: goPatterns(program).map(noted),
-    odd: [...findings, ...blockFunctions(program)].map(noted),
-    undeclared: undeclared.map(noted),
+    names: new Map([...names.names()].map(([name, at]) => [name, lineOf(at)])),
+    patterns: patterns.findings.map(noted),
+    odd: [...strict.findings, ...blockFunctions(program, declarations)].map(noted),
+    undeclared: strict.undeclared(declared).map(noted),
   };
 }

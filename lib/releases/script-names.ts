@@ -1,5 +1,5 @@
-import type { AnyNode, Identifier, MemberExpression, Node, Program } from "acorn";
-import { boundNames, walk } from "./parse.ts";
+import type { AnyNode, Identifier, MemberExpression, Node } from "acorn";
+import { boundNames, type Visitor } from "./parse.ts";
 
 /** How likely a place is the one at which a name gets its handler. */
 const MENTIONED = 0;
@@ -10,17 +10,17 @@ const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 const MAX_CHARS = 256;
 
 /**
- * Every name, or path of names such as `ns.handler`, that a script may make a handler of, with the place at which it
- * most likely does. Which of them are handlers is asked of the sandbox; a name that is put together while the script
- * runs is not found.
+ * Reads every name, or path of names such as `ns.handler`, that a script may make a handler of, with the place at
+ * which it most likely does. Which of them are handlers is asked of the sandbox; a name that is put together while
+ * the script runs is not found.
  */
-export function namesIn(program: Program): Map<string, number> {
+export function createNameReader(): Visitor & { names(): Map<string, number> } {
   const found = new Map<string, { rank: number; at: number }>();
   const note = (name: string, rank: number, at: number) => {
     const known = found.get(name);
     if (name.length <= MAX_CHARS && (!known || rank > known.rank)) found.set(name, { rank, at });
   };
-  walk(program, {
+  return {
     enter(node) {
       switch (node.type) {
         case "VariableDeclarator":
@@ -36,8 +36,8 @@ export function namesIn(program: Program): Map<string, number> {
           if (isName(node.value)) note(node.value, MENTIONED, node.start);
       }
     },
-  });
-  return new Map([...found].map(([name, { at }]) => [name, at]));
+    names: () => new Map([...found].map(([name, { at }]) => [name, at])),
+  };
 }
 
 function rankOf(value: Node | null | undefined): number {

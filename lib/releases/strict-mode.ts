@@ -1,22 +1,25 @@
-import type { AnyNode, Program } from "acorn";
-import { declaredBy, type Finding, walk } from "./parse.ts";
+import type { AnyNode } from "acorn";
+import type { Finding, Visitor } from "./parse.ts";
 
 /** An assignment that throws unless there is a global variable of its name when it runs. */
 export interface Undeclared extends Finding {
   name: string;
 }
 
-/** What fails only since "use strict" holds here: the gateway's engine passes over it. */
-export function strictMode(program: Program): { undeclared: Undeclared[]; findings: Finding[] } {
-  const declared = new Set<string>();
+/** Reads what fails only since "use strict" holds here: the gateway's engine passes over it. */
+export function createStrictReader(): Visitor & {
+  findings: Finding[];
+  /** Assignments to what is not among the names that the script declares. */
+  undeclared(declared: Set<string>): Undeclared[];
+} {
   const assigned = new Map<string, number>();
   const findings: Finding[] = [];
   /** Of the functions around: whether each is strict. */
   const strict: boolean[] = [];
-  walk(program, {
+  return {
+    findings,
     enter(node) {
       if (isStrictScope(node)) strict.push(strict.at(-1) === true || saysStrict(node));
-      for (const { name } of declaredBy(node)) declared.add(name);
       if (!strict.at(-1)) return;
       const name = assignedBy(node);
       if (name !== undefined && !assigned.has(name)) assigned.set(name, node.start);
@@ -29,9 +32,11 @@ export function strictMode(program: Program): { undeclared: Undeclared[]; findin
     leave(node) {
       if (isStrictScope(node)) strict.pop();
     },
-  });
-  const undeclared = [...assigned].filter(([name]) => !declared.has(name));
-  return { findings, undeclared: undeclared.map(([name, at]) => ({ name, at, message: assigning(name) })) };
+    undeclared: (declared) =>
+      [...assigned]
+        .filter(([name]) => !declared.has(name))
+        .map(([name, at]) => ({ name, at, message: assigning(name) })),
+  };
 }
 
 const HOLDS = `"use strict" holds here, though not in the gateway`;

@@ -12,8 +12,8 @@ export function errorOf(fault: LoadFault, source: string): ScriptError {
 
 /** The name of the script's handler, which is asked of the sandbox. Throws a UsageError unless there is one. */
 export async function onlyHandler(runtime: Runtime, script: string, source: string): Promise<string> {
-  const shown = [...readScript(source).names.keys()];
-  const held = [...(await runtime.look()), ...(await runtime.look(shown))];
+  const { names: shown, declared } = readScript(source);
+  const held = [...(await runtime.look()), ...(await runtime.look({ names: [...shown.keys()], declared }))];
   const names = handlerNames(new Map(held.filter(([, object]) => object > 0))).map(([name]) => name);
   const [only, ...others] = names;
   if (only && others.length === 0) return only;

@@ -19,7 +19,7 @@ export async function checkRelease(
   if (release.scripts.length === 0) return { errors: [], warnings: [] };
   const refs = apis.flatMap(namedHandlers).map(({ ref }) => ref);
   const facts = new Map(release.scripts.map(({ path, source }) => [path, readScript(source)]));
-  const survey = await surveyScripts(withNames(release.scripts, facts, refs), assets);
+  const survey = await surveyScripts(withQuestions(release.scripts, facts, refs), assets);
   const { thread, faults, defined, unread } = survey;
   try {
     const loaded = [...facts].map(([path, its]) => ({
@@ -27,8 +27,9 @@ export async function checkRelease(
       facts: its,
       defined: defined.get(path) ?? new Map(),
     }));
-    const undeclared = loaded.flatMap((script) => script.facts.undeclared);
-    const held = await thread?.look(distinct([...refs, ...undeclared].map(({ name }) => name)));
+    const assigned = loaded.flatMap((script) => script.facts.undeclared);
+    const names = distinct([...refs, ...assigned].map(({ name }) => name));
+    const held = await thread?.look({ names, declared: [] });
     return {
       errors: [
         ...faults.map((fault) => faultProblem(fault, facts)),
@@ -45,16 +46,16 @@ export async function checkRelease(
 const distinct = <T>(values: T[]): T[] => [...new Set(values)];
 
 /** Each script with what it may define: what its text shows, and what definitions expect of it. */
-function withNames(
+function withQuestions(
   scripts: Candidate["release"]["scripts"],
   facts: Map<string, ScriptFacts>,
   refs: HandlerRef[],
 ) {
-  const expected = Map.groupBy(refs, ({ path }) => path);
+  const refsOf = Map.groupBy(refs, ({ path }) => path);
   return scripts.map((script) => {
-    const shown = facts.get(script.path)?.names.keys() ?? [];
-    const named = (expected.get(script.path) ?? []).map(({ name }) => name);
-    return { ...script, names: distinct([...shown, ...named]) };
+    const { names = new Map(), declared = [] } = facts.get(script.path) ?? {};
+    const expected = (refsOf.get(script.path) ?? []).map(({ name }) => name);
+    return { ...script, asked: { names: distinct([...names.keys(), ...expected]), declared } };
   });
 }
 

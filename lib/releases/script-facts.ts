@@ -8,6 +8,8 @@ import { createStrictReader } from "./strict-mode.ts";
 export interface ScriptFacts {
   /** What may be a handler, by its name or path of names, with its line. */
   names: Map<string, number>;
+  /** The global variables that it declares by `let`, `const` and `class`. */
+  declared: string[];
   /** What the gateway's engine takes in another way than this one: regular expressions, and the rest. */
   patterns: Note[];
   odd: Note[];
@@ -23,7 +25,7 @@ export interface Note {
 /** Nothing is told of a text that is no script: loading it tells what is wrong. */
 export function readScript(source: string): ScriptFacts {
   const program = parseScript(source);
-  if (!program) return { names: new Map(), patterns: [], odd: [], undeclared: [] };
+  if (!program) return { names: new Map(), declared: [], patterns: [], odd: [], undeclared: [] };
   const names = createNameReader();
   const patterns = createPatternReader();
   const strict = createStrictReader();
@@ -34,6 +36,7 @@ export function readScript(source: string): ScriptFacts {
   const noted = <T extends Finding>({ at, ...rest }: T) => ({ ...rest, line: lineOf(at) });
   return {
     names: new Map([...names.names()].map(([name, at]) => [name, lineOf(at)])),
+    declared: names.declared,
     patterns: patterns.findings.map(noted),
     odd: [...strict.findings, ...blockFunctions(program, declarations)].map(noted),
     undeclared: strict.undeclared(declared).map(noted),

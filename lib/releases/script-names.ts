@@ -14,14 +14,21 @@ const MAX_CHARS = 256;
  * which it most likely does. Which of them are handlers is asked of the sandbox; a name that is put together while
  * the script runs is not found.
  */
-export function createNameReader(): Visitor & { names(): Map<string, number> } {
+export function createNameReader(): Visitor & {
+  names(): Map<string, number>;
+  /** The global variables that the script declares by `let`, `const` and `class`. */
+  declared: string[];
+} {
+  const declared: string[] = [];
   const found = new Map<string, { rank: number; at: number }>();
   const note = (name: string, rank: number, at: number) => {
     const known = found.get(name);
     if (name.length <= MAX_CHARS && (!known || rank > known.rank)) found.set(name, { rank, at });
   };
   return {
-    enter(node) {
+    declared,
+    enter(node, ancestors) {
+      if (ancestors.length === 1) for (const name of lexicalNames(node)) declared.push(name);
       switch (node.type) {
         case "VariableDeclarator":
           for (const { name, start } of boundNames(node.id)) note(name, rankOf(node.init), start);
@@ -38,6 +45,12 @@ export function createNameReader(): Visitor & { names(): Map<string, number> } {
     },
     names: () => new Map([...found].map(([name, { at }]) => [name, at])),
   };
+}
+
+function lexicalNames(statement: AnyNode): string[] {
+  if (statement.type === "ClassDeclaration") return statement.id ? [statement.id.name] : [];
+  if (statement.type !== "VariableDeclaration" || statement.kind === "var") return [];
+  return statement.declarations.flatMap(({ id }) => boundNames(id).map(({ name }) => name));
 }
 
 function rankOf(value: Node | null | undefined): number {

@@ -2,7 +2,7 @@ import { type QuickJSContext, type QuickJSHandle, Scope } from "quickjs-emscript
 import { NO_MEMORY, noNameError } from "./failures.ts";
 import { type HostCall, newHostFunction } from "./host-function.ts";
 import type { Prelude } from "./jsvm/source.ts";
-import type { Held, Limits, ScriptError, StopCode } from "./protocol.ts";
+import type { Asked, Held, Limits, ScriptError, StopCode } from "./protocol.ts";
 
 /** What the prelude lets the host call inside a sandbox. All of it is under the deadline, and may be stopped. */
 export interface Entries {
@@ -13,7 +13,7 @@ export interface Entries {
   /** What is wrong with the handler of this name; "" when nothing is, undefined when it cannot be told. */
   probe(handler: string): string | undefined;
   /** What each name holds, in their order; undefined when it cannot be told. */
-  look(names: string[]): Held[] | undefined;
+  look(asked: Asked): Held[] | undefined;
   /** The names of the global object's own properties. */
   globals(): string[];
   /** Disposes the handle of what was thrown; its text is made inside, where hostile getters cost the script. */
@@ -99,10 +99,9 @@ export function installEntries(context: QuickJSContext, deps: EntriesDeps): Entr
     ended: () => textOf(call(ended)),
     probe: (handler) =>
       IDENTIFIER_PATH.test(handler) ? textOf(call(probe, handler)) : noNameError(handler).message,
-    look(names) {
+    look({ names, declared }) {
       const paths = names.filter((name) => IDENTIFIER_PATH.test(name));
-      if (paths.length === 0) return names.map(() => -1);
-      const held = textOf(call(look, JSON.stringify(paths)))
+      const held = textOf(call(look, JSON.stringify({ names: paths, declared })))
         ?.split(",")
         .map(Number);
       const byPath = held && new Map(paths.map((path, index) => [path, held[index] ?? -1]));

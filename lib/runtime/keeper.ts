@@ -5,6 +5,7 @@ import { createInstance, type Engine, type Instance } from "./instance.ts";
 import type { Prelude } from "./jsvm/source.ts";
 import { findRandomState } from "./layout.ts";
 import type {
+  Asked,
   FailureCode,
   Held,
   Isolation,
@@ -31,8 +32,8 @@ export interface Keeper {
    */
   survey(scripts: SurveyedScript[]): Promise<Survey>;
   probe(handlers: string[]): string[];
-  /** What these names hold, or all own names of the global object. */
-  look(names: string[] | undefined): Map<string, Held>;
+  /** What these names hold, or all own names of the global object; nothing when it cannot be told. */
+  look(asked: Asked | undefined): Map<string, Held>;
   run(run: Run): { outcome: Outcome; rebuilding: boolean };
   /** After every run, probe and look: makes the sandbox fit for the next one. */
   rest(): Promise<void>;
@@ -104,11 +105,11 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       return surveyScripts(made.sandbox, given, deps);
     },
     probe: (handlers) => current().sandbox.probe(handlers),
-    look(names) {
+    look(given) {
       const { sandbox } = current();
-      const asked = names ?? sandbox.globals();
-      const held = sandbox.look(asked);
-      return new Map(asked.map((name, index) => [name, held[index] ?? -1]));
+      const asked = given ?? { names: sandbox.globals(), declared: [] };
+      const held = sandbox.look(asked) ?? [];
+      return new Map(held.map((object, index) => [asked.names[index] ?? "", object]));
     },
     run(run) {
       const { sandbox, snapshot, garbage } = current();
@@ -134,24 +135,29 @@ export function createKeeper(deps: KeeperDeps): Keeper {
   };
 }
 
-function surveyScripts(sandbox: Sandbox, given: SurveyedScript[], deps: KeeperDeps): Survey {
+function surveyScripts(sandbox: Sandbox, scripts: SurveyedScript[], deps: KeeperDeps): Survey {
   const faults: LoadFault[] = [];
   const defined: Survey["defined"] = [];
-  const end = performance.now() + deps.limits.loadTimeoutMs;
-  const left = () => end - performance.now();
-  for (const script of given) {
-    const before = sandbox.look(script.names, left());
-    faults.push(...sandbox.load([script], ({ path }) => deps.onLoading(path), left()));
-    const after = sandbox.look(script.names, left());
-    if (!sandbox.sound || left() <= 0) {
-      const { path } = script;
+  let left = deps.limits.loadTimeoutMs;
+  let looks = true;
+  // What a look runs into is no fault of the script's loading; but it is not run into again and again.
+  const look = (asked: Asked): Held[] => {
+    const held = looks ? sandbox.look(asked) : undefined;
+    looks = held !== undefined;
+    return held ?? [];
+  };
+  for (const script of scripts) {
+    const { path, asked } = script;
+    const before = look(asked);
+    const started = performance.now();
+    faults.push(...sandbox.load([script], () => deps.onLoading(path), left));
+    left -= performance.now() - started;
+    if (left <= 0 || !sandbox.sound) {
       if (faults.at(-1)?.path !== path) faults.push({ path, error: slowLoadError(deps.limits, "") });
       break;
     }
-    const changed = script.names.map((name, index) => [name, after[index] ?? -1, before[index]] as const);
-    defined.push(
-      new Map(changed.filter(([, now, was]) => now > 0 && now !== was).map(([name, now]) => [name, now])),
-    );
+    const after = look(asked).map((object, index) => [asked.names[index] ?? "", object] as const);
+    defined.push(new Map(after.filter(([, object], index) => object > 0 && object !== before[index])));
   }
   return { faults, defined };
 }

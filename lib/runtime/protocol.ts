@@ -93,9 +93,20 @@ export interface LoadFault {
 /** What a name holds: the number of its handler object, from 1, the same for the same object; 0 for anything else; -1 for nothing. */
 export type Held = number;
 
-/** A script of which is asked, before and after it is loaded, what some names hold. */
-export interface SurveyedScript extends Script {
+/** For a look at global variables: it takes milliseconds, unless what is looked at has code of its own that runs then. */
+export const LOOK_MS = 500;
+
+/** What a sandbox is asked about its global variables. */
+export interface Asked {
+  /** Names, and paths of them such as `ns.handler`. */
   names: string[];
+  /** The variables that scripts declare by `let`, `const` and `class`: the global object does not have them. */
+  declared: string[];
+}
+
+/** A script that is asked about before and after it is loaded. */
+export interface SurveyedScript extends Script {
+  asked: Asked;
 }
 
 /** Scripts that were loaded to see what each of them does. */
@@ -114,7 +125,7 @@ export type ToWorker =
   | { type: "load"; scripts: Script[] }
   | { type: "survey"; scripts: SurveyedScript[] }
   | { type: "probe"; handlers: string[] }
-  | { type: "look"; names: string[] | undefined }
+  | { type: "look"; asked: Asked | undefined }
   | { type: "run"; run: Run };
 
 export type FromWorker =

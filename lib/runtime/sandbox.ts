@@ -10,7 +10,18 @@ import {
   trapFailure,
 } from "./failures.ts";
 import type { Instance } from "./instance.ts";
-import type { FailureCode, Held, Limits, LoadFault, Run, Script, ScriptError, StopCode } from "./protocol.ts";
+import {
+  type Asked,
+  type FailureCode,
+  type Held,
+  type Limits,
+  LOOK_MS,
+  type LoadFault,
+  type Run,
+  type Script,
+  type ScriptError,
+  type StopCode,
+} from "./protocol.ts";
 
 /** How a run ended, without its time. */
 export type End = { ok: true } | { ok: false; code: FailureCode; error: ScriptError };
@@ -24,8 +35,8 @@ export interface Sandbox {
   load(scripts: Script[], onStart: (script: Script) => void, timeoutMs?: number): LoadFault[];
   /** Per handler name, what is wrong with it; "" when nothing is. */
   probe(handlers: string[]): string[];
-  /** What each name holds, in their order; all nothing when it cannot be told within the time. */
-  look(names: string[], timeoutMs?: number): Held[];
+  /** What each name holds, in their order; undefined when it cannot be told in time. */
+  look(asked: Asked): Held[] | undefined;
   /** The names of the global object's own properties. */
   globals(): string[];
   run(run: Run): End;
@@ -90,12 +101,12 @@ class QuickJSSandbox implements Sandbox {
     );
   }
 
-  look(names: string[], timeoutMs = this.#limits.loadTimeoutMs): Held[] {
-    return this.#within(timeoutMs, () => this.#entries.look(names) ?? names.map(() => -1));
+  look(asked: Asked): Held[] | undefined {
+    return this.#within(LOOK_MS, () => this.#entries.look(asked));
   }
 
   globals(): string[] {
-    return this.#within(this.#limits.loadTimeoutMs, () => this.#entries.globals());
+    return this.#within(LOOK_MS, () => this.#entries.globals());
   }
 
   run(run: Run): End {

@@ -1,21 +1,23 @@
 import { MessageChannel, Worker } from "node:worker_threads";
 import type { RuntimeAssets } from "./assets.ts";
-import type {
-  CallAnswer,
-  FromWorker,
-  Held,
-  HostCallName,
-  Isolation,
-  Limits,
-  LoadFault,
-  LogLevel,
-  Outcome,
-  Run,
-  Script,
-  Survey,
-  SurveyedScript,
-  ToWorker,
-  WorkerSetup,
+import {
+  type Asked,
+  type CallAnswer,
+  type FromWorker,
+  type Held,
+  type HostCallName,
+  type Isolation,
+  type Limits,
+  LOOK_MS,
+  type LoadFault,
+  type LogLevel,
+  type Outcome,
+  type Run,
+  type Script,
+  type Survey,
+  type SurveyedScript,
+  type ToWorker,
+  type WorkerSetup,
 } from "./protocol.ts";
 
 /** What a run may ask of the main thread, and where its log lines go. */
@@ -35,8 +37,8 @@ export interface Thread {
    */
   survey(scripts: SurveyedScript[]): Promise<Survey>;
   probe(handlers: string[]): Promise<string[]>;
-  /** What these names hold, or all own names of the global object. */
-  look(names: string[] | undefined): Promise<Map<string, Held>>;
+  /** What these names hold, or all own names of the global object; nothing when it cannot be told. */
+  look(asked: Asked | undefined): Promise<Map<string, Held>>;
   /**
    * Always an outcome; `killed` when the thread had to be ended, after which the thread is of no more use. That this
    * is likely is told halfway through the grace.
@@ -174,9 +176,13 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
       return loading === undefined ? scripts.map(({ path }) => lost(path)) : [lost(loading)];
     },
     async survey(scripts) {
-      const { loadTimeoutMs, graceMs } = limits;
-      const message: ToWorker = { type: "survey", scripts };
-      const reply = await exchangeWithin(START_MS + loadTimeoutMs, message, SILENT, loadTimeoutMs + graceMs);
+      const hardEndMs = limits.loadTimeoutMs + LOOK_MS + limits.graceMs;
+      const reply = await exchangeWithin(
+        START_MS + hardEndMs,
+        { type: "survey", scripts },
+        SILENT,
+        hardEndMs,
+      );
       if (reply?.type === "surveyed") return reply;
       if (loading === undefined) throw new Error(`the sandbox did not start: ${death}`);
       return { faults: [lost(loading)], defined: [] };
@@ -185,8 +191,8 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
       const reply = await exchangeWithin(limits.loadTimeoutMs, { type: "probe", handlers }, SILENT);
       return reply?.type === "probed" ? reply.problems : handlers.map(() => death);
     },
-    async look(names) {
-      const reply = await exchangeWithin(limits.loadTimeoutMs, { type: "look", names }, SILENT);
+    async look(asked) {
+      const reply = await exchangeWithin(limits.loadTimeoutMs, { type: "look", asked }, SILENT);
       return reply?.type === "looked" ? reply.held : new Map();
     },
     async run(run, host, onLate) {

@@ -30,7 +30,7 @@ async function answer(message: ToWorker): Promise<void> {
       post({ type: "probed", problems: keeper.probe(message.handlers) });
       return keeper.rest();
     case "look":
-      post({ type: "looked", held: keeper.look(message.names) });
+      post({ type: "looked", held: keeper.look(message.asked) });
       return keeper.rest();
     case "run": {
       const end = keeper.run(message.run);

@@ -12,6 +12,7 @@
   const { parse, stringify } = JSON;
   const { defineProperty, create, getOwnPropertyDescriptor, getOwnPropertyNames, hasOwn } = Object;
   const slice = uncurry(String.prototype.slice);
+  const indexOf = uncurry(String.prototype.indexOf);
   const then = uncurry(Promise.prototype.then);
   const resolve = Promise.resolve.bind(Promise);
   const numberOf = uncurry(WeakMap.prototype.get);
@@ -205,12 +206,19 @@
     setNumber(numbers, value, numbered);
     return numbered;
   };
+  // What `let`, `const` and `class` declare is no property of the global object.
+  const lexical = { __proto__: null };
+  // Evaluated only where it may be a handler, since that takes longer, and calls a getter.
   const held = (name) => {
     try {
-      const own = getOwnPropertyDescriptor(globalThis, name);
-      // Evaluated only where it may be a handler: that takes longer, and would call a getter.
-      if (own && !(hasOwn(own, "value") && typeof own.value === "object")) return 0;
-      return numberFor(evaluate(name));
+      const dot = indexOf(name, ".");
+      const root = dot < 0 ? name : slice(name, 0, dot);
+      if (lexical[root]) return numberFor(evaluate(name));
+      const own = getOwnPropertyDescriptor(globalThis, root);
+      if (!own) return -1;
+      const kind = hasOwn(own, "value") ? typeof own.value : "accessor";
+      if (kind === "object" || (kind === "function" && dot > 0)) return numberFor(evaluate(name));
+      return dot < 0 ? 0 : -1;
     } catch {
       return -1;
     }
@@ -246,9 +254,13 @@
     /** "" while the run's promise is pending. */
     ended: () => (end ? stringify(end) : ""),
     describe: (thrown) => stringify(describe(thrown)),
-    /** What each name of a JSON list holds, with commas between: a handler's number, 0 for anything else, -1 for nothing. */
+    /**
+     * What each name holds, with commas between: a handler's number, 0 for anything else, -1 for nothing. The JSON
+     * has the names, and which variables scripts declare by `let`, `const` and `class`.
+     */
     look(json) {
-      const names = parse(json);
+      const { names, declared } = parse(json);
+      for (let index = 0; index < declared.length; index += 1) lexical[declared[index]] = true;
       let answers = "";
       for (let index = 0; index < names.length; index += 1)
         answers += (index ? "," : "") + held(names[index]);

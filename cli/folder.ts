@@ -23,7 +23,7 @@ async function readFolder(dir: string): Promise<SourceFile[]> {
   try {
     return await readSourceFiles(dir);
   } catch (cause) {
-    if (!(cause instanceof AppError)) throw cause;
+    if (!(cause instanceof AppError && cause.code === "local-failed")) throw cause;
     throw new UsageError(`${cause.message}, or name the folder with --dir`, { cause });
   }
 }

@@ -13,7 +13,8 @@ export interface Resource {
 
 /** What neither CloudFormation nor its schemas would tell, and would go wrong once it runs. */
 export function templateProblems(template: Template): string[] {
-  return [danglingReferences, wideStatements, openRoutes, timing].flatMap((check) => check(template));
+  const checks = [danglingReferences, wideStatements, openRoutes, timing, queues, lostInvocations];
+  return checks.flatMap((check) => check(template));
 }
 
 export const ofType = (template: Template, type: string) =>
@@ -74,6 +75,58 @@ function openRoutes(template: Template): string[] {
     const open = AuthorizationType === "NONE" && RouteKey !== CHECKED_INSIDE;
     return open ? [`route ${RouteKey} is open to everybody: give it an authorizer`] : [];
   });
+}
+
+/** The resource that a value refers to. */
+function idOf(value: unknown): string | undefined {
+  const { Ref: ref, "Fn::GetAtt": getAtt } = (value ?? {}) as { Ref?: string; "Fn::GetAtt"?: string[] };
+  return ref ?? getAtt?.[0];
+}
+
+/** Everything that is sent to a queue when its work was given up. */
+const GIVEN_UP = ["deadLetterTargetArn", "Destination"];
+
+function queues(template: Template): string[] {
+  const all = ofType(template, "AWS::SQS::Queue");
+  const watched = new Set(
+    ofType(template, "AWS::CloudWatch::Alarm").flatMap(([, { Properties }]) =>
+      ((Properties.Dimensions ?? []) as { Value: unknown }[]).map(({ Value }) => idOf(Value)),
+    ),
+  );
+  const last = new Set(
+    [...objectsIn(template)].flatMap((object) => GIVEN_UP.map((name) => idOf(object[name]))),
+  );
+  return all.flatMap(([id, { Properties }]) => [
+    ...(Properties.SqsManagedSseEnabled || Properties.KmsMasterKeyId
+      ? []
+      : [`${id} is not encrypted: give it SqsManagedSseEnabled`]),
+    ...(!last.has(id) || watched.has(id) ? [] : [`what is given up goes to ${id}, which no alarm watches`]),
+  ]);
+}
+
+/** S3 invokes without waiting for the outcome: what fails again and again has to be kept. */
+function lostInvocations(template: Template): string[] {
+  const destinations = new Map(
+    ofType(template, "AWS::Lambda::EventInvokeConfig").map(([, { Properties }]) => {
+      const { OnFailure } = (Properties.DestinationConfig ?? {}) as { OnFailure?: { Destination: unknown } };
+      return [idOf(Properties.FunctionName), idOf(OnFailure?.Destination)];
+    }),
+  );
+  return ofType(template, "AWS::Lambda::Permission").flatMap(([, { Properties }]) => {
+    if (Properties.Principal !== "s3.amazonaws.com") return [];
+    const id = idOf(Properties.FunctionName) ?? "";
+    const destination = destinations.get(id);
+    if (!destination) return [`what ${id} fails at is lost: give it an EventInvokeConfig with OnFailure`];
+    return maySend(template, id, destination) ? [] : [`the role of ${id} may not send to ${destination}`];
+  });
+}
+
+function maySend({ Resources }: Template, functionId: string, queueId: string): boolean {
+  const role = Resources[idOf(Resources[functionId]?.Properties.Role) ?? ""];
+  return [...objectsIn(role?.Properties)].some(
+    ({ Effect, Action, Resource }) =>
+      Effect === "Allow" && [Action].flat().includes("sqs:SendMessage") && idOf(Resource) === queueId,
+  );
 }
 
 interface Queue {

@@ -39,6 +39,8 @@ const UNREACHED: Record<string, RegExp[]> = {
   // What S3 asks for to say of a missing object that it is missing; it is no call.
   ingest: [/^s3:ListBucket /],
   consumer: [/^s3:ListBucket /],
+  // Lambda keeps what the function failed at in its name.
+  releaser: [/^sqs:SendMessage .*-releaser-failures$/],
   // Lambda reads the stream in the function's name.
   "gateway-sync": [/^dynamodb:(DescribeStream|GetRecords|GetShardIterator|ListStreams) /],
 };

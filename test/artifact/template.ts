@@ -58,6 +58,14 @@ export function templateSuite(artifact: () => Artifact, folder: string): void {
           /GET \/sessions is open/,
           (t) => (properties(t, "HttpApiRouteGetSessions").AuthorizationType = "NONE"),
         ],
+        [/EventsQueue is not encrypted/, (t) => (properties(t, "EventsQueue").SqsManagedSseEnabled = false)],
+        [/given up goes to DeadLettersQueue/, (t) => delete t.Resources.DeadLettersAlarm],
+        [/given up goes to ReleaserFailuresQueue/, (t) => delete t.Resources.ReleaserFailuresAlarm],
+        [/ReleaserLambdaFunction fails at is lost/, (t) => delete t.Resources.ReleaserInvokeConfig],
+        [
+          /role of ReleaserLambdaFunction may not send to ReleaserFailuresQueue/,
+          (t) => (statement(t, "ReleaserRole", "sqs:SendMessage").Action = "sqs:ReceiveMessage"),
+        ],
         [/on everything/, (t) => widen(t, "Resource", "*")],
         [/allows dynamodb:\*/, (t) => widen(t, "Action", "dynamodb:*")],
       ];
@@ -114,7 +122,12 @@ interface Role {
 }
 
 function widen(template: Template, member: "Action" | "Resource", value: string): void {
-  const { Policies } = (template.Resources.IngestRole as Resource).Properties as unknown as Role;
-  const statement = Policies[0]?.PolicyDocument.Statement.find(({ Action }) => Action === "sqs:SendMessage");
-  if (statement) statement[member] = value;
+  statement(template, "IngestRole", "sqs:SendMessage")[member] = value;
+}
+
+function statement(template: Template, role: string, action: string): Record<string, unknown> {
+  const { Policies } = (template.Resources[role] as Resource).Properties as unknown as Role;
+  const found = Policies[0]?.PolicyDocument.Statement.find(({ Action }) => Action === action);
+  assert.ok(found, `${role} has no statement for ${action}`);
+  return found;
 }

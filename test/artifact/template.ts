@@ -59,6 +59,12 @@ export function templateSuite(artifact: () => Artifact, folder: string): void {
           (t) => (properties(t, "HttpApiRouteGetSessions").AuthorizationType = "NONE"),
         ],
         [/on everything/, (t) => widen(t, "Resource", "*")],
+        [
+          /ConsumerRole allows dynamodb:BatchGetItem on every item/,
+          (t) => unlimit(t, "ForAllValues:StringLike"),
+        ],
+        [/ConsumerRole allows dynamodb:BatchGetItem on every item/, (t) => unlimit(t, "Null")],
+        [/AlarmTopic needs a key/, (t) => (properties(t, "AlarmTopic").KmsMasterKeyId = "alias/aws/sns")],
         [/allows dynamodb:\*/, (t) => widen(t, "Action", "dynamodb:*")],
       ];
       for (const [problem, change] of MISTAKES) {
@@ -66,6 +72,18 @@ export function templateSuite(artifact: () => Artifact, folder: string): void {
         assert.equal(problems.length, 1, `${problem}: ${problems}`);
         assert.match(problems[0] ?? "", problem);
       }
+    });
+
+    it("has no alarm that may not use the key of its topic", () => {
+      const allowed = /alarm:([a-z0-9-]+)-\*"/.exec(
+        JSON.stringify(properties(artifact().template, "AlarmKey")),
+      );
+      const names = ofType(artifact().template, "AWS::CloudWatch::Alarm").map(
+        ([, alarm]) => alarm.Properties,
+      );
+      assert.ok(names.length > 8);
+      for (const { AlarmName } of names)
+        assert.ok((AlarmName as string).startsWith(`${allowed?.[1]}-`), `${AlarmName}`);
     });
 
     it("has every function, each on the runtime and from its own bundle", () => {
@@ -117,4 +135,10 @@ function widen(template: Template, member: "Action" | "Resource", value: string)
   const { Policies } = (template.Resources.IngestRole as Resource).Properties as unknown as Role;
   const statement = Policies[0]?.PolicyDocument.Statement.find(({ Action }) => Action === "sqs:SendMessage");
   if (statement) statement[member] = value;
+}
+
+function unlimit(template: Template, operator: string): void {
+  const { Policies } = (template.Resources.ConsumerRole as Resource).Properties as unknown as Role;
+  const limited = Policies[0]?.PolicyDocument.Statement.find(({ Condition }) => Condition);
+  if (limited) delete (limited.Condition as Record<string, unknown>)[operator];
 }

@@ -13,7 +13,16 @@ export interface Resource {
 
 /** What neither CloudFormation nor its schemas would tell, and would go wrong once it runs. */
 export function templateProblems(template: Template): string[] {
-  const checks = [danglingReferences, wideStatements, openRoutes, timing, queues, lostInvocations];
+  const checks = [
+    danglingReferences,
+    wideStatements,
+    wholeTables,
+    silentAlarms,
+    openRoutes,
+    timing,
+    queues,
+    lostInvocations,
+  ];
   return checks.flatMap((check) => check(template));
 }
 
@@ -64,6 +73,43 @@ function wideStatements(template: Template): string[] {
       ];
     }),
   );
+}
+
+interface TableStatement {
+  Effect?: string;
+  Action?: string | string[];
+  Resource?: unknown;
+  Condition?: Record<string, Record<string, unknown> | undefined>;
+}
+
+/** The state table holds what decides what runs: a function that may touch each of its items may do anything. */
+function wholeTables(template: Template): string[] {
+  const state = JSON.stringify({ "Fn::GetAtt": ["StateTable", "Arn"] });
+  return ofType(template, "AWS::IAM::Role").flatMap(([id, { Properties }]) =>
+    [...objectsIn(Properties)].flatMap(({ Effect, Action, Resource, Condition }: TableStatement) => {
+      const isOnState = [Resource].flat().some((resource) => JSON.stringify(resource) === state);
+      if (Effect !== "Allow" || !isOnState) return [];
+      const keys = Condition?.["ForAllValues:StringLike"]?.["dynamodb:LeadingKeys"];
+      const isLimited = Array.isArray(keys) && keys.length > 0 && !keys.includes("*");
+      // Of a request without the key, ForAllValues says that it holds.
+      const isPresent = Condition?.Null?.["dynamodb:LeadingKeys"] === "false";
+      if (isLimited && isPresent) return [];
+      return [`${id} allows ${[Action].flat()} on every item of the state table: limit dynamodb:LeadingKeys`];
+    }),
+  );
+}
+
+/** An alarm whose topic is not encrypted, or with a key that CloudWatch may not use: then it would tell nobody. */
+function silentAlarms(template: Template): string[] {
+  return ofType(template, "AWS::SNS::Topic").flatMap(([id, { Properties }]) => {
+    const { Ref: key } = (Properties.KmsMasterKeyId ?? {}) as { Ref?: string };
+    const policy = key === undefined ? undefined : template.Resources[key]?.Properties.KeyPolicy;
+    const allows = [...objectsIn(policy)].some(
+      ({ Effect, Principal }) =>
+        Effect === "Allow" && (Principal as { Service?: string })?.Service === "cloudwatch.amazonaws.com",
+    );
+    return allows ? [] : [`${id} needs a key of this template whose policy allows CloudWatch to use it`];
+  });
 }
 
 /** Of ingest, whose function checks the token, where no authorizer does it. */

@@ -40,7 +40,8 @@ const UNREACHED: Record<string, RegExp[]> = {
   ],
   // What S3 asks for to say of a missing object that it is missing; it is no call.
   ingest: [/^s3:ListBucket /],
-  consumer: [/^s3:ListBucket /],
+  // What waited for others at half of its receives goes to the events queue anew.
+  consumer: [/^s3:ListBucket /, /^sqs:SendMessage .*-events$/],
   // Lambda keeps what the function failed at in its name.
   releaser: [/^sqs:SendMessage .*-releaser-failures$/],
   // Lambda reads the stream in the function's name.

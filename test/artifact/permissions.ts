@@ -40,8 +40,9 @@ const UNREACHED: Record<string, RegExp[]> = {
   ],
   // What S3 asks for to say of a missing object that it is missing; it is no call.
   ingest: [/^s3:ListBucket /],
-  // What waited for others at half of its receives goes to the events queue anew.
-  consumer: [/^s3:ListBucket /, /^sqs:SendMessage .*-events$/],
+  // What waited for others until half of its receives were used goes to the events queue anew; and when a commit fails
+  // for a reason that nobody foresaw, an innocent write tells whether that is the event's fault.
+  consumer: [/^s3:ListBucket /, /^sqs:SendMessage .*-events$/, /^dynamodb:ConditionCheckItem .*-sessions$/],
   // Lambda keeps what the function failed at in its name.
   releaser: [/^sqs:SendMessage .*-releaser-failures$/],
   // Lambda reads the stream in the function's name.

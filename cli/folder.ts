@@ -1,7 +1,7 @@
 import { AppError } from "../lib/errors.ts";
 import { checkRelease } from "../lib/releases/check.ts";
-import { type Candidate, errorsOf, readCandidate } from "../lib/releases/examine.ts";
-import type { Problem, SourceFile } from "../lib/releases/sources.ts";
+import { type Candidate, examine, readCandidate } from "../lib/releases/examine.ts";
+import type { SourceFile } from "../lib/releases/sources.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
 import { readSourceFiles } from "../local/files.ts";
 import { UsageError } from "./usage.ts";
@@ -9,22 +9,21 @@ import { UsageError } from "./usage.ts";
 /** A folder with apis/ and handlers/, checked as the releaser checks the bucket. */
 export interface CheckedFolder extends Candidate {
   files: SourceFile[];
-  errors: Problem[];
 }
 
 export async function checkFolder(dir: string): Promise<CheckedFolder> {
   const files = await readFolder(dir);
   const candidate = readCandidate(files);
   const assets = loadAssets();
-  const errors = await errorsOf(candidate, (release) => checkRelease(release, assets));
-  return { ...candidate, files, errors };
+  const findings = await examine(candidate, () => checkRelease(candidate, assets));
+  return { ...candidate, ...findings, files };
 }
 
 async function readFolder(dir: string): Promise<SourceFile[]> {
   try {
     return await readSourceFiles(dir);
   } catch (cause) {
-    if (!(cause instanceof AppError)) throw cause;
+    if (!(cause instanceof AppError && cause.code === "local-failed")) throw cause;
     throw new UsageError(`${cause.message}, or name the folder with --dir`, { cause });
   }
 }

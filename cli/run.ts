@@ -5,7 +5,7 @@ import { loadAssets } from "../lib/runtime/assets.ts";
 import type { LogLevel, Outcome, ScriptError } from "../lib/runtime/protocol.ts";
 import { type Runtime, startRuntime } from "../lib/runtime/runtime.ts";
 import type { Session } from "../lib/sessions/session.ts";
-import { readText, UsageError } from "./usage.ts";
+import { readText } from "./usage.ts";
 
 export interface RunOptions {
   handler?: string;
@@ -63,9 +63,9 @@ export async function run(script: string, options: RunOptions): Promise<void> {
     const event = await hostHalf.readEvent(options);
     const sessions = await hostHalf.readSessions(options.session);
     const fault = runtime.faults[0];
-    if (fault) fail(report, "load-error", fault.error);
+    if (fault) fail(report, "load-error", (await scriptReader()).errorOf(fault, source));
     else {
-      const handler = options.handler ?? (await onlyHandler(runtime, script, source));
+      const handler = options.handler ?? (await (await scriptReader()).onlyHandler(runtime, script, source));
       for (let nth = 1; nth <= options.repeat && report.outcome === "done"; nth += 1) {
         await runOnce(
           runtime,
@@ -80,6 +80,9 @@ export async function run(script: string, options: RunOptions): Promise<void> {
   }
   conclude(report, options);
 }
+
+/** With a parser, which takes a moment to load: only where a script's text is looked at. */
+const scriptReader = () => import("./run-script.ts");
 
 interface OneRun {
   createHost: typeof CreateHost;
@@ -143,20 +146,4 @@ function conclude(report: RunReport, options: RunOptions): void {
     console.log(`session ${key} ${JSON.stringify(session)}`);
   console.log(`${report.outcome} in ${report.ms} ms`);
   if (report.error) console.error(`${report.error.message}\n${report.error.stack.trimEnd()}`.trimEnd());
-}
-
-/** Names that the script gives a value; which of them are handlers is asked of the sandbox. */
-const ASSIGNED = /([\p{ID_Start}$_][\p{ID_Continue}$.]*)\s*=(?!=)/gu;
-
-async function onlyHandler(runtime: Runtime, script: string, source: string): Promise<string> {
-  const candidates = [...new Set([...source.matchAll(ASSIGNED)].map((match) => match[1] ?? ""))];
-  const problems = await runtime.probe(candidates);
-  const handlers = candidates.filter((_, index) => problems[index] === "");
-  const [only, ...others] = handlers;
-  if (only && others.length === 0) return only;
-  if (!only)
-    throw new UsageError(
-      `${script} defines no handler: var name = new TykJS.TykEventHandlers.NewEventHandler({})`,
-    );
-  throw new UsageError(`${script} defines ${handlers.join(", ")}: choose one with --handler`);
 }

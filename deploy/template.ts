@@ -13,7 +13,17 @@ export interface Resource {
 
 /** What neither CloudFormation nor its schemas would tell, and would go wrong once it runs. */
 export function templateProblems(template: Template): string[] {
-  return [danglingReferences, wideStatements, openRoutes, timing].flatMap((check) => check(template));
+  const checks = [
+    danglingReferences,
+    wideStatements,
+    wholeTables,
+    silentAlarms,
+    openRoutes,
+    timing,
+    queues,
+    lostInvocations,
+  ];
+  return checks.flatMap((check) => check(template));
 }
 
 export const ofType = (template: Template, type: string) =>
@@ -65,6 +75,43 @@ function wideStatements(template: Template): string[] {
   );
 }
 
+interface TableStatement {
+  Effect?: string;
+  Action?: string | string[];
+  Resource?: unknown;
+  Condition?: Record<string, Record<string, unknown> | undefined>;
+}
+
+/** The state table holds what decides what runs: a function that may touch each of its items may do anything. */
+function wholeTables(template: Template): string[] {
+  const state = JSON.stringify({ "Fn::GetAtt": ["StateTable", "Arn"] });
+  return ofType(template, "AWS::IAM::Role").flatMap(([id, { Properties }]) =>
+    [...objectsIn(Properties)].flatMap(({ Effect, Action, Resource, Condition }: TableStatement) => {
+      const isOnState = [Resource].flat().some((resource) => JSON.stringify(resource) === state);
+      if (Effect !== "Allow" || !isOnState) return [];
+      const keys = Condition?.["ForAllValues:StringLike"]?.["dynamodb:LeadingKeys"];
+      const isLimited = Array.isArray(keys) && keys.length > 0 && !keys.includes("*");
+      // Of a request without the key, ForAllValues says that it holds.
+      const isPresent = Condition?.Null?.["dynamodb:LeadingKeys"] === "false";
+      if (isLimited && isPresent) return [];
+      return [`${id} allows ${[Action].flat()} on every item of the state table: limit dynamodb:LeadingKeys`];
+    }),
+  );
+}
+
+/** An alarm whose topic is not encrypted, or with a key that CloudWatch may not use: then it would tell nobody. */
+function silentAlarms(template: Template): string[] {
+  return ofType(template, "AWS::SNS::Topic").flatMap(([id, { Properties }]) => {
+    const { Ref: key } = (Properties.KmsMasterKeyId ?? {}) as { Ref?: string };
+    const policy = key === undefined ? undefined : template.Resources[key]?.Properties.KeyPolicy;
+    const allows = [...objectsIn(policy)].some(
+      ({ Effect, Principal }) =>
+        Effect === "Allow" && (Principal as { Service?: string })?.Service === "cloudwatch.amazonaws.com",
+    );
+    return allows ? [] : [`${id} needs a key of this template whose policy allows CloudWatch to use it`];
+  });
+}
+
 /** Of ingest, whose function checks the token, where no authorizer does it. */
 const CHECKED_INSIDE = "POST /events/{api_id}";
 
@@ -74,6 +121,58 @@ function openRoutes(template: Template): string[] {
     const open = AuthorizationType === "NONE" && RouteKey !== CHECKED_INSIDE;
     return open ? [`route ${RouteKey} is open to everybody: give it an authorizer`] : [];
   });
+}
+
+/** The resource that a value refers to. */
+function idOf(value: unknown): string | undefined {
+  const { Ref: ref, "Fn::GetAtt": getAtt } = (value ?? {}) as { Ref?: string; "Fn::GetAtt"?: string[] };
+  return ref ?? getAtt?.[0];
+}
+
+/** Everything that is sent to a queue when its work was given up. */
+const GIVEN_UP = ["deadLetterTargetArn", "Destination"];
+
+function queues(template: Template): string[] {
+  const all = ofType(template, "AWS::SQS::Queue");
+  const watched = new Set(
+    ofType(template, "AWS::CloudWatch::Alarm").flatMap(([, { Properties }]) =>
+      ((Properties.Dimensions ?? []) as { Value: unknown }[]).map(({ Value }) => idOf(Value)),
+    ),
+  );
+  const last = new Set(
+    [...objectsIn(template)].flatMap((object) => GIVEN_UP.map((name) => idOf(object[name]))),
+  );
+  return all.flatMap(([id, { Properties }]) => [
+    ...(Properties.SqsManagedSseEnabled || Properties.KmsMasterKeyId
+      ? []
+      : [`${id} is not encrypted: give it SqsManagedSseEnabled`]),
+    ...(!last.has(id) || watched.has(id) ? [] : [`what is given up goes to ${id}, which no alarm watches`]),
+  ]);
+}
+
+/** S3 invokes without waiting for the outcome: what fails again and again has to be kept. */
+function lostInvocations(template: Template): string[] {
+  const destinations = new Map(
+    ofType(template, "AWS::Lambda::EventInvokeConfig").map(([, { Properties }]) => {
+      const { OnFailure } = (Properties.DestinationConfig ?? {}) as { OnFailure?: { Destination: unknown } };
+      return [idOf(Properties.FunctionName), idOf(OnFailure?.Destination)];
+    }),
+  );
+  return ofType(template, "AWS::Lambda::Permission").flatMap(([, { Properties }]) => {
+    if (Properties.Principal !== "s3.amazonaws.com") return [];
+    const id = idOf(Properties.FunctionName) ?? "";
+    const destination = destinations.get(id);
+    if (!destination) return [`what ${id} fails at is lost: give it an EventInvokeConfig with OnFailure`];
+    return maySend(template, id, destination) ? [] : [`the role of ${id} may not send to ${destination}`];
+  });
+}
+
+function maySend({ Resources }: Template, functionId: string, queueId: string): boolean {
+  const role = Resources[idOf(Resources[functionId]?.Properties.Role) ?? ""];
+  return [...objectsIn(role?.Properties)].some(
+    ({ Effect, Action, Resource }) =>
+      Effect === "Allow" && [Action].flat().includes("sqs:SendMessage") && idOf(Resource) === queueId,
+  );
 }
 
 interface Queue {

@@ -1,40 +1,119 @@
-import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
-import { join, sep } from "node:path";
+import type { Stats } from "node:fs";
+import { lstat, readdir, readFile, realpath, stat } from "node:fs/promises";
+import { isAbsolute, join, relative, sep } from "node:path";
 import { AppError } from "../lib/errors.ts";
-import { CORE_SCRIPT, GATEWAY_FILE, type SourceFile } from "../lib/releases/sources.ts";
+import { CORE_SCRIPT, GATEWAY_FILE, SOURCE_FOLDERS, type SourceFile } from "../lib/releases/sources.ts";
 
-/** The uploadable files of a folder: apis/*.json, handlers/**\/*.js, gateway.json and tykjs.js. */
+/**
+ * The uploadable files of a folder: apis/*.json, handlers/**\/*.js, gateway.json and tykjs.js. What is read is shown
+ * and uploaded, so a symbolic link that leads out of apis/ and handlers/ is refused with `release-invalid`; others are
+ * followed. Throws `local-failed` when one of the two is not there.
+ */
 export async function readSourceFiles(folder: string): Promise<SourceFile[]> {
+  const root = await realpath(folder).catch(() => folder);
+  const folders = await Promise.all(
+    Object.entries(SOURCE_FOLDERS).map(async ([name, ending]) => {
+      const path = name.slice(0, -1);
+      return { path, ending, real: await realFolder(root, path) };
+    }),
+  );
+  const bounds = { inside: folders.map(({ real }) => real), named: "apis/ and handlers/" };
   const found = await Promise.all([
-    filesBelow(folder, "apis", ".json"),
-    filesBelow(folder, "handlers", ".js"),
+    ...folders.map((one) => filesBelow(one, bounds)),
+    ...[CORE_SCRIPT, GATEWAY_FILE].map((path) => singleFile({ path, real: join(root, path) }, bounds)),
   ]);
-  const single = [CORE_SCRIPT, GATEWAY_FILE].filter((name) => existsSync(join(folder, name)));
-  const paths = [...found.flat(), ...single];
-  const files = await Promise.all(paths.map((path) => readSource(folder, path)));
-  return files.flat();
+  return (await Promise.all(found.flat().map(readSource))).flat();
 }
 
-async function readSource(folder: string, path: string): Promise<SourceFile[]> {
+/** A file or a folder: what it is called from the top, and where it is. */
+interface Place {
+  path: string;
+  real: string;
+}
+
+/** Where links may lead, and how that is called. */
+interface Bounds {
+  inside: string[];
+  named: string;
+}
+
+async function realFolder(root: string, path: string): Promise<string> {
+  const place = { path, real: join(root, path) };
+  if (!(await statsOf(stat, place))?.isDirectory())
+    throw new AppError(
+      "local-failed",
+      `there is no folder ${place.real}: run this where your apis/ and handlers/ are`,
+    );
+  return followed(place, { inside: [root], named: root });
+}
+
+/** More than anybody makes by hand: links into each other's folders would multiply without end. */
+const MAX_LINKED_FOLDERS = 1_000;
+
+async function filesBelow(top: Place & { ending: string }, bounds: Bounds): Promise<Place[]> {
+  const files: Place[] = [];
+  const folders = [{ path: top.path, real: top.real, above: [top.real] }];
+  let linked = 0;
+  for (let folder = folders.pop(); folder; folder = folders.pop()) {
+    for (const entry of await readdir(folder.real, { withFileTypes: true })) {
+      const place = { path: `${folder.path}/${entry.name}`, real: join(folder.real, entry.name) };
+      const target = entry.isSymbolicLink() ? await statsOf(stat, place) : entry;
+      const isFile = target?.isFile() && entry.name.endsWith(top.ending);
+      if (!isFile && !target?.isDirectory()) continue;
+      const isLink = entry.isSymbolicLink();
+      const real = isLink ? await followed(place, bounds) : place.real;
+      if (isFile) files.push({ path: place.path, real });
+      // A link to a folder that it is in leads round for ever.
+      if (isFile || folder.above.includes(real)) continue;
+      if (isLink) linked += 1;
+      if (linked > MAX_LINKED_FOLDERS)
+        throw refusal(`${place.path}: more than ${MAX_LINKED_FOLDERS} folders are reached by symbolic links`);
+      folders.push({ path: place.path, real, above: [...folder.above, real] });
+    }
+  }
+  return files;
+}
+
+async function singleFile(place: Place, bounds: Bounds): Promise<Place[]> {
+  if (!(await statsOf(stat, place))?.isFile()) return [];
+  const isLink = (await statsOf(lstat, place))?.isSymbolicLink();
+  return [isLink ? { path: place.path, real: await followed(place, bounds) } : place];
+}
+
+/** Undefined where there is nothing: what a link leads to may be gone, or the link itself. */
+async function statsOf(read: (path: string) => Promise<Stats>, { real }: Place): Promise<Stats | undefined> {
   try {
-    return [{ path, text: await readFile(join(folder, path), "utf8") }];
+    return await read(real);
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
-    // Removed since it was listed, as editors do when they save; or a folder that is named like a file.
-    if (code === "ENOENT" || code === "EISDIR") return [];
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP") return undefined;
     throw thrown;
   }
 }
 
-async function filesBelow(folder: string, name: "apis" | "handlers", ending: string): Promise<string[]> {
+/** Where a symbolic link leads. Throws `release-invalid` when that is out of bounds. */
+async function followed({ path, real: link }: Place, { inside, named }: Bounds): Promise<string> {
+  const real = await realpath(link);
+  if (inside.some((folder) => isBelow(real, folder))) return real;
+  throw refusal(
+    `${path} is a symbolic link that leads out of ${named}, to ${real}, and what is there would be uploaded: ` +
+      "put a copy in its place, or remove it",
+  );
+}
+
+function isBelow(path: string, folder: string): boolean {
+  const way = relative(folder, path);
+  return way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+}
+
+const refusal = (message: string) => new AppError("release-invalid", message);
+
+async function readSource({ path, real }: Place): Promise<SourceFile[]> {
   try {
-    const entries = await readdir(join(folder, name), { recursive: true });
-    return entries
-      .filter((entry) => entry.endsWith(ending))
-      .map((entry) => [name, ...entry.split(sep)].join("/"));
-  } catch (cause) {
-    const message = `there is no folder ${join(folder, name)}: run this where your apis/ and handlers/ are`;
-    throw new AppError("local-failed", message, { cause });
+    return [{ path, text: await readFile(real, "utf8") }];
+  } catch (thrown) {
+    // Removed since it was listed, as editors do when they save.
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw thrown;
   }
 }

@@ -116,7 +116,7 @@ describe("what keeps a release from being built", () => {
       problems.map(({ file }) => file),
       ["apis/a.json"],
     );
-    for (const part of ["KeyExpired", "quotaHandler", "handlers/quota.js", "upload it", "mend the path"]) {
+    for (const part of ["KeyExpired", "quotaHandler", "handlers/quota.js", "upload it", "fix the path"]) {
       assert.ok(problems[0]?.message.includes(part), `${problems[0]?.message} does not say ${part}`);
     }
     assert.deepEqual(loadOrder(release), ["there.js"]);

@@ -28,9 +28,9 @@ function api(file: string, apiId: string, ...refs: [name: string, path: string][
 }
 
 async function check(...files: SourceFile[]): Promise<Problem[]> {
-  const { release, problems } = buildRelease(files);
-  assert.deepEqual(problems, []);
-  return checkRelease(release, assets);
+  const built = buildRelease(files);
+  assert.deepEqual(built.problems, []);
+  return (await checkRelease(built, assets)).errors;
 }
 
 /** One problem, of this file, whose message has all these parts. */

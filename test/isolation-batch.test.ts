@@ -75,7 +75,14 @@ function setUp(table: ReturnType<typeof createTable>, workers: number, handle: H
     return { ok: true, ms: 1 } as const;
   }
   const counters = { kills: 0, rebuilds: 0, restores: 0 };
-  const runtime: Runtime = { faults: [], counters, probe: async () => [], run, close: async () => {} };
+  const runtime: Runtime = {
+    faults: [],
+    counters,
+    probe: async () => [],
+    look: async () => new Map(),
+    run,
+    close: async () => {},
+  };
   const handlers = { KeyExpired: [{ name: "handle", path: "handle.js" }] };
   const api = { api_id: "demo", org_id: "o", name: "Demo", handlers };
   const release = openRelease("v1", { format: 1, apis: [api], scripts: [] });

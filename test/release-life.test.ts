@@ -22,10 +22,12 @@ function files(source: string): SourceFile[] {
 /** The releaser over memory; a script whose text has "broken" in it fails its check. */
 function setUp() {
   const memory = createMemoryReleases();
-  const check: Check = async ({ scripts }) =>
-    scripts.flatMap(({ path, source }) =>
+  const check: Check = async ({ release: { scripts } }) => ({
+    errors: scripts.flatMap(({ path, source }) =>
       source.includes("broken") ? [{ file: `handlers/${path}`, message: "is broken" }] : [],
-    );
+    ),
+    warnings: scripts.map(({ path }) => ({ file: `handlers/${path}`, message: "is odd" })),
+  });
   const release = createReleaser({ store: memory.store, check, now: () => 0, log: LOG, metrics: NO_METRICS });
   return {
     ...memory,
@@ -177,7 +179,10 @@ describe("the bucket", () => {
   it("that refused once is looked at again, in case the reason is gone", async () => {
     const { bucket, store } = createMemoryReleases(files("1"));
     let wrong = true;
-    const check: Check = async () => (wrong ? [{ file: "handlers/h.js", message: "took too long" }] : []);
+    const check: Check = async () => ({
+      errors: wrong ? [{ file: "handlers/h.js", message: "took too long" }] : [],
+      warnings: [],
+    });
     const release = createReleaser({ store, check, now: () => 0, log: LOG, metrics: NO_METRICS });
     assert.equal((await release()).result, "refused");
     wrong = false;
@@ -194,12 +199,12 @@ describe("two releasers at once", () => {
     // Reads the old files, and is then held up.
     const slow = createReleaser({
       store,
-      check: async ({ scripts }) => {
+      check: async ({ release: { scripts } }) => {
         if (scripts[0]?.source === "old") {
           started.resolve();
           await gate.promise;
         }
-        return [];
+        return { errors: [], warnings: [] };
       },
       now: () => 0,
       log: LOG,
@@ -207,7 +212,7 @@ describe("two releasers at once", () => {
     });
     const fast = createReleaser({
       store,
-      check: async () => [],
+      check: async () => ({ errors: [], warnings: [] }),
       now: () => 0,
       log: LOG,
       metrics: NO_METRICS,

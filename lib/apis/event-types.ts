@@ -1,4 +1,4 @@
-import { nearest } from "./nearest.ts";
+import { createNearest } from "./nearest.ts";
 
 /** The events that a gateway hands to the handlers of an API. */
 const OF_AN_API = [
@@ -27,6 +27,9 @@ const OF_AN_API = [
 /** The events that are the gateway's own and belong to no API. */
 const OF_THE_GATEWAY = ["TokenCreated", "TokenUpdated", "TokenDeleted", "TriggerExceeded"];
 
+const nearestOfTheGateway = createNearest(OF_THE_GATEWAY);
+const nearestOfAll = createNearest([...OF_AN_API, ...OF_THE_GATEWAY]);
+
 /** What is odd about an event type in an API's definition; undefined when nothing is. */
 export function oddApiEvent(type: string): string | undefined {
   if (OF_AN_API.includes(type)) return undefined;
@@ -39,13 +42,13 @@ export function oddApiEvent(type: string): string | undefined {
 export function oddGatewayEvent(type: string): string | undefined {
   if (OF_AN_API.includes(type))
     return `the gateway fires ${type} for the API it happens to: name its handlers in that API's definition`;
-  const near = nearest(type, OF_THE_GATEWAY);
+  const near = nearestOfTheGateway(type);
   return near && near !== type
     ? `the gateway itself fires no ${type}; if no plugin does, write ${near}`
     : undefined;
 }
 
 function meant(type: string): string {
-  const near = nearest(type, [...OF_AN_API, ...OF_THE_GATEWAY]);
+  const near = nearestOfAll(type);
   return near ? `; did you mean ${near}? The name counts exactly` : "";
 }

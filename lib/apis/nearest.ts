@@ -1,34 +1,72 @@
-/** The candidate that somebody who wrote this may have meant; undefined when none is near. */
-export function nearest(written: string, candidates: Iterable<string>): string | undefined {
-  const given = plain(written);
-  const reach = Math.max(1, Math.floor(given.length / 4));
-  let best: string | undefined;
-  let least = reach + 1;
-  for (const candidate of candidates) {
-    const other = plain(candidate);
-    if (Math.abs(other.length - given.length) >= least) continue;
-    const steps = distance(given, other);
-    if (steps < least) {
-      least = steps;
-      best = candidate;
+/** What finding the nearest may still cost: the letters that are compared. One allowance for all that an upload asks. */
+export interface Allowance {
+  steps: number;
+}
+
+/** Finds the candidate that somebody who wrote this may have meant; undefined when none is near, or the allowance is spent. */
+export type Nearest = (written: string, allowance?: Allowance) => string | undefined;
+
+interface Candidate {
+  plain: string;
+  text: string;
+}
+
+/** The candidates are sorted by length once, since only those of nearly the same length can be near. */
+export function createNearest(candidates: Iterable<string>): Nearest {
+  const all = Array.from(candidates, (text) => ({ plain: plain(text), text }));
+  const byLength = Map.groupBy(all, (candidate) => candidate.plain.length);
+  return (written, allowance = { steps: Number.POSITIVE_INFINITY }) => {
+    const given = plain(written);
+    let reach = Math.max(1, Math.floor(given.length / 4));
+    let best: Candidate | undefined;
+    for (const length of lengthsAround(given.length, reach)) {
+      if (best && Math.abs(length - given.length) >= reach) break;
+      for (const candidate of byLength.get(length) ?? []) {
+        const steps = distance(given, candidate.plain, best ? reach - 1 : reach, allowance);
+        if (allowance.steps <= 0) return undefined;
+        if (steps === undefined) continue;
+        best = candidate;
+        reach = steps;
+      }
     }
-  }
-  return best;
+    return best?.text;
+  };
+}
+
+/** From the length itself outwards: the nearest have most likely as many letters. */
+function lengthsAround(length: number, reach: number): number[] {
+  const steps = Array.from({ length: reach }, (_, index) => index + 1);
+  return [length, ...steps.flatMap((step) => [length - step, length + step])];
 }
 
 /** Case and the two ways to write an accent are what is confused most. */
 const plain = (text: string) => text.normalize("NFC").toLowerCase();
 
-/** Levenshtein's: how many letters must be put in, left out or changed. */
-function distance(a: string, b: string): number {
+const FAR = Number.POSITIVE_INFINITY;
+
+/**
+ * Levenshtein's: how many letters must be put in, left out or changed; undefined when more than `most`. Only the
+ * cells that can be part of so short a way are looked at, with one beside them that is too far.
+ */
+function distance(a: string, b: string, most: number, allowance: Allowance): number | undefined {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  let next = [...row];
   for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    const from = Math.max(1, i - most);
+    const to = Math.min(b.length, i + most);
+    next[from - 1] = from === 1 ? i : FAR;
+    let least = FAR;
+    for (let j = from; j <= to; j += 1) {
+      const change = (row[j - 1] ?? FAR) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const cell = Math.min(change, (row[j] ?? FAR) + 1, (next[j - 1] ?? FAR) + 1);
+      next[j] = cell;
+      least = Math.min(least, cell);
     }
-    row = next;
+    if (to < b.length) next[to + 1] = FAR;
+    allowance.steps -= Math.max(1, to - from + 1);
+    if (Math.min(least, next[from - 1] ?? FAR) > most || allowance.steps <= 0) return undefined;
+    [row, next] = [next, row];
   }
-  return row[b.length] ?? 0;
+  const steps = row[b.length] ?? FAR;
+  return steps <= most ? steps : undefined;
 }

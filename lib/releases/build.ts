@@ -1,5 +1,5 @@
 import { type Api, GATEWAY_API, type HandlerRef, parseDefinition, parseGateway } from "../apis/definition.ts";
-import { nearest } from "../apis/nearest.ts";
+import { createNearest } from "../apis/nearest.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { Script } from "../runtime/protocol.ts";
 import type { Release } from "./release.ts";
@@ -100,9 +100,10 @@ function scriptsInLoadOrder(
   problems: Problem[],
 ): Script[] {
   const scripts = new Map<string, Script[]>();
+  const hintFor = createHints(sources);
   for (const { file, type, ref } of apis.flatMap(namedHandlers)) {
     const source = sources.get(ref.path);
-    if (!source) problems.push({ file, message: missing(type, ref, sources) });
+    if (!source) problems.push({ file, message: missing(type, ref, hintFor(ref.path)) });
     else if (!scripts.has(ref.path)) scripts.set(ref.path, asScript(source, problems, ref.path));
   }
   return [...scripts.values()].flat();
@@ -113,17 +114,33 @@ export function namedHandlers({ file, api }: ApiFile): { file: string; type: str
   return Object.entries(api.handlers).flatMap(([type, refs]) => refs.map((ref) => ({ file, type, ref })));
 }
 
-function missing(type: string, { name, path }: HandlerRef, sources: Map<string, SourceFile>): string {
-  const near = nearest(path, sources.keys()) ?? sameName(path, sources.keys());
-  const same = near?.normalize("NFC") === path.normalize("NFC");
-  const hint = near
-    ? ` (there is handlers/${near}${same ? ", whose letters are written with other code points" : ""})`
-    : "";
-  return `${type} names handler ${name} in ${path}, but there is no handlers/${path}${hint}; upload it, or mend the path`;
+const missing = (type: string, { name, path }: HandlerRef, hint: string) =>
+  `${type} names handler ${name} in ${path}, but there is no handlers/${path}${hint}; upload it, or fix the path`;
+
+/**
+ * Enough for a hundred wrong paths beside a thousand scripts. An upload in which more is wrong has the same reason
+ * for most of it, and its last problems are told without a hint.
+ */
+const HINT_STEPS = 20_000_000;
+
+/** What a path that leads nowhere was meant to be, in brackets; "" when nothing is like it. */
+function createHints(sources: Map<string, SourceFile>): (path: string) => string {
+  const hints = new Map<string, string>();
+  const allowance = { steps: HINT_STEPS };
+  const nearest = createNearest(sources.keys());
+  // In another folder: the gateway's paths often start with one of its own.
+  const byName = Map.groupBy(sources.keys(), nameOf);
+  return (path) => {
+    const known = hints.get(path);
+    if (known !== undefined) return known;
+    const near = nearest(path, allowance) ?? byName.get(nameOf(path))?.[0];
+    const hint = near === undefined ? "" : ` (there is handlers/${near}${otherLetters(path, near)})`;
+    hints.set(path, hint);
+    return hint;
+  };
 }
 
-/** A file of this name in another folder: the gateway's paths often start with one of its own. */
-function sameName(path: string, candidates: Iterable<string>): string | undefined {
-  const name = path.slice(path.lastIndexOf("/") + 1);
-  return [...candidates].find((candidate) => candidate === name || candidate.endsWith(`/${name}`));
-}
+const nameOf = (path: string) => path.slice(path.lastIndexOf("/") + 1);
+
+const otherLetters = (path: string, near: string) =>
+  near.normalize("NFC") === path.normalize("NFC") ? ", whose letters are written with other code points" : "";

@@ -1,82 +1,101 @@
+import type { HandlerRef } from "../apis/definition.ts";
 import type { RuntimeAssets } from "../runtime/assets.ts";
-import type { LoadFault, Script, ScriptError } from "../runtime/protocol.ts";
-import { type Runtime, startRuntime } from "../runtime/runtime.ts";
-import type { Release } from "./release.ts";
-import { definedHandlers } from "./script-text.ts";
-import type { Problem } from "./sources.ts";
-import { scriptFile } from "./warnings.ts";
+import type { Held, LoadFault } from "../runtime/protocol.ts";
+import type { Thread } from "../runtime/thread.ts";
+import { namedHandlers } from "./build.ts";
+import type { Candidate, Findings } from "./examine.ts";
+import { hintFor, placeOf } from "./load-errors.ts";
+import { listed } from "./problems.ts";
+import { readScript, type ScriptFacts } from "./script-facts.ts";
+import { handlerNames, scriptWarnings } from "./script-warnings.ts";
+import { type Problem, scriptFile } from "./sources.ts";
+import { type Surveyed, surveyScripts } from "./survey.ts";
 
-/** Half of what the consumer gives its scripts: what passes here loads there on half the speed. */
-const LOAD_MS = 2_500;
-/** How often the scripts are loaded again without one that took the time, or the memory, of those after it. */
-const MAX_ROUNDS = 5;
-
-/** Loads a release as the consumer will, in a real sandbox, and answers what would fail there. */
-export async function checkRelease(release: Release, assets: RuntimeAssets): Promise<Problem[]> {
-  const { runtime, faults } = await load(release.scripts, assets);
+/** Loads a release as the consumer will, in a real sandbox, and answers what would fail there, or is odd. */
+export async function checkRelease(
+  { release, apis }: Pick<Candidate, "release" | "apis">,
+  assets: RuntimeAssets,
+): Promise<Findings> {
+  if (release.scripts.length === 0) return { errors: [], warnings: [] };
+  const refs = apis.flatMap(namedHandlers).map(({ ref }) => ref);
+  const facts = new Map(release.scripts.map(({ path, source }) => [path, readScript(source)]));
+  const survey = await surveyScripts(withQuestions(release.scripts, facts, refs), assets);
+  const { thread, faults, defined, unread } = survey;
   try {
-    return [...faults.map(faultProblem), ...(await missingHandlers(release, runtime, faults))];
+    const loaded = [...facts].map(([path, its]) => ({
+      file: scriptFile(path),
+      facts: its,
+      defined: defined.get(path) ?? new Map(),
+    }));
+    const assigned = loaded.flatMap((script) => script.facts.undeclared);
+    const names = distinct([...refs, ...assigned].map(({ name }) => name));
+    const held = await thread?.look({ names, declared: [] });
+    return {
+      errors: [
+        ...faults.map((fault) => faultProblem(fault, facts)),
+        ...unreadProblem(unread),
+        ...(thread ? await missingHandlers(refs, survey, thread) : []),
+      ],
+      warnings: scriptWarnings(loaded, apis, held ?? new Map()),
+    };
   } finally {
-    await runtime.close();
+    await thread?.close();
   }
 }
 
-async function load(scripts: Script[], assets: RuntimeAssets) {
-  const culprits: LoadFault[] = [];
-  for (let round = 1; ; round += 1) {
-    const left = scripts.filter(({ path }) => !culprits.some((culprit) => culprit.path === path));
-    const runtime = await startRuntime(left, { assets, limits: { loadTimeoutMs: LOAD_MS } });
-    // Without a name it is no error that the script threw: it used up what those after it would have needed too.
-    const culprit = runtime.faults.findIndex(({ error }) => error.name === "");
-    const victims = culprit === -1 ? [] : runtime.faults.slice(culprit + 1);
-    const found = runtime.faults[culprit];
-    if (!found || victims.length === 0 || round === MAX_ROUNDS)
-      return { runtime, faults: inLoadOrder(scripts, [...culprits, ...runtime.faults]) };
-    culprits.push(found);
-    await runtime.close();
-  }
+const distinct = <T>(values: T[]): T[] => [...new Set(values)];
+
+/** Each script with what it may define: what its text shows, and what definitions expect of it. */
+function withQuestions(
+  scripts: Candidate["release"]["scripts"],
+  facts: Map<string, ScriptFacts>,
+  refs: HandlerRef[],
+) {
+  const refsOf = Map.groupBy(refs, ({ path }) => path);
+  return scripts.map((script) => {
+    const { names = new Map(), declared = [] } = facts.get(script.path) ?? {};
+    const expected = (refsOf.get(script.path) ?? []).map(({ name }) => name);
+    return { ...script, asked: { names: distinct([...names.keys(), ...expected]), declared } };
+  });
 }
 
-function inLoadOrder(scripts: Script[], faults: LoadFault[]): LoadFault[] {
-  const place = new Map(scripts.map(({ path }, index) => [path, index]));
-  return faults.sort((a, b) => (place.get(a.path) ?? 0) - (place.get(b.path) ?? 0));
-}
-
-function faultProblem({ path, error }: LoadFault): Problem {
+function faultProblem(fault: LoadFault, facts: Map<string, ScriptFacts>): Problem {
+  const { path, error } = fault;
   const where = error.stack.trim().split("\n")[0] ?? "";
   const what = [error.name, error.message].filter(Boolean).join(": ");
-  return { file: scriptFile(path), ...place(path, error), message: `${what} ${where}`.trim() };
+  const hint = hintFor(fault, facts.get(path));
+  return { file: scriptFile(path), ...placeOf(fault), message: `${what} ${where}`.trim() + hint };
 }
 
-/** The place in the script itself: the error may have been thrown in another. */
-function place(path: string, { stack }: ScriptError): { line?: number; column?: number } {
-  for (const line of stack.split("\n")) {
-    const [, file, row, column] = /\(?([^\s()]+):(\d+):(\d+)\)?$/.exec(line.trim()) ?? [];
-    if (file === path) return { line: Number(row), column: Number(column) };
-  }
-  return {};
+function unreadProblem(paths: string[]): Problem[] {
+  const [first] = paths;
+  if (first === undefined) return [];
+  const files = listed(paths.map(scriptFile));
+  return [{ file: scriptFile(first), message: `not checked, since too many scripts did not load: ${files}` }];
 }
 
-async function missingHandlers(release: Release, runtime: Runtime, faults: LoadFault[]): Promise<Problem[]> {
+async function missingHandlers(
+  refs: HandlerRef[],
+  { faults, defined }: Surveyed,
+  thread: Thread,
+): Promise<Problem[]> {
   const broken = new Set(faults.map(({ path }) => path));
-  const loaded = new Set(release.scripts.flatMap(({ path }) => (broken.has(path) ? [] : [path])));
-  const refs = new Map(
-    release.apis
-      .flatMap((api) => Object.values(api.handlers).flat())
-      .filter(({ path }) => loaded.has(path))
+  const asked = new Map(
+    refs
+      .filter(({ path }) => defined.has(path) && !broken.has(path))
       .map((ref) => [`${ref.path} ${ref.name}`, ref]),
   );
-  const named = [...refs.values()];
-  const answers = await runtime.probe(named.map(({ name }) => name));
+  const named = [...asked.values()];
+  const answers = await thread.probe(named.map(({ name }) => name));
+  const instead = new Map([...defined].map(([path, names]) => [path, insteadOf(names)]));
   return named.flatMap(({ name, path }, index) =>
     answers[index]
-      ? [{ file: scriptFile(path), message: `handler ${name}: ${answers[index]}${instead(release, path)}` }]
+      ? [{ file: scriptFile(path), message: `handler ${name}: ${answers[index]}${instead.get(path)}` }]
       : [],
   );
 }
 
-function instead({ scripts }: Release, path: string): string {
-  const source = scripts.find((script) => script.path === path)?.source ?? "";
-  const names = [...new Set(definedHandlers(source).map(({ name }) => name))];
-  return names.length > 0 ? `; this file defines ${names.slice(0, 5).join(", ")}` : "";
+function insteadOf(defined: Map<string, Held>): string {
+  const names = handlerNames(defined).map(([name]) => name);
+  return names.length > 0 ? `; this file defines ${listed(names)}` : "";
 }

@@ -16,10 +16,11 @@ export interface Release {
  */
 export function sealRelease(release: Release, faults: unknown[] = []): { version: string; text: string } {
   const text = JSON.stringify(release);
-  const hash = createHash("sha256").update(text);
-  if (faults.length > 0) hash.update(JSON.stringify(faults));
-  return { version: hash.digest("hex").slice(0, 16), text };
+  return { version: versionOf(faults.length > 0 ? text + JSON.stringify(faults) : text), text };
 }
+
+/** Of a text that is stored: what it must be called. */
+export const versionOf = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 16);
 
 /** A release as the consumer and ingest ask it. */
 export interface LiveRelease {

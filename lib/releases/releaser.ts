@@ -2,11 +2,15 @@ import { AppError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { type Changes, changesBetween } from "./changes.ts";
-import { type Candidate, type Check, errorsOf, readCandidate } from "./examine.ts";
+import { type Candidate, type Check, examine, readCandidate } from "./examine.ts";
 import { firstChanges, firstOf, type ReleaseReport } from "./report.ts";
+import { type Problem, scriptFile } from "./sources.ts";
 import type { Pointer, ReleaseStore } from "./store.ts";
 
-export type ReleaserStore = Pick<ReleaseStore, "readSources" | "read" | "write" | "pointer" | "record">;
+export type ReleaserStore = Pick<
+  ReleaseStore,
+  "readSources" | "read" | "write" | "pointer" | "record" | "entry"
+>;
 
 /** How often it starts anew because somebody else flipped meanwhile. */
 const ATTEMPTS = 10;
@@ -27,22 +31,51 @@ export function createReleaser(deps: {
     const from = await store.pointer();
     const candidate = readCandidate(await store.readSources());
     const { version } = candidate;
-    if (version === from.built && !from.refused)
-      return reportOf(candidate, { result: "unchanged", errors: [] });
-    // Uploaded anew what is live already: there is nothing to flip, but it is the newest upload again.
-    if (version === from.version) {
-      const report = reportOf(candidate, { result: "unchanged", errors: [] });
-      return (await record(from, report)) ? report : undefined;
+    const isNewest = version === from.built && !from.refused;
+    if (!isNewest && version !== from.version) return attemptNew(from, candidate);
+    // Built, checked and written before; what is live must still be there for those that start.
+    if (!(await isWhole(version))) {
+      await store.write(version, candidate.text);
+      log.warn("release written again, since its object was gone or damaged", { release: version });
     }
-    const errors = await errorsOf(candidate, deps.check);
+    const warnings = [...candidate.warnings, ...(await scriptWarningsOf(candidate))];
+    // A rollback stands, unless what it went back to is gone.
+    const lost = version !== from.version && !(from.version && (await isWhole(from.version)));
+    if (lost)
+      log.warn("the newest upload takes the place of a live release that is gone", { gone: from.version });
+    const report = reportOf(candidate, { result: lost ? "live" : "unchanged", errors: [], warnings });
+    // Uploaded anew what is live already: there is nothing to flip, but it is the newest upload again.
+    if (isNewest && !lost) return report;
+    return (await record(from, report)) ? report : undefined;
+  }
+
+  async function attemptNew(from: Pointer, candidate: Candidate): Promise<ReleaseReport | undefined> {
+    const { errors, warnings } = await examine(candidate, deps.check);
     const changes = await changesSince(from, candidate);
     if (errors.length > 0) {
-      const report = reportOf(candidate, { result: "refused", errors, changes });
+      const report = reportOf(candidate, { result: "refused", errors, warnings, changes });
       return (await record(from, report, errors.length)) ? report : undefined;
     }
-    await store.write(version, candidate.text);
-    const report = reportOf(candidate, { result: "live", errors, changes });
+    await store.write(candidate.version, candidate.text);
+    const report = reportOf(candidate, { result: "live", errors, warnings, changes });
     return (await record(from, report)) ? report : undefined;
+  }
+
+  async function isWhole(version: string): Promise<boolean> {
+    try {
+      await store.read(version);
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof AppError && thrown.code === "release-missing") return false;
+      throw thrown;
+    }
+  }
+
+  /** What loading its scripts showed when it was built. */
+  async function scriptWarningsOf({ version, release }: Candidate): Promise<Problem[]> {
+    const files = new Set(release.scripts.map(({ path }) => scriptFile(path)));
+    const entry = await store.entry(version);
+    return entry?.warnings.filter(({ file }) => files.has(file)) ?? [];
   }
 
   async function record(from: Pointer, report: ReleaseReport, errorCount = 0): Promise<boolean> {
@@ -89,8 +122,13 @@ export function createReleaser(deps: {
 }
 
 function reportOf(
-  { version, release, warnings }: Candidate,
-  { result, errors, changes }: Pick<ReleaseReport, "result" | "errors"> & { changes?: Changes | undefined },
+  { version, release }: Candidate,
+  {
+    result,
+    errors,
+    warnings,
+    changes,
+  }: Pick<ReleaseReport, "result" | "errors" | "warnings"> & { changes?: Changes | undefined },
 ): ReleaseReport {
   return {
     version,

@@ -26,7 +26,7 @@ export async function rollBack(
   if (to === from) throw refuse(`release ${to} is live already`);
   if (!target.live_at)
     throw refuse(`release ${to} was never live (it was refused): mend its files and upload them instead`);
-  await store.read(to); // a pointer to nothing would stop every consumer that starts
+  await mustBeThere(store, to);
   const entry = { ...target, live_at: new Date(now()).toISOString() };
   const { built, refused } = pointer;
   if (!(await store.record(pointer, { version: to, built, refused }, entry)))
@@ -35,6 +35,17 @@ export async function rollBack(
       "another release went live at the same moment: look at gatehook releases and decide again",
     );
   return { from, to };
+}
+
+/** A pointer to nothing would stop every consumer that starts. */
+async function mustBeThere(store: Pick<ReleaseStore, "read">, version: string): Promise<void> {
+  try {
+    await store.read(version);
+  } catch (cause) {
+    if (!(cause instanceof AppError)) throw cause;
+    const message = `release ${version} cannot go live again: ${cause.message}. Choose another by gatehook releases, or upload its files`;
+    throw new AppError(cause.code, message, { cause });
+  }
 }
 
 /** Newest first is the order of the history. */

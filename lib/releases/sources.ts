@@ -16,6 +16,8 @@ export interface Problem {
 
 /** The user's own core script, loaded before every handler: the gateway's `tyk_js_path`. */
 export const CORE_SCRIPT = "tykjs.js";
+/** The uploaded file of a script that a release names in its own way. */
+export const scriptFile = (path: string) => (path === CORE_SCRIPT ? path : `handlers/${path}`);
 /** The handlers of events that belong to no API, in the form of the gateway's own configuration. */
 export const GATEWAY_FILE = "gateway.json";
 /** What the uploads below these two folders are. */

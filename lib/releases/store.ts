@@ -3,7 +3,7 @@ import { type DynamoDBDocumentClient, GetCommand, TransactWriteCommand } from "@
 import { AppError } from "../errors.ts";
 import { type Bucket, createBucket } from "./bucket.ts";
 import { readHistory } from "./history.ts";
-import type { Release } from "./release.ts";
+import { type Release, versionOf } from "./release.ts";
 import type { HistoryEntry } from "./report.ts";
 
 /** The key of the item that names the live release. */
@@ -29,7 +29,7 @@ export interface Pointer extends PointerTarget {
 /** The bucket, the pointer to the live release, and the history. */
 export interface ReleaseStore
   extends Pick<Bucket, "listSources" | "readSources" | "writeSource" | "removeSource"> {
-  /** Throws `release-missing` when there is no such object. */
+  /** Throws `release-missing` when there is no such object, or it is not the one that was written. */
   read(version: string): Promise<Release>;
   write(version: string, text: string): Promise<void>;
   /** Strongly consistent. */
@@ -103,16 +103,22 @@ export function createReleaseStore(deps: {
     }
   }
 
+  async function readRelease(version: string): Promise<string> {
+    try {
+      return await bucket.readText(releaseKey(version));
+    } catch (cause) {
+      if (!(cause instanceof NoSuchKey)) throw cause;
+      throw missing(`there is no ${releaseKey(version)} in bucket ${bucket.name}`, { cause });
+    }
+  }
+
   return {
     ...bucket,
     async read(version) {
-      try {
-        return JSON.parse(await bucket.readText(releaseKey(version))) as Release;
-      } catch (cause) {
-        if (!(cause instanceof NoSuchKey)) throw cause;
-        const message = `there is no ${releaseKey(version)} in bucket ${bucket.name}`;
-        throw new AppError("release-missing", message, { cause });
-      }
+      const text = await readRelease(version);
+      if (versionOf(text) !== version)
+        throw missing(`${releaseKey(version)} in bucket ${bucket.name} is not what was written`);
+      return JSON.parse(text) as Release;
     },
     write: (version, text) => bucket.writeText(releaseKey(version), text, "application/json"),
     pointer,
@@ -122,6 +128,9 @@ export function createReleaseStore(deps: {
     history: async () => readHistory(dynamo, table, (await versions()).map(entryKey)),
   };
 }
+
+const missing = (message: string, options?: ErrorOptions) =>
+  new AppError("release-missing", message, options);
 
 const releaseKey = (version: string) => `releases/${version}.json`;
 

@@ -2,7 +2,7 @@ import { type QuickJSContext, type QuickJSHandle, Scope } from "quickjs-emscript
 import { NO_MEMORY, noNameError } from "./failures.ts";
 import { type HostCall, newHostFunction } from "./host-function.ts";
 import type { Prelude } from "./jsvm/source.ts";
-import type { Limits, ScriptError, StopCode } from "./protocol.ts";
+import type { Asked, Held, Limits, ScriptError, StopCode } from "./protocol.ts";
 
 /** What the prelude lets the host call inside a sandbox. All of it is under the deadline, and may be stopped. */
 export interface Entries {
@@ -12,6 +12,10 @@ export interface Entries {
   ended(): string | undefined;
   /** What is wrong with the handler of this name; "" when nothing is, undefined when it cannot be told. */
   probe(handler: string): string | undefined;
+  /** What each name holds, in their order; undefined when it cannot be told. */
+  look(asked: Asked): Held[] | undefined;
+  /** The names of the global object's own properties. */
+  globals(): string[];
   /** Disposes the handle of what was thrown; its text is made inside, where hostile getters cost the script. */
   describe(thrown: QuickJSHandle): ScriptError;
   dispose(): void;
@@ -47,13 +51,20 @@ export function installEntries(context: QuickJSContext, deps: EntriesDeps): Entr
   const { logLineChars } = limits;
   const bounds = { logLineChars, errorChars: ERROR_CHARS, argumentChars: ARGUMENT_CHARS };
   evaluate(prelude.underscore, "underscore.js").dispose();
-  const [run, ended, probe, describer] = Scope.withScope((scope) => {
+  const [run, ended, probe, look, globals, describer] = Scope.withScope((scope) => {
     const factory = scope.manage(evaluate(prelude.api, "prelude.js"));
     const given = scope.manage(evaluate(`(${JSON.stringify(bounds)})`, "limits.js"));
     const made = context.callFunction(factory, context.undefined, keep(host), given);
     const all = scope.manage(context.unwrapResult(made));
     const entry = (name: string) => keep(context.getProp(all, name));
-    return [entry("run"), entry("ended"), entry("probe"), entry("describe")] as const;
+    return [
+      entry("run"),
+      entry("ended"),
+      entry("probe"),
+      entry("look"),
+      entry("globals"),
+      entry("describe"),
+    ] as const;
   });
 
   function call(target: QuickJSHandle, ...args: string[]) {
@@ -88,6 +99,15 @@ export function installEntries(context: QuickJSContext, deps: EntriesDeps): Entr
     ended: () => textOf(call(ended)),
     probe: (handler) =>
       IDENTIFIER_PATH.test(handler) ? textOf(call(probe, handler)) : noNameError(handler).message,
+    look({ names, declared }) {
+      const paths = names.filter((name) => IDENTIFIER_PATH.test(name));
+      const held = textOf(call(look, JSON.stringify({ names: paths, declared })))
+        ?.split(",")
+        .map(Number);
+      const byPath = held && new Map(paths.map((path, index) => [path, held[index] ?? -1]));
+      return byPath && names.map((name) => byPath.get(name) ?? -1);
+    },
+    globals: () => JSON.parse(textOf(call(globals)) ?? "[]") as string[],
     dispose() {
       for (const handle of kept) handle.dispose();
     },

@@ -1,10 +1,13 @@
+import { slowLoadError } from "./failures.ts";
 import { createGarbage, type Garbage } from "./garbage.ts";
 import type { HostCalls } from "./host-calls.ts";
 import { createInstance, type Engine, type Instance } from "./instance.ts";
 import type { Prelude } from "./jsvm/source.ts";
 import { findRandomState } from "./layout.ts";
 import type {
+  Asked,
   FailureCode,
+  Held,
   Isolation,
   Limits,
   LoadFault,
@@ -12,6 +15,8 @@ import type {
   Run,
   Script,
   StopCode,
+  Survey,
+  SurveyedScript,
 } from "./protocol.ts";
 import { createSandbox, type Sandbox } from "./sandbox.ts";
 import { type Snapshot, takeSnapshot } from "./snapshot.ts";
@@ -21,9 +26,16 @@ export interface Keeper {
   /** Makes the first sandbox before the scripts are there, in a thread that is started ahead of them. */
   prepare(): Promise<void>;
   load(scripts: Script[]): Promise<LoadFault[]>;
+  /**
+   * Loads the scripts in one sandbox, within the time for loading, and looks at each. The first that takes the rest
+   * of the time, or breaks the sandbox, is the last.
+   */
+  survey(scripts: SurveyedScript[]): Promise<Survey>;
   probe(handlers: string[]): string[];
+  /** What these names hold, or all own names of the global object; nothing when it cannot be told. */
+  look(asked: Asked | undefined): Map<string, Held>;
   run(run: Run): { outcome: Outcome; rebuilding: boolean };
-  /** After every run and probe: makes the sandbox fit for the next one. */
+  /** After every run, probe and look: makes the sandbox fit for the next one. */
   rest(): Promise<void>;
 }
 
@@ -86,7 +98,19 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       scripts = given;
       return load();
     },
+    async survey(given) {
+      host.begin({ loading: true });
+      made = first ?? (await make(deps));
+      first = undefined;
+      return surveyScripts(made.sandbox, given, deps);
+    },
     probe: (handlers) => current().sandbox.probe(handlers),
+    look(given) {
+      const { sandbox } = current();
+      const asked = given ?? { names: sandbox.globals(), declared: [] };
+      const held = sandbox.look(asked) ?? [];
+      return new Map(held.map((object, index) => [asked.names[index] ?? "", object]));
+    },
     run(run) {
       const { sandbox, snapshot, garbage } = current();
       garbage?.beforeRun();
@@ -109,6 +133,33 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       reseed();
     },
   };
+}
+
+function surveyScripts(sandbox: Sandbox, scripts: SurveyedScript[], deps: KeeperDeps): Survey {
+  const faults: LoadFault[] = [];
+  const defined: Survey["defined"] = [];
+  let left = deps.limits.loadTimeoutMs;
+  let looks = true;
+  // What a look runs into is no fault of the script's loading; but it is not run into again and again.
+  const look = (asked: Asked): Held[] => {
+    const held = looks ? sandbox.look(asked) : undefined;
+    looks = held !== undefined;
+    return held ?? [];
+  };
+  for (const script of scripts) {
+    const { path, asked } = script;
+    const before = look(asked);
+    const started = performance.now();
+    faults.push(...sandbox.load([script], () => deps.onLoading(path), left));
+    left -= performance.now() - started;
+    if (left <= 0 || !sandbox.sound) {
+      if (faults.at(-1)?.path !== path) faults.push({ path, error: slowLoadError(deps.limits, "") });
+      break;
+    }
+    const after = look(asked).map((object, index) => [asked.names[index] ?? "", object] as const);
+    defined.push(new Map(after.filter(([, object], index) => object > 0 && object !== before[index])));
+  }
+  return { faults, defined };
 }
 
 /** Random numbers are drawn many at a time, since each draw costs more than a restore's page. */

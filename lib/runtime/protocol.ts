@@ -90,20 +90,51 @@ export interface LoadFault {
   error: ScriptError;
 }
 
+/** What a name holds: the number of its handler object, from 1, the same for the same object; 0 for anything else; -1 for nothing. */
+export type Held = number;
+
+/** For a look at global variables: it takes milliseconds, unless what is looked at has code of its own that runs then. */
+export const LOOK_MS = 500;
+
+/** What a sandbox is asked about its global variables. */
+export interface Asked {
+  /** Names, and paths of them such as `ns.handler`. */
+  names: string[];
+  /** The variables that scripts declare by `let`, `const` and `class`: the global object does not have them. */
+  declared: string[];
+}
+
+/** A script that is asked about before and after it is loaded. */
+export interface SurveyedScript extends Script {
+  asked: Asked;
+}
+
+/** Scripts that were loaded to see what each of them does. */
+export interface Survey {
+  /** Also of the script that ended the loading, which is the last one then. */
+  faults: LoadFault[];
+  /** For each script that was loaded, in their order, the names that hold another handler object since. */
+  defined: Map<string, Held>[];
+}
+
 /** `raw` is rawlog(): a line without a level of its own. */
 export type LogLevel = "debug" | "info" | "warn" | "error" | "raw";
 export type HostCallName = "getKeyData" | "setKeyData" | "makeHttpRequest" | "batchRequest" | "storage";
 
 export type ToWorker =
   | { type: "load"; scripts: Script[] }
+  | { type: "survey"; scripts: SurveyedScript[] }
   | { type: "probe"; handlers: string[] }
+  | { type: "look"; asked: Asked | undefined }
   | { type: "run"; run: Run };
 
 export type FromWorker =
   /** The script that is evaluated now: the one at fault if nothing more comes. */
   | { type: "loading"; path: string }
   | { type: "loaded"; faults: LoadFault[] }
+  | ({ type: "surveyed" } & Survey)
   | { type: "probed"; problems: string[] }
+  | { type: "looked"; held: Map<string, Held> }
   | { type: "ended"; outcome: Outcome; rebuilding: boolean }
   /** Follows the end of a run after which the sandbox is built anew. */
   | { type: "rebuilt" }

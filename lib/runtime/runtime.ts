@@ -1,7 +1,9 @@
 import type { RuntimeAssets } from "./assets.ts";
 import { createPool } from "./pool.ts";
 import {
+  type Asked,
   DEFAULT_LIMITS,
+  type Held,
   type Isolation,
   type Limits,
   type LoadFault,
@@ -18,6 +20,8 @@ export interface Runtime {
   readonly counters: Readonly<RuntimeCounters>;
   /** Per handler name, what is wrong with it; "" when nothing is. */
   probe(handlers: string[]): Promise<string[]>;
+  /** What these names hold, or all own names of the global object; nothing when it cannot be told. */
+  look(asked?: Asked): Promise<Map<string, Held>>;
   /**
    * Always an outcome, at the latest `timeoutMs` plus the grace after its start, and, where that broke the sandbox,
    * a new one. As many at a time as there are workers; the others wait.
@@ -91,6 +95,7 @@ export async function startRuntime(scripts: Script[], options: RuntimeOptions): 
     faults: first.faults,
     counters,
     probe: (handlers) => pool.use((thread) => thread.probe(handlers)),
+    look: (asked) => pool.use((thread) => thread.look(asked)),
     run: (run, host) => pool.use((thread, onLate) => runOn(thread, run, host, onLate)),
     close: () => pool.close(),
   };

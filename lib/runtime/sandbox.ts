@@ -10,7 +10,18 @@ import {
   trapFailure,
 } from "./failures.ts";
 import type { Instance } from "./instance.ts";
-import type { FailureCode, Limits, LoadFault, Run, Script, ScriptError, StopCode } from "./protocol.ts";
+import {
+  type Asked,
+  type FailureCode,
+  type Held,
+  type Limits,
+  LOOK_MS,
+  type LoadFault,
+  type Run,
+  type Script,
+  type ScriptError,
+  type StopCode,
+} from "./protocol.ts";
 
 /** How a run ended, without its time. */
 export type End = { ok: true } | { ok: false; code: FailureCode; error: ScriptError };
@@ -19,11 +30,15 @@ export type End = { ok: true } | { ok: false; code: FailureCode; error: ScriptEr
 export interface Sandbox {
   /**
    * Evaluates the scripts in order, each once; one that throws does not hold back the others. One that breaks the
-   * sandbox is the last that is tried.
+   * sandbox is the last that is tried. All of them have the limit's time, unless another is given.
    */
-  load(scripts: Script[], onStart: (script: Script) => void): LoadFault[];
+  load(scripts: Script[], onStart: (script: Script) => void, timeoutMs?: number): LoadFault[];
   /** Per handler name, what is wrong with it; "" when nothing is. */
   probe(handlers: string[]): string[];
+  /** What each name holds, in their order; undefined when it cannot be told in time. */
+  look(asked: Asked): Held[] | undefined;
+  /** The names of the global object's own properties. */
+  globals(): string[];
   run(run: Run): End;
   /** False once the engine itself may be damaged: the instance is dropped, not disposed, which could abort. */
   readonly sound: boolean;
@@ -63,9 +78,13 @@ class QuickJSSandbox implements Sandbox {
     return this.#sound && !this.#instance.layout.stackSpent();
   }
 
-  load(scripts: Script[], onStart: (script: Script) => void): LoadFault[] {
+  load(
+    scripts: Script[],
+    onStart: (script: Script) => void,
+    timeoutMs = this.#limits.loadTimeoutMs,
+  ): LoadFault[] {
     const faults: LoadFault[] = [];
-    this.#within(this.#limits.loadTimeoutMs, () => {
+    this.#within(timeoutMs, () => {
       for (const script of scripts) {
         if (!this.#sound) return;
         onStart(script);
@@ -80,6 +99,14 @@ class QuickJSSandbox implements Sandbox {
     return this.#within(this.#limits.loadTimeoutMs, () =>
       handlers.map((handler) => this.#entries.probe(handler) ?? "cannot be looked up"),
     );
+  }
+
+  look(asked: Asked): Held[] | undefined {
+    return this.#within(LOOK_MS, () => this.#entries.look(asked));
+  }
+
+  globals(): string[] {
+    return this.#within(LOOK_MS, () => this.#entries.globals());
   }
 
   run(run: Run): End {

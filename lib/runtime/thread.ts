@@ -2,19 +2,24 @@ import { MessageChannel, Worker } from "node:worker_threads";
 import type { RuntimeAssets } from "./assets.ts";
 import { createCallBudget } from "./call-budget.ts";
 import { createRunLog, type WriteLog } from "./log-budget.ts";
-import type {
-  CallAnswer,
-  FromWorker,
-  HostCallName,
-  Isolation,
-  Limits,
-  LoadFault,
-  Outcome,
-  Run,
-  Script,
-  StopCode,
-  ToWorker,
-  WorkerSetup,
+import {
+  type Asked,
+  type CallAnswer,
+  type FromWorker,
+  type Held,
+  type HostCallName,
+  type Isolation,
+  type Limits,
+  LOOK_MS,
+  type LoadFault,
+  type Outcome,
+  type Run,
+  type Script,
+  type StopCode,
+  type Survey,
+  type SurveyedScript,
+  type ToWorker,
+  type WorkerSetup,
 } from "./protocol.ts";
 
 /** What a run may ask of the main thread, and where its log lines go. */
@@ -42,7 +47,14 @@ export interface CallScope {
 export interface Thread {
   /** When the thread does not survive it, the fault is of the script that was being evaluated. */
   load(scripts: Script[], host: Host): Promise<LoadFault[]>;
+  /**
+   * As many of the scripts as there is time for, each looked at before and after. When the thread does not survive
+   * it, nothing is known but the script at fault. Throws when the sandbox does not start.
+   */
+  survey(scripts: SurveyedScript[]): Promise<Survey>;
   probe(handlers: string[]): Promise<string[]>;
+  /** What these names hold, or all own names of the global object; nothing when it cannot be told. */
+  look(asked: Asked | undefined): Promise<Map<string, Held>>;
   /**
    * Always an outcome; `killed` when the thread had to be ended, after which the thread is of no more use. That this
    * is likely is told halfway through the grace.
@@ -82,6 +94,7 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
   let alive = true;
   let death = "it was ended";
   let loading: string | undefined;
+  let onLoading: (() => void) | undefined;
   let receive: ((message: FromWorker | undefined) => void) | undefined;
   worker.on("message", (message: FromWorker) => receive?.(message));
   worker.on("error", (error) => {
@@ -132,6 +145,8 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
         if (reply?.type === "log") return log(reply.level, reply.message);
         if (reply?.type === "loading") {
           loading = reply.path;
+          onLoading?.();
+          onLoading = undefined;
           return;
         }
         if (reply?.type === "call") {
@@ -146,14 +161,30 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
     });
   }
 
-  /** As `exchange`, but terminates the thread when no answer comes in time. */
-  async function exchangeWithin(timeoutMs: number, message: ToWorker | undefined, host: Host) {
+  /**
+   * As `exchange`, but terminates the thread when no answer comes in time. The other time, where there is one, is
+   * counted from the first script that is loaded: the thread's own start is over then.
+   */
+  async function exchangeWithin(
+    timeoutMs: number,
+    message: ToWorker | undefined,
+    host: Host,
+    loadingMs?: number,
+  ) {
     // A plain timer, and no abort but of a call under way: a million of `timers/promises` with a signal, or of aborts,
     // were seen to leave the process some 20 MB larger.
     let ending: Promise<number> | undefined;
-    const hardEnd = setTimeout(() => {
+    const end = () => {
       ending = worker.terminate();
-    }, timeoutMs);
+    };
+    let hardEnd = setTimeout(end, timeoutMs);
+    onLoading =
+      loadingMs === undefined
+        ? undefined
+        : () => {
+            clearTimeout(hardEnd);
+            hardEnd = setTimeout(end, loadingMs);
+          };
     try {
       return await exchange(message, host);
     } finally {
@@ -164,6 +195,11 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
     }
   }
 
+  const lost = (path: string): LoadFault => {
+    const message = `did not finish loading within ${limits.loadTimeoutMs} ms; its thread was lost: ${death}`;
+    return { path, error: { name: "", message, stack: "" } };
+  };
+
   return {
     get alive() {
       return alive;
@@ -171,13 +207,27 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
     async load(scripts, host) {
       const reply = await exchangeWithin(START_MS + limits.loadTimeoutMs, { type: "load", scripts }, host);
       if (reply?.type === "loaded") return reply.faults;
-      const message = `did not finish loading within ${limits.loadTimeoutMs} ms; its thread was lost: ${death}`;
-      const lost = loading === undefined ? scripts.map(({ path }) => path) : [loading];
-      return lost.map((path) => ({ path, error: { name: "", message, stack: "" } }));
+      return loading === undefined ? scripts.map(({ path }) => lost(path)) : [lost(loading)];
+    },
+    async survey(scripts) {
+      const hardEndMs = limits.loadTimeoutMs + LOOK_MS + limits.graceMs;
+      const reply = await exchangeWithin(
+        START_MS + hardEndMs,
+        { type: "survey", scripts },
+        SILENT,
+        hardEndMs,
+      );
+      if (reply?.type === "surveyed") return reply;
+      if (loading === undefined) throw new Error(`the sandbox did not start: ${death}`);
+      return { faults: [lost(loading)], defined: [] };
     },
     async probe(handlers) {
       const reply = await exchangeWithin(limits.loadTimeoutMs, { type: "probe", handlers }, SILENT);
       return reply?.type === "probed" ? reply.problems : handlers.map(() => death);
+    },
+    async look(asked) {
+      const reply = await exchangeWithin(limits.loadTimeoutMs, { type: "look", asked }, SILENT);
+      return reply?.type === "looked" ? reply.held : new Map();
     },
     async run(run, host, onLate) {
       const started = performance.now();

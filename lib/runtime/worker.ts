@@ -24,8 +24,13 @@ async function answer(message: ToWorker): Promise<void> {
   switch (message.type) {
     case "load":
       return post({ type: "loaded", faults: await keeper.load(message.scripts) });
+    case "survey":
+      return post({ type: "surveyed", ...(await keeper.survey(message.scripts)) });
     case "probe":
       post({ type: "probed", problems: keeper.probe(message.handlers) });
+      return keeper.rest();
+    case "look":
+      post({ type: "looked", held: keeper.look(message.asked) });
       return keeper.rest();
     case "run": {
       const end = keeper.run(message.run);

@@ -1,10 +1,15 @@
 import type { IncomingHttpHeaders } from "node:http";
 
-/** What a request to AWS needs to be allowed: an IAM action on a resource. */
+/** What a request to AWS needs to be allowed: an IAM action on a resource, of a table on one of its items. */
 export interface Access {
   action: string;
   resource: string;
+  /** The item's partition key; undefined where the request names none. */
+  item?: string | undefined;
 }
+
+export const nameOf = ({ action, resource, item }: Access) =>
+  `${action} ${resource}${item === undefined ? "" : ` ${item}`}`;
 
 export interface AwsRequest {
   method: string;
@@ -37,11 +42,18 @@ export function accessesOf(request: AwsRequest, arnPrefix: (service: string) => 
   }
 }
 
-interface DynamoBody {
-  TableName?: string;
+type Attributes = Record<string, { S?: string }>;
+
+interface DynamoItem {
+  TableName: string;
   IndexName?: string;
-  RequestItems?: Record<string, unknown>;
-  TransactItems?: Record<string, { TableName: string }>[];
+  Key?: Attributes;
+  Item?: Attributes;
+}
+
+interface DynamoBody extends DynamoItem {
+  RequestItems?: Record<string, { Keys: Attributes[] }>;
+  TransactItems?: Record<string, DynamoItem>[];
 }
 
 /** The members of a TransactWriteItems, each an action of its own. */
@@ -53,21 +65,25 @@ const TRANSACTION_ACTIONS = {
 };
 
 function dynamoAccesses(operation: string, body: DynamoBody, prefix: string): Access[] {
-  const access = (action: string, table: string) => ({
+  const access = (action: string, { TableName, IndexName, Key, Item }: DynamoItem) => ({
     action: `dynamodb:${action}`,
-    resource: `${prefix}:table/${table}`,
+    resource: `${prefix}:table/${TableName}${IndexName ? `/index/${IndexName}` : ""}`,
+    item: (Key ?? Item)?.pk?.S ?? (Key ?? Item)?.key?.S,
   });
   if (body.TransactItems) {
     return body.TransactItems.flatMap((item) =>
       Object.entries(TRANSACTION_ACTIONS).flatMap(([member, action]) => {
         const part = item[member];
-        return part ? [access(action, part.TableName)] : [];
+        return part ? [access(action, part)] : [];
       }),
     );
   }
-  if (body.RequestItems) return Object.keys(body.RequestItems).map((table) => access(operation, table));
-  const index = body.IndexName ? `/index/${body.IndexName}` : "";
-  return [access(operation, `${body.TableName}${index}`)];
+  if (body.RequestItems) {
+    return Object.entries(body.RequestItems).flatMap(([TableName, { Keys }]) =>
+      Keys.map((Key) => access(operation, { TableName, Key })),
+    );
+  }
+  return [access(operation, body)];
 }
 
 const S3_ACTIONS: Record<string, string> = { GET: "GetObject", PUT: "PutObject", DELETE: "DeleteObject" };

@@ -10,11 +10,11 @@ interface Reply {
 }
 
 /** A session that was made, as the sessions table's stream tells of it. */
-const streamRecord = (key: string) => ({
+export const streamRecord = (key: string, SequenceNumber = "100") => ({
   eventName: "INSERT",
   dynamodb: {
     ApproximateCreationDateTime: Math.floor(Date.now() / 1000),
-    SequenceNumber: "100",
+    SequenceNumber,
     Keys: { key: { S: key } },
     NewImage: {
       key: { S: key },
@@ -61,6 +61,27 @@ export function sessionSuite(world: () => World): void {
       const QueueUrl = world().ref("SyncDeadLettersQueue");
       const { Messages } = await world().clients.sqs.send(new ReceiveMessageCommand({ QueueUrl }));
       assert.match(Messages?.[0]?.Body ?? "", /not this one/);
+    });
+
+    it("set aside what the gateway does not take, and try it again when the schedule calls", async () => {
+      const { spoilt, requests } = world().gateway;
+      const container = await world().deployed("gateway-sync").start({ GATEWAY_RETRY_SECONDS: "0" });
+      const done = { batchItemFailures: [] };
+      const asked = () => requests.filter(({ path }) => path.endsWith("/spoilt")).length;
+      spoilt.add("spoilt").add("left");
+      const Records = [streamRecord("spoilt"), streamRecord("left"), streamRecord("fine")];
+      assert.deepEqual(await container.invoke({ Records }), done);
+      assert.equal(requests.at(-1)?.path, "/tyk/keys/fine");
+      assert.deepEqual(await container.invoke({}), done);
+      assert.equal(asked(), 2);
+      assert.deepEqual(await container.invoke({ Records: [streamRecord("spoilt", "200")] }), done);
+      assert.equal(asked(), 2, "a later change joins it");
+      spoilt.delete("spoilt");
+      assert.deepEqual(await container.invoke({}), done);
+      assert.equal(asked(), 3);
+      await container.invoke({});
+      assert.equal(asked(), 3, "nothing is left of it");
+      await container.close();
     });
   });
 }

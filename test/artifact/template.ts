@@ -58,7 +58,21 @@ export function templateSuite(artifact: () => Artifact, folder: string): void {
           /GET \/sessions is open/,
           (t) => (properties(t, "HttpApiRouteGetSessions").AuthorizationType = "NONE"),
         ],
+        [/EventsQueue is not encrypted/, (t) => (properties(t, "EventsQueue").SqsManagedSseEnabled = false)],
+        [/given up goes to DeadLettersQueue/, (t) => delete t.Resources.DeadLettersAlarm],
+        [/given up goes to ReleaserFailuresQueue/, (t) => delete t.Resources.ReleaserFailuresAlarm],
+        [/ReleaserLambdaFunction fails at is lost/, (t) => delete t.Resources.ReleaserInvokeConfig],
+        [
+          /role of ReleaserLambdaFunction may not send to ReleaserFailuresQueue/,
+          (t) => (statement(t, "ReleaserRole", "sqs:SendMessage").Action = "sqs:ReceiveMessage"),
+        ],
         [/on everything/, (t) => widen(t, "Resource", "*")],
+        [
+          /ConsumerRole allows dynamodb:BatchGetItem on every item/,
+          (t) => unlimit(t, "ForAllValues:StringLike"),
+        ],
+        [/ConsumerRole allows dynamodb:BatchGetItem on every item/, (t) => unlimit(t, "Null")],
+        [/AlarmTopic needs a key/, (t) => (properties(t, "AlarmTopic").KmsMasterKeyId = "alias/aws/sns")],
         [/allows dynamodb:\*/, (t) => widen(t, "Action", "dynamodb:*")],
       ];
       for (const [problem, change] of MISTAKES) {
@@ -66,6 +80,18 @@ export function templateSuite(artifact: () => Artifact, folder: string): void {
         assert.equal(problems.length, 1, `${problem}: ${problems}`);
         assert.match(problems[0] ?? "", problem);
       }
+    });
+
+    it("has no alarm that may not use the key of its topic", () => {
+      const allowed = /alarm:([a-z0-9-]+)-\*"/.exec(
+        JSON.stringify(properties(artifact().template, "AlarmKey")),
+      );
+      const names = ofType(artifact().template, "AWS::CloudWatch::Alarm").map(
+        ([, alarm]) => alarm.Properties,
+      );
+      assert.ok(names.length > 8);
+      for (const { AlarmName } of names)
+        assert.ok((AlarmName as string).startsWith(`${allowed?.[1]}-`), `${AlarmName}`);
     });
 
     it("has every function, each on the runtime and from its own bundle", () => {
@@ -114,7 +140,18 @@ interface Role {
 }
 
 function widen(template: Template, member: "Action" | "Resource", value: string): void {
-  const { Policies } = (template.Resources.IngestRole as Resource).Properties as unknown as Role;
-  const statement = Policies[0]?.PolicyDocument.Statement.find(({ Action }) => Action === "sqs:SendMessage");
-  if (statement) statement[member] = value;
+  statement(template, "IngestRole", "sqs:SendMessage")[member] = value;
+}
+
+function statement(template: Template, role: string, action: string): Record<string, unknown> {
+  const { Policies } = (template.Resources[role] as Resource).Properties as unknown as Role;
+  const found = Policies[0]?.PolicyDocument.Statement.find(({ Action }) => Action === action);
+  assert.ok(found, `${role} has no statement for ${action}`);
+  return found;
+}
+
+function unlimit(template: Template, operator: string): void {
+  const { Policies } = (template.Resources.ConsumerRole as Resource).Properties as unknown as Role;
+  const limited = Policies[0]?.PolicyDocument.Statement.find(({ Condition }) => Condition);
+  if (limited) delete (limited.Condition as Record<string, unknown>)[operator];
 }

@@ -161,7 +161,14 @@ export function createRuntime(scripts: Record<string, Script>, runs: string[] = 
     }
   }
   const counters = { kills: 0, rebuilds: 0, restores: 0 };
-  return { faults: [], counters, probe: async (names) => names.map(() => ""), run, close: async () => {} };
+  return {
+    faults: [],
+    counters,
+    probe: async (names) => names.map(() => ""),
+    look: async () => new Map(),
+    run,
+    close: async () => {},
+  };
 }
 
 export function createRelease(handlers: Record<string, string[]>, version = "v1"): LiveRelease {

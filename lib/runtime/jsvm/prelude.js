@@ -10,10 +10,13 @@
   const Failure = Error;
   const { trunc } = Math;
   const { parse, stringify } = JSON;
-  const { defineProperty, create, getOwnPropertyDescriptor } = Object;
+  const { defineProperty, create, getOwnPropertyDescriptor, getOwnPropertyNames, hasOwn } = Object;
   const slice = uncurry(String.prototype.slice);
+  const indexOf = uncurry(String.prototype.indexOf);
   const then = uncurry(Promise.prototype.then);
   const resolve = Promise.resolve.bind(Promise);
+  const numberOf = uncurry(WeakMap.prototype.get);
+  const setNumber = uncurry(WeakMap.prototype.set);
   // What `let` or `const` declared is found by evaluating its name only. The host has seen that it is an identifier
   // path, and through this alias it is always evaluated in the global scope.
   // biome-ignore lint/security/noGlobalEval: see above
@@ -192,6 +195,35 @@
     }
   };
 
+  // Each handler object that was looked at has a number, so that the host can tell two names of one from two handlers.
+  const numbers = new WeakMap();
+  let numbered = 0;
+  const numberFor = (value) => {
+    if (typeof value !== "object" || value === null || typeof value.DoProcessEvent !== "function") return 0;
+    const known = numberOf(numbers, value);
+    if (known !== undefined) return known;
+    numbered += 1;
+    setNumber(numbers, value, numbered);
+    return numbered;
+  };
+  // What `let`, `const` and `class` declare is no property of the global object.
+  const lexical = { __proto__: null };
+  // Evaluated only where it may be a handler, since that takes longer, and calls a getter.
+  const held = (name) => {
+    try {
+      const dot = indexOf(name, ".");
+      const root = dot < 0 ? name : slice(name, 0, dot);
+      if (lexical[root]) return numberFor(evaluate(name));
+      const own = getOwnPropertyDescriptor(globalThis, root);
+      if (!own) return -1;
+      const kind = hasOwn(own, "value") ? typeof own.value : "accessor";
+      if (kind === "object" || (kind === "function" && dot > 0)) return numberFor(evaluate(name));
+      return dot < 0 ? 0 : -1;
+    } catch {
+      return -1;
+    }
+  };
+
   let end;
   return {
     /** Starts a run; how it ended is asked of `ended` once the jobs are done. */
@@ -222,6 +254,27 @@
     /** "" while the run's promise is pending. */
     ended: () => (end ? stringify(end) : ""),
     describe: (thrown) => stringify(describe(thrown)),
+    /**
+     * What each name holds, with commas between: a handler's number, 0 for anything else, -1 for nothing. The JSON
+     * has the names, and which variables scripts declare by `let`, `const` and `class`.
+     */
+    look(json) {
+      const { names, declared } = parse(json);
+      for (let index = 0; index < declared.length; index += 1) lexical[declared[index]] = true;
+      let answers = "";
+      for (let index = 0; index < names.length; index += 1)
+        answers += (index ? "," : "") + held(names[index]);
+      return answers;
+    },
+    /** The names of all global variables but those of `let`, `const` and `class`, as a JSON list. */
+    globals() {
+      const names = getOwnPropertyNames(globalThis);
+      let list = "";
+      // One by one, for an array's toJSON may be the script's.
+      for (let index = 0; index < names.length; index += 1)
+        list += (index ? "," : "") + stringify(names[index]);
+      return `[${list}]`;
+    },
     /** What is wrong with the handler object of this name; "" when nothing is. */
     probe(name) {
       try {

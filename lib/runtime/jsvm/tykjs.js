@@ -23,8 +23,12 @@
   };
 
   // Nothing here calls middleware: it is there so that a file which holds both loads.
-  function NewMiddleware() {}
-  function MiddlewareComponentMeta() {}
+  function NewMiddleware(configuration) {
+    this.configuration = configuration;
+  }
+  function MiddlewareComponentMeta(configuration) {
+    this.configuration = configuration;
+  }
   MiddlewareComponentMeta.prototype.DoProcessRequest = function (request, session, config) {
     const processed = this.ProcessRequest(request, session, config);
     return core.stringify({ Request: processed.Request, SessionMeta: processed.SessionMeta });
@@ -33,11 +37,26 @@
     log("info", "Process not implemented!");
     return request;
   };
+  MiddlewareComponentMeta.prototype.DoProcessResponse = function (response, request, session, config) {
+    const processed = this.ProcessResponse(response, request, session, config);
+    return core.stringify({ Response: processed.Response, SessionMeta: processed.SessionMeta });
+  };
+  MiddlewareComponentMeta.prototype.ProcessResponse = (response) => {
+    log("info", "Process not implemented!");
+    return response;
+  };
   extend(NewMiddleware, MiddlewareComponentMeta);
   NewMiddleware.prototype.NewProcessRequest = function (callback) {
     this.ProcessRequest = callback;
   };
+  NewMiddleware.prototype.NewProcessResponse = function (callback) {
+    this.ProcessResponse = callback;
+  };
   NewMiddleware.prototype.ReturnData = (request, session) => ({ Request: request, SessionMeta: session });
+  NewMiddleware.prototype.ReturnResponseData = (response, session) => ({
+    Response: response,
+    SessionMeta: session,
+  });
   NewMiddleware.prototype.ReturnAuthData = (request, session) => ({ Request: request, Session: session });
 
   return {

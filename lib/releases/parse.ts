@@ -1,0 +1,117 @@
+import { type AnyNode, type Identifier, type Node, Parser, type Program } from "acorn";
+
+/**
+ * A parser that leaves two checks to the engine, which makes them when it loads the script: looking for names that are
+ * declared twice takes quadratic time, and the gateway's regular expressions would be refused, which are looked for.
+ */
+const LenientParser = Parser.extend(
+  (Base) =>
+    class extends Base {
+      declareName() {}
+      validateRegExpFlags() {}
+      validateRegExpPattern() {}
+    },
+);
+
+/** The script's syntax; undefined when it has mistakes, or is nested too deeply: loading it tells more of that. */
+export function parseScript(source: string): Program | undefined {
+  try {
+    return LenientParser.parse(source, { ecmaVersion: "latest", allowReturnOutsideFunction: true });
+  } catch (thrown) {
+    if (thrown instanceof SyntaxError || thrown instanceof RangeError) return undefined;
+    throw thrown;
+  }
+}
+
+/** A place in a script, and what is odd there. */
+export interface Finding {
+  at: number;
+  message: string;
+}
+
+export interface Visitor {
+  /** `ancestors` are those of the node, the nearest last, for as long as the visit takes. */
+  enter(node: AnyNode, ancestors: readonly AnyNode[]): void;
+  leave?(node: AnyNode): void;
+}
+
+/** Visits each node in the order of the source, without recursion: a sum of a megabyte is as deep as it is long. */
+export function walk(root: Node, visitors: Visitor[]): void {
+  const ancestors: AnyNode[] = [];
+  /** The last is the next; `undefined` is the end of the nearest ancestor. */
+  const todo: (AnyNode | undefined)[] = [root as AnyNode];
+  while (todo.length > 0) {
+    const node = todo.pop();
+    if (!node) {
+      const left = ancestors.pop();
+      if (left) for (const { leave } of visitors) leave?.(left);
+      continue;
+    }
+    for (const { enter } of visitors) enter(node, ancestors);
+    ancestors.push(node);
+    todo.push(undefined);
+    pushChildren(node, todo);
+  }
+}
+
+function pushChildren(node: AnyNode, todo: (AnyNode | undefined)[]): void {
+  const children: AnyNode[] = [];
+  for (const key in node) {
+    const value: unknown = node[key as keyof AnyNode];
+    if (isNode(value)) children.push(value);
+    else if (Array.isArray(value)) for (const item of value) if (isNode(item)) children.push(item);
+  }
+  for (let child = children.pop(); child; child = children.pop()) todo.push(child);
+}
+
+const isNode = (value: unknown): value is AnyNode =>
+  typeof value === "object" && value !== null && typeof (value as Node).type === "string";
+
+/** The variables that a declaration, a parameter or an assignment gives a value. */
+export function boundNames(pattern: Node): Identifier[] {
+  const names: Identifier[] = [];
+  const todo: (AnyNode | null)[] = [pattern as AnyNode];
+  for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
+    if (next?.type === "Identifier") names.push(next);
+    else if (next?.type === "AssignmentPattern") todo.push(next.left);
+    else if (next?.type === "RestElement") todo.push(next.argument);
+    else if (next?.type === "Property") todo.push(next.value);
+    else if (next?.type === "ArrayPattern") for (const element of next.elements) todo.push(element);
+    else if (next?.type === "ObjectPattern") for (const property of next.properties) todo.push(property);
+  }
+  return names;
+}
+
+/** The names that a node declares; a function's own parameters are of it. */
+export function declaredBy(node: AnyNode): Identifier[] {
+  switch (node.type) {
+    case "VariableDeclarator":
+      return boundNames(node.id);
+    case "CatchClause":
+      return node.param ? boundNames(node.param) : [];
+    case "FunctionDeclaration":
+    case "FunctionExpression":
+    case "ArrowFunctionExpression":
+      return [...(node.id ? [node.id] : []), ...node.params.flatMap(boundNames)];
+    case "ClassDeclaration":
+    case "ClassExpression":
+      return node.id ? [node.id] : [];
+    default:
+      return [];
+  }
+}
+
+/** Answers the line of a place in the text, both from where they are counted: 0 and 1. */
+export function createLines(text: string): (index: number) => number {
+  const starts = [0];
+  for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
+  return (index) => {
+    let [low, high] = [0, starts.length];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if ((starts[middle] ?? 0) <= index) low = middle;
+      else high = middle;
+    }
+    return low + 1;
+  };
+}

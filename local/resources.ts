@@ -156,22 +156,8 @@ const stateTable = (name: string) =>
   new CreateTableCommand({
     TableName: name,
     BillingMode: "PAY_PER_REQUEST",
-    AttributeDefinitions: [
-      { AttributeName: "pk", AttributeType: "S" },
-      { AttributeName: "due_for", AttributeType: "S" },
-      { AttributeName: "due_at", AttributeType: "N" },
-    ],
+    AttributeDefinitions: [{ AttributeName: "pk", AttributeType: "S" }],
     KeySchema: [{ AttributeName: "pk", KeyType: "HASH" }],
-    GlobalSecondaryIndexes: [
-      {
-        IndexName: DUE_INDEX,
-        KeySchema: [
-          { AttributeName: "due_for", KeyType: "HASH" },
-          { AttributeName: "due_at", KeyType: "RANGE" },
-        ],
-        Projection: { ProjectionType: "KEYS_ONLY" },
-      },
-    ],
   });
 
 async function createTable(dynamo: DynamoDBDocumentClient, command: CreateTableCommand): Promise<void> {

@@ -66,7 +66,7 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
   const calls: Record<HostCallName, (args: string[], scope: CallScope) => Promise<string | undefined>> = {
     async getKeyData([key = "", apiId = ""]) {
       run.onRead(key);
-      const session = await readSession(run, key, apiId);
+      const { session } = await findSession(run, key, apiId);
       return session ? showSession(session) : MISS;
     },
     async setKeyData([key = "", text = "", suppressReset = ""]) {
@@ -79,6 +79,11 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
       });
       const bytes = storableBytes(session) + Buffer.byteLength(key);
       await run.buffer.write(key, { session, bytes, reset: suppressReset !== "1" });
+      return undefined;
+    },
+    async delKeyData([key = "", apiId = ""]) {
+      const { name, session } = await findSession(run, key, apiId);
+      if (session) await run.buffer.write(name, { session: undefined });
       return undefined;
     },
     makeHttpRequest: ([request = ""], scope) => deps.makeHttpRequest(request, { ...scope, idempotencyKey }),
@@ -120,7 +125,7 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
 /** Of any text one that a header can carry; different ones stay different. */
 const headerText = (text: string) => text.replace(/[^\x21-\x24\x26-\x7e]/gu, encodeURIComponent);
 
-const ASKS_TABLE: ReadonlySet<HostCallName> = new Set(["getKeyData", "setKeyData", "storage"]);
+const ASKS_TABLE: ReadonlySet<HostCallName> = new Set(["getKeyData", "setKeyData", "delKeyData", "storage"]);
 
 /** What is wrong with the script's call is told to the script; what is wrong on our side fails the run. */
 function failureOf(name: HostCallName, thrown: unknown): AppError | undefined {
@@ -138,15 +143,16 @@ const codeOf = (thrown: unknown) =>
 const ALONE: ReadonlySet<Refusal["kind"]> = new Set(["unfit", "strange", "changed"]);
 
 /** A key that is not there by its own name may be a custom key, which the gateway stores by a name of its own. */
-async function readSession(
+async function findSession(
   { buffer, orgOf }: HostRun,
   key: string,
   apiId: string,
-): Promise<Session | undefined> {
+): Promise<{ name: string; session: Session | undefined }> {
   const orgId = orgOf(apiId);
   const session = isStorableKey(key) ? await buffer.read(key, { apiId, orgId }) : undefined;
-  if (session) return session;
+  if (session) return { name: key, session };
   const known = buffer.fullNameOf(key);
   const name = known === key ? `${orgId}${key}` : known;
-  return name !== key && isStorableKey(name) ? buffer.read(name) : undefined;
+  if (name === key || !isStorableKey(name)) return { name: key, session: undefined };
+  return { name, session: await buffer.read(name) };
 }

@@ -54,21 +54,25 @@ interface Raw {
   text: string;
 }
 
+/** One request to the gateway, below `/tyk/keys`; throws dependency-failed when there is no answer. */
+export type Transport = (request: {
+  method: "GET" | "PUT" | "POST" | "DELETE";
+  path: string;
+  body?: string;
+  maxBytes: number;
+}) => Promise<Raw>;
+
 /** Without the address policy of scripts: the operator names this address, and it mostly is a private one. */
-export function connectGateway({ url, secret, timeoutMs, hashed, connections }: GatewayOptions): Gateway {
+export function connectGateway(options: GatewayOptions): Gateway {
+  const { url, secret, timeoutMs } = options;
   const keys = `${url.pathname.replace(/\/+$/, "")}/tyk/keys`;
   const pool = new Pool(url.origin, {
-    connections: connections ?? CONNECTIONS,
+    connections: options.connections ?? CONNECTIONS,
     connect: { timeout: timeoutMs },
     headersTimeout: 0, // the signal is the deadline
     bodyTimeout: 0,
   });
-
-  async function send(
-    method: "GET" | "PUT" | "POST" | "DELETE",
-    path: string,
-    { body, maxBytes = MAX_ANSWER_BYTES }: { body?: Members; maxBytes?: number } = {},
-  ): Promise<Raw> {
+  const transport: Transport = async ({ method, path, body, maxBytes }) => {
     try {
       const response = await pool.request({
         method,
@@ -77,22 +81,39 @@ export function connectGateway({ url, secret, timeoutMs, hashed, connections }: 
           "x-tyk-authorization": secret,
           ...(body !== undefined && { "content-type": "application/json" }),
         },
-        body: body === undefined ? null : JSON.stringify(body),
+        body: body ?? null,
         signal: AbortSignal.timeout(timeoutMs),
-        responseHeaders: null,
       });
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      for await (const chunk of response.body as AsyncIterable<Buffer>) {
-        bytes += chunk.byteLength;
-        if (bytes > maxBytes) throw new Error(`an answer of more than ${maxBytes} bytes`);
-        chunks.push(chunk);
-      }
-      return { status: response.statusCode, text: Buffer.concat(chunks).toString() };
+      return { status: response.statusCode, text: await textOf(response.body, maxBytes) };
     } catch (cause) {
       throw new AppError("dependency-failed", `no answer from the gateway: ${errorText(cause)}`, { cause });
     }
+  };
+  return createGateway(transport, options, () => pool.close());
+}
+
+async function textOf(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.byteLength;
+    if (bytes > maxBytes) throw new Error(`an answer of more than ${maxBytes} bytes`);
+    chunks.push(chunk);
   }
+  return Buffer.concat(chunks).toString();
+}
+
+/** The API of keys over any transport. */
+export function createGateway(
+  transport: Transport,
+  { secret, hashed }: Pick<GatewayOptions, "secret" | "hashed">,
+  close: () => Promise<void> = async () => {},
+): Gateway {
+  const send = (
+    method: "GET" | "PUT" | "POST" | "DELETE",
+    path: string,
+    { body, maxBytes = MAX_ANSWER_BYTES }: { body?: Members; maxBytes?: number } = {},
+  ) => transport({ method, path, maxBytes, ...(body !== undefined && { body: JSON.stringify(body) }) });
 
   /** The path of a key. Any value of `hashed` means yes to a gateway, even false. */
   function place(key: string, query: Record<string, string | undefined> = {}, isHash = hashed): string {
@@ -132,7 +153,7 @@ export function connectGateway({ url, secret, timeoutMs, hashed, connections }: 
       if (!Array.isArray(listed)) throw unhelpful(raw, messageOf(raw, [secret]));
       return listed.filter((key): key is string => typeof key === "string");
     },
-    close: () => pool.close(),
+    close,
   };
 }
 

@@ -26,4 +26,5 @@ const KINDS = {
   storage: "storage",
   getKeyData: "session",
   setKeyData: "session",
+  delKeyData: "session",
 } as const satisfies Record<HostCallName, string>;

@@ -119,7 +119,13 @@ export interface Survey {
 
 /** `raw` is rawlog(): a line without a level of its own. */
 export type LogLevel = "debug" | "info" | "warn" | "error" | "raw";
-export type HostCallName = "getKeyData" | "setKeyData" | "makeHttpRequest" | "batchRequest" | "storage";
+export type HostCallName =
+  | "getKeyData"
+  | "setKeyData"
+  | "delKeyData"
+  | "makeHttpRequest"
+  | "batchRequest"
+  | "storage";
 
 export type ToWorker =
   | { type: "load"; scripts: Script[] }

@@ -102,6 +102,12 @@
     const content = bounded("TykSetKeyData", session);
     if (name !== undefined && content !== undefined) ask("setKeyData", name, content, text(suppressReset));
   });
+
+  // An addition: the gateway's own scripts cannot remove a key.
+  define("TykDelKeyData", (key, apiId) => {
+    const name = bounded("TykDelKeyData", key);
+    if (name !== undefined) ask("delKeyData", name, text(apiId));
+  });
   define("TykMakeHttpRequest", (request) => {
     const asked = bounded("TykMakeHttpRequest", request);
     return asked === undefined || asked === "undefined" ? undefined : ask("makeHttpRequest", asked);

@@ -1,8 +1,7 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { DescribeTableCommand } from "@aws-sdk/client-dynamodb";
 import { AppError } from "../lib/errors.ts";
 import type { LocalFunction } from "./lambda/lambda.ts";
-import type { Pump } from "./pump.ts";
+import { type Pump, startPump } from "./pump.ts";
 import type { Clients } from "./resources.ts";
 import { startStreamPump } from "./stream-pump.ts";
 
@@ -11,6 +10,8 @@ type Env = Record<string, string | undefined>;
 export interface GatewaySyncOptions {
   clients: Clients;
   sessionsTable: string;
+  /** Of the keys that are to be looked at again. */
+  queueUrl: string;
   env: Env;
   start: (
     name: string,
@@ -23,12 +24,10 @@ export interface GatewaySyncOptions {
 
 const BATCH_SIZE = 100;
 const TIMEOUT_MS = 60_000;
-/** How often it looks for parked changes: here it costs nothing to see them soon. */
-const SCHEDULE_MS = 1_000;
 
 /** The function and what feeds it; undefined unless the environment names a gateway. */
 export async function startGatewaySync(options: GatewaySyncOptions): Promise<Pump | undefined> {
-  const { clients, sessionsTable, env, start, onError } = options;
+  const { clients, sessionsTable, queueUrl, env, start, onError } = options;
   if (!env.GATEWAY_URL) return undefined;
   if (!env.GATEWAY_SECRET) {
     const message =
@@ -45,37 +44,16 @@ export async function startGatewaySync(options: GatewaySyncOptions): Promise<Pum
     invoke,
     onError,
   });
-  const schedule = startSchedule(invoke, onError);
+  const again = await startPump({ sqs: clients.sqs, queueUrl, batchSize: 10, invoke, onError });
   return {
     async close() {
-      await Promise.all([pump.close(), schedule.close()]);
+      await Promise.all([pump.close(), again.close()]);
     },
   };
 }
 
-/** EventBridge's part: calls the function again and again, without any record. */
-function startSchedule(invoke: LocalFunction["invoke"], onError: (error: Error) => void): Pump {
-  const stop = new AbortController();
-  const { signal } = stop;
-  async function loop(): Promise<void> {
-    while (!signal.aborted) {
-      await delay(SCHEDULE_MS, undefined, { signal }).catch(() => {});
-      if (signal.aborted) return;
-      await invoke({}).catch((thrown: Error) => {
-        if (!signal.aborted) onError(thrown);
-      });
-    }
-  }
-  const running = loop();
-  return {
-    async close() {
-      stop.abort();
-      await running;
-    },
-  };
-}
-
-const gatewaySettings = (env: Env) =>
+/** What the environment says of the gateway: for all functions that talk to it. */
+export const gatewaySettings = (env: Env) =>
   Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) =>
       name.startsWith("GATEWAY_") && value !== undefined ? [[name, value]] : [],

@@ -22,6 +22,7 @@ export interface Resources {
     EVENTS_QUEUE_URL: string;
     DEAD_LETTERS_QUEUE_URL: string;
     SYNC_DEAD_LETTERS_QUEUE_URL: string;
+    SYNC_QUEUE_URL: string;
     SESSIONS_TABLE: string;
     STATE_TABLE: string;
     FILES_BUCKET: string;
@@ -114,6 +115,7 @@ async function createQueues(
     EVENTS_QUEUE_URL: events,
     DEAD_LETTERS_QUEUE_URL: deadLetters,
     SYNC_DEAD_LETTERS_QUEUE_URL: syncDeadLetters,
+    SYNC_QUEUE_URL: await createQueue(sqs, `${prefix}-sync`, { VisibilityTimeout: "60" }),
   };
 }
 

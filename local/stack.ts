@@ -4,7 +4,7 @@ import { createReleaseStore, type ReleaseStore } from "../lib/releases/store.ts"
 import { SESSION_ROUTES } from "../lib/sessions/api.ts";
 import { startAws } from "./aws.ts";
 import { watchBucket } from "./bucket-watch.ts";
-import { startGatewaySync } from "./gateway-sync.ts";
+import { gatewaySettings, startGatewaySync } from "./gateway-sync.ts";
 import { startHttpApi } from "./http-api.ts";
 import { type LocalFunction, type LocalFunctionOptions, startFunction } from "./lambda/lambda.ts";
 import { startPump } from "./pump.ts";
@@ -82,7 +82,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         name,
         handler: `functions/${name}.main`,
         taskRoot: TASK_ROOT,
-        env: { ...env, ...options.settings, ...settings },
+        env: { ...env, ...gatewaySettings(options.env), ...options.settings, ...settings },
         timeoutMs,
         onLine: (line) => options.onLine?.(name, line),
         ...rest,
@@ -114,6 +114,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const gatewaySync = await startGatewaySync({
       clients,
       sessionsTable: resources.SESSIONS_TABLE,
+      queueUrl: resources.SYNC_QUEUE_URL,
       env: options.env,
       start,
       onError: (error) => options.onLine?.("gateway-sync", error.message),

@@ -1,6 +1,6 @@
 import {
-  ConditionalCheckFailedException,
   type DynamoDBClient,
+  GetItemCommand,
   PutItemCommand,
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
@@ -8,7 +8,7 @@ import { toAttributes } from "../dynamo/attributes.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** What all containers together must know of absences: how many were found in this hour, and who makes the canary. */
+/** What all containers together must know of absences: how many were found in this hour, and whether the canary was made. */
 export function createAbsenceLimit(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   stateTable: string;
@@ -32,21 +32,17 @@ export function createAbsenceLimit(deps: {
       );
       return Number(Attributes?.found?.N) <= deps.perHour;
     },
-    /** True for the first that asks, ever: a canary that was there and has gone is a reason to stop. */
-    async makesCanary(): Promise<boolean> {
-      try {
-        await dynamo.send(
-          new PutItemCommand({
-            TableName,
-            Item: toAttributes({ pk: "gateway#canary", made_at: Math.floor(deps.now() / 1000) }),
-            ConditionExpression: "attribute_not_exists(pk)",
-          }),
-        );
-        return true;
-      } catch (thrown) {
-        if (thrown instanceof ConditionalCheckFailedException) return false;
-        throw thrown;
-      }
+    async wasCanaryMade(): Promise<boolean> {
+      const { Item } = await dynamo.send(
+        new GetItemCommand({ TableName, Key: CANARY, ConsistentRead: true }),
+      );
+      return Item !== undefined;
+    },
+    async noteCanaryMade(): Promise<void> {
+      const Item = { ...CANARY, ...toAttributes({ made_at: Math.floor(deps.now() / 1000) }) };
+      await dynamo.send(new PutItemCommand({ TableName, Item }));
     },
   };
 }
+
+const CANARY = toAttributes({ pk: "gateway#canary" });

@@ -11,8 +11,9 @@ export interface AbsenceDeps {
   quickMs: number;
   /** Whether one more key may be found absent: many of them look like a gateway whose store was emptied. */
   admit: () => Promise<boolean>;
-  /** True for the caller that is to make the canary: once, and never again when it is gone. */
-  makesCanary: () => Promise<boolean>;
+  /** The canary is made once: when it was there and is gone, that is a reason to stop. */
+  wasCanaryMade: () => Promise<boolean>;
+  noteCanaryMade: () => Promise<void>;
   onHeld: (why: "canary-missing" | "too-many") => void;
   now: () => number;
 }
@@ -31,7 +32,9 @@ export function createAbsence(deps: AbsenceDeps): (gateway: Gateway, key: string
 
   async function whenCanaryMissing(gateway: Gateway): Promise<void> {
     deps.onHeld("canary-missing");
-    if (await deps.makesCanary()) await gateway.create(canary, canarySession());
+    if (await deps.wasCanaryMade()) return;
+    const { kind } = await gateway.create(canary, canarySession());
+    if (kind === "done") await deps.noteCanaryMade();
   }
 
   return async (gateway, key) => {

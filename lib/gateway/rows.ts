@@ -18,8 +18,8 @@ export interface Rows {
   /** False when the row is no longer as it was read. */
   write(row: Row, session: Session | undefined, gateway: GatewayState): Promise<boolean>;
   remove(row: Row): Promise<boolean>;
-  /** Has the row say that the quota's new start was asked for; false as above. */
-  markReset(row: Row): Promise<boolean>;
+  /** Has the row say that the quota's new start was asked for; its new version, undefined when others were first. */
+  markReset(row: Row): Promise<number | undefined>;
   /** Puts what the gateway has in place of what was read; the version it has then, undefined when others were first. */
   keep(
     key: string,
@@ -81,18 +81,25 @@ export function createRows(deps: {
         ? version
         : undefined;
     },
-    markReset: (row) =>
-      update(row.key, {
-        UpdateExpression: "SET #gateway.#change.#reset = :asked",
-        ...asRead(row),
+    async markReset(row) {
+      const version = nextVersion(row.version);
+      const marked = await update(row.key, {
+        UpdateExpression: "SET #gateway.#change.#reset = :asked, #version = :next",
+        ConditionExpression: "#version = :read",
         ExpressionAttributeNames: {
           "#gateway": "gateway",
           "#change": "change",
           "#reset": "reset",
           "#version": "version",
         },
-        ExpressionAttributeValues: toAttributes({ ":asked": "asked", ":read": row.version }),
-      }),
+        ExpressionAttributeValues: toAttributes({
+          ":asked": "asked",
+          ":next": version,
+          ":read": row.version,
+        }),
+      });
+      return marked ? version : undefined;
+    },
     remove: (row) => holds(dynamo.send(new DeleteItemCommand({ ...keyed(row.key), ...asRead(row) }))),
     async touch(key) {
       await update(key, {

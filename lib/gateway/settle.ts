@@ -25,8 +25,8 @@ export interface Refusal {
 
 /** What is to become of the row. */
 export type Settled =
-  /** This is what the gateway has. `later`: in how many ms to look again, since its cache may undo what it took. */
-  | { kind: "row"; session: Session | undefined; gateway: GatewayState; later?: number }
+  /** This is what the gateway has. `later`: in how many ms to look again, since its cache may undo what it took. `version`: the row's by now. */
+  | { kind: "row"; session: Session | undefined; gateway: GatewayState; later?: number; version?: number }
   /** Nothing is left of it: neither side has the key. */
   | { kind: "remove" }
   /** It is not known; look again. */
@@ -38,8 +38,8 @@ export interface SettleDeps {
   refuse: (row: Row, refusal: Refusal) => Promise<void>;
   /** Told of members whose change a policy of the key overrules. */
   overrule: (row: Row, members: string[]) => void;
-  /** Makes `reset` "asked" in the table, before it is; false when the row is no longer as it was read. */
-  markReset: (row: Row) => Promise<boolean>;
+  /** Makes `reset` "asked" in the table, before it is; the row's new version, undefined when others were first. */
+  markReset: (row: Row) => Promise<number | undefined>;
   pause: (ms: number) => Promise<void>;
   now: () => number;
   /** How long the gateway's session cache may hold an older session, in ms; 0 where it has none. */
@@ -136,7 +136,8 @@ export function createSettle(deps: SettleDeps) {
       const message = `the gateway has undone it ${undone} times: ${lost.join(", ")}`;
       return giveUp(row, { operation: "put", status: 200, message }, theirs);
     }
-    if (reset && !(await deps.markReset(row))) return { kind: "unknown" };
+    const version = reset ? await deps.markReset(row) : row.version;
+    if (version === undefined) return { kind: "unknown" };
     const sent = reset ? fullQuota(merged.session) : merged.session;
     const answer = await gateway.put(row.key, sent, { reset });
     // Never made after that: whether it was deleted is found out like any other absence.
@@ -145,7 +146,7 @@ export function createSettle(deps: SettleDeps) {
     await deps.pause(SOON_MS);
     const look = await gateway.get(row.key);
     if (look === "missing" || createdOf(look.session) !== createdOf(theirs)) return { kind: "unknown" };
-    return afterPut(row, { theirs, sent, now: look.session, change: { ...change, undone } });
+    return { ...afterPut(row, { theirs, sent, now: look.session, change: { ...change, undone } }), version };
   }
 
   /** Nothing is to be sent: it holds, or was sent by somebody who died before telling. */
@@ -163,7 +164,7 @@ export function createSettle(deps: SettleDeps) {
   function afterPut(
     row: Row,
     { theirs, sent, now, change }: { theirs: Members; sent: Members; now: Members; change: Change },
-  ): Settled {
+  ): Extract<Settled, { kind: "row" }> {
     const lost = merge(theirs, withoutPassword(sent), now).changed;
     const overruled = governed(lost, now);
     if (overruled.length > 0) deps.overrule(row, overruled);

@@ -57,7 +57,11 @@ export function createSync(deps: SyncDeps) {
     const kept =
       settled.kind === "remove"
         ? await rows.remove(row)
-        : await rows.write(row, settled.session, settled.gateway);
+        : await rows.write(
+            { ...row, version: settled.version ?? row.version },
+            settled.session,
+            settled.gateway,
+          );
     if (!kept) return;
     const pending = settled.kind === "row" && settled.gateway.change !== undefined;
     log.info("session settled", { key_sha256: keyDigest(row.key), pending });

@@ -82,14 +82,22 @@ export function createSettle(deps: SettleDeps) {
   };
 
   async function whenMissing(row: Row, gateway: Gateway): Promise<Settled> {
+    if (isWatchedRemoval(row)) return asIs(row, deps.now());
     const absence = await deps.absence(gateway, row.key);
     if (absence !== "absent") return { kind: "unknown" };
     const { change, created, gone } = row.gateway;
     const bornHere = change?.base === null && created === undefined && !gone;
     if (bornHere) return row.session ? create(row, row.session, gateway) : { kind: "remove" };
+    // Our own removal, of which nobody heard, or somebody else's: it may be undone like any.
+    if (change && !row.session && change.until === undefined) return watchedRemoval(row, change);
     if (change && row.session)
       await refuse(row, { operation: "put", status: 404, message: "the gateway has deleted this key" });
     return { kind: "row", session: undefined, gateway: tombstone(row) };
+  }
+
+  /** It is gone as we wanted, and may come back until then. */
+  function isWatchedRemoval({ session, gateway: { change } }: Row): boolean {
+    return !session && change?.until !== undefined && change.until > deps.now();
   }
 
   async function create(row: Row, session: Session, gateway: Gateway): Promise<Settled> {
@@ -121,24 +129,23 @@ export function createSettle(deps: SettleDeps) {
     { session: theirs }: Exclude<Look, "missing">,
     gateway: Gateway,
   ): Promise<Settled> {
-    const merged = merge(asMembers(change.base ?? {}), asMembers(session), theirs);
-    if (merged.refused.length > 0 && !change.taken) {
-      const message = `${merged.refused.join(", ")} cannot be changed: the gateway's stays`;
+    const wanted = differenceTo(theirs, session, change);
+    if (change.until === undefined && wanted.refused.length > 0) {
+      const message = `${wanted.refused.join(", ")} cannot be changed: the gateway's stays`;
       await refuse(row, { operation: "put", status: 0, message });
     }
-    const lost = change.taken ? without(merged.changed, governed(merged.changed, theirs)) : merged.changed;
-    if (change.taken && lost.length < merged.changed.length)
-      deps.overrule(row, without(merged.changed, lost));
+    // What a policy overruled once, it overrules always.
+    const lost = change.until === undefined ? wanted.changed : withoutOverruled(row, wanted.changed, theirs);
     const reset = change.reset === "wanted";
     if (lost.length === 0 && !reset) return whenThere(session, change, theirs);
-    const undone = (change.undone ?? 0) + (change.taken ? 1 : 0);
+    const undone = undoneTimes(change);
     if (undone > REPEATS) {
       const message = `the gateway has undone it ${undone} times: ${lost.join(", ")}`;
       return giveUp(row, { operation: "put", status: 200, message }, theirs);
     }
     const version = reset ? await deps.markReset(row) : row.version;
     if (version === undefined) return { kind: "unknown" };
-    const sent = reset ? fullQuota(merged.session) : merged.session;
+    const sent = reset ? fullQuota(wanted.session) : wanted.session;
     const answer = await gateway.put(row.key, sent, { reset });
     // Never made after that: whether it was deleted is found out like any other absence.
     if (answer.kind === "missing") return { kind: "unknown" };
@@ -146,40 +153,45 @@ export function createSettle(deps: SettleDeps) {
     await deps.pause(SOON_MS);
     const look = await gateway.get(row.key);
     if (look === "missing" || createdOf(look.session) !== createdOf(theirs)) return { kind: "unknown" };
-    return { ...afterPut(row, { theirs, sent, now: look.session, change: { ...change, undone } }), version };
+    return { ...afterPut(row, session, { ...change, undone }, look.session), version };
+  }
+
+  /** Members whose change does not hold, but for those that a policy decides. */
+  function withoutOverruled(row: Row, changed: string[], theirs: Members): string[] {
+    const overruled = governed(changed, theirs);
+    if (overruled.length > 0) deps.overrule(row, overruled);
+    return changed.filter((name) => !overruled.includes(name));
   }
 
   /** Nothing is to be sent: it holds, or was sent by somebody who died before telling. */
   function whenThere(session: Session, change: Change, theirs: Members): Settled {
     const base = asMembers(change.base ?? {});
     const isChange = merge(base, asMembers(session), base).changed.length > 0;
-    const settled = asTheirs({ session: theirs });
-    if (change.taken || !isChange || !canBeUndone(theirs, deps.cacheMs)) return settled;
-    const before = merge(asMembers(session), base, theirs).session;
-    const gateway = { ...settled.gateway, change: { ...taken(change), base: asSession(before) } };
-    return { kind: "row", session: settled.session, gateway, later: deps.cacheMs };
+    const isOver = change.until !== undefined && change.until <= deps.now();
+    return isChange && !isOver ? watched(session, change, theirs) : asTheirs({ session: theirs });
   }
 
-  /** What the gateway has after our change, with what is needed to find out whether it stays. */
+  /** What the gateway has after our change. */
   function afterPut(
     row: Row,
-    { theirs, sent, now, change }: { theirs: Members; sent: Members; now: Members; change: Change },
+    session: Session,
+    change: Change,
+    now: Members,
   ): Extract<Settled, { kind: "row" }> {
-    const lost = merge(theirs, withoutPassword(sent), now).changed;
-    const overruled = governed(lost, now);
-    if (overruled.length > 0) deps.overrule(row, overruled);
-    const settled = asTheirs({ session: now });
-    if (lost.length === overruled.length && !canBeUndone(now, deps.cacheMs)) return settled;
-    // The base is what the gateway would have without our change: so that the change alone is the difference.
-    const base = merge(sent, theirs, now).session;
-    const session =
-      lost.length > overruled.length ? asSession(merge(theirs, sent, now).session) : settled.session;
-    return {
-      kind: "row",
-      session,
-      gateway: { ...settled.gateway, change: { ...taken(change), base: asSession(base) } },
-      later: lost.length > overruled.length ? SOON_MS : deps.cacheMs,
-    };
+    const left = differenceTo(now, withoutPassword(session), change);
+    const lost = withoutOverruled(row, left.changed, now);
+    if (lost.length === 0) return watched(session, { ...change, until: undefined }, now);
+    const gateway = { created: createdOf(now), change: watchedChange(session, change, now, deps.now()) };
+    return { kind: "row", session: asSession(left.session), gateway, later: SOON_MS };
+  }
+
+  /** The row of what the gateway has, and of our change in it while the gateway's cache may still undo that. */
+  function watched(session: Session, change: Change, theirs: Members): Extract<Settled, { kind: "row" }> {
+    const settled = asTheirs({ session: theirs });
+    if (!canBeUndone(theirs, deps.cacheMs)) return settled;
+    const until = change.until ?? deps.now() + deps.cacheMs;
+    const gateway = { ...settled.gateway, change: watchedChange(session, change, theirs, until) };
+    return { ...settled, gateway, later: Math.max(0, until - deps.now()) };
   }
 
   async function remove(
@@ -188,7 +200,7 @@ export function createSettle(deps: SettleDeps) {
     { session: theirs }: Exclude<Look, "missing">,
     gateway: Gateway,
   ): Promise<Settled> {
-    const undone = (change.undone ?? 0) + (change.taken ? 1 : 0);
+    const undone = undoneTimes(change);
     if (undone > REPEATS) {
       const message = `the gateway has brought the key back ${undone} times`;
       return giveUp(row, { operation: "delete", status: 200, message }, theirs);
@@ -196,9 +208,17 @@ export function createSettle(deps: SettleDeps) {
     const answer = await gateway.remove(row.key, textOf(theirs.org_id));
     if (answer.kind !== "done" && answer.kind !== "missing")
       return whenNotTaken(row, "delete", answer, theirs);
-    // Its cache may bring it back, whatever the key's quota: another request may be under way.
-    const state = { created: createdOf(theirs), change: taken({ ...change, undone }) };
-    return { kind: "row", session: undefined, gateway: state, later: Math.max(deps.cacheMs, SOON_MS) };
+    return watchedRemoval(row, { ...change, undone }, createdOf(theirs));
+  }
+
+  /** The gateway's cache may bring it back, whatever the key's quota: a request may be under way. */
+  function watchedRemoval({ gateway }: Row, change: Change, created = gateway.created): Settled {
+    const later = Math.max(deps.cacheMs, SOON_MS);
+    const state = {
+      ...(created !== undefined && { created }),
+      change: { ...change, until: deps.now() + later },
+    };
+    return { kind: "row", session: undefined, gateway: state, later };
   }
 
   async function whenNotTaken(
@@ -227,8 +247,19 @@ export function asTheirs({ session }: { session: Members }): Extract<Settled, { 
   return { kind: "row", session: asSession(session), gateway: { created: createdOf(session) } };
 }
 
-/** A change that the gateway has, as far as is known. */
-const taken = ({ reset: _, ...change }: Change): Change => ({ ...change, taken: true });
+/** What the gateway would have with our change, and in what it does not have it. */
+const differenceTo = (theirs: Members, session: Session, { base }: Change) =>
+  merge(asMembers(base ?? {}), asMembers(session), theirs);
+
+/** The change as it stands in what the gateway has: its base is that without the change. */
+function watchedChange(session: Session, change: Change, theirs: Members, until: number): Change {
+  const { reset: _, ...rest } = change;
+  const base = merge(asMembers(session), asMembers(change.base ?? {}), theirs).session;
+  return { ...rest, base: asSession(base), until };
+}
+
+/** How often the gateway has undone a change, this time included. */
+const undoneTimes = ({ undone = 0, until }: Change) => undone + (until === undefined ? 0 : 1);
 
 /** Whether a row shows what the gateway has. */
 export function showsTheirs(
@@ -273,8 +304,15 @@ function withoutChange({ change: _change, look: _look, ...rest }: GatewayState):
   return rest;
 }
 
-function withoutPassword({ basic_auth_data: _, ...rest }: Members): Members {
+/** The gateway shows none, so whether it holds cannot be known. */
+function withoutPassword({ basic_auth_data: _, ...rest }: Session): Session {
   return rest;
+}
+
+/** The row stays as it is, but for the doubt. */
+function asIs({ session, gateway: { look: _, ...rest } }: Row, now: number): Settled {
+  const later = Math.max(0, (rest.change?.until ?? now) - now);
+  return { kind: "row", session, gateway: rest, later };
 }
 
 const asObject = (value: unknown): Members =>
@@ -283,7 +321,6 @@ const asObject = (value: unknown): Members =>
 export const createdOf = (session: Members) => textOf(session.date_created);
 const textOf = (value: unknown) => (typeof value === "string" ? value : "");
 const operationOf = ({ session }: Row) => (session ? "put" : "delete") as Refusal["operation"];
-const without = (all: string[], some: string[]) => all.filter((name) => !some.includes(name));
 
 const asMembers = (session: Session): Members => JSON.parse(formatSession(session)) as Members;
 /** Throws session-invalid and session-too-large for what the table cannot hold. */

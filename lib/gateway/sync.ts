@@ -125,7 +125,7 @@ function rowsThatAsk(records: StreamRecord[]): Row[] {
 function asksSomething({ gateway }: Row, image: Attributes, old: Attributes | undefined): boolean {
   if (gateway.look !== undefined) return true;
   if (!gateway.change) return false;
-  return !gateway.change.taken || (image.again !== undefined && image.again.N !== old?.again?.N);
+  return gateway.change.until === undefined || (image.again !== undefined && image.again.N !== old?.again?.N);
 }
 
 /** A stream with keys alone would hide every change. */

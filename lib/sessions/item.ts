@@ -37,8 +37,8 @@ export interface Change {
   base: Session | null;
   /** Whether a handler wants the quota to start anew, and whether that was asked for already. */
   reset?: "wanted" | "asked";
-  /** True once the gateway has taken it: it is looked at once more, for the gateway's own cache may undo it. */
-  taken?: boolean;
+  /** Once the gateway has taken it: until when, in ms, its own cache may undo it. Then it is looked at once more. */
+  until?: number | undefined;
   /** How often it was undone. */
   undone?: number;
   /** When a handler made it, in ms; of several, the first. */

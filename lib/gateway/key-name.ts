@@ -1,0 +1,98 @@
+import { type HashFunction, hashKey, isHashFunction } from "./key-hash.ts";
+
+/** What of a gateway's tyk.conf decides how its keys are named and stored. */
+export interface KeyNaming {
+  hash_keys: boolean;
+  /** Empty for none: keys are then the organisation and the name, in one. */
+  hash_key_function: string;
+}
+
+/** What a key in token form says of itself: base64 of `{"org":"…","id":"…","h":"…"}`. */
+export interface Token {
+  org: string;
+  id: string;
+  /** Empty where the token names none, or cannot be read that far. */
+  h: string;
+}
+
+/**
+ * The full name, which is the raw key, of the name that somebody gave a key: what POST answers and events carry.
+ * `name` may have the organisation in front. `hashKeyFunction` is the gateway's `hash_key_function`.
+ */
+export function fullName(hashKeyFunction: string, orgId: string, name: string): string {
+  const id = orgId !== "" && name.startsWith(orgId) ? name.slice(orgId.length) : name;
+  if (hashKeyFunction === "") return orgId + id;
+  const [before, after] = aroundId(hashKeyFunction, orgId);
+  return Buffer.from(before + id + after).toString("base64");
+}
+
+/** A token is put together as text, as the gateway does it: a quote in a name makes one that is no JSON. */
+function aroundId(hashKeyFunction: string, orgId: string): [before: string, after: string] {
+  const hash = isHashFunction(hashKeyFunction) ? hashKeyFunction : "murmur64";
+  return [`{"org":"${orgId}","id":"`, `","h":"${hash}"}`];
+}
+
+/**
+ * The name by which POST makes this very key; undefined where no name does, as for a token with the hash function of
+ * another configuration. POST takes what it is given for a name: a token would be nested in another one.
+ */
+export function creationName(hashKeyFunction: string, orgId: string, rawKey: string): string | undefined {
+  const [before, after] = aroundId(hashKeyFunction, orgId);
+  const id = Buffer.from(rawKey, "base64").toString().slice(before.length, -after.length);
+  return [id, rawKey].find((name) => isCreatable(name) && fullName(hashKeyFunction, orgId, name) === rawKey);
+}
+
+/** Undefined for a key that is not in token form. Read as far as it is well formed, as a gateway does. */
+export function readToken(rawKey: string): Token | undefined {
+  if (!rawKey.startsWith("ey") || !BASE64.test(rawKey)) return undefined;
+  const text = Buffer.from(rawKey, "base64").toString();
+  const members = new Map<string, string>();
+  MEMBER.lastIndex = 0;
+  for (let found = MEMBER.exec(text); found; found = MEMBER.exec(text))
+    if (found.groups?.name) members.set(found.groups.name, found.groups.text ?? "");
+  return { org: members.get("org") ?? "", id: members.get("id") ?? "", h: members.get("h") ?? "" };
+}
+
+/** As Go's decoder has it: with padding, in the standard alphabet. */
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const MEMBER = /[{,]\s*"(?<name>\w+)"\s*:\s*(?:"(?<text>(?:[^"\\]|\\.)*)"|[^",{}[\]]+)\s*(?=[,}])/gsy;
+
+/** The organisation that a raw key names; empty where it names none. */
+export function orgOf(rawKey: string): string {
+  const org = readToken(rawKey)?.org;
+  if (org) return org;
+  return Buffer.byteLength(rawKey) > OBJECT_ID_DIGITS && OBJECT_ID.test(rawKey)
+    ? rawKey.slice(0, OBJECT_ID_DIGITS)
+    : "";
+}
+
+const OBJECT_ID_DIGITS = 24;
+const OBJECT_ID = /^[0-9a-f]{24}/i;
+
+/** With what a gateway with hash_keys hashes this key: its own text says so, not the configuration. */
+export function hashFunctionOf(rawKey: string): HashFunction {
+  const named = readToken(rawKey)?.h ?? "";
+  return isHashFunction(named) ? named : "murmur32";
+}
+
+/** The name under which a gateway stores and lists a raw key, and which `hashed=true` asks for: mostly its hash. */
+export function storedName({ hash_keys }: KeyNaming, rawKey: string): string {
+  return hash_keys ? hashKey(hashFunctionOf(rawKey), rawKey) : rawKey;
+}
+
+/** Whether a key can stand in the path `/tyk/keys/{key}`, which takes no slash, not even an escaped one. */
+export const isAddressable = (key: string) => !/^$|\/|^\.\.?$/.test(key);
+
+/** POST to these does something else. */
+const isCreatable = (name: string) => isAddressable(name) && name !== "create" && name !== "preview";
+
+/**
+ * Whether what an event gives as its Key is none, so that to ask for it is useless or worse: nothing at all (to ask
+ * for that is to list), a basic-auth header (it holds the password), the name of an API's rate limiter, what stands
+ * for an identity that was not found, and what no path can hold.
+ */
+export function isNeverAsked(key: string): boolean {
+  return (
+    !isAddressable(key) || /^basic\s/i.test(key) || key.startsWith("apilimiter-") || key === "[NOT FOUND]"
+  );
+}

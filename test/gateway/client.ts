@@ -25,8 +25,8 @@ const DISALLOWED = "Access to this API has been disallowed";
 const settled = (reply: Reply): InFlight => ({ finish: () => reply });
 
 /**
- * What a client meets: the key's session, from the local cache where that holds it, its state, and the quota. What
- * was counted is written back, the whole session as it was found. Rate limits are not modelled.
+ * What a client meets: the key's session, from the local cache where that holds it, its state, and the quota. Rate
+ * limits are not modelled.
  */
 export function startClientRequest(parts: Parts, request: ClientRequest): InFlight {
   const api = parts.config.apis.find(({ proxy }) => request.path.startsWith(proxy.listen_path));
@@ -53,7 +53,7 @@ export function startClientRequest(parts: Parts, request: ClientRequest): InFlig
     return settled(refused(403, DISALLOWED));
   return {
     finish() {
-      if (isWithinQuota(parts, api, found)) return { status: 200, headers: {}, body: "ok" };
+      if (countUse(parts, api, found)) return { status: 200, headers: {}, body: "ok" };
       fire("QuotaExceeded", "Key Quota Limit Exceeded", key);
       return refused(403, "Quota exceeded");
     },
@@ -82,14 +82,17 @@ function findKey(parts: Parts, api: ApiDefinition, authorization: string): Cache
   function fetchKey(): Cached | undefined {
     const found = sessions.find(api.org_id, presented, false);
     if (!found) return undefined;
-    const fetched = { ...found, cacheKey: config.hash_keys ? storedName(config, found.key) : presented };
+    const fetched = { ...found, cacheKey: config.hash_keys ? storedName(true, found.key) : presented };
     sessions.cache(cacheKey, fetched);
     return structuredClone(fetched);
   }
 }
 
-/** Counts the use and, where it did, writes the session back and caches it anew, as the one that it was counted in. */
-function isWithinQuota(parts: Parts, api: ApiDefinition, found: Cached): boolean {
+/**
+ * Counts the use, and tells whether the quota allows it. What was counted is written back and cached anew: the whole
+ * session, as it was found.
+ */
+function countUse(parts: Parts, api: ApiDefinition, found: Cached): boolean {
   const { sessions, store, now } = parts;
   const { key, session } = found;
   const right = session.access_rights?.[api.api_id];

@@ -1,10 +1,12 @@
-import type { KeyNaming } from "../../lib/gateway/key-name.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 
 /** Of a gateway's tyk.conf what the model knows, by its own names; the last one stands in `local_session_cache`. */
-export interface GatewayConfig extends KeyNaming {
+export interface GatewayConfig {
   /** What `X-Tyk-Authorization` has to be. */
   secret: string;
+  hash_keys: boolean;
+  /** Empty for none. */
+  hash_key_function: string;
   enable_hashed_keys_listing: boolean;
   allow_master_keys?: boolean;
   disable_cached_session_state: boolean;

@@ -8,7 +8,7 @@ import { type GatewayEvent, timeStamp } from "./events.ts";
 import { always, type Fault, type FaultPlan } from "./faults.ts";
 import { createHealth } from "./health.ts";
 import type { Parts } from "./parts.ts";
-import { problem, type Reply } from "./reply.ts";
+import { badRequest, problem, type Reply } from "./reply.ts";
 import { route } from "./routes.ts";
 import { createSessions } from "./sessions.ts";
 import { createStore } from "./store.ts";
@@ -84,7 +84,8 @@ export function createGateway({ config, now, random = counting() }: GatewayOptio
 
   function serve({ method, path: target, headers = {}, body = "" }: GatewayRequest): Reply {
     const [escaped = "", query = ""] = target.split(/\?(.*)/s);
-    const path = decodeURIComponent(escaped);
+    const path = unescaped(escaped);
+    if (path === undefined) return badRequest;
     if (!isClean(path)) return { status: 301, headers: { location: cleaned(path) }, body: "" };
     if (method === "GET" && path === "/hello") return health.hello();
     if (method === "GET" && path === "/ready") return health.ready();
@@ -154,6 +155,15 @@ function disturbed(answer: Answer, fault: Fault): Answer {
 }
 
 const HTML = "<html><body><h1>try later</h1></body></html>\n";
+
+/** Undefined for what is no escape. */
+function unescaped(path: string): string | undefined {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return undefined;
+  }
+}
 
 /** The router sends whoever asks for an unclean path to the clean one. */
 const isClean = (path: string) => cleaned(path) === path;

@@ -85,7 +85,7 @@ function createNames() {
       const recorded = fullName(options.config.hash_key_function, org_id, given);
       pair(recorded, key);
       // Who posts by a hash is given the name for one.
-      pair(path.includes("hashed=") ? recorded : storedName(options.config, recorded), key_hash);
+      pair(path.includes("hashed=") ? recorded : storedName(options.config.hash_keys, recorded), key_hash);
     },
     toActual: (text: string) =>
       pairs.reduce((done, { recorded, actual }) => done.replaceAll(recorded, actual), text),

@@ -12,6 +12,7 @@ import {
   type Recorded,
   SECRET,
   type Step,
+  stepsOf,
   type Transcripts,
 } from "./transcripts.ts";
 
@@ -70,14 +71,6 @@ export async function replay(
 
 /** The gateway makes up a key before it refuses to. */
 const FAILED_KEY = "0".repeat(32);
-
-export function stepsOf({ steps }: Transcripts, configName: string): Transcripts["steps"] {
-  let current = "";
-  return steps.filter((step) => {
-    if (step.do === "start") current = step.config;
-    return current === configName;
-  });
-}
 
 type StoreStep = Extract<Step, { do: "stop store" | "start store" | "empty store" }>;
 

@@ -28,12 +28,13 @@ export function done(
   return json(200, `{"key":${quote(key)},"status":"ok","action":"${action}"${keyHash}}`);
 }
 
+const TEXT_TYPE = { "content-type": "text/plain; charset=utf-8" };
+
 /** As the router itself says it. */
-export const noSuchPage: Reply = {
-  status: 404,
-  headers: { "content-type": "text/plain; charset=utf-8" },
-  body: "404 page not found\n",
-};
+export const noSuchPage: Reply = { status: 404, headers: TEXT_TYPE, body: "404 page not found\n" };
+
+/** As Go's server says it. */
+export const badRequest: Reply = { status: 400, headers: TEXT_TYPE, body: "400 Bad Request" };
 
 /** To a client of an API, from the gateway's template. */
 export const refused = (status: number, message: string): Reply => ({

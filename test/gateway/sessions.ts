@@ -35,7 +35,7 @@ export function createSessions(deps: { config: GatewayConfig; store: Store; now:
   const { config, store, now } = deps;
   const memory = new Map<string, { cached: Cached; until: number }>();
 
-  const nameOf = (key: string, hashed: boolean) => (hashed ? key : storedName(config, key));
+  const nameOf = (key: string, hashed: boolean) => (hashed ? key : storedName(config.hash_keys, key));
   const counterOf = (key: string, scope: string, hashed: boolean) =>
     `quota-${scope && `${scope}-`}${nameOf(key, hashed)}`;
 

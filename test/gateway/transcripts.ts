@@ -54,6 +54,19 @@ export function configNamed({ apis, policies, configs }: Transcripts, name: stri
   return { ...config, secret: SECRET, apis, policies };
 }
 
+/** Those of one configuration. */
+export function stepsOf({ steps }: Transcripts, configName: string): Transcripts["steps"] {
+  let current = "";
+  return steps.filter((step) => {
+    if (step.do === "start") current = step.config;
+    return current === configName;
+  });
+}
+
+/** Only what was recorded of them. */
+export const recordedIn = (transcripts: Transcripts, configName: string): Recorded[] =>
+  stepsOf(transcripts, configName).filter((step) => step.do === undefined);
+
 /** The text of a recorded answer; undefined where none was kept. */
 export function answerOf({ answer, definition }: Recorded, { apis }: Transcripts): string | undefined {
   const shown = definition === undefined ? answer : apis.find(({ api_id }) => api_id === definition);

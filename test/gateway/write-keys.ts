@@ -189,14 +189,13 @@ export const passwordHash = (password: string) => `hash of ${password}`;
 /** A key of no known organisation may be the name of one that is there. */
 function customKey({ config, sessions }: Parts, session: Session, key: string): string {
   const full = fullName(config.hash_key_function, session.org_id ?? "", key);
-  return sessions.find("", storedName(config, full), true) ? full : key;
+  return sessions.find("", storedName(config.hash_keys, full), true) ? full : key;
 }
 
 const nameFor = ({ config, random }: Parts, orgId: string, name: string) =>
   fullName(config.hash_key_function, orgId, name || random());
 
-const hashShown = ({ config }: Parts, key: string) =>
-  config.hash_keys ? storedName(config, key) : undefined;
+const hashShown = ({ config }: Parts, key: string) => (config.hash_keys ? storedName(true, key) : undefined);
 
 const isoTime = ({ now }: Parts) => new Date(now()).toISOString();
 

@@ -43,7 +43,11 @@ const ENDS: [body: string, code: string, message?: string][] = [
   ["log('said'); console.log('a', 'b'); TykStorageSet('k', 'v', 1); TykSetKeyData('k', '{}', 1);", "ok"],
   ["return (async function () { log('said'); await null; })();", "ok"],
   ["log('said'); throw new RangeError('real');", "threw", "real"],
-  ["return (async function () { log('said'); await null; throw new RangeError('real'); })();", "threw", "real"],
+  [
+    "return (async function () { log('said'); await null; throw new RangeError('real'); })();",
+    "threw",
+    "real",
+  ],
   ["log('said'); for (var i = 0, list; ; i += 1) list = { list: list, k: 'v' + i };", "memory"],
   ["log('said'); (function f() { f(); })();", "stack"],
 ];

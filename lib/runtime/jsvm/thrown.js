@@ -43,7 +43,7 @@
       const { length } = names ?? value;
       let comma = "";
       for (let index = 0; index < length && !isFull(); index += 1) {
-        const member = names ? value[names[index]] : value[index];
+        const member = attempt(() => value[names ? names[index] : index]);
         if (names && !isShown(member)) continue;
         out += comma;
         if (names) out += `${stringify(cut(names[index], errorChars))}:`;
@@ -53,8 +53,10 @@
     };
     const write = (given, above) => {
       if (isFull()) return;
-      const toJson = isObject(given) ? given.toJSON : undefined;
-      const value = typeof toJson === "function" ? callOn(toJson, given) : given;
+      const value = attempt(() => {
+        const toJson = isObject(given) ? given.toJSON : undefined;
+        return typeof toJson === "function" ? callOn(toJson, given) : given;
+      }, given);
       if (typeof value === "string") out += stringify(cut(value, errorChars));
       else if (!isShown(value)) out += "null";
       else if (!isObject(value)) out += text(value);

@@ -71,9 +71,10 @@ async function run(runtime: Runtime, body: string, timeoutMs = AMPLE_MS): Promis
     {
       buffer: {
         read: async (key) => sessions.get(key),
-        write: async (key, session) => void sessions.set(key, session),
+        fullNameOf: (key) => key,
+        write: async (key, { session }) => void (session ? sessions.set(key, session) : sessions.delete(key)),
       },
-      eventId: "e1",
+      event: "e1",
       handler: "evaluator",
       log: (level, line) => void lines.push([level, line]),
       onRead: () => {},

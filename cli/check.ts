@@ -1,4 +1,5 @@
 import { checkFolder } from "./folder.ts";
+import { print, printError, printJson } from "./print.ts";
 import { problemLines, textsOf } from "./problem-lines.ts";
 
 export interface CheckOptions {
@@ -12,14 +13,13 @@ export async function check({ dir, json }: CheckOptions): Promise<void> {
   const result = errors.length > 0 ? "refused" : "ok";
   if (result === "refused") process.exitCode = 1;
   if (json) {
-    console.log(JSON.stringify({ version, result, errors, warnings }));
+    printJson({ version, result, errors, warnings });
     return;
   }
   const textOf = textsOf(files);
-  for (const problem of warnings) console.log(problemLines("warning", problem, textOf).join("\n"));
-  for (const problem of errors) console.error(problemLines("error", problem, textOf).join("\n"));
+  for (const problem of warnings) print(...problemLines("warning", problem, textOf));
+  for (const problem of errors) printError(...problemLines("error", problem, textOf));
   const size = `${release.apis.length} API(s), ${release.scripts.length} script(s)`;
-  if (result === "ok")
-    console.log(`release ${version} would go live: ${size}, ${warnings.length} warning(s)`);
-  else console.error(`this would be refused: ${errors.length} error(s), ${warnings.length} warning(s)`);
+  if (result === "ok") print(`release ${version} would go live: ${size}, ${warnings.length} warning(s)`);
+  else printError(`this would be refused: ${errors.length} error(s), ${warnings.length} warning(s)`);
 }

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import { printable } from "./printable.ts";
 
 export interface Terminal {
   input: NodeJS.ReadableStream & { isTTY?: boolean };
@@ -15,7 +16,7 @@ export async function confirm(
   const lines = createInterface({ input, output, terminal: false });
   const closed = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
   try {
-    const answer = lines.question(`${question} [y/N] `, { signal: stop }).catch(() => "");
+    const answer = lines.question(`${printable(question)} [y/N] `, { signal: stop }).catch(() => "");
     return /^y(es)?$/i.test((await Promise.race([answer, closed])).trim());
   } finally {
     lines.close();

@@ -5,6 +5,7 @@ import { createQueue, type Queue, READ_SECONDS } from "../lib/dead-letters/queue
 import type { Sweep, SweepOptions } from "../lib/dead-letters/sweep.ts";
 import { AppError } from "../lib/errors.ts";
 import { interruption } from "./interrupt.ts";
+import { printError } from "./print.ts";
 import { startProgress } from "./progress.ts";
 import { UsageError } from "./usage.ts";
 
@@ -64,7 +65,7 @@ export function isWhole(open: OpenQueue, found: Sweep): boolean {
 /** Tells on standard error what was not read, and why. */
 export function tellRest(open: OpenQueue, found: Sweep, max: number): void {
   const { end, hidden } = found;
-  const tell = (line: string) => console.error(`gatehook: ${line}`);
+  const tell = (line: string) => printError(`gatehook: ${line}`);
   const unread = unreadOf(open, found);
   if (end === "stopped") tell("stopped: there may be more than is told here");
   if (end === "most")

@@ -4,8 +4,9 @@ import { type Stack, startStack } from "../local/stack.ts";
 import { createFacts, type Facts } from "./facts.ts";
 import { nextSignal } from "./interrupt.ts";
 import { createLiveFolder, type LiveFolder } from "./live-folder.ts";
+import { print, printError, printJson } from "./print.ts";
 import { SAMPLE_API, SAMPLE_KEY, type SampleReport, sendSampleEvent } from "./sample-event.ts";
-import { row, timelineLine } from "./timeline.ts";
+import { row, timelineLines } from "./timeline.ts";
 import { UsageError } from "./usage.ts";
 
 export interface DevOptions {
@@ -23,10 +24,10 @@ export async function dev(options: DevOptions): Promise<void> {
   if (options.json && !options.once) throw new UsageError("--json goes with --once: add --once");
   if (options.once && !options.demo)
     throw new UsageError("--once waits for the sample event, which --no-demo leaves out");
-  const say = options.json ? () => {} : (line = "") => console.log(line);
+  const say = options.json ? () => {} : print;
   const started = performance.now();
   await readSourceFiles(process.cwd()); // a wrong folder is told before anything is started
-  const facts = createFacts((name, line) => console.error(`  [${name}] ${line}`));
+  const facts = createFacts((name, line) => printError(`  [${name}] ${line}`));
   const stack = await startStack({
     port: options.once ? 0 : options.port,
     env: process.env,
@@ -36,12 +37,11 @@ export async function dev(options: DevOptions): Promise<void> {
   });
   const interrupted = nextSignal();
   try {
-    const folder = createLiveFolder(stack, process.cwd(), options.json ? () => {} : console.log);
+    const folder = createLiveFolder(stack, process.cwd(), say);
     const live = await firstRelease(folder, options);
-    say(`gatehook is ready at ${stack.url} (${((performance.now() - started) / 1000).toFixed(1)} s)\n`);
+    say(`gatehook is ready at ${stack.url} (${((performance.now() - started) / 1000).toFixed(1)} s)`, "");
     facts.listen((fact) => {
-      const line = timelineLine(fact);
-      if (line) say(line);
+      say(...timelineLines(fact));
     });
     if (options.demo && live) conclude(await demo(stack, facts, say), options);
     if (options.once) return;
@@ -63,35 +63,35 @@ async function firstRelease(folder: LiveFolder, { once }: DevOptions): Promise<b
   return false;
 }
 
-async function demo(stack: Stack, facts: Facts, say: (line?: string) => void): Promise<SampleReport> {
-  say("A gateway's KeyExpired event, from its webhook to the committed session:\n");
+async function demo(stack: Stack, facts: Facts, say: (...lines: string[]) => void): Promise<SampleReport> {
+  say("A gateway's KeyExpired event, from its webhook to the committed session:", "");
   const report = await sendSampleEvent(stack, facts);
   const { before, after } = report.session;
-  say(`\n  ${row("session", report.session.key)}`);
+  say("", `  ${row("session", report.session.key)}`);
   say(`  ${row("  before", `expires ${before.expires}`)}`);
   say(`  ${row("  after", `expires ${after?.expires}`)}`);
   return report;
 }
 
 function conclude(report: SampleReport, options: DevOptions): void {
-  if (options.json) console.log(JSON.stringify(report));
+  if (options.json) printJson(report);
   if (report.outcome === "done") return;
   if (options.once) throw new AppError("runtime-failed", `the sample event failed: ${report.error}`);
-  console.error(`gatehook: the sample event failed: ${report.error}`);
+  printError(`gatehook: the sample event failed: ${report.error}`);
 }
 
-function sayHowToGoOn(stack: Stack, say: (line?: string) => void): void {
+function sayHowToGoOn(stack: Stack, say: (...lines: string[]) => void): void {
   const event = {
     event: { Type: "QuotaExceeded", Meta: { Message: "Key Quota Limit Exceeded", Key: SAMPLE_KEY } },
   };
-  say("\nSend the next event:\n");
-  say(`  curl ${stack.url}/events/${SAMPLE_API} -d '${JSON.stringify(event)}'\n`);
+  say("", "Send the next event:", "");
+  say(`  curl ${stack.url}/events/${SAMPLE_API} -d '${JSON.stringify(event)}'`, "");
   say(
-    "Save a file in apis/ or handlers/, and the next event runs it. For gatehook's commands in another terminal:\n",
+    "Save a file in apis/ or handlers/, and the next event runs it. For gatehook's commands in another terminal:",
+    "",
   );
   const exports = Object.entries(stack.env)
     .filter(([name]) => /^AWS_|_(URL|TABLE|BUCKET)$/.test(name))
-    .map(([name, value]) => `export ${name}=${value}`);
-  say(`${exports.map((line) => `  ${line}`).join("\n")}\n`);
-  say("Ctrl+C stops everything.\n");
+    .map(([name, value]) => `  export ${name}=${value}`);
+  say(...exports, "", "Ctrl+C stops everything.", "");
 }

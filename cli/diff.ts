@@ -1,6 +1,7 @@
 import { diff as diffLines } from "node:util";
 import { type Changes, changesBetween, parts } from "../lib/releases/changes.ts";
 import type { ReleaseStore } from "../lib/releases/store.ts";
+import { print } from "./print.ts";
 import { openReleaseStore } from "./release-store.ts";
 import { UsageError } from "./usage.ts";
 
@@ -19,7 +20,7 @@ export async function diff(from: string, to: string): Promise<void> {
       return [`${what} ${kind === "apis" ? "API" : "script"} ${name}`, ...hunks(old, now)];
     });
   });
-  console.log(lines.length > 0 ? lines.join("\n") : `${from} and ${to} are the same`);
+  print(...(lines.length > 0 ? lines : [`${from} and ${to} are the same`]));
 }
 
 async function read(store: ReleaseStore, name: string) {

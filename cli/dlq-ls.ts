@@ -1,7 +1,8 @@
 import { createGroups, type LetterGroup } from "../lib/dead-letters/groups.ts";
 import { readLetters } from "../lib/dead-letters/sweep.ts";
 import { countOf, type DeadLetterOptions, isWhole, openQueue, tellRest, withSweep } from "./dead-letters.ts";
-import { cut, printable, printJson } from "./printable.ts";
+import { print, printJson } from "./print.ts";
+import { cut, printable } from "./printable.ts";
 
 /** `gatehook dlq ls`: the dead letters by what went wrong; never what is in them. */
 export async function dlqLs(options: DeadLetterOptions): Promise<void> {
@@ -14,11 +15,11 @@ export async function dlqLs(options: DeadLetterOptions): Promise<void> {
   if (found.end === "stopped") process.exitCode = 1;
   const complete = isWhole(open, found);
   if (options.json) printJson({ read: found.read, complete, groups: list });
-  else if (list.length === 0) console.log("there is no dead letter");
-  else console.log(tableOf(list).join("\n"));
+  else if (list.length === 0) print("there is no dead letter");
+  else print(...tableOf(list));
   tellRest(open, found, options.max);
   if (!options.json && list.length > 0)
-    console.log(
+    print(
       `${complete ? "" : "at least "}${countOf(found.read, "dead letter")} in ${countOf(list.length, "group")}; gatehook dlq show GROUP tells more`,
     );
 }

@@ -10,7 +10,8 @@ import {
   tellRest,
   withSweep,
 } from "./dead-letters.ts";
-import { printable, printableLines, printJson } from "./printable.ts";
+import { print, printJson } from "./print.ts";
+import { linesOf } from "./printable.ts";
 
 export interface ShowOptions extends DeadLetterOptions {
   /** Letters that are told at most, the newest ones. */
@@ -45,7 +46,7 @@ export async function dlqShow(target: string, options: ShowOptions): Promise<voi
   const list = groups.list();
   if (list.length === 0) throw notFound(target, found.read);
   if (options.json) printJson({ complete: isWhole(open, found), groups: list, letters: newest });
-  else console.log([...list.map(headOf), ...newest.flatMap(linesOf), ...restOf(list, newest)].join("\n"));
+  else print(...list.map(headOf), ...newest.flatMap(letterLines), ...restOf(list, newest));
 }
 
 function shownOf(facts: LetterFacts, letter: Letter, { body }: ShowOptions): Shown {
@@ -65,10 +66,11 @@ function headOf({ group, count, oldest, newest }: LetterGroup): string {
   return `group ${group}: ${countOf(count, "dead letter")}${when}`;
 }
 
-function linesOf(letter: Shown): string[] {
+function letterLines(letter: Shown): string[] {
   const { type = "an event that cannot be read", api_id, receives, handler, release } = letter;
   return [
-    `\nevent ${printable(letter.event_id)}`,
+    "",
+    `event ${letter.event_id}`,
     ...row("is", api_id === undefined ? type : `${type} for API ${api_id}`),
     ...row("came", letter.sent_at + (receives === undefined ? "" : `, at receive ${receives}`)),
     ...row("message", letter.message_id),
@@ -86,10 +88,10 @@ const NAME = 10;
 /** A name and its text, the text's further lines below the first. */
 function row(name: string, text: string | undefined): string[] {
   if (!text) return [];
-  return printableLines(text).map((line, at) => `  ${(at === 0 ? name : "").padEnd(NAME)}${line}`);
+  return linesOf(text).map((line, at) => `  ${(at === 0 ? name : "").padEnd(NAME)}${line}`);
 }
 
 function restOf(groups: LetterGroup[], shown: Shown[]): string[] {
   const rest = groups.reduce((sum, { count }) => sum + count, 0) - shown.length;
-  return rest > 0 ? [`\n${rest} more, older ones: --limit shows them`] : [];
+  return rest > 0 ? ["", `${rest} more, older ones: --limit shows them`] : [];
 }

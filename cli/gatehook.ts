@@ -4,6 +4,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { errorText } from "../lib/errors.ts";
 import { addDlq } from "./dlq.ts";
 import { wholeNumber } from "./option-values.ts";
+import { print, printError } from "./print.ts";
+import { linesOf } from "./printable.ts";
 import { UsageError } from "./usage.ts";
 
 // As in Lambda, for what scripts make of a date.
@@ -17,8 +19,14 @@ function keyAndFile(text: string, before: Record<string, string>): Record<string
 
 const collect = (text: string, before: string[]) => [...before, text];
 
+const toLines = (text: string) => linesOf(text.replace(/\n$/, ""));
+
 const program = new Command("gatehook")
   .description("Runs an API gateway's JavaScript event handlers: SQS, Lambda, QuickJS, DynamoDB.")
+  .configureOutput({
+    writeOut: (text) => print(...toLines(text)),
+    writeErr: (text) => printError(...toLines(text)),
+  })
   .exitOverride();
 
 program
@@ -98,12 +106,24 @@ addDlq(program);
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
+/** Further lines stand below the first, so that none of them looks like a word of ours. */
+function tell(text: string): void {
+  const [first = "", ...more] = toLines(`gatehook: ${text}`);
+  printError(first, ...more.map((line) => `  ${line}`));
+}
+
+// Node itself would print it as it is.
+process.on("uncaughtException", (thrown: unknown) => {
+  tell(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
+  process.exit(1);
+});
+
 try {
   await program.parseAsync();
 } catch (thrown) {
   if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode === 0 ? 0 : 2;
   else {
-    console.error(`gatehook: ${errorText(thrown)}`);
+    tell(errorText(thrown));
     process.exitCode = thrown instanceof UsageError ? 2 : 1;
   }
 }

@@ -2,6 +2,7 @@ import { errorText } from "../lib/errors.ts";
 import type { ReleaseReport } from "../lib/releases/report.ts";
 import { readSourceFiles } from "../local/files.ts";
 import type { Stack } from "../local/stack.ts";
+import { printError } from "./print.ts";
 import { problemLines, textsOf } from "./problem-lines.ts";
 import { row } from "./timeline.ts";
 import { watchSources } from "./watch.ts";
@@ -14,20 +15,24 @@ export interface LiveFolder {
   follow(): () => void;
 }
 
-export function createLiveFolder(stack: Stack, folder: string, say: (line: string) => void): LiveFolder {
+export function createLiveFolder(
+  stack: Stack,
+  folder: string,
+  say: (...lines: string[]) => void,
+): LiveFolder {
   let uploaded = new Map<string, string>();
   let told = "";
 
   function tell(report: ReleaseReport, textOf: ReturnType<typeof textsOf>): void {
     const { version, apis, scripts, errors, warnings } = report;
-    for (const problem of warnings) say(problemLines("warning", problem, textOf).join("\n"));
-    for (const problem of errors) console.error(problemLines("error", problem, textOf).join("\n"));
+    for (const problem of warnings) say(...problemLines("warning", problem, textOf));
+    for (const problem of errors) printError(...problemLines("error", problem, textOf));
     // Unchanged since the stack's own notice of this upload came first.
     const isLive = report.result === "live" || (report.result === "unchanged" && version !== told);
     if (isLive) say(`release ${version} is live: ${apis} API(s), ${scripts} script(s)`);
     else if (report.result === "unchanged")
       say(`release ${version} was made of the same files: nothing to flip`);
-    else console.error(`release ${version} was refused: what was live before goes on`);
+    else printError(`release ${version} was refused: what was live before goes on`);
     told = version;
   }
 

@@ -1,14 +1,17 @@
-/** Control characters, and those that turn or hide text: what a message says must not steer the reader's terminal. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+/**
+ * Control characters, and those that turn, hide or take the place of text: what a script, a file's name or an event
+ * says must not steer the reader's terminal. Not the two that only choose how an emoji looks.
+ */
+const UNSEEN = /[[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{DI}]--[\u{fe0e}\u{fe0f}]]/gv;
 
-/** One line of text by others, such characters as `\u001b`. */
+/** One line of text by others, such characters as `\u001b`; it can be made so again without harm. */
 export const printable = (text: string) => text.replace(UNSEEN, escaped);
 
-/** The same for text of many lines. */
-export const printableLines = (text: string) => text.split(/\r?\n/).map(printable);
+/** The same, with the tabs that indent code. */
+export const printableCode = (text: string) => text.split("\t").map(printable).join("\t");
 
-/** One JSON object on standard output; it parses to the same value as without the escapes. */
-export const printJson = (value: unknown) => console.log(printable(JSON.stringify(value)));
+/** The lines of a text that may have many. */
+export const linesOf = (text: string) => text.split(/\r?\n/);
 
 /** At most so many characters. */
 export const cut = (text: string, chars: number) =>

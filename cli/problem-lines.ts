@@ -1,4 +1,5 @@
 import type { Problem } from "../lib/releases/sources.ts";
+import { linesOf, printableCode } from "./printable.ts";
 
 /** A problem for a person: the file and what is wrong with it, and the line at fault. */
 export function problemLines(
@@ -10,7 +11,12 @@ export function problemLines(
   // Some messages name their place already, in the words of the gateway's own form.
   const said =
     message.startsWith(`${file}:`) || message.startsWith(`${file},`) ? message : `${file}: ${message}`;
-  return [`${kind.padEnd(9)}${said}`, ...(line ? codeFrame(textOf(file), problem) : [])];
+  const [first, ...more] = linesOf(said);
+  return [
+    `${kind.padEnd(9)}${first}`,
+    ...more.map((text) => `  ${text}`),
+    ...(line ? codeFrame(textOf(file), problem) : []),
+  ];
 }
 
 const MAX_WIDTH = 100;
@@ -24,11 +30,12 @@ function codeFrame(text: string | undefined, { line = 0, column }: Problem): str
   const shown = source.slice(from, from + MAX_WIDTH);
   const margin = " ".repeat(String(line).length);
   const caret = column === undefined ? [] : [`  ${margin} | ${under(shown, column - 1 - from)}^`];
-  return [`  ${line} | ${shown}`, ...caret];
+  return [`  ${line} | ${printableCode(shown)}`, ...caret];
 }
 
 /** As wide as the text before the caret: tabs stay tabs. */
-const under = (shown: string, width: number) => shown.slice(0, width).replace(/[^\t]/g, " ").padEnd(width);
+const under = (shown: string, width: number) =>
+  printableCode(shown.slice(0, width)).replace(/[^\t]/g, " ").padEnd(width);
 
 export function textsOf(files: { path: string; text: string }[]): (file: string) => string | undefined {
   const texts = new Map(files.map(({ path, text }) => [path, text]));

@@ -1,14 +1,16 @@
+import { printOver } from "./print.ts";
+
 /** How often the line is written anew. */
 const EVERY_MS = 200;
 
 /** A line on standard error that replaces itself, for a person who waits; nothing where nobody sees it. */
 export function startProgress(text: () => string, out: NodeJS.WriteStream = process.stderr): { end(): void } {
   if (!out.isTTY) return { end() {} };
-  const timer = setInterval(() => out.write(`\r\x1b[K${text()}`), EVERY_MS);
+  const timer = setInterval(() => printOver(out, text()), EVERY_MS);
   return {
     end() {
       clearInterval(timer);
-      out.write("\r\x1b[K");
+      printOver(out, "");
     },
   };
 }

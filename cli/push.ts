@@ -3,9 +3,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { AppError } from "../lib/errors.ts";
 import type { BucketFile } from "../lib/releases/bucket.ts";
 import type { HistoryEntry } from "../lib/releases/report.ts";
-import type { SourceFile } from "../lib/releases/sources.ts";
+import type { Problem, SourceFile } from "../lib/releases/sources.ts";
 import type { Pointer, ReleaseStore } from "../lib/releases/store.ts";
 import { type CheckedFolder, checkFolder } from "./folder.ts";
+import { print, printError } from "./print.ts";
 import { problemLines, textsOf } from "./problem-lines.ts";
 import { openReleaseStore } from "./release-store.ts";
 
@@ -28,22 +29,28 @@ export async function push({ dir, dryRun }: PushOptions): Promise<void> {
   const store = openReleaseStore();
   const folder = await checkFolder(dir);
   const textOf = textsOf(folder.files);
-  for (const problem of folder.warnings) console.log(problemLines("warning", problem, textOf).join("\n"));
+  for (const problem of folder.warnings) print(...problemLines("warning", problem, textOf));
   if (folder.errors.length > 0) {
-    const lines = folder.errors.flatMap((problem) => problemLines("error", problem, textOf));
-    throw new AppError("release-invalid", ["nothing was uploaded; mend this first:", ...lines].join("\n"));
+    refuse("nothing was uploaded; mend this first:", folder.errors, folder);
+    return;
   }
   const plan = planOf(folder.files, await store.listSources());
   const verb = dryRun ? "would " : "";
-  for (const { path } of plan.upload) console.log(`${verb}upload ${path}`);
-  for (const path of plan.remove) console.log(`${verb}remove ${path}`);
+  for (const { path } of plan.upload) print(`${verb}upload ${path}`);
+  for (const path of plan.remove) print(`${verb}remove ${path}`);
   if (dryRun) {
-    console.log(`release ${folder.version} would go live; nothing was uploaded`);
+    print(`release ${folder.version} would go live; nothing was uploaded`);
     return;
   }
   const before = await store.pointer();
   await carryOut(plan, store);
   conclude(folder, before, await verdict(store, folder, before));
+}
+
+/** Tells what is wrong, and ends with 1. */
+function refuse(what: string, errors: Problem[], { files }: CheckedFolder): void {
+  printError(`gatehook: ${what}`, ...errors.flatMap((error) => problemLines("error", error, textsOf(files))));
+  process.exitCode = 1;
 }
 
 function planOf(files: SourceFile[], inBucket: BucketFile[]): Plan {
@@ -95,17 +102,17 @@ async function verdict(
 }
 
 function conclude(folder: CheckedFolder, before: Pointer, entry: HistoryEntry): void {
-  const { version, release, files } = folder;
+  const { version, release } = folder;
   if (entry.result === "refused") {
-    const lines = entry.errors.flatMap((problem) => problemLines("error", problem, textsOf(files)));
     const kept = before.version ? `release ${before.version} goes on` : "no release is live";
-    throw new AppError("release-invalid", [`release ${version} was refused, ${kept}:`, ...lines].join("\n"));
+    refuse(`release ${version} was refused, ${kept}:`, entry.errors, folder);
+    return;
   }
   const size = `${release.apis.length} API(s), ${release.scripts.length} script(s)`;
   if (before.built === version && before.version !== version)
-    console.log(
+    print(
       `release ${version} is what was uploaded last, and ${before.version} was rolled back to: it goes on`,
     );
-  else if (before.version === version) console.log(`release ${version} is live already: ${size}`);
-  else console.log(`release ${version} is live: ${size}`);
+  else if (before.version === version) print(`release ${version} is live already: ${size}`);
+  else print(`release ${version} is live: ${size}`);
 }

@@ -1,5 +1,6 @@
 import { AppError } from "../lib/errors.ts";
 import type { HistoryEntry } from "../lib/releases/report.ts";
+import { print, printJson } from "./print.ts";
 import { problemLines } from "./problem-lines.ts";
 import { openReleaseStore } from "./release-store.ts";
 
@@ -9,27 +10,27 @@ export async function releases(version: string | undefined, { json }: { json?: b
   if (version) return tell(version, await store.entry(version), json);
   const [{ version: live }, history] = await Promise.all([store.pointer(), store.history()]);
   if (json) {
-    console.log(JSON.stringify(history.map((entry) => ({ ...entry, live: entry.version === live }))));
+    printJson(history.map((entry) => ({ ...entry, live: entry.version === live })));
     return;
   }
-  if (history.length === 0) console.log("there is no release yet: gatehook push makes one");
-  else console.log([HEAD, ...history.map((entry) => rowOf(entry, live))].map(asLine).join("\n"));
+  if (history.length === 0) print("there is no release yet: gatehook push makes one");
+  else print(...[HEAD, ...history.map((entry) => rowOf(entry, live))].map(asLine));
 }
 
 function tell(version: string, entry: HistoryEntry | undefined, json: boolean | undefined): void {
   if (!entry)
     throw new AppError("release-missing", `there is no release ${version}: gatehook releases lists them`);
   if (json) {
-    console.log(JSON.stringify(entry));
+    printJson(entry);
     return;
   }
   const { result, built_at, apis, scripts, errors, warnings, changes } = entry;
-  console.log(`release ${version}: ${result}, built ${built_at}, ${apis} API(s), ${scripts} script(s)`);
+  print(`release ${version}: ${result}, built ${built_at}, ${apis} API(s), ${scripts} script(s)`);
   for (const [kind, { added, changed, removed }] of Object.entries(changes ?? {}))
     for (const [what, names] of Object.entries({ added, changed, removed }))
-      if (names.length > 0) console.log(`${what.padEnd(9)}${kind}: ${names.join(", ")}`);
-  for (const problem of warnings) console.log(problemLines("warning", problem).join("\n"));
-  for (const problem of errors) console.log(problemLines("error", problem).join("\n"));
+      if (names.length > 0) print(`${what.padEnd(9)}${kind}: ${names.join(", ")}`);
+  for (const problem of warnings) print(...problemLines("warning", problem));
+  for (const problem of errors) print(...problemLines("error", problem));
 }
 
 type Row = [

@@ -5,6 +5,8 @@ import { loadAssets } from "../lib/runtime/assets.ts";
 import type { LogLevel, Outcome, ScriptError } from "../lib/runtime/protocol.ts";
 import { type Runtime, startRuntime } from "../lib/runtime/runtime.ts";
 import type { Session } from "../lib/sessions/session.ts";
+import { print, printError, printJson } from "./print.ts";
+import { linesOf } from "./printable.ts";
 import { readText } from "./usage.ts";
 
 export interface RunOptions {
@@ -34,7 +36,7 @@ export interface RunReport {
 /** `gatehook run`: one script against one event, with sessions in memory. */
 export async function run(script: string, options: RunOptions): Promise<void> {
   const source = await readText(script, "script");
-  const say = options.json ? () => {} : (line: string) => console.log(line);
+  const say = options.json ? () => {} : print;
   const report: RunReport = {
     outcome: "done",
     error: null,
@@ -47,7 +49,9 @@ export async function run(script: string, options: RunOptions): Promise<void> {
   const log = (level: LogLevel, message: string) => {
     if (level === "raw") report.rawlogs.push(message);
     else report.logs.push({ level, message });
-    say(level === "raw" ? message : `${level.padEnd(6)}${message}`);
+    const [first, ...more] = linesOf(message);
+    if (level === "raw") say(...linesOf(message));
+    else say(`${level.padEnd(6)}${first}`, ...more.map((line) => `${"".padEnd(6)}${line}`));
   };
   // The host's half is loaded while the sandbox's thread starts.
   const starting = startRuntime([{ path: script, source }], {
@@ -139,11 +143,11 @@ function fail(report: RunReport, outcome: RunReport["outcome"], error: ScriptErr
 function conclude(report: RunReport, options: RunOptions): void {
   if (report.outcome !== "done") process.exitCode = 1;
   if (options.json) {
-    console.log(JSON.stringify(report));
+    printJson(report);
     return;
   }
   for (const [key, session] of Object.entries(report.sessions))
-    console.log(`session ${key} ${JSON.stringify(session)}`);
-  console.log(`${report.outcome} in ${report.ms} ms`);
-  if (report.error) console.error(`${report.error.message}\n${report.error.stack.trimEnd()}`.trimEnd());
+    print(`session ${key} ${JSON.stringify(session)}`);
+  print(`${report.outcome} in ${report.ms} ms`);
+  if (report.error) printError(...linesOf(`${report.error.message}\n${report.error.stack}`.trimEnd()));
 }

@@ -1,9 +1,13 @@
 import type { Fact } from "./facts.ts";
+import { linesOf } from "./printable.ts";
 
-/** The line of a fact in the timeline, for a person; undefined for what only a machine reads. */
-export function timelineLine({ message, fields }: Fact): string | undefined {
+/** The lines of a fact in the timeline, for a person; none for what only a machine reads. */
+export function timelineLines({ message, fields }: Fact): string[] {
   const text = lineText(message, fields);
-  return text && `  ${clock(fields.timestamp)}  ${text}`;
+  if (!text) return [];
+  const [first, ...more] = linesOf(text);
+  const time = `  ${clock(fields.timestamp)}  `;
+  return [`${time}${first}`, ...more.map((line) => `${"".padEnd(time.length)}${row("", line)}`)];
 }
 
 function lineText(message: string, fields: Record<string, unknown>): string | undefined {

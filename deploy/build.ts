@@ -11,6 +11,7 @@ const { resolve } = createRequire(import.meta.url);
 const RUNTIME_FILES = {
   "emscripten-module.wasm": resolve("@jitl/quickjs-wasmfile-release-sync/wasm"),
   "jsvm/prelude.js": `${ROOT}lib/runtime/jsvm/prelude.js`,
+  "jsvm/thrown.js": `${ROOT}lib/runtime/jsvm/thrown.js`,
   "jsvm/tykjs.js": `${ROOT}lib/runtime/jsvm/tykjs.js`,
   "jsvm/underscore.js": resolve("underscore/underscore-umd-min.js"),
 };

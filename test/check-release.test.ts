@@ -125,6 +125,96 @@ describe("the check of a release", () => {
     }
   });
 
+  it("tells what a script defines in the place of the handler that it lacks", async () => {
+    const spares = Array.from({ length: 9 }, (_, index) => handler(`spare${index}`)).join("");
+    const problems = await check(api("a.json", "a", ["lacking", "a.js"]), script("a.js", spares));
+    isOnly(problems, "handlers/a.js", "this file defines spare0, spare1, spare2 and 6 more");
+  });
+
+  it("says that a comma may be missing between the members of an object, and no more than that", async () => {
+    const source = `${handler("h")}var o = {\n  a: 1\n  b: 2\n};\n`;
+    const problems = await check(api("a.json", "a", ["h", "a.js"]), script("a.js", source));
+    isOnly(
+      problems,
+      "handlers/a.js",
+      "expecting '}' at a.js:5:3; is a comma missing before it? The gateway's engine",
+    );
+    assert.deepEqual([problems[0]?.line, problems[0]?.column], [5, 3]);
+    for (const other of ["f(1 2);", "var a = [1 2];", "if (1) { var b = 1; c d }"]) {
+      const [problem] = await check(api("a.json", "a", ["h", "a.js"]), script("a.js", handler("h") + other));
+      assert.match(problem?.message ?? "", /^SyntaxError: expecting/);
+      assert.doesNotMatch(problem?.message ?? "", /comma/);
+    }
+  });
+
+  it("names what to write for a literal of Go's that does not load here", async () => {
+    for (const [literal, remedy] of [
+      ["/(?i)key/", "flags inside the pattern"],
+      ["/(?P<n>key)/", "write (?<name>…)"],
+    ]) {
+      const source = `${handler("h")}h.NewHandler(function (event) {\n  return ${literal}.test(event.Type);\n});`;
+      const problems = await check(api("a.json", "a", ["h", "a.js"]), script("a.js", source));
+      isOnly(problems, "handlers/a.js", "a.js:4:", "the gateway's engine takes Go's", remedy ?? "");
+    }
+    const other = `${handler("h")}var sound = /[[:alpha:]]/;\nvar y = ;`;
+    const [problem] = await check(api("a.json", "a", ["h", "a.js"]), script("a.js", other));
+    assert.doesNotMatch(problem?.message ?? "", /Go's/);
+  });
+
+  it("ends a native that never asks, and tells what is wrong with the scripts around it", async () => {
+    const problems = await check(
+      api("a.json", "a", ["x", "before.js"], ["n", "native.js"], ["good", "good.js"], ["y", "after.js"]),
+      script("before.js", "nowhere();"),
+      script("native.js", "new Array(1e9) + '';"),
+      script("good.js", handler("good")),
+      script("after.js", "("),
+    );
+    assert.deepEqual(
+      problems.map(({ file }) => file),
+      ["handlers/before.js", "handlers/native.js", "handlers/after.js"],
+    );
+    assert.match(problems[1]?.message ?? "", /did not finish loading/);
+  });
+
+  it("gives up after five scripts that break the sandbox, and says what it did not look at", async () => {
+    const breaking = "for (var i = 0; i < 2000; i += 1) Promise.resolve().then(function () {});";
+    const names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    const problems = await check(
+      api("a.json", "a", ...names.map((name): [string, string] => [name, `${name}.js`])),
+      ...names.map((name) => script(`${name}.js`, breaking)),
+    );
+    assert.deepEqual(
+      problems.map(({ file }) => file),
+      ["a", "b", "c", "d", "e", "f"].map((name) => `handlers/${name}.js`),
+    );
+    for (const { message } of problems.slice(0, 5)) assert.match(message, /promise jobs/);
+    assert.match(
+      problems[5]?.message ?? "",
+      /not checked.*handlers\/f\.js, handlers\/g\.js, handlers\/h\.js/,
+    );
+  });
+
+  it("does not take for a fault what only a look at the names runs into", async () => {
+    const endless = "var ns = { get h() { for (;;); } };\nfunction never() { ns.h = 1; }\n";
+    const proxy = "var p = new Proxy({}, { get: function () { for (;;); } });\n";
+    for (const source of [endless, proxy])
+      assert.deepEqual(
+        await check(api("a.json", "a", ["h", "a.js"]), script("a.js", source + handler("h"))),
+        [],
+      );
+  });
+
+  it("takes scripts that are nested deeper than they can be read", async () => {
+    const deep = `var d = ${"[".repeat(2000)}${"]".repeat(2000)};`;
+    const problems = await check(api("a.json", "a", ["h", "a.js"]), script("a.js", handler("h") + deep));
+    for (const { message } of problems) assert.match(message, /stack|broke the engine|SyntaxError|Error/);
+    const parens = `var x = ${"(".repeat(300_000)}1${")".repeat(300_000)};`;
+    assert.equal(
+      (await check(api("a.json", "a", ["h", "a.js"]), script("a.js", handler("h") + parens))).length,
+      1,
+    );
+  });
+
   it("names the core script as it is uploaded", async () => {
     const problems = await check(api("a.json", "a", ["good", "a.js"]), script("a.js", handler("good")), {
       path: "tykjs.js",

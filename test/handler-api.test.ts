@@ -77,6 +77,10 @@ describe("the gateway's functions, in the sandbox, against a real table and a re
     ],
     ['return TykGetKeyData("x".repeat(3000))', '{"status":"error","message":"Key not found"}'],
     // Others
+    [
+      "var m = new TykJS.TykMiddleware.NewMiddleware({ a: 1 }); m.NewProcessResponse(function (response, request, session) { return m.ReturnResponseData({ s: response.s + request.s }, session); }); return [m.DoProcessResponse({ s: 1 }, { s: 2 }, { m: 3 }, {}), m.configuration]",
+      ['{"Response":{"s":3},"SessionMeta":{"m":3}}', { a: 1 }],
+    ],
     ["return TykJsResponse({ a: 1 }, { b: 2 })", '{"Response":{"a":1},"SessionMeta":{"b":2}}'],
     ["return _.map([1, 2], function (n) { return n * 2 })", [2, 4]],
     [

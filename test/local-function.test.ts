@@ -39,3 +39,29 @@ test("a local function has its dates, and those of its scripts, in UTC like Lamb
   const noon = "2026-07-01T12:00:00.000Z";
   assert.deepEqual(await probe.invoke({}), { logs: [noon], own: noon });
 });
+
+test("what a local function writes is split into lines at its line ends, whatever else is in it", async (t) => {
+  const taskRoot = await mkdtemp(join(tmpdir(), "gatehook-function-"));
+  t.after(() => rm(taskRoot, { recursive: true }));
+  await writeFile(join(taskRoot, "package.json"), '{"type":"module"}');
+  const written = ["a\u2028b\u2029c\u0085d\re", "", "ü\u{1f600}".repeat(50_000), "no end"];
+  const code = `export const main = () => new Promise((done) => process.stdout.write(${JSON.stringify(written.join("\n"))}, done));`;
+  await writeFile(join(taskRoot, "writer.ts"), code);
+  const lines: string[] = [];
+  const ended = Promise.withResolvers<void>();
+  const onLine = (line: string) => {
+    if (lines.push(line) === written.length) ended.resolve();
+  };
+  const writer = await startFunction({
+    name: "writer",
+    handler: "writer.main",
+    taskRoot,
+    env: {},
+    timeoutMs: 30_000,
+    onLine,
+  });
+  await writer.invoke({});
+  await writer.close();
+  await ended.promise;
+  assert.deepEqual(lines, written);
+});

@@ -114,9 +114,93 @@ describe("a rollback", () => {
     const { upload, rollBack, live, bucket } = setUp();
     const first = await upload("1");
     const second = await upload("2");
-    bucket.releases.delete(first.version);
-    await assert.rejects(rollBack(), { code: "release-missing" });
-    assert.equal(live(), second.version);
+    for (const lose of [
+      () => bucket.releases.set(first.version, "{}"),
+      () => bucket.releases.delete(first.version),
+    ]) {
+      lose();
+      for (const wanted of [undefined, first.version])
+        await assert.rejects(rollBack(wanted), {
+          code: "release-missing",
+          message:
+            /^release \w+ cannot go live again: .*Choose another by gatehook releases, or upload its files/,
+        });
+      assert.equal(live(), second.version);
+    }
+  });
+});
+
+describe("a release whose object is gone, or damaged", () => {
+  const LOSSES: [what: string, lose: (releases: Map<string, string>, version: string) => void][] = [
+    ["gone", (releases, version) => releases.delete(version)],
+    ["empty", (releases, version) => releases.set(version, "")],
+    ["another's", (releases, version) => releases.set(version, '{"format":1,"apis":[],"scripts":[]}')],
+  ];
+  for (const [what, lose] of LOSSES) {
+    it(`is written again when the releaser is woken, and nothing flips: ${what}`, async () => {
+      const { upload, release, bucket, flips } = setUp();
+      const { version } = await upload("1");
+      const text = bucket.releases.get(version);
+      lose(bucket.releases, version);
+      const { result } = await release();
+      assert.deepEqual([result, flips.length], ["unchanged", 1]);
+      assert.equal(bucket.releases.get(version), text);
+    });
+  }
+
+  it("is written again when it is uploaded anew after a refusal", async () => {
+    const { upload, bucket } = setUp();
+    const { version } = await upload("1");
+    await upload("broken");
+    bucket.releases.clear();
+    assert.equal((await upload("1")).result, "unchanged");
+    assert.deepEqual([...bucket.releases.keys()], [version]);
+  });
+
+  it("is not written again while it is whole", async () => {
+    const { upload, release, store } = setUp();
+    await upload("1");
+    store.write = async () => assert.fail("written without need");
+    assert.equal((await release()).result, "unchanged");
+  });
+
+  it("cannot be what a rollback stands on: the newest upload takes its place", async () => {
+    const { upload, release, rollBack, live, bucket } = setUp();
+    const first = await upload("1");
+    const second = await upload("2");
+    await rollBack();
+    bucket.releases.clear();
+    const report = await release();
+    assert.deepEqual([report.result, report.version, live()], ["live", second.version, second.version]);
+    assert.ok(bucket.releases.has(second.version));
+    await assert.rejects(rollBack(first.version), { code: "release-missing" });
+  });
+
+  it("fails the invocation when it cannot be told, and changes nothing", async () => {
+    const { upload, release, store, live, bucket } = setUp();
+    const { version } = await upload("1");
+    store.read = async () => {
+      throw new Error("S3 is away");
+    };
+    store.write = async () => assert.fail("written without need");
+    await assert.rejects(release(), /S3 is away/);
+    assert.deepEqual([live(), bucket.releases.size], [version, 1]);
+  });
+});
+
+describe("a release that was made of the same files", () => {
+  it("is told with the warnings of its scripts, and with those of the files now", async () => {
+    const { upload, release, bucket } = setUp();
+    await upload("1");
+    bucket.files = [...bucket.files, { path: "handlers/unused.js", text: "" }];
+    const { result, warnings } = await release();
+    assert.equal(result, "unchanged");
+    assert.deepEqual(warnings.map(({ file }) => file).sort(), ["handlers/h.js", "handlers/unused.js"]);
+    bucket.files.pop();
+    assert.deepEqual(
+      (await release()).warnings.map(({ file }) => file),
+      ["handlers/h.js"],
+    );
   });
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { createNotices, type Notices } from "../lib/releases/notices.ts";
+import { sealRelease } from "../lib/releases/release.ts";
 import type { HistoryEntry } from "../lib/releases/report.ts";
 import { createReleaseStore, type ReleaseStore } from "../lib/releases/store.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
@@ -84,6 +85,25 @@ describe("over the emulators", () => {
     assert.deepEqual([large?.text, large?.bytes], ["", 2 * 1024 * 1024]);
     for (const [path] of listed) await store.removeSource(String(path));
     assert.deepEqual(await store.listSources(), []);
+  });
+
+  it("a release is read as it was written, and refused when it is gone or is not what was written", async () => {
+    const { version, text } = sealRelease({
+      format: 1,
+      apis: [],
+      scripts: [{ path: "ä.js", source: "\ud800" }],
+    });
+    await store.write(version, text);
+    assert.deepEqual(await store.read(version), JSON.parse(text));
+    await store.write(version, `${text} `);
+    await assert.rejects(store.read(version), {
+      code: "release-missing",
+      message: /is not what was written/,
+    });
+    await assert.rejects(store.read("0123456789abcdef"), {
+      code: "release-missing",
+      message: /there is no releases\/0123456789abcdef\.json in bucket/,
+    });
   });
 
   it("of many invocations one leads, until it lets go or its time is over", async () => {

@@ -104,6 +104,36 @@ describe("gatehook run", () => {
     });
   }
 
+  const NEW = "new TykJS.TykEventHandlers.NewEventHandler({})";
+  const FOUND: [what: string, source: string][] = [
+    [
+      "that a file for several module systems makes",
+      `!function (root, factory) { if (typeof exports === "object") module.exports = factory(); else root.found = factory(); }(this, function () { return ${NEW}; });`,
+    ],
+    ["that a bundle leaves", `(() => { "use strict"; const e = ${NEW}; globalThis.found = e; })();`],
+    ["whose name is put together", `globalThis["fo" + "und"] = ${NEW};`],
+    ["that is declared by const", `const found = ${NEW};`],
+    ["of a namespace", `var ns = {}; ns.found = ${NEW};`],
+    ["that has two names", `var found = ${NEW}; globalThis.again = found; var ns = { found: found };`],
+    [
+      "beside what is none",
+      `var found = ${NEW}; var m = new TykJS.TykMiddleware.NewMiddleware({}); var o = {};`,
+    ],
+  ];
+  for (const [what, source] of FOUND) {
+    test(`finds the only handler, ${what}`, async () => {
+      const { code, stderr, report } = await runJson(source);
+      assert.deepEqual([code, stderr, report?.outcome], [0, "", "done"]);
+    });
+  }
+
+  test("says of a script that does not load what the gateway's engine takes in another way", async () => {
+    const comma = await runJson(HANDLER("return { a: 1\n b: 2 };"));
+    assert.match(comma.report.error.message, /^SyntaxError: expecting '}'; is a comma missing before it\?/);
+    const flags = await runJson(HANDLER("return /(?i)key/.test(event.Type);"));
+    assert.match(flags.report.error.message, /^SyntaxError: .*; the gateway's engine takes Go's.*flags/);
+  });
+
   test("a failed handler's writes do not count", async () => {
     const { report } = await runJson(
       HANDLER("TykSetKeyData('k', '{\"access_rights\":{\"a\":{}}}'); throw 1"),
@@ -175,7 +205,7 @@ describe("gatehook run", () => {
       [["run"], /missing required argument 'script.js'/],
       [["run", "nowhere.js"], /the script nowhere.js cannot be read/],
       [["run", two], /defines a, b: choose one with --handler/],
-      [["run", none], /defines no handler/],
+      [["run", none], /defines no handler.*give the handler's name with --handler/],
       [["run", none, "--timeout", "soon"], /whole number/],
       [["run", none, "--session", "k"], /form KEY=FILE/],
       [

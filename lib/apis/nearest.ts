@@ -19,6 +19,7 @@ export function createNearest(candidates: Iterable<string>): Nearest {
     const given = plain(written);
     let reach = Math.max(1, Math.floor(given.length / 4));
     let best: Candidate | undefined;
+    if (allowance.steps <= 0) return undefined;
     for (const length of lengthsAround(given.length, reach)) {
       if (best && Math.abs(length - given.length) >= reach) break;
       for (const candidate of byLength.get(length) ?? []) {

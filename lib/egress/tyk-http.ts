@@ -20,6 +20,7 @@ export interface HttpContext {
 
 /** What a batch answers at most: it is copied from thread to thread, which nothing can interrupt. */
 const BATCH_ANSWER_CHARS = 4 * 1024 * 1024;
+const TOO_LARGE = `TykBatchRequest: the answers of the batch have more than ${BATCH_ANSWER_CHARS} characters (http-too-large)`;
 
 /** TykMakeHttpRequest. Never rejects: what fails is logged, and the script gets undefined. */
 export async function makeHttpRequest(text: string, context: HttpContext): Promise<string | undefined> {
@@ -91,12 +92,11 @@ async function formatBatch(
   let left = BATCH_ANSWER_CHARS;
   for (const [index, { url }] of requests.entries()) {
     const answer = answers[index];
-    const unit = answer && (await formatUnit(url, answer, pause));
-    if (unit && unit.length > left) {
-      const problem = `the answers of the batch have more than ${BATCH_ANSWER_CHARS} characters`;
-      context.log("error", `TykBatchRequest: ${problem} (http-too-large)`);
-    } else left -= unit?.length ?? 0;
-    units.push(unit && unit.length <= left ? unit : FAILED_UNIT);
+    const unit = answer ? await formatUnit(url, answer, pause) : FAILED_UNIT;
+    const fits = unit.length <= left;
+    if (fits) left -= unit.length;
+    else context.log("error", TOO_LARGE);
+    units.push(fits ? unit : FAILED_UNIT);
     await pause();
   }
   return `[${units.join(",")}]`;

@@ -1,23 +1,26 @@
 import { type QuickJSContext, type QuickJSHandle, Scope } from "quickjs-emscripten-core";
-import { NO_MEMORY, noNameError } from "./failures.ts";
+import { noNameError, type Thrown } from "./failures.ts";
 import { type HostCall, newHostFunction } from "./host-function.ts";
 import type { Prelude } from "./jsvm/source.ts";
-import type { Asked, Held, Limits, ScriptError, StopCode } from "./protocol.ts";
+import type { Asked, Held, Limits, StopCode } from "./protocol.ts";
 
 /** What the prelude lets the host call inside a sandbox. All of it is under the deadline, and may be stopped. */
 export interface Entries {
-  /** Starts a run; answers what stopped it, if something did. */
-  run(handler: string, event: string, context: string): ScriptError | undefined;
-  /** How the run ended, as JSON; "" while its promise is pending, undefined when it cannot be told. */
-  ended(): string | undefined;
+  /** Starts a run. */
+  run(handler: string, event: string, context: string): void;
+  /** How the run ended, to be asked once when its jobs are done. */
+  ended(): "done" | "pending" | { thrown: Thrown | undefined };
   /** What is wrong with the handler of this name; "" when nothing is, undefined when it cannot be told. */
   probe(handler: string): string | undefined;
   /** What each name holds, in their order; undefined when it cannot be told. */
   look(asked: Asked): Held[] | undefined;
   /** The names of the global object's own properties. */
   globals(): string[];
-  /** Disposes the handle of what was thrown; its text is made inside, where hostile getters cost the script. */
-  describe(thrown: QuickJSHandle): ScriptError;
+  /**
+   * Disposes the handle of what was thrown; its text is made inside, where hostile getters cost the script. Undefined
+   * when it cannot be made.
+   */
+  describe(thrown: QuickJSHandle): Thrown | undefined;
   dispose(): void;
 }
 
@@ -29,6 +32,7 @@ export interface EntriesDeps {
 }
 
 const ARGUMENT_CHARS = 4 * 1024 * 1024;
+const NAME_CHARS = 4 * 1024;
 const ERROR_CHARS = 8 * 1024;
 /** Checked here: compiled by QuickJS, these sets of characters would be a tenth of the sandbox's memory. */
 const IDENTIFIER_PATH =
@@ -49,9 +53,14 @@ export function installEntries(context: QuickJSContext, deps: EntriesDeps): Entr
     stop.code ??= code;
   });
   const { logLineChars } = limits;
-  const bounds = { logLineChars, errorChars: ERROR_CHARS, argumentChars: ARGUMENT_CHARS };
+  const bounds = {
+    logLineChars,
+    nameChars: NAME_CHARS,
+    argumentChars: ARGUMENT_CHARS,
+    errorChars: ERROR_CHARS,
+  };
   evaluate(prelude.underscore, "underscore.js").dispose();
-  const [run, ended, probe, look, globals, describer] = Scope.withScope((scope) => {
+  const [run, settle, probe, look, globals, describer] = Scope.withScope((scope) => {
     const factory = scope.manage(evaluate(prelude.api, "prelude.js"));
     const given = scope.manage(evaluate(`(${JSON.stringify(bounds)})`, "limits.js"));
     const made = context.callFunction(factory, context.undefined, keep(host), given);
@@ -59,7 +68,7 @@ export function installEntries(context: QuickJSContext, deps: EntriesDeps): Entr
     const entry = (name: string) => keep(context.getProp(all, name));
     return [
       entry("run"),
-      entry("ended"),
+      entry("settle"),
       entry("probe"),
       entry("look"),
       entry("globals"),
@@ -80,23 +89,64 @@ export function installEntries(context: QuickJSContext, deps: EntriesDeps): Entr
     return undefined;
   }
 
-  function describe(thrown: QuickJSHandle): ScriptError {
+  function describe(thrown: QuickJSHandle): Thrown | undefined {
     const result = stop.code ? undefined : context.callFunction(describer, context.undefined, thrown);
     thrown.dispose();
     const text = result && textOf(result);
-    return text ? (JSON.parse(text) as ScriptError) : NO_MEMORY;
+    if (!text) return undefined;
+    const { engine, ...error } = JSON.parse(text);
+    return { engine, error };
   }
+
+  // The state of a promise is asked of the engine: a script may have put its own hands into `then` and `constructor`.
+  function stateOf(value: QuickJSHandle): "none" | "pending" | "fulfilled" | { rejected: QuickJSHandle } {
+    const state = context.getPromiseState(value);
+    if (state.type === "pending") return "pending";
+    if (state.type === "rejected") return { rejected: state.error };
+    if (state.notAPromise) return "none";
+    state.value.dispose();
+    return "fulfilled";
+  }
+
+  /** The promise that a run ends with: what the handler returned, or what follows it. Disposes what was returned. */
+  function promiseOf(value: QuickJSHandle): QuickJSHandle | undefined {
+    if (context.typeof(value) === "undefined") return undefined;
+    const state = stateOf(value);
+    if (state !== "none") {
+      if (typeof state === "object") state.rejected.dispose();
+      return value;
+    }
+    const result = context.callFunction(settle, context.undefined, value);
+    value.dispose();
+    if (!result.error) return promiseOf(result.value);
+    result.error.dispose();
+    return undefined;
+  }
+
+  let failed: { thrown: Thrown | undefined } | undefined;
+  let promise: QuickJSHandle | undefined;
 
   return {
     describe,
     run(handler, event, given) {
-      if (!IDENTIFIER_PATH.test(handler)) return noNameError(handler);
+      failed = undefined;
+      promise = undefined;
+      if (!IDENTIFIER_PATH.test(handler)) {
+        failed = { thrown: { engine: false, error: noNameError(handler) } };
+        return;
+      }
       const result = call(run, handler, event, given);
-      if (result.error) return describe(result.error);
-      result.value.dispose();
-      return undefined;
+      if (result.error) failed = { thrown: describe(result.error) };
+      else promise = promiseOf(result.value);
     },
-    ended: () => textOf(call(ended)),
+    ended() {
+      if (failed) return failed;
+      if (!promise) return "done";
+      const state = stateOf(promise);
+      promise.dispose();
+      if (typeof state === "object") return { thrown: describe(state.rejected) };
+      return state === "pending" ? "pending" : "done";
+    },
     probe: (handler) =>
       IDENTIFIER_PATH.test(handler) ? textOf(call(probe, handler)) : noNameError(handler).message,
     look({ names, declared }) {

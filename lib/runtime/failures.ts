@@ -29,20 +29,38 @@ export const slowLoadError = (limits: Limits, stack: string): ScriptError => ({
   stack,
 });
 
-/** What stands where a thrown value could not be described, for want of memory. */
-export const NO_MEMORY = said("out of memory");
+/** What a script threw, as the sandbox describes it. */
+export interface Thrown {
+  error: ScriptError;
+  /** Made by the engine itself, of a class that scripts have no use for; or null, which a script may throw too. */
+  engine: boolean;
+}
 
-export function codeOf(error: ScriptError): FailureCode {
-  if (error === NO_MEMORY) return "memory";
-  if (error.name !== "InternalError") return "threw";
-  if (error.message.includes("out of memory")) return "memory";
-  return error.message.includes("stack overflow") ? "stack" : "threw";
+const NO_MEMORY = said("out of memory");
+const UNSPEAKABLE = said("what was thrown cannot be described");
+
+/**
+ * `exhausted`: the engine was refused memory during the run. What it throws then is an error of its own, or null where
+ * there was no memory for one; a script that throws anything else has had its memory back.
+ */
+export function thrownFailure(
+  thrown: Thrown | undefined,
+  exhausted: boolean,
+): { code: FailureCode; error: ScriptError } {
+  if (!thrown)
+    return exhausted ? { code: "memory", error: NO_MEMORY } : { code: "threw", error: UNSPEAKABLE };
+  const { engine, error } = thrown;
+  if (engine && exhausted) return { code: "memory", error: error.name ? error : NO_MEMORY };
+  // Of the stack's end the engine keeps no other trace.
+  return { code: engine && error.message.includes("stack overflow") ? "stack" : "threw", error };
 }
 
 /**
  * The parser recurses over the WebAssembly stack whatever limit QuickJS was given: the host's RangeError, or a trap.
+ * Where it is refused memory, the engine may trap too. `exhausted`: that is what came before.
  */
-export function trapFailure(thrown: unknown): { code: FailureCode; error: ScriptError } {
+export function trapFailure(thrown: unknown, exhausted: boolean): { code: FailureCode; error: ScriptError } {
   const text = String(thrown);
-  return { code: /stack|memory access out of bounds/i.test(text) ? "stack" : "memory", error: said(text) };
+  const isStack = !exhausted && /stack|memory access out of bounds/i.test(text);
+  return { code: isStack ? "stack" : "memory", error: said(text) };
 }

@@ -16,6 +16,8 @@ export interface Instance {
   context: QuickJSContext;
   memory: ArrayBuffer;
   layout: Layout;
+  /** How often so far the engine was refused memory, which a script may have caught. */
+  refusals(): number;
 }
 
 export interface Engine {
@@ -37,9 +39,16 @@ export async function createInstance(
   onExhausted: () => void,
 ): Promise<Instance> {
   // Memory of our own, as large as it may ever be: a buffer that never moves, and a hard cap, which QuickJS's own
-  // limit is not. Built by Emscripten, it counts 8 bytes for each allocation, and sizes only one by one.
+  // limit is not. Built by Emscripten, it counts 8 bytes for each allocation, and sizes only one by one; and nobody
+  // is told when it is reached.
   const pages = Math.ceil((limits.memoryBytes + HEADROOM_BYTES) / WASM_PAGE);
   const wasmMemory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  let refusals = 0;
+  // Asked by the allocator when there is no more. The glue takes what is thrown for a no.
+  wasmMemory.grow = () => {
+    refusals += 1;
+    throw new RangeError("the memory is as large as it may be");
+  };
   const { promise, resolve } = Promise.withResolvers<QuickJSEmscriptenModule>();
   const base = newVariant(variant, { wasmMemory, ...(wasm && { wasmModule: wasm }) });
   const engine = await newQuickJSWASMModuleFromVariant({
@@ -61,11 +70,9 @@ export async function createInstance(
   found.set(variant, bounds);
   const layout = layoutOf(wasmMemory.buffer, bounds);
   guardAllocation(module, malloc, onExhausted);
-  const runtime = engine.newRuntime({
-    memoryLimitBytes: limits.memoryBytes,
-    maxStackSizeBytes: limits.stackBytes,
-  });
-  return { runtime, context: runtime.newContext(), memory: wasmMemory.buffer, layout };
+  const runtime = engine.newRuntime({ maxStackSizeBytes: limits.stackBytes });
+  const context = runtime.newContext();
+  return { runtime, context, memory: wasmMemory.buffer, layout, refusals: () => refusals };
 }
 
 /** The glue takes what malloc answers for an address, also 0, and would write a text over the statics. */

@@ -1,12 +1,11 @@
 import type { QuickJSContext, QuickJSHandle, QuickJSRuntime } from "quickjs-emscripten-core";
 import { type Entries, type EntriesDeps, installEntries } from "./entries.ts";
 import {
-  codeOf,
-  NO_MEMORY,
   pendingError,
   slowLoadError,
   spoiledError,
   stopError,
+  thrownFailure,
   trapFailure,
 } from "./failures.ts";
 import type { Instance } from "./instance.ts";
@@ -110,13 +109,16 @@ class QuickJSSandbox implements Sandbox {
   }
 
   run(run: Run): End {
+    const refused = this.#instance.refusals();
+    const isExhausted = () => this.#instance.refusals() > refused;
     try {
-      return this.#within(run.timeoutMs, () => this.#finish(run));
+      return this.#within(run.timeoutMs, () => this.#finish(run, isExhausted));
     } catch (thrown) {
       // A trap, or an error of the glue: the instance's stack pointer, which is not memory, may be off for good.
       this.#sound = false;
       const { code } = this.#stop;
-      return code ? this.#stopped(code, run) : { ok: false, ...trapFailure(thrown) };
+      if (code) return this.#stopped(code, run);
+      return { ok: false, ...trapFailure(thrown, isExhausted() && !this.#instance.layout.stackSpent()) };
     }
   }
 
@@ -126,17 +128,18 @@ class QuickJSSandbox implements Sandbox {
     this.#runtime.dispose();
   }
 
-  #finish(run: Run): End {
-    const thrown = this.#entries.run(run.handler, run.event, run.context);
-    if (!thrown) this.#runJobs();
+  #finish(run: Run, isExhausted: () => boolean): End {
+    this.#entries.run(run.handler, run.event, run.context);
+    this.#runJobs();
     if (this.#stop.code) return this.#stopped(this.#stop.code, run);
-    if (thrown) return { ok: false, code: codeOf(thrown), error: thrown };
-    const text = this.#entries.ended();
+    const end = this.#entries.ended();
     if (this.#stop.code) return this.#stopped(this.#stop.code, run);
-    if (text === undefined) return { ok: false, code: "memory", error: NO_MEMORY };
-    if (text === "") return { ok: false, code: "threw", error: pendingError(run) };
-    const { ok, error } = JSON.parse(text) as { ok: boolean; error: ScriptError };
-    return ok ? { ok } : { ok, code: codeOf(error), error };
+    if (end === "done") return { ok: true };
+    if (end !== "pending") return { ok: false, ...thrownFailure(end.thrown, isExhausted()) };
+    // What would have settled the promise may have been what there was no memory for.
+    return isExhausted()
+      ? this.#stopped("memory", run)
+      : { ok: false, code: "threw", error: pendingError(run) };
   }
 
   #stopped(code: StopCode, run: Run): End {
@@ -160,26 +163,24 @@ class QuickJSSandbox implements Sandbox {
 
   /** Runs promise jobs until there are none, the run is stopped, or their number is. */
   #runJobs(): void {
-    for (let left = this.#limits.jobs; this.#runtime.hasPendingJob(); left -= 1) {
-      if (left === 0) {
-        this.#stop.code ??= "jobs";
-        return;
-      }
-      this.#runtime.executePendingJobs(1).dispose();
-      // The engine turns an interrupt inside a job into a rejection and would go on with the next job.
-      if (this.#stop.code) return;
+    // The engine turns an interrupt inside a job into a rejection and would go on with the next job.
+    for (let left = this.#limits.jobs; !this.#stop.code && this.#runtime.hasPendingJob(); left -= 1) {
+      if (left === 0) this.#stop.code = "jobs";
+      else this.#runtime.executePendingJobs(1).dispose();
     }
   }
 
   #evaluate(script: Script): ScriptError | undefined {
+    const refused = this.#instance.refusals();
     try {
       const result = this.#context.evalCode(script.source, script.path, { type: "global" });
       const where = result.error && this.#stop.code ? this.#stackOf(result.error) : "";
-      const thrown = result.error ? this.#entries.describe(result.error) : undefined;
+      const thrown = result.error && this.#entries.describe(result.error);
       if (!result.error) result.value.dispose();
       this.#runJobs();
       if (this.#stop.code === "timeout") return slowLoadError(this.#limits, where);
-      if (!this.#stop.code) return thrown;
+      if (!this.#stop.code && !result.error) return undefined;
+      if (!this.#stop.code) return thrownFailure(thrown, this.#instance.refusals() > refused).error;
     } catch {
       // A trap: see run.
     }

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
 /** A function in a process of its own, behind the Lambda Runtime API; it takes one invocation at a time. */
@@ -126,7 +126,7 @@ export async function startFunction(options: LocalFunctionOptions): Promise<Loca
     });
     child = process_;
     for (const stream of [process_.stdout, process_.stderr]) {
-      if (stream) createInterface({ input: stream }).on("line", options.onLine);
+      if (stream) eachLine(stream, options.onLine);
     }
     process_.on("exit", (code, signal) => {
       if (child !== process_) return;
@@ -157,4 +157,17 @@ export async function startFunction(options: LocalFunctionOptions): Promise<Loca
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** As CloudWatch splits it. Node's readline takes U+2028 for an end too, so that a script's log would end a line of ours. */
+function eachLine(stream: Readable, onLine: (line: string) => void): void {
+  let rest = "";
+  stream.setEncoding("utf8").on("data", (text: string) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    lines.forEach(onLine);
+  });
+  stream.on("end", () => {
+    if (rest) onLine(rest);
+  });
 }

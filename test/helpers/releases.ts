@@ -1,5 +1,5 @@
 import { AppError } from "../../lib/errors.ts";
-import type { Release } from "../../lib/releases/release.ts";
+import { type Release, versionOf } from "../../lib/releases/release.ts";
 import type { HistoryEntry } from "../../lib/releases/report.ts";
 import type { SourceFile } from "../../lib/releases/sources.ts";
 import type { Pointer, ReleaseStore } from "../../lib/releases/store.ts";
@@ -23,6 +23,7 @@ export function createMemoryReleases(files: SourceFile[] = []) {
     async read(version) {
       const text = bucket.releases.get(version);
       if (text === undefined) throw new AppError("release-missing", `there is no ${version}`);
+      if (versionOf(text) !== version) throw new AppError("release-missing", `${version} is damaged`);
       return JSON.parse(text) as Release;
     },
     write: async (version, text) => void bucket.releases.set(version, text),

@@ -22,8 +22,9 @@ export async function runAndSee(runtime: Runtime, handler: string, timeoutMs: nu
   const seen: Omit<Seen, "outcome"> = { lines: [], calls: [] };
   const host: Host = {
     log: (level: LogLevel, message) => void seen.lines.push(`${level} ${message}`),
-    async call(name, args) {
+    async call(name, args, { admit }) {
       seen.calls.push([name, ...args]);
+      if (name === "batchRequest") admit(JSON.parse(args[0] ?? "").requests.length);
       return name === "getKeyData" ? SESSION : name === "storage" ? '{"error":null,"value":null}' : undefined;
     },
   };

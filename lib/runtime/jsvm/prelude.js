@@ -13,10 +13,9 @@
   const { defineProperty, create, getOwnPropertyDescriptor, getOwnPropertyNames, hasOwn } = Object;
   const slice = uncurry(String.prototype.slice);
   const indexOf = uncurry(String.prototype.indexOf);
-  const then = uncurry(Promise.prototype.then);
-  const resolve = Promise.resolve.bind(Promise);
   const numberOf = uncurry(WeakMap.prototype.get);
   const setNumber = uncurry(WeakMap.prototype.set);
+  const Settled = Promise;
   // What `let` or `const` declared is found by evaluating its name only. The host has seen that it is an identifier
   // path, and through this alias it is always evaluated in the global scope.
   // biome-ignore lint/security/noGlobalEval: see above
@@ -31,6 +30,8 @@
     }
   };
   const cut = (value, length) => (value.length > length ? slice(value, 0, length) : value);
+  // The host refuses names far shorter than this, so what is cut off changes no answer.
+  const nameOf = (value) => cut(text(value), limits.nameChars);
   const wholeNumber = (value) => trunc(asNumber(value)) || 0;
 
   const define = (name, value) =>
@@ -93,14 +94,11 @@
   define("rawb64enc", (value) => base64("rawb64enc", value));
   define("rawb64dec", (value) => base64("rawb64dec", value));
 
-  define("TykGetKeyData", (key, apiId) => {
-    const asked = bounded("TykGetKeyData", key);
-    return ask("getKeyData", asked ?? "", text(apiId));
-  });
+  define("TykGetKeyData", (key, apiId) => ask("getKeyData", nameOf(key), nameOf(apiId)));
   define("TykSetKeyData", (key, session, suppressReset) => {
-    const name = bounded("TykSetKeyData", key);
+    const name = nameOf(key);
     const content = bounded("TykSetKeyData", session);
-    if (name !== undefined && content !== undefined) ask("setKeyData", name, content, text(suppressReset));
+    if (content !== undefined) ask("setKeyData", name, content, nameOf(suppressReset));
   });
 
   // An addition: the gateway's own scripts cannot remove a key.
@@ -121,7 +119,8 @@
   );
 
   const storage = (operation, key, value, ttl) => {
-    const answer = ask("storage", operation, text(key), text(value), asText(wholeNumber(ttl)));
+    const given = cut(text(value), limits.argumentChars); // far above what the host takes, as with names
+    const answer = ask("storage", operation, nameOf(key), given, asText(wholeNumber(ttl)));
     const { error, value: result } =
       answer === undefined ? { error: "JSVM storage is not available" } : parse(answer);
     if (error === null) return result;
@@ -169,33 +168,12 @@
     return event;
   };
 
-  // Runs inside the sandbox, so that hostile getters on a thrown value are under the deadline too.
-  const member = (thrown, name) => {
-    try {
-      const value = thrown[name];
-      return value === undefined ? "" : cut(text(value), limits.errorChars);
-    } catch {
-      return "";
-    }
-  };
-  const describe = (thrown) => {
-    const isError = (typeof thrown === "object" && thrown !== null) || typeof thrown === "function";
-    const report = isError
-      ? {
-          __proto__: null,
-          name: member(thrown, "name"),
-          message: member(thrown, "message"),
-          stack: member(thrown, "stack"),
-        }
-      : { __proto__: null, name: "", message: cut(text(thrown), limits.errorChars), stack: "" };
-    if (isError && !report.name && !report.message) report.message = cut(text(thrown), limits.errorChars);
-    return report;
-  };
+  const describe = thrown({ uncurry, text, cut, stringify, errorChars: limits.errorChars });
 
   // What a handler returns means nothing unless it is a promise; what refuses to tell is none.
   const isThenable = (value) => {
     try {
-      return typeof value === "object" && value !== null && typeof value.then === "function";
+      return typeof value.then === "function";
     } catch {
       return false;
     }
@@ -230,36 +208,23 @@
     }
   };
 
-  let end;
   return {
-    /** Starts a run; how it ended is asked of `ended` once the jobs are done. */
+    /** Answers what the handler returned, where that may be a promise. */
     run(name, event, context) {
-      end = undefined;
       returned = undefined;
-      try {
-        const handler = evaluate(name);
-        const direct = handler.DoProcessEvent(parseEvent(event), parse(context));
-        const result = direct === undefined ? returned : direct;
-        if (!isThenable(result)) {
-          end = { __proto__: null, ok: true };
-          return;
-        }
-        then(
-          resolve(result),
-          () => {
-            end = { __proto__: null, ok: true };
-          },
-          (thrown) => {
-            end = { __proto__: null, ok: false, error: describe(thrown) };
-          },
-        );
-      } catch (thrown) {
-        end = { __proto__: null, ok: false, error: describe(thrown) };
-      }
+      const direct = evaluate(name).DoProcessEvent(parseEvent(event), parse(context));
+      const result = direct === undefined ? returned : direct;
+      return typeof result === "object" && result !== null ? result : undefined;
     },
-    /** "" while the run's promise is pending. */
-    ended: () => (end ? stringify(end) : ""),
-    describe: (thrown) => stringify(describe(thrown)),
+    /** The promise that follows an object with a `then` of its own. */
+    settle: (value) => (isThenable(value) ? new Settled((resolve) => resolve(value)) : undefined),
+    /** What was thrown, as JSON. */
+    describe: (value) => {
+      const { engine, name, message, stack } = describe(value);
+      // Put together of texts alone: JSON.stringify of an object keeps its place in an array, where a script may
+      // have a setter wait for it.
+      return `{"engine":${engine},"name":${stringify(name)},"message":${stringify(message)},"stack":${stringify(stack)}}`;
+    },
     /**
      * What each name holds, with commas between: a handler's number, 0 for anything else, -1 for nothing. The JSON
      * has the names, and which variables scripts declare by `let`, `const` and `class`.
@@ -288,8 +253,8 @@
         return typeof handler.DoProcessEvent === "function"
           ? ""
           : "has no DoProcessEvent: is it a new NewEventHandler({})?";
-      } catch (thrown) {
-        return member(thrown, "message");
+      } catch (value) {
+        return describe(value).message || "cannot be looked up";
       }
     },
   };

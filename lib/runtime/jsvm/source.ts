@@ -23,6 +23,7 @@ export function readPrelude(): Prelude {
   const underscore = bundled
     ? read("./jsvm/underscore.js")
     : readFileSync(createRequire(import.meta.url).resolve("underscore/underscore-umd-min.js"), "utf8");
-  const [tykjs, prelude] = [expression(`${folder}tykjs.js`), expression(`${folder}prelude.js`)];
-  return { underscore, api: `(() => {\nconst tykjs = ${tykjs};\nreturn ${prelude};\n})()` };
+  const part = (name: string) => `const ${name} = ${expression(`${folder}${name}.js`)};\n`;
+  const prelude = expression(`${folder}prelude.js`);
+  return { underscore, api: `(() => {\n${part("tykjs")}${part("thrown")}return ${prelude};\n})()` };
 }

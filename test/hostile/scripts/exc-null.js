@@ -1,0 +1,2 @@
+// category: exc | mode: handler | expect: exception | mix: yes
+throw null

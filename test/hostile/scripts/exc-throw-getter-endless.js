@@ -1,0 +1,2 @@
+// category: exc | mode: handler | expect: interrupted,killed | mix: no
+throw {get a(){for(;;);}}

@@ -1,0 +1,2 @@
+// category: mem | mode: handler | expect: oom | mix: no | no memory is left for an error
+return Promise.resolve().then(function(){var a=[];for(;;){a.push({k:"v"+a.length})}})

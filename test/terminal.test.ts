@@ -1,0 +1,231 @@
+// What scripts, file names, events and errors say, told by each command: text, and nothing that steers a terminal.
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { PassThrough, Writable } from "node:stream";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { SendMessageCommand } from "@aws-sdk/client-sqs";
+import { confirm } from "../cli/confirm.ts";
+import { printOver } from "../cli/print.ts";
+import { runCli } from "./helpers/cli.ts";
+import { startTestStack, type TestStack } from "./helpers/stack.ts";
+
+/** Colours, a link, a cleared screen, a title, a line that is written over, text that is turned or not to be seen. */
+const HOSTILE = [
+  "\u202e\u009b", // first, since some texts are cut
+  "\x1b[31mred",
+  "\x1b]8;;http://evil.example\x07link\x1b]8;;\x07",
+  "\x1b[2J\x1b]0;title\x07",
+  "over\rwritten\b\b\x7f",
+  "\u0085\u009b31m\u009d0;t\u009c",
+  "\u202eturned\u2066\u200e",
+  "\u200b\u200d\u2060\ufeff\u00ad\u034f\u3164\u{e0041}",
+  "\u2028\u2029",
+].join("");
+/** For the name of a file. */
+const NAMED = HOSTILE.replaceAll("/", "-");
+/** As far as a queue takes it, and a bucket's list of names. */
+const QUEUED = HOSTILE.replaceAll(/[^\t\r\n -\ud7ff\ue000-\ufffd]/gu, "");
+const STEERS = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u3164]|\u034f/u;
+
+/** Whether it has what was hostile, in its harmless form; else a case shows nothing. */
+const isTold = (text: string) => text.includes("\\u009b") && text.includes("\\u202e");
+
+const js = JSON.stringify(HOSTILE);
+const HANDLER = `// ${HOSTILE.replaceAll(/[\r\n\u2028\u2029]/g, "")}
+var hostile = new TykJS.TykEventHandlers.NewEventHandler({});
+hostile.NewHandler(function (event, context) {
+  log(${js}); rawlog(${js}); console.error("first\\n" + ${js});
+  if (event.Type === "QuotaExceeded") throw new TypeError(${js});
+});
+`;
+const definition = (api: string, path: string, kind = "eh_dynamic_handler") =>
+  JSON.stringify({
+    api_id: api,
+    org_id: "demo-org",
+    name: HOSTILE,
+    event_handlers: {
+      events: {
+        KeyExpired: [{ handler_name: kind, handler_meta: { name: "hostile", path } }],
+        // Odd, and so warned of.
+        [`Odd${HOSTILE}`]: [{ handler_name: "eh_dynamic_handler", handler_meta: { name: "hostile", path } }],
+      },
+    },
+  });
+
+interface World {
+  /** A folder that makes a release, and one that is refused. */
+  good: string;
+  bad: string;
+  script: string;
+  event: string;
+  /** The release before the one that `good` makes, and that one. */
+  samples: string;
+  live: string;
+}
+
+const here = (...args: string[]) => ({ args, cwd: "." });
+
+/** What is called, command by command and in this order; each says something hostile. */
+const CASES: Record<string, (world: World) => { args: string[]; cwd: string }[]> = {
+  run: ({ script, event }) => [
+    here("run", script),
+    here("run", script, "--json"),
+    here("run", script, "--event", event),
+    here("run", script, "--event", event, "--json"),
+    here("run", script, "--session", `${HOSTILE}=${event}`),
+    here("run", script, "--handler", HOSTILE),
+    here("run", `no such ${NAMED}`),
+    here("run", script, "--session", `${HOSTILE}=no such ${NAMED}`),
+    here("run", script, `--no-${HOSTILE}`),
+  ],
+  check: ({ good, bad }) => [
+    here("check", "--dir", good),
+    here("check", "--dir", bad),
+    here("check", "--dir", bad, "--json"),
+    here("check", "--dir", `no such ${NAMED}`),
+  ],
+  push: ({ good, bad }) => [
+    here("push", "--dir", bad),
+    here("push", "--dir", good, "--dry-run"),
+    here("push", "--dir", good),
+  ],
+  releases: ({ live }) => [
+    here("releases", live),
+    here("releases", live, "--json"),
+    here("releases", "--json"),
+    here("releases", HOSTILE),
+  ],
+  diff: ({ samples, live }) => [here("diff", samples, live), here("diff", live, HOSTILE)],
+  rollback: () => [here("rollback", HOSTILE)],
+  dev: ({ good, bad }) => [
+    { args: ["dev", "--once"], cwd: good },
+    { args: ["dev", "--once", "--json"], cwd: good },
+    { args: ["dev", "--once"], cwd: bad },
+  ],
+  "dlq ls": () => [here("dlq", "ls"), here("dlq", "ls", "--json")],
+  "dlq show": () => [
+    here("dlq", "show", "e1", "--body"),
+    here("dlq", "show", ID, "--body"),
+    here("dlq", "show", ID, "--body", "--json"),
+    here("dlq", "show", `no ${HOSTILE}`),
+  ],
+  "dlq redrive": () => [here("dlq", "redrive", `no ${HOSTILE}`)],
+  "dlq rm": () => [here("dlq", "rm", `no ${HOSTILE}`, "--yes")],
+};
+
+const ID = `event ${QUEUED}`;
+
+/** Each command of the program, and of those that have commands of their own, each of these. */
+async function commandNames(...of: string[]): Promise<string[]> {
+  const { stdout } = await runCli([...of, "--help"]);
+  const [, list = ""] = stdout.split("\nCommands:\n");
+  const names = [...list.matchAll(/^ {2}(\w+)/gm)]
+    .map(([, name = ""]) => name)
+    .filter((name) => name !== "help");
+  if (names.length === 0) return [of.join(" ")];
+  return (await Promise.all(names.map((name) => commandNames(...of, name)))).flat();
+}
+
+describe("no command lets others steer the reader's terminal", () => {
+  let stack: TestStack;
+  let root = "";
+  let world: World;
+
+  async function folder(name: string, files: Record<string, string>): Promise<string> {
+    for (const [path, text] of Object.entries(files)) {
+      const file = join(root, name, path);
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, text);
+    }
+    return join(root, name);
+  }
+
+  async function deadLetter(body: string, attributes: Record<string, string>): Promise<void> {
+    const MessageAttributes = Object.fromEntries(
+      Object.entries(attributes).map(([name, StringValue]) => [name, { DataType: "String", StringValue }]),
+    );
+    const QueueUrl = stack.resources.DEAD_LETTERS_QUEUE_URL;
+    await stack.clients.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: body, MessageAttributes }));
+  }
+
+  before(async () => {
+    root = await mkdtemp(join(tmpdir(), "gatehook-"));
+    const path = `h${NAMED}.js`;
+    // As far as a release takes it in the path of a handler.
+    const uploaded = QUEUED.replaceAll(/[\r/\x7f\u2028\u2029]/g, "");
+    const event = JSON.stringify({ Type: "QuotaExceeded", Meta: { Key: HOSTILE } });
+    stack = await startTestStack({ watchBucket: true });
+    world = {
+      good: await folder("good", {
+        [`apis/a${uploaded}.json`]: definition("demo", `h${uploaded}.js`),
+        [`handlers/h${uploaded}.js`]: HANDLER,
+      }),
+      bad: await folder("bad", {
+        [`apis/a${NAMED}.json`]: `{"api_id": ${HOSTILE}`,
+        [`apis/b${NAMED}.json`]: definition(HOSTILE, "none.js", HOSTILE),
+        [`handlers/s${NAMED}.js`]: `\tvar ${HOSTILE} = (;\n`,
+      }),
+      script: join(await folder("one", { [path]: HANDLER }), path),
+      event: join(await folder("event", { "e.json": event }), "e.json"),
+      samples: (await stack.releases.liveVersion()) ?? "",
+      live: "",
+    };
+    const verdict = ["reason", "error", "handler", "release", "tenant"].map((name) => [name, QUEUED]);
+    // JSON has escapes for what the queue does not take.
+    const body = { id: "e1", api_id: HOSTILE, event: { Type: HOSTILE, Meta: { Key: HOSTILE } } };
+    await deadLetter(JSON.stringify(body).replaceAll(/[^ -~]/gu, ""), Object.fromEntries(verdict));
+    await deadLetter(QUEUED, { ...Object.fromEntries(verdict), event_id: ID });
+  });
+  after(async () => {
+    await stack.close();
+    await rm(root, { recursive: true });
+  });
+
+  for (const [command, cases] of Object.entries(CASES)) {
+    it(command, async () => {
+      world.live = (await stack.releases.liveVersion()) ?? "";
+      for (const { args, cwd } of cases(world)) {
+        const { stdout, stderr } = await runCli(args, { cwd: cwd === "." ? root : cwd, env: stack.env });
+        const what = args.map((arg) => JSON.stringify(arg)).join(" ");
+        const steers = STEERS.exec((stdout + stderr).replaceAll(/[\n\t]/g, ""));
+        assert.equal(steers, null, `${what} said ${JSON.stringify(stdout + stderr)}`);
+        assert.ok(isTold(stdout + stderr), `${what} said nothing hostile: ${stdout}${stderr}`);
+        if (args.includes("--json") && stdout)
+          assert.ok(JSON.stringify(JSON.parse(stdout)).includes("\u202e"));
+      }
+    });
+  }
+
+  it("and there is no other command", async () => {
+    assert.deepEqual(Object.keys(CASES).sort(), (await commandNames()).sort());
+  });
+
+  it("nor does a question, or a line that is written over", async () => {
+    const written: string[] = [];
+    const output = new Writable({
+      write: (chunk, _, done) => {
+        written.push(String(chunk));
+        done();
+      },
+    });
+    const input = new PassThrough();
+    input.end("n\n");
+    await confirm(HOSTILE, { input, output }, new AbortController().signal);
+    printOver(output, HOSTILE);
+    const said = written.join("").replace("\r\x1b[K", "");
+    assert.equal(STEERS.exec(said), null, JSON.stringify(said));
+    assert.ok(isTold(said));
+  });
+
+  it("and no file of the commands writes but the one that takes care of it", () => {
+    const cli = fileURLToPath(new URL("../cli/", import.meta.url));
+    const writing = readdirSync(cli).filter((name) =>
+      /\bconsole\b|\.write\(|\bstd(out|err)\.(?!on\b|isTTY\b)/.test(readFileSync(join(cli, name), "utf8")),
+    );
+    assert.deepEqual(writing, ["print.ts"]);
+  });
+});

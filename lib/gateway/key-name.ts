@@ -1,15 +1,5 @@
 import { type HashFunction, hashKey, isHashFunction } from "./key-hash.ts";
 
-<<<<<<< HEAD
-/** What of a gateway's tyk.conf decides how its keys are named and stored. */
-export interface KeyNaming {
-  hash_keys: boolean;
-  /** Empty for none: keys are then the organisation and the name, in one. */
-  hash_key_function: string;
-}
-
-=======
->>>>>>> wt-d
 /** What a key in token form says of itself: base64 of `{"org":"…","id":"…","h":"…"}`. */
 export interface Token {
   org: string;
@@ -20,12 +10,8 @@ export interface Token {
 
 /**
  * The full name, which is the raw key, of the name that somebody gave a key: what POST answers and events carry.
-<<<<<<< HEAD
- * `name` may have the organisation in front. `hashKeyFunction` is the gateway's `hash_key_function`.
-=======
  * `name` may have the organisation in front. `hashKeyFunction` is the gateway's `hash_key_function`; where that is
  * empty, a key is the organisation and the name, in one.
->>>>>>> wt-d
  */
 export function fullName(hashKeyFunction: string, orgId: string, name: string): string {
   const id = orgId !== "" && name.startsWith(orgId) ? name.slice(orgId.length) : name;
@@ -53,27 +39,15 @@ export function creationName(hashKeyFunction: string, orgId: string, rawKey: str
 /** Undefined for a key that is not in token form. Read as far as it is well formed, as a gateway does. */
 export function readToken(rawKey: string): Token | undefined {
   if (!rawKey.startsWith("ey") || !BASE64.test(rawKey)) return undefined;
-<<<<<<< HEAD
-  const text = Buffer.from(rawKey, "base64").toString();
-  const members = new Map<string, string>();
-  MEMBER.lastIndex = 0;
-  for (let found = MEMBER.exec(text); found; found = MEMBER.exec(text))
-    if (found.groups?.name) members.set(found.groups.name, found.groups.text ?? "");
-=======
   const members = new Map<string, string>();
   for (const { groups } of Buffer.from(rawKey, "base64").toString().matchAll(MEMBER))
     members.set(groups?.name ?? "", groups?.text ?? "");
->>>>>>> wt-d
   return { org: members.get("org") ?? "", id: members.get("id") ?? "", h: members.get("h") ?? "" };
 }
 
 /** As Go's decoder has it: with padding, in the standard alphabet. */
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-<<<<<<< HEAD
-const MEMBER = /[{,]\s*"(?<name>\w+)"\s*:\s*(?:"(?<text>(?:[^"\\]|\\.)*)"|[^",{}[\]]+)\s*(?=[,}])/gsy;
-=======
 const MEMBER = /[{,]\s*"(?<name>\w+)"\s*:\s*(?:"(?<text>(?:[^"\\]|\\.)*)"|[^",{}[\]]+)\s*/gsy;
->>>>>>> wt-d
 
 /** The organisation that a raw key names; empty where it names none. */
 export function orgOf(rawKey: string): string {
@@ -93,15 +67,9 @@ export function hashFunctionOf(rawKey: string): HashFunction {
   return isHashFunction(named) ? named : "murmur32";
 }
 
-<<<<<<< HEAD
-/** The name under which a gateway stores and lists a raw key, and which `hashed=true` asks for: mostly its hash. */
-export function storedName({ hash_keys }: KeyNaming, rawKey: string): string {
-  return hash_keys ? hashKey(hashFunctionOf(rawKey), rawKey) : rawKey;
-=======
 /** The name under which a gateway stores and lists a raw key; with `hash_keys` that is its hash. */
 export function storedName(hashKeys: boolean, rawKey: string): string {
   return hashKeys ? hashKey(hashFunctionOf(rawKey), rawKey) : rawKey;
->>>>>>> wt-d
 }
 
 /** Whether a key can stand in the path `/tyk/keys/{key}`, which takes no slash, not even an escaped one. */

@@ -1,25 +1,8 @@
 import type { Gateway } from "./client.ts";
+import { fullName, orgOf } from "./key-name.ts";
 
-/** How a gateway names the custom keys of an organisation: by its prefix, or as a token of this hash function. */
-type Form = "prefix" | "murmur64" | "murmur128" | "sha256" | "murmur32";
-
-const FORMS: Form[] = ["prefix", "murmur64", "sha256", "murmur128", "murmur32"];
-
-function nameIn(form: Form, orgId: string, id: string): string {
-  if (form === "prefix") return `${orgId}${id}`;
-  return Buffer.from(JSON.stringify({ org: orgId, id, h: form })).toString("base64");
-}
-
-/** Whether a key is not a custom key's short name. */
-function isFull(key: string, orgId: string): boolean {
-  if (orgId !== "" && key.startsWith(orgId)) return true;
-  try {
-    const token: unknown = JSON.parse(Buffer.from(key, "base64").toString());
-    return typeof token === "object" && token !== null && "org" in token;
-  } catch {
-    return false;
-  }
-}
+/** What `hash_key_function` can be, as far as it shows in the names of custom keys. */
+const FUNCTIONS = ["", "murmur64", "sha256", "murmur128"];
 
 /**
  * Finds the name under which a gateway has a key that one of its APIs knows by this one. Events and lists have the
@@ -30,14 +13,14 @@ export function createFullNames(): (
   key: string,
   orgId: string,
 ) => Promise<string | undefined> {
-  // A gateway has one form, which its configuration decides.
-  let known: Form[] = FORMS;
+  // A gateway has one, which its configuration decides.
+  let known = FUNCTIONS;
   return async (gateway, key, orgId) => {
-    if (isFull(key, orgId) || (await gateway.get(key)) !== "missing") return key;
-    for (const form of known) {
-      const name = nameIn(form, orgId, key);
+    if (orgOf(key) !== "" || (await gateway.get(key)) !== "missing") return key;
+    for (const hashKeyFunction of known) {
+      const name = fullName(hashKeyFunction, orgId, key);
       if ((await gateway.get(name)) === "missing") continue;
-      known = [form];
+      known = [hashKeyFunction];
       return name;
     }
     return undefined;

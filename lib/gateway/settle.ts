@@ -4,7 +4,7 @@ import { storableBytes } from "../sessions/limits.ts";
 import { formatSession, parseSession, type Session } from "../sessions/session.ts";
 import type { Absence } from "./absence.ts";
 import type { Answer, Gateway, Look } from "./client.ts";
-import { creationName } from "./creation-name.ts";
+import { creationName, readToken } from "./key-name.ts";
 import { agree, governed, type Members, merge } from "./merge.ts";
 
 /** An item of the sessions table whose gateway has something to be told, or to be asked. */
@@ -101,9 +101,11 @@ export function createSettle(deps: SettleDeps) {
   }
 
   async function create(row: Row, session: Session, gateway: Gateway): Promise<Settled> {
-    const refused = await whyNotCreate(row.key, gateway);
-    if (refused) return giveUp(row, { operation: "create", status: 0, message: refused });
-    const answer = await gateway.create(creationName(row.key, session.org_id ?? ""), asMembers(session));
+    const name = creationName(readToken(row.key)?.h ?? "", session.org_id ?? "", row.key);
+    const refused = name === undefined ? "no name makes this very key" : await whyNotCreate(row.key, gateway);
+    if (name === undefined || refused)
+      return giveUp(row, { operation: "create", status: 0, message: refused ?? "" });
+    const answer = await gateway.create(name, asMembers(session));
     if (answer.kind !== "done") return whenNotTaken(row, "create", answer);
     await deps.pause(SOON_MS);
     const look = await gateway.get(row.key);

@@ -16,10 +16,16 @@ import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
 import { integer, text } from "./settings.ts";
 
+/** Most of a key's time is a pause; what reaches the gateway at a time is limited by its connections. */
+const KEYS_AT_ONCE = 256;
+
 const { env } = process;
 const metrics = createMetrics("gateway-sync");
 const log = createLog("gateway-sync");
-const gateway = requiredGateway(env);
+const gateway = {
+  ...requiredGateway(env),
+  connections: integer(env, "GATEWAY_CONNECTIONS", 16, 1, 256),
+};
 const sqs = createSqs();
 const dynamo = createDynamo();
 const rows = createRows({ dynamo, table: text(env, "SESSIONS_TABLE"), now: Date.now });
@@ -57,7 +63,7 @@ const sync = createSync({
   settle,
   rows,
   later: createLater({ sqs, queueUrl: text(env, "SYNC_QUEUE_URL") }),
-  concurrency: integer(env, "GATEWAY_CONNECTIONS", 16, 1, 256),
+  concurrency: KEYS_AT_ONCE,
   // A look, a proof of absence, a write and another look.
   keyMs: 8 * gateway.timeoutMs + 1_000,
   now: Date.now,

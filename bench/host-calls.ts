@@ -70,7 +70,7 @@ function createRunHost() {
         read: async (key) => written.get(key) ?? SESSIONS.get(key),
         write: async (key, session) => void written.set(key, session),
       },
-      eventId: "e1",
+      event: "e1",
       handler: "h",
       log: (_level, text) => log.info("script", { text }),
       onRead: () => {},

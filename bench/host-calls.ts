@@ -29,13 +29,10 @@ const IDLE = { body: "" };
 const withMeta = (meta_data: unknown) =>
   parseSession(JSON.stringify({ access_rights: { a: { api_id: "a" } }, meta_data }));
 const SESSIONS = new Map<string, Session>([
-  [
-    "many-members",
-    withMeta(Object.fromEntries(Array.from({ length: 28_000 }, (_, nth) => [`m${nth}`, nth]))),
-  ],
+  ["many-members", withMeta(Object.fromEntries(Array.from({ length: 9_900 }, (_, nth) => [`m${nth}`, nth])))],
   ["large", withMeta({ text: "x".repeat(370_000) })],
   ["odd-unicode", withMeta({ text: "\u2028<".repeat(90_000) })],
-  ["deep", withMeta({ deep: JSON.parse("[".repeat(490) + "]".repeat(490)) })],
+  ["deep", withMeta({ deep: JSON.parse("[".repeat(28) + "]".repeat(28)) })],
 ]);
 
 const server = new Worker(new URL("./host-calls/server.ts", import.meta.url));
@@ -68,7 +65,8 @@ function createRunHost() {
     {
       buffer: {
         read: async (key) => written.get(key) ?? SESSIONS.get(key),
-        write: async (key, session) => void written.set(key, session),
+        fullNameOf: (key) => key,
+        write: async (key, { session }) => void (session ? written.set(key, session) : written.delete(key)),
       },
       event: "e1",
       handler: "h",

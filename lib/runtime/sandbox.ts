@@ -36,7 +36,7 @@ export interface Sandbox {
   /** Per handler name, what is wrong with it; "" when nothing is. */
   probe(handlers: string[]): string[];
   /** What each name holds, in their order; undefined when it cannot be told in time. */
-  look(asked: Asked): Held[] | undefined;
+  look(asked: Asked, timeoutMs?: number): Held[] | undefined;
   /** The names of the global object's own properties. */
   globals(): string[];
   run(run: Run): End;
@@ -101,8 +101,8 @@ class QuickJSSandbox implements Sandbox {
     );
   }
 
-  look(asked: Asked): Held[] | undefined {
-    return this.#within(LOOK_MS, () => this.#entries.look(asked));
+  look(asked: Asked, timeoutMs = LOOK_MS): Held[] | undefined {
+    return this.#within(timeoutMs, () => this.#entries.look(asked));
   }
 
   globals(): string[] {

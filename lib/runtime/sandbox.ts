@@ -46,6 +46,9 @@ export interface Sandbox {
   dispose(): void;
 }
 
+/** So that a look at very many needs little of the scripts' memory. */
+const NAMES_AT_ONCE = 10_000;
+
 /** `stop` is asked by the engine again and again; an allocation that failed outside of it sets it too. */
 export type SandboxDeps = EntriesDeps;
 
@@ -102,7 +105,17 @@ class QuickJSSandbox implements Sandbox {
   }
 
   look(asked: Asked, timeoutMs = LOOK_MS): Held[] | undefined {
-    return this.#within(timeoutMs, () => this.#entries.look(asked));
+    return this.#within(timeoutMs, () => {
+      const held: Held[] = [];
+      let { declared } = asked;
+      for (let at = 0; at < asked.names.length; at += NAMES_AT_ONCE) {
+        const some = this.#entries.look({ names: asked.names.slice(at, at + NAMES_AT_ONCE), declared });
+        if (!some) return undefined;
+        for (const one of some) held.push(one);
+        declared = [];
+      }
+      return held;
+    });
   }
 
   globals(): string[] {

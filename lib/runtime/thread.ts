@@ -144,7 +144,7 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
         if (reply?.type === "log") return log(reply.level, reply.message);
         if (reply?.type === "loading") {
           loading = reply.path;
-          if (reply.leftMs !== undefined) extend?.(reply.leftMs + limits.graceMs);
+          if (reply.leftMs !== undefined) extend?.(reply.leftMs + 2 * limits.graceMs);
           return;
         }
         if (reply?.type === "call") {
@@ -197,7 +197,8 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
       return loading === undefined ? scripts.map(({ path }) => lost(path)) : [lost(loading)];
     },
     async survey(scripts) {
-      const reply = await exchangeWithin(START_MS, { type: "survey", scripts }, SILENT);
+      const untilFirst = START_MS + limits.loadTimeoutMs;
+      const reply = await exchangeWithin(untilFirst, { type: "survey", scripts }, SILENT);
       if (reply?.type === "surveyed") return reply;
       if (loading === undefined) throw new Error(`the sandbox did not start: ${death}`);
       return { faults: [lost(loading)], defined: [] };

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import middy from "@middy/core";
 import type { DynamoDBStreamEvent, SQSBatchResponse, SQSEvent } from "aws-lambda";
+import { errorText } from "../lib/errors.ts";
 import { createAbsence } from "../lib/gateway/absence.ts";
 import { createAbsenceLimit } from "../lib/gateway/absence-limit.ts";
 import { connectGateway } from "../lib/gateway/client.ts";
@@ -19,7 +20,8 @@ import { integer, text } from "./settings.ts";
 const { env } = process;
 const metrics = createMetrics("gateway-sync");
 const log = createLog("gateway-sync");
-const gateway = requiredGateway(env);
+const connections = integer(env, "GATEWAY_CONNECTIONS", 16, 1, 256);
+const gateway = { ...requiredGateway(env), connections };
 const sqs = createSqs();
 const dynamo = createDynamo();
 const rows = createRows({ dynamo, table: text(env, "SESSIONS_TABLE"), now: Date.now });
@@ -57,7 +59,7 @@ const sync = createSync({
   settle,
   rows,
   later: createLater({ sqs, queueUrl: text(env, "SYNC_QUEUE_URL") }),
-  concurrency: integer(env, "GATEWAY_CONNECTIONS", 16, 1, 256),
+  concurrency: connections,
   // A look, a proof of absence, a write and another look.
   keyMs: 8 * gateway.timeoutMs + 1_000,
   now: Date.now,
@@ -71,8 +73,13 @@ async function touchAll({ Records }: SQSEvent): Promise<SQSBatchResponse> {
   const touched = await Promise.allSettled(
     Records.map(async ({ body }) => {
       const key = keyIn(body);
-      if (key === undefined) log.error("a message that names no key", {});
-      else await rows.touch(key);
+      if (key === undefined) return log.error("a message that names no key", {});
+      try {
+        await rows.touch(key);
+      } catch (thrown) {
+        log.error("key not looked at again", { key_sha256: keyDigest(key), error: errorText(thrown) });
+        throw thrown;
+      }
     }),
   );
   const failed = Records.filter((_, at) => touched[at]?.status === "rejected");

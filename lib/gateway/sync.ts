@@ -53,7 +53,10 @@ export function createSync(deps: SyncDeps) {
 
   /** Makes the row say what is true now. When a handler was first, its own record follows this one. */
   async function keep(row: Row, settled: Settled): Promise<void> {
-    if (settled.kind === "unknown") return metrics.count("SyncPostponed");
+    if (settled.kind === "unknown") {
+      metrics.count("SyncPostponed");
+      return metrics.observe("SyncPostponedAge", ageOf(row));
+    }
     const kept =
       settled.kind === "remove"
         ? await rows.remove(row)
@@ -68,9 +71,11 @@ export function createSync(deps: SyncDeps) {
     metrics.count("SessionsSynced");
   }
 
-  function waitFor({ gateway: { change, look } }: Row): number {
-    const since = change?.since ?? look ?? deps.now();
-    const longest = Math.min(LONGEST_WAIT_MS, Math.max(SHORTEST_WAIT_MS, deps.now() - since));
+  /** How long it has had something to be settled, in ms. */
+  const ageOf = ({ gateway: { change, look } }: Row) => deps.now() - (change?.since ?? look ?? deps.now());
+
+  function waitFor(row: Row): number {
+    const longest = Math.min(LONGEST_WAIT_MS, Math.max(SHORTEST_WAIT_MS, ageOf(row)));
     return longest * (0.5 + deps.random() / 2);
   }
 

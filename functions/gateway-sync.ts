@@ -11,7 +11,7 @@ import { createRows } from "../lib/gateway/rows.ts";
 import { createSettle } from "../lib/gateway/settle.ts";
 import { createSync } from "../lib/gateway/sync.ts";
 import { createDynamo, createSqs } from "./clients.ts";
-import { requiredGateway } from "./gateway.ts";
+import { canaryName, maxAbsences, requiredGateway } from "./gateway.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
 import { integer, text } from "./settings.ts";
@@ -26,12 +26,12 @@ const rows = createRows({ dynamo, table: text(env, "SESSIONS_TABLE"), now: Date.
 const limit = createAbsenceLimit({
   dynamo,
   stateTable: text(env, "STATE_TABLE"),
-  perHour: integer(env, "GATEWAY_MAX_ABSENCES", 100, 0, 1_000_000),
+  perHour: maxAbsences(env),
   now: Date.now,
 });
 const settle = createSettle({
   absence: createAbsence({
-    canary: env.GATEWAY_CANARY?.trim() || "gatehook-canary",
+    canary: canaryName(env),
     quickMs: gateway.timeoutMs / 2,
     ...limit,
     onHeld(why) {

@@ -34,3 +34,9 @@ export function perInvocation(options: GatewayOptions): Pick<Gateway, "get"> & {
     },
   };
 }
+
+/** The key by which the gateway is known to have its keys. */
+export const canaryName = (env: Env) => env.GATEWAY_CANARY?.trim() || "gatehook-canary";
+
+/** Keys that may be found absent in an hour. */
+export const maxAbsences = (env: Env) => integer(env, "GATEWAY_MAX_ABSENCES", 100, 0, 1_000_000);

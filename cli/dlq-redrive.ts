@@ -5,8 +5,8 @@ import type { Queue } from "../lib/dead-letters/queue.ts";
 import { emptyTally, type RedriveTally, redrive } from "../lib/dead-letters/redrive.ts";
 import type { SweepOptions } from "../lib/dead-letters/sweep.ts";
 import { createPace } from "../lib/pace.ts";
+import { countOf } from "./count.ts";
 import {
-  countOf,
   type DeadLetterOptions,
   notFound,
   openQueue,

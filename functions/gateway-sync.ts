@@ -11,7 +11,7 @@ import { createRows } from "../lib/gateway/rows.ts";
 import { createSettle } from "../lib/gateway/settle.ts";
 import { createSync } from "../lib/gateway/sync.ts";
 import { createDynamo, createSqs } from "./clients.ts";
-import { canaryName, maxAbsences, requiredGateway } from "./gateway.ts";
+import { cacheMs, canaryName, maxAbsences, requiredGateway } from "./gateway.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
 import { integer, text } from "./settings.ts";
@@ -48,7 +48,7 @@ const settle = createSettle({
   markReset: rows.markReset,
   pause: delay,
   now: Date.now,
-  cacheMs: integer(env, "GATEWAY_CACHE_SECONDS", 11, 0, 900) * 1_000,
+  cacheMs: cacheMs(env),
   giveUpMs: integer(env, "GATEWAY_GIVE_UP_SECONDS", 86_400, 0, 1_209_600) * 1_000,
   hashed: gateway.hashed,
 });

@@ -12,7 +12,7 @@ import { createRows } from "../lib/gateway/rows.ts";
 import { createSettle } from "../lib/gateway/settle.ts";
 import { createSync } from "../lib/gateway/sync.ts";
 import { createDynamo, createSqs } from "./clients.ts";
-import { requiredGateway } from "./gateway.ts";
+import { cacheMs, canaryName, maxAbsences, requiredGateway } from "./gateway.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
 import { integer, text } from "./settings.ts";
@@ -28,12 +28,12 @@ const rows = createRows({ dynamo, table: text(env, "SESSIONS_TABLE"), now: Date.
 const limit = createAbsenceLimit({
   dynamo,
   stateTable: text(env, "STATE_TABLE"),
-  perHour: integer(env, "GATEWAY_MAX_ABSENCES", 100, 0, 1_000_000),
+  perHour: maxAbsences(env),
   now: Date.now,
 });
 const settle = createSettle({
   absence: createAbsence({
-    canary: env.GATEWAY_CANARY?.trim() || "gatehook-canary",
+    canary: canaryName(env),
     quickMs: gateway.timeoutMs / 2,
     ...limit,
     onHeld(why) {
@@ -50,7 +50,7 @@ const settle = createSettle({
   markReset: rows.markReset,
   pause: delay,
   now: Date.now,
-  cacheMs: integer(env, "GATEWAY_CACHE_SECONDS", 11, 0, 900) * 1_000,
+  cacheMs: cacheMs(env),
   giveUpMs: integer(env, "GATEWAY_GIVE_UP_SECONDS", 86_400, 0, 1_209_600) * 1_000,
   hashed: gateway.hashed,
 });

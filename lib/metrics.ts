@@ -56,6 +56,10 @@ export const METRICS = {
     meaning:
       "keys that the gateway does not show, which is not believed: its canary is missing, or they are too many",
   },
+  SessionsDrift: {
+    unit: "Count",
+    meaning: "sessions that were found to differ from what the gateway has",
+  },
   SessionsOverruled: {
     unit: "Count",
     meaning: "sessions of which a policy at the gateway overruled a change",

@@ -4,7 +4,7 @@ import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Gateway } from "./client.ts";
 import { keyDigest } from "./key-digest.ts";
-import { type Rows, rowOf } from "./rows.ts";
+import { copyOf, type Rows, rowOf } from "./rows.ts";
 import type { Row, Settled } from "./settle.ts";
 
 /** What is used of a record of the sessions table's stream. */
@@ -118,7 +118,8 @@ function rowsThatAsk(records: StreamRecord[]): Row[] {
   for (const { eventName, dynamodb } of records) {
     const image = dynamodb?.NewImage as Attributes | undefined;
     if (eventName !== "REMOVE" && !image) throw noImages();
-    const row = image && rowOf(image);
+    const copy = image && copyOf(image);
+    const row = copy && rowOf(copy);
     if (!row) continue;
     if (asksSomething(row, image, dynamodb?.OldImage as Attributes | undefined)) asked.set(row.key, row);
     else asked.delete(row.key);

@@ -1,4 +1,5 @@
 import type { Gateway } from "./client.ts";
+import { orgOf } from "./key-name.ts";
 import type { Members } from "./merge.ts";
 
 /** Whether the gateway has lost a key for good, as far as it can be known. */
@@ -25,16 +26,13 @@ export interface AbsenceDeps {
 export function createAbsence(deps: AbsenceDeps): (gateway: Gateway, key: string) => Promise<Absence> {
   const { canary } = deps;
 
-  async function isThere(gateway: Gateway, key: string): Promise<boolean> {
-    const query = key === canary ? { orgId: CANARY_ORG, hashed: false } : {};
-    return (await gateway.get(key, query)) !== "missing";
-  }
+  const isThere = async (gateway: Gateway, key: string) =>
+    key === canary ? isCanaryThere(gateway, canary) : (await gateway.get(key)) !== "missing";
 
   async function whenCanaryMissing(gateway: Gateway): Promise<void> {
     deps.onHeld("canary-missing");
     if (await deps.wasCanaryMade()) return;
-    const { kind } = await gateway.create(canary, canarySession());
-    if (kind === "done") await deps.noteCanaryMade();
+    if ((await makeCanary(gateway, canary)) === "done") await deps.noteCanaryMade();
   }
 
   return async (gateway, key) => {
@@ -56,6 +54,17 @@ export function createAbsence(deps: AbsenceDeps): (gateway: Gateway, key: string
 
 /** The organisation of the canary, and the API that it has rights to: neither is anybody's. */
 export const CANARY_ORG = "gatehook-canary";
+
+export const isCanaryThere = async (gateway: Pick<Gateway, "get">, canary: string) =>
+  (await gateway.get(canary, { orgId: CANARY_ORG, hashed: false })) !== "missing";
+
+/** Whether a key is the canary, under the name it was given or the one that the gateway made of that. */
+export const isCanary = (key: string, canary: string) =>
+  key === canary || key === CANARY_ORG + canary || orgOf(key) === CANARY_ORG;
+
+/** How the gateway answered. It would overwrite one that is there. */
+export const makeCanary = async (gateway: Pick<Gateway, "create">, canary: string) =>
+  (await gateway.create(canary, canarySession())).kind;
 
 /** A key that opens nothing. */
 const canarySession = (): Members => ({

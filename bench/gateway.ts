@@ -103,6 +103,9 @@ function record(nth: number): StreamRecord {
 let puts = 0;
 let lastPut = 0;
 let wrong = 0;
+function count(): void {
+  wrong += 1;
+}
 const seconds = await withGateway({ keys: KEYS, latencyMs: 0 }, async (url) => {
   const counting = (gateway: Gateway): Gateway => ({
     ...gateway,
@@ -123,8 +126,8 @@ const seconds = await withGateway({ keys: KEYS, latencyMs: 0 }, async (url) => {
       onHeld: () => {},
       now: Date.now,
     }),
-    refuse: async () => void (wrong += 1),
-    overrule: () => void (wrong += 1),
+    refuse: async () => count(),
+    overrule: () => count(),
     markReset: async () => undefined,
     pause: delay,
     now: Date.now,

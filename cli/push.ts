@@ -38,7 +38,7 @@ export async function push({ dir, dryRun }: PushOptions): Promise<void> {
   // Nothing to upload, and yet no release of it: the releaser has missed it, or somebody deleted the object.
   const missing = plan.upload.length + plan.remove.length === 0 && (await whyMissing(store, folder));
   if (missing) {
-    console.log(`${missing}: to wake the releaser, one file is uploaded again`);
+    print(`${missing}: to wake the releaser, one file is uploaded again`);
     plan.upload = folder.files.slice(0, 1);
   }
   const verb = dryRun ? "would " : "";

@@ -124,7 +124,8 @@ export function createGateway(
 
   const answerOf = (raw: Raw, key: string): Answer => {
     const { status } = raw;
-    if (status >= 200 && status < 300) return { kind: "done" };
+    // A page of something before it may come with a 200 too.
+    if (status === 200 && objectIn(raw.text)?.status === "ok") return { kind: "done" };
     const message = messageOf(raw, [secret, key]);
     if (status === 404 && message) return { kind: "missing" };
     if (status === 500 && message) return { kind: "failed", status, message };
@@ -136,7 +137,7 @@ export function createGateway(
   return {
     async get(key, { apiId, orgId, hashed: isHash } = {}) {
       const raw = await send("GET", place(key, { api_id: apiId, org_id: orgId }, isHash));
-      const session = raw.status === 200 ? sessionOf(raw.text) : undefined;
+      const session = raw.status === 200 ? objectIn(raw.text) : undefined;
       if (session) return { text: raw.text, session };
       const message = messageOf(raw, [secret, key]);
       if (raw.status === 404 && message) return "missing";
@@ -149,7 +150,7 @@ export function createGateway(
     remove: async (key, orgId) => answerOf(await send("DELETE", place(key, { org_id: orgId })), key),
     async list() {
       const raw = await send("GET", "", { maxBytes: MAX_LIST_BYTES });
-      const listed = raw.status === 200 ? sessionOf(raw.text)?.keys : undefined;
+      const listed = raw.status === 200 ? objectIn(raw.text)?.keys : undefined;
       if (!Array.isArray(listed)) throw unhelpful(raw, messageOf(raw, [secret]));
       return listed.filter((key): key is string => typeof key === "string");
     },
@@ -172,7 +173,7 @@ const unhelpful = ({ status }: Raw, message: string) =>
   new AppError("dependency-failed", `the gateway answered ${status} ${message}`.trimEnd());
 
 /** The object of a JSON text; undefined for anything else, such as a page, or a body that was cut off. */
-function sessionOf(text: string): Members | undefined {
+function objectIn(text: string): Members | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === "object" && value !== null && !Array.isArray(value)
@@ -184,7 +185,7 @@ function sessionOf(text: string): Members | undefined {
 }
 
 function messageOf({ text }: Raw, hidden: string[]): string {
-  const { status, message } = sessionOf(text) ?? {};
+  const { status, message } = objectIn(text) ?? {};
   if (status !== "error" || typeof message !== "string") return "";
   return hidden
     .reduce((shown, part) => (part ? shown.replaceAll(part, "***") : shown), message)

@@ -3,7 +3,9 @@ import middy from "@middy/core";
 import type { DynamoDBStreamEvent, SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { createAbsence } from "../lib/gateway/absence.ts";
 import { createAbsenceLimit } from "../lib/gateway/absence-limit.ts";
+import { createCanary } from "../lib/gateway/canary.ts";
 import { connectGateway } from "../lib/gateway/client.ts";
+import { createHashCheck } from "../lib/gateway/hash-check.ts";
 import { keyDigest } from "../lib/gateway/key-digest.ts";
 import { createLater, keyIn } from "../lib/gateway/later.ts";
 import { createRefusals } from "../lib/gateway/refusals.ts";
@@ -12,6 +14,7 @@ import { createSettle } from "../lib/gateway/settle.ts";
 import { createSync } from "../lib/gateway/sync.ts";
 import { createDynamo, createSqs } from "./clients.ts";
 import { requiredGateway } from "./gateway.ts";
+import { hashFunction } from "./key-names.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
 import { integer, text } from "./settings.ts";
@@ -19,7 +22,8 @@ import { integer, text } from "./settings.ts";
 const { env } = process;
 const metrics = createMetrics("gateway-sync");
 const log = createLog("gateway-sync");
-const gateway = requiredGateway(env);
+const hashes = hashFunction(env);
+const gateway = { ...requiredGateway(env), hashed: hashes !== undefined };
 const sqs = createSqs();
 const dynamo = createDynamo();
 const rows = createRows({ dynamo, table: text(env, "SESSIONS_TABLE"), now: Date.now });
@@ -29,9 +33,11 @@ const limit = createAbsenceLimit({
   perHour: integer(env, "GATEWAY_MAX_ABSENCES", 100, 0, 1_000_000),
   now: Date.now,
 });
+const canaryName = env.GATEWAY_CANARY?.trim() || "gatehook-canary";
+const canary = createCanary(canaryName, hashes);
 const settle = createSettle({
   absence: createAbsence({
-    canary: env.GATEWAY_CANARY?.trim() || "gatehook-canary",
+    canary,
     quickMs: gateway.timeoutMs / 2,
     ...limit,
     onHeld(why) {
@@ -54,6 +60,7 @@ const settle = createSettle({
 });
 const sync = createSync({
   connect: () => connectGateway(gateway),
+  ...(hashes && { check: createHashCheck({ hashFunction: hashes, canaryName, canary, ...limit }) }),
   settle,
   rows,
   later: createLater({ sqs, queueUrl: text(env, "SYNC_QUEUE_URL") }),

@@ -1,12 +1,12 @@
+import type { Canary } from "./canary.ts";
 import type { Gateway } from "./client.ts";
-import type { Members } from "./merge.ts";
 
 /** Whether the gateway has lost a key for good, as far as it can be known. */
 export type Absence = "absent" | "there" | "unknown";
 
 export interface AbsenceDeps {
-  /** The name of a key that is always there. */
-  canary: string;
+  /** A key that is always there. */
+  canary: Canary;
   /** How long one answer may take, in ms: a store that comes and goes is slow. */
   quickMs: number;
   /** Whether one more key may be found absent: many of them look like a gateway whose store was emptied. */
@@ -25,16 +25,13 @@ export interface AbsenceDeps {
 export function createAbsence(deps: AbsenceDeps): (gateway: Gateway, key: string) => Promise<Absence> {
   const { canary } = deps;
 
-  async function isThere(gateway: Gateway, key: string): Promise<boolean> {
-    const query = key === canary ? { orgId: CANARY_ORG, hashed: false } : {};
-    return (await gateway.get(key, query)) !== "missing";
-  }
+  const isThere = async (gateway: Gateway, asked: string | Canary) =>
+    typeof asked === "string" ? (await gateway.get(asked)) !== "missing" : asked.isThere(gateway);
 
   async function whenCanaryMissing(gateway: Gateway): Promise<void> {
     deps.onHeld("canary-missing");
     if (await deps.wasCanaryMade()) return;
-    const { kind } = await gateway.create(canary, canarySession());
-    if (kind === "done") await deps.noteCanaryMade();
+    if (await canary.make(gateway)) await deps.noteCanaryMade();
   }
 
   return async (gateway, key) => {
@@ -53,17 +50,3 @@ export function createAbsence(deps: AbsenceDeps): (gateway: Gateway, key: string
     return "unknown";
   };
 }
-
-/** The organisation of the canary, and the API that it has rights to: neither is anybody's. */
-export const CANARY_ORG = "gatehook-canary";
-
-/** A key that opens nothing. */
-const canarySession = (): Members => ({
-  org_id: CANARY_ORG,
-  is_inactive: true,
-  alias: "gatehook looks at this key to know that the gateway has its keys: do not delete it",
-  rate: 1,
-  per: 60,
-  quota_max: -1,
-  access_rights: { [CANARY_ORG]: { api_id: CANARY_ORG, versions: ["Default"] } },
-});

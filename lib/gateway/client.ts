@@ -157,6 +157,10 @@ export function createGateway(
   };
 }
 
+/** Whether this is the answer of a gateway without hashed keys that was asked for one by its hash. */
+export const saysNotHashed = (thrown: unknown) =>
+  thrown instanceof AppError && / answered 400\b/.test(thrown.message);
+
 /** What these tell is about the secret, the address or the load, not about the change. */
 const ELSEWHERE = new Set([401, 403, 405, 407, 408, 425, 429]);
 

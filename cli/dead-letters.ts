@@ -4,6 +4,7 @@ import { type SettingName, text } from "../functions/settings.ts";
 import { createQueue, type Queue, READ_SECONDS } from "../lib/dead-letters/queue.ts";
 import type { Sweep, SweepOptions } from "../lib/dead-letters/sweep.ts";
 import { AppError } from "../lib/errors.ts";
+import { countOf } from "./count.ts";
 import { interruption } from "./interrupt.ts";
 import { printError } from "./print.ts";
 import { startProgress } from "./progress.ts";
@@ -92,5 +93,3 @@ export function notFound(target: string, read: number): AppError {
   const message = `no group and no event is named ${target} among ${countOf(read, "dead letter")}: gatehook dlq ls`;
   return new AppError("dead-letter-missing", message);
 }
-
-export const countOf = (count: number, what: string) => `${count} ${what}${count === 1 ? "" : "s"}`;

@@ -1,6 +1,7 @@
 import { createGroups, type LetterGroup } from "../lib/dead-letters/groups.ts";
 import { readLetters } from "../lib/dead-letters/sweep.ts";
-import { countOf, type DeadLetterOptions, isWhole, openQueue, tellRest, withSweep } from "./dead-letters.ts";
+import { countOf } from "./count.ts";
+import { type DeadLetterOptions, isWhole, openQueue, tellRest, withSweep } from "./dead-letters.ts";
 import { print, printJson } from "./print.ts";
 import { cut, printable } from "./printable.ts";
 

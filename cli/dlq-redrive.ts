@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { chooser } from "../lib/dead-letters/groups.ts";
-import { createPace } from "../lib/dead-letters/pace.ts";
 import type { Queue } from "../lib/dead-letters/queue.ts";
 import { emptyTally, type RedriveTally, redrive } from "../lib/dead-letters/redrive.ts";
 import type { SweepOptions } from "../lib/dead-letters/sweep.ts";
+import { createPace } from "../lib/pace.ts";
+import { countOf } from "./count.ts";
 import {
-  countOf,
   type DeadLetterOptions,
   notFound,
   openQueue,

@@ -3,8 +3,8 @@ import type { Queue } from "../lib/dead-letters/queue.ts";
 import { removeLetters } from "../lib/dead-letters/remove.ts";
 import { readLetters, type SweepOptions } from "../lib/dead-letters/sweep.ts";
 import { confirm } from "./confirm.ts";
+import { countOf } from "./count.ts";
 import {
-  countOf,
   type DeadLetterOptions,
   isWhole,
   notFound,

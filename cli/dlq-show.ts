@@ -1,15 +1,8 @@
 import { chooser, createGroups, type LetterGroup } from "../lib/dead-letters/groups.ts";
 import { type Letter, type LetterFacts, VERDICT_ATTRIBUTES } from "../lib/dead-letters/letter.ts";
 import { readLetters } from "../lib/dead-letters/sweep.ts";
-import {
-  countOf,
-  type DeadLetterOptions,
-  isWhole,
-  notFound,
-  openQueue,
-  tellRest,
-  withSweep,
-} from "./dead-letters.ts";
+import { countOf } from "./count.ts";
+import { type DeadLetterOptions, isWhole, notFound, openQueue, tellRest, withSweep } from "./dead-letters.ts";
 import { print, printJson } from "./print.ts";
 import { linesOf } from "./printable.ts";
 

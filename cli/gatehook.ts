@@ -6,6 +6,7 @@ import { addDlq } from "./dlq.ts";
 import { wholeNumber } from "./option-values.ts";
 import { print, printError } from "./print.ts";
 import { linesOf } from "./printable.ts";
+import { addSessions } from "./sessions.ts";
 import { UsageError } from "./usage.ts";
 
 // As in Lambda, for what scripts make of a date.
@@ -102,6 +103,7 @@ program
   .action(async (a, b) => (await import("./diff.ts")).diff(a, b));
 
 addDlq(program);
+addSessions(program);
 
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));

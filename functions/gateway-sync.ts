@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import middy from "@middy/core";
 import type { DynamoDBStreamEvent, SQSBatchResponse, SQSEvent } from "aws-lambda";
+import { errorText } from "../lib/errors.ts";
 import { createAbsence } from "../lib/gateway/absence.ts";
 import { createAbsenceLimit } from "../lib/gateway/absence-limit.ts";
-import { createCanary } from "../lib/gateway/canary.ts";
 import { connectGateway } from "../lib/gateway/client.ts";
 import { createHashCheck } from "../lib/gateway/hash-check.ts";
 import { keyDigest } from "../lib/gateway/key-digest.ts";
@@ -13,7 +13,7 @@ import { createRows } from "../lib/gateway/rows.ts";
 import { createSettle } from "../lib/gateway/settle.ts";
 import { createSync } from "../lib/gateway/sync.ts";
 import { createDynamo, createSqs } from "./clients.ts";
-import { requiredGateway } from "./gateway.ts";
+import { cacheMs, canaryName, canaryOf, maxAbsences, requiredGateway } from "./gateway.ts";
 import { hashFunction } from "./key-names.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
@@ -23,18 +23,18 @@ const { env } = process;
 const metrics = createMetrics("gateway-sync");
 const log = createLog("gateway-sync");
 const hashes = hashFunction(env);
-const gateway = { ...requiredGateway(env), hashed: hashes !== undefined };
+const connections = integer(env, "GATEWAY_CONNECTIONS", 16, 1, 256);
+const gateway = { ...requiredGateway(env), connections };
 const sqs = createSqs();
 const dynamo = createDynamo();
 const rows = createRows({ dynamo, table: text(env, "SESSIONS_TABLE"), now: Date.now });
 const limit = createAbsenceLimit({
   dynamo,
   stateTable: text(env, "STATE_TABLE"),
-  perHour: integer(env, "GATEWAY_MAX_ABSENCES", 100, 0, 1_000_000),
+  perHour: maxAbsences(env),
   now: Date.now,
 });
-const canaryName = env.GATEWAY_CANARY?.trim() || "gatehook-canary";
-const canary = createCanary(canaryName, hashes);
+const canary = canaryOf(env);
 const settle = createSettle({
   absence: createAbsence({
     canary,
@@ -54,17 +54,19 @@ const settle = createSettle({
   markReset: rows.markReset,
   pause: delay,
   now: Date.now,
-  cacheMs: integer(env, "GATEWAY_CACHE_SECONDS", 11, 0, 900) * 1_000,
+  cacheMs: cacheMs(env),
   giveUpMs: integer(env, "GATEWAY_GIVE_UP_SECONDS", 86_400, 0, 1_209_600) * 1_000,
   hashed: gateway.hashed,
 });
 const sync = createSync({
   connect: () => connectGateway(gateway),
-  ...(hashes && { check: createHashCheck({ hashFunction: hashes, canaryName, canary, ...limit }) }),
+  ...(hashes && {
+    check: createHashCheck({ hashFunction: hashes, canaryName: canaryName(env), canary, ...limit }),
+  }),
   settle,
   rows,
   later: createLater({ sqs, queueUrl: text(env, "SYNC_QUEUE_URL") }),
-  concurrency: integer(env, "GATEWAY_CONNECTIONS", 16, 1, 256),
+  concurrency: connections,
   // A look, a proof of absence, a write and another look.
   keyMs: 8 * gateway.timeoutMs + 1_000,
   now: Date.now,
@@ -78,8 +80,13 @@ async function touchAll({ Records }: SQSEvent): Promise<SQSBatchResponse> {
   const touched = await Promise.allSettled(
     Records.map(async ({ body }) => {
       const key = keyIn(body);
-      if (key === undefined) log.error("a message that names no key", {});
-      else await rows.touch(key);
+      if (key === undefined) return log.error("a message that names no key", {});
+      try {
+        await rows.touch(key);
+      } catch (thrown) {
+        log.error("key not looked at again", { key_sha256: keyDigest(key), error: errorText(thrown) });
+        throw thrown;
+      }
     }),
   );
   const failed = Records.filter((_, at) => touched[at]?.status === "rejected");

@@ -1,4 +1,6 @@
+import { createCanary } from "../lib/gateway/canary.ts";
 import { connectGateway, type Gateway, type GatewayOptions } from "../lib/gateway/client.ts";
+import { hashFunction } from "./key-names.ts";
 import { baseUrl, headerText, integer } from "./settings.ts";
 
 type Env = Record<string, string | undefined>;
@@ -9,7 +11,6 @@ export function gatewayOptions(env: Env): GatewayOptions | undefined {
   return connection(env);
 }
 
-/** Keys go by their own names, where nothing else is said. */
 const connection = (env: Env): GatewayOptions => ({
   hashed: false,
   url: baseUrl(env, "GATEWAY_URL"),
@@ -17,8 +18,11 @@ const connection = (env: Env): GatewayOptions => ({
   timeoutMs: integer(env, "GATEWAY_TIMEOUT_MS", 3_000, 100, 60_000),
 });
 
-/** Throws setting-invalid without one. */
-export const requiredGateway = (env: Env): GatewayOptions => gatewayOptions(env) ?? connection(env);
+/** For those who know keys by their names in the table alone. Throws setting-invalid without one. */
+export const requiredGateway = (env: Env): GatewayOptions => ({
+  ...connection(env),
+  hashed: hashFunction(env) !== undefined,
+});
 
 /** Connected when it is first asked in an invocation: a connection that outlives one may be dead at the next. */
 export function perInvocation(options: GatewayOptions): Pick<Gateway, "get"> & { end(): Promise<void> } {
@@ -35,3 +39,14 @@ export function perInvocation(options: GatewayOptions): Pick<Gateway, "get"> & {
     },
   };
 }
+
+/** The key by which the gateway is known to have its keys. */
+export const canaryOf = (env: Env) => createCanary(canaryName(env), hashFunction(env));
+
+export const canaryName = (env: Env) => env.GATEWAY_CANARY?.trim() || "gatehook-canary";
+
+/** How long the gateway's session cache may hold an older session, in ms. */
+export const cacheMs = (env: Env) => integer(env, "GATEWAY_CACHE_SECONDS", 11, 0, 900) * 1_000;
+
+/** Keys that may be found absent in an hour. */
+export const maxAbsences = (env: Env) => integer(env, "GATEWAY_MAX_ABSENCES", 100, 0, 1_000_000);

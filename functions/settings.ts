@@ -98,6 +98,10 @@ const SETTINGS = {
     what: "how many keys may be found deleted at the gateway in an hour before that is not believed any more",
     example: "100",
   },
+  GATEWAY_RECONCILE_RATE: {
+    what: "how many rows of the sessions table are compared with the gateway in a second",
+    example: "50",
+  },
   GATEWAY_CACHE_SECONDS: {
     what: "after which a change at the gateway is looked at again, in seconds, since the gateway's session cache may undo it; 0 when that cache is off",
     example: "11",

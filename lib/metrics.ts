@@ -56,19 +56,19 @@ export const METRICS = {
     meaning:
       "keys that the gateway does not show, which is not believed: its canary is missing, or they are too many",
   },
+  SessionsDrift: {
+    unit: "Count",
+    meaning: "sessions that were found to differ from what the gateway has",
+  },
   SessionsOverruled: {
     unit: "Count",
     meaning: "sessions of which a policy at the gateway overruled a change",
   },
-  SessionsSynced: { unit: "Count", meaning: "session changes that the gateway took" },
-  SyncPostponed: { unit: "Count", meaning: "session changes that come again later" },
-  SyncParked: {
-    unit: "Count",
-    meaning: "session changes set aside, since the gateway did not take them while it took others",
-  },
-  SyncParkedAge: {
+  SessionsSynced: { unit: "Count", meaning: "keys that were settled between the table and the gateway" },
+  SyncPostponed: { unit: "Count", meaning: "keys that could not be settled now, and come again later" },
+  SyncPostponedAge: {
     unit: "Milliseconds",
-    meaning: "how long a key had had a parked change when the gateway did not take it again",
+    meaning: "how long such a key had had something to be settled",
   },
   SyncRefused: { unit: "Count", meaning: "session changes that the gateway refused" },
   RemainingTime: { unit: "Milliseconds", meaning: "what was left of its timeout when an invocation ended" },

@@ -22,11 +22,18 @@ export interface GatewaySyncOptions {
   onError: (error: Error) => void;
 }
 
+export interface GatewaySync extends Pump {
+  /** Compares a slice of the table with the gateway now. */
+  reconcile(): Promise<unknown>;
+}
+
 const BATCH_SIZE = 100;
 const TIMEOUT_MS = 60_000;
+/** How often both sides are compared. */
+const RECONCILE_MS = 60_000;
 
-/** The function and what feeds it; undefined unless the environment names a gateway. */
-export async function startGatewaySync(options: GatewaySyncOptions): Promise<Pump | undefined> {
+/** The functions and what feeds them; undefined unless the environment names a gateway. */
+export async function startGatewaySync(options: GatewaySyncOptions): Promise<GatewaySync | undefined> {
   const { clients, sessionsTable, queueUrl, env, start, onError } = options;
   if (!env.GATEWAY_URL) return undefined;
   if (!env.GATEWAY_SECRET) {
@@ -34,7 +41,11 @@ export async function startGatewaySync(options: GatewaySyncOptions): Promise<Pum
       "GATEWAY_URL is set, so sessions go to that gateway: set GATEWAY_SECRET to its API's secret too";
     throw new AppError("local-failed", message);
   }
-  const { invoke } = await start("gateway-sync", TIMEOUT_MS, { settings: gatewaySettings(env) });
+  const settings = gatewaySettings(env);
+  const [{ invoke }, comparison] = await Promise.all([
+    start("gateway-sync", TIMEOUT_MS, { settings }),
+    start("reconcile", TIMEOUT_MS, { settings }),
+  ]);
   const { Table } = await clients.dynamo.send(new DescribeTableCommand({ TableName: sessionsTable }));
   const streamArn = Table?.LatestStreamArn ?? "";
   const pump = startStreamPump({
@@ -45,8 +56,12 @@ export async function startGatewaySync(options: GatewaySyncOptions): Promise<Pum
     onError,
   });
   const again = await startPump({ sqs: clients.sqs, queueUrl, batchSize: 10, invoke, onError });
+  const reconcile = () => comparison.invoke({});
+  const timer = setInterval(() => void reconcile().catch(onError), RECONCILE_MS);
   return {
+    reconcile,
     async close() {
+      clearInterval(timer);
       await Promise.all([pump.close(), again.close()]);
     },
   };

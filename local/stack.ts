@@ -24,6 +24,8 @@ export interface Stack {
   release(): Promise<ReleaseReport>;
   /** Wakes the releaser as S3 does after an upload; undefined when another invocation builds. */
   notify(notice: unknown): Promise<ReleaseReport | undefined>;
+  /** Compares the sessions with the gateway now; undefined without one. */
+  reconcile: (() => Promise<unknown>) | undefined;
   close(): Promise<void>;
 }
 
@@ -142,6 +144,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       consumers,
       release: async () => (await releaser.invoke({})) as ReleaseReport,
       notify,
+      reconcile: gatewaySync?.reconcile,
       close,
     };
   } catch (thrown) {

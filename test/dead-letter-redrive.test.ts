@@ -5,11 +5,11 @@ import fc from "fast-check";
 import { parseRecord } from "../lib/consumer/records.ts";
 import { createDelivery } from "../lib/dead-letters/delivery.ts";
 import { factsOf, type Letter } from "../lib/dead-letters/letter.ts";
-import { createPace } from "../lib/dead-letters/pace.ts";
 import { parcelOf } from "../lib/dead-letters/parcel.ts";
 import { createQueue, type Queue } from "../lib/dead-letters/queue.ts";
 import { emptyTally, type RedriveOptions, redrive } from "../lib/dead-letters/redrive.ts";
 import type { AppError } from "../lib/errors.ts";
+import { createPace } from "../lib/pace.ts";
 import { attributesOf, startTestQueues, type TestQueues } from "./helpers/queues.ts";
 
 const VERDICT = {

@@ -22,11 +22,12 @@ const ALLOWED: Record<string, string[]> = {
     "lib/errors.ts",
     "lib/log.ts",
     "lib/metrics.ts",
+    "lib/pace.ts",
   ],
   functions: ["functions", "lib"],
   local: ["local", "lib"],
-  // The commands find bucket and table by the functions' own settings, and reach them by the same clients.
-  cli: ["cli", "local", "lib", "functions/settings.ts", "functions/clients.ts"],
+  // The commands find bucket, table and gateway by the functions' own settings, and reach them by the same clients.
+  cli: ["cli", "local", "lib", "functions/settings.ts", "functions/clients.ts", "functions/gateway.ts"],
   deploy: ["deploy"],
   // What is built, not what builds.
   "deploy/entries": ["functions"],
@@ -46,6 +47,7 @@ const PACKAGES: Record<string, string[]> = {
     "lib/dynamo/",
     "lib/gateway/absence-limit.ts",
     "lib/gateway/later.ts",
+    "lib/gateway/reconcile-place.ts",
     "lib/gateway/refusals.ts",
     "lib/gateway/rows.ts",
     "lib/gateway/sync.ts",

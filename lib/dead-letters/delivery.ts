@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts";
+import type { Pace } from "../pace.ts";
 import type { Letter } from "./letter.ts";
-import type { Pace } from "./pace.ts";
 import { nextCall, type Parcel } from "./parcel.ts";
 import { CALL_BYTES, CALL_MESSAGES, type Queue, type Refusal } from "./queue.ts";
 

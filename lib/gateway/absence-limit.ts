@@ -16,14 +16,22 @@ export function createAbsenceLimit(deps: {
   now: () => number;
 }) {
   const { dynamo, stateTable: TableName } = deps;
+  const hourNow = () => Math.floor(deps.now() / HOUR_MS);
+  const keyOf = (hour: number) => toAttributes({ pk: `gateway#absences#${hour}` });
   return {
+    /** Whether no more are admitted in this hour. */
+    async isSpent(): Promise<boolean> {
+      const Key = keyOf(hourNow());
+      const { Item } = await dynamo.send(new GetItemCommand({ TableName, Key, ConsistentRead: true }));
+      return Number(Item?.found?.N ?? 0) >= deps.perHour;
+    },
     /** Counts one more; false when there are too many. */
     async admit(): Promise<boolean> {
-      const hour = Math.floor(deps.now() / HOUR_MS);
+      const hour = hourNow();
       const { Attributes } = await dynamo.send(
         new UpdateItemCommand({
           TableName,
-          Key: toAttributes({ pk: `gateway#absences#${hour}` }),
+          Key: keyOf(hour),
           UpdateExpression: "ADD #found :one SET #ttl = :ttl",
           ExpressionAttributeNames: { "#found": "found", "#ttl": "ttl" },
           ExpressionAttributeValues: toAttributes({ ":one": 1, ":ttl": (hour + 2) * 3_600 }),

@@ -1,10 +1,14 @@
 import type { Gateway } from "./client.ts";
 import type { HashFunction } from "./key-hash.ts";
-import { fullName, storedName } from "./key-name.ts";
+import { fullName, orgOf, storedName } from "./key-name.ts";
 import type { Members } from "./merge.ts";
 
 /** A key of ours that opens nothing: that it is seen tells that the gateway has its keys. */
 export interface Canary {
+  /** As it was given. */
+  name: string;
+  /** Whether this is its key, under the name that it was given or the one that the gateway made of that. */
+  isNamed(key: string): boolean;
   isThere(gateway: Pick<Gateway, "get">): Promise<boolean>;
   /** False when the gateway did not take it. */
   make(gateway: Pick<Gateway, "create">): Promise<boolean>;
@@ -16,6 +20,11 @@ export interface Canary {
  */
 export function createCanary(name: string, hashKeyFunction?: HashFunction): Canary {
   return {
+    name,
+    isNamed: (key) =>
+      hashKeyFunction === undefined
+        ? key === name || key === CANARY_ORG + name || orgOf(key) === CANARY_ORG
+        : key === canaryHash(name, hashKeyFunction),
     async isThere(gateway) {
       const look =
         hashKeyFunction === undefined

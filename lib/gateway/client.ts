@@ -161,6 +161,14 @@ export function createGateway(
 export const saysNotHashed = (thrown: unknown) =>
   thrown instanceof AppError && / answered 400\b/.test(thrown.message);
 
+/** The same gateway, which refuses to be changed: dependency-failed. */
+export function readOnly(gateway: Gateway): Gateway {
+  const refuse = async () => {
+    throw new AppError("dependency-failed", "the gateway is only to be read here");
+  };
+  return { ...gateway, put: refuse, create: refuse, remove: refuse };
+}
+
 /** What these tell is about the secret, the address or the load, not about the change. */
 const ELSEWHERE = new Set([401, 403, 405, 407, 408, 425, 429]);
 

@@ -4,6 +4,7 @@ import {
   type DynamoDBClient,
   GetItemCommand,
   PutItemCommand,
+  ScanCommand,
   UpdateItemCommand,
   type UpdateItemCommandInput,
 } from "@aws-sdk/client-dynamodb";
@@ -12,9 +13,17 @@ import { type GatewayState, nextVersion, type StoredSession, sessionItem } from 
 import type { Session } from "../sessions/session.ts";
 import type { Row } from "./settle.ts";
 
+/** An item as it stands: one of before there was a gateway says nothing of it. */
+export interface Copy extends Omit<Row, "gateway"> {
+  gateway: GatewayState | undefined;
+}
+
 /** The sessions table, where a gateway owns the sessions. Each write is put on condition of the version read. */
 export interface Rows {
   read(key: string): Promise<Row | undefined>;
+  copy(key: string): Promise<Copy | undefined>;
+  /** Up to `limit` items after this key, in the table's own order, but for those that have ended; `next` unless it is through. */
+  page(after: string | undefined, limit: number): Promise<{ copies: Copy[]; next: string | undefined }>;
   /** False when the row is no longer as it was read. */
   write(row: Row, session: Session | undefined, gateway: GatewayState): Promise<boolean>;
   remove(row: Row): Promise<boolean>;
@@ -65,10 +74,32 @@ export function createRows(deps: {
   const update = (key: string, change: Omit<UpdateItemCommandInput, "TableName" | "Key">) =>
     holds(dynamo.send(new UpdateItemCommand({ ...keyed(key), ...change })));
 
+  async function copy(key: string): Promise<Copy | undefined> {
+    const { Item } = await dynamo.send(new GetItemCommand({ ...keyed(key), ConsistentRead: true }));
+    return Item && copyOf(Item);
+  }
+
   return {
     async read(key) {
-      const { Item } = await dynamo.send(new GetItemCommand({ ...keyed(key), ConsistentRead: true }));
-      return Item && rowOf(Item);
+      const item = await copy(key);
+      return item && rowOf(item);
+    },
+    copy,
+    async page(after, limit) {
+      const names = ["key", "session", "version", "gateway"];
+      const { Items = [], LastEvaluatedKey } = await dynamo.send(
+        new ScanCommand({
+          TableName,
+          Limit: limit,
+          ProjectionExpression: names.map((name) => `#${name}`).join(),
+          // What has ended stays in the table for a while.
+          FilterExpression: "attribute_not_exists(#ttl) OR #ttl > :now",
+          ExpressionAttributeNames: Object.fromEntries([...names, "ttl"].map((name) => [`#${name}`, name])),
+          ExpressionAttributeValues: toAttributes({ ":now": seconds() }),
+          ...(after !== undefined && { ExclusiveStartKey: toAttributes({ key: after }) }),
+        }),
+      );
+      return { copies: Items.flatMap((item) => copyOf(item) ?? []), next: LastEvaluatedKey?.key?.S };
     },
     write: (row, session, gateway) => {
       const Item = toAttributes(sessionItem(row.key, session, nextVersion(row.version), seconds(), gateway));
@@ -130,9 +161,17 @@ export function createRows(deps: {
   };
 }
 
-/** The row of an item; undefined for one that no gateway has to do with. */
-export function rowOf(item: Attributes): Row | undefined {
+/** Undefined for an item that is none of ours. */
+export function copyOf(item: Attributes): Copy | undefined {
   const { key, session, version, gateway } = fromAttributes(item);
-  if (typeof key !== "string" || typeof version !== "number" || !gateway) return undefined;
-  return { key, session: session as Session | undefined, version, gateway: gateway as GatewayState };
+  if (typeof key !== "string" || typeof version !== "number") return undefined;
+  return {
+    key,
+    session: session as Session | undefined,
+    version,
+    gateway: gateway as GatewayState | undefined,
+  };
 }
+
+/** Undefined for an item that no gateway has to do with. */
+export const rowOf = ({ gateway, ...copy }: Copy): Row | undefined => gateway && { ...copy, gateway };

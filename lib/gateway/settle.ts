@@ -85,9 +85,8 @@ export function createSettle(deps: SettleDeps) {
     if (isWatchedRemoval(row)) return asIs(row, deps.now());
     const absence = await deps.absence(gateway, row.key);
     if (absence !== "absent") return { kind: "unknown" };
-    const { change, created, gone } = row.gateway;
-    const bornHere = change?.base === null && created === undefined && !gone;
-    if (bornHere) return row.session ? create(row, row.session, gateway) : { kind: "remove" };
+    const { change } = row.gateway;
+    if (isBornHere(row)) return row.session ? create(row, row.session, gateway) : { kind: "remove" };
     // Our own removal, of which nobody heard, or somebody else's: it may be undone like any.
     if (change && !row.session && change.until === undefined) return watchedRemoval(row, change);
     if (change && row.session)
@@ -248,6 +247,10 @@ export function createSettle(deps: SettleDeps) {
   }
 }
 
+/** Whether a handler made the key, which the gateway is yet to make. */
+export const isBornHere = ({ gateway: { change, created, gone } }: Pick<Row, "gateway">) =>
+  change?.base === null && created === undefined && !gone;
+
 /** The row of what the gateway has, and of nothing else. */
 export function asTheirs({ session }: { session: Members }): Extract<Settled, { kind: "row" }> {
   return { kind: "row", session: asSession(session), gateway: { created: createdOf(session) } };
@@ -267,13 +270,16 @@ function watchedChange(session: Session, change: Change, theirs: Members, until:
 /** How often the gateway has undone a change, this time included. */
 const undoneTimes = ({ undone = 0, until }: Change) => undone + (until === undefined ? 0 : 1);
 
-/** Whether a row shows what the gateway has. */
+/**
+ * Whether a row shows what the gateway has, as far as a row can: it has no members that nobody here knows. Throws
+ * session-invalid and session-too-large for what the table cannot hold.
+ */
 export function showsTheirs(
   { session, gateway }: Pick<Row, "session" | "gateway">,
   theirs: Members,
 ): boolean {
   if (!session || gateway.created !== createdOf(theirs)) return false;
-  return agree(asMembers(session), theirs);
+  return agree(asMembers(session), asMembers(asSession(theirs)));
 }
 
 /** Members that only the gateway's cache could take back: with a quota each request writes the whole session. */

@@ -4,7 +4,7 @@ import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Gateway } from "./client.ts";
 import { keyDigest } from "./key-digest.ts";
-import { type Rows, rowOf } from "./rows.ts";
+import { copyOf, type Rows, rowOf } from "./rows.ts";
 import type { Row, Settled } from "./settle.ts";
 
 /** What is used of a record of the sessions table's stream. */
@@ -57,7 +57,10 @@ export function createSync(deps: SyncDeps) {
 
   /** Makes the row say what is true now. When a handler was first, its own record follows this one. */
   async function keep(row: Row, settled: Settled): Promise<void> {
-    if (settled.kind === "unknown") return metrics.count("SyncPostponed");
+    if (settled.kind === "unknown") {
+      metrics.count("SyncPostponed");
+      return metrics.observe("SyncPostponedAge", ageOf(row));
+    }
     const kept =
       settled.kind === "remove"
         ? await rows.remove(row)
@@ -72,9 +75,11 @@ export function createSync(deps: SyncDeps) {
     metrics.count("SessionsSynced");
   }
 
-  function waitFor({ gateway: { change, look } }: Row): number {
-    const since = change?.since ?? look ?? deps.now();
-    const longest = Math.min(LONGEST_WAIT_MS, Math.max(SHORTEST_WAIT_MS, deps.now() - since));
+  /** How long it has had something to be settled, in ms. */
+  const ageOf = ({ gateway: { change, look } }: Row) => deps.now() - (change?.since ?? look ?? deps.now());
+
+  function waitFor(row: Row): number {
+    const longest = Math.min(LONGEST_WAIT_MS, Math.max(SHORTEST_WAIT_MS, ageOf(row)));
     return longest * (0.5 + deps.random() / 2);
   }
 
@@ -117,7 +122,8 @@ function rowsThatAsk(records: StreamRecord[]): Row[] {
   for (const { eventName, dynamodb } of records) {
     const image = dynamodb?.NewImage as Attributes | undefined;
     if (eventName !== "REMOVE" && !image) throw noImages();
-    const row = image && rowOf(image);
+    const copy = image && copyOf(image);
+    const row = copy && rowOf(copy);
     if (!row) continue;
     if (asksSomething(row, image, dynamodb?.OldImage as Attributes | undefined)) asked.set(row.key, row);
     else asked.delete(row.key);

@@ -18,14 +18,13 @@ export interface Deployment {
   clients: Clients;
   /** The name or URL of a resource, by its logical id. */
   ref(id: string): string;
-  /** What each secret of the template resolves to. */
-  secret: string;
   close(): Promise<void>;
 }
 
 const SECRET = /^\{\{resolve:secretsmanager:.+\}\}$/;
 
-export async function deploy({ template, zips }: Artifact): Promise<Deployment> {
+/** `secret`: what each secret of the template resolves to. */
+export async function deploy({ template, zips }: Artifact, secret: string): Promise<Deployment> {
   const closers: (() => unknown)[] = [];
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer();
@@ -44,7 +43,6 @@ export async function deploy({ template, zips }: Artifact): Promise<Deployment> 
       S3: aws.env.AWS_ENDPOINT_URL_S3 ?? "",
     };
     const region = aws.env.AWS_REGION ?? "";
-    const secret = crypto.randomUUID();
     const resolverAt = (queueHost: string) =>
       createResolver(template, namesOf(template, { region, queueHost }));
     const resolve = resolverAt(upstream.SQS);
@@ -86,7 +84,7 @@ export async function deploy({ template, zips }: Artifact): Promise<Deployment> 
       const deployed = await deployFunction(Properties);
       functions.set(deployed.name, deployed);
     }
-    return { functions, clients, ref: (id) => resolve({ Ref: id }) as string, secret, close };
+    return { functions, clients, ref: (id) => resolve({ Ref: id }) as string, close };
   } catch (thrown) {
     await close();
     throw thrown;

@@ -1,6 +1,8 @@
 import type { SourceFile } from "../../lib/releases/sources.ts";
 
 export const API = "artifact";
+/** Keys begin with it, as a gateway makes them. */
+export const ORG = "5e9d9544a1dcd60001d0ed20";
 
 const handler = (name: string) => [
   { handler_name: "eh_dynamic_handler", handler_meta: { name, path: `${name}.js` } },
@@ -17,8 +19,9 @@ export function filesOf(mark: string): SourceFile[] {
     KeyExpired: handler("marker"),
     QuotaExceeded: handler("storer"),
     AuthFailure: handler("breaker"),
+    HostDown: handler("remover"),
   };
-  const definition = { api_id: API, org_id: "org", event_handlers: { events } };
+  const definition = { api_id: API, org_id: ORG, event_handlers: { events } };
   return [
     { path: "apis/artifact.json", text: JSON.stringify(definition) },
     script(
@@ -33,6 +36,7 @@ TykSetKeyData(event.Meta.Key, JSON.stringify(session), 1);`,
 log("stored " + TykStorageGet(event.Meta.Key));
 TykStorageDel(event.Meta.Key);`,
     ),
+    script("remover", "TykDelKeyData(event.Meta.Key, context.APIID);"),
     script("breaker", 'throw new Error("broken on purpose");'),
     { path: "gateway.json", text: '{"event_handlers":{"events":{}}}' },
     { path: "tykjs.js", text: "var core = true;\n" },

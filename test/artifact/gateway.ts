@@ -1,39 +1,47 @@
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { Session } from "../../lib/sessions/session.ts";
+import { startGateway as startServer } from "../gateway/server.ts";
+import { API, ORG } from "./files.ts";
 
-/** As much of a gateway's REST API as gateway-sync's calls need: it takes every key but `refused` and the spoilt ones. */
+/** The gateway that owns the sessions, as its operator reaches it. */
 export interface Gateway {
   url: string;
-  /** Keys that something before the gateway answers 502. */
-  spoilt: Set<string>;
-  requests: { method: string; path: string; secret: string }[];
+  secret: string;
+  create(key: string, session: Session): void;
+  /** What it has of a key now. */
+  read(key: string): Session | undefined;
+  remove(key: string, orgId: string): void;
   close(): Promise<void>;
 }
 
 export async function startGateway(): Promise<Gateway> {
-  const requests: Gateway["requests"] = [];
-  const spoilt = new Set<string>();
-  const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? "/", "http://localhost");
-    const secret = String(request.headers["x-tyk-authorization"] ?? "");
-    requests.push({ method: request.method ?? "", path: pathname, secret });
-    request.resume().on("end", () => {
-      const key = pathname.slice(pathname.lastIndexOf("/") + 1);
-      if (spoilt.has(key)) return response.writeHead(502).end();
-      const refused = key === "refused";
-      const answer = refused ? { status: "error", message: "not this one" } : { status: "ok" };
-      response.writeHead(refused ? 400 : 200, { "content-type": "application/json" });
-      response.end(JSON.stringify(answer));
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    requests,
-    spoilt,
-    async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+  const secret = crypto.randomUUID();
+  const { url, gateway, close } = await startServer({
+    now: Date.now,
+    config: {
+      secret,
+      hash_keys: false,
+      hash_key_function: "",
+      enable_hashed_keys_listing: true,
+      disable_cached_session_state: false,
+      apis: [{ api_id: API, org_id: ORG, session_lifetime: 0, proxy: { listen_path: "/artifact/" } }],
+      policies: [],
     },
+  });
+  function ask(method: string, path: string, session?: Session): string | undefined {
+    const headers = { "x-tyk-authorization": secret };
+    const body = session && JSON.stringify(session);
+    const answer = gateway.request({ method, path: `/tyk/keys/${path}`, headers, ...(body && { body }) });
+    return answer.status === 200 ? answer.body : undefined;
+  }
+  return {
+    url,
+    secret,
+    create: (key, session) => void ask("POST", key, session),
+    read(key) {
+      const text = ask("GET", key);
+      return text === undefined ? undefined : (JSON.parse(text) as Session);
+    },
+    remove: (key, orgId) => void ask("DELETE", `${key}?org_id=${orgId}`),
+    close,
   };
 }

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { toAttributes } from "../../lib/dynamo/attributes.ts";
+import { type GatewayState, sessionItem } from "../../lib/sessions/item.ts";
+import type { Session } from "../../lib/sessions/session.ts";
 import { noticeOf } from "../../local/bucket-watch.ts";
 import { nameOf } from "./access.ts";
 import { API } from "./files.ts";
 import { covers } from "./policy.ts";
-import { streamRecord } from "./session-functions.ts";
-import { bodyOf, type World } from "./world.ts";
+import { batch, QUICK, SESSION, type World } from "./world.ts";
 
 const post = (token: string) => ({
   headers: { authorization: `Bearer ${token}` },
@@ -13,15 +15,20 @@ const post = (token: string) => ({
   body: '{"Type":"KeyExpired"}',
 });
 
-const batch = (Type: string) => ({
+const event = (Type: string, api = API) => batch({ Type, Key: "denied", api });
+
+/** An item of the sessions table, as its stream brings it. */
+const streamed = (key: string, session: Session | undefined, gateway: GatewayState) => ({
   Records: [
     {
-      messageId: crypto.randomUUID(),
-      body: bodyOf({ id: crypto.randomUUID(), Type, Key: "denied" }),
-      attributes: { ApproximateReceiveCount: "1" },
-      messageAttributes: {},
+      eventName: "MODIFY",
+      dynamodb: { NewImage: toAttributes(sessionItem(key, session, 1, 0, gateway)), SequenceNumber: "100" },
     },
   ],
+});
+
+const look = (key: string) => ({
+  Records: [{ messageId: "m", eventSource: "aws:sqs", body: JSON.stringify({ key }) }],
 });
 
 const sessionsRequest = (routeKey: string, queryStringParameters = {}) => ({
@@ -31,6 +38,8 @@ const sessionsRequest = (routeKey: string, queryStringParameters = {}) => ({
   headers: {},
   body: JSON.stringify({ org_id: "org", access_rights: { [API]: { api_id: API } } }),
 });
+
+const change = { base: SESSION, since: 0 };
 
 /** What the run cannot reach, and why it is allowed all the same. */
 const UNREACHED: Record<string, RegExp[]> = {
@@ -61,7 +70,7 @@ export function permissionSuite(world: () => World): void {
       for (const [action, payload] of Object.entries(cases)) {
         const before = lines.length;
         gate.deny.add(action);
-        const container = await start({ RELEASE_QUIET_MS: "0" });
+        const container = await start(QUICK);
         const error = await container.invoke(payload()).then(
           () => "",
           (thrown: Error) => thrown.message,
@@ -77,18 +86,19 @@ export function permissionSuite(world: () => World): void {
 
     const DENIED: Record<string, Record<string, () => unknown>> = {
       ingest: {
-        "dynamodb:GetItem": () => post(world().secret),
-        "s3:GetObject": () => post(world().secret),
-        "sqs:SendMessage": () => post(world().secret),
+        "dynamodb:GetItem": () => post(world().gateway.secret),
+        "s3:GetObject": () => post(world().gateway.secret),
+        "sqs:SendMessage": () => post(world().gateway.secret),
       },
       consumer: {
-        "dynamodb:BatchGetItem": () => batch("KeyExpired"),
-        "s3:GetObject": () => batch("KeyExpired"),
-        "dynamodb:PutItem": () => batch("KeyExpired"),
-        "dynamodb:GetItem": () => batch("QuotaExceeded"),
-        "dynamodb:DeleteItem": () => batch("QuotaExceeded"),
-        "sqs:SendMessage": () => batch(""),
-        "sqs:ChangeMessageVisibility": () => batch("AuthFailure"),
+        "dynamodb:BatchGetItem": () => event("KeyExpired"),
+        "s3:GetObject": () => event("KeyExpired"),
+        "dynamodb:PutItem": () => event("KeyExpired"),
+        "dynamodb:GetItem": () => event("QuotaExceeded"),
+        "dynamodb:DeleteItem": () => event("QuotaExceeded"),
+        "sqs:SendMessage": () => event(""),
+        "sqs:ChangeMessageVisibility": () => event("AuthFailure"),
+        "dynamodb:UpdateItem": () => event("TokenDeleted", "gateway"),
       },
       sessions: {
         "dynamodb:GetItem": () => sessionsRequest("GET /sessions/{key+}"),
@@ -104,18 +114,14 @@ export function permissionSuite(world: () => World): void {
         "dynamodb:PutItem": () => ({}),
       },
       "gateway-sync": {
-        "dynamodb:BatchGetItem": () => ({ Records: [streamRecord("fine")] }),
-        "dynamodb:PutItem": () => {
-          world().gateway.spoilt.add("denied");
-          return { Records: [streamRecord("denied"), streamRecord("fine")] };
-        },
-        "sqs:SendMessage": () => ({ Records: [streamRecord("refused")] }),
-        "dynamodb:Query": () => ({}),
-        // What is parked since before.
-        "dynamodb:UpdateItem": () => ({}),
-        "dynamodb:DeleteItem": () => {
-          world().gateway.spoilt.clear();
-          return {};
+        "dynamodb:PutItem": () => streamed(world().createKey(), SESSION, { look: 0 }),
+        "dynamodb:UpdateItem": () => look("denied"),
+        "dynamodb:DeleteItem": () => streamed("denied", undefined, { change: { base: null, since: 0 } }),
+        "sqs:SendMessage": () => streamed(world().createKey(), SESSION, { created: "another", change }),
+        // Without the canary, which stays away since it was made before.
+        "dynamodb:GetItem": () => {
+          world().gateway.remove("gatehook-canary", "gatehook-canary");
+          return streamed("denied", SESSION, { look: 0 });
         },
       },
     };

@@ -1,30 +1,19 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
-import { API } from "./files.ts";
-import type { World } from "./world.ts";
+import { keyDigest } from "../../lib/gateway/key-digest.ts";
+import type { Change } from "../../lib/sessions/item.ts";
+import type { Session } from "../../lib/sessions/session.ts";
+import { API, ORG } from "./files.ts";
+import { batch, SESSION, type World } from "./world.ts";
 
 interface Reply {
   statusCode: number;
   body: string;
 }
 
-/** A session that was made, as the sessions table's stream tells of it. */
-export const streamRecord = (key: string, SequenceNumber = "100") => ({
-  eventName: "INSERT",
-  dynamodb: {
-    ApproximateCreationDateTime: Math.floor(Date.now() / 1000),
-    SequenceNumber,
-    Keys: { key: { S: key } },
-    NewImage: {
-      key: { S: key },
-      version: { N: "1" },
-      session: {
-        M: { org_id: { S: "org" }, access_rights: { M: { [API]: { M: { api_id: { S: API } } } } } },
-      },
-    },
-  },
-});
+/** A change of ours that is not known to be at the gateway. */
+const pending = (base: Session | null): Change => ({ base, since: Date.now() });
 
 export function sessionSuite(world: () => World): void {
   describe("the packaged functions around sessions", () => {
@@ -48,40 +37,66 @@ export function sessionSuite(world: () => World): void {
       assert.equal((await ask("GET /sessions/{key+}", "s1")).statusCode, 404);
     });
 
-    it("carry a change to the gateway, with the secret that the template refers to", async () => {
-      const batch = { Records: [streamRecord("carried")] };
-      assert.deepEqual(await world().container("gateway-sync").invoke(batch), { batchItemFailures: [] });
-      const { method, path, secret } = world().gateway.requests.at(-1) ?? {};
-      assert.deepEqual([method, path, secret], ["PUT", "/tyk/keys/carried", world().secret]);
+    /** The function's word that this key is settled; `pending` as long as the gateway's cache may undo it. */
+    const settled = (key: string, isPending: boolean) =>
+      world()
+        .deployed("gateway-sync")
+        .line((line) => {
+          const isOfKey = line.includes('"message":"session settled"') && line.includes(keyDigest(key));
+          return isOfKey && line.includes(`"pending":${isPending}`);
+        });
+
+    it("carry a handler's change to the gateway that alone had the key, and look at it again", async () => {
+      const { gateway, createKey, send, row } = world();
+      const key = createKey();
+      await send([{ id: "g1", Type: "KeyExpired", Key: key }]);
+      await settled(key, true);
+      assert.deepEqual(gateway.read(key)?.tags, ["two"]);
+      await settled(key, false);
+      assert.equal((await row(key))?.gateway?.change, undefined);
     });
 
-    it("keep in a queue what the gateway refuses", async () => {
-      const batch = { Records: [streamRecord("refused")] };
-      assert.deepEqual(await world().container("gateway-sync").invoke(batch), { batchItemFailures: [] });
-      const QueueUrl = world().ref("SyncDeadLettersQueue");
-      const { Messages } = await world().clients.sqs.send(new ReceiveMessageCommand({ QueueUrl }));
-      assert.match(Messages?.[0]?.Body ?? "", /not this one/);
+    it("keep in a queue what does not hold, with neither the key nor the session", async () => {
+      const { createKey, store, ref, clients } = world();
+      const key = createKey();
+      await store(key, { ...SESSION, tags: ["lost"] }, { created: "another", change: pending(SESSION) });
+      const QueueUrl = ref("SyncDeadLettersQueue");
+      const { Messages } = await clients.sqs.send(
+        new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 20 }),
+      );
+      const body = Messages?.[0]?.Body ?? "";
+      assert.match(body, /the gateway has another key of this name/);
+      for (const hidden of [key, "lost"]) assert.ok(!body.includes(hidden));
     });
 
-    it("set aside what the gateway does not take, and try it again when the schedule calls", async () => {
-      const { spoilt, requests } = world().gateway;
-      const container = await world().deployed("gateway-sync").start({ GATEWAY_RETRY_SECONDS: "0" });
-      const done = { batchItemFailures: [] };
-      const asked = () => requests.filter(({ path }) => path.endsWith("/spoilt")).length;
-      spoilt.add("spoilt").add("left");
-      const Records = [streamRecord("spoilt"), streamRecord("left"), streamRecord("fine")];
-      assert.deepEqual(await container.invoke({ Records }), done);
-      assert.equal(requests.at(-1)?.path, "/tyk/keys/fine");
-      assert.deepEqual(await container.invoke({}), done);
-      assert.equal(asked(), 2);
-      assert.deepEqual(await container.invoke({ Records: [streamRecord("spoilt", "200")] }), done);
-      assert.equal(asked(), 2, "a later change joins it");
-      spoilt.delete("spoilt");
-      assert.deepEqual(await container.invoke({}), done);
-      assert.equal(asked(), 3);
-      await container.invoke({});
-      assert.equal(asked(), 3, "nothing is left of it");
-      await container.close();
+    it("end a session whose key the gateway is proven to have deleted, by a canary that they make", async () => {
+      const { gateway, createKey, store, send, row } = world();
+      const key = createKey();
+      await store(key, SESSION, { created: String(gateway.read(key)?.date_created) });
+      gateway.remove(key, ORG);
+      await send([{ id: "g2", Type: "TokenDeleted", Key: key, api: "gateway" }]);
+      await settled(key, false);
+      const { session, gateway: state } = (await row(key)) ?? {};
+      assert.deepEqual([session, state?.gone], [undefined, true]);
+      assert.equal(gateway.read("gatehook-canary")?.is_inactive, true);
+    });
+
+    it("remove the item of a key that neither side has", async () => {
+      const key = `${ORG}neither`;
+      await world().store(key, undefined, { change: pending(null) });
+      await settled(key, false);
+      assert.equal(await world().row(key), undefined);
+    });
+
+    it("remove a session themselves where no gateway owns it", async () => {
+      const key = `${ORG}alone`;
+      await world().store(key, SESSION);
+      const consumer = await world().deployed("consumer").start({ GATEWAY_URL: "" });
+      assert.deepEqual(await consumer.invoke(batch({ Type: "HostDown", Key: key })), {
+        batchItemFailures: [],
+      });
+      await consumer.close();
+      assert.equal(await world().row(key), undefined);
     });
   });
 }

@@ -1,20 +1,22 @@
 import { randomUUID } from "node:crypto";
+import { DescribeTableCommand } from "@aws-sdk/client-dynamodb";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { SendMessageBatchCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import type { SQSBatchResponse, SQSRecord } from "aws-lambda";
 import type { Artifact } from "../../deploy/package.ts";
-import { sessionItem } from "../../lib/sessions/item.ts";
+import { type GatewayState, sessionItem } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { noticeOf } from "../../local/bucket-watch.ts";
 import type { LocalFunction } from "../../local/lambda/lambda.ts";
 import { startPump } from "../../local/pump.ts";
+import { startStreamPump } from "../../local/stream-pump.ts";
 import type { Deployed } from "./deployed.ts";
 import { type Deployment, deploy } from "./deployment.ts";
-import { API, filesOf } from "./files.ts";
+import { API, filesOf, ORG } from "./files.ts";
 import type { Gateway } from "./gateway.ts";
 
-/** The deployment at work: one container a function, and the queue's mapping to the consumer. */
+/** The deployment at work: one container a function, and the mappings that bring the consumer and gateway-sync batches. */
 export interface World extends Deployment {
   gateway: Gateway;
   deployed(name: string): Deployed;
@@ -26,9 +28,26 @@ export interface World extends Deployment {
   upload(mark: string): Promise<string[]>;
   /** Has the releaser woken as S3 does. */
   wake(keys: string[]): Promise<unknown>;
-  send(events: { id: string; Type: string; Key: string }[]): Promise<void>;
-  storeSession(key: string): Promise<void>;
-  tags(key: string): Promise<string[] | undefined>;
+  send(events: Event[]): Promise<void>;
+  /** Makes a key at the gateway, which alone knows it then. */
+  createKey(): string;
+  /** Puts an item of the sessions table. */
+  store(key: string, session: Session | undefined, gateway?: GatewayState): Promise<void>;
+  row(key: string): Promise<Row | undefined>;
+}
+
+/** An item of the sessions table. */
+export interface Row {
+  session?: Session;
+  gateway?: GatewayState;
+}
+
+interface Event {
+  id: string;
+  Type: string;
+  Key: string;
+  /** The gateway's own level, or the API of the upload. */
+  api?: string;
 }
 
 /** The events of a batch, and those of them that were handed back. */
@@ -38,14 +57,29 @@ export interface Answer {
 }
 
 /** An event as the gateway sends it, on its way to the consumer. */
-export function bodyOf({ id, Type, Key }: { id: string; Type: string; Key: string }): string {
-  return JSON.stringify({ id, api_id: API, event: { Type, Meta: { Key }, TimeStamp: "" } });
+export function bodyOf({ id, Type, Key, api = API }: Event): string {
+  return JSON.stringify({ id, api_id: api, event: { Type, Meta: { Key }, TimeStamp: "" } });
 }
 
-const SESSION: Session = { expires: 0, org_id: "org", access_rights: { [API]: { api_id: API } } };
+/** A batch of one event, as SQS brings it the first time. */
+export const batch = (event: Omit<Event, "id">) => ({
+  Records: [
+    {
+      messageId: crypto.randomUUID(),
+      body: bodyOf({ id: crypto.randomUUID(), ...event }),
+      attributes: { ApproximateReceiveCount: "1" },
+      messageAttributes: {},
+    },
+  ],
+});
+
+export const SESSION: Session = { expires: 0, org_id: ORG, access_rights: { [API]: { api_id: API } } };
+
+/** Settings that only make waits shorter. */
+export const QUICK = { RELEASE_QUIET_MS: "0", GATEWAY_CACHE_SECONDS: "1" };
 
 export async function startWorld(artifact: Artifact, gateway: Gateway): Promise<World> {
-  const deployment = await deploy(artifact);
+  const deployment = await deploy(artifact, gateway.secret);
   const { clients, functions, ref } = deployment;
   const deployed = (name: string) => {
     const found = functions.get(name);
@@ -53,18 +87,23 @@ export async function startWorld(artifact: Artifact, gateway: Gateway): Promise<
     return found;
   };
   const containers = new Map<string, LocalFunction>();
-  for (const [name, { start }] of functions) containers.set(name, await start({ RELEASE_QUIET_MS: "0" }));
+  for (const [name, { start }] of functions) containers.set(name, await start(QUICK));
   const container = (name: string) => containers.get(name) as LocalFunction;
 
   const answers: Answer[] = [];
   const waiting = new Map<string, (answer: Answer) => void>();
   const errors: Error[] = [];
-  const gate = deployed("consumer").gate.url;
-  const { region, credentials } = clients.sqs.config;
-  const sqs = new SQSClient({ region, credentials, endpoint: gate });
+  /** Lambda takes the messages of a function's queue in its name. */
+  const sourceOf = (name: string, queue: string) => {
+    const { region, credentials } = clients.sqs.config;
+    const { url } = deployed(name).gate;
+    const sqs = new SQSClient({ region, credentials, endpoint: url });
+    return { sqs, queueUrl: ref(queue).replace(/^http:\/\/[^/]+/, url) };
+  };
+  const onError = (error: Error) => void errors.push(error);
+  const events = sourceOf("consumer", "EventsQueue");
   const pump = await startPump({
-    sqs,
-    queueUrl: ref("EventsQueue").replace(/^http:\/\/[^/]+/, gate),
+    ...events,
     batchSize: 10,
     async invoke(batch) {
       const answer = await container("consumer").invoke(batch);
@@ -79,8 +118,20 @@ export async function startWorld(artifact: Artifact, gateway: Gateway): Promise<
       for (const id of known.ids) waiting.get(id)?.(known);
       return answer;
     },
-    onError: (error) => errors.push(error),
+    onError,
   });
+  const again = sourceOf("gateway-sync", "SyncQueue");
+  const { invoke } = container("gateway-sync");
+  const againPump = await startPump({ ...again, batchSize: 10, invoke, onError });
+  const { Table } = await clients.dynamo.send(new DescribeTableCommand({ TableName: ref("SessionsTable") }));
+  const stream = startStreamPump({
+    streams: clients.streams,
+    streamArn: Table?.LatestStreamArn ?? "",
+    batchSize: 100,
+    invoke,
+    onError,
+  });
+  let keys = 0;
 
   return {
     ...deployment,
@@ -101,23 +152,29 @@ export async function startWorld(artifact: Artifact, gateway: Gateway): Promise<
       return files.map(({ path }) => path);
     },
     wake: (keys) => container("releaser").invoke(noticeOf(keys)),
-    async send(events) {
-      const Entries = events.map((event) => ({ Id: randomUUID(), MessageBody: bodyOf(event) }));
+    async send(some) {
+      const Entries = some.map((event) => ({ Id: randomUUID(), MessageBody: bodyOf(event) }));
       await clients.sqs.send(new SendMessageBatchCommand({ QueueUrl: ref("EventsQueue"), Entries }));
     },
-    async storeSession(key) {
-      const Item = sessionItem(key, SESSION, 1, 0);
+    createKey() {
+      keys += 1;
+      const key = `${ORG}k${keys}`;
+      gateway.create(key, SESSION);
+      return key;
+    },
+    async store(key, session, state) {
+      const Item = sessionItem(key, session, 1, 0, state);
       await clients.dynamo.send(new PutCommand({ TableName: ref("SessionsTable"), Item }));
     },
-    async tags(key) {
+    async row(key) {
       const { Item } = await clients.dynamo.send(
         new GetCommand({ TableName: ref("SessionsTable"), Key: { key }, ConsistentRead: true }),
       );
-      return (Item?.session as Session | undefined)?.tags as string[] | undefined;
+      return Item as Row | undefined;
     },
     async close() {
-      await pump.close();
-      sqs.destroy();
+      await Promise.all([pump.close(), againPump.close(), stream.close()]);
+      for (const { sqs } of [events, again]) sqs.destroy();
       await deployment.close();
     },
   };

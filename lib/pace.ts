@@ -1,8 +1,8 @@
-/** Waits until so many more may be sent; false when it is time to stop instead. */
+/** Waits until so many more may be sent or asked; false when it is time to stop instead. */
 export type Pace = (count: number) => Promise<boolean>;
 
 export interface PaceDeps {
-  /** Events per second. */
+  /** Of what is counted, per second. */
   rate: number;
   now: () => number;
   /** Resolves after so many milliseconds, or as soon as `stop` wishes it. */

@@ -1,0 +1,74 @@
+import { AppError } from "../errors.ts";
+import { formatSession, parseSession, type Session } from "../sessions/session.ts";
+import { agree, type Members } from "./merge.ts";
+
+/** One member on both sides, undefined where a side does not have it; what is secret is not shown. */
+export interface MemberPair {
+  /** Of a member of a map, with the map's name in front. */
+  name: string;
+  table: unknown;
+  gateway: unknown;
+  /** Also where they differ in what is the gateway's alone. */
+  same: boolean;
+}
+
+/** Members whose own members are compared one by one. */
+const MAPS = ["access_rights", "meta_data", "oauth_keys"];
+const SECRET = /passw|secret|hmac_string|private/i;
+const HIDDEN = "(hidden)";
+
+/** Both sides of a key, member by member, in the order of their names. */
+export function compareMembers(session: Session | undefined, theirs: Members | undefined): MemberPair[] {
+  const mine = session && normal(session);
+  // As a row would have it.
+  const kept = theirs && normal(theirs);
+  return pathsOf(mine, theirs).map((path) => ({
+    name: path.join("."),
+    table: shown(path, valueAt(mine, path)),
+    gateway: shown(path, valueAt(theirs, path)),
+    same: agree(alone(path, mine), alone(path, kept)),
+  }));
+}
+
+/** In normal form; as it is where it was edited to no session. */
+function normal(session: Members): Members {
+  try {
+    return JSON.parse(formatSession(parseSession(JSON.stringify(session)))) as Members;
+  } catch (thrown) {
+    if (thrown instanceof AppError) return session;
+    throw thrown;
+  }
+}
+
+function pathsOf(...sides: (Members | undefined)[]): string[][] {
+  const namesIn = (values: unknown[]) =>
+    [...new Set(values.flatMap((value) => Object.keys(asObject(value))))].sort();
+  return namesIn(sides).flatMap((name) => {
+    const inner = MAPS.includes(name) ? namesIn(sides.map((side) => asObject(side)[name])) : [];
+    return inner.length > 0 ? inner.map((member) => [name, member]) : [[name]];
+  });
+}
+
+const valueAt = (side: unknown, path: string[]) =>
+  path.reduce<unknown>(
+    (value, name) => (Object.hasOwn(asObject(value), name) ? asObject(value)[name] : undefined),
+    side,
+  );
+
+/** A session that has only this member. */
+function alone(path: string[], side: Members | undefined): Members {
+  const value = valueAt(side, path);
+  if (value === undefined) return {};
+  return path.reduceRight<unknown>((inner, name) => Object.fromEntries([[name, inner]]), value) as Members;
+}
+
+/** Names say what is secret, at whatever depth; an empty one is none. */
+function shown(path: string[], value: unknown): unknown {
+  if (value && path.some((name) => SECRET.test(name))) return HIDDEN;
+  if (Array.isArray(value)) return value.map((item) => shown([], item));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, shown([name], inner)]));
+}
+
+const asObject = (value: unknown): Members =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Members) : {};

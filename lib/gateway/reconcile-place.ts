@@ -1,0 +1,77 @@
+import {
+  ConditionalCheckFailedException,
+  type DynamoDBClient,
+  GetItemCommand,
+  UpdateItemCommand,
+} from "@aws-sdk/client-dynamodb";
+import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
+
+/** A turn at the comparison: one invocation at a time has it. */
+export interface Turn {
+  /** The key after which to go on; undefined to start anew. */
+  after: string | undefined;
+  /** Keeps where it ended, and lets the next one begin. Nothing when the turn was over already. */
+  end(after: string | undefined): Promise<void>;
+}
+
+/** Where the comparison of both sides is, for all invocations together. */
+export function createReconcilePlace(deps: {
+  dynamo: Pick<DynamoDBClient, "send">;
+  stateTable: string;
+  now: () => number;
+}) {
+  const { dynamo, stateTable: TableName } = deps;
+
+  /** Only where nobody has had a turn since the one that was read. */
+  async function write(turn: number, item: { turn: number; until: number; after: string | undefined }) {
+    const set = Object.entries(item).filter(([, value]) => value !== undefined);
+    const update = [
+      `SET ${set.map(([name]) => `#${name} = :${name}`)}`,
+      item.after === undefined && "REMOVE #after",
+    ];
+    try {
+      await dynamo.send(
+        new UpdateItemCommand({
+          TableName,
+          Key: PLACE,
+          UpdateExpression: update.filter(Boolean).join(" "),
+          ConditionExpression: turn === 0 ? "attribute_not_exists(#turn)" : "#turn = :read",
+          ExpressionAttributeNames: { "#turn": "turn", "#until": "until", "#after": "after" },
+          ExpressionAttributeValues: toAttributes({
+            ...Object.fromEntries(set.map(([name, value]) => [`:${name}`, value])),
+            ...(turn > 0 && { ":read": turn }),
+          }),
+        }),
+      );
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof ConditionalCheckFailedException) return false;
+      throw thrown;
+    }
+  }
+
+  return {
+    /** For so many ms at most; undefined while another invocation has it. */
+    async begin(ms: number): Promise<Turn | undefined> {
+      const { Item } = await dynamo.send(new GetItemCommand({ TableName, Key: PLACE, ConsistentRead: true }));
+      const { turn = 0, until = 0, after } = (Item ? fromAttributes(Item) : {}) as Partial<Kept>;
+      if (until > deps.now()) return undefined;
+      const mine = turn + 1;
+      if (!(await write(turn, { turn: mine, until: deps.now() + ms, after }))) return undefined;
+      return {
+        after,
+        end: async (reached) => void (await write(mine, { turn: mine, until: 0, after: reached })),
+      };
+    },
+  };
+}
+
+interface Kept {
+  /** How many there were. */
+  turn: number;
+  /** When the one that is on ends at the latest, in unix ms; 0 when it has ended. */
+  until: number;
+  after: string;
+}
+
+const PLACE = toAttributes({ pk: "gateway#reconcile" });

@@ -1,0 +1,49 @@
+import type { Canary } from "./canary.ts";
+import { type Gateway, readOnly } from "./client.ts";
+import type { Missing } from "./reconcile.ts";
+import type { Copy, Rows } from "./rows.ts";
+import { isBornHere, type Row, type Settled } from "./settle.ts";
+
+/**
+ * Has the stream's function find out whether the gateway has deleted the key. Not where that would not believe it: it
+ * would only ask again and again.
+ */
+export function createDoubtMissing(deps: {
+  gateway: Pick<Gateway, "get">;
+  canary: Canary;
+  wasCanaryMade: () => Promise<boolean>;
+  /** Whether no more keys may be found absent for now. */
+  isSpent: () => Promise<boolean>;
+  rows: Pick<Rows, "doubt">;
+}) {
+  return async ({ key }: Copy): Promise<Missing> => {
+    // One that was never made is made at the first proof of absence.
+    if (!(await deps.canary.isThere(deps.gateway)) && (await deps.wasCanaryMade())) return "emptied";
+    if (await deps.isSpent()) return "held";
+    await deps.rows.doubt(key);
+    return "doubted";
+  };
+}
+
+/** Settles the row itself, where a person has said that the gateway is to be believed. It changes no key there. */
+export function createSettleMissing(deps: {
+  gateway: Gateway;
+  canary: Canary;
+  settle: (row: Row, gateway: Gateway) => Promise<Settled>;
+  rows: Pick<Rows, "write" | "remove">;
+  /** Has the row come again, after its time in ms. */
+  later: (again: { key: string; ms: number }[]) => Promise<void>;
+}) {
+  const { canary, rows } = deps;
+  const gateway = readOnly(deps.gateway);
+  return async ({ gateway: state = {}, ...copy }: Copy): Promise<Missing> => {
+    const row = { ...copy, gateway: state };
+    // The stream's function makes it there.
+    if (isBornHere(row)) return "held";
+    const settled = await deps.settle(row, gateway);
+    if (settled.kind === "unknown") return (await canary.isThere(gateway)) ? "held" : "emptied";
+    if (settled.kind === "remove") return (await rows.remove(row)) ? "settled" : "doubted";
+    if (settled.later !== undefined) await deps.later([{ key: row.key, ms: settled.later }]);
+    return (await rows.write(row, settled.session, settled.gateway)) ? "settled" : "doubted";
+  };
+}

@@ -43,8 +43,8 @@ function verdictOf(copy: Copy | undefined, look: Look, members: MemberPair[]): V
   if (look === "missing")
     return copy.gateway?.gone
       ? agreed("they agree: the gateway has deleted the key")
-      : differ("the gateway does not have the key, but the row is no tombstone");
-  if (!copy.session) return differ("the gateway has the key, but the row is none of a living key");
+      : differ("the gateway does not have the key, but the row is not a tombstone");
+  if (!copy.session) return differ("the gateway has the key, but the row is not of a living key");
   if (!copy.gateway) return differ("the row is older than GATEWAY_URL: it is not known what the gateway had");
   if (copy.gateway.created !== createdOf(look.session))
     return differ("the gateway has another key of this name");

@@ -124,6 +124,11 @@ export function permissionSuite(world: () => World): void {
           return streamed("denied", SESSION, { look: 0 });
         },
       },
+      reconcile: {
+        "dynamodb:GetItem": () => ({}),
+        "dynamodb:UpdateItem": () => ({}),
+        "dynamodb:Scan": () => ({}),
+      },
     };
 
     it("allows what the function asked for in this run, and nothing else but what no run can reach", () => {

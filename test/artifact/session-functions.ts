@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
+import { CANARY_ORG } from "../../lib/gateway/absence.ts";
 import { keyDigest } from "../../lib/gateway/key-digest.ts";
 import type { Change } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
@@ -11,6 +12,9 @@ interface Reply {
   statusCode: number;
   body: string;
 }
+
+/** By its default name. */
+const CANARY = "gatehook-canary";
 
 /** A change of ours that is not known to be at the gateway. */
 const pending = (base: Session | null): Change => ({ base, since: Date.now() });
@@ -78,7 +82,7 @@ export function sessionSuite(world: () => World): void {
       await settled(key, false);
       const { session, gateway: state } = (await row(key)) ?? {};
       assert.deepEqual([session, state?.gone], [undefined, true]);
-      assert.equal(gateway.read("gatehook-canary")?.is_inactive, true);
+      assert.equal(gateway.read(CANARY)?.is_inactive, true);
     });
 
     it("remove the item of a key that neither side has", async () => {
@@ -86,6 +90,29 @@ export function sessionSuite(world: () => World): void {
       await world().store(key, undefined, { change: pending(null) });
       await settled(key, false);
       assert.equal(await world().row(key), undefined);
+    });
+
+    it("find what changed at the gateway in silence, when the schedule calls", async () => {
+      const { gateway, createKey, store, container, row } = world();
+      const key = createKey();
+      await store(key, { ...SESSION, alias: "old" }, { created: String(gateway.read(key)?.date_created) });
+      await container("reconcile").invoke({});
+      await settled(key, false);
+      assert.equal((await row(key))?.session?.alias, gateway.read(key)?.alias);
+    });
+
+    it("leave their sessions as they are while the gateway looks emptied", async () => {
+      const { gateway, store, container, deployed, row } = world();
+      const key = `${ORG}lost`;
+      const canary = gateway.read(CANARY);
+      assert.ok(canary);
+      await store(key, SESSION, { created: "before" });
+      gateway.remove(CANARY, CANARY_ORG);
+      await container("reconcile").invoke({});
+      gateway.create(CANARY, canary);
+      await deployed("reconcile").line((line) => line.includes('"end":"emptied"'));
+      const { session, gateway: state } = (await row(key)) ?? {};
+      assert.deepEqual([session, state], [SESSION, { created: "before" }]);
     });
 
     it("remove a session themselves where no gateway owns it", async () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
+import { keyName } from "../functions/key-names.ts";
 import { AppError } from "../lib/errors.ts";
 import { sessionItem } from "../lib/sessions/item.ts";
 import type { Session } from "../lib/sessions/session.ts";
@@ -81,11 +82,13 @@ async function post(stack: Stack, id: string, event: object): Promise<void> {
   }
 }
 
+const nameInTable = () => keyName(process.env)(SAMPLE_KEY);
+
 async function readSession(stack: Stack): Promise<Session | undefined> {
   const { Item } = await stack.clients.dynamo.send(
     new GetCommand({
       TableName: stack.resources.SESSIONS_TABLE,
-      Key: { key: SAMPLE_KEY },
+      Key: { key: nameInTable() },
       ConsistentRead: true,
     }),
   );
@@ -109,7 +112,7 @@ async function storeSampleSession(stack: Stack): Promise<Session> {
   await stack.clients.dynamo.send(
     new PutCommand({
       TableName: stack.resources.SESSIONS_TABLE,
-      Item: sessionItem(SAMPLE_KEY, session, 1, now),
+      Item: sessionItem(nameInTable(), session, 1, now),
     }),
   );
   return session;

@@ -1,3 +1,4 @@
+import { keyName } from "../functions/key-names.ts";
 import { isAsked } from "../lib/gateway/asked.ts";
 import type { Look } from "../lib/gateway/client.ts";
 import { compareMembers, type MemberPair } from "../lib/gateway/difference.ts";
@@ -12,8 +13,9 @@ import { UsageError } from "./usage.ts";
 export async function sessionsDiff(key: string, { json }: { json?: boolean }): Promise<void> {
   if (!isAsked(key)) throw new UsageError("no gateway is asked for a key of this form, and no row has it");
   const { gateway, rows } = await openSessions();
+  const name = keyName(process.env)(key);
   try {
-    const [copy, look] = await Promise.all([rows.copy(key), gateway.get(key)]);
+    const [copy, look] = await Promise.all([rows.copy(name), gateway.get(name)]);
     const theirs = look === "missing" ? undefined : look.session;
     const members = compareMembers(copy?.session, theirs);
     const verdict = verdictOf(copy, look, members);

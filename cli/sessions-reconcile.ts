@@ -1,11 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { createSqs } from "../functions/clients.ts";
-import { cacheMs, canaryName, maxAbsences } from "../functions/gateway.ts";
+import { cacheMs, canaryOf, maxAbsences } from "../functions/gateway.ts";
 import { text } from "../functions/settings.ts";
 import { AppError } from "../lib/errors.ts";
-import { createAbsence, isCanary, isCanaryThere, makeCanary } from "../lib/gateway/absence.ts";
+import { createAbsence } from "../lib/gateway/absence.ts";
 import { createAbsenceLimit } from "../lib/gateway/absence-limit.ts";
 import { isAsked } from "../lib/gateway/asked.ts";
+import type { Canary } from "../lib/gateway/canary.ts";
 import { createLater } from "../lib/gateway/later.ts";
 import { createReconcile, type End, emptyTally, type Tally } from "../lib/gateway/reconcile.ts";
 import { createRefusals } from "../lib/gateway/refusals.ts";
@@ -61,13 +62,13 @@ async function compareAll(
   stop: AbortSignal,
 ): Promise<End> {
   const { gateway, rows } = open;
-  const canary = canaryName(process.env);
+  const canary = canaryOf(process.env);
   const pause = (ms: number) => delay(ms, undefined, { signal: stop }).catch(() => {});
   const failures = createFailures();
   const reconcile = createReconcile({
     gateway,
     rows,
-    isAsked: (key) => isAsked(key) && !isCanary(key, canary),
+    isAsked: (key) => isAsked(key) && !canary.isNamed(key),
     whenMissing: trustEmpty
       ? settleMissing(open, canary, failures.log)
       : createDoubtMissing({ gateway, canary, ...limit, rows }),
@@ -90,7 +91,7 @@ async function compareAll(
 const CONNECTIONS = 16;
 
 /** Believes what the canary proves, with no limit in an hour. */
-function settleMissing({ options, gateway, rows }: OpenSessions, canary: string, log: Log) {
+function settleMissing({ options, gateway, rows }: OpenSessions, canary: Canary, log: Log) {
   const { env } = process;
   const sqs = createSqs();
   const settle = createSettle({
@@ -132,17 +133,16 @@ async function readyToTrust(
   { yes }: ReconcileOptions,
   stop: AbortSignal,
 ): Promise<boolean> {
-  const canary = canaryName(process.env);
-  if (await isCanaryThere(gateway, canary)) return true;
+  const canary = canaryOf(process.env);
+  if (await canary.isThere(gateway)) return true;
   if (!yes && !process.stdin.isTTY)
     throw new UsageError(
-      `the gateway does not show its canary ${canary}, and nobody is at a terminal to say that it may be made again: add --yes`,
+      `the gateway does not show its canary ${canary.name}, and nobody is at a terminal to say that it may be made again: add --yes`,
     );
-  const question = `the gateway does not show its canary ${canary}: was its store emptied, and is it to be made again?`;
+  const question = `the gateway does not show its canary ${canary.name}: was its store emptied, and is it to be made again?`;
   if (!yes && !(await confirm(question, { input: process.stdin, output: process.stderr }, stop)))
     return false;
-  const kind = await makeCanary(gateway, canary);
-  if (kind !== "done")
+  if (!(await canary.make(gateway)))
     throw new AppError(
       "dependency-failed",
       "the gateway did not make the canary: look whether its store is there",

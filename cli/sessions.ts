@@ -7,7 +7,7 @@ const json = () => new Option("--json", "print one JSON object and nothing else"
 export function addSessions(program: Command): void {
   const sessions = program
     .command("sessions")
-    .description("compare the sessions table with the gateway that owns the sessions");
+    .description("look at the sessions table, and compare it with the gateway that owns the sessions");
 
   sessions
     .command("diff")
@@ -15,6 +15,12 @@ export function addSessions(program: Command): void {
     .argument("<key>", "the key as events and the table have it: of a custom key the full name")
     .addOption(json())
     .action(async (key, options) => (await import("./sessions-diff.ts")).sessionsDiff(key, options));
+
+  sessions
+    .command("hash")
+    .description("the name that a key has in the table under HASH_KEYS, as the functions' settings are here")
+    .argument("<key>", "the raw key, - for standard input")
+    .action(async (key) => (await import("./sessions-hash.ts")).sessionsHash(key));
 
   sessions
     .command("reconcile")

@@ -15,6 +15,7 @@ import { isAsked } from "../lib/gateway/asked.ts";
 import { changedState } from "../lib/gateway/change.ts";
 import type { Gateway } from "../lib/gateway/client.ts";
 import { createFullNames } from "../lib/gateway/full-name.ts";
+import { renamedConsumerStore, renamedRows } from "../lib/gateway/hashed-keys.ts";
 import { createMirror } from "../lib/gateway/mirror.ts";
 import { createReadThrough, withReadThrough } from "../lib/gateway/read-through.ts";
 import { createRows } from "../lib/gateway/rows.ts";
@@ -24,6 +25,7 @@ import { createStorage } from "../lib/storage/storage.ts";
 import { createEntryStore } from "../lib/storage/store.ts";
 import { createDocuments, createDynamo, createS3, createSqs } from "./clients.ts";
 import { gatewayOptions, perInvocation } from "./gateway.ts";
+import { keyName } from "./key-names.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
 import { choice, flag, integer, list, text } from "./settings.ts";
@@ -42,14 +44,18 @@ const egress = createEgress({
   maxResponseBytes: integer(env, "HTTP_MAX_RESPONSE_BYTES", 1_048_576, 1, 16_777_216),
 });
 const sessionsTable = text(env, "SESSIONS_TABLE");
-const table = createConsumerStore({
-  dynamo: dynamoClient,
-  sessionsTable,
-  stateTable,
-  ledgerTtlSeconds: integer(env, "LEDGER_TTL_SECONDS", 21 * 86_400, 60, 366 * 86_400),
-  newToken: randomUUID,
-  ...chance,
-});
+const nameOf = keyName(env);
+const table = renamedConsumerStore(
+  createConsumerStore({
+    dynamo: dynamoClient,
+    sessionsTable,
+    stateTable,
+    ledgerTtlSeconds: integer(env, "LEDGER_TTL_SECONDS", 21 * 86_400, 60, 366 * 86_400),
+    newToken: randomUUID,
+    ...chance,
+  }),
+  nameOf,
+);
 const owner = gatewayOptions(env);
 const gateway = owner && perInvocation(owner);
 const consume = createConsumer({
@@ -96,7 +102,7 @@ const consume = createConsumer({
 
 /** What a gateway that owns the sessions changes. */
 function ownedBy(gateway: Pick<Gateway, "get">) {
-  const rows = createRows({ dynamo: dynamoClient, table: sessionsTable, now: Date.now });
+  const rows = renamedRows(createRows({ dynamo: dynamoClient, table: sessionsTable, now: Date.now }), nameOf);
   const findName = createFullNames();
   const complete = createReadThrough({
     gateway,

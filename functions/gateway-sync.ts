@@ -5,6 +5,7 @@ import { errorText } from "../lib/errors.ts";
 import { createAbsence } from "../lib/gateway/absence.ts";
 import { createAbsenceLimit } from "../lib/gateway/absence-limit.ts";
 import { connectGateway } from "../lib/gateway/client.ts";
+import { createHashCheck } from "../lib/gateway/hash-check.ts";
 import { keyDigest } from "../lib/gateway/key-digest.ts";
 import { createLater, keyIn } from "../lib/gateway/later.ts";
 import { createRefusals } from "../lib/gateway/refusals.ts";
@@ -12,7 +13,8 @@ import { createRows } from "../lib/gateway/rows.ts";
 import { createSettle } from "../lib/gateway/settle.ts";
 import { createSync } from "../lib/gateway/sync.ts";
 import { createDynamo, createSqs } from "./clients.ts";
-import { cacheMs, canaryName, maxAbsences, requiredGateway } from "./gateway.ts";
+import { cacheMs, canaryName, canaryOf, maxAbsences, requiredGateway } from "./gateway.ts";
+import { hashFunction } from "./key-names.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
 import { integer, text } from "./settings.ts";
@@ -23,6 +25,7 @@ const KEYS_AT_ONCE = 256;
 const { env } = process;
 const metrics = createMetrics("gateway-sync");
 const log = createLog("gateway-sync");
+const hashes = hashFunction(env);
 const connections = integer(env, "GATEWAY_CONNECTIONS", 16, 1, 256);
 const gateway = { ...requiredGateway(env), connections };
 const sqs = createSqs();
@@ -34,9 +37,10 @@ const limit = createAbsenceLimit({
   perHour: maxAbsences(env),
   now: Date.now,
 });
+const canary = canaryOf(env);
 const settle = createSettle({
   absence: createAbsence({
-    canary: canaryName(env),
+    canary,
     quickMs: gateway.timeoutMs / 2,
     ...limit,
     onHeld(why) {
@@ -59,6 +63,9 @@ const settle = createSettle({
 });
 const sync = createSync({
   connect: () => connectGateway(gateway),
+  ...(hashes && {
+    check: createHashCheck({ hashFunction: hashes, canaryName: canaryName(env), canary, ...limit }),
+  }),
   settle,
   rows,
   later: createLater({ sqs, queueUrl: text(env, "SYNC_QUEUE_URL") }),

@@ -1,4 +1,6 @@
+import { createCanary } from "../lib/gateway/canary.ts";
 import { connectGateway, type Gateway, type GatewayOptions } from "../lib/gateway/client.ts";
+import { hashFunction } from "./key-names.ts";
 import { baseUrl, headerText, integer } from "./settings.ts";
 
 type Env = Record<string, string | undefined>;
@@ -6,18 +8,21 @@ type Env = Record<string, string | undefined>;
 /** The gateway that owns the sessions; undefined where the table is the store. */
 export function gatewayOptions(env: Env): GatewayOptions | undefined {
   if (!env.GATEWAY_URL?.trim()) return undefined;
-  return { ...connection(env), hashed: false };
+  return connection(env);
 }
 
-const connection = (env: Env) => ({
+const connection = (env: Env): GatewayOptions => ({
+  hashed: false,
   url: baseUrl(env, "GATEWAY_URL"),
   secret: headerText(env, "GATEWAY_SECRET"),
   timeoutMs: integer(env, "GATEWAY_TIMEOUT_MS", 3_000, 100, 60_000),
 });
 
-/** Throws setting-invalid without one. */
-export const requiredGateway = (env: Env): GatewayOptions =>
-  gatewayOptions(env) ?? { ...connection(env), hashed: false };
+/** For those who know keys by their names in the table alone. Throws setting-invalid without one. */
+export const requiredGateway = (env: Env): GatewayOptions => ({
+  ...connection(env),
+  hashed: hashFunction(env) !== undefined,
+});
 
 /** Connected when it is first asked in an invocation: a connection that outlives one may be dead at the next. */
 export function perInvocation(options: GatewayOptions): Pick<Gateway, "get"> & { end(): Promise<void> } {
@@ -36,6 +41,8 @@ export function perInvocation(options: GatewayOptions): Pick<Gateway, "get"> & {
 }
 
 /** The key by which the gateway is known to have its keys. */
+export const canaryOf = (env: Env) => createCanary(canaryName(env), hashFunction(env));
+
 export const canaryName = (env: Env) => env.GATEWAY_CANARY?.trim() || "gatehook-canary";
 
 /** How long the gateway's session cache may hold an older session, in ms. */

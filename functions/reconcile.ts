@@ -1,6 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
 import middy from "@middy/core";
-import { isCanary } from "../lib/gateway/absence.ts";
 import { createAbsenceLimit } from "../lib/gateway/absence-limit.ts";
 import { isAsked } from "../lib/gateway/asked.ts";
 import { connectGateway } from "../lib/gateway/client.ts";
@@ -10,7 +9,7 @@ import { createRows } from "../lib/gateway/rows.ts";
 import { createDoubtMissing } from "../lib/gateway/when-missing.ts";
 import { createPace } from "../lib/pace.ts";
 import { createDynamo } from "./clients.ts";
-import { canaryName, maxAbsences, requiredGateway } from "./gateway.ts";
+import { canaryOf, maxAbsences, requiredGateway } from "./gateway.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
 import { integer, text } from "./settings.ts";
@@ -19,7 +18,7 @@ const { env } = process;
 const metrics = createMetrics("reconcile");
 const log = createLog("reconcile");
 const options = requiredGateway(env);
-const canary = canaryName(env);
+const canary = canaryOf(env);
 const dynamo = createDynamo();
 const stateTable = text(env, "STATE_TABLE");
 const rows = createRows({ dynamo, table: text(env, "SESSIONS_TABLE"), now: Date.now });
@@ -40,7 +39,7 @@ async function compareSlice(timeLeft: () => number): Promise<void> {
   const reconcile = createReconcile({
     gateway,
     rows,
-    isAsked: (key) => isAsked(key) && !isCanary(key, canary),
+    isAsked: (key) => isAsked(key) && !canary.isNamed(key),
     whenMissing: createDoubtMissing({ gateway, canary, ...limit, rows }),
     withPending: false,
     pace: async (count) => timeLeft() > END_MS && wait(count),

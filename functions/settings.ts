@@ -21,6 +21,10 @@ const SETTINGS = {
     example: "what `openssl rand -hex 24` prints",
   },
   SESSIONS_TABLE: { what: "the name of the sessions table", example: "gatehook-sessions" },
+  HASH_KEYS: {
+    what: "with what keys are hashed in the sessions table: none, murmur64, murmur128 or sha256; beside a gateway, its hash_key_function",
+    example: "murmur64",
+  },
   STATE_TABLE: { what: "the name of the state table", example: "gatehook-state" },
   FILES_BUCKET: { what: "the bucket with apis/, handlers/ and releases/", example: "gatehook-files" },
   RELEASE_QUIET_MS: {

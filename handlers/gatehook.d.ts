@@ -198,6 +198,11 @@ declare function rawb64dec(encoded: string): string | undefined;
 declare function TykGetKeyData(key: string, apiId?: string): string;
 /** Writes a session; with `1` as the third argument the key's quota is not started anew. */
 declare function TykSetKeyData(key: string, sessionJson: string, suppressReset?: 1 | "1" | 0): void;
+/**
+ * Removes the session of a key, together with everything else that the handler writes; with a gateway, its key too.
+ * Nothing happens for a key that is missing. An addition: a gateway's own scripts cannot do this.
+ */
+declare function TykDelKeyData(key: string, apiId: string): void;
 /** Takes the JSON of an HttpRequest; gives the JSON of an HttpResponse, or undefined when it failed. */
 declare function TykMakeHttpRequest(requestJson: string): string | undefined;
 /** Takes the JSON of a BatchRequest; gives the JSON of a list of BatchUnit, in the order of the requests. */

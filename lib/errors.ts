@@ -12,6 +12,7 @@ const STATUS = {
   "session-invalid": 400,
   "session-refused": 403,
   "session-missing": 404,
+  "session-gone": 409,
   "session-stale": 409,
   "session-mismatch": 412,
   "session-too-large": 413,

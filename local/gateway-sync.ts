@@ -67,10 +67,10 @@ export async function startGatewaySync(options: GatewaySyncOptions): Promise<Gat
   };
 }
 
-/** What the environment says of the gateway: for all functions that talk to it. */
+/** What the environment says of the gateway, and of how keys are named: for all functions that have to do with them. */
 export const gatewaySettings = (env: Env) =>
   Object.fromEntries(
     Object.entries(env).flatMap(([name, value]) =>
-      name.startsWith("GATEWAY_") && value !== undefined ? [[name, value]] : [],
+      (name === "HASH_KEYS" || name.startsWith("GATEWAY_")) && value !== undefined ? [[name, value]] : [],
     ),
   );

@@ -5,10 +5,11 @@ import { createCircuit } from "../lib/consumer/circuit.ts";
 import { createDeadLetters, type Verdict } from "../lib/consumer/dead-letters.ts";
 import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
 import type { QueueRecord } from "../lib/consumer/records.ts";
+import type { Write } from "../lib/consumer/store.ts";
 import { AppError } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Release } from "../lib/releases/release.ts";
-import { MISS } from "../lib/sessions/session.ts";
+import { MISS, type Session } from "../lib/sessions/session.ts";
 import {
   count,
   countIn,
@@ -463,6 +464,74 @@ describe("a session that somebody else changes between the read and the commit",
     const { consume } = setUp({ count }, { table });
     assert.deepEqual(await consume([message("e1")]), []);
     assert.equal(table.session("e1"), undefined, "somebody else's run of it counts");
+  });
+});
+
+describe("a session that a handler removes", () => {
+  const remove: Script = ({ event, del }) => del(String(event.Meta.Key));
+
+  it("goes in the same transaction as the ledger entry, on condition of what was read", async () => {
+    const table = createTable({ k: { rate: 1 } });
+    const commits: Write[][] = [];
+    const { commit } = table.store;
+    table.store.commit = (writes) => {
+      commits.push(writes);
+      return commit(writes);
+    };
+    const { consume } = setUp({ remove }, { table });
+    assert.deepEqual(await consume([message("e1", { key: "k" })]), []);
+    const [[removal, entry] = [], ...others] = commits;
+    assert.deepEqual(removal, { kind: "session", key: "k", session: undefined, version: 1 });
+    assert.ok(entry?.kind === "ledger" && entry.done.includes("remove"));
+    assert.deepEqual(others, []);
+    assert.equal(table.session("k"), undefined);
+  });
+
+  it("that somebody changes meanwhile is looked at again, not removed unread", async () => {
+    const table = createTable({ k: { rate: 1 } });
+    const { commit } = table.store;
+    let commits = 0;
+    table.store.commit = (writes) => {
+      if (commits === 0) table.change("k", { rate: 9 });
+      commits += 1;
+      return commit(writes);
+    };
+    const removeIdle: Script = async ({ get, del }) => {
+      if (((await get("k")) as Session).rate === 1) await del("k");
+    };
+    const { consume, runs } = setUp({ removeIdle }, { table });
+    assert.deepEqual(await consume([message("e1", { key: "k" })]), []);
+    assert.deepEqual(runs, ["e1 removeIdle", "e1 removeIdle"]);
+    assert.deepEqual(table.session("k"), { rate: 9 });
+  });
+
+  it("and that is made again stays when the event is delivered once more", async () => {
+    const table = createTable({ k: { rate: 1 } });
+    const { consume } = setUp({ remove }, { table });
+    await consume([message("e1", { key: "k" })]);
+    table.change("k", { rate: 2 });
+    assert.deepEqual(await consume([message("e1", { key: "k", receives: 2 })]), []);
+    assert.deepEqual(table.session("k"), { rate: 2 });
+  });
+
+  it("is missing to the next event of the batch", async () => {
+    const table = createTable({ k: { rate: 1 } });
+    const seen: unknown[] = [];
+    const look: Script = async ({ event, get, del }) => {
+      seen.push(await get("k"));
+      if (event.Meta.Key === "k") await del("k");
+    };
+    const { consume } = setUp({ look }, { table });
+    await consume([message("e1", { key: "k" }), message("e2", { key: "k" })]);
+    assert.deepEqual(seen, [{ rate: 1 }, JSON.parse(MISS)]);
+  });
+
+  it("of a key that is missing writes nothing but the ledger entry", async () => {
+    const table = createTable();
+    const { consume } = setUp({ remove }, { table });
+    assert.deepEqual(await consume([message("e1", { key: "k" })]), []);
+    assert.deepEqual(table.done("e1"), ["remove"]);
+    assert.equal(table.session("k"), undefined);
   });
 });
 

@@ -200,6 +200,46 @@ describe("the gateway's functions, in the sandbox, against a real table and a re
     assert.match(String((await api.evaluate('return TykGetKeyData("custom", "a")')).value), /"alias":"c"/);
   });
 
+  test("a removed session is missing to what comes later in the run, and to later runs", async () => {
+    await api.evaluate('TykSetKeyData("gone", JSON.stringify({alias:"c",access_rights:{a:{}}}), 1)');
+    const { value } = await api.evaluate(
+      'return [typeof TykDelKeyData("gone", "a"), JSON.parse(TykGetKeyData("gone", "a")).message]',
+    );
+    assert.deepEqual(value, ["undefined", "Key not found"]);
+    assert.match(String((await api.evaluate('return TykGetKeyData("gone")')).value), /Key not found/);
+  });
+
+  test("a session that is removed and set again in one run is the one that was set", async () => {
+    await api.evaluate('TykSetKeyData("anew", JSON.stringify({alias:"old",access_rights:{a:{}}}), 1)');
+    await api.evaluate(
+      'TykDelKeyData("anew", "a"); TykSetKeyData("anew", JSON.stringify({rate:3,access_rights:{a:{}}}), 1)',
+    );
+    assert.equal(
+      (await api.evaluate('return TykGetKeyData("anew")')).value,
+      '{"rate":3,"access_rights":{"a":{}}}',
+    );
+  });
+
+  test("a custom key is removed behind its organisation", async () => {
+    await api.evaluate('TykSetKeyData("orgleft", JSON.stringify({alias:"c",access_rights:{a:{}}}), 1)');
+    await api.evaluate('TykDelKeyData("left", "a")');
+    assert.match(String((await api.evaluate('return TykGetKeyData("orgleft")')).value), /Key not found/);
+  });
+
+  test("to remove a key that is missing, or that no table can have, does nothing", async () => {
+    for (const key of ['"never"', '""', '"x".repeat(5e6)', "undefined"]) {
+      const { outcome, logs, failure } = await api.evaluate(`TykDelKeyData(${key}, "a")`);
+      assert.deepEqual([outcome.ok, logs.slice(1), failure], [true, [], undefined], key);
+    }
+  });
+
+  test("a run that fails removes nothing", async () => {
+    await api.evaluate('TykSetKeyData("kept", JSON.stringify({alias:"c",access_rights:{a:{}}}), 1)');
+    const { outcome } = await api.evaluate('TykDelKeyData("kept", "a"); throw new Error("no")');
+    assert.equal(outcome.ok, false);
+    assert.match(String((await api.evaluate('return TykGetKeyData("kept")')).value), /"alias":"c"/);
+  });
+
   test("storage keeps what it was given, until its end", async () => {
     const { value } = await api.evaluate(
       'TykStorageSet("s", "hello", 30); return [TykStorageGet("s"), TykStorageTTL("s"), TykStorageGet("none"), TykStorageTTL("none")]',
@@ -274,6 +314,7 @@ describe("the gateway's functions, in the sandbox, against a real table and a re
       "rawb64dec",
       "TykGetKeyData",
       "TykSetKeyData",
+      "TykDelKeyData",
       "TykMakeHttpRequest",
       "TykBatchRequest",
     ];

@@ -96,7 +96,10 @@ for (const isolation of MODES) {
         handler("http", stubborn("for (;;) TykMakeHttpRequest('{}');")),
         handler("batch", "TykBatchRequest(JSON.stringify({ requests: [{}, {}, {}, {}] })); log('went on');"),
         handler("storage", stubborn("for (;;) TykStorageGet('k');")),
-        handler("sessions", stubborn("for (;;) { TykGetKeyData('k'); TykSetKeyData('k', '{}'); }")),
+        handler(
+          "sessions",
+          stubborn("for (;;) { TykGetKeyData('k'); TykSetKeyData('k', '{}'); TykDelKeyData('k', 'a'); }"),
+        ),
         handler("deep", "(function f() { f(); })();"),
         handler("hoards", "var a = []; for (;;) a.push(new Array(10000).fill(a));"),
         handler("good", "log('good');"),

@@ -134,6 +134,16 @@ describe("gatehook run", () => {
     assert.match(flags.report.error.message, /^SyntaxError: .*; the gateway's engine takes Go's.*flags/);
   });
 
+  test("a session that the script removes is not there at the end, unless the handler fails", async () => {
+    const given = await file("removed.json", '{"expires":1,"access_rights":{"a":{}}}');
+    const remove = "TykDelKeyData('k', context.APIID); rawlog(TykGetKeyData('k'));";
+    const removed = await runJson(HANDLER(remove), "--session", `k=${given}`);
+    assert.deepEqual(removed.report.sessions, {});
+    assert.match(removed.report.rawlogs[0], /Key not found/);
+    const failed = await runJson(HANDLER(`${remove} throw 1`), "--session", `k=${given}`);
+    assert.deepEqual(Object.keys(failed.report.sessions), ["k"]);
+  });
+
   test("a failed handler's writes do not count", async () => {
     const { report } = await runJson(
       HANDLER("TykSetKeyData('k', '{\"access_rights\":{\"a\":{}}}'); throw 1"),

@@ -1,4 +1,4 @@
-import { type GatewayState, nextVersion, type Reader, type StoredSession } from "../sessions/item.ts";
+import { type ChangedState, nextVersion, type Reader, type StoredSession } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
 import type { ConsumerStore, Write } from "./store.ts";
 
@@ -33,9 +33,6 @@ export interface BatchSessions {
   /** Nothing of this event is to be committed any more. */
   forget(eventId: string): void;
 }
-
-/** What an item is to say of the gateway once this edit of it is committed. */
-export type ChangedState = (stored: StoredSession, reset: boolean) => GatewayState;
 
 /** `changedState`: only where a gateway owns the sessions. */
 export function createBatchSessions(

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AppError, errorText } from "../errors.ts";
 import type { LiveRelease } from "../releases/release.ts";
+import type { ChangedState } from "../sessions/item.ts";
 import { type Answer, type AnswerDeps, createAnswer, type Stay } from "./answer.ts";
-import type { ChangedState } from "./batch-sessions.ts";
+
 import type { Circuit } from "./circuit.ts";
 import type { Verdict } from "./dead-letters.ts";
 import { createEventRun, type EventEnd, type EventRunDeps, type TimeLeft } from "./event-run.ts";

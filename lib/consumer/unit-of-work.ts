@@ -1,8 +1,8 @@
 import { AppError, type ErrorCode } from "../errors.ts";
-import type { Reader } from "../sessions/item.ts";
+import type { ChangedState, Reader } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
 import { createBatchLedger } from "./batch-ledger.ts";
-import { type ChangedState, createBatchSessions, type Edited, type Touched } from "./batch-sessions.ts";
+import { createBatchSessions, type Edited, type Touched } from "./batch-sessions.ts";
 import { checkCommit, fitsOneCommit, sum } from "./commit-limits.ts";
 import { type Part, partsOf } from "./commit-parts.ts";
 import type { BatchRead, ConsumerStore, Write } from "./store.ts";

@@ -1,13 +1,12 @@
+import type { Canary } from "./canary.ts";
 import type { Gateway } from "./client.ts";
-import { orgOf } from "./key-name.ts";
-import type { Members } from "./merge.ts";
 
 /** Whether the gateway has lost a key for good, as far as it can be known. */
 export type Absence = "absent" | "there" | "unknown";
 
 export interface AbsenceDeps {
-  /** The name of a key that is always there. */
-  canary: string;
+  /** A key that is always there. */
+  canary: Canary;
   /** How long one answer may take, in ms: a store that comes and goes is slow. */
   quickMs: number;
   /** Whether one more key may be found absent: many of them look like a gateway whose store was emptied. */
@@ -26,13 +25,13 @@ export interface AbsenceDeps {
 export function createAbsence(deps: AbsenceDeps): (gateway: Gateway, key: string) => Promise<Absence> {
   const { canary } = deps;
 
-  const isThere = async (gateway: Gateway, key: string) =>
-    key === canary ? isCanaryThere(gateway, canary) : (await gateway.get(key)) !== "missing";
+  const isThere = async (gateway: Gateway, asked: string | Canary) =>
+    typeof asked === "string" ? (await gateway.get(asked)) !== "missing" : asked.isThere(gateway);
 
   async function whenCanaryMissing(gateway: Gateway): Promise<void> {
     deps.onHeld("canary-missing");
     if (await deps.wasCanaryMade()) return;
-    if ((await makeCanary(gateway, canary)) === "done") await deps.noteCanaryMade();
+    if (await canary.make(gateway)) await deps.noteCanaryMade();
   }
 
   return async (gateway, key) => {
@@ -51,28 +50,3 @@ export function createAbsence(deps: AbsenceDeps): (gateway: Gateway, key: string
     return "unknown";
   };
 }
-
-/** The organisation of the canary, and the API that it has rights to: neither is anybody's. */
-export const CANARY_ORG = "gatehook-canary";
-
-export const isCanaryThere = async (gateway: Pick<Gateway, "get">, canary: string) =>
-  (await gateway.get(canary, { orgId: CANARY_ORG, hashed: false })) !== "missing";
-
-/** Whether a key is the canary, under the name it was given or the one that the gateway made of that. */
-export const isCanary = (key: string, canary: string) =>
-  key === canary || key === CANARY_ORG + canary || orgOf(key) === CANARY_ORG;
-
-/** How the gateway answered. It would overwrite one that is there. */
-export const makeCanary = async (gateway: Pick<Gateway, "create">, canary: string) =>
-  (await gateway.create(canary, canarySession())).kind;
-
-/** A key that opens nothing. */
-const canarySession = (): Members => ({
-  org_id: CANARY_ORG,
-  is_inactive: true,
-  alias: "gatehook looks at this key to know that the gateway has its keys: do not delete it",
-  rate: 1,
-  per: 60,
-  quota_max: -1,
-  access_rights: { [CANARY_ORG]: { api_id: CANARY_ORG, versions: ["Default"] } },
-});

@@ -158,6 +158,10 @@ export function createGateway(
   };
 }
 
+/** Whether this is the answer of a gateway without hashed keys that was asked for one by its hash. */
+export const saysNotHashed = (thrown: unknown) =>
+  thrown instanceof AppError && / answered 400\b/.test(thrown.message);
+
 /** The same gateway, which refuses to be changed: dependency-failed. */
 export function readOnly(gateway: Gateway): Gateway {
   const refuse = async () => {

@@ -5,6 +5,7 @@ import type { Metrics } from "../metrics.ts";
 import type { GatewayState, Reader, StoredSession } from "../sessions/item.ts";
 import { storableBytes } from "../sessions/limits.ts";
 import { parseSession, type Session } from "../sessions/session.ts";
+import type { SessionStore } from "../sessions/store.ts";
 import type { Gateway } from "./client.ts";
 import { keyDigest } from "./key-digest.ts";
 import type { Members } from "./merge.ts";
@@ -91,6 +92,12 @@ export function createReadThrough(deps: ReadThroughDeps): ReadThrough {
     return version === undefined ? deps.read(key) : { session, version, gateway: state };
   };
 }
+
+/** People's sessions, completed; a key is read by the name that it is asked for. */
+export const withSessionReadThrough = (store: SessionStore, complete: ReadThrough): SessionStore => ({
+  ...store,
+  read: async (key) => complete(key, await store.read(key)),
+});
 
 /** The sessions of a batch, completed in one round; a batch's other reads one by one. */
 export function withReadThrough(store: ConsumerStore, complete: ReadThrough): ConsumerStore {

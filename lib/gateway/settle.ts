@@ -3,7 +3,7 @@ import type { Change, GatewayState } from "../sessions/item.ts";
 import { storableBytes } from "../sessions/limits.ts";
 import { formatSession, parseSession, type Session } from "../sessions/session.ts";
 import type { Absence } from "./absence.ts";
-import type { Answer, Gateway, Look } from "./client.ts";
+import { type Answer, type Gateway, type Look, saysNotHashed } from "./client.ts";
 import { creationName, readToken } from "./key-name.ts";
 import { agree, governed, type Members, merge } from "./merge.ts";
 
@@ -101,7 +101,7 @@ export function createSettle(deps: SettleDeps) {
 
   async function create(row: Row, session: Session, gateway: Gateway): Promise<Settled> {
     const name = creationName(readToken(row.key)?.h ?? "", session.org_id ?? "", row.key);
-    const refused = name === undefined ? "no name makes this very key" : await whyNotCreate(row.key, gateway);
+    const refused = await whyNotCreate(row.key, name, gateway);
     if (name === undefined || refused)
       return giveUp(row, { operation: "create", status: 0, message: refused ?? "" });
     const answer = await gateway.create(name, asMembers(session));
@@ -112,12 +112,16 @@ export function createSettle(deps: SettleDeps) {
   }
 
   /** A key under a hash would be a credential that nobody asked for. */
-  async function whyNotCreate(key: string, gateway: Gateway): Promise<string | undefined> {
+  async function whyNotCreate(
+    key: string,
+    name: string | undefined,
+    gateway: Gateway,
+  ): Promise<string | undefined> {
     if (deps.hashed) return "a key that is named by its hash cannot be made";
+    if (name === undefined) return "no name makes this very key";
     if (!/^[0-9a-f]+$/i.test(key)) return undefined;
     const listed = await gateway.get(key, { hashed: true }).catch((thrown: unknown) => {
-      // A gateway without hashed keys answers so; it has no hash that this could be.
-      if (thrown instanceof AppError && / answered 400\b/.test(thrown.message)) return "missing" as const;
+      if (saysNotHashed(thrown)) return "missing" as const;
       throw thrown;
     });
     return listed === "missing" ? undefined : "it is the hash of a key that the gateway has";

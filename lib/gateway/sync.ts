@@ -16,6 +16,8 @@ export interface StreamRecord {
 export interface SyncDeps {
   /** For one invocation: a connection that outlives it may be dead at the next one. */
   connect: () => Gateway;
+  /** Throws setting-invalid for a gateway that is not to be asked for rows of these names. */
+  check?: (gateway: Gateway) => Promise<void>;
   settle: (row: Row, gateway: Gateway) => Promise<Settled>;
   rows: Pick<Rows, "write" | "remove">;
   /** Has these rows come again, each after its time in ms. It is durable once this resolves. */
@@ -44,8 +46,10 @@ export function createSync(deps: SyncDeps) {
   async function settleOne(row: Row, gateway: Gateway, timeLeft: () => number): Promise<Settled> {
     if (timeLeft() < deps.keyMs) return { kind: "unknown" };
     try {
+      await deps.check?.(gateway);
       return await deps.settle(row, gateway);
     } catch (thrown) {
+      if (thrown instanceof AppError && thrown.code === "setting-invalid") throw thrown;
       log.warn("session not settled", { key_sha256: keyDigest(row.key), error: errorText(thrown) });
       return { kind: "unknown" };
     }

@@ -1,4 +1,4 @@
-import { isCanaryThere } from "./absence.ts";
+import type { Canary } from "./canary.ts";
 import { type Gateway, readOnly } from "./client.ts";
 import type { Missing } from "./reconcile.ts";
 import type { Copy, Rows } from "./rows.ts";
@@ -10,7 +10,7 @@ import { isBornHere, type Row, type Settled } from "./settle.ts";
  */
 export function createDoubtMissing(deps: {
   gateway: Pick<Gateway, "get">;
-  canary: string;
+  canary: Canary;
   wasCanaryMade: () => Promise<boolean>;
   /** Whether no more keys may be found absent for now. */
   isSpent: () => Promise<boolean>;
@@ -18,7 +18,7 @@ export function createDoubtMissing(deps: {
 }) {
   return async ({ key }: Copy): Promise<Missing> => {
     // One that was never made is made at the first proof of absence.
-    if (!(await isCanaryThere(deps.gateway, deps.canary)) && (await deps.wasCanaryMade())) return "emptied";
+    if (!(await deps.canary.isThere(deps.gateway)) && (await deps.wasCanaryMade())) return "emptied";
     if (await deps.isSpent()) return "held";
     await deps.rows.doubt(key);
     return "doubted";
@@ -28,7 +28,7 @@ export function createDoubtMissing(deps: {
 /** Settles the row itself, where a person has said that the gateway is to be believed. It changes no key there. */
 export function createSettleMissing(deps: {
   gateway: Gateway;
-  canary: string;
+  canary: Canary;
   settle: (row: Row, gateway: Gateway) => Promise<Settled>;
   rows: Pick<Rows, "write" | "remove">;
   /** Has the row come again, after its time in ms. */
@@ -41,7 +41,7 @@ export function createSettleMissing(deps: {
     // The stream's function makes it there.
     if (isBornHere(row)) return "held";
     const settled = await deps.settle(row, gateway);
-    if (settled.kind === "unknown") return (await isCanaryThere(gateway, canary)) ? "held" : "emptied";
+    if (settled.kind === "unknown") return (await canary.isThere(gateway)) ? "held" : "emptied";
     if (settled.kind === "remove") return (await rows.remove(row)) ? "settled" : "doubted";
     if (settled.later !== undefined) await deps.later([{ key: row.key, ms: settled.later }]);
     return (await rows.write(row, settled.session, settled.gateway)) ? "settled" : "doubted";

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { AppError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { StoredSession } from "./item.ts";
+import type { ChangedState, StoredSession } from "./item.ts";
 import { isStorableKey, KEY_BYTES, storableBytes } from "./limits.ts";
-import { flagIn, formatCursor, parseListQuery, refuseUnknown } from "./list.ts";
+import { flagIn, formatCursor, parseListQuery, refuseUnknown, truthIn } from "./list.ts";
 import { applySet, keepPassword, parseSession, showSession } from "./session.ts";
 import type { ListedSession, SessionStore } from "./store.ts";
 
@@ -28,6 +28,10 @@ export interface SessionsReply {
 
 export interface SessionsDeps {
   store: SessionStore;
+  /** Only where the table names keys by their hashes: the same for whoever has the hash. */
+  byHash?: SessionStore | undefined;
+  /** Only where a gateway owns the sessions: a change is carried there, and done when it is there. */
+  changedState?: ChangedState | undefined;
   allowMasterKeys: boolean;
   now: () => number;
   random: () => number;
@@ -65,44 +69,47 @@ async function listSessions({ query }: SessionsRequest, { store }: SessionsDeps)
   return { status: 200, body: JSON.stringify(body) };
 }
 
-async function getSession({ key, query }: SessionsRequest, { store }: SessionsDeps): Promise<SessionsReply> {
-  refuseUnknown(query, []);
+async function getSession({ key, query }: SessionsRequest, deps: SessionsDeps): Promise<SessionsReply> {
+  const store = storeFor(query, [], deps);
   const { session, version } = await store.read(storable(key));
   if (!session) throw missing();
   return { status: 200, headers: { etag: etagOf(version) }, body: showSession(session) };
 }
 
 async function putSession(request: SessionsRequest, deps: SessionsDeps): Promise<SessionsReply> {
-  const { store, allowMasterKeys, log } = deps;
+  const { allowMasterKeys, changedState, log } = deps;
   const key = storable(request.key);
-  refuseUnknown(request.query, ["suppress_reset"]);
+  const store = storeFor(request.query, ["suppress_reset"], deps);
   const suppressReset = flagIn(request.query, "suppress_reset");
   const given = parseSession(request.body);
-  const { stored, result: version } = await change(request, deps, async (read) => {
+  const { stored, result: version } = await change(request, store, deps, async (read) => {
+    if (read.gateway?.gone) throw new AppError("session-gone", "the gateway has deleted this key");
     const now = Math.floor(deps.now() / 1000);
     const session = applySet(keepPassword(given, read.session), { suppressReset, now, allowMasterKeys });
     storableBytes(session);
-    return store.put(key, session, read.version);
+    return store.put(key, session, read.version, changedState?.(read, !suppressReset));
   });
   const action = stored.session ? "modified" : "added";
   log.info(`session ${action}`, { key_hash: hashOf(key), org_id: given.org_id, version });
   return {
     status: stored.session ? 200 : 201,
     headers: { etag: etagOf(version) },
-    body: JSON.stringify({ key, status: "ok", action, version }),
+    body: JSON.stringify({ key, status: "ok", action, version, ...pending(deps) }),
   };
 }
 
 async function deleteSession(request: SessionsRequest, deps: SessionsDeps): Promise<SessionsReply> {
+  const { changedState } = deps;
   const key = storable(request.key);
-  refuseUnknown(request.query, []);
-  const { stored } = await change(request, deps, async ({ session, version }) => {
-    if (!session) throw missing();
-    return (await deps.store.remove(key, version)) || undefined;
+  const store = storeFor(request.query, [], deps);
+  const { stored } = await change(request, store, deps, async (read) => {
+    if (!read.session) throw missing();
+    if (changedState) return store.put(key, undefined, read.version, changedState(read, false));
+    return (await store.remove(key, read.version)) || undefined;
   });
   const { session, version } = stored;
   deps.log.info("session deleted", { key_hash: hashOf(key), org_id: session?.org_id, version });
-  return { status: 200, body: JSON.stringify({ key, status: "ok", action: "deleted" }) };
+  return { status: 200, body: JSON.stringify({ key, status: "ok", action: "deleted", ...pending(deps) }) };
 }
 
 /**
@@ -111,7 +118,8 @@ async function deleteSession(request: SessionsRequest, deps: SessionsDeps): Prom
  */
 async function change<T>(
   { key, ifMatch }: SessionsRequest,
-  { store, random }: SessionsDeps,
+  store: SessionStore,
+  { random }: SessionsDeps,
   write: (read: StoredSession) => Promise<T | undefined>,
 ): Promise<{ stored: StoredSession; result: T }> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
@@ -129,6 +137,19 @@ function matches(ifMatch: string, { session, version }: StoredSession): boolean 
   if (!session) return false;
   return ifMatch.split(",").some((tag) => ["*", etagOf(version)].includes(tag.trim()));
 }
+
+/** Refuses parameters that the route does not have. */
+function storeFor(
+  query: Record<string, string>,
+  known: readonly string[],
+  { store, byHash }: SessionsDeps,
+): SessionStore {
+  refuseUnknown(query, byHash ? [...known, "hashed"] : known);
+  return byHash && truthIn(query, "hashed") ? byHash : store;
+}
+
+/** Whoever made a change is told that it is on its way to the gateway. */
+const pending = ({ changedState }: SessionsDeps) => (changedState ? { pending: true } : {});
 
 function storable(key: string): string {
   if (isStorableKey(key)) return key;

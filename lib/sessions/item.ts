@@ -31,6 +31,9 @@ export interface GatewayState {
   look?: number;
 }
 
+/** What an item is to say of the gateway once an edit of it is committed; `reset`: the quota is to start anew. */
+export type ChangedState = (stored: StoredSession, reset: boolean) => GatewayState;
+
 /** What is to be carried to the gateway is the difference between `base` and the item's session. */
 export interface Change {
   /** What the gateway had before it, null when it had nothing. */

@@ -42,6 +42,13 @@ export function flagIn(query: Record<string, string>, name: string): boolean {
   return value === "1";
 }
 
+/** A parameter that is true, as a gateway's API spells it, or false and the same as none. */
+export function truthIn(query: Record<string, string>, name: string): boolean {
+  const value = query[name] ?? "false";
+  if (value !== "true" && value !== "false") throw invalid(name, "must be true or false");
+  return value === "true";
+}
+
 /** A misspelt parameter would silently ask for something else. */
 export function refuseUnknown(query: Record<string, string>, known: readonly string[]): void {
   const unknown = Object.keys(query).find((name) => !known.includes(name));

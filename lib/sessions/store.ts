@@ -6,7 +6,7 @@ import {
   TransactWriteItemsCommand,
 } from "@aws-sdk/client-dynamodb";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
-import { nextVersion, type StoredSession, sessionItem, storedSession } from "./item.ts";
+import { type GatewayState, nextVersion, type StoredSession, sessionItem, storedSession } from "./item.ts";
 import type { ListQuery, Place } from "./list.ts";
 import type { Session } from "./session.ts";
 
@@ -23,8 +23,16 @@ export interface ListedSession {
 
 export interface SessionStore {
   read(key: string): Promise<StoredSession>;
-  /** The new version; undefined when the item is not at the version that was read any more. */
-  put(key: string, session: Session, read: number): Promise<number | undefined>;
+  /**
+   * The new version; undefined when the item is not at the version that was read any more. Without a session it is
+   * what is left of one at a gateway.
+   */
+  put(
+    key: string,
+    session: Session | undefined,
+    read: number,
+    gateway?: GatewayState,
+  ): Promise<number | undefined>;
   /** False when the item is there, but not at the version that was read any more. */
   remove(key: string, read: number): Promise<boolean>;
   /** One page, ordered by `expires`; it may have fewer than `limit`. `next` is where it ended, unless at the end. */
@@ -65,9 +73,9 @@ export function createSessionStore(deps: {
 
   return {
     read: async (key) => storedSession(await readItem(key), deps.now(), deps.random),
-    async put(key, session, read) {
+    async put(key, session, read, gateway) {
       const version = nextVersion(read);
-      const Item = toAttributes(sessionItem(key, session, version, seconds()));
+      const Item = toAttributes(sessionItem(key, session, version, seconds(), gateway));
       return (await holds({ Put: { TableName, Item, ...condition(read) } })) ? version : undefined;
     },
     remove: (key, read) => holds({ Delete: { TableName, Key: toAttributes({ key }), ...condition(read) } }),

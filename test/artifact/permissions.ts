@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { toAttributes } from "../../lib/dynamo/attributes.ts";
+import { CANARY_ORG } from "../../lib/gateway/canary.ts";
 import { type GatewayState, sessionItem } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { noticeOf } from "../../local/bucket-watch.ts";
@@ -120,7 +121,7 @@ export function permissionSuite(world: () => World): void {
         "sqs:SendMessage": () => streamed(world().createKey(), SESSION, { created: "another", change }),
         // Without the canary, which stays away since it was made before.
         "dynamodb:GetItem": () => {
-          world().gateway.remove("gatehook-canary", "gatehook-canary");
+          world().gateway.remove(`${CANARY_ORG}gatehook-canary`, CANARY_ORG);
           return streamed("denied", SESSION, { look: 0 });
         },
       },

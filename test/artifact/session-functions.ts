@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
-import { CANARY_ORG } from "../../lib/gateway/absence.ts";
+import { CANARY_ORG } from "../../lib/gateway/canary.ts";
 import { keyDigest } from "../../lib/gateway/key-digest.ts";
 import type { Change } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
+import type { LocalFunction } from "../../local/lambda/lambda.ts";
 import { API, ORG } from "./files.ts";
 import { batch, SESSION, type World } from "./world.ts";
 
@@ -14,31 +15,49 @@ interface Reply {
 }
 
 /** By its default name. */
-const CANARY = "gatehook-canary";
+const CANARY = `${CANARY_ORG}gatehook-canary`;
 
 /** A change of ours that is not known to be at the gateway. */
 const pending = (base: Session | null): Change => ({ base, since: Date.now() });
 
 export function sessionSuite(world: () => World): void {
   describe("the packaged functions around sessions", () => {
-    const ask = async (routeKey: string, key: string, body?: string) =>
-      (await world()
-        .container("sessions")
-        .invoke({
-          routeKey,
-          pathParameters: { key },
-          queryStringParameters: key ? {} : { org_id: "org" },
-          headers: {},
-          body,
-        })) as Reply;
+    const ask = async (
+      routeKey: string,
+      key: string,
+      body?: string,
+      sessions: Pick<LocalFunction, "invoke"> = world().container("sessions"),
+    ) =>
+      (await sessions.invoke({
+        routeKey,
+        pathParameters: { key },
+        queryStringParameters: key ? {} : { org_id: "org" },
+        headers: {},
+        body,
+      })) as Reply;
 
-    it("keep, find and remove sessions over HTTP", async () => {
+    it("keep, find and remove sessions over HTTP, with a gateway and without one", async () => {
+      const alone = await world().deployed("sessions").start({ GATEWAY_URL: "" });
       const session = { org_id: "org", access_rights: { [API]: { api_id: API } } };
-      assert.equal((await ask("PUT /sessions/{key+}", "s1", JSON.stringify(session))).statusCode, 201);
-      assert.equal((await ask("GET /sessions/{key+}", "s1")).statusCode, 200);
-      assert.match((await ask("GET /sessions", "")).body, /"key":"s1"/);
-      assert.equal((await ask("DELETE /sessions/{key+}", "s1")).statusCode, 200);
-      assert.equal((await ask("GET /sessions/{key+}", "s1")).statusCode, 404);
+      for (const [key, one] of [["s1"], ["s2", alone]] as const) {
+        const put = await ask("PUT /sessions/{key+}", key, JSON.stringify(session), one);
+        assert.deepEqual([put.statusCode, put.body.includes('"pending":true')], [201, one !== alone]);
+        assert.equal((await ask("GET /sessions/{key+}", key, undefined, one)).statusCode, 200);
+        assert.match((await ask("GET /sessions", "", undefined, one)).body, new RegExp(`"key":"${key}"`));
+        assert.equal((await ask("DELETE /sessions/{key+}", key, undefined, one)).statusCode, 200);
+        assert.equal((await ask("GET /sessions/{key+}", key, undefined, one)).statusCode, 404);
+      }
+      await alone.close();
+    });
+
+    it("have a session looked after that a person does not find at the gateway any more", async () => {
+      const key = `${ORG}not-there`;
+      await world().store(key, SESSION, { created: "before" });
+      const fresh = await world().deployed("sessions").start({ GATEWAY_READ: "fresh" });
+      assert.equal((await ask("GET /sessions/{key+}", key, undefined, fresh)).statusCode, 200);
+      await fresh.close();
+      await settled(key, false);
+      assert.equal((await world().row(key))?.gateway?.gone, true);
     });
 
     /** The function's word that this key is settled; `pending` as long as the gateway's cache may undo it. */

@@ -1,5 +1,6 @@
 import { AppError } from "../../lib/errors.ts";
 import { createAbsence } from "../../lib/gateway/absence.ts";
+import { createCanary } from "../../lib/gateway/canary.ts";
 import { changedState } from "../../lib/gateway/change.ts";
 import { type Gateway as Api, createGateway as createApi } from "../../lib/gateway/client.ts";
 import { createReadThrough } from "../../lib/gateway/read-through.ts";
@@ -97,7 +98,7 @@ export function createWorld(config: GatewayConfig): World {
 
   const settleRow = createSettle({
     absence: createAbsence({
-      canary: CANARY,
+      canary: createCanary(CANARY),
       quickMs: 1_000,
       admit: async () => true,
       wasCanaryMade: async () => canaryMade,

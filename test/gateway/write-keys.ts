@@ -193,7 +193,7 @@ function customKey({ config, sessions }: Parts, session: Session, key: string): 
 }
 
 const nameFor = ({ config, random }: Parts, orgId: string, name: string) =>
-  fullName(config.hash_key_function, orgId, name || random());
+  fullName(config.hash_key_function, orgId, name === "" || name === orgId ? random() : name);
 
 const hashShown = ({ config }: Parts, key: string) => (config.hash_keys ? storedName(true, key) : undefined);
 

@@ -131,6 +131,7 @@ export interface Tyk {
   context: Record<string, unknown>;
   get(key: string): Promise<Session | { status: string }>;
   set(key: string, session: Session): Promise<void>;
+  del(key: string): Promise<void>;
   http(request: string): Promise<string | undefined>;
   /** Any call of TykStorage. */
   store(): Promise<void>;
@@ -151,6 +152,7 @@ export function createRuntime(scripts: Record<string, Script>, runs: string[] = 
           JSON.parse((await host.call("getKeyData", [key, "demo"], scope)) ?? "") as Session,
         set: async (key, session) =>
           void (await host.call("setKeyData", [key, JSON.stringify(session), "1"], scope)),
+        del: async (key) => void (await host.call("delKeyData", [key, "demo"], scope)),
         store: async () => void (await host.call("storage", ["set", "k", "v", "0"], scope)),
         http: (request) => host.call("makeHttpRequest", [request], scope),
       });

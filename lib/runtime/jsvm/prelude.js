@@ -102,10 +102,7 @@
   });
 
   // An addition: the gateway's own scripts cannot remove a key.
-  define("TykDelKeyData", (key, apiId) => {
-    const name = bounded("TykDelKeyData", key);
-    if (name !== undefined) ask("delKeyData", name, text(apiId));
-  });
+  define("TykDelKeyData", (key, apiId) => void ask("delKeyData", nameOf(key), nameOf(apiId)));
   define("TykMakeHttpRequest", (request) => {
     const asked = bounded("TykMakeHttpRequest", request);
     return asked === undefined || asked === "undefined" ? undefined : ask("makeHttpRequest", asked);

@@ -1,0 +1,24 @@
+import { AppError } from "../lib/errors.ts";
+import { hashedName, type KeyName, TABLE_HASHES } from "../lib/gateway/hashed-keys.ts";
+import type { HashFunction } from "../lib/gateway/key-hash.ts";
+import { choice } from "./settings.ts";
+
+type Env = Record<string, string | undefined>;
+
+/** With what keys are hashed in the sessions table; undefined where they stand there as they are. */
+export function hashFunction(env: Env): HashFunction | undefined {
+  if (env.GATEWAY_HASHED_KEYS?.trim()) {
+    const message =
+      "environment variable GATEWAY_HASHED_KEYS is set, and is gone: HASH_KEYS takes its place, with the " +
+      "hash_key_function of the gateway, for example murmur64";
+    throw new AppError("setting-invalid", message);
+  }
+  const chosen = choice(env, "HASH_KEYS", ["none", ...TABLE_HASHES]);
+  return chosen === "none" ? undefined : chosen;
+}
+
+/** The name that a raw key has in the sessions table. */
+export function keyName(env: Env): KeyName {
+  const hashes = hashFunction(env);
+  return hashes ? hashedName(hashes, Boolean(env.GATEWAY_URL?.trim())) : (key) => key;
+}

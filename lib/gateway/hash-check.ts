@@ -1,0 +1,72 @@
+import { AppError } from "../errors.ts";
+import { type Canary, canaryHash } from "./canary.ts";
+import { type Gateway, saysNotHashed } from "./client.ts";
+import type { HashFunction } from "./key-hash.ts";
+
+/** What `hash_key_function` can be; without one, keys are hashed with 32 bits. */
+const FUNCTIONS = ["murmur64", "murmur128", "sha256", ""];
+
+export interface HashCheckDeps {
+  hashFunction: HashFunction;
+  canaryName: string;
+  canary: Pick<Canary, "make">;
+  wasCanaryMade: () => Promise<boolean>;
+  noteCanaryMade: () => Promise<void>;
+}
+
+/**
+ * Throws setting-invalid for a gateway that does not store keys under the hashes by which rows are named here, told
+ * by where it has the canary. A gateway without a canary is not refused: it is never believed that a key is absent.
+ */
+export function createHashCheck(deps: HashCheckDeps): (gateway: Gateway) => Promise<void> {
+  const { hashFunction } = deps;
+  const functions = [hashFunction, ...FUNCTIONS.filter((name) => name !== hashFunction)];
+  let passed = false;
+  let made = false;
+
+  /** Undefined where the canary is under none of them. */
+  async function functionOf(gateway: Gateway): Promise<string | undefined> {
+    for (const name of functions)
+      if ((await gateway.get(canaryHash(deps.canaryName, name), { hashed: true })) !== "missing") return name;
+    return undefined;
+  }
+
+  async function makeCanary(gateway: Gateway): Promise<void> {
+    made = true;
+    if (await deps.canary.make(gateway)) await deps.noteCanaryMade();
+  }
+
+  async function check(gateway: Gateway): Promise<void> {
+    try {
+      let found = await functionOf(gateway);
+      // One under another function shows that the gateway has its keys; its function may be a new one since.
+      const mayBeMade = found === undefined ? !(await deps.wasCanaryMade()) : found !== hashFunction;
+      if (mayBeMade && !made) {
+        await makeCanary(gateway);
+        found = await functionOf(gateway);
+      }
+      if (found === undefined) return;
+      if (found !== hashFunction) throw refused(hashFunction, `hashes them with ${found || "no function"}`);
+      passed = true;
+    } catch (thrown) {
+      throw saysNotHashed(thrown) ? refused(hashFunction, "does not hash them") : thrown;
+    }
+  }
+
+  let checking: Promise<void> | undefined;
+  return async (gateway) => {
+    if (passed) return;
+    // All keys of a batch wait for one and the same.
+    checking ??= check(gateway).finally(() => {
+      checking = undefined;
+    });
+    await checking;
+  };
+}
+
+const refused = (hashFunction: HashFunction, what: string) =>
+  new AppError(
+    "setting-invalid",
+    `HASH_KEYS is "${hashFunction}": it must be the hash_key_function of the gateway, with hash_keys, for keys to be ` +
+      `found there; but the gateway seems to be one that ${what}`,
+  );

@@ -1,0 +1,53 @@
+import type { ConsumerStore } from "../consumer/store.ts";
+import type { SessionStore } from "../sessions/store.ts";
+import { type HashFunction, hashKey } from "./key-hash.ts";
+import { storedName } from "./key-name.ts";
+import type { Rows } from "./rows.ts";
+
+/** What a table can be told to hash keys with: the values of a gateway's `hash_key_function`. */
+export const TABLE_HASHES = ["murmur64", "murmur128", "sha256"] as const;
+
+/** The name that a raw key has in the table. */
+export type KeyName = (rawKey: string) => string;
+
+/**
+ * Keys by their hashes. Where a gateway owns the sessions, by the one that it stores the key under: then a key's own
+ * text decides the function. Else by this function alone, since 32 bits would be too few to tell keys apart.
+ */
+export const hashedName =
+  (hashFunction: HashFunction, hasGateway: boolean): KeyName =>
+  (rawKey) =>
+    hasGateway ? storedName(true, rawKey) : hashKey(hashFunction, rawKey);
+
+/** The same store, whose items have other names than the keys that it is asked for. */
+export function renamedConsumerStore(store: ConsumerStore, nameOf: KeyName): ConsumerStore {
+  return {
+    async read(events, keys) {
+      const names = new Map(keys.map((key) => [key, nameOf(key)]));
+      const read = await store.read(events, [...new Set(names.values())]);
+      const sessions = [...names].flatMap(([key, name]) => {
+        const stored = read.sessions.get(name);
+        return stored ? [[key, stored] as const] : [];
+      });
+      return { ...read, sessions: new Map(sessions) };
+    },
+    readSession: (key, reader) => store.readSession(nameOf(key), reader),
+    commit: (writes) =>
+      store.commit(
+        writes.map((write) => (write.kind === "session" ? { ...write, key: nameOf(write.key) } : write)),
+      ),
+  };
+}
+
+export const renamedSessionStore = (store: SessionStore, nameOf: KeyName): SessionStore => ({
+  ...store,
+  read: (key) => store.read(nameOf(key)),
+  put: (key, ...rest) => store.put(nameOf(key), ...rest),
+  remove: (key, read) => store.remove(nameOf(key), read),
+});
+
+/** Of the rows, what those have to do with it who know raw keys. */
+export const renamedRows = (rows: Rows, nameOf: KeyName): Pick<Rows, "keep" | "doubt"> => ({
+  keep: (key, ...rest) => rows.keep(nameOf(key), ...rest),
+  doubt: (key) => rows.doubt(nameOf(key)),
+});

@@ -98,13 +98,13 @@ function settleMissing({ options, gateway, rows }: OpenSessions, canary: Canary,
     absence: createAbsence({
       canary,
       quickMs: options.timeoutMs / 2,
-      admit: async () => true,
       // It is made only after a yes.
       wasCanaryMade: async () => true,
       noteCanaryMade: async () => {},
-      onHeld: () => {},
+      onCanaryMissing: () => {},
       now: Date.now,
     }),
+    admit: async () => true,
     refuse: createRefusals({
       sqs,
       queueUrl: text(env, "SYNC_DEAD_LETTERS_QUEUE_URL"),

@@ -38,17 +38,23 @@ const limit = createAbsenceLimit({
   now: Date.now,
 });
 const canary = canaryOf(env);
+function tellHeld(why: string): void {
+  log.error("an absence is not believed", { why });
+  metrics.count("AbsencesHeld");
+}
 const settle = createSettle({
   absence: createAbsence({
     canary,
     quickMs: gateway.timeoutMs / 2,
     ...limit,
-    onHeld(why) {
-      log.error("an absence is not believed", { why });
-      metrics.count("AbsencesHeld");
-    },
+    onCanaryMissing: () => tellHeld("the canary is missing"),
     now: Date.now,
   }),
+  async admit() {
+    const isAdmitted = await limit.admit();
+    if (!isAdmitted) tellHeld("there are too many in this hour");
+    return isAdmitted;
+  },
   refuse: createRefusals({ sqs, queueUrl: text(env, "SYNC_DEAD_LETTERS_QUEUE_URL"), log, metrics }),
   overrule({ key }, members) {
     log.warn("change overruled by a policy", { key_sha256: keyDigest(key), members: members.join() });

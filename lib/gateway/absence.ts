@@ -9,12 +9,11 @@ export interface AbsenceDeps {
   canary: Canary;
   /** How long one answer may take, in ms: a store that comes and goes is slow. */
   quickMs: number;
-  /** Whether one more key may be found absent: many of them look like a gateway whose store was emptied. */
-  admit: () => Promise<boolean>;
   /** The canary is made once: when it was there and is gone, that is a reason to stop. */
   wasCanaryMade: () => Promise<boolean>;
   noteCanaryMade: () => Promise<void>;
-  onHeld: (why: "canary-missing" | "too-many") => void;
+  /** Nothing can be proven. */
+  onCanaryMissing: () => void;
   now: () => number;
 }
 
@@ -29,7 +28,7 @@ export function createAbsence(deps: AbsenceDeps): (gateway: Gateway, key: string
     typeof asked === "string" ? (await gateway.get(asked)) !== "missing" : asked.isThere(gateway);
 
   async function whenCanaryMissing(gateway: Gateway): Promise<void> {
-    deps.onHeld("canary-missing");
+    deps.onCanaryMissing();
     if (await deps.wasCanaryMade()) return;
     if (await canary.make(gateway)) await deps.noteCanaryMade();
   }
@@ -45,8 +44,6 @@ export function createAbsence(deps: AbsenceDeps): (gateway: Gateway, key: string
       }
       if (deps.now() - started > deps.quickMs) return "unknown";
     }
-    if (await deps.admit()) return "absent";
-    deps.onHeld("too-many");
-    return "unknown";
+    return "absent";
   };
 }

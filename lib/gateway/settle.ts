@@ -34,6 +34,8 @@ export type Settled =
 
 export interface SettleDeps {
   absence: (gateway: Gateway, key: string) => Promise<Absence>;
+  /** Whether one more key is believed to be deleted there: many look like a gateway whose store was emptied. */
+  admit: () => Promise<boolean>;
   /** Told of each change that does not hold. */
   refuse: (row: Row, refusal: Refusal) => Promise<void>;
   /** Told of members whose change a policy of the key overrules. */
@@ -89,6 +91,8 @@ export function createSettle(deps: SettleDeps) {
     if (isBornHere(row)) return row.session ? create(row, row.session, gateway) : { kind: "remove" };
     // Our own removal, of which nobody heard, or somebody else's: it may be undone like any.
     if (change && !row.session && change.until === undefined) return watchedRemoval(row, change);
+    const isOurs = change !== undefined && !row.session;
+    if (!isOurs && !(await deps.admit())) return { kind: "unknown" };
     if (change && row.session)
       await refuse(row, { operation: "put", status: 404, message: "the gateway has deleted this key" });
     return { kind: "row", session: undefined, gateway: tombstone(row) };

@@ -53,6 +53,7 @@ async function carry(
   const refusals: Refusal[] = [];
   const settle = createSettle({
     absence: async (_, key) => ((await api.get(key)) === "missing" ? "absent" : "there"),
+    admit: async () => true,
     refuse: async (_, refusal) => void refusals.push(refusal),
     overrule: () => {},
     markReset: async ({ version }) => version + 1,

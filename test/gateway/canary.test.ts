@@ -145,9 +145,8 @@ describe("a gateway that is asked by hashes", () => {
       createAbsence({
         canary: createCanary(NAME, hashFunction),
         quickMs: 1_000,
-        admit: async () => true,
         ...memory(true),
-        onHeld: () => {},
+        onCanaryMissing: () => {},
         now: () => 0,
       });
     assert.equal(await absenceBy("sha256")(apiOf(model, true), storedName(true, key)), "there");

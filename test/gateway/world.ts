@@ -100,14 +100,14 @@ export function createWorld(config: GatewayConfig): World {
     absence: createAbsence({
       canary: createCanary(CANARY),
       quickMs: 1_000,
-      admit: async () => true,
       wasCanaryMade: async () => canaryMade,
       noteCanaryMade: async () => {
         canaryMade = true;
       },
-      onHeld: () => {},
+      onCanaryMissing: () => {},
       now,
     }),
+    admit: async () => true,
     refuse: async (_, refusal) => void refusals.push(refusal),
     overrule: () => {},
     async markReset(row) {

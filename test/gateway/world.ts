@@ -27,7 +27,12 @@ export interface World {
   /** Happens when the sync pauses next, between its write and its look. */
   atPause(work: () => void): void;
   /** A handler's run: it reads the session and makes another of it; false when it found none, or lost a race. */
-  run(key: string, edit: (session: Session) => Session | undefined, between?: () => void): Promise<boolean>;
+  run(
+    key: string,
+    edit: (session: Session) => Session | undefined,
+    between?: () => void,
+    reset?: boolean,
+  ): Promise<boolean>;
   /** Has the sync take the oldest records of the stream; `dies` before it tells anybody. */
   sync(records: number, dies?: "after-gateway" | "after-later"): Promise<void>;
   /** The gateway says that a key changed, or a reconciliation does. */
@@ -38,6 +43,13 @@ export interface World {
   settle(): Promise<void>;
   row(key: string): StoredSession | undefined;
   rows(): string[];
+  /** As a Redis that comes back empty. */
+  wipe(): void;
+  /** Puts a session of a handler's own, for a key that it found nowhere. */
+  bear(key: string, session: Session): void;
+  /** What was asked of the gateway by us and by the admin: method and path. */
+  requests(): string[];
+  overruled: string[];
   refusals: Refusal[];
   /** Keys that we asked the gateway to make, in order. */
   made: string[];
@@ -48,7 +60,10 @@ const CANARY = "canary-of-test";
 /** More than a history can need. */
 const ROUNDS = 200;
 
-export function createWorld(config: GatewayConfig): World {
+export function createWorld(
+  config: GatewayConfig,
+  { admit = async () => true }: { admit?: () => Promise<boolean> } = {},
+): World {
   let time = 1_795_000_000_000;
   const now = () => time;
   const model = createGateway({ config: { ...config, secret: SECRET }, now });
@@ -58,6 +73,7 @@ export function createWorld(config: GatewayConfig): World {
   let laters: { key: string; at: number }[] = [];
   const touched = new Set<string>();
   const refusals: Refusal[] = [];
+  const overruled: string[] = [];
   const made: string[] = [];
   let canaryMade = false;
   let pausing: (() => void)[] = [];
@@ -107,9 +123,9 @@ export function createWorld(config: GatewayConfig): World {
       onCanaryMissing: () => {},
       now,
     }),
-    admit: async () => true,
+    admit,
     refuse: async (_, refusal) => void refusals.push(refusal),
-    overrule: () => {},
+    overrule: (_, members) => void overruled.push(...members),
     async markReset(row) {
       const { change } = row.gateway;
       const gateway = { ...row.gateway, ...(change && { change: { ...change, reset: "asked" as const } }) };
@@ -207,12 +223,12 @@ export function createWorld(config: GatewayConfig): World {
       return () => void finish();
     },
     atPause: (work) => void pausing.push(work),
-    async run(key, edit, between) {
+    async run(key, edit, between, reset = false) {
       const stored = await complete(key, await read(key));
       const edited = stored.session && edit(stored.session);
       between?.();
       if (!stored.session || stored.gateway?.gone) return false;
-      const gateway = changedState(stored, { reset: false, now: time });
+      const gateway = changedState(stored, { reset, now: time });
       const session = edited && parseSession(JSON.stringify(edited));
       return put(key, stored, { session, gateway }) !== undefined;
     },
@@ -234,6 +250,15 @@ export function createWorld(config: GatewayConfig): World {
         deliverLaters();
       }
     },
+    wipe: model.wipe,
+    bear: (key, session) =>
+      void put(
+        key,
+        { session: undefined, version: 0 },
+        { session, gateway: changedState({ session: undefined, version: 0 }, { reset: false, now: time }) },
+      ),
+    requests: () => model.requests.map(({ method, path }) => `${method} ${path}`),
+    overruled,
     row: (key) => table.get(key),
     rows: () => [...table.keys()],
     refusals,

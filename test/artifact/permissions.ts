@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { toAttributes } from "../../lib/dynamo/attributes.ts";
+import { CANARY_ORG } from "../../lib/gateway/canary.ts";
 import { type GatewayState, sessionItem } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { noticeOf } from "../../local/bucket-watch.ts";
 import { nameOf } from "./access.ts";
 import { API } from "./files.ts";
 import { covers } from "./policy.ts";
+import { CANARY } from "./session-functions.ts";
 import { batch, QUICK, SESSION, type World } from "./world.ts";
 
 const post = (token: string) => ({
@@ -120,7 +122,7 @@ export function permissionSuite(world: () => World): void {
         "sqs:SendMessage": () => streamed(world().createKey(), SESSION, { created: "another", change }),
         // Without the canary, which stays away since it was made before.
         "dynamodb:GetItem": () => {
-          world().gateway.remove("gatehook-canary", "gatehook-canary");
+          world().gateway.remove(CANARY, CANARY_ORG);
           return streamed("denied", SESSION, { look: 0 });
         },
       },

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
-import { CANARY_ORG } from "../../lib/gateway/absence.ts";
+import { CANARY_ORG } from "../../lib/gateway/canary.ts";
 import { keyDigest } from "../../lib/gateway/key-digest.ts";
 import type { Change } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
-import { API, ORG } from "./files.ts";
+import type { LocalFunction } from "../../local/lambda/lambda.ts";
+import { ORG } from "./files.ts";
 import { batch, SESSION, type World } from "./world.ts";
 
 interface Reply {
@@ -13,34 +14,14 @@ interface Reply {
   body: string;
 }
 
-/** By its default name. */
-const CANARY = "gatehook-canary";
+/** By its default name, as a gateway has it. */
+export const CANARY = `${CANARY_ORG}gatehook-canary`;
 
 /** A change of ours that is not known to be at the gateway. */
 const pending = (base: Session | null): Change => ({ base, since: Date.now() });
 
 export function sessionSuite(world: () => World): void {
   describe("the packaged functions around sessions", () => {
-    const ask = async (routeKey: string, key: string, body?: string) =>
-      (await world()
-        .container("sessions")
-        .invoke({
-          routeKey,
-          pathParameters: { key },
-          queryStringParameters: key ? {} : { org_id: "org" },
-          headers: {},
-          body,
-        })) as Reply;
-
-    it("keep, find and remove sessions over HTTP", async () => {
-      const session = { org_id: "org", access_rights: { [API]: { api_id: API } } };
-      assert.equal((await ask("PUT /sessions/{key+}", "s1", JSON.stringify(session))).statusCode, 201);
-      assert.equal((await ask("GET /sessions/{key+}", "s1")).statusCode, 200);
-      assert.match((await ask("GET /sessions", "")).body, /"key":"s1"/);
-      assert.equal((await ask("DELETE /sessions/{key+}", "s1")).statusCode, 200);
-      assert.equal((await ask("GET /sessions/{key+}", "s1")).statusCode, 404);
-    });
-
     /** The function's word that this key is settled; `pending` as long as the gateway's cache may undo it. */
     const settled = (key: string, isPending: boolean) =>
       world()
@@ -49,6 +30,54 @@ export function sessionSuite(world: () => World): void {
           const isOfKey = line.includes('"message":"session settled"') && line.includes(keyDigest(key));
           return isOfKey && line.includes(`"pending":${isPending}`);
         });
+
+    /** One request to the sessions API, in one container. */
+    async function ask(
+      container: LocalFunction,
+      routeKey: string,
+      key: string,
+      body?: Session,
+    ): Promise<Reply> {
+      const answer = await container.invoke({
+        routeKey,
+        pathParameters: { key },
+        queryStringParameters: key ? {} : { org_id: ORG },
+        headers: {},
+        body: body && JSON.stringify(body),
+      });
+      return answer as Reply;
+    }
+
+    it("keep, find and remove sessions over HTTP, where no gateway owns them", async () => {
+      const container = await world().deployed("sessions").start({ GATEWAY_URL: "" });
+      const key = `${ORG}s1`;
+      assert.equal((await ask(container, "PUT /sessions/{key+}", key, SESSION)).statusCode, 201);
+      assert.equal((await ask(container, "GET /sessions/{key+}", key)).statusCode, 200);
+      assert.match((await ask(container, "GET /sessions", "")).body, new RegExp(`"key":"${key}"`));
+      assert.equal((await ask(container, "DELETE /sessions/{key+}", key)).statusCode, 200);
+      assert.equal((await ask(container, "GET /sessions/{key+}", key)).statusCode, 404);
+      await container.close();
+    });
+
+    it("read and edit over HTTP what the gateway has", async () => {
+      const { gateway, createKey, container } = world();
+      const key = createKey();
+      const edited = { ...SESSION, tags: ["by hand"] };
+      const { statusCode, body } = await ask(container("sessions"), "PUT /sessions/{key+}", key, edited);
+      assert.deepEqual([statusCode, (JSON.parse(body) as { pending: boolean }).pending], [200, true]);
+      await settled(key, true);
+      assert.deepEqual(gateway.read(key)?.tags, ["by hand"]);
+    });
+
+    it("have a key looked after that somebody asks for afresh and the gateway does not show", async () => {
+      const key = `${ORG}unseen`;
+      await world().store(key, SESSION, { created: "before" });
+      const container = await world().deployed("sessions").start({ GATEWAY_READ: "fresh" });
+      assert.equal((await ask(container, "GET /sessions/{key+}", key)).statusCode, 200);
+      await container.close();
+      await settled(key, false);
+      assert.equal((await world().row(key))?.gateway?.gone, true);
+    });
 
     it("carry a handler's change to the gateway that alone had the key, and look at it again", async () => {
       const { gateway, createKey, send, row } = world();

@@ -3,8 +3,8 @@ import { after, before, beforeEach, describe, it } from "node:test";
 import { CreateTableCommand, DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { toAttributes } from "../../lib/dynamo/attributes.ts";
 import { AppError } from "../../lib/errors.ts";
-import { makeCanary } from "../../lib/gateway/absence.ts";
 import { createAbsenceLimit } from "../../lib/gateway/absence-limit.ts";
+import { createCanary } from "../../lib/gateway/canary.ts";
 import { createGateway as createApi } from "../../lib/gateway/client.ts";
 import { createReconcile, emptyTally } from "../../lib/gateway/reconcile.ts";
 import { createReconcilePlace } from "../../lib/gateway/reconcile-place.ts";
@@ -19,7 +19,7 @@ import { createGateway, type Gateway } from "./model.ts";
 
 const ORG = "5e9d9544a1dcd60001d0ed20";
 const SECRET = "a-secret-of-tests";
-const CANARY = "canary-of-test";
+const CANARY = createCanary("canary-of-test");
 const NOW = 1_795_000_000_000;
 const DAY_MS = 86_400_000;
 
@@ -123,7 +123,7 @@ describe("the comparison of both sides", () => {
     const compare = createReconcile({
       gateway,
       rows,
-      isAsked: (key) => key !== CANARY,
+      isAsked: (key) => !CANARY.isNamed(key),
       whenMissing: createDoubtMissing({ gateway, canary: CANARY, ...limit, rows }),
       withPending: false,
       pace: async (count) => {
@@ -155,7 +155,7 @@ describe("the comparison of both sides", () => {
 
   it("knows what a row must show: tombstones, other keys of the same name, rows older than the gateway", async () => {
     const { compare, tally, lookOf } = setUp();
-    await makeCanary(api(), CANARY);
+    await CANARY.make(api());
     const cases = "abcdef".split("").map(keyOf) as [string, string, string, string, string, string];
     const [risen, buried, deleted, other, legacy, blank] = cases;
     for (const key of [risen, other, legacy, blank]) create(key);
@@ -201,7 +201,7 @@ describe("the comparison of both sides", () => {
     const { compare, tally } = setUp();
     await put(keyOf("a"), undefined, { created: "x", change: { base: {}, since: NOW - DAY_MS / 2 } });
     await put(keyOf("b"), undefined, { created: "x", look: NOW - 1 });
-    await put(CANARY, undefined, { created: "x" });
+    await put(CANARY.name, undefined, { created: "x" });
     const ended = toAttributes({
       ...sessionItem(keyOf("c"), {}, 7, 0, { created: "x" }),
       ttl: NOW / 1000 - 1,
@@ -273,7 +273,7 @@ describe("the comparison of both sides", () => {
 
   it("holds the rows of missing keys when so many were found absent that no more are believed", async () => {
     const { compare, tally, limit, lookOf } = setUp({ perHour: 1 });
-    await makeCanary(api(), CANARY);
+    await CANARY.make(api());
     await limit.admit();
     for (const letter of ["a", "b"]) await put(keyOf(letter), {}, { created: "x" });
     assert.equal((await compare()).end, "through");

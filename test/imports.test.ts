@@ -27,7 +27,15 @@ const ALLOWED: Record<string, string[]> = {
   functions: ["functions", "lib"],
   local: ["local", "lib"],
   // The commands find bucket, table and gateway by the functions' own settings, and reach them by the same clients.
-  cli: ["cli", "local", "lib", "functions/settings.ts", "functions/clients.ts", "functions/gateway.ts"],
+  cli: [
+    "cli",
+    "local",
+    "lib",
+    "functions/settings.ts",
+    "functions/clients.ts",
+    "functions/gateway.ts",
+    "functions/key-names.ts",
+  ],
   deploy: ["deploy"],
   // What is built, not what builds.
   "deploy/entries": ["functions"],

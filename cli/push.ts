@@ -35,6 +35,12 @@ export async function push({ dir, dryRun }: PushOptions): Promise<void> {
     return;
   }
   const plan = planOf(folder.files, await store.listSources());
+  // Nothing to upload, and yet no release of it: the releaser has missed it, or somebody deleted the object.
+  const missing = plan.upload.length + plan.remove.length === 0 && (await whyMissing(store, folder));
+  if (missing) {
+    print(`${missing}: to wake the releaser, one file is uploaded again`);
+    plan.upload = folder.files.slice(0, 1);
+  }
   const verb = dryRun ? "would " : "";
   for (const { path } of plan.upload) print(`${verb}upload ${path}`);
   for (const path of plan.remove) print(`${verb}remove ${path}`);
@@ -44,7 +50,9 @@ export async function push({ dir, dryRun }: PushOptions): Promise<void> {
   }
   const before = await store.pointer();
   await carryOut(plan, store);
-  conclude(folder, before, await verdict(store, folder, before));
+  const entry = await verdict(store, folder, before);
+  if (missing && entry.result === "live") await untilWritten(store, folder);
+  conclude(folder, before, entry);
 }
 
 /** Tells what is wrong, and ends with 1. */
@@ -62,6 +70,17 @@ function planOf(files: SourceFile[], inBucket: BucketFile[]): Plan {
     ),
     remove: inBucket.map(({ path }) => path).filter((path) => !here.has(path)),
   };
+}
+
+/** Why the release of this folder cannot be read; undefined when it can. */
+async function whyMissing(store: ReleaseStore, { version }: CheckedFolder): Promise<string | undefined> {
+  try {
+    await store.read(version);
+    return undefined;
+  } catch (thrown) {
+    if (!(thrown instanceof AppError)) throw thrown;
+    return thrown.message;
+  }
 }
 
 /** Scripts before the definitions that name them, and what is gone last: so each moment in between is whole. */
@@ -99,6 +118,12 @@ async function verdict(
     `the files are uploaded, but the releaser has said nothing about release ${version} within ${WAIT_MS / 1000} s: ` +
       "see its log, and gatehook releases",
   );
+}
+
+async function untilWritten(store: ReleaseStore, folder: CheckedFolder): Promise<void> {
+  for (const end = Date.now() + WAIT_MS; Date.now() < end; await delay(LOOK_MS))
+    if (!(await whyMissing(store, folder))) return;
+  throw new AppError("release-missing", `the releaser has not written the release again: see its log`);
 }
 
 function conclude(folder: CheckedFolder, before: Pointer, entry: HistoryEntry): void {

@@ -19,6 +19,9 @@ import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
 import { integer, text } from "./settings.ts";
 
+/** Most of a key's time is a pause; what reaches the gateway at a time is limited by its connections. */
+const KEYS_AT_ONCE = 256;
+
 const { env } = process;
 const metrics = createMetrics("gateway-sync");
 const log = createLog("gateway-sync");
@@ -66,7 +69,7 @@ const sync = createSync({
   settle,
   rows,
   later: createLater({ sqs, queueUrl: text(env, "SYNC_QUEUE_URL") }),
-  concurrency: connections,
+  concurrency: KEYS_AT_ONCE,
   // A look, a proof of absence, a write and another look.
   keyMs: 8 * gateway.timeoutMs + 1_000,
   now: Date.now,

@@ -20,7 +20,8 @@ export function watchBucket(deps: {
     let known = new Map<string, string>();
     while (!stop.signal.aborted) {
       try {
-        const now = new Map((await deps.list()).map(({ path, etag }) => [path, etag]));
+        // S3 tells of a file also when it was put again as it was.
+        const now = new Map((await deps.list()).map(({ path, etag, putAt }) => [path, `${etag} ${putAt}`]));
         const changed = new Set(
           [...known.keys(), ...now.keys()].filter((key) => known.get(key) !== now.get(key)),
         );

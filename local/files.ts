@@ -22,7 +22,20 @@ export async function readSourceFiles(folder: string): Promise<SourceFile[]> {
     ...folders.map((one) => filesBelow(one, bounds)),
     ...[CORE_SCRIPT, GATEWAY_FILE].map((path) => singleFile({ path, real: join(root, path) }, bounds)),
   ]);
-  return (await Promise.all(found.flat().map(readSource))).flat();
+  return readAll(found.flat());
+}
+
+/** A process may have a thousand files open, or fewer. */
+const CONCURRENT_READS = 50;
+
+async function readAll(places: Place[]): Promise<SourceFile[]> {
+  const files: SourceFile[] = [];
+  const left = places.values();
+  const readOn = async () => {
+    for (const place of left) files.push(...(await readSource(place)));
+  };
+  await Promise.all(Array.from({ length: CONCURRENT_READS }, readOn));
+  return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 /** A file or a folder: what it is called from the top, and where it is. */

@@ -73,6 +73,7 @@ const PACKAGES: Record<string, string[]> = {
   "@middy/": ["functions/"],
   "@aws-lambda-powertools/": ["functions/log.ts", "functions/metrics.ts"],
   undici: ["lib/egress/", "lib/gateway/client.ts"],
+  acorn: ["lib/releases/"],
   esbuild: ["deploy/build.ts"],
   "@aws/cloudformation-validate": ["deploy/schema.ts"],
 };

@@ -91,6 +91,7 @@ for (const isolation of MODES) {
     const runtime = withRuntime(
       [
         handler("endless", stubborn("for (;;);")),
+        handler("decodes", "var s = 'QUFB'; while (s.length < 1000000) s += s; for (;;) b64dec(s);"),
         handler("jobs", "(function again() { Promise.resolve().then(again); })();"),
         handler("http", stubborn("for (;;) TykMakeHttpRequest('{}');")),
         handler("batch", "TykBatchRequest(JSON.stringify({ requests: [{}, {}, {}, {}] })); log('went on');"),
@@ -109,6 +110,7 @@ for (const isolation of MODES) {
 
     for (const [name, code, calls] of [
       ["endless", "timeout", 0],
+      ["decodes", "timeout", 0],
       ["jobs", "jobs", 0],
       ["http", "http-calls", 3],
       ["batch", "http-calls", 1],

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { DeleteObjectCommand } from "@aws-sdk/client-s3";
 import { runCli } from "./helpers/cli.ts";
 import { startTestStack, type TestStack } from "./helpers/stack.ts";
 
@@ -110,6 +111,21 @@ describe("a second terminal, on the stack that is up", () => {
     const again = await gatehook("push");
     assert.match(again.stdout, /rolled back to/);
     assert.equal(await live(), first);
+  });
+
+  it("pushes what is there already once more when its release is gone", async () => {
+    const version = (await stack.releases.pointer()).built ?? "";
+    await stack.clients.s3.send(
+      new DeleteObjectCommand({ Bucket: stack.resources.FILES_BUCKET, Key: `releases/${version}.json` }),
+    );
+    const push = await gatehook("push");
+    assert.deepEqual([push.code, push.stderr], [0, ""]);
+    assert.match(
+      push.stdout,
+      /^there is no releases\/.*: to wake the releaser, one file is uploaded again\nupload apis\/demo\.json\n/,
+    );
+    assert.ok(await stack.releases.read(version));
+    assert.doesNotMatch((await gatehook("push")).stdout, /uploaded again|^upload /m);
   });
 
   it("uploads nothing that would be refused", async () => {

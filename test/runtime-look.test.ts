@@ -94,6 +94,12 @@ eval = null;`;
     assert.equal(found.get("put together"), -1);
   });
 
+  it("looks at very many names, in their order", async () => {
+    const names = ["h", ...Array.from({ length: 25_000 }, (_, nth) => `n${nth}`), "late", "h.x"];
+    const found = await held(`var h = ${NEW}; const late = ${NEW};`, names, ["late"]);
+    assert.deepEqual([found[0], found[12_345], ...found.slice(-2)], [1, -1, 2, 0]);
+  });
+
   it("leaves nothing behind for the events of a snapshot", async () => {
     const source = `var h = ${NEW}; h.NewHandler(function () { log(typeof seen); }); var ns = { get x() { globalThis.seen = 1; } };`;
     const runtime = await load(source, "event");

@@ -25,7 +25,7 @@ describe("the files of a folder", () => {
     await writeFile(join(folder, path), text);
   }
   const link = (path: string, target: string) => symlink(target, join(folder, path));
-  const paths = async () => (await readSourceFiles(folder)).map(({ path }) => path).sort();
+  const paths = async () => (await readSourceFiles(folder)).map(({ path }) => path);
 
   it("are the definitions, the scripts at any depth, and the two files beside them", async () => {
     await write("handlers/deep/er/b.js", "b");
@@ -108,6 +108,18 @@ describe("the files of a folder", () => {
     for (let depth = 0; depth < 29; depth += 1)
       for (const name of ["a", "b", "c"]) await link(`handlers/d${depth}/${name}`, `../d${depth + 1}`);
     await assert.rejects(readSourceFiles(folder), /more than 1000 folders are reached by symbolic links/);
+  });
+
+  it("may be more than a process can have open", async () => {
+    const names = Array.from({ length: 3_000 }, (_, nth) => `handlers/many/${nth}.js`);
+    for (const name of names) await write(name, name);
+    const script = `import { readSourceFiles } from ${JSON.stringify(new URL("../local/files.ts", import.meta.url))};
+      console.log((await readSourceFiles(${JSON.stringify(folder)})).filter(({ path, text }) => path === text).length);`;
+    const limited = 'ulimit -n 256; exec "$0" --input-type=module --eval "$1"';
+    assert.equal(
+      execFileSync("sh", ["-c", limited, process.execPath, script], { encoding: "utf8" }),
+      "3000\n",
+    );
   });
 
   it("do not wait for a pipe", async () => {

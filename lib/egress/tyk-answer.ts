@@ -26,7 +26,7 @@ function formatHeaders(headers: Record<string, string[]>): string {
   return `{${members.join(",")}}`;
 }
 
-const PART_BYTES = 32 * 1024;
+const PART_BYTES = 16 * 1024;
 
 /** In parts: of a body that is no text, or all escapes, a large one would hold up all other work. */
 async function quoteBody(body: Uint8Array, pause: Pause): Promise<string> {

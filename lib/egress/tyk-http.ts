@@ -18,6 +18,8 @@ export interface HttpContext {
   record?(entry: { method: string; url: string; status: number }): void;
 }
 
+/** Requests of a batch that are under way together: their answers may all come in at one moment. */
+const AT_ONCE = 10;
 /** What a batch answers at most: it is copied from thread to thread, which nothing can interrupt. */
 const BATCH_ANSWER_CHARS = 4 * 1024 * 1024;
 const TOO_LARGE = `TykBatchRequest: the answers of the batch have more than ${BATCH_ANSWER_CHARS} characters (http-too-large)`;
@@ -72,14 +74,16 @@ async function sendAll(
   context: HttpContext,
   pause: Pause,
 ): Promise<(EgressResponse | undefined)[]> {
-  const answers: Promise<EgressResponse | undefined>[] = [];
-  for (const request of requests) {
-    const answer = logFailure("TykBatchRequest", context, () => send(request, context));
-    answers.push(answer);
-    if (inTurn) await answer;
-    await pause();
+  const answers: (EgressResponse | undefined)[] = [];
+  const waiting = requests.entries();
+  async function lane(): Promise<void> {
+    for (const [index, request] of waiting) {
+      answers[index] = await logFailure("TykBatchRequest", context, () => send(request, context));
+      await pause();
+    }
   }
-  return Promise.all(answers);
+  await Promise.all(Array.from({ length: inTurn ? 1 : AT_ONCE }, lane));
+  return answers;
 }
 
 async function formatBatch(

@@ -1,9 +1,9 @@
 import { AppError } from "../errors.ts";
 import { boolean, type Decoder, decodeJson, invalid, list, map, string, struct } from "../go/decode.ts";
+import { outline } from "../go/json.ts";
 import { encodeForm } from "../go/text.ts";
 import { checkMethod, type EgressRequest } from "./client.ts";
 import { checkHeaderSize } from "./headers.ts";
-import { measureJson } from "./json-size.ts";
 import type { Pause } from "./turns.ts";
 import { checkUrl, fromRequestUri } from "./url.ts";
 
@@ -33,12 +33,10 @@ const BATCH = struct({
 /** Of the text of one call: what is larger is refused before it is decoded, which nothing can interrupt. */
 const TEXT_BYTES = 1024 * 1024;
 const TEXT_VALUES = 4_000;
-/** As many as HTTP_MAX_CALLS can allow. */
-const MOST_REQUESTS = 100_000;
 
 /** What TykMakeHttpRequest was given; throws http-invalid or json-invalid. */
 export function parseHttpRequest(text: string): EgressRequest {
-  const problem = sizeProblem(text, () => measureJson(text, TEXT_VALUES).values);
+  const problem = sizeProblem(text, () => outline(text).values);
   if (problem) throw problem;
   const { Method, Domain, Resource, Headers, Body, FormData } = decodeJson(text, HTTP_REQUEST);
   checkMethod(Method);
@@ -59,7 +57,7 @@ export async function parseBatch(
   admit: (requests: number) => boolean,
   pause: Pause,
 ): Promise<Batch | undefined> {
-  const size = measureJson(text, MOST_REQUESTS);
+  const size = outline(text);
   const problem = sizeProblem(text, () => size.values);
   if (problem) {
     // Too large because of its requests, it breaks their limit all the same.

@@ -24,7 +24,7 @@ export function merge(base: Members, ours: Members, theirs: Members): Merged {
       continue;
     }
     const member = rule.merge(base[name], ours[name], theirs[name]);
-    if (rule.same(member, theirs[name])) continue;
+    if (rule.same(theirs[name], member)) continue;
     put(merged.session, name, member);
     merged.changed.push(name);
   }

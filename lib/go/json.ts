@@ -110,25 +110,38 @@ function parseExactly(text: string): JsonValue {
   return value();
 }
 
-/**
- * How deep a JSON text nests, and how many values it has at most: one look at its characters, before anything is
- * made of it. For a text that is not JSON the numbers mean nothing.
- */
-export function outline(text: string): { depth: number; values: number } {
+/** How large a JSON text is, told without decoding it, which takes many times longer and much memory. */
+export interface Outline {
+  depth: number;
+  /** Values of any kind, and those in them, at most. */
+  values: number;
+  /** Elements of the longest list that is a member of the text's object. */
+  elements: number;
+}
+
+/** One look at a text's characters. Of one that is not JSON the numbers mean nothing. */
+export function outline(text: string): Outline {
   let depth = 0;
   let deepest = 0;
   let values = 1;
+  let elements = 0;
+  let longest = 0;
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) at = endOfString(text, at);
-    else if (code === COMMA) values += 1;
-    else if (code === OPEN_LIST || code === OPEN_OBJECT) {
+    else if (code === COMMA) {
+      values += 1;
+      if (depth === 2) elements += 1;
+    } else if (code === OPEN_LIST || code === OPEN_OBJECT) {
       depth += 1;
       values += 1;
-      deepest = Math.max(deepest, depth);
+      // An object's members are not elements: with this, however many they are, they come to less than nothing.
+      if (depth === 2) elements = code === OPEN_LIST ? 1 : Number.NEGATIVE_INFINITY;
     } else if (code === CLOSE_LIST || code === CLOSE_OBJECT) depth -= 1;
+    if (depth > deepest) deepest = depth;
+    if (elements > longest) longest = elements;
   }
-  return { depth: deepest, values };
+  return { depth: deepest, values, elements: longest };
 }
 
 function endOfString(text: string, start: number): number {

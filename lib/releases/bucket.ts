@@ -21,6 +21,8 @@ export interface BucketFile {
   bytes: number;
   /** The MD5 of its text in hex, for a file that was put in one piece. */
   etag: string;
+  /** When it was put, in milliseconds since 1970. */
+  putAt: number;
 }
 
 /** The bucket: what was uploaded, and the releases made of it. */
@@ -50,8 +52,10 @@ export function createBucket({ s3, bucket }: { s3: S3Client; bucket: string }): 
           ...(token && { ContinuationToken: token }),
         }),
       );
-      for (const { Key = "", Size = 0, ETag = "" } of page.Contents ?? [])
-        if (isSource(Key)) files.push({ path: Key, bytes: Size, etag: ETag.replaceAll('"', "") });
+      for (const { Key = "", Size = 0, ETag = "", LastModified } of page.Contents ?? []) {
+        const etag = ETag.replaceAll('"', "");
+        if (isSource(Key)) files.push({ path: Key, bytes: Size, etag, putAt: LastModified?.getTime() ?? 0 });
+      }
       token = page.NextContinuationToken;
     } while (token);
     return files;

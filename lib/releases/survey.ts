@@ -24,6 +24,7 @@ export async function surveyScripts(scripts: SurveyedScript[], assets: RuntimeAs
   const culprits: LoadFault[] = [];
   for (;;) {
     const left = scripts.filter(({ path }) => !culprits.some((culprit) => culprit.path === path));
+    if (left.length === 0) return { faults: culprits, defined: new Map(), thread: undefined, unread: [] };
     const thread = startThread(assets, { ...DEFAULT_LIMITS, loadTimeoutMs: LOAD_MS }, "global");
     const survey = await thread.survey(left);
     const culprit = survey.defined.length < left.length ? survey.faults.at(-1) : undefined;

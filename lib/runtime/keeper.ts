@@ -4,19 +4,20 @@ import type { HostCalls } from "./host-calls.ts";
 import { createInstance, type Engine, type Instance } from "./instance.ts";
 import type { Prelude } from "./jsvm/source.ts";
 import { findRandomState } from "./layout.ts";
-import type {
-  Asked,
-  FailureCode,
-  Held,
-  Isolation,
-  Limits,
-  LoadFault,
-  Outcome,
-  Run,
-  Script,
-  StopCode,
-  Survey,
-  SurveyedScript,
+import {
+  type Asked,
+  type FailureCode,
+  type Held,
+  type Isolation,
+  type Limits,
+  LOOK_MS,
+  type LoadFault,
+  type Outcome,
+  type Run,
+  type Script,
+  type StopCode,
+  type Survey,
+  type SurveyedScript,
 } from "./protocol.ts";
 import { createSandbox, type Sandbox } from "./sandbox.ts";
 import { type Snapshot, takeSnapshot } from "./snapshot.ts";
@@ -45,7 +46,7 @@ export interface KeeperDeps {
   limits: Limits;
   isolation: Isolation;
   host: HostCalls;
-  onLoading(path: string): void;
+  onLoading(path: string, leftMs?: number): void;
 }
 
 /** In global mode: what leaves the globals as whole as any other end of a handler does. */
@@ -138,25 +139,26 @@ export function createKeeper(deps: KeeperDeps): Keeper {
 function surveyScripts(sandbox: Sandbox, scripts: SurveyedScript[], deps: KeeperDeps): Survey {
   const faults: LoadFault[] = [];
   const defined: Survey["defined"] = [];
-  let left = deps.limits.loadTimeoutMs;
-  let looks = true;
-  // What a look runs into is no fault of the script's loading; but it is not run into again and again.
-  const look = (asked: Asked): Held[] => {
-    const held = looks ? sandbox.look(asked) : undefined;
-    looks = held !== undefined;
-    return held ?? [];
-  };
-  for (const script of scripts) {
-    const { path, asked } = script;
-    const before = look(asked);
+  const left = { load: deps.limits.loadTimeoutMs, look: LOOK_MS };
+  function timed<T>(part: keyof typeof left, { path }: Script, work: (ms: number) => T): T {
+    deps.onLoading(path, left[part]);
     const started = performance.now();
-    faults.push(...sandbox.load([script], () => deps.onLoading(path), left));
-    left -= performance.now() - started;
-    if (left <= 0 || !sandbox.sound) {
+    const result = work(left[part]);
+    left[part] -= performance.now() - started;
+    return result;
+  }
+  // That a look takes long is no fault of the script's loading: then there are no more looks.
+  const look = (script: SurveyedScript): Held[] =>
+    left.look > 0 ? (timed("look", script, (ms) => sandbox.look(script.asked, ms)) ?? []) : [];
+  for (const script of scripts) {
+    const before = look(script);
+    faults.push(...timed("load", script, (ms) => sandbox.load([script], () => {}, ms)));
+    if (left.load <= 0 || !sandbox.sound) {
+      const { path } = script;
       if (faults.at(-1)?.path !== path) faults.push({ path, error: slowLoadError(deps.limits, "") });
       break;
     }
-    const after = look(asked).map((object, index) => [asked.names[index] ?? "", object] as const);
+    const after = look(script).map((object, index) => [script.asked.names[index] ?? "", object] as const);
     defined.push(new Map(after.filter(([, object], index) => object > 0 && object !== before[index])));
   }
   return { faults, defined };

@@ -93,8 +93,8 @@ export interface LoadFault {
 /** What a name holds: the number of its handler object, from 1, the same for the same object; 0 for anything else; -1 for nothing. */
 export type Held = number;
 
-/** For a look at global variables: it takes milliseconds, unless what is looked at has code of its own that runs then. */
-export const LOOK_MS = 500;
+/** For all looks at global variables: each takes microseconds, unless what is looked at has code that runs then. */
+export const LOOK_MS = 1_000;
 
 /** What a sandbox is asked about its global variables. */
 export interface Asked {
@@ -135,8 +135,8 @@ export type ToWorker =
   | { type: "run"; run: Run };
 
 export type FromWorker =
-  /** The script that is evaluated now: the one at fault if nothing more comes. */
-  | { type: "loading"; path: string }
+  /** The script that is evaluated now, and the time that it has in a survey: the one at fault if nothing more comes. */
+  | { type: "loading"; path: string; leftMs?: number }
   | { type: "loaded"; faults: LoadFault[] }
   | ({ type: "surveyed" } & Survey)
   | { type: "probed"; problems: string[] }

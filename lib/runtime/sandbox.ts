@@ -35,7 +35,7 @@ export interface Sandbox {
   /** Per handler name, what is wrong with it; "" when nothing is. */
   probe(handlers: string[]): string[];
   /** What each name holds, in their order; undefined when it cannot be told in time. */
-  look(asked: Asked): Held[] | undefined;
+  look(asked: Asked, timeoutMs?: number): Held[] | undefined;
   /** The names of the global object's own properties. */
   globals(): string[];
   run(run: Run): End;
@@ -44,6 +44,9 @@ export interface Sandbox {
   /** Only of a sound one that ran to the end of everything: what is left of it then is a leak. */
   dispose(): void;
 }
+
+/** So that a look at very many needs little of the scripts' memory. */
+const NAMES_AT_ONCE = 10_000;
 
 /** `stop` is asked by the engine again and again; an allocation that failed outside of it sets it too. */
 export type SandboxDeps = EntriesDeps;
@@ -100,8 +103,18 @@ class QuickJSSandbox implements Sandbox {
     );
   }
 
-  look(asked: Asked): Held[] | undefined {
-    return this.#within(LOOK_MS, () => this.#entries.look(asked));
+  look(asked: Asked, timeoutMs = LOOK_MS): Held[] | undefined {
+    return this.#within(timeoutMs, () => {
+      const held: Held[] = [];
+      let { declared } = asked;
+      for (let at = 0; at < asked.names.length; at += NAMES_AT_ONCE) {
+        const some = this.#entries.look({ names: asked.names.slice(at, at + NAMES_AT_ONCE), declared });
+        if (!some) return undefined;
+        for (const one of some) held.push(one);
+        declared = [];
+      }
+      return held;
+    });
   }
 
   globals(): string[] {

@@ -2,24 +2,23 @@ import { MessageChannel, Worker } from "node:worker_threads";
 import type { RuntimeAssets } from "./assets.ts";
 import { createCallBudget } from "./call-budget.ts";
 import { createRunLog, type WriteLog } from "./log-budget.ts";
-import {
-  type Asked,
-  type CallAnswer,
-  type FromWorker,
-  type Held,
-  type HostCallName,
-  type Isolation,
-  type Limits,
-  LOOK_MS,
-  type LoadFault,
-  type Outcome,
-  type Run,
-  type Script,
-  type StopCode,
-  type Survey,
-  type SurveyedScript,
-  type ToWorker,
-  type WorkerSetup,
+import type {
+  Asked,
+  CallAnswer,
+  FromWorker,
+  Held,
+  HostCallName,
+  Isolation,
+  Limits,
+  LoadFault,
+  Outcome,
+  Run,
+  Script,
+  StopCode,
+  Survey,
+  SurveyedScript,
+  ToWorker,
+  WorkerSetup,
 } from "./protocol.ts";
 
 /** What a run may ask of the main thread, and where its log lines go. */
@@ -94,7 +93,7 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
   let alive = true;
   let death = "it was ended";
   let loading: string | undefined;
-  let onLoading: (() => void) | undefined;
+  let extend: ((timeoutMs: number) => void) | undefined;
   let receive: ((message: FromWorker | undefined) => void) | undefined;
   worker.on("message", (message: FromWorker) => receive?.(message));
   worker.on("error", (error) => {
@@ -145,8 +144,7 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
         if (reply?.type === "log") return log(reply.level, reply.message);
         if (reply?.type === "loading") {
           loading = reply.path;
-          onLoading?.();
-          onLoading = undefined;
+          if (reply.leftMs !== undefined) extend?.(reply.leftMs + 2 * limits.graceMs);
           return;
         }
         if (reply?.type === "call") {
@@ -161,30 +159,19 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
     });
   }
 
-  /**
-   * As `exchange`, but terminates the thread when no answer comes in time. The other time, where there is one, is
-   * counted from the first script that is loaded: the thread's own start is over then.
-   */
-  async function exchangeWithin(
-    timeoutMs: number,
-    message: ToWorker | undefined,
-    host: Host,
-    loadingMs?: number,
-  ) {
+  /** As `exchange`, but terminates the thread when no answer comes in time; a script that is loaded has its own. */
+  async function exchangeWithin(timeoutMs: number, message: ToWorker | undefined, host: Host) {
     // A plain timer, and no abort but of a call under way: a million of `timers/promises` with a signal, or of aborts,
     // were seen to leave the process some 20 MB larger.
     let ending: Promise<number> | undefined;
-    const end = () => {
-      ending = worker.terminate();
+    let hardEnd: NodeJS.Timeout | undefined;
+    extend = (ms) => {
+      clearTimeout(hardEnd);
+      hardEnd = setTimeout(() => {
+        ending = worker.terminate();
+      }, ms);
     };
-    let hardEnd = setTimeout(end, timeoutMs);
-    onLoading =
-      loadingMs === undefined
-        ? undefined
-        : () => {
-            clearTimeout(hardEnd);
-            hardEnd = setTimeout(end, loadingMs);
-          };
+    extend(timeoutMs);
     try {
       return await exchange(message, host);
     } finally {
@@ -210,13 +197,8 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
       return loading === undefined ? scripts.map(({ path }) => lost(path)) : [lost(loading)];
     },
     async survey(scripts) {
-      const hardEndMs = limits.loadTimeoutMs + LOOK_MS + limits.graceMs;
-      const reply = await exchangeWithin(
-        START_MS + hardEndMs,
-        { type: "survey", scripts },
-        SILENT,
-        hardEndMs,
-      );
+      const untilFirst = START_MS + limits.loadTimeoutMs;
+      const reply = await exchangeWithin(untilFirst, { type: "survey", scripts }, SILENT);
       if (reply?.type === "surveyed") return reply;
       if (loading === undefined) throw new Error(`the sandbox did not start: ${death}`);
       return { faults: [lost(loading)], defined: [] };

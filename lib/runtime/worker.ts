@@ -17,7 +17,7 @@ const keeper = createKeeper({
   limits,
   isolation,
   host: createHostCalls({ limits, post, answers: calls, answered: new Int32Array(signal) }),
-  onLoading: (path) => post({ type: "loading", path }),
+  onLoading: (path, leftMs) => post({ type: "loading", path, ...(leftMs !== undefined && { leftMs }) }),
 });
 
 async function answer(message: ToWorker): Promise<void> {

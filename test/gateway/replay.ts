@@ -1,4 +1,5 @@
 /** Asks a gateway what was asked of the recorded one, and tells where it answers otherwise. */
+import assert from "node:assert/strict";
 import { readToken } from "../../lib/gateway/key-name.ts";
 import type { GatewayConfig } from "./config.ts";
 import { always } from "./faults.ts";
@@ -67,6 +68,17 @@ export async function replay(
     }
   }
   return outcome;
+}
+
+/** Shows the first difference alone: the others mostly follow from it. */
+export function assertHolds({ differences }: Outcome): void {
+  const [first] = differences;
+  if (!first) return;
+  assert.deepEqual(
+    first.actual,
+    first.expected,
+    `${differences.length} differ, the first one: ${first.case}`,
+  );
 }
 
 /** The gateway makes up a key before it refuses to. */

@@ -1,29 +1,29 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { always, type Fault } from "./faults.ts";
 import { sendRequest } from "./http.ts";
 import { openRealGateway } from "./real.ts";
-import { replay } from "./replay.ts";
-import { type RunningGateway, startGateway } from "./server.ts";
+import { assertHolds, replay } from "./replay.ts";
+import { type RunningGateway, type ServerOptions, startGateway } from "./server.ts";
 import { configNamed, readTranscripts, SECRET } from "./transcripts.ts";
 
 const transcripts = readTranscripts();
 const headers = { "x-tyk-authorization": SECRET };
 const LIST = { method: "GET", path: "/tyk/keys", headers };
 
-/** At a time of nobody's recording. */
-const start = (latencyMs = 0) =>
-  startGateway({ config: configNamed(transcripts, "plain"), now: () => Date.UTC(2030, 0, 1), latencyMs });
+async function start(t: TestContext, options: Partial<ServerOptions> = {}): Promise<RunningGateway> {
+  const now = () => Date.UTC(2030, 0, 1); // a time of nobody's recording
+  const server = await startGateway({ config: configNamed(transcripts, "plain"), now, ...options });
+  t.after(server.close);
+  return server;
+}
 
 const ask = ({ url }: RunningGateway) => sendRequest(new URL(url), LIST);
 
 describe("the model behind HTTP", () => {
-  test("answers as it does in process", async () => {
-    const running: RunningGateway[] = [];
-    const { differences, compared } = await replay(transcripts, "plain", async (options) => {
-      const server = await startGateway(options);
-      running.push(server);
-      const { gateway: model, url } = server;
+  test("answers as it does in process", async (t) => {
+    const outcome = await replay(transcripts, "plain", async (options) => {
+      const { gateway: model, url } = await start(t, options);
       return {
         model,
         async send(request) {
@@ -33,55 +33,48 @@ describe("the model behind HTTP", () => {
         },
       };
     });
-    for (const server of running) await server.close();
-    assert.deepEqual(differences, []);
-    assert.equal(compared, 252);
+    assertHolds(outcome);
+    assert.equal(outcome.compared, 252);
   });
 
-  test("can be compared with the recordings as a gateway with keys and a clock of its own", async () => {
-    for (const name of ["plain", "hash-legacy", "hash-murmur64", "hash-sha256"]) {
+  for (const name of ["plain", "hash-legacy", "hash-murmur64", "hash-sha256"])
+    test(`can be compared with ${name} as a gateway with keys and a clock of its own`, async (t) => {
       let time = Date.UTC(2030, 0, 1);
-      const config = configNamed(transcripts, name);
-      const server = await startGateway({ config, now: () => time++ });
+      const { url } = await start(t, { config: configNamed(transcripts, name), now: () => time++ });
       const sleep = async (ms: number) => {
         time += ms;
       };
-      const open = openRealGateway({ url: new URL(server.url), secret: SECRET, now: () => time, sleep });
-      const { differences, compared } = await replay(transcripts, name, open);
-      await server.close();
-      assert.deepEqual(differences, [], name);
-      assert.ok(compared > 150, `${name}: ${compared}`);
-    }
-  });
+      const open = openRealGateway({ url: new URL(url), secret: SECRET, now: () => time, sleep });
+      const outcome = await replay(transcripts, name, open);
+      assertHolds(outcome);
+      assert.ok(outcome.compared > 150, `${outcome.compared}`);
+    });
 
-  test("leaves a client without an answer when it is unreachable", async () => {
-    const server = await start();
+  test("leaves a client without an answer when it is unreachable", async (t) => {
+    const server = await start(t);
     server.gateway.disturb(always({ kind: "unreachable" }));
     await assert.rejects(ask(server));
     server.gateway.disturb();
     assert.equal((await ask(server)).status, 200);
-    await server.close();
   });
 
-  test("breaks off in the middle of a body", async () => {
-    const server = await start();
+  test("breaks off in the middle of a body", async (t) => {
+    const server = await start(t);
     server.gateway.disturb(always({ kind: "cut", bytes: 4 }));
     await assert.rejects(ask(server), { code: "ECONNRESET" });
-    await server.close();
   });
 
-  test("answers late by its latency and by what a fault adds", async () => {
-    const server = await start(20);
+  test("answers late by its latency and by what a fault adds", async (t) => {
+    const server = await start(t, { latencyMs: 20 });
     const slow: Fault = { kind: "slow", ms: 30 };
     server.gateway.disturb(always(slow));
     const before = performance.now();
     await ask(server);
     assert.ok(performance.now() - before >= 49); // timers may be early by a fraction
-    await server.close();
   });
 
-  test("does not wait for late answers when it closes", async () => {
-    const server = await start();
+  test("does not wait for late answers when it closes", async (t) => {
+    const server = await start(t);
     server.gateway.disturb(always({ kind: "slow", ms: 1e6 }));
     const asked = assert.rejects(ask(server));
     while (server.gateway.requests.length === 0) await new Promise(setImmediate);

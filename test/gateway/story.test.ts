@@ -71,7 +71,11 @@ describe("beside a gateway", () => {
     await rm(folder, { recursive: true });
   });
 
-  const keyFor = (name: string) => `${ORG}${name}${(serial += 1)}`;
+  const next = () => {
+    serial += 1;
+    return serial;
+  };
+  const keyFor = (name: string) => `${ORG}${name}${next()}`;
   async function admin(method: string, key: string, session?: object) {
     const query = method === "PUT" ? "?suppress_reset=1" : "";
     const response = await fetch(`${running.url}/tyk/keys/${key}${query}`, {
@@ -94,7 +98,7 @@ describe("beside a gateway", () => {
   const use = async (key: string) =>
     (await fetch(`${running.url}/api1/get`, { headers: { authorization: key } })).status;
   async function send(Type: string, Key: string, api = "api1") {
-    const id = `e${(serial += 1)}`;
+    const id = `e${next()}`;
     const event = { id, event: { Type, Meta: { Key }, TimeStamp: "" } };
     assert.equal((await stack.post(api, JSON.stringify(event))).status, 202);
     await stack.fact(({ message, fields }) => message === "event done" && fields.event_id === id);

@@ -1,0 +1,40 @@
+// The gateway of the tests in a thread of its own, with this number of keys: what it takes is not the client's time.
+import { parentPort, workerData } from "node:worker_threads";
+import { startGateway } from "../../test/gateway/server.ts";
+
+const { secret, org, keys, latencyMs } = workerData as {
+  secret: string;
+  org: string;
+  keys: number;
+  latencyMs: number;
+};
+const { url, gateway } = await startGateway({
+  now: Date.now,
+  latencyMs,
+  config: {
+    secret,
+    hash_keys: false,
+    hash_key_function: "",
+    enable_hashed_keys_listing: true,
+    disable_cached_session_state: true,
+    apis: [{ api_id: "api1", org_id: org, session_lifetime: 0, proxy: { listen_path: "/api1/" } }],
+    policies: [],
+  },
+});
+const body = JSON.stringify({
+  org_id: org,
+  rate: 100,
+  per: 60,
+  quota_max: -1,
+  access_rights: { api1: { api_id: "api1", versions: ["Default"] } },
+  meta_data: { plan: "basic" },
+});
+for (let nth = 0; nth < keys; nth += 1)
+  gateway.request({
+    method: "POST",
+    path: `/tyk/keys/${org}key${nth}`,
+    headers: { "X-Tyk-Authorization": secret },
+    body,
+  });
+gateway.requests.length = 0;
+parentPort?.postMessage(url);

@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { toAttributes } from "../lib/dynamo/attributes.ts";
 import { createAbsence } from "../lib/gateway/absence.ts";
+import { createCanary } from "../lib/gateway/canary.ts";
 import { connectGateway, type Gateway } from "../lib/gateway/client.ts";
 import { createReadThrough } from "../lib/gateway/read-through.ts";
 import { createSettle } from "../lib/gateway/settle.ts";
@@ -118,7 +119,7 @@ const seconds = await withGateway({ keys: KEYS, latencyMs: 0 }, async (url) => {
   });
   const settle = createSettle({
     absence: createAbsence({
-      canary: "canary",
+      canary: createCanary("canary"),
       quickMs: 1_000,
       admit: async () => true,
       wasCanaryMade: async () => true,

@@ -8,6 +8,7 @@ import { noticeOf } from "../../local/bucket-watch.ts";
 import { nameOf } from "./access.ts";
 import { API } from "./files.ts";
 import { covers } from "./policy.ts";
+import { CANARY } from "./session-functions.ts";
 import { batch, QUICK, SESSION, type World } from "./world.ts";
 
 const post = (token: string) => ({
@@ -121,7 +122,7 @@ export function permissionSuite(world: () => World): void {
         "sqs:SendMessage": () => streamed(world().createKey(), SESSION, { created: "another", change }),
         // Without the canary, which stays away since it was made before.
         "dynamodb:GetItem": () => {
-          world().gateway.remove(`${CANARY_ORG}gatehook-canary`, CANARY_ORG);
+          world().gateway.remove(CANARY, CANARY_ORG);
           return streamed("denied", SESSION, { look: 0 });
         },
       },

@@ -6,7 +6,7 @@ import { keyDigest } from "../../lib/gateway/key-digest.ts";
 import type { Change } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import type { LocalFunction } from "../../local/lambda/lambda.ts";
-import { API, ORG } from "./files.ts";
+import { ORG } from "./files.ts";
 import { batch, SESSION, type World } from "./world.ts";
 
 interface Reply {
@@ -14,52 +14,14 @@ interface Reply {
   body: string;
 }
 
-/** By its default name. */
-const CANARY = `${CANARY_ORG}gatehook-canary`;
+/** By its default name, as a gateway has it. */
+export const CANARY = `${CANARY_ORG}gatehook-canary`;
 
 /** A change of ours that is not known to be at the gateway. */
 const pending = (base: Session | null): Change => ({ base, since: Date.now() });
 
 export function sessionSuite(world: () => World): void {
   describe("the packaged functions around sessions", () => {
-    const ask = async (
-      routeKey: string,
-      key: string,
-      body?: string,
-      sessions: Pick<LocalFunction, "invoke"> = world().container("sessions"),
-    ) =>
-      (await sessions.invoke({
-        routeKey,
-        pathParameters: { key },
-        queryStringParameters: key ? {} : { org_id: "org" },
-        headers: {},
-        body,
-      })) as Reply;
-
-    it("keep, find and remove sessions over HTTP, with a gateway and without one", async () => {
-      const alone = await world().deployed("sessions").start({ GATEWAY_URL: "" });
-      const session = { org_id: "org", access_rights: { [API]: { api_id: API } } };
-      for (const [key, one] of [["s1"], ["s2", alone]] as const) {
-        const put = await ask("PUT /sessions/{key+}", key, JSON.stringify(session), one);
-        assert.deepEqual([put.statusCode, put.body.includes('"pending":true')], [201, one !== alone]);
-        assert.equal((await ask("GET /sessions/{key+}", key, undefined, one)).statusCode, 200);
-        assert.match((await ask("GET /sessions", "", undefined, one)).body, new RegExp(`"key":"${key}"`));
-        assert.equal((await ask("DELETE /sessions/{key+}", key, undefined, one)).statusCode, 200);
-        assert.equal((await ask("GET /sessions/{key+}", key, undefined, one)).statusCode, 404);
-      }
-      await alone.close();
-    });
-
-    it("have a session looked after that a person does not find at the gateway any more", async () => {
-      const key = `${ORG}not-there`;
-      await world().store(key, SESSION, { created: "before" });
-      const fresh = await world().deployed("sessions").start({ GATEWAY_READ: "fresh" });
-      assert.equal((await ask("GET /sessions/{key+}", key, undefined, fresh)).statusCode, 200);
-      await fresh.close();
-      await settled(key, false);
-      assert.equal((await world().row(key))?.gateway?.gone, true);
-    });
-
     /** The function's word that this key is settled; `pending` as long as the gateway's cache may undo it. */
     const settled = (key: string, isPending: boolean) =>
       world()
@@ -68,6 +30,54 @@ export function sessionSuite(world: () => World): void {
           const isOfKey = line.includes('"message":"session settled"') && line.includes(keyDigest(key));
           return isOfKey && line.includes(`"pending":${isPending}`);
         });
+
+    /** One request to the sessions API, in one container. */
+    async function ask(
+      container: LocalFunction,
+      routeKey: string,
+      key: string,
+      body?: Session,
+    ): Promise<Reply> {
+      const answer = await container.invoke({
+        routeKey,
+        pathParameters: { key },
+        queryStringParameters: key ? {} : { org_id: ORG },
+        headers: {},
+        body: body && JSON.stringify(body),
+      });
+      return answer as Reply;
+    }
+
+    it("keep, find and remove sessions over HTTP, where no gateway owns them", async () => {
+      const container = await world().deployed("sessions").start({ GATEWAY_URL: "" });
+      const key = `${ORG}s1`;
+      assert.equal((await ask(container, "PUT /sessions/{key+}", key, SESSION)).statusCode, 201);
+      assert.equal((await ask(container, "GET /sessions/{key+}", key)).statusCode, 200);
+      assert.match((await ask(container, "GET /sessions", "")).body, new RegExp(`"key":"${key}"`));
+      assert.equal((await ask(container, "DELETE /sessions/{key+}", key)).statusCode, 200);
+      assert.equal((await ask(container, "GET /sessions/{key+}", key)).statusCode, 404);
+      await container.close();
+    });
+
+    it("read and edit over HTTP what the gateway has", async () => {
+      const { gateway, createKey, container } = world();
+      const key = createKey();
+      const edited = { ...SESSION, tags: ["by hand"] };
+      const { statusCode, body } = await ask(container("sessions"), "PUT /sessions/{key+}", key, edited);
+      assert.deepEqual([statusCode, (JSON.parse(body) as { pending: boolean }).pending], [200, true]);
+      await settled(key, true);
+      assert.deepEqual(gateway.read(key)?.tags, ["by hand"]);
+    });
+
+    it("have a key looked after that somebody asks for afresh and the gateway does not show", async () => {
+      const key = `${ORG}unseen`;
+      await world().store(key, SESSION, { created: "before" });
+      const container = await world().deployed("sessions").start({ GATEWAY_READ: "fresh" });
+      assert.equal((await ask(container, "GET /sessions/{key+}", key)).statusCode, 200);
+      await container.close();
+      await settled(key, false);
+      assert.equal((await world().row(key))?.gateway?.gone, true);
+    });
 
     it("carry a handler's change to the gateway that alone had the key, and look at it again", async () => {
       const { gateway, createKey, send, row } = world();

@@ -245,7 +245,7 @@ describe("the gateway's functions, in the sandbox, against a real table and a re
     );
   });
 
-  test("a storage key is no item of another kind, and any number is an end", async () => {
+  test("a storage key never reaches an item of another kind, and any number is taken for an end", async () => {
     const { failure, outcome, value, logs } = await api.evaluate(`
       var keys = ["event#e1", "release", "release#v", "../release", "#", "store#k", "\\ud800"];
       keys.forEach(function (key) { TykStorageSet(key, key, 0); });

@@ -1,6 +1,6 @@
 /** How large a JSON text is, told without decoding it, which takes many times longer and much memory. */
 export interface JsonSize {
-  /** Values of any kind, and those in them; what is no JSON has any number. */
+  /** Values of any kind, and those in them. Of a text that is not JSON, any number. */
   values: number;
   /** Elements of the longest list that is a member of the text's object. */
   elements: number;
@@ -24,7 +24,7 @@ export function measureJson(text: string, most: number): JsonSize {
     } else if (code === LIST || code === OBJECT) {
       depth += 1;
       values += 1;
-      // An object's members are not elements: so many that what they become is less than nothing.
+      // The members of an object are not elements; whatever is added to this stays below 0.
       if (depth === 2) elements = code === LIST ? 1 : Number.NEGATIVE_INFINITY;
     } else if (code === LIST_END || code === OBJECT_END) depth -= 1;
     if (elements > longest) longest = elements;

@@ -29,7 +29,7 @@
   const cut = (value, length) => (value.length > length ? slice(value, 0, length) : value);
   // The host refuses names far shorter than this, so what is cut off changes no answer.
   const nameOf = (value) => cut(text(value), limits.nameChars);
-  // As long as Go's longest duration. Infinity, or 1e308, is no number that a table could hold.
+  // At most Go's longest duration: a table cannot hold Infinity, nor 1e308.
   const LONGEST_SECONDS = 9_223_372_036;
   const secondsOf = (value) => max(-LONGEST_SECONDS, min(LONGEST_SECONDS, trunc(asNumber(value)) || 0));
 

@@ -48,7 +48,7 @@ const oddText = fc.oneof(
     .map((all) => all.join("")),
 );
 
-test("of what is no UTF-8, each byte is one U+FFFD", () => {
+test("of what is not UTF-8, each byte is one U+FFFD", () => {
   fc.assert(
     fc.property(oddBytes, (bytes) => {
       assert.equal(decodeUtf8(bytes), decodeSlowly(bytes));

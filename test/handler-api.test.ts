@@ -289,6 +289,20 @@ describe("the gateway's functions, in the sandbox, against a real table and a re
     );
   });
 
+  test("a storage key never reaches an item of another kind, and any number is taken for an end", async () => {
+    const { failure, outcome, value, logs } = await api.evaluate(`
+      var keys = ["event#e1", "release", "release#v", "../release", "#", "store#k", "\\ud800"];
+      keys.forEach(function (key) { TykStorageSet(key, key, 0); });
+      return [NaN, Infinity, -Infinity, 1e308, -0, "0x10", {}, [], null, -1e20, Number.MAX_SAFE_INTEGER].map(function (end) {
+        TykStorageSet("k", "v", end);
+        TykStorageIncr("counter" + end, end);
+        return TykStorageTTL("k") === TykStorageTTL("counter" + end) && TykStorageTTL("k") !== 0;
+      }).concat(keys.map(function (key) { return TykStorageGet(key).length === key.length; }));
+    `);
+    assert.deepEqual([failure, outcome.ok, logs.length], [undefined, true, 1]);
+    assert.deepEqual(value, Array(18).fill(true));
+  });
+
   test("any value of any type in any argument is answered, never a crash", async () => {
     const values = [
       "undefined",

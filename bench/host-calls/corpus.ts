@@ -8,7 +8,7 @@ export interface HostileCall {
 /** As much text as crosses the boundary. */
 const MOST = 4_190_000;
 
-/** `name` is a list of so many items, each the value of an expression of `i`. */
+/** `name` is a list of `count` items, each the value of an expression of `i`. */
 const list = (name: string, count: number, item: string) =>
   `var ${name} = []; for (var i = 0; i < ${count}; i += 1) ${name}.push(${item});`;
 const members = (count: number, member: string) => list("m", count, member);
@@ -175,8 +175,8 @@ export const CORPUS: HostileCall[] = [
     ["of what HTML escapes", "/angles"],
     ["of quotes", "/quotes"],
     ["of control characters", "/controls"],
-    ["that is no UTF-8", "/no-utf8"],
-    ["of which half is no UTF-8", "/mixed"],
+    ["that is not UTF-8", "/no-utf8"],
+    ["of which half is not UTF-8", "/mixed"],
     ["of odd Unicode", "/wide"],
     ["with one header 12,000 times", "/one-header"],
     ["with 5,000 headers", "/many-headers"],
@@ -222,7 +222,7 @@ export const CORPUS: HostileCall[] = [
     body: batch(`'{"relative_url":"' + URL + "/" + "a%20€".repeat(16000) + '"}'`, 50),
   },
   { call: "batchRequest", name: "50 answers of 1 M", body: batch(to("/ascii"), 50) },
-  { call: "batchRequest", name: "20 answers of 1 M that is no UTF-8", body: batch(to("/no-utf8"), 20) },
+  { call: "batchRequest", name: "20 answers of 1 M that is not UTF-8", body: batch(to("/no-utf8"), 20) },
 
   { call: "storage", name: "key of 4 M odd Unicode", body: caught(`TykStorageGet("€".repeat(${MOST}));`) },
   {

@@ -28,7 +28,7 @@ function formatHeaders(headers: Record<string, string[]>): string {
 
 const PART_BYTES = 16 * 1024;
 
-/** In parts: of a body that is no text, or all escapes, a large one would hold up all other work. */
+/** In parts: of a body that is not text, or all escapes, a large one would hold up all other work. */
 async function quoteBody(body: Uint8Array, pause: Pause): Promise<string> {
   let quoted = "";
   for (let at = 0; at < body.length; ) {

@@ -108,9 +108,12 @@ export function installEntries(context: QuickJSContext, deps: EntriesDeps): Entr
     return "fulfilled";
   }
 
-  /** The promise that a run ends with: what the handler returned, or what follows it. Disposes what was returned. */
+  /** The promise that a run ends with: what the handler returned, or what follows it. Any other value is disposed. */
   function promiseOf(value: QuickJSHandle): QuickJSHandle | undefined {
-    if (context.typeof(value) === "undefined") return undefined;
+    if (context.typeof(value) === "undefined") {
+      value.dispose();
+      return undefined;
+    }
     const state = stateOf(value);
     if (state !== "none") {
       if (typeof state === "object") state.rejected.dispose();

@@ -8,7 +8,7 @@
   const asText = String;
   const asNumber = Number;
   const Failure = Error;
-  const { trunc } = Math;
+  const { trunc, min, max } = Math;
   const { parse, stringify } = JSON;
   const { defineProperty, create, getOwnPropertyDescriptor, getOwnPropertyNames, hasOwn } = Object;
   const slice = uncurry(String.prototype.slice);
@@ -32,7 +32,9 @@
   const cut = (value, length) => (value.length > length ? slice(value, 0, length) : value);
   // The host refuses names far shorter than this, so what is cut off changes no answer.
   const nameOf = (value) => cut(text(value), limits.nameChars);
-  const wholeNumber = (value) => trunc(asNumber(value)) || 0;
+  // At most Go's longest duration: a table cannot hold Infinity, nor 1e308.
+  const LONGEST_SECONDS = 9_223_372_036;
+  const secondsOf = (value) => max(-LONGEST_SECONDS, min(LONGEST_SECONDS, trunc(asNumber(value)) || 0));
 
   const define = (name, value) =>
     defineProperty(globalThis, name, { value, writable: true, enumerable: true, configurable: true });
@@ -117,7 +119,7 @@
 
   const storage = (operation, key, value, ttl) => {
     const given = cut(text(value), limits.argumentChars); // far above what the host takes, as with names
-    const answer = ask("storage", operation, nameOf(key), given, asText(wholeNumber(ttl)));
+    const answer = ask("storage", operation, nameOf(key), given, asText(secondsOf(ttl)));
     const { error, value: result } =
       answer === undefined ? { error: "JSVM storage is not available" } : parse(answer);
     if (error === null) return result;

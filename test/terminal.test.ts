@@ -115,6 +115,10 @@ const CASES: Record<string, (world: World) => { args: string[]; cwd: string }[]>
   ],
   "dlq redrive": () => [here("dlq", "redrive", `no ${HOSTILE}`)],
   "dlq rm": () => [here("dlq", "rm", `no ${HOSTILE}`, "--yes")],
+  // A key is not told: it may be a secret.
+  "sessions diff": () => [here("sessions", "diff", "k", `--no-${HOSTILE}`)],
+  "sessions reconcile": () => [here("sessions", "reconcile", "--rate", HOSTILE)],
+  "sessions hash": () => [here("sessions", "hash", "k", `--no-${HOSTILE}`)],
 };
 
 const ID = `event ${QUEUED}`;
@@ -176,7 +180,7 @@ describe("no command lets others steer the reader's terminal", () => {
     };
     const verdict = ["reason", "error", "handler", "release", "tenant"].map((name) => [name, QUEUED]);
     // JSON has escapes for what the queue does not take.
-    const body = { id: "e1", api_id: HOSTILE, event: { Type: HOSTILE, Meta: { Key: HOSTILE } } };
+    const body = { id: "e1", api_id: "demo", event: { Type: "T", Meta: { Key: HOSTILE } } };
     await deadLetter(JSON.stringify(body).replaceAll(/[^ -~]/gu, ""), Object.fromEntries(verdict));
     await deadLetter(QUEUED, { ...Object.fromEntries(verdict), event_id: ID });
   });

@@ -1,4 +1,4 @@
-import { AppError } from "../errors.ts";
+import { AppError, type ErrorCode } from "../errors.ts";
 import type { Change, GatewayState } from "../sessions/item.ts";
 import { storableBytes } from "../sessions/limits.ts";
 import { formatSession, parseSession, type Session } from "../sessions/session.ts";
@@ -52,6 +52,8 @@ export interface SettleDeps {
   hashed: boolean;
 }
 
+const UNHELD: ReadonlySet<ErrorCode> = new Set(["session-invalid", "session-too-large"]);
+
 /** After which a change is looked at for the first time, in ms. */
 const SOON_MS = 50;
 /** How often a change that the gateway undid is carried there again. */
@@ -64,7 +66,18 @@ const REPEATS = 3;
 export function createSettle(deps: SettleDeps) {
   const { refuse } = deps;
 
-  return async function settle(row: Row, gateway: Gateway): Promise<Settled> {
+  return async (row: Row, gateway: Gateway): Promise<Settled> => {
+    try {
+      return await settle(row, gateway);
+    } catch (thrown) {
+      if (!(thrown instanceof AppError) || !UNHELD.has(thrown.code)) throw thrown;
+      const message = `the table cannot hold what the gateway has: ${thrown.message}`;
+      if (row.gateway.change) await refuse(row, { operation: operationOf(row), status: 0, message });
+      return { kind: "row", session: row.session, gateway: withoutChange(row.gateway) };
+    }
+  };
+
+  async function settle(row: Row, gateway: Gateway): Promise<Settled> {
     const look = await gateway.get(row.key);
     if (look === "missing") return whenMissing(row, gateway);
     const { created } = row.gateway;
@@ -81,7 +94,7 @@ export function createSettle(deps: SettleDeps) {
       return asTheirs(look);
     }
     return row.session ? carry(row, row.session, change, look, gateway) : remove(row, change, look, gateway);
-  };
+  }
 
   async function whenMissing(row: Row, gateway: Gateway): Promise<Settled> {
     if (isWatchedRemoval(row)) return asIs(row, deps.now());

@@ -104,6 +104,21 @@ describe("a handler's change", () => {
   });
 });
 
+describe("a session of the gateway that the table cannot hold", () => {
+  it("has a change of ours refused, and is not asked for again and again", async () => {
+    const world = createWorld(CONFIG);
+    world.admin("POST", KEY, SESSION);
+    await world.run(KEY, (session) => ({ ...session, alias: "mine" }));
+    world.admin("PUT", KEY, { ...SESSION, meta_data: { text: "x".repeat(400_000) } });
+    await world.settle();
+    assert.match(world.refusals[0]?.message ?? "", /cannot hold what the gateway has: a session's text/);
+    world.doubt(KEY);
+    await world.settle();
+    assert.equal(world.refusals.length, 1);
+    assert.equal(world.row(KEY)?.gateway?.look, undefined);
+  });
+});
+
 describe("a key that was born here", () => {
   it("is made once, and is the gateway's from then on", async () => {
     const world = createWorld(CONFIG);

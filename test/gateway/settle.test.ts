@@ -109,9 +109,9 @@ describe("a session of the gateway that the table cannot hold", () => {
     const world = createWorld(CONFIG);
     world.admin("POST", KEY, SESSION);
     await world.run(KEY, (session) => ({ ...session, alias: "mine" }));
-    world.admin("PUT", KEY, { ...SESSION, meta_data: { text: "x".repeat(400_000) } });
+    world.admin("PUT", KEY, { ...SESSION, meta_data: { value: 1e300 } });
     await world.settle();
-    assert.match(world.refusals[0]?.message ?? "", /cannot hold what the gateway has: a session's text/);
+    assert.match(world.refusals[0]?.message ?? "", /cannot hold what the gateway has: meta_data/);
     world.doubt(KEY);
     await world.settle();
     assert.equal(world.refusals.length, 1);

@@ -5,6 +5,7 @@ import { keyDigest } from "../lib/gateway/key-digest.ts";
 import { asTheirs } from "../lib/gateway/settle.ts";
 import { type GatewayState, sessionItem } from "../lib/sessions/item.ts";
 import type { Session } from "../lib/sessions/session.ts";
+import { plainConfig } from "./gateway/config.ts";
 import { type RunningGateway, startGateway } from "./gateway/server.ts";
 import { runCli } from "./helpers/cli.ts";
 import { startTestStack, type TestStack } from "./helpers/stack.ts";
@@ -20,15 +21,7 @@ describe("gatehook sessions, beside a gateway", () => {
   before(async () => {
     running = await startGateway({
       now: Date.now,
-      config: {
-        secret: SECRET,
-        hash_keys: false,
-        hash_key_function: "",
-        enable_hashed_keys_listing: true,
-        disable_cached_session_state: false,
-        apis: [{ api_id: "api1", org_id: ORG, session_lifetime: 0, proxy: { listen_path: "/api1/" } }],
-        policies: [],
-      },
+      config: plainConfig(ORG),
     });
     stack = await startTestStack({ env: { ...process.env, ...gatewayEnv(), GATEWAY_CACHE_SECONDS: "0" } });
   });

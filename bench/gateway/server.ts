@@ -1,5 +1,6 @@
 // The gateway of the tests in a thread of its own, with this number of keys: what it takes is not the client's time.
 import { parentPort, workerData } from "node:worker_threads";
+import { plainConfig } from "../../test/gateway/config.ts";
 import { startGateway } from "../../test/gateway/server.ts";
 
 const { secret, org, keys, latencyMs } = workerData as {
@@ -11,15 +12,7 @@ const { secret, org, keys, latencyMs } = workerData as {
 const { url, gateway } = await startGateway({
   now: Date.now,
   latencyMs,
-  config: {
-    secret,
-    hash_keys: false,
-    hash_key_function: "",
-    enable_hashed_keys_listing: true,
-    disable_cached_session_state: true,
-    apis: [{ api_id: "api1", org_id: org, session_lifetime: 0, proxy: { listen_path: "/api1/" } }],
-    policies: [],
-  },
+  config: plainConfig(org, { secret, disable_cached_session_state: true }),
 });
 const body = JSON.stringify({
   org_id: org,

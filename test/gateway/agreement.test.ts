@@ -3,22 +3,14 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { agree } from "../../lib/gateway/merge.ts";
 import type { Session } from "../../lib/sessions/session.ts";
-import type { GatewayConfig } from "./config.ts";
+import { plainConfig } from "./config.ts";
 import { createWorld, type World } from "./world.ts";
 
 const RUNS = Number(process.env.HISTORIES ?? 5_000);
 const ORG = "5e9d9544a1dcd60001d0ed20";
 const KEYS = ["a", "b"].map((letter) => `${ORG}${letter.repeat(32)}`) as [string, string];
 
-const CONFIG: GatewayConfig = {
-  secret: "secret",
-  hash_keys: false,
-  hash_key_function: "",
-  enable_hashed_keys_listing: true,
-  disable_cached_session_state: false,
-  apis: [{ api_id: "api1", org_id: ORG, session_lifetime: 0, proxy: { listen_path: "/api1/" } }],
-  policies: [],
-};
+const CONFIG = plainConfig(ORG);
 
 const RIGHTS = { api1: { api_id: "api1", api_name: "Api 1", versions: ["Default"] } };
 

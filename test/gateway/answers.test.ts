@@ -6,6 +6,7 @@ import { after, before, describe, it } from "node:test";
 import { AppError } from "../../lib/errors.ts";
 import { isAsked } from "../../lib/gateway/asked.ts";
 import { connectGateway } from "../../lib/gateway/client.ts";
+import { plainConfig } from "./config.ts";
 import { type RunningGateway, startGateway } from "./server.ts";
 
 const ORG = "5e9d9544a1dcd60001d0ed20";
@@ -17,15 +18,7 @@ describe("the gateway's answers", () => {
   before(async () => {
     running = await startGateway({
       now: Date.now,
-      config: {
-        secret: SECRET,
-        hash_keys: false,
-        hash_key_function: "",
-        enable_hashed_keys_listing: true,
-        disable_cached_session_state: false,
-        apis: [{ api_id: "api1", org_id: ORG, session_lifetime: 0, proxy: { listen_path: "/api1/" } }],
-        policies: [],
-      },
+      config: plainConfig(ORG),
     });
   });
   after(() => running.close());

@@ -4,12 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { startTestStack, type TestStack } from "../helpers/stack.ts";
+import { plainConfig } from "./config.ts";
 import { type RunningGateway, startGateway } from "./server.ts";
 
 export const ORG = "5e9d9544a1dcd60001d0ed20";
 const SECRET = "a-secret-of-tests";
 
-/** KeyExpired adds a tag, QuotaExceeded removes the key. */
+/** AuthFailure and KeyExpired add a tag, QuotaExceeded removes the key. */
 const HANDLERS = `
 var tagger = new TykJS.TykEventHandlers.NewEventHandler({});
 tagger.NewHandler(function (event, context) {
@@ -28,7 +29,9 @@ const API = {
   api_id: "api1",
   org_id: ORG,
   name: "Api 1",
-  event_handlers: { events: { KeyExpired: names("tagger"), QuotaExceeded: names("remover") } },
+  event_handlers: {
+    events: { AuthFailure: names("tagger"), KeyExpired: names("tagger"), QuotaExceeded: names("remover") },
+  },
 };
 
 type Members = Record<string, unknown>;
@@ -43,8 +46,8 @@ export interface Beside {
   create(name: string): Promise<string>;
   /** The status that a client gets with this key. */
   use(key: string): Promise<number>;
-  /** Has an event of this type run to its end. */
-  send(Type: string, Key: string): Promise<void>;
+  /** Has an event of this type run to its end; `apiId` is that of the API with the handlers, if nothing is said. */
+  send(Type: string, Key: string, apiId?: string): Promise<void>;
   /** People's way to the table. */
   sessions(method: string, path: string, body?: object): Promise<{ status: number; body: Members }>;
   close(): Promise<void>;
@@ -63,15 +66,7 @@ export async function startBeside(options: {
   await writeFile(join(folder, "handlers/handlers.js"), HANDLERS);
   const running = await startGateway({
     now: Date.now,
-    config: {
-      secret: SECRET,
-      hash_keys: options.hashKeys,
-      hash_key_function: options.hashKeyFunction,
-      enable_hashed_keys_listing: true,
-      disable_cached_session_state: false,
-      apis: [{ api_id: "api1", org_id: ORG, session_lifetime: 0, proxy: { listen_path: "/api1/" } }],
-      policies: [],
-    },
+    config: plainConfig(ORG, { hash_keys: options.hashKeys, hash_key_function: options.hashKeyFunction }),
   });
   const gateway = { GATEWAY_URL: running.url, GATEWAY_SECRET: SECRET, GATEWAY_CACHE_SECONDS: "1" };
   const stack = await startTestStack({
@@ -107,11 +102,11 @@ export async function startBeside(options: {
       return String(made?.key);
     },
     use: async (key) => (await fetch(`${running.url}/api1/get`, { headers: { authorization: key } })).status,
-    async send(Type, Key) {
+    async send(Type, Key, apiId = "api1") {
       serial += 1;
       const id = `e${serial}`;
       const body = JSON.stringify({ id, event: { Type, Meta: { Key }, TimeStamp: "" } });
-      assert.equal((await stack.post("api1", body)).status, 202);
+      assert.equal((await stack.post(apiId, body)).status, 202);
       await stack.fact(({ message, fields }) => message === "event done" && fields.event_id === id);
     },
     async sessions(method, path, body) {

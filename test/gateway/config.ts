@@ -51,3 +51,15 @@ export interface Policy {
   /** Which of its parts the policy decides; all of them where this names none. */
   partitions?: { acl?: boolean; quota?: boolean; rate_limit?: boolean; per_api?: boolean };
 }
+
+/** A gateway with one API of this organisation, whose keys are not hashed; `changes` make another of it. */
+export const plainConfig = (orgId: string, changes: Partial<GatewayConfig> = {}): GatewayConfig => ({
+  secret: "a-secret-of-tests",
+  hash_keys: false,
+  hash_key_function: "",
+  enable_hashed_keys_listing: true,
+  disable_cached_session_state: false,
+  apis: [{ api_id: "api1", org_id: orgId, session_lifetime: 0, proxy: { listen_path: "/api1/" } }],
+  policies: [],
+  ...changes,
+});

@@ -14,6 +14,7 @@ import { createDoubtMissing } from "../../lib/gateway/when-missing.ts";
 import { type GatewayState, sessionItem } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { type Service, startDynamo } from "../../local/dynamodb.ts";
+import { plainConfig } from "./config.ts";
 import { always } from "./faults.ts";
 import { createGateway, type Gateway } from "./model.ts";
 
@@ -47,15 +48,7 @@ describe("the comparison of both sides", () => {
     await Promise.all([makeTable(table, "key"), makeTable(stateTable, "pk")]);
     model = createGateway({
       now: () => NOW,
-      config: {
-        secret: SECRET,
-        hash_keys: false,
-        hash_key_function: "",
-        enable_hashed_keys_listing: true,
-        disable_cached_session_state: false,
-        apis: [{ api_id: "api1", org_id: ORG, session_lifetime: 0, proxy: { listen_path: "/api1/" } }],
-        policies: [],
-      },
+      config: plainConfig(ORG),
     });
   });
 

@@ -1,7 +1,7 @@
 // What becomes of one key, case by case; whatever may happen is in agreement.test.ts.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { GatewayConfig } from "./config.ts";
+import { plainConfig } from "./config.ts";
 import { createWorld, type World } from "./world.ts";
 
 const ORG = "5e9d9544a1dcd60001d0ed20";
@@ -16,13 +16,7 @@ const SESSION = {
   quota_remaining: 10,
   access_rights: RIGHTS,
 };
-const CONFIG: GatewayConfig = {
-  secret: "secret",
-  hash_keys: false,
-  hash_key_function: "",
-  enable_hashed_keys_listing: true,
-  disable_cached_session_state: false,
-  apis: [{ api_id: "api1", org_id: ORG, session_lifetime: 0, proxy: { listen_path: "/api1/" } }],
+const CONFIG = plainConfig(ORG, {
   policies: [
     {
       id: "gold",
@@ -34,7 +28,7 @@ const CONFIG: GatewayConfig = {
       access_rights: RIGHTS,
     },
   ],
-};
+});
 
 const PUTS = /^PUT /;
 const puts = (world: World) => world.requests().filter((request) => PUTS.test(request));

@@ -84,16 +84,23 @@ export function createSettle(deps: SettleDeps) {
     const { change } = row.gateway;
     if (!change) return asTheirs(look);
     const isOther = created !== undefined ? created !== createdOf(look.session) : change.base === null;
-    if (isOther) {
-      // Somebody made the key anew, or first: nothing of ours is meant for that one.
+    if (isOther) return whenOther(row, change, look);
+    return row.session ? carry(row, row.session, change, look, gateway) : remove(row, change, look, gateway);
+  }
+
+  /** Somebody made the key anew, or first: nothing of ours is meant for that one. */
+  async function whenOther(row: Row, change: Change, look: Exclude<Look, "missing">): Promise<Settled> {
+    if (change.until === undefined)
       await refuse(row, {
         operation: operationOf(row),
         status: 0,
         message: "the gateway has another key of this name",
       });
-      return asTheirs(look);
-    }
-    return row.session ? carry(row, row.session, change, look, gateway) : remove(row, change, look, gateway);
+    const until = change.until ?? deps.now() + deps.cacheMs;
+    // A request under way may bring back the one that we removed, in the other's place.
+    if (row.gateway.created !== undefined && !row.session && until > deps.now())
+      return asIs({ ...row, gateway: { ...row.gateway, change: { ...change, until } } }, deps.now());
+    return asTheirs(look);
   }
 
   async function whenMissing(row: Row, gateway: Gateway): Promise<Settled> {

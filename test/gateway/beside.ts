@@ -53,9 +53,23 @@ export interface Beside {
   close(): Promise<void>;
 }
 
+interface Access {
+  url: string;
+  secret: string;
+}
+
+/** The gateway that TYK_GATEWAY_URL and TYK_GATEWAY_SECRET name; see transcripts.test.ts for what it has to have. */
+export function runningGateway(
+  { TYK_GATEWAY_URL: url, TYK_GATEWAY_SECRET: secret = "" } = process.env,
+): Access | undefined {
+  return url ? { url: url.replace(/\/$/, ""), secret } : undefined;
+}
+
 export async function startBeside(options: {
   hashKeys: boolean;
   hashKeyFunction: string;
+  /** Instead of one of our own, whose requests can be seen. */
+  running?: Access | undefined;
   env?: Record<string, string>;
   onLine?: (name: string, line: string) => void;
 }): Promise<Beside> {
@@ -68,7 +82,12 @@ export async function startBeside(options: {
     now: Date.now,
     config: plainConfig(ORG, { hash_keys: options.hashKeys, hash_key_function: options.hashKeyFunction }),
   });
-  const gateway = { GATEWAY_URL: running.url, GATEWAY_SECRET: SECRET, GATEWAY_CACHE_SECONDS: "1" };
+  const { url, secret } = options.running ?? { url: running.url, secret: SECRET };
+  const gateway = {
+    GATEWAY_URL: url,
+    GATEWAY_SECRET: secret,
+    GATEWAY_CACHE_SECONDS: options.running ? "11" : "1",
+  };
   const stack = await startTestStack({
     folder,
     env: { ...process.env, ...gateway, ...options.env },
@@ -77,9 +96,9 @@ export async function startBeside(options: {
   let serial = 0;
 
   async function admin(method: string, key: string, session?: object, query = "") {
-    const response = await fetch(`${running.url}/tyk/keys/${encodeURIComponent(key)}${query}`, {
+    const response = await fetch(`${url}/tyk/keys/${encodeURIComponent(key)}${query}`, {
       method,
-      headers: { "x-tyk-authorization": SECRET },
+      headers: { "x-tyk-authorization": secret },
       ...(session && { body: JSON.stringify(session) }),
     });
     const body = (await response.json()) as Members;
@@ -101,7 +120,7 @@ export async function startBeside(options: {
       });
       return String(made?.key);
     },
-    use: async (key) => (await fetch(`${running.url}/api1/get`, { headers: { authorization: key } })).status,
+    use: async (key) => (await fetch(`${url}/api1/get`, { headers: { authorization: key } })).status,
     async send(Type, Key, apiId = "api1") {
       serial += 1;
       const id = `e${serial}`;

@@ -188,3 +188,36 @@ describe("a key that the gateway does not show", () => {
     assert.equal(world.row(KEY)?.gateway?.gone, true);
   });
 });
+
+describe("a key that a handler removed", () => {
+  for (const dies of [undefined, "after-gateway"] as const)
+    it(`stays removed when another of its name was made in between (${dies ?? "told"})`, async () => {
+      const world = createWorld(CONFIG);
+      world.admin("POST", KEY, SESSION);
+      world.wait(1_000);
+      await world.run(KEY, () => undefined);
+      const finish = world.begin(KEY);
+      await world.sync(10, dies);
+      const other = world.admin("POST", KEY, SESSION);
+      world.doubt(KEY);
+      await world.sync(10);
+      finish();
+      assert.notEqual(world.admin("GET", KEY)?.date_created, other?.date_created, "it came back");
+      await world.settle();
+      assert.equal(world.admin("GET", KEY), undefined);
+      assert.equal(world.row(KEY)?.session, undefined);
+    });
+
+  it("gives way to another of its name", async () => {
+    const world = createWorld(CONFIG);
+    world.admin("POST", KEY, SESSION);
+    world.wait(1_000);
+    await world.run(KEY, () => undefined);
+    await world.sync(10);
+    world.admin("POST", KEY, { ...SESSION, alias: "other" });
+    world.doubt(KEY);
+    await world.settle();
+    assert.equal(world.row(KEY)?.session?.alias, "other");
+    assert.deepEqual(world.refusals, []);
+  });
+});

@@ -1,13 +1,14 @@
-// Beside a gateway, over the real protocols: what a user would meet.
+// Beside a gateway, over the real protocols: what a user would meet. TYK_GATEWAY_URL names a running one, as in
+// transcripts.test.ts.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { type Beside, ORG, startBeside, tagsOf, until } from "./beside.ts";
+import { type Beside, ORG, runningGateway, startBeside, tagsOf, until } from "./beside.ts";
 
 describe("beside a gateway", () => {
   let beside: Beside;
   let serial = 0;
   before(async () => {
-    beside = await startBeside({ hashKeys: false, hashKeyFunction: "" });
+    beside = await startBeside({ hashKeys: false, hashKeyFunction: "", running: runningGateway() });
   });
   after(() => beside.close());
 
@@ -80,7 +81,8 @@ describe("beside a gateway", () => {
   });
 
   it("the gateway's own events keep the copy as it has it, with no gateway.json", async () => {
-    const key = await create();
+    const name = `${ORG}again`;
+    const key = await beside.create(name);
     await beside.send("KeyExpired", key);
     const session = await until(
       () => admin("GET", key),
@@ -98,7 +100,7 @@ describe("beside a gateway", () => {
       () => beside.stack.session(key),
       (copy) => copy === undefined,
     );
-    await beside.create(key);
+    await beside.create(name);
     await beside.send("TokenCreated", key, "gateway");
     await until(
       () => beside.stack.session(key),

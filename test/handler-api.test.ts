@@ -200,6 +200,16 @@ describe("the gateway's functions, in the sandbox, against a real table and a re
     assert.match(String((await api.evaluate('return TykGetKeyData("custom", "a")')).value), /"alias":"c"/);
   });
 
+  test("a custom key that was read by its short name is written by it too", async () => {
+    await api.evaluate('TykSetKeyData("orgbrief", JSON.stringify({alias:"c",access_rights:{a:{}}}), 1)');
+    await api.evaluate(`
+      var session = JSON.parse(TykGetKeyData("brief", "a"));
+      session.alias = "d";
+      TykSetKeyData("brief", JSON.stringify(session), 1);
+    `);
+    assert.match(String((await api.evaluate('return TykGetKeyData("orgbrief")')).value), /"alias":"d"/);
+  });
+
   test("a removed session is missing to what comes later in the run, and to later runs", async () => {
     await api.evaluate('TykSetKeyData("gone", JSON.stringify({alias:"c",access_rights:{a:{}}}), 1)');
     const { value } = await api.evaluate(

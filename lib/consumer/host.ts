@@ -58,6 +58,8 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
   let sent = 0;
   let failure: AppError | undefined;
   let waiting: { name: HostCallName; since: number } | undefined;
+  /** Of the keys that were read, the names of their sessions: what a script reads by a short name it writes by it too. */
+  const names = new Map<string, string>();
   const idempotencyKey = () => {
     sent += 1;
     return headerText(`${run.event}:${run.handler}:${sent}`);
@@ -66,19 +68,21 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
   const calls: Record<HostCallName, (args: string[], scope: CallScope) => Promise<string | undefined>> = {
     async getKeyData([key = "", apiId = ""]) {
       run.onRead(key);
-      const { session } = await findSession(run, key, apiId);
+      const { name, session } = await findSession(run, key, apiId);
+      if (session) names.set(key, name);
       return session ? showSession(session) : MISS;
     },
     async setKeyData([key = "", text = "", suppressReset = ""]) {
       if (!isStorableKey(key)) throw new AppError("session-refused", `a key has 1 to ${KEY_BYTES} bytes`);
-      const given = keepPassword(parseSession(text), await run.buffer.read(key));
+      const name = names.get(key) ?? key;
+      const given = keepPassword(parseSession(text), await run.buffer.read(name));
       const session = applySet(given, {
         suppressReset: suppressReset === "1",
         now: Math.floor(deps.now() / 1000),
         allowMasterKeys: deps.allowMasterKeys,
       });
-      const bytes = storableBytes(session) + Buffer.byteLength(key);
-      await run.buffer.write(key, { session, bytes, reset: suppressReset !== "1" });
+      const bytes = storableBytes(session) + Buffer.byteLength(name);
+      await run.buffer.write(name, { session, bytes, reset: suppressReset !== "1" });
       return undefined;
     },
     async delKeyData([key = "", apiId = ""]) {

@@ -80,6 +80,21 @@ describe("beside a gateway", () => {
     assert.equal(await beside.use(key), 403);
   });
 
+  it("a custom key is changed and removed by the short name that clients present too", async () => {
+    const key = await beside.create("custom01");
+    await beside.send("KeyExpired", "custom01");
+    await until(
+      () => admin("GET", key),
+      (found) => tagsOf(found).includes("seen"),
+    );
+    assert.equal(await beside.use("custom01"), 200);
+    await beside.send("QuotaExceeded", "custom01");
+    await until(
+      () => admin("GET", key),
+      (found) => found === undefined,
+    );
+  });
+
   it("the gateway's own events keep the copy as it has it, with no gateway.json", async () => {
     const name = `${ORG}again`;
     const key = await beside.create(name);

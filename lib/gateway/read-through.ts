@@ -8,6 +8,7 @@ import { parseSession, type Session } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import type { Gateway } from "./client.ts";
 import { keyDigest } from "./key-digest.ts";
+import { orgOf } from "./key-name.ts";
 import type { Members } from "./merge.ts";
 import { createdOf, showsTheirs } from "./settle.ts";
 
@@ -108,7 +109,10 @@ export function withReadThrough(store: ConsumerStore, complete: ReadThrough): Co
       const completed = [...read.sessions].map(
         async ([key, stored]) => [key, await complete(key, stored)] as const,
       );
-      return { ...read, sessions: new Map(await Promise.all(completed)) };
+      // A short name is known in the name of an API alone: the handler that asks for it says which.
+      const isKnown = ([key, { version }]: readonly [string, StoredSession]) =>
+        version > 0 || orgOf(key) !== "";
+      return { ...read, sessions: new Map((await Promise.all(completed)).filter(isKnown)) };
     },
     readSession: async (key, reader) => complete(key, await store.readSession(key), reader),
   };

@@ -1,9 +1,10 @@
 import { QueueDoesNotExist } from "@aws-sdk/client-sqs";
 import { createSqs } from "../functions/clients.ts";
-import { type SettingName, text } from "../functions/settings.ts";
+import { text } from "../functions/settings.ts";
 import { createQueue, type Queue, READ_SECONDS } from "../lib/dead-letters/queue.ts";
 import type { Sweep, SweepOptions } from "../lib/dead-letters/sweep.ts";
 import { AppError } from "../lib/errors.ts";
+import type { FunctionSettingName } from "../lib/settings/function-settings.ts";
 import { countOf } from "./count.ts";
 import { interruption } from "./interrupt.ts";
 import { printError } from "./print.ts";
@@ -24,7 +25,9 @@ export interface OpenQueue {
 }
 
 /** The queue that a setting of the functions names. */
-export async function openQueue(name: Extract<SettingName, `${string}_QUEUE_URL`>): Promise<OpenQueue> {
+export async function openQueue(
+  name: Extract<FunctionSettingName, `${string}_QUEUE_URL`>,
+): Promise<OpenQueue> {
   const queueUrl = text(process.env, name);
   const queue = createQueue({ sqs: createSqs(), queueUrl });
   try {

@@ -1,10 +1,12 @@
 import { AppError } from "../lib/errors.ts";
 import { readSourceFiles } from "../local/files.ts";
 import { type Stack, startStack } from "../local/stack.ts";
+import { devSettings } from "./dev-settings.ts";
 import { createFacts, type Facts } from "./facts.ts";
 import { nextSignal } from "./interrupt.ts";
 import { createLiveFolder, type LiveFolder } from "./live-folder.ts";
 import { print, printError, printJson } from "./print.ts";
+import { readProject } from "./project.ts";
 import { SAMPLE_API, SAMPLE_KEY, type SampleReport, sendSampleEvent } from "./sample-event.ts";
 import { row, timelineLines } from "./timeline.ts";
 import { UsageError } from "./usage.ts";
@@ -14,6 +16,8 @@ export interface DevOptions {
   json?: boolean;
   port: number;
   demo: boolean;
+  /** Settings, before all others. */
+  set: Record<string, string>;
 }
 
 /**
@@ -27,10 +31,12 @@ export async function dev(options: DevOptions): Promise<void> {
   const say = options.json ? () => {} : print;
   const started = performance.now();
   await readSourceFiles(process.cwd()); // a wrong folder is told before anything is started
+  const settings = devSettings(await readProject(process.cwd()), process.env, options.set);
   const facts = createFacts((name, line) => printError(`  [${name}] ${line}`));
   const stack = await startStack({
     port: options.once ? 0 : options.port,
     env: process.env,
+    ...settings,
     watchBucket: !options.once,
     onLine: facts.onLine,
     onError: facts.onError,

@@ -18,6 +18,12 @@ function keyAndFile(text: string, before: Record<string, string>): Record<string
   return { ...before, [key]: file };
 }
 
+function nameAndValue(text: string, before: Record<string, string>): Record<string, string> {
+  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (!name || value === undefined) throw new InvalidArgumentError("It has the form NAME=value.");
+  return { ...before, [name.trim()]: value };
+}
+
 const collect = (text: string, before: string[]) => [...before, text];
 
 const toLines = (text: string) => linesOf(text.replace(/\n$/, ""));
@@ -37,6 +43,7 @@ program
   .option("--json", "with --once: print one JSON object and nothing else")
   .option("--port <number>", "where ingest listens; 0 is any free port", wholeNumber(0, 65_535), 3000)
   .option("--no-demo", "send no sample event")
+  .option("--set <NAME=value>", "a setting of docs/settings.md; repeatable", nameAndValue, {})
   .action(async (options) => (await import("./dev.ts")).dev(options));
 
 program

@@ -1,10 +1,11 @@
 import { DescribeTableCommand, ResourceNotFoundException } from "@aws-sdk/client-dynamodb";
 import { createDynamo } from "../functions/clients.ts";
 import { requiredGateway } from "../functions/gateway.ts";
-import { type SettingName, text } from "../functions/settings.ts";
+import { text } from "../functions/settings.ts";
 import { AppError } from "../lib/errors.ts";
 import { connectGateway } from "../lib/gateway/client.ts";
 import { createRows } from "../lib/gateway/rows.ts";
+import type { FunctionSettingName } from "../lib/settings/function-settings.ts";
 
 /** The gateway and the tables that the functions' own settings name. Throws setting-invalid, naming the one at fault. */
 export async function openSessions() {
@@ -12,7 +13,7 @@ export async function openSessions() {
   const options = requiredGateway(env);
   const dynamo = createDynamo();
 
-  async function openTable(name: Extract<SettingName, `${string}_TABLE`>) {
+  async function openTable(name: Extract<FunctionSettingName, `${string}_TABLE`>) {
     const table = text(env, name);
     try {
       const { Table } = await dynamo.send(new DescribeTableCommand({ TableName: table }));

@@ -74,7 +74,7 @@ export async function sendSampleEvent(stack: Stack, facts: Facts): Promise<Sampl
 async function post(stack: Stack, id: string, event: object): Promise<void> {
   const answer = await fetch(`${stack.url}/events/${SAMPLE_API}`, {
     method: "POST",
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", ...authorization(stack) },
     body: JSON.stringify({ id, event }),
   });
   if (answer.status !== 202) {
@@ -82,13 +82,19 @@ async function post(stack: Stack, id: string, event: object): Promise<void> {
   }
 }
 
-const nameInTable = () => keyName(process.env)(SAMPLE_KEY);
+/** Where INGEST_AUTH is token; of several tokens each counts. */
+function authorization({ env }: Stack): Record<string, string> {
+  const [token] = (env.INGEST_TOKEN ?? "").split(",");
+  return token?.trim() ? { authorization: `Bearer ${token.trim()}` } : {};
+}
+
+const nameInTable = (stack: Stack) => keyName(stack.env)(SAMPLE_KEY);
 
 async function readSession(stack: Stack): Promise<Session | undefined> {
   const { Item } = await stack.clients.dynamo.send(
     new GetCommand({
       TableName: stack.resources.SESSIONS_TABLE,
-      Key: { key: nameInTable() },
+      Key: { key: nameInTable(stack) },
       ConsistentRead: true,
     }),
   );
@@ -112,7 +118,7 @@ async function storeSampleSession(stack: Stack): Promise<Session> {
   await stack.clients.dynamo.send(
     new PutCommand({
       TableName: stack.resources.SESSIONS_TABLE,
-      Item: sessionItem(nameInTable(), session, 1, now),
+      Item: sessionItem(nameInTable(stack), session, 1, now),
     }),
   );
   return session;

@@ -6,8 +6,9 @@ import { createConsumer } from "../lib/consumer/consumer.ts";
 import { createDeadLetters } from "../lib/consumer/dead-letters.ts";
 import { createHandBack } from "../lib/consumer/hand-back.ts";
 import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
+import { neededMemoryMb } from "../lib/consumer/memory.ts";
 import { createRequeue } from "../lib/consumer/requeue.ts";
-import { createRetryDelay, VISIBILITY_SECONDS } from "../lib/consumer/retry-delay.ts";
+import { createRetryDelay } from "../lib/consumer/retry-delay.ts";
 import { createConsumerStore } from "../lib/consumer/store.ts";
 import { createEgress } from "../lib/egress/client.ts";
 import { batchRequest, makeHttpRequest } from "../lib/egress/tyk-http.ts";
@@ -31,6 +32,9 @@ import { createMetrics, withMetrics } from "./metrics.ts";
 import { choice, flag, integer, list, text } from "./settings.ts";
 import { runtimeSettings, starter } from "./warm-runtime.ts";
 
+/** Without it, Lambda may end the function while handlers fill what they are allowed. */
+const TOO_LITTLE = "raise consumerMemory, or lower RUNTIME_WORKERS or RUNTIME_MEMORY_MB";
+
 const { env } = process;
 const log = createLog("consumer");
 const metrics = createMetrics("consumer");
@@ -41,7 +45,7 @@ const chance = { random: Math.random, now: Date.now };
 const stateTable = text(env, "STATE_TABLE");
 const egress = createEgress({
   allowHosts: list(env, "HTTP_ALLOW_HOSTS"),
-  maxResponseBytes: integer(env, "HTTP_MAX_RESPONSE_BYTES", 1_048_576, 1, 16_777_216),
+  maxResponseBytes: integer(env, "HTTP_MAX_RESPONSE_BYTES"),
 });
 const sessionsTable = text(env, "SESSIONS_TABLE");
 const nameOf = keyName(env);
@@ -50,7 +54,7 @@ const table = renamedConsumerStore(
     dynamo: dynamoClient,
     sessionsTable,
     stateTable,
-    ledgerTtlSeconds: integer(env, "LEDGER_TTL_SECONDS", 21 * 86_400, 60, 366 * 86_400),
+    ledgerTtlSeconds: integer(env, "LEDGER_TTL_SECONDS"),
     newToken: randomUUID,
     ...chance,
   }),
@@ -78,8 +82,8 @@ const consume = createConsumer({
   handBack: createHandBack({ sqs, queueUrl: text(env, "EVENTS_QUEUE_URL"), log }),
   requeue: createRequeue({ sqs, queueUrl: text(env, "EVENTS_QUEUE_URL") }),
   retryDelay: createRetryDelay({
-    baseSeconds: integer(env, "RETRY_BASE_SECONDS", 5, 0, 900),
-    maxSeconds: integer(env, "RETRY_MAX_SECONDS", 900, 0, VISIBILITY_SECONDS),
+    baseSeconds: integer(env, "RETRY_BASE_SECONDS"),
+    maxSeconds: integer(env, "RETRY_MAX_SECONDS"),
     random: Math.random,
   }),
   makeHttpRequest: (request, run) => makeHttpRequest(request, { egress, ...run }),
@@ -88,17 +92,22 @@ const consume = createConsumer({
     entries: createEntryStore({ dynamo, table: stateTable, newToken: randomUUID, random: Math.random }),
     now: Date.now,
   }),
-  allowMasterKeys: flag(env, "ALLOW_MASTER_KEYS", false),
+  allowMasterKeys: flag(env, "ALLOW_MASTER_KEYS"),
   timeoutMs: runtimeSettings.limits.timeoutMs,
   graceMs: runtimeSettings.limits.graceMs,
   workers: runtimeSettings.workers,
-  maxAttempts: integer(env, "MAX_ATTEMPTS", 5, 1, 1_000),
-  receiveLimit: integer(env, "RECEIVE_LIMIT", 50, 1, 1_000),
-  handlerErrors: choice(env, "HANDLER_ERRORS", ["retry", "drop"]),
+  maxAttempts: integer(env, "MAX_ATTEMPTS"),
+  receiveLimit: integer(env, "RECEIVE_LIMIT"),
+  handlerErrors: choice(env, "HANDLER_ERRORS"),
   ...chance,
   log,
   metrics,
 });
+
+const memoryMb = Number(env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE);
+const neededMb = neededMemoryMb(runtimeSettings.workers, integer(env, "RUNTIME_MEMORY_MB"));
+if (memoryMb < neededMb)
+  log.warn("too little memory", { memory_mb: memoryMb, needed_mb: neededMb, fix: TOO_LITTLE });
 
 /** What a gateway that owns the sessions changes. */
 function ownedBy(gateway: Pick<Gateway, "get">) {
@@ -106,7 +115,7 @@ function ownedBy(gateway: Pick<Gateway, "get">) {
   const findName = createFullNames();
   const complete = createReadThrough({
     gateway,
-    mode: choice(env, "GATEWAY_READ", ["missing", "fresh"]),
+    mode: choice(env, "GATEWAY_READ"),
     isAsked,
     keep: rows.keep,
     doubt: rows.doubt,

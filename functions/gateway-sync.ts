@@ -26,7 +26,7 @@ const { env } = process;
 const metrics = createMetrics("gateway-sync");
 const log = createLog("gateway-sync");
 const hashes = hashFunction(env);
-const connections = integer(env, "GATEWAY_CONNECTIONS", 16, 1, 256);
+const connections = integer(env, "GATEWAY_CONNECTIONS");
 const gateway = { ...requiredGateway(env), connections };
 const sqs = createSqs();
 const dynamo = createDynamo();
@@ -64,7 +64,7 @@ const settle = createSettle({
   pause: delay,
   now: Date.now,
   cacheMs: cacheMs(env),
-  giveUpMs: integer(env, "GATEWAY_GIVE_UP_SECONDS", 86_400, 0, 1_209_600) * 1_000,
+  giveUpMs: integer(env, "GATEWAY_GIVE_UP_SECONDS") * 1_000,
   hashed: gateway.hashed,
 });
 const sync = createSync({

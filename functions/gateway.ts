@@ -1,7 +1,7 @@
 import { createCanary } from "../lib/gateway/canary.ts";
 import { connectGateway, type Gateway, type GatewayOptions } from "../lib/gateway/client.ts";
 import { hashFunction } from "./key-names.ts";
-import { baseUrl, headerText, integer } from "./settings.ts";
+import { baseUrl, headerText, integer, text } from "./settings.ts";
 
 type Env = Record<string, string | undefined>;
 
@@ -15,7 +15,7 @@ const connection = (env: Env): GatewayOptions => ({
   hashed: false,
   url: baseUrl(env, "GATEWAY_URL"),
   secret: headerText(env, "GATEWAY_SECRET"),
-  timeoutMs: integer(env, "GATEWAY_TIMEOUT_MS", 3_000, 100, 60_000),
+  timeoutMs: integer(env, "GATEWAY_TIMEOUT_MS"),
 });
 
 /** For those who know keys by their names in the table alone. Throws setting-invalid without one. */
@@ -43,10 +43,10 @@ export function perInvocation(options: GatewayOptions): Pick<Gateway, "get"> & {
 /** The key by which the gateway is known to have its keys. */
 export const canaryOf = (env: Env) => createCanary(canaryName(env), hashFunction(env));
 
-export const canaryName = (env: Env) => env.GATEWAY_CANARY?.trim() || "gatehook-canary";
+export const canaryName = (env: Env) => text(env, "GATEWAY_CANARY");
 
 /** How long the gateway's session cache may hold an older session, in ms. */
-export const cacheMs = (env: Env) => integer(env, "GATEWAY_CACHE_SECONDS", 11, 0, 900) * 1_000;
+export const cacheMs = (env: Env) => integer(env, "GATEWAY_CACHE_SECONDS") * 1_000;
 
 /** Keys that may be found absent in an hour. */
-export const maxAbsences = (env: Env) => integer(env, "GATEWAY_MAX_ABSENCES", 100, 0, 1_000_000);
+export const maxAbsences = (env: Env) => integer(env, "GATEWAY_MAX_ABSENCES");

@@ -1,5 +1,5 @@
 import { AppError } from "../lib/errors.ts";
-import { hashedName, type KeyName, TABLE_HASHES } from "../lib/gateway/hashed-keys.ts";
+import { hashedName, type KeyName } from "../lib/gateway/hashed-keys.ts";
 import type { HashFunction } from "../lib/gateway/key-hash.ts";
 import { choice } from "./settings.ts";
 
@@ -13,7 +13,7 @@ export function hashFunction(env: Env): HashFunction | undefined {
       "hash_key_function of the gateway, for example murmur64";
     throw new AppError("setting-invalid", message);
   }
-  const chosen = choice(env, "HASH_KEYS", ["none", ...TABLE_HASHES]);
+  const chosen = choice(env, "HASH_KEYS");
   return chosen === "none" ? undefined : chosen;
 }
 

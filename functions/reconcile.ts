@@ -24,8 +24,8 @@ const stateTable = text(env, "STATE_TABLE");
 const rows = createRows({ dynamo, table: text(env, "SESSIONS_TABLE"), now: Date.now });
 const limit = createAbsenceLimit({ dynamo, stateTable, perHour: maxAbsences(env), now: Date.now });
 const place = createReconcilePlace({ dynamo, stateTable, now: Date.now });
-const rate = integer(env, "GATEWAY_RECONCILE_RATE", 50, 1, 10_000);
-const concurrency = integer(env, "GATEWAY_CONNECTIONS", 16, 1, 256);
+const rate = integer(env, "GATEWAY_RECONCILE_RATE");
+const concurrency = integer(env, "GATEWAY_CONNECTIONS");
 const never = new AbortController().signal;
 /** What is kept for the rows under way, and for the end: a look at a key and one at the canary, and some writes. */
 const END_MS = 2 * options.timeoutMs + 3_000;

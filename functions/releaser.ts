@@ -19,7 +19,7 @@ const dynamo = createDocuments();
 const table = text(env, "STATE_TABLE");
 const wake = createWake({
   notices: createNotices({ dynamo, table, now: Date.now }),
-  quietMs: integer(env, "RELEASE_QUIET_MS", 1_000, 0, 60_000),
+  quietMs: integer(env, "RELEASE_QUIET_MS"),
   release: createReleaser({
     store: createReleaseStore({
       s3: createS3(env),

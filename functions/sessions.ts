@@ -30,7 +30,7 @@ const answer = createSessionsApi({
   byHash: hashFunction(env) && storeOf((hash) => hash, gateway && byHash(gateway)),
   changedState:
     gateway && ((stored: StoredSession, reset: boolean) => changedState(stored, { reset, now: Date.now() })),
-  allowMasterKeys: flag(env, "ALLOW_MASTER_KEYS", false),
+  allowMasterKeys: flag(env, "ALLOW_MASTER_KEYS"),
   log,
   ...chance,
 });
@@ -42,7 +42,7 @@ function storeOf(nameOf: KeyName, asked: Pick<Gateway, "get"> | undefined) {
   const complete = createReadThrough({
     ...renamedRows(createRows({ dynamo, table, now: Date.now }), nameOf),
     gateway: asked,
-    mode: choice(env, "GATEWAY_READ", ["missing", "fresh"]),
+    mode: choice(env, "GATEWAY_READ"),
     isAsked,
     fullName: async (key) => key,
     read: store.read,

@@ -5,19 +5,13 @@ import { type Pump, startPump } from "./pump.ts";
 import type { Clients } from "./resources.ts";
 import { startStreamPump } from "./stream-pump.ts";
 
-type Env = Record<string, string | undefined>;
-
 export interface GatewaySyncOptions {
   clients: Clients;
   sessionsTable: string;
   /** Of the keys that are to be looked at again. */
   queueUrl: string;
-  env: Env;
-  start: (
-    name: string,
-    timeoutMs: number,
-    own: { settings: Record<string, string> },
-  ) => Promise<LocalFunction>;
+  settings: Record<string, string>;
+  start: (name: string, timeoutMs: number) => Promise<LocalFunction>;
   /** Not the consumer's: no event fails by it. */
   onError: (error: Error) => void;
 }
@@ -32,19 +26,18 @@ const TIMEOUT_MS = 60_000;
 /** How often both sides are compared. */
 const RECONCILE_MS = 60_000;
 
-/** The functions and what feeds them; undefined unless the environment names a gateway. */
+/** The functions and what feeds them; undefined unless the settings name a gateway. */
 export async function startGatewaySync(options: GatewaySyncOptions): Promise<GatewaySync | undefined> {
-  const { clients, sessionsTable, queueUrl, env, start, onError } = options;
-  if (!env.GATEWAY_URL) return undefined;
-  if (!env.GATEWAY_SECRET) {
+  const { clients, sessionsTable, queueUrl, settings, start, onError } = options;
+  if (!settings.GATEWAY_URL) return undefined;
+  if (!settings.GATEWAY_SECRET) {
     const message =
       "GATEWAY_URL is set, so sessions go to that gateway: set GATEWAY_SECRET to its API's secret too";
     throw new AppError("local-failed", message);
   }
-  const settings = gatewaySettings(env);
   const [{ invoke }, comparison] = await Promise.all([
-    start("gateway-sync", TIMEOUT_MS, { settings }),
-    start("reconcile", TIMEOUT_MS, { settings }),
+    start("gateway-sync", TIMEOUT_MS),
+    start("reconcile", TIMEOUT_MS),
   ]);
   const { Table } = await clients.dynamo.send(new DescribeTableCommand({ TableName: sessionsTable }));
   const streamArn = Table?.LatestStreamArn ?? "";
@@ -66,11 +59,3 @@ export async function startGatewaySync(options: GatewaySyncOptions): Promise<Gat
     },
   };
 }
-
-/** What the environment says of the gateway, and of how keys are named: for all functions that have to do with them. */
-export const gatewaySettings = (env: Env) =>
-  Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) =>
-      (name === "HASH_KEYS" || name.startsWith("GATEWAY_")) && value !== undefined ? [[name, value]] : [],
-    ),
-  );

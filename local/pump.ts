@@ -21,6 +21,10 @@ export interface PumpDeps {
   onError: (error: Error) => void;
 }
 
+/** SQS's own limits for one request. */
+const LONGEST_WAIT_SECONDS = 20;
+const MOST_MESSAGES = 10;
+
 export async function startPump(deps: PumpDeps): Promise<Pump> {
   const { sqs, queueUrl, batchSize } = deps;
   const { Attributes } = await sqs.send(
@@ -39,11 +43,21 @@ export async function startPump(deps: PumpDeps): Promise<Pump> {
   }
 
   async function receive(): Promise<Message[]> {
+    const messages = await receiveSome(batchSize, LONGEST_WAIT_SECONDS);
+    while (messages.length > 0 && messages.length < batchSize) {
+      const more = await receiveSome(batchSize - messages.length, 0);
+      if (more.length === 0) break;
+      messages.push(...more);
+    }
+    return messages;
+  }
+
+  async function receiveSome(most: number, waitSeconds: number): Promise<Message[]> {
     const { Messages } = await sqs.send(
       new ReceiveMessageCommand({
         QueueUrl: queueUrl,
-        MaxNumberOfMessages: batchSize,
-        WaitTimeSeconds: 20,
+        MaxNumberOfMessages: Math.min(most, MOST_MESSAGES),
+        WaitTimeSeconds: waitSeconds,
         MessageSystemAttributeNames: ["All"],
         MessageAttributeNames: ["All"],
       }),

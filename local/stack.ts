@@ -4,7 +4,7 @@ import { createReleaseStore, type ReleaseStore } from "../lib/releases/store.ts"
 import { SESSION_ROUTES } from "../lib/sessions/api.ts";
 import { startAws } from "./aws.ts";
 import { watchBucket } from "./bucket-watch.ts";
-import { gatewaySettings, startGatewaySync } from "./gateway-sync.ts";
+import { startGatewaySync } from "./gateway-sync.ts";
 import { startHttpApi } from "./http-api.ts";
 import { type LocalFunction, type LocalFunctionOptions, startFunction } from "./lambda/lambda.ts";
 import { startPump } from "./pump.ts";
@@ -39,11 +39,15 @@ export interface StackOptions {
   port: number;
   /** Names the tables, queues and the bucket. */
   prefix?: string;
+  /** Where AWS's services are: as the SDK reads it. */
   env: Record<string, string | undefined>;
-  /** Extra settings for the functions, such as HTTP_ALLOW_HOSTS. */
+  /** The functions' settings. Those that name a resource of the stack are its own. */
   settings?: Record<string, string>;
   /** A process and a pump for each; one when nothing is said. */
   consumers?: ConsumerOptions[];
+  batchSize?: number;
+  consumerTimeoutMs?: number;
+  consumerMemoryMb?: number;
   visibilitySeconds?: number;
   receiveLimit?: number;
   /** FIFO queues. */
@@ -77,26 +81,35 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       fifo: options.fifo,
     });
     // Here an upload is one call, so there is nothing to wait for; and whoever reaches this loopback may send events.
-    const env = { ...aws.env, ...resources, RELEASE_QUIET_MS: "0", INGEST_AUTH: "none" };
+    const env: Record<string, string> = {
+      ...aws.env,
+      RELEASE_QUIET_MS: "0",
+      INGEST_AUTH: "none",
+      ...options.settings,
+      ...resources,
+    };
     const start = async (name: string, timeoutMs: number, own: ConsumerOptions = {}) => {
       const { settings, ...rest } = own;
+      const memoryMb = name === "consumer" ? options.consumerMemoryMb : undefined;
       const started = await startFunction({
         name,
         handler: `functions/${name}.main`,
         taskRoot: TASK_ROOT,
-        env: { ...env, ...gatewaySettings(options.env), ...options.settings, ...settings },
+        env: { ...env, ...settings },
         timeoutMs,
+        ...(memoryMb && { memoryMb }),
         onLine: (line) => options.onLine?.(name, line),
         ...rest,
       });
       closers.push(started.close);
       return started;
     };
+    const consumerTimeoutMs = options.consumerTimeoutMs ?? CONSUMER_TIMEOUT_MS;
     const [ingest, releaser, sessions, ...consumers] = await Promise.all([
       start("ingest", 10_000),
       start("releaser", 60_000),
       start("sessions", 10_000),
-      ...(options.consumers ?? [{}]).map((own) => start("consumer", CONSUMER_TIMEOUT_MS, own)),
+      ...(options.consumers ?? [{}]).map((own) => start("consumer", consumerTimeoutMs, own)),
     ]);
     const api = await startHttpApi(options.port, {
       "POST /events/{api_id}": ingest.invoke,
@@ -107,7 +120,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       const pump = await startPump({
         sqs: clients.sqs,
         queueUrl: resources.EVENTS_QUEUE_URL,
-        batchSize: 10,
+        batchSize: options.batchSize ?? 10,
         invoke,
         onError: options.onError ?? (() => {}),
       });
@@ -117,7 +130,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       clients,
       sessionsTable: resources.SESSIONS_TABLE,
       queueUrl: resources.SYNC_QUEUE_URL,
-      env: options.env,
+      settings: env,
       start,
       onError: (error) => options.onLine?.("gateway-sync", error.message),
     });

@@ -34,9 +34,11 @@ const ALLOWED: Record<string, string[]> = {
     "functions/settings.ts",
     "functions/clients.ts",
     "functions/gateway.ts",
+    "functions/ingest-auth.ts",
     "functions/key-names.ts",
+    "functions/runtime-settings.ts",
   ],
-  deploy: ["deploy"],
+  deploy: ["deploy", "lib/settings"],
   // What is built, not what builds.
   "deploy/entries": ["functions"],
 };
@@ -74,6 +76,7 @@ const PACKAGES: Record<string, string[]> = {
   "@aws-lambda-powertools/": ["functions/log.ts", "functions/metrics.ts"],
   undici: ["lib/egress/", "lib/gateway/client.ts"],
   acorn: ["lib/releases/"],
+  "jsonc-parser": ["lib/settings/"],
   esbuild: ["deploy/build.ts"],
   "@aws/cloudformation-validate": ["deploy/schema.ts"],
 };

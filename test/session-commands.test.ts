@@ -23,7 +23,7 @@ describe("gatehook sessions, beside a gateway", () => {
       now: Date.now,
       config: plainConfig(ORG),
     });
-    stack = await startTestStack({ env: { ...process.env, ...gatewayEnv(), GATEWAY_CACHE_SECONDS: "0" } });
+    stack = await startTestStack({ settings: { ...gatewayEnv(), GATEWAY_CACHE_SECONDS: "0" } });
   });
   after(async () => {
     await stack.close();

@@ -4,9 +4,6 @@ import { type HashFunction, hashKey } from "./key-hash.ts";
 import { storedName } from "./key-name.ts";
 import type { Rows } from "./rows.ts";
 
-/** What a table can be told to hash keys with: the values of a gateway's `hash_key_function`. */
-export const TABLE_HASHES = ["murmur64", "murmur128", "sha256"] as const;
-
 /** The name that a raw key has in the table. */
 export type KeyName = (rawKey: string) => string;
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { settingsOf } from "./documented.ts";
+import { settingsOf } from "./function-settings.ts";
 import type { World } from "./world.ts";
 
 export function startSuite(world: () => World): void {

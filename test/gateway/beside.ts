@@ -70,7 +70,7 @@ export async function startBeside(options: {
   hashKeyFunction: string;
   /** Instead of one of our own, whose requests can be seen. */
   running?: Access | undefined;
-  env?: Record<string, string>;
+  settings?: Record<string, string>;
   onLine?: (name: string, line: string) => void;
 }): Promise<Beside> {
   const folder = await mkdtemp(join(tmpdir(), "gatehook-beside-"));
@@ -90,7 +90,7 @@ export async function startBeside(options: {
   };
   const stack = await startTestStack({
     folder,
-    env: { ...process.env, ...gateway, ...options.env },
+    settings: { ...gateway, ...options.settings },
     ...(options.onLine && { onLine: options.onLine }),
   });
   let serial = 0;

@@ -14,7 +14,7 @@ describe("hashed keys, beside a gateway that hashes with the same function", () 
     beside = await startBeside({
       hashKeys: true,
       hashKeyFunction: "murmur64",
-      env: { HASH_KEYS: "murmur64" },
+      settings: { HASH_KEYS: "murmur64" },
       onLine: (_, line) => void lines.push(line),
     });
   });
@@ -145,7 +145,7 @@ describe("hashed keys without a gateway", () => {
     beside = await startBeside({
       hashKeys: false,
       hashKeyFunction: "",
-      env: { GATEWAY_URL: "", HASH_KEYS: "sha256" },
+      settings: { GATEWAY_URL: "", HASH_KEYS: "sha256" },
     });
   });
   after(() => beside.close());

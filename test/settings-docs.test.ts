@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { parse } from "yaml";
+import { ROOT } from "../deploy/build.ts";
+import { settingsDocs } from "../deploy/docs.ts";
+import { DEPLOYMENT_SETTINGS, type DeploymentSetting } from "../lib/settings/deployment-settings.ts";
+import { FUNCTION_SETTINGS, type FunctionSetting } from "../lib/settings/function-settings.ts";
+import { defaultText } from "../lib/settings/setting.ts";
+
+/** Set by the deployment in a way of its own, or by a reference to a secret. */
+const NOT_PARAMETERS = ["INGEST_AUTH", "INGEST_TOKEN"];
+const SECRET = "GATEWAY_SECRET";
+const NAMESPACE = "metricsNamespace";
+
+describe("the settings", () => {
+  it("stand in docs/settings.md as the source has them (npm run docs writes them)", () => {
+    assert.equal(readFileSync(`${ROOT}docs/settings.md`, "utf8"), settingsDocs());
+  });
+
+  it("are the parameters of serverless.yml, with the same defaults", () => {
+    const { params } = parse(readFileSync(`${ROOT}serverless.yml`, "utf8"), { logLevel: "silent" });
+    const ofFunctions = Object.entries<FunctionSetting>(FUNCTION_SETTINGS).filter(
+      ([name, { resource }]) => !resource && !NOT_PARAMETERS.includes(name),
+    );
+    const expected = [...ofFunctions, ...Object.entries<DeploymentSetting>(DEPLOYMENT_SETTINGS)];
+    assert.deepEqual(Object.keys(params.default).sort(), expected.map(([name]) => name).sort());
+    for (const [name, setting] of expected) {
+      if (name === SECRET || name === NAMESPACE) continue;
+      assert.equal(String(params.default[name]), defaultText(setting), name);
+    }
+  });
+});

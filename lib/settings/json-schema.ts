@@ -1,0 +1,83 @@
+import { DEPLOYMENT_SETTINGS } from "./deployment-settings.ts";
+import { FUNCTION_SETTINGS, type FunctionSetting } from "./function-settings.ts";
+import { PROJECT_SHAPE } from "./project.ts";
+import { defaultText, type Setting } from "./setting.ts";
+import type { Shape } from "./shape.ts";
+
+type Schema = Record<string, unknown>;
+
+/** The JSON Schema of gatehook.json, for editors. gatehook itself reads the file by the shape that this is made of. */
+export const projectSchema = (): Schema => ({
+  $schema: "https://json-schema.org/draft/2020-12/schema",
+  title: "gatehook.json",
+  ...shapeSchema(PROJECT_SHAPE),
+  $defs: { settings: settingsSchema() },
+});
+
+function shapeSchema(shape: Shape): Schema {
+  switch (shape.kind) {
+    case "text":
+      return { type: "string", description: shape.what };
+    case "settings":
+      return { $ref: "#/$defs/settings", description: shape.what };
+    case "map":
+      return { type: "object", description: shape.what, additionalProperties: shapeSchema(shape.of) };
+    case "object":
+      return {
+        type: "object",
+        description: shape.what,
+        properties: mapValues(shape.members, shapeSchema),
+        additionalProperties: false,
+      };
+  }
+}
+
+function settingsSchema(): Schema {
+  const ofFunctions = Object.entries<FunctionSetting>(FUNCTION_SETTINGS).filter(
+    ([, { resource }]) => !resource,
+  );
+  const all = { ...DEPLOYMENT_SETTINGS, ...Object.fromEntries(ofFunctions) };
+  return { type: "object", properties: mapValues(all, settingSchema), additionalProperties: false };
+}
+
+function settingSchema(setting: Setting): Schema {
+  const fallback = defaultText(setting);
+  return {
+    description: setting.what,
+    ...valueSchema(setting),
+    ...(fallback && { default: typed(setting, fallback) }),
+  };
+}
+
+/** A number and true may also be given as text, as the environment has them. */
+function valueSchema(setting: Setting): Schema {
+  switch (setting.kind) {
+    case "integer":
+      return {
+        type: ["integer", "string"],
+        minimum: setting.min,
+        maximum: setting.max,
+        pattern: "^\\s*-?\\d+\\s*$",
+      };
+    case "flag":
+      return { enum: [true, false, "true", "false"] };
+    case "choice":
+      return {
+        enum: setting.choices.flatMap((text) => (Number.isNaN(Number(text)) ? [text] : [text, Number(text)])),
+      };
+    case "list":
+      return { type: ["string", "array"], items: { type: "string" } };
+    case "url":
+      return { type: "string", pattern: "^\\s*https?://" };
+    case "secret":
+      return { type: "string", pattern: "^\\s*[\\x21-\\x7e]+\\s*$" };
+    case "text":
+      return { type: "string" };
+  }
+}
+
+const typed = ({ kind }: Setting, text: string) =>
+  kind === "integer" || kind === "flag" ? (JSON.parse(text) as number | boolean) : text;
+
+const mapValues = <Value, Result>(record: Record<string, Value>, map: (value: Value) => Result) =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));

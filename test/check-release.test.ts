@@ -75,7 +75,8 @@ describe("the check of a release", () => {
 
   it("takes a handler that is declared with let or const", async () => {
     const source =
-      "const { NewEventHandler } = TykJS.TykEventHandlers;\nlet late = new NewEventHandler({});\n";
+      "const { NewEventHandler } = TykJS.TykEventHandlers;\nlet late = new NewEventHandler({});\n" +
+      "late.NewHandler(function () {});\n";
     assert.deepEqual(await check(api("a.json", "a", ["late", "a.js"]), script("a.js", source)), []);
   });
 
@@ -111,24 +112,30 @@ describe("the check of a release", () => {
       api("a.json", "a", ["quotaHandler", "a.js"]),
       script("a.js", handler("QuotaHandler")),
     );
-    isOnly(problems, "handlers/a.js", "quotaHandler", "not defined");
+    isOnly(problems, "handlers/a.js", "there is no handler quotaHandler; it has QuotaHandler");
   });
 
-  it("names the handler that is no handler object", async () => {
+  it("names the handler that is not a handler object", async () => {
     for (const source of ["var h = {};", "var h = function () {};", "var h = 'text';", "var h = 7;"]) {
       const problems = await check(api("a.json", "a", ["h", "a.js"]), script("a.js", source));
-      isOnly(problems, "handlers/a.js", "handler h", "DoProcessEvent", "NewEventHandler");
+      isOnly(problems, "handlers/a.js", "h has no DoProcessEvent: write h = new TykJS.TykEventHandlers.New");
     }
     for (const source of ["var h;", "var h = null;"]) {
       const problems = await check(api("a.json", "a", ["h", "a.js"]), script("a.js", source));
-      isOnly(problems, "handlers/a.js", "handler h");
+      isOnly(problems, "handlers/a.js", "there is no handler h; it has none: var h = new ");
     }
   });
 
   it("tells what a script defines in the place of the handler that it lacks", async () => {
     const spares = Array.from({ length: 9 }, (_, index) => handler(`spare${index}`)).join("");
     const problems = await check(api("a.json", "a", ["lacking", "a.js"]), script("a.js", spares));
-    isOnly(problems, "handlers/a.js", "this file defines spare0, spare1, spare2 and 6 more");
+    isOnly(problems, "handlers/a.js", "lacking; it has spare0, spare1, spare2 and 6 more");
+  });
+
+  it("names the one of several handlers that was meant", async () => {
+    const source = handler("mailer") + handler("quotaMailer");
+    const problems = await check(api("a.json", "a", ["quotaMaler", "a.js"]), script("a.js", source));
+    isOnly(problems, "handlers/a.js", "it has mailer, quotaMailer; did you mean quotaMailer?");
   });
 
   it("says that a comma may be missing between the members of an object, and no more than that", async () => {

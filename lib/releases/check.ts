@@ -1,13 +1,14 @@
 import type { HandlerRef } from "../apis/definition.ts";
 import type { RuntimeAssets } from "../runtime/assets.ts";
-import type { Held, LoadFault } from "../runtime/protocol.ts";
+import type { LoadFault } from "../runtime/protocol.ts";
 import type { Thread } from "../runtime/thread.ts";
 import { namedHandlers } from "./build.ts";
 import type { Candidate, Findings } from "./examine.ts";
-import { hintFor, placeOf } from "./load-errors.ts";
+import { handlerFault } from "./handler-faults.ts";
+import { hintFor, knownFault, placeOf } from "./load-errors.ts";
 import { listed } from "./problems.ts";
 import { readScript, type ScriptFacts } from "./script-facts.ts";
-import { handlerNames, scriptWarnings } from "./script-warnings.ts";
+import { handlerNames, type LoadedScript, scriptWarnings } from "./script-warnings.ts";
 import { type Problem, scriptFile } from "./sources.ts";
 import { type Surveyed, surveyScripts } from "./survey.ts";
 
@@ -33,6 +34,7 @@ export async function checkRelease(
     return {
       errors: [
         ...faults.map((fault) => faultProblem(fault, facts)),
+        ...loaded.flatMap(importProblem),
         ...unreadProblem(unread),
         ...(thread ? await missingHandlers(refs, survey, thread) : []),
       ],
@@ -61,11 +63,17 @@ function withQuestions(
 
 function faultProblem(fault: LoadFault, facts: Map<string, ScriptFacts>): Problem {
   const { path, error } = fault;
+  const known = knownFault(fault, facts.get(path));
+  if (known) return { file: scriptFile(path), ...known };
   const where = error.stack.trim().split("\n")[0] ?? "";
   const what = [error.name, error.message].filter(Boolean).join(": ");
   const hint = hintFor(fault, facts.get(path));
   return { file: scriptFile(path), ...placeOf(fault), message: `${what} ${where}`.trim() + hint };
 }
+
+/** It loads, and each of its events would fail: the first is enough to know. */
+const importProblem = ({ file, facts }: LoadedScript): Problem[] =>
+  facts.imports.slice(0, 1).map((note) => ({ file, ...note }));
 
 function unreadProblem(paths: string[]): Problem[] {
   const [first] = paths;
@@ -87,15 +95,11 @@ async function missingHandlers(
   );
   const named = [...asked.values()];
   const answers = await thread.probe(named.map(({ name }) => name));
-  const instead = new Map([...defined].map(([path, names]) => [path, insteadOf(names)]));
-  return named.flatMap(({ name, path }, index) =>
-    answers[index]
-      ? [{ file: scriptFile(path), message: `handler ${name}: ${answers[index]}${instead.get(path)}` }]
-      : [],
+  const instead = new Map(
+    [...defined].map(([path, names]) => [path, handlerNames(names).map(([name]) => name)]),
   );
-}
-
-function insteadOf(defined: Map<string, Held>): string {
-  const names = handlerNames(defined).map(([name]) => name);
-  return names.length > 0 ? `; this file defines ${listed(names)}` : "";
+  return named.flatMap(({ name, path }, index) => {
+    const message = handlerFault(name, answers[index] ?? "unreadable", instead.get(path) ?? []);
+    return message === undefined ? [] : [{ file: scriptFile(path), message }];
+  });
 }

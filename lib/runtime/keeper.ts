@@ -13,6 +13,7 @@ import {
   LOOK_MS,
   type LoadFault,
   type Outcome,
+  type Probed,
   type Run,
   type Script,
   type StopCode,
@@ -32,7 +33,7 @@ export interface Keeper {
    * of the time, or breaks the sandbox, is the last.
    */
   survey(scripts: SurveyedScript[]): Promise<Survey>;
-  probe(handlers: string[]): string[];
+  probe(handlers: string[]): Probed[];
   /** What these names hold, or all own names of the global object; nothing when it cannot be told. */
   look(asked: Asked | undefined): Map<string, Held>;
   run(run: Run): { outcome: Outcome; rebuilding: boolean };

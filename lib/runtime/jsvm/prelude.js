@@ -144,7 +144,10 @@
   const setReturned = (value) => {
     returned = value;
   };
-  define("TykJS", tykjs({ create, stringify, log, returned: setReturned }));
+  const core = tykjs({ create, stringify, log, returned: setReturned });
+  const { DoProcessEvent, Handle } = core.TykEventHandlers.EventHandlerComponentMeta.prototype;
+  const base = { __proto__: null, DoProcessEvent, Handle };
+  define("TykJS", core);
 
   // The gateway's public documentation shows the names of before 2017 (EventType, EventMetaData); today's events
   // have Type and Meta. Both answer; the old ones do not show when the event is listed or printed.
@@ -245,15 +248,19 @@
         list += (index ? "," : "") + stringify(names[index]);
       return `[${list}]`;
     },
-    /** What is wrong with the handler object of this name; "" when nothing is. */
+    /** What this name leads to: see Probed in protocol.ts. */
     probe(name) {
       try {
         const handler = evaluate(name);
-        return typeof handler.DoProcessEvent === "function"
-          ? ""
-          : "has no DoProcessEvent: is it a new NewEventHandler({})?";
+        if (handler === undefined || handler === null) return "missing";
+        if (typeof handler.DoProcessEvent !== "function") return "no-handler";
+        // What a DoProcessEvent of the scripts' own calls is not known.
+        if (handler.DoProcessEvent !== base.DoProcessEvent) return "handler";
+        return typeof handler.Handle === "function" && handler.Handle !== base.Handle
+          ? "handler"
+          : "no-function";
       } catch (value) {
-        return describe(value).message || "cannot be looked up";
+        return describe(value).engine ? "unreadable" : "missing";
       }
     },
   };

@@ -49,26 +49,39 @@ program
 program
   .command("run")
   .description("run one handler script against one event, with sessions in memory")
-  .argument("<script.js>", "the handler script")
-  .option("--handler <name>", "the handler object; by default the only one that the script defines")
+  .argument("[script.js]", "the handler script; by default the one of --handler in the definitions")
+  .option(
+    "--handler <name>",
+    "the handler object; by default the one that a definition names, or the only one",
+  )
   .option("--event <file>", "the event as JSON, - for standard input; by default a KeyExpired event")
-  .option("--api <id>", "the handler's context.APIID", "demo")
-  .option("--org <id>", "the handler's context.OrgID", "demo-org")
-  .option("--session <key=file>", "a session that is in the store; repeatable", keyAndFile, {})
+  .option("--dir <folder>", "the folder with apis/ and tykjs.js; by default the nearest around the script")
+  .option("--api <id>", "the API of the event; by default the first that names the script, or demo")
+  .option("--org <id>", "the handler's context.OrgID; by default that of the API, or demo-org")
+  .addOption(
+    new Option("--session <key=file>", "a session that is in the store; repeatable")
+      .argParser(keyAndFile)
+      .default({}, "none"),
+  )
   .option("--timeout <ms>", "wall time of the run", wholeNumber(1, 600_000), 5_000)
   .addOption(
     new Option("--isolation <mode>", "what is left of a run for the next")
       .choices(["global", "event"])
       .default("global"),
   )
-  .option("--repeat <number>", "run it so many times", wholeNumber(1, 1_000_000), 1)
-  .option(
-    "--allow-host <host>",
-    "a host or CIDR that is not public but may be called; repeatable",
-    collect,
-    [],
+  .option("--repeat <number>", "how many times to run it", wholeNumber(1, 1_000_000), 1)
+  .addOption(
+    new Option("--allow-host <host>", "a host or CIDR that is not public but may be called; repeatable")
+      .argParser(collect)
+      .default([], "none"),
   )
   .option("--json", "print one JSON object and nothing else")
+  .addHelpText(
+    "after",
+    "\nIn a folder with apis/ or handlers/, the script runs as its API has it: tykjs.js is loaded before it, and context\n" +
+      "has the API's config_data. Of the definitions, those count first that name the script for the event's type. The\n" +
+      "options count before the definitions, and the definitions before what the script alone tells.",
+  )
   .action(async (script, options) => (await import("./run.ts")).run(script, options));
 
 const folder = new Option("--dir <folder>", "the folder with apis/ and handlers/").default(".");

@@ -1,15 +1,16 @@
 import { text as readStream } from "node:stream/consumers";
-import type { HostDeps } from "../lib/consumer/host.ts";
+import { createHost, type HostDeps } from "../lib/consumer/host.ts";
+import type { RunBuffer } from "../lib/consumer/unit-of-work.ts";
 import { createEgress } from "../lib/egress/client.ts";
 import { batchRequest, makeHttpRequest } from "../lib/egress/tyk-http.ts";
 import { AppError } from "../lib/errors.ts";
 import { type GatewayEvent, parseEvent } from "../lib/events/event.ts";
+import type { LogLevel, Outcome } from "../lib/runtime/protocol.ts";
+import type { Runtime } from "../lib/runtime/runtime.ts";
 import { parseSession, type Session } from "../lib/sessions/session.ts";
 import { createMemoryEntries, createStorage } from "../lib/storage/storage.ts";
-import type { RunOptions, RunReport } from "./run.ts";
+import type { Plan, RunOptions, RunReport } from "./run.ts";
 import { readText, UsageError } from "./usage.ts";
-
-export { createHost } from "../lib/consumer/host.ts";
 
 /** The host without a table: storage in memory, real HTTP. */
 export function createDeps(options: RunOptions, report: RunReport): HostDeps & { close(): Promise<void> } {
@@ -25,11 +26,61 @@ export function createDeps(options: RunOptions, report: RunReport): HostDeps & {
   };
 }
 
+export interface OneRun {
+  runtime: Runtime;
+  plan: Plan;
+  handler: string;
+  event: GatewayEvent;
+  /** What is in the store: a run that is done changes it. */
+  sessions: Map<string, Session>;
+  timeoutMs: number;
+  nth: number;
+}
+
+export async function runOnce(
+  { runtime, plan, handler, event, sessions, timeoutMs, nth }: OneRun,
+  deps: HostDeps,
+  log: (level: LogLevel, message: string) => void,
+): Promise<Outcome> {
+  const written = new Map<string, Session | undefined>();
+  const buffer: RunBuffer = {
+    read: async (key) => (written.has(key) ? written.get(key) : sessions.get(key)),
+    fullNameOf: (key) => key,
+    write: async (key, { session }) => void written.set(key, session),
+  };
+  const id = `run-${nth}`;
+  const { api, orgOf } = plan;
+  const host = createHost(deps, { buffer, event: id, handler, log, onRead: () => {}, orgOf });
+  // As the consumer makes it.
+  const context = {
+    APIID: api.api_id,
+    OrgID: orgOf(api.api_id),
+    EventID: id,
+    Handler: handler,
+    Attempt: 1,
+    ...(api.config_data && { config_data: api.config_data }),
+  };
+  const outcome = await runtime.run(
+    { handler, event: JSON.stringify(event), context: JSON.stringify(context), timeoutMs },
+    host,
+  );
+  if (!outcome.ok) return outcome;
+  // As in the consumer: what a failed handler wrote does not count.
+  for (const [key, session] of written) {
+    if (session) sessions.set(key, session);
+    else sessions.delete(key);
+  }
+  return outcome;
+}
+
 export async function readEvent(options: RunOptions): Promise<GatewayEvent> {
   if (options.event === undefined) return sampleEvent(Object.keys(options.session)[0] ?? "sample-key");
   const body =
     options.event === "-" ? await readStream(process.stdin) : await readText(options.event, "event");
-  return asUsage(() => parseEvent(body, { apiId: options.api, fallbackId: "run" }).event, options.event);
+  return asUsage(
+    () => parseEvent(body, { apiId: options.api ?? "run", fallbackId: "run" }).event,
+    options.event,
+  );
 }
 
 export async function readSessions(files: Record<string, string>): Promise<Map<string, Session>> {

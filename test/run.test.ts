@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -62,6 +62,8 @@ describe("gatehook run", () => {
     assert.deepEqual(report, {
       outcome: "done",
       error: null,
+      api_id: "demo",
+      handler: "sessionEditor",
       logs: [
         { level: "info", message: "Calling built - in handle" },
         { level: "info", message: "expiry moved by 1000 seconds, after a KeyExpired event" },
@@ -104,7 +106,9 @@ describe("gatehook run", () => {
     });
   }
 
-  const NEW = "new TykJS.TykEventHandlers.NewEventHandler({})";
+  /** A handler object, made in one expression. */
+  const NEW =
+    "(function () { var made = new TykJS.TykEventHandlers.NewEventHandler({}); made.NewHandler(function () {}); return made; })()";
   const FOUND: [what: string, source: string][] = [
     [
       "that a file for several module systems makes",
@@ -133,6 +137,28 @@ describe("gatehook run", () => {
     const flags = await runJson(HANDLER("return /(?i)key/.test(event.Type);"));
     assert.match(flags.report.error.message, /^SyntaxError: .*; the gateway's engine takes Go's.*flags/);
   });
+
+  const UNMADE: [what: string, source: string][] = [
+    ["that has no function", "var h = new TykJS.TykEventHandlers.NewEventHandler({});"],
+    ["whose function is undefined", `${HANDLER("")} h.NewHandler(undefined);`],
+    ["whose function is a text", `${HANDLER("")} h.NewHandler("function () {}");`],
+    [
+      "whose function is never given",
+      `${HANDLER("")} h = ${"new TykJS.TykEventHandlers.NewEventHandler({})"};`,
+    ],
+  ];
+  for (const [what, source] of UNMADE) {
+    for (const args of [[], ["--handler", "h"]]) {
+      test(`refuses a handler ${what}${args.length > 0 ? ", named by --handler" : ""}`, async () => {
+        const { code, report } = await runJson(source, ...args);
+        assert.deepEqual([code, report.outcome], [1, "load-error"]);
+        assert.equal(
+          report.error.message,
+          "h has no function: call h.NewHandler(function (event, context) {…})",
+        );
+      });
+    }
+  }
 
   test("a session that the script removes is not there at the end, unless the handler fails", async () => {
     const given = await file("removed.json", '{"expires":1,"access_rights":{"a":{}}}');
@@ -211,11 +237,16 @@ describe("gatehook run", () => {
       "var a = new TykJS.TykEventHandlers.NewEventHandler({}); const b = new TykJS.TykEventHandlers.NewEventHandler({});",
     );
     const none = await file("none.js", "var x = 1;");
+    const empty = join(folder, "empty");
+    await mkdir(join(empty, "apis"), { recursive: true });
     const CALLS: [string[], RegExp][] = [
-      [["run"], /missing required argument 'script.js'/],
+      [["run", "--dir", empty], /name the script to run, or with --handler/],
       [["run", "nowhere.js"], /the script nowhere.js cannot be read/],
       [["run", two], /defines a, b: choose one with --handler/],
       [["run", none], /defines no handler.*give the handler's name with --handler/],
+      [["run", two, "--handler", "b2"], /two\.js has no handler b2; it has a, b; did you mean b\?/],
+      [["run", none, "--handler", "h"], /none\.js has no handler h; it has none: var h = new TykJS/],
+      [["run", none, "--handler", "not a name"], /none\.js has no handler not a name; it has none/],
       [["run", none, "--timeout", "soon"], /whole number/],
       [["run", none, "--session", "k"], /form KEY=FILE/],
       [

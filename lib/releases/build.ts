@@ -23,18 +23,26 @@ const SCRIPT_FILE = /^handlers\/(.+\.js)$/;
 
 /** Puts the uploaded files together; the order of the files given does not matter. */
 export function buildRelease(files: SourceFile[]): Built {
-  const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
-  const problems: Problem[] = [];
-  const read = sorted.filter(({ path }) => API_FILE.test(path) || path === GATEWAY_FILE);
-  const apis = withoutTwins(
-    read.flatMap((file) => readApi(file, problems)),
-    problems,
-  );
+  const sorted = byPath(files);
+  const { apis, problems } = readApis(sorted);
   const sources = new Map(sorted.flatMap((file) => scriptEntry(file)));
   const core = sorted.filter(({ path }) => path === CORE_SCRIPT).flatMap((file) => asScript(file, problems));
   const scripts = [...core, ...scriptsInLoadOrder(apis, sources, problems)];
   return { release: { format: 1, apis: apis.map(({ api }) => api), scripts }, apis, problems };
 }
+
+/** The definitions among the files. */
+export function readApis(files: SourceFile[]): Pick<Built, "apis" | "problems"> {
+  const problems: Problem[] = [];
+  const read = byPath(files).filter(({ path }) => API_FILE.test(path) || path === GATEWAY_FILE);
+  const apis = withoutTwins(
+    read.flatMap((file) => readApi(file, problems)),
+    problems,
+  );
+  return { apis, problems };
+}
+
+const byPath = (files: SourceFile[]) => [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
 
 function readApi(file: SourceFile, problems: Problem[]): ApiFile[] {
   const { path, text } = file;

@@ -1,6 +1,5 @@
-import { createNearest } from "../apis/nearest.ts";
 import type { Probed } from "../runtime/protocol.ts";
-import { listed } from "./problems.ts";
+import { listedFor } from "./problems.ts";
 
 const NEW = "new TykJS.TykEventHandlers.NewEventHandler({})";
 
@@ -23,6 +22,5 @@ export function handlerFault(name: string, found: Probed, others: string[]): str
 /** What a script has in place of the handler that is asked for. */
 export function insteadOf(name: string, others: string[]): string {
   if (others.length === 0) return `it has none: ${name.includes(".") ? "" : "var "}${name} = ${NEW}`;
-  const nearest = others.length > 1 && createNearest(others)(name);
-  return `it has ${listed(others)}${nearest ? `; did you mean ${nearest}?` : ""}`;
+  return `it has ${listedFor(name, others)}`;
 }

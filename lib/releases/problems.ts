@@ -1,3 +1,4 @@
+import { createNearest } from "../apis/nearest.ts";
 import type { Problem } from "./sources.ts";
 
 const FEW = 20;
@@ -17,3 +18,9 @@ export const listed = (names: string[]) =>
   names.length > LISTED + 1
     ? `${names.slice(0, LISTED).join(", ")} and ${names.length - LISTED} more`
     : names.join(", ");
+
+/** The same for names in place of one that is not there: which of several may have been meant. */
+export function listedFor(written: string, names: string[]): string {
+  const nearest = names.length > 1 && createNearest(names)(written);
+  return `${listed(names)}${nearest ? `; did you mean ${nearest}?` : ""}`;
+}

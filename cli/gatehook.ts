@@ -8,6 +8,7 @@ import { print, printError } from "./print.ts";
 import { linesOf } from "./printable.ts";
 import { addSessions } from "./sessions.ts";
 import { UsageError } from "./usage.ts";
+import { packageVersion } from "./version.ts";
 
 // As in Lambda, for what scripts make of a date.
 process.env.TZ = "UTC";
@@ -30,6 +31,7 @@ const toLines = (text: string) => linesOf(text.replace(/\n$/, ""));
 
 const program = new Command("gatehook")
   .description("Runs an API gateway's JavaScript event handlers: SQS, Lambda, QuickJS, DynamoDB.")
+  .version(packageVersion())
   .configureOutput({
     writeOut: (text) => print(...toLines(text)),
     writeErr: (text) => printError(...toLines(text)),

@@ -9,8 +9,8 @@ export function problemLines(
 ) {
   const { file, line, message } = problem;
   // Some messages name their place already, in the words of the gateway's own form.
-  const said =
-    message.startsWith(`${file}:`) || message.startsWith(`${file},`) ? message : `${file}: ${message}`;
+  const isPlaced = message.startsWith(`${file}:`) || message.startsWith(`${file},`);
+  const said = isPlaced ? message : `${[file, line].filter(Boolean).join(":")}: ${message}`;
   const [first, ...more] = linesOf(said);
   return [
     `${kind.padEnd(9)}${first}`,

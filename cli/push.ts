@@ -31,7 +31,7 @@ export async function push({ dir, dryRun }: PushOptions): Promise<void> {
   const textOf = textsOf(folder.files);
   for (const problem of folder.warnings) print(...problemLines("warning", problem, textOf));
   if (folder.errors.length > 0) {
-    refuse("nothing was uploaded; mend this first:", folder.errors, folder);
+    refuse("nothing was uploaded; fix this first:", folder.errors, folder);
     return;
   }
   const plan = planOf(folder.files, await store.listSources());

@@ -5,6 +5,7 @@ import { createEgress } from "../lib/egress/client.ts";
 import { batchRequest, makeHttpRequest } from "../lib/egress/tyk-http.ts";
 import { AppError } from "../lib/errors.ts";
 import { type GatewayEvent, parseEvent } from "../lib/events/event.ts";
+import { jsonMistake } from "../lib/json-mistake.ts";
 import type { LogLevel, Outcome } from "../lib/runtime/protocol.ts";
 import type { Runtime } from "../lib/runtime/runtime.ts";
 import { parseSession, type Session } from "../lib/sessions/session.ts";
@@ -77,26 +78,29 @@ export async function readEvent(options: RunOptions): Promise<GatewayEvent> {
   if (options.event === undefined) return sampleEvent(Object.keys(options.session)[0] ?? "sample-key");
   const body =
     options.event === "-" ? await readStream(process.stdin) : await readText(options.event, "event");
-  return asUsage(
-    () => parseEvent(body, { apiId: options.api ?? "run", fallbackId: "run" }).event,
-    options.event,
-  );
+  const around = { apiId: options.api ?? "run", fallbackId: "run" };
+  return asUsage(body, (text) => parseEvent(text, around).event, options.event);
 }
 
 export async function readSessions(files: Record<string, string>): Promise<Map<string, Session>> {
   const read = Object.entries(files).map(async ([key, file]) => {
     const text = await readText(file, "session");
-    return [key, asUsage(() => parseSession(text), file)] as const;
+    return [key, asUsage(text, parseSession, file)] as const;
   });
   return new Map(await Promise.all(read));
 }
 
-function asUsage<T>(parse: () => T, file: string): T {
+/** Of a text that is not JSON the line is told, but not what is there: it may be a key. */
+function asUsage<T>(text: string, parse: (text: string) => T, file: string): T {
   try {
-    return parse();
+    return parse(text);
   } catch (cause) {
     if (!(cause instanceof AppError)) throw cause;
-    throw new UsageError(`${file}: ${cause.message}`, { cause });
+    const line = text.trim() && jsonMistake(text)?.line;
+    const name = file === "-" ? line && "standard input" : file;
+    throw new UsageError([[name, line].filter(Boolean).join(":"), cause.message].filter(Boolean).join(": "), {
+      cause,
+    });
   }
 }
 

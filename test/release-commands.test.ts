@@ -39,7 +39,7 @@ describe("gatehook check", () => {
     assert.equal(person.code, 1);
     assert.match(
       person.stderr,
-      /error {4}handlers\/session-editor\.js: SyntaxError.*\n {2}2 \| sessionEditor\.\(;\n {4}\| {15}\^/,
+      /error {4}handlers\/session-editor\.js:2: SyntaxError.*\n {2}2 \| sessionEditor\.\(;\n {4}\| {15}\^/,
     );
     const machine = await runCli(["check", "--dir", folder, "--json"]);
     assert.equal(machine.code, 1);
@@ -133,7 +133,7 @@ describe("a second terminal, on the stack that is up", () => {
     await edit(BROKEN);
     const { code, stderr } = await gatehook("push");
     assert.equal(code, 1);
-    assert.match(stderr, /nothing was uploaded.*\n.*handlers\/session-editor\.js: SyntaxError/);
+    assert.match(stderr, /nothing was uploaded.*\n.*handlers\/session-editor\.js:2: SyntaxError/);
     assert.deepEqual(await stack.releases.pointer(), before);
   });
 

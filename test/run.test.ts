@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { runCli } from "./helpers/cli.ts";
 
 const HANDLER = (body: string) =>
@@ -182,23 +180,17 @@ describe("gatehook run", () => {
       "stdin.js",
       HANDLER("rawlog([event.Type, context.APIID, context.OrgID].join())"),
     );
-    const cli = fileURLToPath(new URL("../cli/gatehook.ts", import.meta.url));
-    const child = spawn(process.execPath, [
-      cli,
-      "run",
-      script,
-      "--event",
-      "-",
-      "--api",
-      "a",
-      "--org",
-      "o",
-      "--json",
-    ]);
-    child.stdin.end('{"Type":"HostDown"}');
-    const chunks: Buffer[] = [];
-    for await (const chunk of child.stdout) chunks.push(chunk);
-    assert.deepEqual(JSON.parse(Buffer.concat(chunks).toString()).rawlogs, ["HostDown,a,o"]);
+    const args = ["run", script, "--event", "-", "--api", "a", "--org", "o", "--json"];
+    const { stdout } = await runCli(args, { input: '{"Type":"HostDown"}' });
+    assert.deepEqual(JSON.parse(stdout).rawlogs, ["HostDown,a,o"]);
+    for (const [input, message] of [
+      ['{"type":"X"}', "Type is missing (with a capital T)"],
+      ["", "body is empty"],
+      ['{"Type":"X",\n"Meta" {}}', "standard input:2: body is not JSON"],
+    ] as const) {
+      const { code, stderr } = await runCli(args, { input });
+      assert.deepEqual([code, stderr], [2, `gatehook: ${message}\n`]);
+    }
   });
 
   test("repeated in one environment, globals live on; isolated, each run starts afresh", async () => {
@@ -237,6 +229,8 @@ describe("gatehook run", () => {
       "var a = new TykJS.TykEventHandlers.NewEventHandler({}); const b = new TykJS.TykEventHandlers.NewEventHandler({});",
     );
     const none = await file("none.js", "var x = 1;");
+    const small = await file("small.json", '{"type":"X"}');
+    const broken = await file("broken.json", '{"Type":"X",\n"Meta" {}}');
     const empty = join(folder, "empty");
     await mkdir(join(empty, "apis"), { recursive: true });
     const CALLS: [string[], RegExp][] = [
@@ -248,6 +242,9 @@ describe("gatehook run", () => {
       [["run", none, "--handler", "h"], /none\.js has no handler h; it has none: var h = new TykJS/],
       [["run", none, "--handler", "not a name"], /none\.js has no handler not a name; it has none/],
       [["run", none, "--timeout", "soon"], /whole number/],
+      [["run", two, "--event", small], /^gatehook: \S*small\.json: Type is missing \(with a capital T\)$/m],
+      [["run", two, "--event", broken], /^gatehook: \S*broken\.json:2: body is not JSON$/m],
+      [["run", two, "--session", `k=${broken}`], /^gatehook: \S*broken\.json:2: the JSON text: not JSON/m],
       [["run", none, "--session", "k"], /form KEY=FILE/],
       [
         ["run", "handlers/session-editor.js", "--event", "nowhere.json"],

@@ -1,6 +1,7 @@
 import { type Api, GATEWAY_API, type HandlerRef, parseDefinition, parseGateway } from "../apis/definition.ts";
 import { createNearest } from "../apis/nearest.ts";
 import { AppError, errorText } from "../errors.ts";
+import { jsonMistake } from "../json-mistake.ts";
 import type { Script } from "../runtime/protocol.ts";
 import type { Release } from "./release.ts";
 import { CORE_SCRIPT, GATEWAY_FILE, type Problem, type SourceFile, tooLarge } from "./sources.ts";
@@ -56,19 +57,8 @@ function readApi(file: SourceFile, problems: Problem[]): ApiFile[] {
     return [{ file: path, api: parse(path, text) }];
   } catch (thrown) {
     if (!(thrown instanceof AppError)) throw thrown;
-    problems.push({ file: path, ...jsonLine(text), message: errorText(thrown) });
+    problems.push({ file: path, message: errorText(thrown), ...jsonMistake(text) });
     return [];
-  }
-}
-
-/** Where a text stops being JSON, if that is what is wrong with it. */
-function jsonLine(text: string): { line?: number; column?: number } {
-  try {
-    JSON.parse(text);
-    return {};
-  } catch (thrown) {
-    const [, line, column] = /\(line (\d+) column (\d+)\)$/.exec((thrown as Error).message) ?? [];
-    return line ? { line: Number(line), column: Number(column) } : {};
   }
 }
 

@@ -41,10 +41,7 @@ export function firstOf(problems: Problem[]): Problem[] {
     .map((problem) => ({ ...problem, message: cut(problem.message) }));
   const next = problems[MAX_SHOWN];
   if (!next) return shown;
-  return [
-    ...shown,
-    { file: next.file, message: `and ${problems.length - MAX_SHOWN} more; mend these first` },
-  ];
+  return [...shown, { file: next.file, message: `and ${problems.length - MAX_SHOWN} more; fix these first` }];
 }
 
 export function firstChanges(changes: Changes): Changes {

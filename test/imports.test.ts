@@ -76,7 +76,7 @@ const PACKAGES: Record<string, string[]> = {
   "@aws-lambda-powertools/": ["functions/log.ts", "functions/metrics.ts"],
   undici: ["lib/egress/", "lib/gateway/client.ts"],
   acorn: ["lib/releases/"],
-  "jsonc-parser": ["lib/settings/"],
+  "jsonc-parser": ["lib/json-mistake.ts", "lib/settings/"],
   esbuild: ["deploy/build.ts"],
   "@aws/cloudformation-validate": ["deploy/schema.ts"],
 };

@@ -2,6 +2,7 @@
 // Each command is loaded when it is called, so that `run` and `check` do not wait for the AWS SDK.
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { errorText } from "../lib/errors.ts";
+import { awsAdvice } from "./aws-errors.ts";
 import { addDlq } from "./dlq.ts";
 import { wholeNumber } from "./option-values.ts";
 import { print, printError } from "./print.ts";
@@ -147,7 +148,7 @@ try {
 } catch (thrown) {
   if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode === 0 ? 0 : 2;
   else {
-    tell(errorText(thrown));
+    tell(awsAdvice(thrown, process.env) ?? errorText(thrown));
     process.exitCode = thrown instanceof UsageError ? 2 : 1;
   }
 }

@@ -16,7 +16,8 @@ export async function runCli(
   args: string[],
   options: {
     cwd?: string;
-    env?: Record<string, string>;
+    /** Over that of this process; undefined takes a variable away. */
+    env?: Record<string, string | undefined>;
     /** Its standard input, which is empty otherwise. */
     input?: string;
     onStart?: (child: ChildProcess) => void;

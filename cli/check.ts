@@ -1,5 +1,5 @@
 import { checkFolder } from "./folder.ts";
-import { print, printError, printJson } from "./print.ts";
+import { print, printError, printErrorText, printJson, printText } from "./print.ts";
 import { problemLines, textsOf } from "./problem-lines.ts";
 
 export interface CheckOptions {
@@ -20,6 +20,6 @@ export async function check({ dir, json }: CheckOptions): Promise<void> {
   for (const problem of warnings) print(...problemLines("warning", problem, textOf));
   for (const problem of errors) printError(...problemLines("error", problem, textOf));
   const size = `${release.apis.length} API(s), ${release.scripts.length} script(s)`;
-  if (result === "ok") print(`release ${version} would go live: ${size}, ${warnings.length} warning(s)`);
-  else printError(`this would be refused: ${errors.length} error(s), ${warnings.length} warning(s)`);
+  if (result === "ok") printText(`release ${version} would go live: ${size}, ${warnings.length} warning(s)`);
+  else printErrorText(`this would be refused: ${errors.length} error(s), ${warnings.length} warning(s)`);
 }

@@ -5,7 +5,7 @@ import { errorText } from "../lib/errors.ts";
 import { awsAdvice } from "./aws-errors.ts";
 import { addDlq } from "./dlq.ts";
 import { wholeNumber } from "./option-values.ts";
-import { print, printError } from "./print.ts";
+import { print, printError, printErrorText } from "./print.ts";
 import { linesOf } from "./printable.ts";
 import { addSessions } from "./sessions.ts";
 import { UsageError } from "./usage.ts";
@@ -81,9 +81,10 @@ program
   .option("--json", "print one JSON object and nothing else")
   .addHelpText(
     "after",
-    "\nIn a folder with apis/ or handlers/, the script runs as its API has it: tykjs.js is loaded before it, and context\n" +
-      "has the API's config_data. Of the definitions, those count first that name the script for the event's type. The\n" +
-      "options count before the definitions, and the definitions before what the script alone tells.",
+    "\nIn a folder with apis/ or handlers/, the script runs as its API has it:\n" +
+      "tykjs.js is loaded before it, and context has the API's config_data.\n" +
+      "Definitions that name the script for the event's type come before the others.\n" +
+      "Options come before the definitions, and these before what the script tells.",
   )
   .action(async (script, options) => (await import("./run.ts")).run(script, options));
 
@@ -134,7 +135,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.
 /** Further lines stand below the first, so that none of them looks like a word of ours. */
 function tell(text: string): void {
   const [first = "", ...more] = toLines(`gatehook: ${text}`);
-  printError(first, ...more.map((line) => `  ${line}`));
+  printErrorText(first, ...more.map((line) => `  ${line}`));
 }
 
 // Node itself would print it as it is.

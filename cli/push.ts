@@ -6,7 +6,7 @@ import type { HistoryEntry } from "../lib/releases/report.ts";
 import type { Problem, SourceFile } from "../lib/releases/sources.ts";
 import type { Pointer, ReleaseStore } from "../lib/releases/store.ts";
 import { type CheckedFolder, checkFolder } from "./folder.ts";
-import { print, printError } from "./print.ts";
+import { print, printError, printErrorText, printText } from "./print.ts";
 import { problemLines, textsOf } from "./problem-lines.ts";
 import { openReleaseStore } from "./release-store.ts";
 
@@ -38,14 +38,14 @@ export async function push({ dir, dryRun }: PushOptions): Promise<void> {
   // Nothing to upload, and yet no release of it: the releaser has missed it, or somebody deleted the object.
   const missing = plan.upload.length + plan.remove.length === 0 && (await whyMissing(store, folder));
   if (missing) {
-    print(`${missing}: to wake the releaser, one file is uploaded again`);
+    printText(`${missing}: to wake the releaser, one file is uploaded again`);
     plan.upload = folder.files.slice(0, 1);
   }
   const verb = dryRun ? "would " : "";
   for (const { path } of plan.upload) print(`${verb}upload ${path}`);
   for (const path of plan.remove) print(`${verb}remove ${path}`);
   if (dryRun) {
-    print(`release ${folder.version} would go live; nothing was uploaded`);
+    printText(`release ${folder.version} would go live; nothing was uploaded`);
     return;
   }
   const before = await store.pointer();
@@ -57,7 +57,8 @@ export async function push({ dir, dryRun }: PushOptions): Promise<void> {
 
 /** Tells what is wrong, and ends with 1. */
 function refuse(what: string, errors: Problem[], { files }: CheckedFolder): void {
-  printError(`gatehook: ${what}`, ...errors.flatMap((error) => problemLines("error", error, textsOf(files))));
+  printErrorText(`gatehook: ${what}`);
+  printError(...errors.flatMap((error) => problemLines("error", error, textsOf(files))));
   process.exitCode = 1;
 }
 
@@ -135,9 +136,9 @@ function conclude(folder: CheckedFolder, before: Pointer, entry: HistoryEntry): 
   }
   const size = `${release.apis.length} API(s), ${release.scripts.length} script(s)`;
   if (before.built === version && before.version !== version)
-    print(
+    printText(
       `release ${version} is what was uploaded last, and ${before.version} was rolled back to: it goes on`,
     );
-  else if (before.version === version) print(`release ${version} is live already: ${size}`);
-  else print(`release ${version} is live: ${size}`);
+  else if (before.version === version) printText(`release ${version} is live already: ${size}`);
+  else printText(`release ${version} is live: ${size}`);
 }

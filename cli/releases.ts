@@ -1,6 +1,7 @@
 import { AppError } from "../lib/errors.ts";
 import type { HistoryEntry } from "../lib/releases/report.ts";
-import { print, printJson } from "./print.ts";
+import { type Column, lineWidth, table, utcTime, wrapped } from "./layout.ts";
+import { print, printJson, printText } from "./print.ts";
 import { problemLines } from "./problem-lines.ts";
 import { openReleaseStore } from "./release-store.ts";
 
@@ -13,8 +14,15 @@ export async function releases(version: string | undefined, { json }: { json?: b
     printJson(history.map((entry) => ({ ...entry, live: entry.version === live })));
     return;
   }
-  if (history.length === 0) print("there is no release yet: gatehook push makes one");
-  else print(...[HEAD, ...history.map((entry) => rowOf(entry, live))].map(asLine));
+  if (history.length === 0) printText("there is no release yet: gatehook push makes one");
+  else
+    print(
+      ...table(
+        COLUMNS,
+        history.map((entry) => ({ cells: cellsOf(entry, live) })),
+        lineWidth(),
+      ),
+    );
 }
 
 function tell(version: string, entry: HistoryEntry | undefined, json: boolean | undefined): void {
@@ -25,42 +33,33 @@ function tell(version: string, entry: HistoryEntry | undefined, json: boolean | 
     return;
   }
   const { result, built_at, apis, scripts, errors, warnings, changes } = entry;
-  print(`release ${version}: ${result}, built ${built_at}, ${apis} API(s), ${scripts} script(s)`);
+  const size = `${apis} API(s), ${scripts} script(s)`;
+  printText(`release ${version}: ${result}, built ${built_at}, ${size}`);
   for (const [kind, { added, changed, removed }] of Object.entries(changes ?? {}))
     for (const [what, names] of Object.entries({ added, changed, removed }))
-      if (names.length > 0) print(`${what.padEnd(9)}${kind}: ${names.join(", ")}`);
+      if (names.length > 0)
+        print(...wrapped(`${what.padEnd(9)}${kind}: ${names.join(", ")}`, lineWidth(), " ".repeat(9)));
   for (const problem of warnings) print(...problemLines("warning", problem));
   for (const problem of errors) print(...problemLines("error", problem));
 }
 
-type Row = [
-  version: string,
-  result: string,
-  built: string,
-  apis: string,
-  scripts: string,
-  errors: string,
-  warnings: string,
+const COLUMNS: Column[] = [
+  { head: "RELEASE" },
+  { head: "RESULT" },
+  { head: "BUILT (UTC)" },
+  { head: "APIS", align: "right" },
+  { head: "SCRIPTS", align: "right" },
+  { head: "ERRORS", align: "right" },
+  { head: "WARNINGS", align: "right" },
 ];
 
-const HEAD: Row = ["RELEASE", "RESULT", "BUILT", "APIS", "SCRIPTS", "ERRORS", "WARNINGS"];
-
-function rowOf(entry: HistoryEntry, live: string | undefined): Row {
+function cellsOf(entry: HistoryEntry, live: string | undefined): string[] {
   const { version, built_at, apis, scripts, error_count, warning_count } = entry;
-  return [
-    version,
-    resultOf(entry, live),
-    built_at.replace(/\.\d+Z$/, "Z"),
-    ...[apis, scripts, error_count, warning_count].map(String),
-  ] as Row;
+  const counts = [apis, scripts, error_count, warning_count].map(String);
+  return [version, resultOf(entry, live), utcTime(built_at), ...counts];
 }
 
 function resultOf({ version, result, live_at }: HistoryEntry, live: string | undefined): string {
   if (version === live) return "live";
   return result === "live" && live_at ? "was live" : result;
 }
-
-const asLine = ([version, result, built, ...counts]: Row) =>
-  [version.padEnd(16), result.padEnd(8), built.padEnd(20), ...counts.map((count) => count.padStart(8))].join(
-    "  ",
-  );

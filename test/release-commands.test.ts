@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { DeleteObjectCommand } from "@aws-sdk/client-s3";
-import { runCli } from "./helpers/cli.ts";
+import { longerThan, runCli } from "./helpers/cli.ts";
 import { startTestStack, type TestStack } from "./helpers/stack.ts";
 
 const SAMPLES = fileURLToPath(new URL("..", import.meta.url));
@@ -45,6 +45,28 @@ describe("gatehook check", () => {
     assert.equal(machine.code, 1);
     const { result, errors } = JSON.parse(machine.stdout);
     assert.deepEqual([result, errors[0].file, errors[0].line], ["refused", "handlers/session-editor.js", 2]);
+  });
+
+  it("fits terminals of 80 and of 40 columns, and breaks nothing for a pipe", async () => {
+    const name = "aHandlerWithALongName";
+    await writeFile(
+      join(folder, "handlers/session-editor.js"),
+      `var 日本 = "${"x".repeat(150)}"; var ${name} = (;`,
+    );
+    for (const columns of [80, 40]) {
+      const told = await runCli(["check", "--dir", folder], { env: { COLUMNS: String(columns) } });
+      assert.deepEqual(longerThan(columns, told), []);
+      assert.match(
+        told.stderr.replaceAll(/\s+/g, " "),
+        /error handlers\/session-editor\.js:1: SyntaxError: .* at session-editor\.js:1:\d+/,
+      );
+      assert.match(told.stderr, /\n {2}1 \| .*ALongName = \(;\n {4}\| +\^\n/);
+    }
+    const piped = await runCli(["check", "--dir", folder], { env: { COLUMNS: undefined } });
+    assert.match(
+      piped.stderr,
+      /^error {4}handlers\/session-editor\.js:1: SyntaxError: .* at session-editor\.js:1:\d+$/m,
+    );
   });
 
   it("ends with 2 when it is called wrongly", async () => {
@@ -99,6 +121,17 @@ describe("a second terminal, on the stack that is up", () => {
 
     const { stdout: report } = await gatehook("releases", String(second));
     assert.match(report, /: live, .*\nchanged {2}scripts: session-editor\.js/);
+
+    for (const columns of [80, 40]) {
+      const env = { ...stack.env, COLUMNS: String(columns) };
+      for (const args of [
+        ["releases"],
+        ["releases", String(second)],
+        ["push", "--dry-run"],
+        ["rollback", "none"],
+      ])
+        assert.deepEqual(longerThan(columns, await runCli(args, { cwd: folder, env })), [], args.join(" "));
+    }
 
     const { stdout: diff } = await gatehook("diff", String(first), "live");
     assert.match(diff, /changed script session-editor\.js/);

@@ -51,3 +51,7 @@ function groupLives(group: number): boolean {
     return false;
   }
 }
+
+/** What a command prints that a terminal of that many columns has no room for. */
+export const longerThan = (columns: number, { stdout, stderr }: CliResult): string[] =>
+  [...stdout.split("\n"), ...stderr.split("\n")].filter((line) => line.length > columns);

@@ -136,7 +136,8 @@ function byHandler(folder: RunFolder | undefined, named: Named[], { handler, typ
   const paths = new Set([first, ...others].map(({ path }) => path));
   if (paths.size > 1)
     throw new UsageError(`handler ${handler} is named in ${listed([...paths])}: name the script, or --api`);
-  return { script: join(folder.dir, "handlers", first.path), handler, api: first.api.api };
+  const script = relative(process.cwd(), join(folder.dir, "handlers", first.path));
+  return { script, handler, api: first.api.api };
 }
 
 /** How a definition names a file below a folder; undefined for others. */

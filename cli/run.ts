@@ -4,7 +4,7 @@ import type { LogLevel, Outcome, Script, ScriptError } from "../lib/runtime/prot
 import type { Runtime } from "../lib/runtime/runtime.ts";
 import { createStarter, type Starter } from "../lib/runtime/starter.ts";
 import type { Session } from "../lib/sessions/session.ts";
-import { print, printError, printJson } from "./print.ts";
+import { print, printError, printJson, printText } from "./print.ts";
 import { linesOf } from "./printable.ts";
 import { problemLines, textsOf } from "./problem-lines.ts";
 import type { RunFolder } from "./run-folder.ts";
@@ -97,7 +97,7 @@ async function runOn(
   try {
     const handler = await loadedHandler(runtime, plan, options, report);
     if (handler !== undefined && !options.json)
-      print(`run   ${handler} in ${plan.script.path}, for ${event.Type} of API ${plan.api.api_id}`);
+      printText(`run   ${handler} in ${plan.script.path}, for ${event.Type} of API ${plan.api.api_id}`);
     const times = handler === undefined ? 0 : options.repeat;
     for (let nth = 1; nth <= times && report.outcome === "done"; nth += 1) {
       const one = { runtime, plan, handler: handler ?? "", event, sessions, timeoutMs: options.timeout, nth };

@@ -33,7 +33,7 @@ const toLines = (text: string) => linesOf(text.replace(/\n$/, ""));
 const program = new Command("gatehook")
   .description("Runs an API gateway's JavaScript event handlers: SQS, Lambda, QuickJS, DynamoDB.")
   .version(packageVersion())
-  .configureHelp({ minWidthToWrap: 20 })
+  .configureHelp({ minWidthToWrap: 12 })
   .configureOutput({
     writeOut: (text) => print(...toLines(text)),
     writeErr: (text) => printError(...toLines(text)),

@@ -6,7 +6,7 @@ interface AwsError extends Error {
   hostname?: string;
   address?: string;
   port?: number;
-  /** Of an URL that is none. */
+  /** What was taken for a URL, and is not one. */
   input?: string;
   /** Of a host name with several addresses. */
   errors?: AwsError[];

@@ -61,7 +61,7 @@ export async function withSweep(
 /** Messages that are in the queue, roughly, and were not read. */
 const unreadOf = ({ size }: OpenQueue, { read }: Sweep) => Math.max(size.visible + size.held - read, 0);
 
-/** Whether there is no other letter that could have been read; false too where some stand behind those of a FIFO queue. */
+/** Whether all letters were read that could be; false too where some stand behind those of a FIFO queue. */
 export function isWhole(open: OpenQueue, found: Sweep): boolean {
   return found.end === "empty" && !(open.queue.fifo && unreadOf(open, found) > 0);
 }

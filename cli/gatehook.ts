@@ -130,7 +130,7 @@ program
 addDlq(program);
 addSessions(program);
 
-// A reader that has seen enough (`| head`) is no error.
+// A reader that has seen enough (`| head`) is not an error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
 /** Further lines stand below the first, so that none of them looks like a word of ours. */

@@ -71,11 +71,11 @@ function withoutTwins(apis: ApiFile[], problems: Problem[]): ApiFile[] {
       owners.set(api.api_id, file);
       return true;
     }
-    const mend =
+    const fix =
       api.api_id === GATEWAY_API && file === GATEWAY_FILE
         ? `that id is kept for ${GATEWAY_FILE}: give the API of ${owner} another id, or remove ${file}`
         : `events could not tell the two apart: remove one of the files, or give one another id`;
-    problems.push({ file, message: `its api_id "${api.api_id}" is that of ${owner} too; ${mend}` });
+    problems.push({ file, message: `its api_id "${api.api_id}" is that of ${owner} too; ${fix}` });
     return false;
   });
 }

@@ -148,7 +148,7 @@ function surveyScripts(sandbox: Sandbox, scripts: SurveyedScript[], deps: Keeper
     left[part] -= performance.now() - started;
     return result;
   }
-  // That a look takes long is no fault of the script's loading: then there are no more looks.
+  // That a look takes long is not a fault of the script's loading: then there are no more looks.
   const look = (script: SurveyedScript): Held[] =>
     left.look > 0 ? (timed("look", script, (ms) => sandbox.look(script.asked, ms)) ?? []) : [];
   for (const script of scripts) {

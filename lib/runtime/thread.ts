@@ -80,7 +80,7 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
     transferList: [port2],
     env: {},
     stdin: false,
-    // The engine's own last words, such as "Aborted()", are no lines of our log.
+    // The engine's own last words, such as "Aborted()", are not lines of our log.
     stdout: true,
     stderr: true,
     resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },

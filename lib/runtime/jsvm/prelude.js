@@ -88,7 +88,7 @@
     const given = bounded(name, value);
     const answer = given === undefined ? undefined : ask(name, given);
     if (answer !== undefined) return parse(answer);
-    log("error", `${name}: this is no Base64 of the form that it takes`);
+    log("error", `${name}: this is not Base64 of the form that it takes`);
     return undefined;
   };
   define("b64enc", (value) => base64("b64enc", value));
@@ -172,7 +172,7 @@
 
   const describe = thrown({ uncurry, text, cut, stringify, errorChars: limits.errorChars });
 
-  // What a handler returns means nothing unless it is a promise; what refuses to tell is none.
+  // What a handler returns means nothing unless it is a promise; what refuses to tell is not one.
   const isThenable = (value) => {
     try {
       return typeof value.then === "function";
@@ -192,7 +192,7 @@
     setNumber(numbers, value, numbered);
     return numbered;
   };
-  // What `let`, `const` and `class` declare is no property of the global object.
+  // What `let`, `const` and `class` declare is not a property of the global object.
   const lexical = { __proto__: null };
   // Evaluated only where it may be a handler, since that takes longer, and calls a getter.
   const held = (name) => {

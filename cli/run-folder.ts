@@ -1,8 +1,9 @@
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import type { Api } from "../lib/apis/definition.ts";
+import { errorText } from "../lib/errors.ts";
 import { type ApiFile, namedHandlers, readApis } from "../lib/releases/build.ts";
-import { listed, listedFor } from "../lib/releases/problems.ts";
+import { createListedFor, listed } from "../lib/releases/problems.ts";
 import { CORE_SCRIPT, GATEWAY_FILE, type Problem, type SourceFile } from "../lib/releases/sources.ts";
 import type { Script } from "../lib/runtime/protocol.ts";
 import { UsageError } from "./usage.ts";
@@ -43,7 +44,7 @@ export async function openRunFolder(
     throw new UsageError(`--dir ${dir}: there is no folder apis/ or handlers/ in it`);
   const found = dir ?? (await nearestFolder(script === undefined ? process.cwd() : dirname(resolve(script))));
   if (found === undefined) return undefined;
-  const names = await readdir(join(found, "apis")).catch(() => []);
+  const names = (await ifThere(readdir(join(found, "apis")))) ?? [];
   const paths = names.filter((name) => name.endsWith(".json")).map((name) => `apis/${name}`);
   const [core, ...definitions] = await Promise.all(
     [CORE_SCRIPT, GATEWAY_FILE, ...paths].map((path) => readIfThere(found, path)),
@@ -71,11 +72,18 @@ async function isRunFolder(dir: string): Promise<boolean> {
 }
 
 async function readIfThere(dir: string, path: string): Promise<SourceFile | undefined> {
+  const text = await ifThere(readFile(join(dir, path), "utf8"));
+  return text === undefined ? undefined : { path, text };
+}
+
+/** Undefined for what is not there, or is a folder in place of a file; what may not be read is an error. */
+async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
-    return { path, text: await readFile(join(dir, path), "utf8") };
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw thrown;
+    return await reading;
+  } catch (cause) {
+    const { code = "" } = cause as NodeJS.ErrnoException;
+    if (["ENOENT", "ENOTDIR", "EISDIR"].includes(code)) return undefined;
+    throw new UsageError(errorText(cause), { cause });
   }
 }
 
@@ -108,7 +116,7 @@ function apiOf(apis: ApiFile[], id: string): ApiFile | undefined {
   const found = apis.find(({ api }) => api.api_id === id);
   if (found || apis.length === 0) return found;
   const ids = apis.map(({ api }) => api.api_id);
-  throw new UsageError(`there is no definition of API ${id}; there is ${listedFor(id, ids)}`);
+  throw new UsageError(`there is no definition of API ${id}; there is ${createListedFor(ids)(id)}`);
 }
 
 interface Named {
@@ -130,7 +138,7 @@ function byHandler(folder: RunFolder | undefined, named: Named[], { handler, typ
   const [first, ...others] = fitting.length > 0 ? fitting : found;
   if (!first) {
     const names = [...new Set(named.map(({ name }) => name))];
-    const instead = names.length === 0 ? "they name none" : `they name ${listedFor(handler, names)}`;
+    const instead = names.length === 0 ? "they name none" : `they name ${createListedFor(names)(handler)}`;
     throw new UsageError(`the definitions name no handler ${handler}; ${instead}`);
   }
   const paths = new Set([first, ...others].map(({ path }) => path));

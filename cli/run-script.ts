@@ -1,5 +1,6 @@
 import { handlerFault, insteadOf } from "../lib/releases/handler-faults.ts";
 import { hintFor, knownFault } from "../lib/releases/load-errors.ts";
+import { createListedFor } from "../lib/releases/problems.ts";
 import { readScript } from "../lib/releases/script-facts.ts";
 import { handlerNames } from "../lib/releases/script-warnings.ts";
 import type { LoadFault, Probed, Script, ScriptError } from "../lib/runtime/protocol.ts";
@@ -44,8 +45,9 @@ export async function faultOfHandler(
   handler: string,
   found: Probed,
 ): Promise<string> {
-  if (found !== "missing") return handlerFault(handler, found, []) ?? "";
-  return `${script.path} has no handler ${handler}; ${insteadOf(handler, await handlersOf(runtime, script))}`;
+  if (found !== "missing") return handlerFault(handler, found, () => "") ?? "";
+  const others = createListedFor(await handlersOf(runtime, script));
+  return `${script.path} has no handler ${handler}; ${insteadOf(handler, others)}`;
 }
 
 async function handlersOf(runtime: Runtime, { source }: Script): Promise<string[]> {

@@ -3,6 +3,7 @@ import { createNearest } from "../apis/nearest.ts";
 import { AppError, errorText } from "../errors.ts";
 import { jsonMistake } from "../json-mistake.ts";
 import type { Script } from "../runtime/protocol.ts";
+import { createHintAllowance } from "./problems.ts";
 import type { Release } from "./release.ts";
 import { CORE_SCRIPT, GATEWAY_FILE, type Problem, type SourceFile, tooLarge } from "./sources.ts";
 
@@ -115,16 +116,10 @@ export function namedHandlers({ file, api }: ApiFile): { file: string; type: str
 const missing = (type: string, { name, path }: HandlerRef, hint: string) =>
   `${type} names handler ${name} in ${path}, but there is no handlers/${path}${hint}; upload it, or fix the path`;
 
-/**
- * Enough for a hundred wrong paths beside a thousand scripts. An upload in which more is wrong has the same reason
- * for most of it, and its last problems are told without a hint.
- */
-const HINT_STEPS = 20_000_000;
-
 /** What a path that leads nowhere was meant to be, in brackets; "" when nothing is like it. */
 function createHints(sources: Map<string, SourceFile>): (path: string) => string {
   const hints = new Map<string, string>();
-  const allowance = { steps: HINT_STEPS };
+  const allowance = createHintAllowance();
   const nearest = createNearest(sources.keys());
   // In another folder: the gateway's paths often start with one of its own.
   const byName = Map.groupBy(sources.keys(), nameOf);

@@ -6,7 +6,7 @@ import { namedHandlers } from "./build.ts";
 import type { Candidate, Findings } from "./examine.ts";
 import { handlerFault } from "./handler-faults.ts";
 import { hintFor, knownFault, placeOf } from "./load-errors.ts";
-import { listed } from "./problems.ts";
+import { createHintAllowance, createListedFor, listed } from "./problems.ts";
 import { readScript, type ScriptFacts } from "./script-facts.ts";
 import { handlerNames, type LoadedScript, scriptWarnings } from "./script-warnings.ts";
 import { type Problem, scriptFile } from "./sources.ts";
@@ -95,11 +95,15 @@ async function missingHandlers(
   );
   const named = [...asked.values()];
   const answers = await thread.probe(named.map(({ name }) => name));
-  const instead = new Map(
-    [...defined].map(([path, names]) => [path, handlerNames(names).map(([name]) => name)]),
+  const allowance = createHintAllowance();
+  const others = new Map(
+    [...defined].map(([path, held]) => {
+      const names = handlerNames(held).map(([name]) => name);
+      return [path, createListedFor(names, allowance)] as const;
+    }),
   );
   return named.flatMap(({ name, path }, index) => {
-    const message = handlerFault(name, answers[index] ?? "unreadable", instead.get(path) ?? []);
+    const message = handlerFault(name, answers[index] ?? "unreadable", others.get(path) ?? (() => ""));
     return message === undefined ? [] : [{ file: scriptFile(path), message }];
   });
 }

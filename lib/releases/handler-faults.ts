@@ -1,10 +1,12 @@
 import type { Probed } from "../runtime/protocol.ts";
-import { listedFor } from "./problems.ts";
 
 const NEW = "new TykJS.TykEventHandlers.NewEventHandler({})";
 
-/** What is wrong with a handler, and how to fix it; `others` are those that its file has. Undefined when nothing is. */
-export function handlerFault(name: string, found: Probed, others: string[]): string | undefined {
+/** Lists the handlers that a file has, for one that it has not; "" where it has none. */
+type Others = (name: string) => string;
+
+/** What is wrong with a handler, and how to fix it; undefined when nothing is. */
+export function handlerFault(name: string, found: Probed, others: Others): string | undefined {
   switch (found) {
     case "handler":
       return undefined;
@@ -20,7 +22,6 @@ export function handlerFault(name: string, found: Probed, others: string[]): str
 }
 
 /** What a script has in place of the handler that is asked for. */
-export function insteadOf(name: string, others: string[]): string {
-  if (others.length === 0) return `it has none: ${name.includes(".") ? "" : "var "}${name} = ${NEW}`;
-  return `it has ${listedFor(name, others)}`;
+export function insteadOf(name: string, others: Others): string {
+  return `it has ${others(name) || `none: ${name.includes(".") ? "" : "var "}${name} = ${NEW}`}`;
 }

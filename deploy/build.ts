@@ -9,7 +9,9 @@ const { resolve } = createRequire(import.meta.url);
 
 /** What the runtime reads from beside its bundle: lib/runtime/assets.ts and jsvm/source.ts. */
 const RUNTIME_FILES = {
-  "emscripten-module.wasm": resolve("@jitl/quickjs-wasmfile-release-sync/wasm"),
+  "emscripten-module.wasm": createRequire(import.meta.resolve("quickjs-emscripten")).resolve(
+    "@jitl/quickjs-wasmfile-release-sync/wasm",
+  ),
   "jsvm/prelude.js": `${ROOT}lib/runtime/jsvm/prelude.js`,
   "jsvm/thrown.js": `${ROOT}lib/runtime/jsvm/thrown.js`,
   "jsvm/tykjs.js": `${ROOT}lib/runtime/jsvm/tykjs.js`,

@@ -70,7 +70,6 @@ const PACKAGES: Record<string, string[]> = {
     "lib/dead-letters/queue.ts",
   ],
   "quickjs-emscripten": ["lib/runtime/"],
-  "@jitl/": ["lib/runtime/"],
   "node:worker_threads": ["lib/runtime/"],
   "@middy/": ["functions/"],
   "@aws-lambda-powertools/": ["functions/log.ts", "functions/metrics.ts"],

@@ -34,12 +34,13 @@ const builtins: Plugin = {
   },
 };
 
-const OPTIONS = {
+export const OPTIONS = {
   absWorkingDir: ROOT,
   bundle: true,
   format: "esm",
   platform: "node",
-  target: "node24",
+  // Lambda has Node 24; the same bundles run where a package is installed, on the oldest Node that it allows.
+  target: "node22.19",
   outExtension: { ".js": ".mjs" },
   mainFields: ["module", "main"],
   conditions: ["module"],
@@ -91,8 +92,9 @@ export async function bundle(source: string, outdir: string): Promise<void> {
   if ("lib/runtime/assets.ts" in metafile.inputs) await addRuntime(outdir);
 }
 
-async function addRuntime(outdir: string): Promise<void> {
-  await build({ ...OPTIONS, entryPoints: { worker: "lib/runtime/worker.ts" }, outdir });
+/** The sandbox's thread and what it reads. */
+export async function addRuntime(outdir: string, options: BuildOptions = {}): Promise<void> {
+  await build({ ...OPTIONS, entryPoints: { worker: "lib/runtime/worker.ts" }, outdir, ...options });
   mkdirSync(`${outdir}/jsvm`);
   for (const [to, from] of Object.entries(RUNTIME_FILES)) copyFileSync(from, `${outdir}/${to}`);
 }

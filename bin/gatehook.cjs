@@ -19,6 +19,13 @@ if (isOlder(process.versions.node, needed)) {
   process.exit(1);
 }
 
+// Node 22 warns that SQLite, by which the local queue keeps its messages, is experimental.
+const listeners = process.listeners("warning");
+process.removeAllListeners("warning");
+process.on("warning", (warning) => {
+  if (warning.name !== "ExperimentalWarning") for (const listener of listeners) listener(warning);
+});
+
 // In a clone the sources, also where a build for a package was left; a package has no sources.
 void import(
   existsSync(join(__dirname, "../cli/gatehook.ts")) ? "../cli/gatehook.ts" : "../dist/gatehook.mjs"

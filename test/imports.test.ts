@@ -76,7 +76,11 @@ const PACKAGES: Record<string, string[]> = {
   undici: ["lib/egress/", "lib/gateway/client.ts"],
   acorn: ["lib/releases/"],
   "jsonc-parser": ["lib/json-mistake.ts", "lib/settings/"],
-  esbuild: ["deploy/build.ts"],
+  commander: ["cli/"],
+  fauxqs: ["local/"],
+  fflate: ["local/functions.ts", "deploy/build-package.ts"],
+  esbuild: ["deploy/build.ts", "deploy/build-package.ts"],
+  semver: ["deploy/pack-check.ts"],
   "@aws/cloudformation-validate": ["deploy/schema.ts"],
 };
 

@@ -1,6 +1,15 @@
 // npm run build:package: dist/, as an installed package has it; `npm pack` runs it. A file stands in dist/ itself, as
 // its source stands in a folder of the clone: what it looks for beside itself or one folder up is there.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
@@ -10,25 +19,31 @@ import { addRuntime, buildFunctions, functionNames, OPTIONS, ROOT } from "./buil
 const DIST = `${ROOT}dist`;
 
 /**
- * Commands of one file: all of them load the AWS clients, and little else. Each as a file of its own, with what any two
- * of them share as another, would be sixty files.
+ * Modules that are loaded when they are needed, but together: each as a file of its own, and what any two of them share
+ * as another, would be sixty files.
  */
-const SERVICE_COMMANDS = /^\.\/(dlq-|sessions-|push|releases|rollback|diff)/;
+const TOGETHER: Record<string, RegExp> = {
+  // All of them load the AWS clients, and little else.
+  services: /^\.\/(dlq-|sessions-|push|releases|rollback|diff)/,
+  // What `run` loads while the sandbox's thread starts.
+  "run-more": /^\.\/run-(folder|host|input)/,
+};
 
-const serviceCommands: Plugin = {
-  name: "service-commands",
+const together: Plugin = {
+  name: "together",
   setup({ onResolve, onLoad }) {
     const folder = `${ROOT}cli`;
-    onResolve({ filter: SERVICE_COMMANDS }, ({ kind }) =>
-      kind === "dynamic-import" ? { path: "services", namespace: "commands" } : undefined,
-    );
-    onLoad({ filter: /./, namespace: "commands" }, () => ({
-      contents: readdirSync(folder)
-        .filter((file) => SERVICE_COMMANDS.test(`./${file}`))
-        .map((file) => `export { ${exportsOf(`${folder}/${file}`)} } from "./${file}";`)
-        .join("\n"),
-      resolveDir: folder,
-    }));
+    for (const [path, filter] of Object.entries(TOGETHER)) {
+      const namespace = `together-${path}`;
+      onResolve({ filter }, ({ kind }) => (kind === "dynamic-import" ? { path, namespace } : undefined));
+      onLoad({ filter: /./, namespace }, () => ({
+        contents: readdirSync(folder)
+          .filter((file) => filter.test(`./${file}`))
+          .map((file) => `export { ${exportsOf(`${folder}/${file}`)} } from "./${file}";`)
+          .join("\n"),
+        resolveDir: folder,
+      }));
+    }
   },
 };
 
@@ -44,30 +59,52 @@ const READABLE = { minifyWhitespace: false, minifySyntax: false, sourcemap: "inl
 export async function buildPackage(): Promise<void> {
   rmSync(DIST, { recursive: true, force: true });
   await Promise.all([buildCommands(), addRuntime(DIST, READABLE), zipFunctions()]);
+  await declarePublic();
 }
+
+const publicModules = () => readdirSync(`${ROOT}public`).map((file) => file.replace(/\.ts$/, ""));
 
 async function buildCommands(): Promise<void> {
   await build({
     ...OPTIONS,
     ...READABLE,
-    entryPoints: { gatehook: "cli/gatehook.ts", bootstrap: "local/lambda/bootstrap.ts" },
+    entryPoints: {
+      gatehook: "cli/gatehook.ts",
+      bootstrap: "local/lambda/bootstrap.ts",
+      ...Object.fromEntries(publicModules().map((name) => [name, `public/${name}.ts`])),
+    },
     outdir: DIST,
     packages: "external",
     splitting: true,
     chunkNames: "[name]-[hash]",
     banner: {},
-    plugins: [serviceCommands],
+    plugins: [together],
+  });
+}
+
+/** The compiler declares all that the public modules import too; each of theirs stands for itself. */
+async function declarePublic(): Promise<void> {
+  await inTemporaryFolder((folder) => {
+    const tsc = `${ROOT}node_modules/typescript/bin/tsc`;
+    execFileSync(process.execPath, [tsc, "-p", `${ROOT}deploy/tsconfig.public.json`, "--outDir", folder]);
+    for (const name of publicModules()) copyFileSync(`${folder}/public/${name}.d.ts`, `${DIST}/${name}.d.ts`);
   });
 }
 
 /** The functions as they are deployed. */
 async function zipFunctions(): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), "gatehook-build-"));
-  try {
+  await inTemporaryFolder(async (folder) => {
     await buildFunctions(folder);
     mkdirSync(`${DIST}/functions`, { recursive: true });
     for (const name of functionNames())
       writeFileSync(`${DIST}/functions/${name}.zip`, zip(folder, `dist/${name}`));
+  });
+}
+
+async function inTemporaryFolder(work: (folder: string) => void | Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "gatehook-build-"));
+  try {
+    await work(folder);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -135,6 +135,7 @@ function sizeOf(folder: string): number {
 
 /** Each command, and what it has to print. The next ones, such as `init` and `package`, go here. */
 const COMMANDS: [string[], (stdout: string, version: string) => string | undefined][] = [
+  [["--version"], (stdout, version) => (stdout.trim() === version ? version : undefined)],
   [
     ["check"],
     (stdout) => /release \w+ would go live: 1 API\(s\), 1 script\(s\), 0 warning\(s\)/.exec(stdout)?.[0],
@@ -157,10 +158,18 @@ async function runCommands(project: string, version: string, env: Env): Promise<
   }
 }
 
-/** What an editor says of an author's files, by the declarations that the package has. */
+/** The author's own test, by `gatehook/test`. */
+async function runTests(project: string, env: Env): Promise<void> {
+  const stdout = await output(process.execPath, ["--test", "--test-reporter=tap"], project, env);
+  if (!/^# pass 1$/m.test(stdout)) throw new Error(`the author's test did not run:\n${stdout}`);
+  say("node --test", "1 passed");
+}
+
+/** What an editor says of the author's files, by the declarations that the package has. */
 async function checkTypes(project: string, env: Env): Promise<void> {
   const tsc = `${ROOT}node_modules/typescript/bin/tsc`;
-  for (const config of ["jsconfig.json"]) await output(process.execPath, [tsc, "-p", config], project, env);
+  for (const config of ["jsconfig.json", "tsconfig.json"])
+    await output(process.execPath, [tsc, "-p", config], project, env);
   say("tsc", "the author's files fit the declarations");
 }
 
@@ -183,6 +192,7 @@ async function main(): Promise<void> {
       writeFileSync(join(project, file), text);
     }
     await runCommands(project, version, env);
+    await runTests(project, env);
     await checkTypes(project, env);
   } finally {
     rmSync(folder, { recursive: true });

@@ -86,7 +86,9 @@ async function buildCommands(): Promise<void> {
 async function declarePublic(): Promise<void> {
   await inTemporaryFolder((folder) => {
     const tsc = `${ROOT}node_modules/typescript/bin/tsc`;
-    execFileSync(process.execPath, [tsc, "-p", `${ROOT}deploy/tsconfig.public.json`, "--outDir", folder]);
+    execFileSync(process.execPath, [tsc, "-p", `${ROOT}deploy/tsconfig.public.json`, "--outDir", folder], {
+      stdio: ["ignore", 2, 2],
+    });
     for (const name of publicModules()) copyFileSync(`${folder}/public/${name}.d.ts`, `${DIST}/${name}.d.ts`);
   });
 }

@@ -133,15 +133,22 @@ function sizeOf(folder: string): number {
     .reduce((bytes, { parentPath, name }) => bytes + statSync(join(parentPath, name)).size, 0);
 }
 
-/** Each command, and what it has to print. The next ones, such as `init` and `package`, go here. */
-const COMMANDS: [string[], (stdout: string, version: string) => string | undefined][] = [
-  [["--version"], (stdout, version) => (stdout.trim() === version ? version : undefined)],
-  [
-    ["check"],
-    (stdout) => /release \w+ would go live: 1 API\(s\), 1 script\(s\), 0 warning\(s\)/.exec(stdout)?.[0],
-  ],
-  [["run", "handlers/greeter.js"], (stdout) => /^info {2}hello sample-key$/m.exec(stdout)?.[0]],
-  [["dev", "--once", "--json"], outcomeOf],
+interface Command {
+  args: string[];
+  env?: Env;
+  /** What stands in its output; undefined where it should be something else. */
+  find(stdout: string, version: string): string | undefined;
+}
+
+const first = (pattern: RegExp) => (stdout: string) => pattern.exec(stdout)?.[0];
+
+/** The next ones, such as `init` and `package`, go here. */
+const COMMANDS: Command[] = [
+  { args: ["--version"], find: (stdout, version) => (stdout.trim() === version ? version : undefined) },
+  { args: ["check"], find: first(/release \w+ would go live: 1 API\(s\), 1 script\(s\), 0 warning\(s\)/) },
+  { args: ["run", "handlers/greeter.js"], find: first(/hello sample-key/) },
+  { args: ["sessions", "hash", "k1"], env: { HASH_KEYS: "sha256" }, find: first(/^[0-9a-f]{64}$/m) },
+  { args: ["dev", "--once", "--json"], find: outcomeOf },
 ];
 
 function outcomeOf(stdout: string): string | undefined {
@@ -150,9 +157,10 @@ function outcomeOf(stdout: string): string | undefined {
 }
 
 async function runCommands(project: string, version: string, env: Env): Promise<void> {
-  for (const [args, expect] of COMMANDS) {
-    const stdout = await output(`${project}/node_modules/.bin/gatehook`, args, project, env);
-    const found = expect(stdout, version);
+  for (const { args, env: own, find } of COMMANDS) {
+    const gatehook = `${project}/node_modules/.bin/gatehook`;
+    const stdout = await output(gatehook, args, project, { ...env, ...own });
+    const found = find(stdout, version);
     if (found === undefined) throw new Error(`gatehook ${args.join(" ")} printed something else:\n${stdout}`);
     say(`gatehook ${args.join(" ")}`, found);
   }

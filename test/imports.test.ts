@@ -38,6 +38,7 @@ const ALLOWED: Record<string, string[]> = {
     "functions/key-names.ts",
     "functions/runtime-settings.ts",
   ],
+  public: ["cli"],
   deploy: ["deploy", "lib/settings", "lib/apis/nearest.ts"],
   // What is built, not what builds.
   "deploy/entries": ["functions"],
@@ -84,7 +85,7 @@ const PACKAGES: Record<string, string[]> = {
   "@aws/cloudformation-validate": ["deploy/schema.ts"],
 };
 
-const files = ["lib", "functions", "local", "cli", "deploy"].flatMap((folder) =>
+const files = ["lib", "functions", "local", "cli", "public", "deploy"].flatMap((folder) =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".ts"))
     .map((name) => `${folder}/${name}`),

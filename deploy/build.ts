@@ -1,5 +1,15 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire, isBuiltin } from "node:module";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 
@@ -80,15 +90,19 @@ export async function buildFunctions(folder: string): Promise<void> {
 
 /** Makes `index.mjs` of a source file, with all that it needs beside it. */
 export async function bundle(source: string, outdir: string): Promise<void> {
-  const { metafile } = await build({
+  const { metafile, outputFiles } = await build({
     ...OPTIONS,
     entryPoints: { index: source },
     // What is imported when it is needed, such as most of the SDK's ways to credentials, is parsed when it is needed.
     splitting: true,
     chunkNames: "[name]-[hash]",
     metafile: true,
-    outdir,
+    // A chunk's name comes from its map too, whose paths begin here: the name is the same wherever it is written.
+    outdir: `dist/${basename(outdir)}`,
+    write: false,
   });
+  mkdirSync(outdir, { recursive: true });
+  for (const { path, contents } of outputFiles) writeFileSync(`${outdir}/${basename(path)}`, contents);
   if ("lib/runtime/assets.ts" in metafile.inputs) await addRuntime(outdir);
 }
 

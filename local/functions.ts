@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { unzipSync } from "fflate";
+import { AppError, errorText } from "../lib/errors.ts";
 import type { LocalFunctionOptions } from "./lambda/lambda.ts";
 
 /** The functions' code: in a clone their sources, in an installed package the zips that are deployed. */
@@ -29,7 +30,10 @@ const SOURCES: Functions = {
 };
 
 async function unpackedFunctions(): Promise<Functions> {
-  const taskRoot = await mkdtemp(join(tmpdir(), "gatehook-functions-"));
+  const taskRoot = await mkdtemp(join(tmpdir(), "gatehook-functions-")).catch((cause) => {
+    const message = `the functions cannot be unpacked: ${errorText(cause)}. Set TMPDIR to a folder that can be written`;
+    throw new AppError("local-failed", message, { cause });
+  });
   const unpacked = new Set<string>();
   return {
     find(name) {

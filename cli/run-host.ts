@@ -1,21 +1,20 @@
-import { text as readStream } from "node:stream/consumers";
 import { createHost, type HostDeps } from "../lib/consumer/host.ts";
 import type { RunBuffer } from "../lib/consumer/unit-of-work.ts";
 import { createEgress } from "../lib/egress/client.ts";
 import { batchRequest, makeHttpRequest } from "../lib/egress/tyk-http.ts";
-import { AppError } from "../lib/errors.ts";
-import { type GatewayEvent, parseEvent } from "../lib/events/event.ts";
-import { jsonMistake } from "../lib/json-mistake.ts";
+import type { GatewayEvent } from "../lib/events/event.ts";
 import type { LogLevel, Outcome } from "../lib/runtime/protocol.ts";
 import type { Runtime } from "../lib/runtime/runtime.ts";
-import { parseSession, type Session } from "../lib/sessions/session.ts";
+import type { Session } from "../lib/sessions/session.ts";
 import { createMemoryEntries, createStorage } from "../lib/storage/storage.ts";
-import type { Plan, RunOptions, RunReport } from "./run.ts";
-import { readText, UsageError } from "./usage.ts";
+import type { Plan, RunReport, RunSettings } from "./run-handler.ts";
 
 /** The host without a table: storage in memory, real HTTP. */
-export function createDeps(options: RunOptions, report: RunReport): HostDeps & { close(): Promise<void> } {
-  const egress = createEgress({ allowHosts: options.allowHost, maxResponseBytes: 1_048_576 });
+export function createDeps(
+  { allowHost }: RunSettings,
+  report: RunReport,
+): HostDeps & { close(): Promise<void> } {
+  const egress = createEgress({ allowHosts: allowHost, maxResponseBytes: 1_048_576 });
   const record = (entry: RunReport["http"][number]) => void report.http.push(entry);
   return {
     makeHttpRequest: (request, http) => makeHttpRequest(request, { egress, record, ...http }),
@@ -72,45 +71,4 @@ export async function runOnce(
     else sessions.delete(key);
   }
   return outcome;
-}
-
-export async function readEvent(options: RunOptions): Promise<GatewayEvent> {
-  if (options.event === undefined) return sampleEvent(Object.keys(options.session)[0] ?? "sample-key");
-  const body =
-    options.event === "-" ? await readStream(process.stdin) : await readText(options.event, "event");
-  const around = { apiId: options.api ?? "run", fallbackId: "run" };
-  return asUsage(body, (text) => parseEvent(text, around).event, options.event);
-}
-
-export async function readSessions(files: Record<string, string>): Promise<Map<string, Session>> {
-  const read = Object.entries(files).map(async ([key, file]) => {
-    const text = await readText(file, "session");
-    return [key, asUsage(text, parseSession, file)] as const;
-  });
-  return new Map(await Promise.all(read));
-}
-
-/** Of a text that is not JSON the line is told, but not what is there: it may be a key. */
-function asUsage<T>(text: string, parse: (text: string) => T, file: string): T {
-  try {
-    return parse(text);
-  } catch (cause) {
-    if (!(cause instanceof AppError)) throw cause;
-    const line = text.trim() && jsonMistake(text)?.line;
-    const name = file === "-" ? line && "standard input" : file;
-    throw new UsageError([[name, line].filter(Boolean).join(":"), cause.message].filter(Boolean).join(": "), {
-      cause,
-    });
-  }
-}
-
-function sampleEvent(key: string): GatewayEvent {
-  const Meta = {
-    Message: "Attempted access from expired key.",
-    OriginatingRequest: "",
-    Path: "/",
-    Origin: "203.0.113.7",
-    Key: key,
-  };
-  return { Type: "KeyExpired", Meta, TimeStamp: "2026-01-02 03:04:05 +0000 UTC" };
 }

@@ -38,6 +38,7 @@ const ALLOWED: Record<string, string[]> = {
     "functions/key-names.ts",
     "functions/runtime-settings.ts",
   ],
+  public: ["cli"],
   deploy: ["deploy", "lib/settings", "lib/apis/nearest.ts"],
   // What is built, not what builds.
   "deploy/entries": ["functions"],
@@ -70,18 +71,21 @@ const PACKAGES: Record<string, string[]> = {
     "lib/dead-letters/queue.ts",
   ],
   "quickjs-emscripten": ["lib/runtime/"],
-  "@jitl/": ["lib/runtime/"],
   "node:worker_threads": ["lib/runtime/"],
   "@middy/": ["functions/"],
   "@aws-lambda-powertools/": ["functions/log.ts", "functions/metrics.ts"],
   undici: ["lib/egress/", "lib/gateway/client.ts"],
   acorn: ["lib/releases/"],
   "jsonc-parser": ["lib/json-mistake.ts", "lib/settings/"],
-  esbuild: ["deploy/build.ts"],
+  commander: ["cli/"],
+  fauxqs: ["local/"],
+  fflate: ["local/functions.ts", "deploy/build-package.ts"],
+  esbuild: ["deploy/build.ts", "deploy/build-package.ts"],
+  semver: ["deploy/pack-check.ts"],
   "@aws/cloudformation-validate": ["deploy/schema.ts"],
 };
 
-const files = ["lib", "functions", "local", "cli", "deploy"].flatMap((folder) =>
+const files = ["lib", "functions", "local", "cli", "public", "deploy"].flatMap((folder) =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".ts"))
     .map((name) => `${folder}/${name}`),

@@ -1,4 +1,4 @@
-import { type QuickJSContext, type QuickJSHandle, Scope } from "quickjs-emscripten-core";
+import { type QuickJSContext, type QuickJSHandle, Scope } from "quickjs-emscripten";
 import { noNameError, type Thrown } from "./failures.ts";
 import { type HostCall, newHostFunction } from "./host-function.ts";
 import type { Prelude } from "./jsvm/source.ts";

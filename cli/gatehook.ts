@@ -9,7 +9,7 @@ import { print, printError, printErrorText } from "./print.ts";
 import { linesOf } from "./printable.ts";
 import { addSessions } from "./sessions.ts";
 import { UsageError } from "./usage.ts";
-import { packageVersion } from "./version.ts";
+import { ownPackage } from "./version.ts";
 
 // As in Lambda, for what scripts make of a date.
 process.env.TZ = "UTC";
@@ -32,13 +32,20 @@ const toLines = (text: string) => linesOf(text.replace(/\n$/, ""));
 
 const program = new Command("gatehook")
   .description("Runs an API gateway's JavaScript event handlers: SQS, Lambda, QuickJS, DynamoDB.")
-  .version(packageVersion())
+  .version(ownPackage().version)
   .configureHelp({ minWidthToWrap: 12 })
   .configureOutput({
     writeOut: (text) => print(...toLines(text)),
     writeErr: (text) => printError(...toLines(text)),
   })
   .exitOverride();
+
+program
+  .command("init")
+  .description("start a folder of your own: a definition, a handler with its test, and what runs them")
+  .argument("[dir]", "the folder; made where it is not there", ".")
+  .option("--json", "print one JSON object and nothing else")
+  .action(async (dir, options) => (await import("./init.ts")).init(dir, options));
 
 program
   .command("dev")

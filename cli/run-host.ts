@@ -13,7 +13,11 @@ export { createHost } from "../lib/consumer/host.ts";
 
 /** The host without a table: storage in memory, real HTTP. */
 export function createDeps(options: RunOptions, report: RunReport): HostDeps & { close(): Promise<void> } {
-  const egress = createEgress({ allowHosts: options.allowHost, maxResponseBytes: 1_048_576 });
+  const egress = createEgress({
+    allowHosts: options.allowHost,
+    howToAllow: (host) => `to allow it, add --allow-host ${host}`,
+    maxResponseBytes: 1_048_576,
+  });
   const record = (entry: RunReport["http"][number]) => void report.http.push(entry);
   return {
     makeHttpRequest: (request, http) => makeHttpRequest(request, { egress, record, ...http }),

@@ -9,7 +9,7 @@ import { createFacts, type Facts } from "./facts.ts";
 import { readFolder } from "./folder.ts";
 import { interruption } from "./interrupt.ts";
 import { createLiveFolder, type LiveFolder } from "./live-folder.ts";
-import { liveStackIn, makeStateFolder, STATE_FOLDER, writeLocalStack } from "./local-stack.ts";
+import { STATE_FOLDER, writeLocalStack } from "./local-stack.ts";
 import { lossLine } from "./losses.ts";
 import { explainedBusyPort } from "./port.ts";
 import { print, printError, printJson } from "./print.ts";
@@ -48,7 +48,7 @@ export async function dev(options: DevOptions): Promise<void> {
   const files = await readFolder(dir);
   if (isAsked(options)) chooseSample(handledIn(files), options);
   const settings = devSettings(await readProject(dir), process.env, options.set);
-  const persist = options.persist ? await placeToKeep(dir) : undefined;
+  const persist = options.persist ? join(dir, STATE_FOLDER, "data") : undefined;
   const facts = createFacts((name, line) => printError(`  [${name}] ${line}`));
   const port = options.once ? 0 : options.port;
   const stackOptions: StackOptions & { persist?: string } = {
@@ -101,23 +101,6 @@ function checkTogether({ once, json, demo, ...asked }: DevOptions): void {
 }
 
 const isAsked = ({ api, event }: Asked) => api !== undefined || event !== undefined;
-
-async function placeToKeep(dir: string): Promise<string> {
-  const other = await liveStackIn(dir);
-  if (other)
-    throw new AppError(
-      "local-failed",
-      `gatehook dev runs in this folder already, as process ${other.pid}, and --persist keeps one stack: end that one first`,
-    );
-  try {
-    return join(await makeStateFolder(dir), "data");
-  } catch (cause) {
-    const message =
-      `--persist keeps its data in ${join(dir, STATE_FOLDER)}, which cannot be written (${errorText(cause)}): give ` +
-      "this user the right to write there, or leave out --persist";
-    throw new AppError("local-failed", message, { cause });
-  }
-}
 
 /** Lets commands in other terminals find this stack; answers how to end that. A folder may be read-only. */
 async function tellOthers(dir: string, stack: Stack): Promise<() => Promise<void>> {

@@ -17,25 +17,19 @@ const FILE = "local.json";
 
 const fileIn = (dir: string) => join(dir, STATE_FOLDER, FILE);
 
-/** Makes the folder for what is kept, which no repository is to have. */
-export async function makeStateFolder(dir: string): Promise<string> {
-  const folder = join(dir, STATE_FOLDER);
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, ".gitignore"), "*\n");
-  return folder;
-}
-
 /** Answers how to remove it again, which leaves what another stack wrote in its place. */
 export async function writeLocalStack(dir: string, stack: LocalStack): Promise<() => Promise<void>> {
-  await makeStateFolder(dir);
   const file = fileIn(dir);
+  await mkdir(dirname(file), { recursive: true });
+  // No repository is to have it.
+  await writeFile(join(dirname(file), ".gitignore"), "*\n");
   const fresh = `${file}.${stack.pid}`;
   // Never seen half written, and with these rights from the start.
   await rm(fresh, { force: true });
   await writeFile(fresh, `${JSON.stringify(stack, null, 2)}\n`, { mode: 0o600, flag: "wx" });
   await rename(fresh, file);
   return async () => {
-    const found = await readStack(file);
+    const found = await readStack(file).catch(() => undefined);
     if (found?.pid === stack.pid) await rm(file, { force: true });
   };
 }

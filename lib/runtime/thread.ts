@@ -219,7 +219,9 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
     },
     async probe(handlers) {
       const reply = await exchangeWithin(limits.loadTimeoutMs, { type: "probe", handlers }, SILENT);
-      return reply?.type === "probed" ? reply.problems : handlers.map((name) => lostText(`handler ${name} was not found`, limits.loadTimeoutMs, death));
+      return reply?.type === "probed"
+        ? reply.problems
+        : handlers.map((name) => lostText(`handler ${name} was not found`, limits.loadTimeoutMs, death));
     },
     async look(asked) {
       const reply = await exchangeWithin(limits.loadTimeoutMs, { type: "look", asked }, SILENT);

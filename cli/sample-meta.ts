@@ -74,9 +74,16 @@ const ofToken =
   (Message: string): Maker =>
   ({ orgId, key }) => ({ Message, OriginatingRequest: "", Org: orgId, Key: key });
 
+/** A map, whose members come in the order of their names. */
 const ofExchange =
-  (outcome: Meta): Maker =>
-  ({ apiId }) => ({ oauth2_api_id: apiId, oauth2_exchange_cache_hit: false, ...outcome });
+  (oauth2_exchange_outcome: string, failure: Meta = {}): Maker =>
+  ({ apiId }) => ({
+    oauth2_api_id: apiId,
+    oauth2_exchange_cache_hit: false,
+    oauth2_exchange_outcome,
+    ...failure,
+    oauth2_provider: "sample",
+  });
 
 const inDays = (days: number) => new Date(Date.now() + days * DAY_MS).toISOString().replace(/\.\d+Z$/, "Z");
 
@@ -134,12 +141,8 @@ const META: Record<string, Maker> = {
     required_alternatives: [["write"]],
     required_scopes: ["write"],
   }),
-  OAuth2ExchangeSucceeded: ofExchange({ oauth2_provider: "sample", oauth2_exchange_outcome: "ok" }),
-  OAuth2ExchangeFailed: ofExchange({
-    oauth2_provider: "sample",
-    oauth2_exchange_outcome: "idp_error",
-    oauth2_idp_error: "invalid_grant",
-  }),
+  OAuth2ExchangeSucceeded: ofExchange("ok"),
+  OAuth2ExchangeFailed: ofExchange("idp_error", { oauth2_idp_error: "invalid_grant" }),
   TriggerExceeded: ({ orgId, key }) => ({
     Message: "Quota trigger reached",
     OriginatingRequest: "",

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { perSecond, wholeNumber } from "./option-values.ts";
+import { local, perSecond, wholeNumber } from "./option-values.ts";
 
 const target = (verb: string) => `the group or the event to ${verb}, as gatehook dlq ls names it`;
 const json = () => new Option("--json", "print one JSON object and nothing else");
@@ -22,6 +22,7 @@ export function addDlq(program: Command): void {
     .description("the dead letters in groups of one reason, handler and error; never their bodies")
     .addOption(max("how many messages to read at most"))
     .addOption(json())
+    .addOption(local())
     .action(async (options) => (await import("./dlq-ls.ts")).dlqLs(options));
 
   dlq
@@ -37,6 +38,7 @@ export function addDlq(program: Command): void {
     )
     .addOption(max("how many messages to read at most"))
     .addOption(json())
+    .addOption(local())
     .action(async (name, options) => (await import("./dlq-show.ts")).dlqShow(name, options));
 
   dlq
@@ -48,6 +50,7 @@ export function addDlq(program: Command): void {
     .option("--dry-run", "only say how many")
     .addOption(max("how many messages of other groups to pass over at most"))
     .addOption(json())
+    .addOption(local())
     .action(async (name, options) => (await import("./dlq-redrive.ts")).dlqRedrive(name, options));
 
   dlq
@@ -58,5 +61,6 @@ export function addDlq(program: Command): void {
     .option("--yes", "do not ask")
     .addOption(max("how many messages of other groups to pass over at most"))
     .addOption(json())
+    .addOption(local())
     .action(async (name, options) => (await import("./dlq-rm.ts")).dlqRm(name, options));
 }

@@ -4,7 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { errorText } from "../lib/errors.ts";
 import { awsAdvice } from "./aws-errors.ts";
 import { addDlq } from "./dlq.ts";
-import { wholeNumber } from "./option-values.ts";
+import { local, wholeNumber } from "./option-values.ts";
 import { print, printError, printErrorText } from "./print.ts";
 import { linesOf } from "./printable.ts";
 import { addSessions } from "./sessions.ts";
@@ -30,6 +30,8 @@ const collect = (text: string, before: string[]) => [...before, text];
 
 const toLines = (text: string) => linesOf(text.replace(/\n$/, ""));
 
+const folder = new Option("--dir <folder>", "the folder with apis/ and handlers/").default(".");
+
 const program = new Command("gatehook")
   .description("Runs an API gateway's JavaScript event handlers: SQS, Lambda, QuickJS, DynamoDB.")
   .version(ownPackage().version)
@@ -49,11 +51,15 @@ program
 
 program
   .command("dev")
-  .description("run the whole stack on this machine, with the apis/ and handlers/ of this folder")
+  .description("run the whole stack on this machine, with the apis/ and handlers/ of a folder")
+  .addOption(folder)
   .option("--once", "end after the sample event: exit code 0 when its handler's work is committed, else 1")
   .option("--json", "with --once: print one JSON object and nothing else")
   .option("--port <number>", "where ingest listens; 0 is any free port", wholeNumber(0, 65_535), 3000)
+  .option("--event <type>", "the type of the sample event; by default the first that has a handler")
+  .option("--api <id>", "the API of the sample event; by default the first that has a handler")
   .option("--no-demo", "send no sample event")
+  .option("--persist", "keep tables, queues and the bucket in .gatehook/ for the next start")
   .option("--set <NAME=value>", "a setting of docs/settings.md; repeatable", nameAndValue, {})
   .action(async (options) => (await import("./dev.ts")).dev(options));
 
@@ -96,8 +102,6 @@ program
   )
   .action(async (script, options) => (await import("./run.ts")).run(script, options));
 
-const folder = new Option("--dir <folder>", "the folder with apis/ and handlers/").default(".");
-
 program
   .command("check")
   .description(
@@ -111,6 +115,7 @@ program
   .command("push")
   .description("make the bucket the same as a folder, and wait until the release is live or refused")
   .addOption(folder)
+  .addOption(local())
   .option("--dry-run", "only say what would be uploaded and removed")
   .action(async (options) => (await import("./push.ts")).push(options));
 
@@ -119,12 +124,14 @@ program
   .description("list every release, the newest upload first, or tell the report of one")
   .argument("[version]", "the release whose report to tell")
   .option("--json", "print the whole reports as JSON and nothing else")
+  .addOption(local())
   .action(async (version, options) => (await import("./releases.ts")).releases(version, options));
 
 program
   .command("rollback")
   .description("make an older release live again")
   .argument("[version]", "by default the last that was live before the one in use")
+  .addOption(local())
   .action(async (version) => (await import("./rollback.ts")).rollback(version));
 
 program
@@ -132,10 +139,16 @@ program
   .description("show what changes from one release to another")
   .argument("<a>", "a version, or live")
   .argument("<b>", "a version, or live")
+  .addOption(local())
   .action(async (a, b) => (await import("./diff.ts")).diff(a, b));
 
 addDlq(program);
 addSessions(program);
+
+program.hook("preAction", async (_, command) => {
+  const reachesStack = command.options.some((option) => option.attributeName() === "local");
+  if (reachesStack) await (await import("./local-stack.ts")).connect(command.opts());
+});
 
 // A reader that has seen enough (`| head`) is not an error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));

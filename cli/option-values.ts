@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 
 /** Parsers of options' values: a wrong one is told with what it must be. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
@@ -17,3 +17,10 @@ export function perSecond(min: number, max: number): (text: string) => number {
     throw new InvalidArgumentError(`It must be a number per second from ${min} to ${max}, such as 20/s.`);
   };
 }
+
+/** Of each command that reaches a stack: before it runs, its environment is set to that of the local one. */
+export const local = () =>
+  new Option(
+    "--local",
+    "use the stack of gatehook dev in this folder, which is found by itself without settings",
+  );

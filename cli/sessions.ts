@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { perSecond } from "./option-values.ts";
+import { local, perSecond } from "./option-values.ts";
 
 const json = () => new Option("--json", "print one JSON object and nothing else");
 
@@ -14,12 +14,14 @@ export function addSessions(program: Command): void {
     .description("what the table and the gateway have of a key: exit code 0 when they agree, else 1")
     .argument("<key>", "the key as events and the table have it: of a custom key the full name")
     .addOption(json())
+    .addOption(local())
     .action(async (key, options) => (await import("./sessions-diff.ts")).sessionsDiff(key, options));
 
   sessions
     .command("hash")
     .description("the name that a key has in the table under HASH_KEYS, as the functions' settings are here")
     .argument("<key>", "the raw key, - for standard input")
+    .addOption(local())
     .action(async (key) => (await import("./sessions-hash.ts")).sessionsHash(key));
 
   sessions
@@ -32,5 +34,6 @@ export function addSessions(program: Command): void {
     )
     .option("--yes", "with --trust-empty: do not ask before the canary is made again")
     .addOption(json())
+    .addOption(local())
     .action(async (options) => (await import("./sessions-reconcile.ts")).sessionsReconcile(options));
 }

@@ -75,8 +75,12 @@ describe("gatehook dev", () => {
 
   test("a folder without apis/ is told where to run", async () => {
     const { code, stderr } = await runCli(["dev", "--once"], { cwd: folder });
-    assert.equal(code, 1);
-    assert.match(stderr, /there is no folder .*apis: run this where your apis\/ and handlers\/ are/);
+    assert.equal(code, 2);
+    const [, where = ""] = stderr.split("there is no folder ");
+    assert.match(
+      where,
+      /apis: run this where your apis\/ and handlers\/ are, or name the folder with --dir\n$/,
+    );
   });
 
   test("a port in use is one sentence that names the way out", async () => {

@@ -217,6 +217,11 @@ describe("gatehook run", () => {
       [refused.report.rawlogs, refused.report.http],
       [["undefined"], [{ method: "GET", url, status: 0 }]],
     );
+    const said = refused.report.logs.map(({ message }: { message: string }) => message).join("\n");
+    assert.match(
+      said,
+      /127\.0\.0\.1 is refused: loopback address; to allow it, add --allow-host 127\.0\.0\.1 /,
+    );
     assert.deepEqual(
       [allowed.report.rawlogs, allowed.report.http],
       [["hello"], [{ method: "GET", url, status: 200 }]],

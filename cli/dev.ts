@@ -3,7 +3,7 @@ import { readSourceFiles } from "../local/files.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { devSettings } from "./dev-settings.ts";
 import { createFacts, type Facts } from "./facts.ts";
-import { nextSignal } from "./interrupt.ts";
+import { interruption, whenAborted } from "./interrupt.ts";
 import { createLiveFolder, type LiveFolder } from "./live-folder.ts";
 import { print, printError, printJson } from "./print.ts";
 import { readProject } from "./project.ts";
@@ -30,6 +30,7 @@ export async function dev(options: DevOptions): Promise<void> {
     throw new UsageError("--once waits for the sample event, which --no-demo leaves out");
   const say = options.json ? () => {} : print;
   const started = performance.now();
+  const interrupted = interruption();
   await readSourceFiles(process.cwd()); // a wrong folder is told before anything is started
   const settings = devSettings(await readProject(process.cwd()), process.env, options.set);
   const facts = createFacts((name, line) => printError(`  [${name}] ${line}`));
@@ -38,25 +39,33 @@ export async function dev(options: DevOptions): Promise<void> {
     env: process.env,
     ...settings,
     watchBucket: !options.once,
+    signal: interrupted,
     onLine: facts.onLine,
     onError: facts.onError,
   });
-  const interrupted = nextSignal();
+  const over = Promise.race([whenAborted(interrupted), stack.broken]);
+  let stopFollowing = () => {};
   try {
     const folder = createLiveFolder(stack, process.cwd(), say);
+    await Promise.race([over, show(stack, folder)]);
+    if (options.once) return;
+    stopFollowing = folder.follow();
+    sayHowToGoOn(stack, say);
+    await over.catch((thrown) => {
+      if (!interrupted.aborted) throw thrown;
+    });
+  } finally {
+    stopFollowing();
+    await stack.close();
+  }
+
+  async function show(stack: Stack, folder: LiveFolder): Promise<void> {
     const live = await firstRelease(folder, options);
     say(`gatehook is ready at ${stack.url} (${((performance.now() - started) / 1000).toFixed(1)} s)`, "");
     facts.listen((fact) => {
       say(...timelineLines(fact));
     });
     if (options.demo && live) conclude(await demo(stack, facts, say), options);
-    if (options.once) return;
-    const stopFollowing = folder.follow();
-    sayHowToGoOn(stack, say);
-    await interrupted;
-    stopFollowing();
-  } finally {
-    await stack.close();
   }
 }
 

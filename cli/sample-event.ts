@@ -53,6 +53,7 @@ export async function sendSampleEvent(stack: Stack, facts: Facts): Promise<Sampl
     error = `nothing came of the event within ${WAIT_MS / 1000} s; is its API ${SAMPLE_API} in apis/?`;
     end();
   }, WAIT_MS);
+  timer.unref(); // or Ctrl-C would wait for it
   try {
     await post(stack, id, event);
     await ended;

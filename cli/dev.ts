@@ -1,13 +1,12 @@
-import { once } from "node:events";
 import { join, resolve } from "node:path";
 import { AppError, errorText } from "../lib/errors.ts";
 import { FUNCTION_SETTINGS, type FunctionSetting } from "../lib/settings/function-settings.ts";
-import { type Stack, type StackOptions, startStack } from "../local/stack.ts";
+import { type Stack, startStack } from "../local/stack.ts";
 import { curlLine } from "./curl.ts";
 import { devSettings } from "./dev-settings.ts";
 import { createFacts, type Facts } from "./facts.ts";
 import { readFolder } from "./folder.ts";
-import { interruption } from "./interrupt.ts";
+import { interruption, whenAborted } from "./interrupt.ts";
 import { createLiveFolder, type LiveFolder } from "./live-folder.ts";
 import { STATE_FOLDER, writeLocalStack } from "./local-stack.ts";
 import { lossLine } from "./losses.ts";
@@ -43,6 +42,7 @@ export async function dev(options: DevOptions): Promise<void> {
   checkTogether(options);
   const say: Say = options.json ? () => {} : print;
   const started = performance.now();
+  const stop = interruption();
   const dir = resolve(options.dir);
   // What is wrong with the folder is told before anything is started.
   const files = await readFolder(dir);
@@ -51,44 +51,44 @@ export async function dev(options: DevOptions): Promise<void> {
   const persist = options.persist ? join(dir, STATE_FOLDER, "data") : undefined;
   const facts = createFacts((name, line) => printError(`  [${name}] ${line}`));
   const port = options.once ? 0 : options.port;
-  const stackOptions: StackOptions & { persist?: string } = {
+  const stack = await startStack({
     port,
     env: process.env,
     ...settings,
     ...(persist && { persist }),
     watchBucket: !options.once,
+    signal: stop,
     onLine: facts.onLine,
     onError: facts.onError,
-  };
-  const stack = await startStack(stackOptions).catch(async (thrown: unknown) => {
+  }).catch(async (thrown: unknown) => {
     throw await explainedBusyPort(thrown, port, dir);
   });
-  const stop = interruption();
+  const over = Promise.race([whenAborted(stop), stack.broken]);
+  const ends: (() => unknown)[] = [];
   try {
     const folder = createLiveFolder(stack, dir, say);
-    const ready = () =>
-      say(`gatehook is ready at ${stack.url} (${((performance.now() - started) / 1000).toFixed(1)} s)`, "");
-    const show = () => facts.listen((fact) => !folder.tells(fact) && say(...timelineLines(fact)));
-    if (options.once) {
-      await firstRelease(folder, options);
-      ready();
-      show();
-      await demo({ stack, facts, folder, stop, say }, options);
-      return;
-    }
-    const release = [show(), await folder.follow(), await tellOthers(dir, stack)];
-    const live = await firstRelease(folder, options);
-    ready();
-    if (options.demo && live) await demo({ stack, facts, folder, stop, say }, options);
-    if (!stop.aborted) {
-      sayHowToGoOn(stack, handledIn(folder.files), say);
-      await once(stop, "abort");
-    }
-    for (const end of release) await end();
-    const lost = await lossLine(stack, process.env, persist);
-    if (lost) say("", lost);
+    await Promise.race([over, show(folder)]);
+    if (options.once) return;
+    sayHowToGoOn(stack, handledIn(folder.files), say);
+    await over.catch((thrown) => {
+      if (!stop.aborted) throw thrown;
+    });
   } finally {
+    for (const end of ends) await end();
+    if (stop.aborted && !options.once) say("", (await lossLine(stack, process.env, persist)) ?? "");
     await stack.close();
+  }
+
+  async function show(folder: LiveFolder): Promise<void> {
+    const tell = () => void facts.listen((fact) => !folder.tells(fact) && say(...timelineLines(fact)));
+    if (!options.once) {
+      tell();
+      ends.push(await folder.follow(), await tellOthers(dir, stack));
+    }
+    const live = await firstRelease(folder, options);
+    say(`gatehook is ready at ${stack.url} (${((performance.now() - started) / 1000).toFixed(1)} s)`, "");
+    if (options.once) tell();
+    if (options.demo && live) await demo({ stack, facts, folder, stop, say }, options);
   }
 }
 

@@ -4,6 +4,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { errorText } from "../lib/errors.ts";
 import { awsAdvice } from "./aws-errors.ts";
 import { addDlq } from "./dlq.ts";
+import { Interrupted } from "./interrupt.ts";
 import { local, wholeNumber } from "./option-values.ts";
 import { print, printError, printErrorText } from "./print.ts";
 import { linesOf } from "./printable.ts";
@@ -169,6 +170,7 @@ try {
   await program.parseAsync();
 } catch (thrown) {
   if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode === 0 ? 0 : 2;
+  else if (thrown instanceof Interrupted) process.exitCode = thrown.exitCode;
   else {
     tell(awsAdvice(thrown, process.env) ?? errorText(thrown));
     process.exitCode = thrown instanceof UsageError ? 2 : 1;

@@ -96,6 +96,7 @@ function followEvent(facts: Facts, id: string) {
     if (message === "event done") end();
   });
   const timer = setTimeout(() => fail(`nothing came of the event within ${WAIT_MS / 1000} s`), WAIT_MS);
+  timer.unref(); // or Ctrl-C would wait for it
   return {
     seen,
     ended,

@@ -238,7 +238,7 @@ describe("gatehook dev", () => {
     await writeFile(join(folder, "handlers/quota.js"), handler("quota", ""));
     await dev.says(/saved +handlers\/quota\.js\n/);
     await dev.says(/release \w+ is live/);
-    assert.equal(await dev.end("SIGINT"), 0);
+    assert.equal(await dev.end("SIGINT"), 130);
     assert.match(
       dev.said(),
       /Gone with this stack: sessions, releases and 1 unfinished event\. --persist keeps them\.\n$/,
@@ -254,7 +254,7 @@ describe("gatehook dev", () => {
     };
 
     it("names a definition that is empty", async () => {
-      assert.match(await refused({ ...ORDERS, "apis/orders.json": "" }), /^error +apis\/orders\.json: /);
+      assert.match(await refused({ ...ORDERS, "apis/orders.json": "" }), /^error +apis\/orders\.json:1: the file is empty/);
     });
 
     it("names what may not be read, and the rule", async () => {

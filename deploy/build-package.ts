@@ -25,6 +25,8 @@ const DIST = `${ROOT}dist`;
 const TOGETHER: Record<string, RegExp> = {
   // All of them load the AWS clients, and little else.
   services: /^\.\/(dlq-|sessions-|push|releases|rollback|diff)/,
+  // Both look at a folder's files.
+  files: /^\.\/(check|init)\.ts$/,
   // What `run` loads while the sandbox's thread starts.
   "run-more": /^\.\/run-(folder|host|input)/,
 };
@@ -58,28 +60,32 @@ const READABLE = { minifyWhitespace: false, minifySyntax: false, sourcemap: "inl
 
 export async function buildPackage(): Promise<void> {
   rmSync(DIST, { recursive: true, force: true });
-  await Promise.all([buildCommands(), addRuntime(DIST, READABLE), zipFunctions()]);
+  await Promise.all([buildCommands(), buildPublic(), addRuntime(DIST, READABLE), zipFunctions()]);
   await declarePublic();
 }
 
 const publicModules = () => readdirSync(`${ROOT}public`).map((file) => file.replace(/\.ts$/, ""));
 
+/** What runs on the user's machine: its packages are installed there. */
+const INSTALLED = {
+  ...OPTIONS,
+  ...READABLE,
+  outdir: DIST,
+  packages: "external",
+  banner: {},
+  plugins: [],
+} satisfies BuildOptions;
+
 async function buildCommands(): Promise<void> {
-  await build({
-    ...OPTIONS,
-    ...READABLE,
-    entryPoints: {
-      gatehook: "cli/gatehook.ts",
-      bootstrap: "local/lambda/bootstrap.ts",
-      ...Object.fromEntries(publicModules().map((name) => [name, `public/${name}.ts`])),
-    },
-    outdir: DIST,
-    packages: "external",
-    splitting: true,
-    chunkNames: "[name]-[hash]",
-    banner: {},
-    plugins: [together],
-  });
+  const entryPoints = { gatehook: "cli/gatehook.ts", bootstrap: "local/lambda/bootstrap.ts" };
+  const chunkNames = "[name]-[hash]";
+  await build({ ...INSTALLED, entryPoints, splitting: true, chunkNames, plugins: [together] });
+}
+
+/** Each is one file: what it shared with the commands would be several more. */
+async function buildPublic(): Promise<void> {
+  const entryPoints = Object.fromEntries(publicModules().map((name) => [name, `public/${name}.ts`]));
+  await build({ ...INSTALLED, entryPoints });
 }
 
 /** The compiler declares all that the public modules import too; each of theirs stands for itself. */

@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import { AppError, errorText } from "../lib/errors.ts";
 import { FUNCTION_SETTINGS, type FunctionSetting } from "../lib/settings/function-settings.ts";
+import { MADE_UP_KEY } from "../local/aws.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { curlLine } from "./curl.ts";
 import { devSettings } from "./dev-settings.ts";
@@ -65,6 +66,7 @@ export async function dev(options: DevOptions): Promise<void> {
   });
   const over = Promise.race([whenAborted(stop), stack.broken]);
   const ends: (() => unknown)[] = [];
+  let ended = false;
   try {
     const folder = createLiveFolder(stack, dir, say);
     await Promise.race([over, show(folder)]);
@@ -74,16 +76,24 @@ export async function dev(options: DevOptions): Promise<void> {
       if (!stop.aborted) throw thrown;
     });
   } finally {
+    ended = true;
     for (const end of ends) await end();
-    if (stop.aborted && !options.once) say("", (await lossLine(stack, process.env, persist)) ?? "");
+    if (stop.aborted && !options.once) say("", (await lossLine(stack, persist)) ?? "");
     await stack.close();
+  }
+
+  /** What is opened when the end has come already is closed right away. */
+  async function endsToo(end: () => unknown): Promise<void> {
+    if (ended) await end();
+    else ends.push(end);
   }
 
   async function show(folder: LiveFolder): Promise<void> {
     const tell = () => void facts.listen((fact) => !folder.tells(fact) && say(...timelineLines(fact)));
     if (!options.once) {
       tell();
-      ends.push(await folder.follow(), await tellOthers(dir, stack));
+      await endsToo(await folder.follow());
+      await endsToo(await tellOthers(dir, stack));
     }
     const live = await firstRelease(folder, options);
     say(`gatehook is ready at ${stack.url} (${((performance.now() - started) / 1000).toFixed(1)} s)`, "");
@@ -120,7 +130,7 @@ function forOthers({ env }: Stack): Record<string, string> {
     const setting = settings[name];
     return setting !== undefined && (setting.kind === "secret" || ("secret" in setting && setting.secret));
   };
-  const isTheirs = (name: string) => CREDENTIALS.includes(name) && process.env[name] !== undefined;
+  const isTheirs = (name: string) => CREDENTIALS.includes(name) && env.AWS_ACCESS_KEY_ID !== MADE_UP_KEY;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !isSecret(name) && !isTheirs(name)));
 }
 

@@ -5,20 +5,13 @@ import { countOf } from "./count.ts";
 
 const ASK_MS = 1_000;
 
-/**
- * What ends with the stack, or is kept in a folder: of the services that are its own, as `env` names others. Undefined
- * when it has none.
- */
-export async function lossLine(
-  stack: Stack,
-  env: Record<string, string | undefined>,
-  keptIn: string | undefined,
-): Promise<string | undefined> {
-  const isOwn = (service: string) => !(env[`AWS_ENDPOINT_URL_${service}`] ?? env.AWS_ENDPOINT_URL);
+/** What ends with the stack, or is kept in a folder: of its embedded services. Undefined when it has none. */
+export async function lossLine(stack: Stack, keptIn: string | undefined): Promise<string | undefined> {
+  const { embedded } = stack;
   const things = [
-    ...(isOwn("DYNAMODB") ? ["sessions"] : []),
-    ...(isOwn("S3") ? ["releases"] : []),
-    ...(isOwn("SQS") ? await waiting(stack) : []),
+    ...(embedded.has("DYNAMODB") ? ["sessions"] : []),
+    ...(embedded.has("S3") ? ["releases"] : []),
+    ...(embedded.has("SQS") ? await waiting(stack) : []),
   ];
   if (things.length === 0) return undefined;
   const list = things.join(", ").replace(/, ([^,]*)$/, " and $1");

@@ -8,10 +8,12 @@ import { startQueueAndBucket } from "./queue-and-bucket.ts";
 export interface LocalAws {
   /** What every client, here and in the functions, finds in its environment. */
   env: Record<string, string>;
-  /** Whether the queues are of a service that goes on without this stack. */
-  queueStays: boolean;
+  /** Those that end with this stack. */
+  embedded: ReadonlySet<ServiceName>;
   close(): Promise<void>;
 }
+
+export type ServiceName = "DYNAMODB" | "SQS" | "S3";
 
 export interface LocalAwsOptions {
   /** Where the embedded services keep their data; without one it is in memory. */
@@ -49,7 +51,11 @@ export async function startAws(env: Env, options: LocalAwsOptions = {}): Promise
       AWS_ENDPOINT_URL_SQS: given.sqs ?? others?.endpoint ?? "",
       AWS_ENDPOINT_URL_S3: given.s3 ?? others?.endpoint ?? "",
     },
-    queueStays: given.sqs !== undefined,
+    embedded: new Set<ServiceName>([
+      ...(given.dynamo ? [] : ["DYNAMODB" as const]),
+      ...(given.sqs ? [] : ["SQS" as const]),
+      ...(given.s3 ? [] : ["S3" as const]),
+    ]),
     async close() {
       await Promise.all([tables?.close(), others?.close()]);
     },
@@ -85,10 +91,12 @@ interface Identity extends Record<string, string> {
 }
 
 const REGION = "us-east-1";
+/** The credentials where nobody gives any: emulators take whatever comes. */
+export const MADE_UP_KEY = "local";
 
 /**
  * Region and credentials, which functions get as variables. Services of others get what the SDK itself would find, so
- * also a profile, a container's or a machine's role; emulators take whatever comes.
+ * also a profile, or the role of a container or a machine.
  */
 async function identityIn(env: Env, isOutside: boolean): Promise<Identity> {
   const { AWS_REGION: region, AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret } = env;
@@ -97,8 +105,8 @@ async function identityIn(env: Env, isOutside: boolean): Promise<Identity> {
   const keys = hasKeys ? { id, secret, token: env.AWS_SESSION_TOKEN } : found?.keys;
   return {
     AWS_REGION: region || found?.region || REGION,
-    AWS_ACCESS_KEY_ID: keys?.id ?? "local",
-    AWS_SECRET_ACCESS_KEY: keys?.secret ?? "local",
+    AWS_ACCESS_KEY_ID: keys?.id ?? MADE_UP_KEY,
+    AWS_SECRET_ACCESS_KEY: keys?.secret ?? MADE_UP_KEY,
     ...(keys?.token && { AWS_SESSION_TOKEN: keys.token }),
   };
 }

@@ -2,7 +2,7 @@ import { AppError } from "../lib/errors.ts";
 import type { ReleaseReport } from "../lib/releases/report.ts";
 import { createReleaseStore, type ReleaseStore } from "../lib/releases/store.ts";
 import { SESSION_ROUTES } from "../lib/sessions/api.ts";
-import { startAws } from "./aws.ts";
+import { type ServiceName, startAws } from "./aws.ts";
 import { watchBucket } from "./bucket-watch.ts";
 import { type DataFolder, openDataFolder } from "./data-folder.ts";
 import { openFunctions } from "./functions.ts";
@@ -21,6 +21,8 @@ export interface Stack {
   resources: Resources["env"];
   /** What connects a client or a command to this stack: endpoints, credentials, names. */
   env: Record<string, string>;
+  /** The services that end with it. */
+  embedded: ReadonlySet<ServiceName>;
   releases: ReleaseStore;
   consumers: LocalFunction[];
   /** Has the releaser look at the bucket now. */
@@ -104,6 +106,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       for (const client of Object.values(clients)) client.destroy();
     });
     closers.push(sources.ended);
+    const queueStays = !aws.embedded.has("SQS");
     const { env: resources } = await createResources(
       clients,
       {
@@ -158,7 +161,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         sqs: clients.sqs,
         queueUrl: resources.EVENTS_QUEUE_URL,
         batchSize: options.batchSize ?? 10,
-        queueStays: aws.queueStays,
+        queueStays,
         invoke,
         signal,
         onError,
@@ -169,7 +172,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       clients,
       sessionsTable: resources.SESSIONS_TABLE,
       queueUrl: resources.SYNC_QUEUE_URL,
-      queueStays: aws.queueStays,
+      queueStays,
       settings: env,
       start,
       signal,
@@ -191,6 +194,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       clients,
       resources,
       env,
+      embedded: aws.embedded,
       releases,
       consumers,
       release: async () => (await releaser.invoke({})) as ReleaseReport,

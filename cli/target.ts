@@ -40,19 +40,20 @@ export interface Target {
 /** Where people get hurt when it breaks, unless gatehook.json says otherwise. */
 const ASKS = /^(.*-)?(prod|production|live)(-.*)?$/;
 
-/** The stage that a command is to work with. Throws a UsageError that says what is wrong with it. */
-export async function readTarget({
-  dir,
-  stage: named,
-  region: option,
-  set = {},
-}: StageOptions): Promise<Target> {
+/** A folder of one's own, and its gatehook.json. Throws a UsageError where it is not one. */
+export async function readFolder(dir: string): Promise<{ folder: string; project: Project }> {
   const folder = resolve(dir);
-  if (!isProject(folder))
-    throw new UsageError(
-      `${folder} has no ${PROJECT_FILE}, apis/ or handlers/: run this in your own folder, or name it with --dir`,
-    );
-  const project = await readProject(folder);
+  if ([PROJECT_FILE, ...Object.keys(SOURCE_FOLDERS)].some((name) => existsSync(join(folder, name))))
+    return { folder, project: await readProject(folder) };
+  throw new UsageError(
+    `${folder} has no ${PROJECT_FILE}, apis/ or handlers/: run this in your own folder, or name it with --dir`,
+  );
+}
+
+/** The stage that a command is to work with. Throws a UsageError that says what is wrong with it. */
+export async function readTarget(options: StageOptions): Promise<Target> {
+  const { stage: named, region: option, set = {} } = options;
+  const { folder, project } = await readFolder(options.dir);
   const stage = stageOf(project, named);
   const own = project.stages[stage];
   const region = option ?? own?.region;
@@ -71,9 +72,6 @@ export async function readTarget({
     parameters,
   };
 }
-
-const isProject = (folder: string) =>
-  [PROJECT_FILE, ...Object.keys(SOURCE_FOLDERS)].some((name) => existsSync(join(folder, name)));
 
 /** The stages that can be deployed. */
 export const stagesOf = ({ stages }: Project) => Object.keys(stages).filter((name) => name !== LOCAL_STAGE);

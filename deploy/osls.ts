@@ -57,9 +57,6 @@ function complaint(lines: string[], code: number | null): string {
   const end = said.findIndex((line) =>
     /^(Environment:|Docs:|Support:|Bugs:|Stack Trace|\s{4}at )/.test(line),
   );
-  const text = said
-    .slice(0, end < 0 ? undefined : end)
-    .join("\n")
-    .trim();
-  return text || `it ended with ${code}`;
+  const text = said.slice(0, end < 0 ? undefined : end).filter((line) => line.trim());
+  return text.join("\n") || `it ended with ${code}`;
 }

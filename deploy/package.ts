@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { runOsls } from "./osls.ts";
 import { ZIPS_FOLDER } from "./parts.ts";
 import { schemaProblems } from "./schema.ts";
-import { type Service, writeService } from "./service.ts";
 import type { Template } from "./template.ts";
 import { templateProblems } from "./template-problems.ts";
 
@@ -32,14 +31,10 @@ export interface Packaging {
   stop?: AbortSignal;
 }
 
-/** A folder of a service while it is worked with, and gone afterwards. */
-export async function inServiceFolder<Result>(
-  service: Service,
-  work: (folder: string) => Promise<Result>,
-): Promise<Result> {
+/** A folder while it is worked with, and gone afterwards. */
+export async function inTemporaryFolder<Result>(work: (folder: string) => Promise<Result>): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), "gatehook-package-"));
   try {
-    await writeService(folder, service);
     return await work(folder);
   } finally {
     rmSync(folder, { recursive: true });

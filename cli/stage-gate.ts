@@ -1,4 +1,4 @@
-import { confirm } from "./confirm.ts";
+import { confirm, type Terminal } from "./confirm.ts";
 import { interruption } from "./interrupt.ts";
 import { printError } from "./print.ts";
 import { UsageError } from "./usage.ts";
@@ -20,9 +20,12 @@ export type Gate = (doing: { verb: string; place: Place }) => Promise<boolean>;
  * Stands before every command that writes to a stage. Throws a UsageError, before anything else is done, where a yes is
  * needed and nobody is there to say it.
  */
-export function stageGate({ asks, yes }: { asks: boolean; yes: boolean | undefined }, stack: string): Gate {
-  const { stdin, stderr } = process;
-  if (asks && !yes && !stdin.isTTY)
+export function stageGate(
+  { asks, yes }: { asks: boolean; yes: boolean | undefined },
+  stack: string,
+  terminal: Terminal = { input: process.stdin, output: process.stderr },
+): Gate {
+  if (asks && !yes && !terminal.input.isTTY)
     throw new UsageError(`this writes to ${stack}, and nobody is at a terminal to say yes: add --yes`);
   return async ({ verb, place }) => {
     const what = `${verb} ${placeText(place)}`;
@@ -30,7 +33,7 @@ export function stageGate({ asks, yes }: { asks: boolean; yes: boolean | undefin
       printError(`gatehook: ${what}`);
       return true;
     }
-    const said = await confirm(`${what}?`, { input: stdin, output: stderr }, interruption());
+    const said = await confirm(`${what}?`, terminal, interruption());
     if (!said) printError("gatehook: nothing was done");
     return said;
   };

@@ -13,9 +13,9 @@ export interface Run {
   stop?: AbortSignal;
 }
 
-/** The framework's program; undefined where it is installed neither for this package nor in a folder. */
+/** The framework's program, as a folder has it installed, or else this package; undefined where neither has. */
 export function findOsls(folder: string): string | undefined {
-  for (const from of [import.meta.url, `${folder}/package.json`]) {
+  for (const from of [`${folder}/package.json`, import.meta.url]) {
     try {
       return createRequire(from).resolve("osls/bin/serverless.js");
     } catch {

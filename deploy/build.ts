@@ -135,5 +135,8 @@ export async function buildZips(out: string): Promise<void> {
   }
 }
 
+/** The bundler works in a process of its own, which ends a little after ours: not so, once this is done. */
+export { stop as endBuilder } from "esbuild";
+
 // npm run build: where serverless.yml looks for them.
 if (import.meta.main) await buildZips(`${ROOT}dist/functions`);

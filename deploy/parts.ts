@@ -15,6 +15,11 @@ export const ZIPS_FOLDER = "dist/functions";
 
 /** Puts `<name>.zip` of each function into a folder. A clone builds them. */
 export async function putZips(folder: string): Promise<void> {
-  if (typeof BUNDLED === "undefined") await (await import("./build.ts")).buildZips(folder);
-  else cpSync(fileURLToPath(new URL("./functions", import.meta.url)), folder, { recursive: true });
+  if (typeof BUNDLED !== "undefined") {
+    cpSync(fileURLToPath(new URL("./functions", import.meta.url)), folder, { recursive: true });
+    return;
+  }
+  const { buildZips, endBuilder } = await import("./build.ts");
+  await buildZips(folder);
+  await endBuilder();
 }

@@ -2,9 +2,11 @@ import {
   BUCKET_ARN,
   CERTIFICATE_ARN,
   DOMAIN_NAME,
+  EMAIL,
   type Form,
   HOSTED_ZONE,
   KEY_ARN,
+  NAMESPACE,
   POLICY_ARN,
   QUEUE_ARN,
   STREAM_ARN,
@@ -199,6 +201,7 @@ export const DEPLOYMENT_SETTINGS = {
   kmsKeyArn: given(
     "kmsKey",
     KEY_ARN,
+
     "a key for the queues, tables and bucket that the stack makes",
     "With none, AWS's own keys encrypt them",
   ),
@@ -227,6 +230,7 @@ export const DEPLOYMENT_SETTINGS = {
   },
   alarmEmail: {
     kind: "text",
+    form: EMAIL,
     default: "",
     what: "where alarms go; with none they go only to the topic",
     example: "ops@example.com",
@@ -242,6 +246,7 @@ export const DEPLOYMENT_SETTINGS = {
   },
   metricsNamespace: {
     kind: "text",
+    form: NAMESPACE,
     default: "<name>-<stage>",
     what: "the CloudWatch namespace of the functions' own metrics",
     note: "One for each stage, or its alarms would be those of all",

@@ -64,6 +64,16 @@ export const REGION: Form = {
   rule: "a region, such as eu-west-1",
 };
 
+export const EMAIL: Form = {
+  pattern: /^[^\s@"]+@[^\s@"]+$/,
+  rule: "an e-mail address",
+};
+/** https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html; AWS/ is AWS's own. */
+export const NAMESPACE: Form = {
+  pattern: /^(?!AWS\/)[A-Za-z0-9._/#: -]{1,255}$/,
+  rule: "letters, digits, spaces and . _ / # : -, and not begin with AWS/",
+};
+
 /** It stands in the names of all that the stack makes; the strictest are those of buckets and of the framework. */
 export const SERVICE_NAME: Form = {
   pattern: /^(?!xn--|sthree-|amzn-s3-demo-)[a-z][a-z0-9-]{0,28}[a-z0-9]$/,

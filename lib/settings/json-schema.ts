@@ -85,8 +85,9 @@ function valueSchema(setting: Setting): Schema {
       return { type: ["string", "array"], items: { type: "string" } };
     case "url":
       return { type: "string", pattern: "^\\s*https?://" };
-    case "secret":
     case "text":
+      return { type: "string", ...patternOf(setting.form) };
+    case "secret":
       return { type: "string" };
   }
 }

@@ -1,10 +1,13 @@
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { S3Client } from "@aws-sdk/client-s3";
+import { SQSClient } from "@aws-sdk/client-sqs";
 import { AppError } from "../lib/errors.ts";
 import { packaged, requireOsls } from "./artifact.ts";
 import { givenFindings } from "./given-resources.ts";
 import { interruption } from "./interrupt.ts";
 import { runOnStack } from "./osls-output.ts";
 import { print, printError, printJson } from "./print.ts";
-import { readAccount, readStack } from "./stack.ts";
+import { hasOwnEndpoint, readAccount, readStack } from "./stack.ts";
 import { type Place, placeText, stageGate } from "./stage-gate.ts";
 import { readTarget, type StageOptions, type Target } from "./target.ts";
 
@@ -40,7 +43,13 @@ export async function deploy(options: DeployOptions): Promise<void> {
 }
 
 async function refuseWhatDoesNotFit({ parameters }: Target, region: string): Promise<void> {
-  const { problems, warnings } = await givenFindings(parameters, region);
+  const services = {
+    sqs: new SQSClient({ region }),
+    dynamo: new DynamoDBClient({ region }),
+    s3: new S3Client({ region, forcePathStyle: hasOwnEndpoint() }),
+  };
+  const { problems, warnings } = await givenFindings(parameters, services);
+  for (const client of Object.values(services)) client.destroy();
   for (const warning of warnings) printError(`warning  ${warning}`);
   if (problems.length > 0) throw new AppError("deploy-failed", problems.join("\n"));
 }

@@ -1,6 +1,6 @@
-import { DescribeTableCommand, DynamoDBClient, type TableDescription } from "@aws-sdk/client-dynamodb";
-import { GetBucketNotificationConfigurationCommand, S3Client } from "@aws-sdk/client-s3";
-import { GetQueueAttributesCommand, GetQueueUrlCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { DescribeTableCommand, type DynamoDBClient, type TableDescription } from "@aws-sdk/client-dynamodb";
+import { GetBucketNotificationConfigurationCommand, type S3Client } from "@aws-sdk/client-s3";
+import { GetQueueAttributesCommand, GetQueueUrlCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { errorText } from "../lib/errors.ts";
 import { type Parameters, parameterOf } from "../lib/settings/deployment.ts";
 
@@ -10,16 +10,23 @@ export interface Findings {
   warnings: string[];
 }
 
+/** In the region of the stage. */
+export interface Services {
+  sqs: SQSClient;
+  dynamo: DynamoDBClient;
+  s3: S3Client;
+}
+
 const NOTHING: Findings = { problems: [], warnings: [] };
 
 /** Looks at the resources that a deployment is given, whether they are as its own would be: docs/deploy.md lists it. */
-export async function givenFindings(parameters: Parameters, region: string): Promise<Findings> {
+export async function givenFindings(parameters: Parameters, services: Services): Promise<Findings> {
   const found = await Promise.all(
     CHECKS.map(async ({ parameter, member, look }) => {
       const arn = parameters[parameter];
       if (!arn) return NOTHING;
       const about = (texts: string[]) => texts.map((text) => `resources.${member} (${arn}) ${text}`);
-      const { problems, warnings } = await look(arn, parameters, region).catch(trouble);
+      const { problems, warnings } = await look(arn, services, parameters).catch(trouble);
       return { problems: about(problems), warnings: about(warnings) };
     }),
   );
@@ -42,7 +49,7 @@ function trouble(thrown: unknown): Findings {
 interface Check {
   parameter: string;
   member: string;
-  look: (arn: string, parameters: Parameters, region: string) => Promise<Findings>;
+  look: (arn: string, services: Services, parameters: Parameters) => Promise<Findings>;
 }
 
 const CHECKS: Check[] = [
@@ -56,8 +63,8 @@ const CHECKS: Check[] = [
 /** Each text whose fact holds. */
 const those = (facts: [boolean, string][]) => facts.flatMap(([holds, text]) => (holds ? [text] : []));
 
-async function eventsQueue(arn: string, parameters: Parameters, region: string): Promise<Findings> {
-  const queue = await queueAttributes(arn, region);
+async function eventsQueue(arn: string, { sqs }: Services, parameters: Parameters): Promise<Findings> {
+  const queue = await queueAttributes(arn, sqs);
   const number = (name: "consumerTimeout" | "RECEIVE_LIMIT") => Number(parameterOf(parameters, name));
   const least = 6 * number("consumerTimeout");
   const limit = number("RECEIVE_LIMIT");
@@ -80,29 +87,22 @@ async function eventsQueue(arn: string, parameters: Parameters, region: string):
   };
 }
 
-async function deadLettersQueue(arn: string, _parameters: Parameters, region: string): Promise<Findings> {
-  await queueAttributes(arn, region);
+async function deadLettersQueue(arn: string, { sqs }: Services): Promise<Findings> {
+  await queueAttributes(arn, sqs);
   return NOTHING;
 }
 
-async function queueAttributes(arn: string, region: string): Promise<Record<string, string>> {
+async function queueAttributes(arn: string, sqs: SQSClient): Promise<Record<string, string>> {
   const [, , , , account, QueueName] = arn.split(":");
-  const sqs = new SQSClient({ region });
-  try {
-    const { QueueUrl } = await sqs.send(
-      new GetQueueUrlCommand({ QueueName, QueueOwnerAWSAccountId: account }),
-    );
-    const { Attributes } = await sqs.send(
-      new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["VisibilityTimeout", "RedrivePolicy"] }),
-    );
-    return Attributes ?? {};
-  } finally {
-    sqs.destroy();
-  }
+  const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName, QueueOwnerAWSAccountId: account }));
+  const { Attributes } = await sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["VisibilityTimeout", "RedrivePolicy"] }),
+  );
+  return Attributes ?? {};
 }
 
-async function sessionsTable(arn: string, parameters: Parameters, region: string): Promise<Findings> {
-  const table = await describeTable(arn, region);
+async function sessionsTable(arn: string, { dynamo }: Services, parameters: Parameters): Promise<Findings> {
+  const table = await describeTable(arn, dynamo);
   const byOrg = table.GlobalSecondaryIndexes?.find(({ IndexName }) => IndexName === "by-org");
   const isWhole = byOrg?.Projection?.ProjectionType === "ALL";
   const stream = parameters.sessionsStreamArn;
@@ -124,21 +124,16 @@ async function sessionsTable(arn: string, parameters: Parameters, region: string
   return { ...NOTHING, problems };
 }
 
-async function stateTable(arn: string, _parameters: Parameters, region: string): Promise<Findings> {
-  const isRight = keys(await describeTable(arn, region)) === "pk:S:HASH";
+async function stateTable(arn: string, { dynamo }: Services): Promise<Findings> {
+  const isRight = keys(await describeTable(arn, dynamo)) === "pk:S:HASH";
   return isRight
     ? NOTHING
     : { ...NOTHING, problems: ["needs the partition key `pk`, a string, and no sort key"] };
 }
 
-async function describeTable(arn: string, region: string): Promise<TableDescription> {
-  const dynamo = new DynamoDBClient({ region });
-  try {
-    const TableName = arn.replace(/.*\//, "");
-    return (await dynamo.send(new DescribeTableCommand({ TableName }))).Table ?? {};
-  } finally {
-    dynamo.destroy();
-  }
+async function describeTable(arn: string, dynamo: DynamoDBClient): Promise<TableDescription> {
+  const TableName = arn.replace(/.*\//, "");
+  return (await dynamo.send(new DescribeTableCommand({ TableName }))).Table ?? {};
 }
 
 /** `name:type:part` of each key. */
@@ -153,22 +148,15 @@ function keys(
   ).join(" ");
 }
 
-async function filesBucket(arn: string, _parameters: Parameters, region: string): Promise<Findings> {
-  const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL } = process.env;
-  // An endpoint of one's own has no host name per bucket.
-  const s3 = new S3Client({ region, forcePathStyle: Boolean(AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL) });
-  try {
-    const Bucket = arn.replace(/.*:::/, "");
-    const found = await s3.send(new GetBucketNotificationConfigurationCommand({ Bucket }));
-    if (found.EventBridgeConfiguration) return NOTHING;
-    const how = `aws s3api put-bucket-notification-configuration --bucket ${Bucket} --notification-configuration`;
-    return {
-      ...NOTHING,
-      problems: [
-        `does not tell EventBridge of its uploads. Where it notifies nobody else: ${how} '{"EventBridgeConfiguration":{}}'`,
-      ],
-    };
-  } finally {
-    s3.destroy();
-  }
+async function filesBucket(arn: string, { s3 }: Services): Promise<Findings> {
+  const Bucket = arn.replace(/.*:::/, "");
+  const found = await s3.send(new GetBucketNotificationConfigurationCommand({ Bucket }));
+  if (found.EventBridgeConfiguration) return NOTHING;
+  const how = `aws s3api put-bucket-notification-configuration --bucket ${Bucket} --notification-configuration`;
+  return {
+    ...NOTHING,
+    problems: [
+      `does not tell EventBridge of its uploads. Where it notifies nobody else: ${how} '{"EventBridgeConfiguration":{}}'`,
+    ],
+  };
 }

@@ -8,7 +8,7 @@ import { interruption } from "./interrupt.ts";
 import { runOnStack } from "./osls-output.ts";
 import { print, printError, printJson } from "./print.ts";
 import { serviceOfTarget } from "./service.ts";
-import { readAccount, readResources, readStack } from "./stack.ts";
+import { hasOwnEndpoint, readAccount, readResources, readStack } from "./stack.ts";
 import { placeText, stageGate } from "./stage-gate.ts";
 import { readTarget, type StageOptions } from "./target.ts";
 
@@ -71,7 +71,7 @@ async function refuseFullBucket(
   const bucket: Kept | undefined = Resources.FilesBucket;
   const Bucket = names.get("FilesBucket");
   if (!Bucket || bucket?.DeletionPolicy?.startsWith("Retain")) return;
-  const s3 = new S3Client({ region, forcePathStyle: Boolean(process.env.AWS_ENDPOINT_URL) });
+  const s3 = new S3Client({ region, forcePathStyle: hasOwnEndpoint() });
   try {
     const { Versions = [], DeleteMarkers = [] } = await s3.send(
       new ListObjectVersionsCommand({ Bucket, MaxKeys: 1 }),

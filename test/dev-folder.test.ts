@@ -254,7 +254,10 @@ describe("gatehook dev", () => {
     };
 
     it("names a definition that is empty", async () => {
-      assert.match(await refused({ ...ORDERS, "apis/orders.json": "" }), /^error +apis\/orders\.json:1: the file is empty/);
+      assert.match(
+        await refused({ ...ORDERS, "apis/orders.json": "" }),
+        /^error +apis\/orders\.json:1: the file is empty/,
+      );
     });
 
     it("names what may not be read, and the rule", async () => {

@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { S3Client } from "@aws-sdk/client-s3";
 import { SQSClient } from "@aws-sdk/client-sqs";
@@ -54,9 +55,14 @@ async function refuseWhatDoesNotFit({ parameters }: Target, region: string): Pro
   if (problems.length > 0) throw new AppError("deploy-failed", problems.join("\n"));
 }
 
-function nextSteps({ dir, parameters }: Target, place: Place, outputs: Record<string, string>): string[] {
-  const { DomainUrl, HttpApiUrl, IngestToken, FilesBucket, StateTable, DomainTarget } = outputs;
+function nextSteps(
+  { dir, stage, parameters }: Target,
+  place: Place,
+  outputs: Record<string, string>,
+): string[] {
+  const { DomainUrl, HttpApiUrl, IngestToken, DomainTarget } = outputs;
   const { region } = place;
+  const here = relative(process.cwd(), dir);
   const record = DomainUrl && !parameters.domainHostedZone;
   return [
     `${placeText(place)}: deployed`,
@@ -65,7 +71,7 @@ function nextSteps({ dir, parameters }: Target, place: Place, outputs: Record<st
     ...(record ? [`  domain    make its DNS record an alias of ${DomainTarget}`] : []),
     `  token     ${tokenText(parameters, IngestToken)}`,
     ...(IngestToken ? [`            ${secretCommand(region, IngestToken)}`] : []),
-    `  handlers  AWS_REGION=${region} FILES_BUCKET=${FilesBucket} STATE_TABLE=${StateTable} gatehook push --dir ${dir}`,
+    `  handlers  npx gatehook push --stage ${stage}${here ? ` --dir ${here}` : ""}`,
   ];
 }
 

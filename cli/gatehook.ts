@@ -5,7 +5,7 @@ import { errorText } from "../lib/errors.ts";
 import { awsAdvice } from "./aws-errors.ts";
 import { addDlq } from "./dlq.ts";
 import { Interrupted } from "./interrupt.ts";
-import { local, wholeNumber } from "./option-values.ts";
+import { reaching, wholeNumber, yes } from "./option-values.ts";
 import { print, printError, printErrorText } from "./print.ts";
 import { linesOf } from "./printable.ts";
 import { addSessions } from "./sessions.ts";
@@ -32,6 +32,9 @@ const collect = (text: string, before: string[]) => [...before, text];
 const toLines = (text: string) => linesOf(text.replace(/\n$/, ""));
 
 const folder = new Option("--dir <folder>", "the folder with apis/ and handlers/").default(".");
+
+/** Somebody was asked, and said no, which was said already. */
+class Declined extends Error {}
 
 const program = new Command("gatehook")
   .description("Runs an API gateway's JavaScript event handlers: SQS, Lambda, QuickJS, DynamoDB.")
@@ -112,35 +115,29 @@ program
   .option("--json", "print one JSON object and nothing else")
   .action(async (options) => (await import("./check.ts")).check(options));
 
-program
-  .command("push")
+reaching(program.command("push"))
   .description("make the bucket the same as a folder, and wait until the release is live or refused")
   .addOption(folder)
-  .addOption(local())
   .option("--dry-run", "only say what would be uploaded and removed")
+  .addOption(yes())
   .action(async (options) => (await import("./push.ts")).push(options));
 
-program
-  .command("releases")
+reaching(program.command("releases"))
   .description("list every release, the newest upload first, or tell the report of one")
   .argument("[version]", "the release whose report to tell")
   .option("--json", "print the whole reports as JSON and nothing else")
-  .addOption(local())
   .action(async (version, options) => (await import("./releases.ts")).releases(version, options));
 
-program
-  .command("rollback")
+reaching(program.command("rollback"))
   .description("make an older release live again")
   .argument("[version]", "by default the last that was live before the one in use")
-  .addOption(local())
+  .addOption(yes())
   .action(async (version) => (await import("./rollback.ts")).rollback(version));
 
-program
-  .command("diff")
+reaching(program.command("diff"))
   .description("show what changes from one release to another")
   .argument("<a>", "a version, or live")
   .argument("<b>", "a version, or live")
-  .addOption(local())
   .action(async (a, b) => (await import("./diff.ts")).diff(a, b));
 
 const target = (command: Command) =>
@@ -162,7 +159,7 @@ set(target(program.command("package")))
 
 set(target(program.command("deploy")))
   .description("package a stage, and make or update its stack")
-  .option("--yes", "do not ask, also for prod, production and live")
+  .addOption(yes())
   .option(...JSON_OPTION)
   .action(async (options) => (await import("./deploy.ts")).deploy(options));
 
@@ -182,9 +179,21 @@ program
 addDlq(program);
 addSessions(program);
 
+/** The commands that change a stack, by what they do to it. */
+const WRITES: Record<string, string> = {
+  push: "push to",
+  rollback: "roll back",
+  redrive: "redrive in",
+  rm: "delete in",
+  reconcile: "reconcile",
+};
+
 program.hook("preAction", async (_, command) => {
   const reachesStack = command.options.some((option) => option.attributeName() === "local");
-  if (reachesStack) await (await import("./local-stack.ts")).connect(command.opts());
+  if (!reachesStack) return;
+  const { connect } = await import("./connect.ts");
+  const writes = command.opts().dryRun ? undefined : WRITES[command.name()];
+  if (!(await connect(command.opts(), writes))) throw new Declined();
 });
 
 // A reader that has seen enough (`| head`) is not an error.
@@ -206,6 +215,7 @@ try {
   await program.parseAsync();
 } catch (thrown) {
   if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode === 0 ? 0 : 2;
+  else if (thrown instanceof Declined) process.exitCode = 1;
   else if (thrown instanceof Interrupted) process.exitCode = thrown.exitCode;
   else {
     tell(awsAdvice(thrown, process.env) ?? errorText(thrown));

@@ -50,7 +50,7 @@ export interface LocalOptions {
  * Sets the environment to that of the local stack: when it is asked for, or when nothing is set that names another
  * and a local one is there. Throws `local-failed` when it is asked for and not there.
  */
-export async function connect({ local = false, dir = "." }: LocalOptions): Promise<void> {
+export async function connectLocal({ local = false, dir = "." }: LocalOptions): Promise<void> {
   if (!local && namesServices(process.env)) return;
   const start = resolve(dir);
   const found = await findStack(start);

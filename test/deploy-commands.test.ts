@@ -44,10 +44,7 @@ describe("gatehook deploy and remove", () => {
       /events {4}POST https:\/\/shop-prod-httpapi\.execute-api\.eu-west-1\.amazonaws\.com\/events\//,
     );
     assert.match(stdout, /get-secret-value --region eu-west-1 --secret-id shop-prod-ingesttoken /);
-    assert.match(
-      stdout,
-      /FILES_BUCKET=shop-prod-123456789012-eu-west-1 STATE_TABLE=shop-prod-statetable gatehook push/,
-    );
+    assert.match(stdout, /npx gatehook push --stage prod\n/);
     const stack = aws.stacks.get("shop-prod");
     assert.ok(stack);
     assert.equal(functionsOf(stack).length, 6);
@@ -57,6 +54,29 @@ describe("gatehook deploy and remove", () => {
     assert.equal((Environment as { Variables: Record<string, unknown> }).Variables.MAX_ATTEMPTS, "3");
     // What the framework says of each resource is not for a person.
     assert.doesNotMatch(stderr, /_COMPLETE - AWS::(?!CloudFormation::Stack)/);
+  });
+
+  it("lets the other commands find the stack by its stage", async () => {
+    await folder.write("apis/orders.json", { api_id: "orders" });
+    await folder.write("handlers/none.js", "");
+    const listed = await gatehook("push", "--stage", "prod", "--dry-run");
+    // The bucket is named by the stack's outputs: this AWS has made none.
+    assert.match(listed.stderr, /there is no bucket shop-prod-123456789012-eu-west-1/);
+    assert.match(listed.stderr, new RegExp(`shop-prod in account ${ACCOUNT}, region eu-west-1`));
+
+    const told: [args: string[], code: number, said: RegExp][] = [
+      [["push", "--stage", "prod"], 2, /this writes to shop-prod, and nobody is at a terminal to say yes/],
+      [["dlq", "redrive", "--all", "--stage", "prod"], 2, /this writes to shop-prod/],
+      [["releases", "--stage", "prodd"], 2, /there is no stage prodd: did you mean prod\?/],
+      [["releases", "--stage", "test"], 1, /there is no stack shop-test in account \d+, region eu-central-1/],
+      [["releases", "--stage", "prod", "--local"], 2, /--local and --stage are two stacks/],
+      [["releases", "--region", "eu-west-1"], 2, /--region goes with --stage/],
+    ];
+    for (const [args, code, said] of told) {
+      const result = await gatehook(...args);
+      assert.match(result.stderr, said);
+      assert.equal(result.code, code, args.join(" "));
+    }
   });
 
   it("tells in one line which resource failed, and why", async () => {

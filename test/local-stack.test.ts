@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { connect } from "../cli/local-stack.ts";
+import { connectLocal } from "../cli/local-stack.ts";
 import { type CliResult, runCli } from "./helpers/cli.ts";
 import { type Dev, definition, handler, newFolder, startDev } from "./helpers/dev.ts";
 
@@ -81,7 +81,7 @@ describe("a command beside gatehook dev", () => {
   it("does not use what another user wrote", async (t) => {
     const getuid = process.getuid?.() ?? 0;
     t.mock.method(process as { getuid(): number }, "getuid", () => getuid + 1);
-    await assert.rejects(connect({ local: true, dir: folder }), /there is no local stack of/);
+    await assert.rejects(connectLocal({ local: true, dir: folder }), /there is no local stack of/);
   });
 
   for (const command of REMOTE)

@@ -126,6 +126,10 @@ const CASES: Record<string, (world: World) => { args: string[]; cwd: string }[]>
     here("dev", "--dir", odd, "--once"),
     here("dev", "--dir", odd, "--once", "--json"),
   ],
+  package: ({ good }) => [here("package", "--dir", good, "--set", `${HOSTILE}=1`)],
+  deploy: ({ good }) => [here("deploy", "--dir", good, "--set", `${HOSTILE}=1`)],
+  remove: ({ good }) => [here("remove", "--dir", good, `--no-${HOSTILE}`)],
+  eject: () => [here("eject", "--dir", `no such ${NAMED}`)],
   "dlq ls": () => [here("dlq", "ls"), here("dlq", "ls", "--json")],
   "dlq show": () => [
     here("dlq", "show", "e1", "--body"),

@@ -66,9 +66,13 @@ export async function dev(options: DevOptions): Promise<void> {
   });
   const over = Promise.race([whenAborted(stop), stack.broken]);
   const ends: (() => unknown)[] = [];
-  let ended = false;
   try {
     const folder = createLiveFolder(stack, dir, say);
+    if (!options.once) {
+      // Before the folder is read, so that no save is missed.
+      ends.push(await folder.follow());
+      ends.push(await tellOthers(dir, stack));
+    }
     await Promise.race([over, show(folder)]);
     if (options.once) return;
     sayHowToGoOn(stack, handledIn(folder.files), say);
@@ -76,25 +80,16 @@ export async function dev(options: DevOptions): Promise<void> {
       if (!stop.aborted) throw thrown;
     });
   } finally {
-    ended = true;
-    for (const end of ends) await end();
-    if (stop.aborted && !options.once) say("", (await lossLine(stack, persist)) ?? "");
+    for (const end of ends.reverse()) await end();
+    const lost = stop.aborted && !options.once && (await lossLine(stack, persist));
+    if (lost) say("", lost);
     await stack.close();
   }
 
-  /** What is opened when the end has come already is closed right away. */
-  async function endsToo(end: () => unknown): Promise<void> {
-    if (ended) await end();
-    else ends.push(end);
-  }
-
   async function show(folder: LiveFolder): Promise<void> {
-    const tell = () => void facts.listen((fact) => !folder.tells(fact) && say(...timelineLines(fact)));
-    if (!options.once) {
-      tell();
-      await endsToo(await folder.follow());
-      await endsToo(await tellOthers(dir, stack));
-    }
+    stop.throwIfAborted();
+    const tell = () => ends.push(facts.listen((fact) => !folder.tells(fact) && say(...timelineLines(fact))));
+    if (!options.once) tell();
     const live = await firstRelease(folder, options);
     say(`gatehook is ready at ${stack.url} (${((performance.now() - started) / 1000).toFixed(1)} s)`, "");
     if (options.once) tell();

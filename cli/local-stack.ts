@@ -30,7 +30,7 @@ export async function writeLocalStack(dir: string, stack: LocalStack): Promise<(
   await rename(fresh, file);
   return async () => {
     const found = await readStack(file).catch(() => undefined);
-    if (found?.pid === stack.pid) await rm(file, { force: true });
+    if (found?.pid === stack.pid) await rm(file, { force: true }).catch(() => {});
   };
 }
 

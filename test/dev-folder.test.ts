@@ -48,7 +48,18 @@ const oas = (id: string) =>
 
 describe("gatehook dev", () => {
   const folders: string[] = [];
-  after(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))));
+  const running: Dev[] = [];
+  after(async () => {
+    // What a test that failed left.
+    for (const dev of running) if (dev.process.exitCode === null) await dev.end();
+    await Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true })));
+  });
+
+  function start(folder: string, ...args: string[]): Dev {
+    const dev = startDev(folder, ...args);
+    running.push(dev);
+    return dev;
+  }
 
   async function folderOf(files: Record<string, string>): Promise<string> {
     const folder = await newFolder(files);
@@ -96,7 +107,7 @@ describe("gatehook dev", () => {
       "apis/odd.json": oas("it's odd"),
       "handlers/quota.js": handler("quota", 'log("by curl: " + event.Meta.Key);'),
     });
-    const dev = startDev(folder);
+    const dev = start(folder);
     try {
       const [, line = ""] = await dev.says(/\n {2}(curl .*)\n/);
       await dev.says(/Ctrl\+C/);
@@ -113,7 +124,7 @@ describe("gatehook dev", () => {
 
     it("says so in one line and stays up", async () => {
       const folder = await folderOf(NONE);
-      const dev = startDev(folder);
+      const dev = start(folder);
       try {
         await dev.says(/^no sample sent: no API here has a handler$/m);
         await dev.says(/Ctrl\+C stops everything/);
@@ -179,7 +190,7 @@ describe("gatehook dev", () => {
 
   it("tells a retry, and an event that no handler is for", async () => {
     const failing = { ...ORDERS, "handlers/quota.js": handler("quota", 'throw new TypeError("no");') };
-    const dev = startDev(await folderOf(failing), "--no-demo", "--set", "MAX_ATTEMPTS=3");
+    const dev = start(await folderOf(failing), "--no-demo", "--set", "MAX_ATTEMPTS=3");
     try {
       const [, url] = await dev.says(/ready at (\S+)/);
       const post = (id: string, Type: string) =>
@@ -202,7 +213,7 @@ describe("gatehook dev", () => {
   });
 
   it("tells an event that came before from one that is committed", async () => {
-    const dev = startDev(await folderOf(ORDERS), "--no-demo");
+    const dev = start(await folderOf(ORDERS), "--no-demo");
     try {
       const [, url] = await dev.says(/ready at (\S+)/);
       const body = JSON.stringify({
@@ -233,12 +244,12 @@ describe("gatehook dev", () => {
     );
 
     const folder = await folderOf(endless);
-    const dev = startDev(folder, "--set", "HANDLER_TIMEOUT_MS=20000");
+    const dev = start(folder, "--set", "HANDLER_TIMEOUT_MS=20000");
     await dev.says(/Calling built - in handle/);
     await writeFile(join(folder, "handlers/quota.js"), handler("quota", ""));
     await dev.says(/saved +handlers\/quota\.js\n/);
     await dev.says(/release \w+ is live/);
-    assert.equal(await dev.end("SIGINT"), 130);
+    assert.equal(await dev.end("SIGINT"), 130, "the sample was under way");
     assert.match(
       dev.said(),
       /Gone with this stack: sessions, releases and 1 unfinished event\. --persist keeps them\.\n$/,
@@ -256,7 +267,7 @@ describe("gatehook dev", () => {
     it("names a definition that is empty", async () => {
       assert.match(
         await refused({ ...ORDERS, "apis/orders.json": "" }),
-        /^error +apis\/orders\.json:1: the file is empty/,
+        /^error +apis\/orders\.json:1: the file is empty\n/,
       );
     });
 
@@ -288,7 +299,7 @@ describe("gatehook dev", () => {
 
     it("says when another gatehook has it, and which", async () => {
       const folder = await folderOf(ORDERS);
-      dev = startDev(folder, "--no-demo");
+      dev = start(folder, "--no-demo");
       const [, port = ""] = await dev.says(/ready at http:\/\/127\.0\.0\.1:(\d+)/);
       await dev.says(/Ctrl\+C/);
       const way = `end that one with Ctrl+C in its terminal, or choose another port with --port, for example --port ${Number(port) + 1}\n`;
@@ -318,9 +329,36 @@ describe("gatehook dev", () => {
     });
   });
 
+  it("keeps what it has by --persist, without what the folder has no more", async () => {
+    const counts = `
+      var session = JSON.parse(TykGetKeyData(event.Meta.Key, context.APIID));
+      session.quota_remaining = (session.quota_remaining || 0) + 1;
+      TykSetKeyData(event.Meta.Key, JSON.stringify(session), 1);`;
+    const folder = await folderOf({ ...ORDERS, "handlers/quota.js": handler("quota", counts) });
+    const spare = join(folder, "handlers/spare.js");
+    await writeFile(spare, "");
+    for (const [was, is] of [
+      [0, 1],
+      [1, 2],
+    ]) {
+      const dev = start(folder, "--persist");
+      try {
+        await dev.says(new RegExp(`before +quota_remaining ${was}\n.*after +quota_remaining ${is}\n`));
+        await dev.says(/Ctrl\+C/);
+        const { stdout } = await runCli(["push", "--local", "--dry-run", "--dir", folder]);
+        assert.doesNotMatch(stdout, /would (upload|remove)/, "the bucket has what the folder has");
+      } finally {
+        assert.equal(await dev.end("SIGINT"), 0);
+      }
+      const kept = `Kept in ${join(folder, ".gatehook/data")} for the next start with --persist: sessions and releases.`;
+      assert.ok(dev.said().endsWith(`\n${kept}\n`), dev.said());
+      await rm(spare, { force: true });
+    }
+  });
+
   it("keeps its folder out of repositories, and what connects to it from other users", async () => {
     const folder = await folderOf(ORDERS);
-    const dev = startDev(folder, "--no-demo", "--set", "INGEST_TOKEN=a-secret-of-some-length");
+    const dev = start(folder, "--no-demo", "--set", "INGEST_TOKEN=a-secret-of-some-length");
     await dev.says(/Ctrl\+C/);
     const file = join(folder, ".gatehook/local.json");
     assert.equal((await stat(file)).mode & 0o777, 0o600);

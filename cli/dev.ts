@@ -55,6 +55,7 @@ export async function dev(options: DevOptions): Promise<void> {
   const stack = await startStack({
     port,
     env: process.env,
+    project: dir,
     ...settings,
     ...(persist && { persist }),
     watchBucket: !options.once,
@@ -78,7 +79,8 @@ export async function dev(options: DevOptions): Promise<void> {
   } finally {
     ended = true;
     for (const end of ends) await end();
-    if (stop.aborted && !options.once) say("", (await lossLine(stack, persist)) ?? "");
+    const lost = stop.aborted && !options.once ? await lossLine(stack, persist) : undefined;
+    if (lost) say("", lost);
     await stack.close();
   }
 

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { readFolder } from "../cli/folder.ts";
-import { runCli } from "./helpers/cli.ts";
-import { type Dev, definition, handler, newFolder, startDev } from "./helpers/dev.ts";
+import { EMBEDDED, runCli } from "./helpers/cli.ts";
+import { type Dev, definition, handler, newFolder, startDev, startDevWith } from "./helpers/dev.ts";
 
 const run = promisify(execFile);
 
@@ -233,7 +233,7 @@ describe("gatehook dev", () => {
     );
 
     const folder = await folderOf(endless);
-    const dev = startDev(folder, "--set", "HANDLER_TIMEOUT_MS=20000");
+    const dev = startDevWith(EMBEDDED, folder, "--set", "HANDLER_TIMEOUT_MS=20000");
     await dev.says(/Calling built - in handle/);
     await writeFile(join(folder, "handlers/quota.js"), handler("quota", ""));
     await dev.says(/saved +handlers\/quota\.js\n/);

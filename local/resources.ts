@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { basename } from "node:path";
 import { type CreateTableCommandInput, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
 import {
@@ -82,6 +84,17 @@ export function onFailedCalls({ dynamoClient, streams, sqs, s3 }: Clients, onFai
   };
   for (const { middlewareStack } of [dynamoClient, streams, sqs, s3] as unknown as Caller[])
     middlewareStack.add(told, { step: "initialize" });
+}
+
+/** The same at each start in this folder, and of no other: services of others may have several stacks. */
+export function projectPrefix(folder: string): string {
+  const name = basename(folder)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .slice(0, 20)
+    .replaceAll(/^-|-$/g, "");
+  const digest = createHash("sha256").update(folder).digest("hex").slice(0, 8);
+  return ["gatehook", name, digest].filter(Boolean).join("-");
 }
 
 /** Makes what is not there yet, and fits what is: services of others keep it from start to start. */

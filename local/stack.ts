@@ -10,7 +10,14 @@ import { startGatewaySync } from "./gateway-sync.ts";
 import { startHttpApi } from "./http-api.ts";
 import { type LocalFunction, type LocalFunctionOptions, startFunction } from "./lambda/lambda.ts";
 import { startPump } from "./pump.ts";
-import { type Clients, createClients, createResources, onFailedCalls, type Resources } from "./resources.ts";
+import {
+  type Clients,
+  createClients,
+  createResources,
+  onFailedCalls,
+  projectPrefix,
+  type Resources,
+} from "./resources.ts";
 import { createSources } from "./sources.ts";
 
 /** The whole of gatehook on one machine: the same functions, over the same protocols. */
@@ -47,6 +54,8 @@ export interface StackOptions {
   port: number;
   /** Names the tables, queues and the bucket. */
   prefix?: string;
+  /** The folder that the stack is for: without a prefix, services of others get names of its own. */
+  project?: string;
   /** Where AWS's services are: as the SDK reads it. */
   env: Record<string, string | undefined>;
   /** The functions' settings. Those that name a resource of the stack are its own. */
@@ -107,10 +116,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     });
     closers.push(sources.ended);
     const queueStays = !aws.embedded.has("SQS");
+    const isShared = aws.embedded.size < 3;
+    const own = isShared && options.project ? projectPrefix(options.project) : "gatehook-local";
     const { env: resources } = await createResources(
       clients,
       {
-        prefix: options.prefix ?? "gatehook-local",
+        prefix: options.prefix ?? own,
         visibilitySeconds: options.visibilitySeconds ?? 180,
         receiveLimit: options.receiveLimit ?? 50,
         fifo: options.fifo,

@@ -2,17 +2,24 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { ListStreamsCommand } from "@aws-sdk/client-dynamodb-streams";
+import { ListBucketsCommand } from "@aws-sdk/client-s3";
 import {
   ChangeMessageVisibilityCommand,
+  ListQueuesCommand,
   type Message,
   ReceiveMessageCommand,
   SendMessageCommand,
 } from "@aws-sdk/client-sqs";
+import { GetCommand } from "@aws-sdk/lib-dynamodb";
 import { openDataFolder } from "../local/data-folder.ts";
+import { createClients, onFailedCalls } from "../local/resources.ts";
 import { groupEnds, groupOf } from "./helpers/cli.ts";
 import { EVENT, keepSomething, SESSION } from "./helpers/kept-stack.ts";
 import { startTestStack, type TestStack } from "./helpers/stack.ts";
@@ -190,6 +197,40 @@ describe("a folder that cannot keep data", () => {
       await assert.rejects(stack.broken, { code: "local-failed", message: unwritable("ENOENT") });
     } finally {
       await stack.close();
+    }
+  });
+
+  it("is suspected when a call fails by the service's own fault, and not by what it refuses", async () => {
+    let status = 400;
+    const server = createServer((_, response) => void response.writeHead(status).end("{}"));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const names = ["DYNAMODB", "DYNAMODB_STREAMS", "SQS", "S3"].map((name) => `AWS_ENDPOINT_URL_${name}`);
+    const clients = createClients({
+      env: { AWS_REGION: "r", ...Object.fromEntries(names.map((name) => [name, endpoint])) },
+    });
+    let told = 0;
+    onFailedCalls(clients, () => {
+      told += 1;
+    });
+    const calls = [
+      () => clients.dynamo.send(new GetCommand({ TableName: "table", Key: { pk: "k" } })),
+      () => clients.streams.send(new ListStreamsCommand()),
+      () => clients.sqs.send(new ListQueuesCommand()),
+      () => clients.s3.send(new ListBucketsCommand()),
+    ];
+    const seen = async () => {
+      told = 0;
+      for (const call of calls) await assert.rejects(call);
+      return told;
+    };
+    try {
+      assert.equal(await seen(), 0);
+      status = 500;
+      assert.equal(await seen(), 4);
+    } finally {
+      for (const client of Object.values(clients)) client.destroy();
+      server.close();
     }
   });
 

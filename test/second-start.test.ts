@@ -11,7 +11,7 @@ import {
 import { DescribeStreamCommand } from "@aws-sdk/client-dynamodb-streams";
 import { CreateQueueCommand, GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { type LocalAws, startAws } from "../local/aws.ts";
-import { type Clients, createClients, createResources } from "../local/resources.ts";
+import { type Clients, createClients, createResources, projectPrefix } from "../local/resources.ts";
 import { startTestStack } from "./helpers/stack.ts";
 
 const SESSION = { org_id: "o", access_rights: { demo: { api_id: "demo" } }, expires: 5 };
@@ -108,6 +108,15 @@ describe("a start on what is there already", () => {
       await createResources(clients, options());
       assert.equal((await describeTable(name)).LatestStreamArn, table.LatestStreamArn, "and leaves it then");
     });
+
+  it("is of one folder, whatever that is called, by names that every service takes", () => {
+    assert.equal(projectPrefix("/home/me/orders"), "gatehook-orders-62f82524");
+    const folders = ["/a/orders", "/b/orders", "/", "/Ünï_çode folder", `/${"-x".repeat(100)}`, "/..."];
+    const prefixes = folders.map(projectPrefix);
+    assert.equal(new Set(prefixes).size, folders.length);
+    // Of the names, those of buckets have the narrowest rule.
+    for (const prefix of prefixes) assert.match(`${prefix}-files`, /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/);
+  });
 
   it("refuses a table that has other keys, by name", async () => {
     const name = await createTable({

@@ -19,9 +19,13 @@ export interface Dev {
 }
 
 /** `gatehook dev` on a free port, whose words can be waited for. */
-export function startDev(cwd: string, ...args: string[]): Dev {
+export const startDev = (cwd: string, ...args: string[]) => startDevWith({}, cwd, ...args);
+
+/** With this over the environment of the tests. */
+export function startDevWith(env: Record<string, string>, cwd: string, ...args: string[]): Dev {
   const child = spawn(process.execPath, [CLI, "dev", "--port", "0", ...args], {
     cwd,
+    env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let said = "";

@@ -48,7 +48,7 @@ if (named.length === 0) {
   process.exit(2);
 }
 for (const name of named) console.log(`${name}=${process.env[name]}`);
-// One after the other: each `gatehook dev` has the same tables, queues and bucket.
+// One after the other: many of those that run `gatehook dev` do so in the same folder, with the same tables.
 const args = ["--test", "--test-concurrency=1", ...process.argv.slice(2), ...suites()];
 const { status } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: "inherit" });
 process.exit(status ?? 1);

@@ -16,11 +16,10 @@ const DIST = `${ROOT}dist`;
  */
 const TOGETHER: Record<string, RegExp> = {
   // All of them load the AWS clients, and little else.
-  services: /^\.\/(dlq-|sessions-|push|releases|rollback|diff)/,
-  // All of them work with a stage by the framework.
-  stages: /^\.\/(deploy|eject|package|remove)\.ts$/,
-  // Both look at a folder's files.
-  files: /^\.\/(check|init)\.ts$/,
+  services:
+    /^\.\/(connect|deploy|diff|dlq-\w+|eject|package|push|releases|remove|rollback|sessions-\w+)\.ts$/,
+  // All of them look at files, most of them with a parser.
+  files: /^\.\/(check|init|run-script)\.ts$/,
   // What `run` loads while the sandbox's thread starts.
   "run-more": /^\.\/run-(folder|host|input)/,
 };
@@ -29,6 +28,10 @@ const together: Plugin = {
   name: "together",
   setup({ onResolve, onLoad }) {
     const folder = `${ROOT}cli`;
+    // Only a clone builds functions.
+    onResolve({ filter: /^\.\/build\.ts$/ }, ({ path, kind }) =>
+      kind === "dynamic-import" ? { path, external: true } : undefined,
+    );
     for (const [path, filter] of Object.entries(TOGETHER)) {
       const namespace = `together-${path}`;
       onResolve({ filter }, ({ kind }) => (kind === "dynamic-import" ? { path, namespace } : undefined));

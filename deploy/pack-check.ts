@@ -137,13 +137,14 @@ function sizeOf(folder: string): number {
 interface Command {
   args: string[];
   env?: Env;
+  /** What it says on standard error, if it says something. */
+  note?: RegExp;
   /** What stands in its output; undefined where it should be something else. */
   find(stdout: string, version: string): string | undefined;
 }
 
 const first = (pattern: RegExp) => (stdout: string) => pattern.exec(stdout)?.[0];
 
-/** The next ones, such as `init` and `package`, go here. */
 const COMMANDS: Command[] = [
   { args: ["--version"], find: (stdout, version) => (stdout.trim() === version ? version : undefined) },
   { args: ["check"], find: first(/release \w+ would go live: 1 API\(s\), 1 script\(s\), 0 warning\(s\)/) },
@@ -157,28 +158,53 @@ function outcomeOf(stdout: string): string | undefined {
   return outcome === "done" && logs.includes("hello demo-key") ? `${outcome} in ${ms} ms` : undefined;
 }
 
-async function runCommands(project: string, version: string, env: Env): Promise<void> {
-  for (const { args, env: own, find } of COMMANDS) {
+/** In a folder that `init` made, with the framework that its package.json names. */
+const OWN_COMMANDS: Command[] = [
+  { args: ["check"], find: first(/release \w+ would go live: 1 API\(s\), 1 script\(s\), 0 warning\(s\)/) },
+  { args: ["dev", "--once", "--json"], find: (stdout) => first(/"outcome":"done"/)(stdout) },
+  {
+    args: ["package", "--stage", "test"],
+    note: /not checked by AWS's own schemas/,
+    find: first(/own-test is packaged in \S+/),
+  },
+];
+
+async function runCommands(commands: Command[], project: string, version: string, env: Env): Promise<void> {
+  for (const { args, env: own, note, find } of commands) {
     const gatehook = `${project}/node_modules/.bin/gatehook`;
-    const stdout = await output(gatehook, args, project, { ...env, ...own });
+    const { code, stdout, stderr } = await run(gatehook, args, project, { ...env, ...own });
+    if (code !== 0 || !(note ?? /^$/).test(stderr))
+      throw new Error(`gatehook ${args.join(" ")} ended with ${code}:\n${stdout}${stderr}`);
     const found = find(stdout, version);
     if (found === undefined) throw new Error(`gatehook ${args.join(" ")} printed something else:\n${stdout}`);
     say(`gatehook ${args.join(" ")}`, found);
   }
 }
 
-/** The author's own test, by `gatehook/test`. */
-async function runTests(project: string, env: Env): Promise<void> {
+/** The author's own tests, by `gatehook/test`. */
+async function runTests(project: string, count: number, env: Env): Promise<void> {
   const stdout = await output(process.execPath, ["--test", "--test-reporter=tap"], project, env);
-  if (!/^# pass 1$/m.test(stdout)) throw new Error(`the author's test did not run:\n${stdout}`);
-  say("node --test", "1 passed");
+  if (!new RegExp(`^# pass ${count}$`, "m").test(stdout))
+    throw new Error(`not all of the author's tests passed:\n${stdout}`);
+  say("node --test", `${count} passed`);
+}
+
+/** What a newcomer does: install, init, and what init says. */
+async function runInit(tarball: string, folder: string, version: string, env: Env): Promise<void> {
+  const own = mkdir(folder, "own");
+  await output("npm", ["install", "--save-dev", "--silent", "--no-audit", "--no-fund", tarball], own, env);
+  const init: Command = { args: ["init"], find: first(/npx gatehook dev/) };
+  await runCommands([init], own, version, env);
+  await output("npm", ["install", "--silent", "--no-audit", "--no-fund"], own, env);
+  await runCommands(OWN_COMMANDS, own, version, env);
+  await runTests(own, 2, env);
+  await checkTypes(own, ["jsconfig.json"], env);
 }
 
 /** What an editor says of the author's files, by the declarations that the package has. */
-async function checkTypes(project: string, env: Env): Promise<void> {
+async function checkTypes(project: string, configs: string[], env: Env): Promise<void> {
   const tsc = `${ROOT}node_modules/typescript/bin/tsc`;
-  for (const config of ["jsconfig.json", "tsconfig.json"])
-    await output(process.execPath, [tsc, "-p", config], project, env);
+  for (const config of configs) await output(process.execPath, [tsc, "-p", config], project, env);
   say("tsc", "the author's files fit the declarations");
 }
 
@@ -200,9 +226,10 @@ async function main(): Promise<void> {
       mkdir(project, dirname(file));
       writeFileSync(join(project, file), text);
     }
-    await runCommands(project, version, env);
-    await runTests(project, env);
-    await checkTypes(project, env);
+    await runCommands(COMMANDS, project, version, env);
+    await runTests(project, 1, env);
+    await checkTypes(project, ["jsconfig.json", "tsconfig.json"], env);
+    await runInit(tarball, folder, version, env);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -13,9 +13,11 @@ export interface PaceDeps {
 export function createPace({ rate, now, delay, stop }: PaceDeps): Pace {
   let free = now();
   return async (count) => {
-    const wait = free - now();
+    // Taken before the wait: of several that wait, each has a time of its own.
+    const mine = Math.max(free, now());
+    free = mine + (count / rate) * 1_000;
+    const wait = mine - now();
     if (wait > 0 && !stop.aborted) await delay(wait);
-    free = Math.max(free, now()) + (count / rate) * 1_000;
     return !stop.aborted;
   };
 }

@@ -40,6 +40,14 @@ export interface Resources {
   };
 }
 
+export interface ResourceOptions extends QueueOptions {
+  /**
+   * The stream of the sessions table, from which changes are carried to a gateway. Only where there is one: with each
+   * record that it keeps, the embedded engine takes longer for the next write.
+   */
+  stream?: boolean | undefined;
+}
+
 export function createClients({ env }: Pick<LocalAws, "env">): Clients {
   const common = {
     region: env.AWS_REGION ?? "",
@@ -100,7 +108,7 @@ export function projectPrefix(folder: string): string {
 /** Makes what is not there yet, and fits what is: services of others keep it from start to start. */
 export async function createResources(
   { dynamoClient, sqs, s3 }: Clients,
-  options: QueueOptions,
+  options: ResourceOptions,
   signal = new AbortController().signal,
 ): Promise<Resources> {
   const { prefix } = options;
@@ -109,7 +117,7 @@ export async function createResources(
   const bucket = `${prefix}-files`;
   const [queues] = await Promise.all([
     answered(sqs, createQueues(sqs, options, signal)),
-    answered(dynamoClient, createTable(dynamoClient, sessionsTable(sessions), signal)),
+    answered(dynamoClient, createTable(dynamoClient, sessionsTable(sessions, options.stream), signal)),
     answered(dynamoClient, createTable(dynamoClient, stateTable(state), signal)),
     answered(s3, createBucket(s3, bucket, signal)),
   ]);
@@ -124,13 +132,14 @@ export async function createResources(
   };
 }
 
-const sessionsTable = (TableName: string): CreateTableCommandInput => ({
+const sessionsTable = (TableName: string, stream = false): CreateTableCommandInput => ({
   TableName,
   BillingMode: "PAY_PER_REQUEST",
   AttributeDefinitions: [
     { AttributeName: "key", AttributeType: "S" },
     { AttributeName: "org_id", AttributeType: "S" },
     { AttributeName: "expires", AttributeType: "N" },
+    { AttributeName: "alias", AttributeType: "S" },
   ],
   KeySchema: [{ AttributeName: "key", KeyType: "HASH" }],
   GlobalSecondaryIndexes: [
@@ -142,8 +151,13 @@ const sessionsTable = (TableName: string): CreateTableCommandInput => ({
       ],
       Projection: { ProjectionType: "ALL" },
     },
+    {
+      IndexName: "by-alias",
+      KeySchema: [{ AttributeName: "alias", KeyType: "HASH" }],
+      Projection: { ProjectionType: "KEYS_ONLY" },
+    },
   ],
-  StreamSpecification: { StreamEnabled: true, StreamViewType: "NEW_AND_OLD_IMAGES" },
+  ...(stream && { StreamSpecification: { StreamEnabled: true, StreamViewType: "NEW_AND_OLD_IMAGES" } }),
 });
 
 const stateTable = (TableName: string): CreateTableCommandInput => ({

@@ -125,6 +125,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         visibilitySeconds: options.visibilitySeconds ?? 180,
         receiveLimit: options.receiveLimit ?? 50,
         fifo: options.fifo,
+        stream: Boolean(options.settings?.GATEWAY_URL),
       },
       signal,
     );

@@ -1,4 +1,10 @@
-import { type ChangedState, nextVersion, type Reader, type StoredSession } from "../sessions/item.ts";
+import {
+  type ChangedBy,
+  type ChangedState,
+  nextVersion,
+  type Reader,
+  type StoredSession,
+} from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
 import type { ConsumerStore, Write } from "./store.ts";
 
@@ -11,6 +17,8 @@ export interface SessionState {
   changed: boolean;
   /** Whether a handler wants the quota to start anew. */
   reset: boolean;
+  /** Whose write is the last of those that are to be committed. */
+  changedBy: ChangedBy | undefined;
   /** Grows with each write that is accepted. */
   changes: number;
   /** What the uncommitted write of it comes to in a transaction. */
@@ -46,7 +54,8 @@ export function createBatchSessions(
   const keep = (key: string, stored: StoredSession): SessionState => {
     const events = { events: new Set<string>(), writers: new Set<string>() };
     const { session } = stored;
-    const state = { stored, session, changed: false, reset: false, changes: 0, bytes: 0, ...events };
+    const work = { changed: false, reset: false, changedBy: undefined, changes: 0, bytes: 0 };
+    const state = { stored, session, ...work, ...events };
     states.set(key, state);
     return state;
   };
@@ -65,12 +74,13 @@ export function createBatchSessions(
     writeOf(key) {
       const state = states.get(key);
       if (!state) return [];
-      const { stored, session, reset } = state;
+      const { stored, session, reset, changedBy } = state;
       const { version } = stored;
       // Made and removed again before anybody saw it.
       if (!session && version <= 0 && !changedState) return [];
       const gateway = changedState?.(stored, reset);
-      return [{ kind: "session", key, session, version, ...(gateway && { gateway }) }];
+      const marks = { ...(gateway && { gateway }), ...(changedBy && { changedBy }) };
+      return [{ kind: "session", key, session, version, ...marks }];
     },
     settle(key) {
       const state = states.get(key);
@@ -99,6 +109,7 @@ export interface Edited {
   /** What it takes in the table; it decides how much fits into one transaction. */
   bytes?: number;
   reset?: boolean;
+  changedBy?: ChangedBy;
 }
 
 /** A run's own: what it wrote, and the sessions it read or wrote as they were then. */

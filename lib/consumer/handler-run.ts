@@ -3,6 +3,7 @@ import { AppError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { FailureCode, Outcome, ScriptError } from "../runtime/protocol.ts";
+import { changedByOf } from "../sessions/item.ts";
 import type { Reason } from "./dead-letters.ts";
 import type { Failure } from "./failure.ts";
 import { createHost, type HostDeps, type RunHost } from "./host.ts";
@@ -69,6 +70,7 @@ export function createHandlerRun(
       buffer,
       event: delivery.identity,
       handler: entry,
+      changedBy: changedByOf(ref.name, envelope.event.Type, envelope.id),
       log: (level, text) => log[LOG_LEVEL[level]]("script", { ...facts, text }),
       onRead: (key) => prefetch.learn(envelope, ref, key),
       orgOf: (apiId) => loaded.release.api(apiId)?.org_id ?? "",

@@ -2,6 +2,7 @@ import { type Refusal, refusalOf } from "../dynamo/refusal.ts";
 import { AppError, type ErrorCode, errorText } from "../errors.ts";
 import type { HostCallName } from "../runtime/protocol.ts";
 import type { CallScope, Host } from "../runtime/thread.ts";
+import type { ChangedBy } from "../sessions/item.ts";
 import { isStorableKey, KEY_BYTES, storableBytes } from "../sessions/limits.ts";
 import {
   applySet,
@@ -11,6 +12,7 @@ import {
   type Session,
   showSession,
 } from "../sessions/session.ts";
+import { keepUnknown } from "../sessions/whole.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { RunBuffer } from "./unit-of-work.ts";
 
@@ -36,6 +38,8 @@ export interface HostRun {
   /** Its identity. */
   event: string;
   handler: string;
+  /** What the sessions that it writes are to say of it. */
+  changedBy?: ChangedBy;
   log: Host["log"];
   onRead: (key: string) => void;
   /** The organisation of an API; "" for one that the release does not have. */
@@ -75,14 +79,16 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
     async setKeyData([key = "", text = "", suppressReset = ""]) {
       if (!isStorableKey(key)) throw new AppError("session-refused", `a key has 1 to ${KEY_BYTES} bytes`);
       const name = names.get(key) ?? key;
-      const given = keepPassword(parseSession(text), await run.buffer.read(name));
-      const session = applySet(given, {
+      const stored = await run.buffer.read(name);
+      const set = applySet(keepPassword(parseSession(text), stored), {
         suppressReset: suppressReset === "1",
         now: Math.floor(deps.now() / 1000),
         allowMasterKeys: deps.allowMasterKeys,
       });
+      const session = keepUnknown(set, stored);
       const bytes = storableBytes(session) + Buffer.byteLength(name);
-      await run.buffer.write(name, { session, bytes, reset: suppressReset !== "1" });
+      const by = run.changedBy && { changedBy: run.changedBy };
+      await run.buffer.write(name, { session, bytes, reset: suppressReset !== "1", ...by });
       return undefined;
     },
     async delKeyData([key = "", apiId = ""]) {

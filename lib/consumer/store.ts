@@ -13,6 +13,7 @@ import { AppError, errorText } from "../errors.ts";
 import type { EventKey } from "../events/identity.ts";
 import { LIVE_RELEASE_KEY } from "../releases/store.ts";
 import {
+  type ChangedBy,
   type GatewayState,
   nextVersion,
   type Reader,
@@ -47,6 +48,7 @@ export type Write =
       session: Session | undefined;
       version: number;
       gateway?: GatewayState;
+      changedBy?: ChangedBy;
     }
   | ({ kind: "ledger"; identity: string } & LedgerEntry);
 
@@ -129,10 +131,10 @@ export function createConsumerStore(deps: {
       const Item = toAttributes(ledgerItem(write.identity, write, now + deps.ledgerTtlSeconds));
       return { Put: { TableName: stateTable, Item, ...asRead(write.version) } };
     }
-    const { key, session, version, gateway } = write;
+    const { key, session, version, gateway, changedBy } = write;
     if (!session && !gateway)
       return { Delete: { TableName: sessionsTable, Key: toAttributes({ key }), ...asRead(version) } };
-    const Item = toAttributes(sessionItem(key, session, nextVersion(version), now, gateway));
+    const Item = toAttributes(sessionItem(key, session, nextVersion(version), now, gateway, { changedBy }));
     return { Put: { TableName: sessionsTable, Item, ...asRead(version) } };
   }
 

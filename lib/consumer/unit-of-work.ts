@@ -183,10 +183,11 @@ export function createUnitOfWork(
     if (refused.has(identity)) return;
     if (conflicted.has(identity) || !isFresh(touched)) return drop([], [identity]);
     for (const { state } of seen.values()) state.events.add(identity);
-    for (const [key, { session, bytes = 0, reset = false }] of writes) {
+    for (const [key, { session, bytes = 0, reset = false, changedBy }] of writes) {
       const state = sessions.states.get(key);
       if (!state) continue;
       state.session = session;
+      state.changedBy = changedBy;
       state.reset ||= reset;
       state.changed = true;
       state.changes += 1;

@@ -9,7 +9,13 @@ import {
   type UpdateItemCommandInput,
 } from "@aws-sdk/client-dynamodb";
 import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attributes.ts";
-import { type GatewayState, nextVersion, type StoredSession, sessionItem } from "../sessions/item.ts";
+import {
+  type ChangedBy,
+  type GatewayState,
+  nextVersion,
+  type StoredSession,
+  sessionItem,
+} from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
 import type { Row } from "./settle.ts";
 
@@ -102,7 +108,11 @@ export function createRows(deps: {
       return { copies: Items.flatMap((item) => copyOf(item) ?? []), next: LastEvaluatedKey?.key?.S };
     },
     write: (row, session, gateway) => {
-      const Item = toAttributes(sessionItem(row.key, session, nextVersion(row.version), seconds(), gateway));
+      // What a handler's change became at the gateway is still the handler's; anything else is the gateway's own.
+      const changedBy = row.gateway.change && row.changedBy;
+      const Item = toAttributes(
+        sessionItem(row.key, session, nextVersion(row.version), seconds(), gateway, { changedBy }),
+      );
       return holds(dynamo.send(new PutItemCommand({ TableName, Item, ...asRead(row) })));
     },
     async keep(key, read, session, gateway) {
@@ -163,13 +173,14 @@ export function createRows(deps: {
 
 /** Undefined for an item that is none of ours. */
 export function copyOf(item: Attributes): Copy | undefined {
-  const { key, session, version, gateway } = fromAttributes(item);
+  const { key, session, version, gateway, changed_by } = fromAttributes(item);
   if (typeof key !== "string" || typeof version !== "number") return undefined;
   return {
     key,
     session: session as Session | undefined,
     version,
     gateway: gateway as GatewayState | undefined,
+    ...(changed_by !== undefined && { changedBy: changed_by as ChangedBy }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { AppError, type ErrorCode } from "../errors.ts";
-import type { Change, GatewayState } from "../sessions/item.ts";
+import type { Change, ChangedBy, GatewayState } from "../sessions/item.ts";
 import { storableBytes } from "../sessions/limits.ts";
 import { formatSession, parseSession, type Session } from "../sessions/session.ts";
 import type { Absence } from "./absence.ts";
@@ -13,6 +13,7 @@ export interface Row {
   session: Session | undefined;
   version: number;
   gateway: GatewayState;
+  changedBy?: ChangedBy;
 }
 
 /** Why a change was not carried out, or not as it was. */

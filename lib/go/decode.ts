@@ -1,5 +1,6 @@
 import { AppError } from "../errors.ts";
 import { type JsonValue, Literal, parseJson } from "./json.ts";
+import { isBefore } from "./text.ts";
 
 /** What Go's encoding/json makes of a value; `undefined` (no such member) and `null` give the zero value. */
 export type Decoder<T> = (value: JsonValue | undefined) => T;
@@ -50,9 +51,11 @@ export const integer: Decoder<number> = (value = null) => {
   if (!/^-?\d+$/.test(literalOf(value)))
     throw invalid("expected an integer, found a number with a fraction or an exponent");
   const number = Number(literalOf(value));
-  if (!Number.isSafeInteger(number)) throw invalid("the integer is beyond 2^53: it cannot be kept exactly");
+  if (!Number.isSafeInteger(number)) throw invalid(INEXACT);
   return number + 0; // makes 0 of -0
 };
+
+const INEXACT = "the integer is beyond 2^53: it cannot be kept exactly";
 
 export const float: Decoder<number> = (value = null) => {
   if (value === null) return 0;
@@ -128,6 +131,46 @@ export function lean<S extends Fields>(fields: S): Decoder<Lean<S>> {
     return made as Lean<S>;
   };
 }
+
+/**
+ * The same struct with the members that are not its fields: those of a version that knows more. They come after the
+ * fields, sorted, as they are; an integer that a JS number could not hand on unchanged is refused.
+ */
+export function open<S extends Fields, T extends object>(fields: S, decode: Decoder<T>): Decoder<T> {
+  const known = new Set(Object.keys(fields).map(fold));
+  return (value = null) => {
+    const made = decode(value);
+    if (value === null) return made;
+    const others: [string, unknown][] = [];
+    forEachMember(value, (name, member) => {
+      if (!known.has(fold(name))) others.push([name.toWellFormed(), unknownMember(name, member)]);
+    });
+    if (others.length > 0) for (const [name, member] of sortedMembers(others)) define(made, name, member);
+    return made;
+  };
+}
+
+function unknownMember(name: string, member: JsonValue): unknown {
+  try {
+    return exact(member, MAX_DEPTH);
+  } catch (error) {
+    throw within(error, name);
+  }
+}
+
+/** Plain JS of which nothing is lost; objects sorted. */
+function exact(value: JsonValue, depth: number): unknown {
+  if (depth === 0) throw new RangeError();
+  if (value instanceof Literal && /^-?\d+$/.test(value.text) && !Number.isSafeInteger(Number(value.text)))
+    throw invalid(INEXACT);
+  if (typeof value !== "object" || value === null || value instanceof Literal) return plain(value, depth);
+  if (Array.isArray(value)) return decodeItems(value, (item = null) => exact(item, depth - 1));
+  const made = decodeMembers(value, (member = null) => exact(member, depth - 1));
+  return Object.fromEntries(sortedMembers(Object.entries(made)));
+}
+
+const sortedMembers = (members: [string, unknown][]) =>
+  members.sort(([a], [b]) => (a === b ? 0 : isBefore(a, b) ? -1 : 1));
 
 /** Decodes the members of a value that are fields, by the names of those fields. */
 function finder(fields: Fields): (value: JsonValue) => Map<string, unknown> {

@@ -7,6 +7,7 @@ import { isStorableKey, KEY_BYTES, storableBytes } from "./limits.ts";
 import { flagIn, formatCursor, parseListQuery, refuseUnknown, truthIn } from "./list.ts";
 import { applySet, keepPassword, parseSession, showSession } from "./session.ts";
 import type { ListedSession, SessionStore } from "./store.ts";
+import { keepUnknown } from "./whole.ts";
 
 export interface SessionsRequest {
   /** Such as `GET /sessions/{key+}`. */
@@ -85,7 +86,8 @@ async function putSession(request: SessionsRequest, deps: SessionsDeps): Promise
   const { stored, result: version } = await change(request, store, deps, async (read) => {
     if (read.gateway?.gone) throw new AppError("session-gone", "the gateway has deleted this key");
     const now = Math.floor(deps.now() / 1000);
-    const session = applySet(keepPassword(given, read.session), { suppressReset, now, allowMasterKeys });
+    const set = applySet(keepPassword(given, read.session), { suppressReset, now, allowMasterKeys });
+    const session = keepUnknown(set, read.session);
     storableBytes(session);
     return store.put(key, session, read.version, changedState?.(read, !suppressReset));
   });

@@ -1,3 +1,4 @@
+import { isStorableKey } from "./limits.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -48,6 +49,31 @@ export interface Change {
   since: number;
 }
 
+/** The handler that changed a session last, and for which event. */
+export interface ChangedBy {
+  handler: string;
+  /** Its type. */
+  event: string;
+  event_id: string;
+}
+
+/** Of an item what is not in its session. */
+export interface ItemMarks {
+  /** Absent where not a handler changed it last. */
+  changedBy?: ChangedBy | undefined;
+  /** When DynamoDB may delete it, in unix seconds, 0 for never; by the session's own lifetime when absent. */
+  ttl?: number | undefined;
+}
+
+/** As much of the names of others as an item keeps. */
+const NAME_CHARS = 128;
+
+export const changedByOf = (handler: string, event: string, eventId: string): ChangedBy => ({
+  handler: handler.slice(0, NAME_CHARS).toWellFormed(),
+  event: event.slice(0, NAME_CHARS).toWellFormed(),
+  event_id: eventId.slice(0, NAME_CHARS).toWellFormed(),
+});
+
 const FIRST_VERSIONS = 2 ** 52;
 
 /**
@@ -67,8 +93,8 @@ export function sessionItem(
   version: number,
   now: number,
   gateway?: GatewayState,
+  { changedBy, ttl = session && ttlOf(session, now) }: ItemMarks = {},
 ): Record<string, unknown> {
-  const ttl = session && ttlOf(session, now);
   return {
     key,
     ...(session && { session }),
@@ -78,6 +104,8 @@ export function sessionItem(
     ...(session && { expires: session.expires ?? 0 }),
     // A key of an index must not be empty.
     ...(session?.org_id && { org_id: session.org_id }),
+    ...(session?.alias && isStorableKey(session.alias) && { alias: session.alias }),
+    ...(changedBy && { changed_by: changedBy }),
     ...(ttl && { ttl }),
     ...(gateway && { gateway }),
   };

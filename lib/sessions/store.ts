@@ -8,6 +8,7 @@ import {
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { type GatewayState, nextVersion, type StoredSession, sessionItem, storedSession } from "./item.ts";
 import type { ListQuery, Place } from "./list.ts";
+import { condition } from "./rows.ts";
 import type { Session } from "./session.ts";
 
 export interface ListedSession {
@@ -106,17 +107,6 @@ export function createSessionStore(deps: {
     },
   };
 }
-
-/** As in the consumer's commits: nobody's change is written over unread. */
-const condition = (read: number) => ({
-  ExpressionAttributeNames: { "#version": "version" },
-  ...(read <= 0
-    ? { ConditionExpression: "attribute_not_exists(#version)" }
-    : {
-        ConditionExpression: "#version = :read",
-        ExpressionAttributeValues: toAttributes({ ":read": read }),
-      }),
-});
 
 const HELD_BY_OTHERS = new Set(["ConditionalCheckFailed", "TransactionConflict"]);
 

@@ -1,0 +1,112 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { refusalOf } from "../dynamo/refusal.ts";
+import { AppError } from "../errors.ts";
+import type { Entry } from "./forms.ts";
+import { type GatewayState, nextVersion, type StoredSession, sessionItem } from "./item.ts";
+import { storableBytes } from "./limits.ts";
+import type { SessionRow, SessionRows } from "./rows.ts";
+import { checkRights, type Session } from "./session.ts";
+import { formatWhole } from "./whole.ts";
+
+export interface TakeDeps {
+  rows: Pick<SessionRows, "readMany" | "put">;
+  /** Only where a gateway owns the sessions: what the row is to say of it. Throws for what that would not take. */
+  stateOf?: ((read: StoredSession, entry: Entry) => GatewayState) | undefined;
+  allowMasterKeys: boolean;
+  /** Waits before each write; false when it is time to end. */
+  pace: (count: number) => Promise<boolean>;
+  now: () => number;
+  random: () => number;
+}
+
+/** What became of one session. */
+export type Taken = "added" | "replaced" | "unchanged" | "kept" | "stopped";
+
+/** How often a write is tried while others change the row, or the table is throttled. */
+const ATTEMPTS = 8;
+
+/**
+ * Puts a session into the table, on condition of what was read there, and never over one that is not older. Throws a
+ * coded error for what the table, or the gateway that owns the sessions, does not take.
+ */
+export function createTake(deps: TakeDeps) {
+  const { rows, stateOf, allowMasterKeys, now, random } = deps;
+  const seconds = () => Math.floor(now() / 1000);
+
+  function itemOf(entry: Entry, name: string, read: StoredSession): Record<string, unknown> {
+    const { session, ttl, changedBy } = entry;
+    checkRights(session, allowMasterKeys);
+    storableBytes(session);
+    const at = seconds();
+    if (ttl && ttl <= at)
+      throw new AppError("session-refused", "its ttl is over: nobody would see it any more");
+    const state = stateOf?.(read, entry);
+    const item = sessionItem(name, session, nextVersion(read.version), at, state, { ttl, changedBy });
+    return { ...item, updated_at: entry.updatedAt ?? at };
+  }
+
+  /** The rows of these names, as they are now. */
+  const read = (names: string[]) => retried(() => rows.readMany(names), random);
+
+  /** `found`: what was read; it is kept true. */
+  async function take(entry: Entry, name: string, found: Map<string, SessionRow>): Promise<Taken> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      if (attempt > 0) {
+        await delay(random() * 10 * 2 ** attempt);
+        found.delete(name);
+        for (const [key, row] of await read([name])) found.set(key, row);
+      }
+      const row = found.get(name);
+      const verdict = compare(entry, row);
+      if (verdict === "unchanged" || verdict === "kept") return verdict;
+      const before = row?.stored ?? { session: undefined, version: -Math.floor(random() * 2 ** 52) };
+      const item = itemOf(entry, name, before);
+      if (!(await deps.pace(1))) return "stopped";
+      if (!(await retried(() => rows.put(item, before.version), random))) continue;
+      found.set(name, rowAfter(item, entry));
+      return verdict;
+    }
+    throw new AppError("session-stale", `${ATTEMPTS} changes of others came first: import it again`);
+  }
+
+  return { read, take };
+}
+
+/** What a later line of the same key is to be compared with. */
+const rowAfter = ({ key, version, updated_at }: Record<string, unknown>, { session }: Entry): SessionRow => ({
+  key: key as string,
+  stored: { session, version: version as number },
+  updatedAt: updated_at as number,
+  ttl: 0,
+  changedBy: undefined,
+});
+
+function compare({ session, updatedAt = 0 }: Entry, row: SessionRow | undefined): Exclude<Taken, "stopped"> {
+  const before = row?.stored.session;
+  if (!row || !before) return "added";
+  if (textOf(before) === formatWhole(session)) return "unchanged";
+  return updatedAt > row.updatedAt ? "replaced" : "kept";
+}
+
+/** Undefined for what was edited by hand to no session, which is like no other. */
+function textOf(session: Session): string | undefined {
+  try {
+    return formatWhole(session);
+  } catch (thrown) {
+    if (thrown instanceof AppError) return undefined;
+    throw thrown;
+  }
+}
+
+/** Throttling and lost answers pass; a write that took effect all the same is found in the table then. */
+async function retried<T>(work: () => Promise<T>, random: () => number): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (thrown) {
+      const { kind } = refusalOf(thrown);
+      if (attempt === ATTEMPTS || (kind !== "unknown" && kind !== "cancelled")) throw thrown;
+      await delay(random() * 50 * 2 ** attempt);
+    }
+  }
+}

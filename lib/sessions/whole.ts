@@ -1,0 +1,74 @@
+// Sessions with the members of a newer gateway too. Handlers and the API do not see those; they stay in the table.
+import { AppError } from "../errors.ts";
+import * as go from "../go/decode.ts";
+import { escapeHtml } from "../go/text.ts";
+import { checkText } from "./limits.ts";
+import { formatSession, orInvalid, printMember, type Session } from "./session.ts";
+import { sessionShape } from "./shape.ts";
+
+export const decodeWhole = sessionShape({
+  lean: (fields) => go.open(fields, go.lean(fields)),
+  struct: (fields) => go.open(fields, go.struct(fields)),
+});
+
+/**
+ * A session as it was written elsewhere, with the members that nobody here knows; throws session-invalid, naming the
+ * member at fault, and session-too-large.
+ */
+export function parseWhole(text: string): Session {
+  checkText(text);
+  return orInvalid(() => go.decodeJson(text, decodeWhole));
+}
+
+/** The same of a stored session, or of one that is parsed already. */
+export const wholeSession = (session: unknown): Session =>
+  orInvalid(() => go.decodeValue(session, decodeWhole));
+
+/** The text that `parseWhole` reads: the members of `formatSession`, then the others, each in a fixed order. */
+export function formatWhole(session: Session): string {
+  const members = Object.entries(wholeSession(session)).map(
+    ([name, value]) => `${JSON.stringify(name)}:${printMember(name, value)}`,
+  );
+  return escapeHtml(`{${members.join()}}`);
+}
+
+/** Puts the members of `stored` that nobody here knows into what somebody made of the others. */
+export function keepUnknown(session: Session, stored: Session | undefined): Session {
+  const before = stored && fitOrNothing(stored);
+  return before ? (added(session, before.whole, before.known) as Session) : session;
+}
+
+/** Undefined for what was edited by hand to no session. */
+function fitOrNothing(stored: Session): { whole: Members; known: Members } | undefined {
+  try {
+    return { whole: wholeSession(stored), known: JSON.parse(formatSession(stored)) as Members };
+  } catch (thrown) {
+    if (thrown instanceof AppError) return undefined;
+    throw thrown;
+  }
+}
+
+type Members = Record<string, unknown>;
+
+/** What is in `whole` and not in `known` is what nobody knows. */
+function added(made: Members, whole: Members, known: Members): Members {
+  let kept = made;
+  for (const [name, value] of Object.entries(whole)) {
+    const member = Object.hasOwn(made, name) ? made[name] : undefined;
+    const isKnown = Object.hasOwn(known, name);
+    if (!isKnown && member === undefined) kept = withMember(kept, name, value);
+    if (!isMembers(member) || !isMembers(value)) continue;
+    const inner = added(member, value, isKnown && isMembers(known[name]) ? known[name] : {});
+    if (inner !== member) kept = withMember(kept, name, inner);
+  }
+  return kept;
+}
+
+/** A computed member is defined, not assigned: it may be called __proto__. */
+const withMember = (members: Members, name: string, value: unknown): Members => ({
+  ...members,
+  [name]: value,
+});
+
+const isMembers = (value: unknown): value is Members =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

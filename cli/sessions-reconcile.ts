@@ -18,6 +18,7 @@ import { confirm } from "./confirm.ts";
 import { countOf } from "./count.ts";
 import { type OpenSessions, openSessions } from "./gateway.ts";
 import { interruption } from "./interrupt.ts";
+import { openTable } from "./open-table.ts";
 import { printErrorText, printJson, printText } from "./print.ts";
 import { startProgress } from "./progress.ts";
 import { UsageError } from "./usage.ts";
@@ -35,7 +36,7 @@ export async function sessionsReconcile(options: ReconcileOptions): Promise<void
   const open = await openSessions();
   const stop = interruption();
   try {
-    const { table: stateTable } = await open.openTable("STATE_TABLE");
+    const { table: stateTable } = await openTable(open.dynamo, "STATE_TABLE");
     const perHour = maxAbsences(process.env);
     const limit = createAbsenceLimit({ dynamo: open.dynamo, stateTable, perHour, now: Date.now });
     if (options.trustEmpty && !(await readyToTrust(open, limit, options, stop))) {

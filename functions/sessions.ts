@@ -1,60 +1,13 @@
 import middy from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
-import { isAsked } from "../lib/gateway/asked.ts";
-import { changedState } from "../lib/gateway/change.ts";
-import type { Gateway } from "../lib/gateway/client.ts";
-import { type KeyName, renamedRows, renamedSessionStore } from "../lib/gateway/hashed-keys.ts";
-import { createReadThrough, withSessionReadThrough } from "../lib/gateway/read-through.ts";
-import { createRows } from "../lib/gateway/rows.ts";
-import { createSessionsApi } from "../lib/sessions/api.ts";
-import type { StoredSession } from "../lib/sessions/item.ts";
-import { createSessionStore } from "../lib/sessions/store.ts";
-import { createDynamo } from "./clients.ts";
-import { gatewayOptions, perInvocation } from "./gateway.ts";
 import { httpErrors } from "./http-errors.ts";
-import { hashFunction, keyName } from "./key-names.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
-import { choice, flag, text } from "./settings.ts";
+import { openSessionsApi } from "./sessions-api.ts";
 
-const { env } = process;
 const log = createLog("sessions");
 const metrics = createMetrics("sessions");
-const chance = { random: Math.random, now: Date.now };
-const dynamo = createDynamo();
-const table = text(env, "SESSIONS_TABLE");
-const owner = gatewayOptions(env);
-const gateway = owner && perInvocation(owner);
-const answer = createSessionsApi({
-  store: storeOf(keyName(env), gateway),
-  byHash: hashFunction(env) && storeOf((hash) => hash, gateway && byHash(gateway)),
-  changedState:
-    gateway && ((stored: StoredSession, reset: boolean) => changedState(stored, { reset, now: Date.now() })),
-  allowMasterKeys: flag(env, "ALLOW_MASTER_KEYS"),
-  log,
-  ...chance,
-});
-
-/** Sessions by the names that `nameOf` makes of what is asked for, completed by the gateway that owns them. */
-function storeOf(nameOf: KeyName, asked: Pick<Gateway, "get"> | undefined) {
-  const store = renamedSessionStore(createSessionStore({ dynamo, table, ...chance }), nameOf);
-  if (!asked) return store;
-  const complete = createReadThrough({
-    ...renamedRows(createRows({ dynamo, table, now: Date.now }), nameOf),
-    gateway: asked,
-    mode: choice(env, "GATEWAY_READ"),
-    isAsked,
-    fullName: async (key) => key,
-    read: store.read,
-    log,
-    metrics,
-  });
-  return withSessionReadThrough(store, complete);
-}
-
-function byHash(asked: Pick<Gateway, "get">): Pick<Gateway, "get"> {
-  return { get: (key, query) => asked.get(key, { ...query, hashed: true }) };
-}
+const { answer, end } = openSessionsApi(process.env, { log, metrics });
 
 /** The routes of lib/sessions/api.ts. */
 export const main = middy<APIGatewayProxyEventV2>()
@@ -75,6 +28,6 @@ export const main = middy<APIGatewayProxyEventV2>()
         body: `${body}\n`,
       };
     } finally {
-      await gateway?.end();
+      await end();
     }
   });

@@ -75,6 +75,7 @@ async function importInto({ rows }: Table, text: string, source = entriesIn(text
   });
   const load = createImport({
     take,
+    whenKept: "the table's is not older",
     nameOf: ({ key }) => key,
     concurrency: 4,
     onLeftOut: (left) => void leftOut.push(left),
@@ -331,6 +332,7 @@ describe("an import", () => {
     });
     const load = createImport({
       take,
+      whenKept: "",
       nameOf: ({ key }) => key,
       concurrency: 3,
       onLeftOut: () => assert.fail(),

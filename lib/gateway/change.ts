@@ -1,4 +1,7 @@
+import { AppError } from "../errors.ts";
+import type { Entry } from "../sessions/forms.ts";
 import type { Change, GatewayState, StoredSession } from "../sessions/item.ts";
+import { creationName, readToken } from "./key-name.ts";
 
 /** What a handler or a person did to a session. */
 export interface Edit {
@@ -25,4 +28,25 @@ export function changedState({ session, gateway }: StoredSession, edit: Edit): G
     ...(edit.reset ? { reset: "wanted" as const } : before?.reset && { reset: before.reset }),
   };
   return { ...(created !== undefined && { created }), change, ...(look !== undefined && { look }) };
+}
+
+/**
+ * The same for a session that is brought here from elsewhere: to the gateway it is a change like a person's. Throws
+ * session-gone and session-refused for one that it could never make.
+ */
+export function broughtState(
+  read: StoredSession,
+  { key, session }: Pick<Entry, "key" | "session">,
+  { isHashed, now }: { isHashed: boolean; now: number },
+): GatewayState {
+  if (read.gateway?.gone) throw new AppError("session-gone", "the gateway has deleted this key");
+  const isNew = read.version <= 0;
+  if (isNew && isHashed)
+    throw new AppError("session-refused", "the gateway has no such key, and none can be made by its hash");
+  if (isNew && creationName(readToken(key)?.h ?? "", session.org_id ?? "", key) === undefined)
+    throw new AppError(
+      "session-refused",
+      "the gateway has no such key, and no name makes this very one there",
+    );
+  return changedState(read, { reset: false, now });
 }

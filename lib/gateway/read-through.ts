@@ -2,8 +2,9 @@ import type { ConsumerStore } from "../consumer/store.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import type { GatewayState, Reader, StoredSession } from "../sessions/item.ts";
+import { type GatewayState, newSession, type Reader, type StoredSession } from "../sessions/item.ts";
 import { storableBytes } from "../sessions/limits.ts";
+import type { SessionRows } from "../sessions/rows.ts";
 import { parseSession, type Session } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import type { Gateway } from "./client.ts";
@@ -98,6 +99,25 @@ export function createReadThrough(deps: ReadThroughDeps): ReadThrough {
 export const withSessionReadThrough = (store: SessionStore, complete: ReadThrough): SessionStore => ({
   ...store,
   read: async (key) => complete(key, await store.read(key)),
+});
+
+/** Many rows, with those that only the gateway has; `complete` is given the names of rows. */
+export const withRowsReadThrough = (
+  rows: Pick<SessionRows, "readMany">,
+  complete: ReadThrough,
+  { now, random }: { now: () => number; random: () => number },
+): Pick<SessionRows, "readMany"> => ({
+  async readMany(names) {
+    const found = await rows.readMany(names);
+    const missing = names.filter((name) => !found.has(name));
+    const completed = missing.map(async (name) => [name, await complete(name, newSession(random))] as const);
+    for (const [key, stored] of await Promise.all(completed)) {
+      if (stored.version <= 0) continue;
+      const updatedAt = Math.floor(now() / 1000);
+      found.set(key, { key, stored, updatedAt, ttl: 0, changedBy: undefined });
+    }
+    return found;
+  },
 });
 
 /** The sessions of a batch, completed in one round; a batch's other reads one by one. */

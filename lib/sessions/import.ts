@@ -1,7 +1,7 @@
 import { AppError, type ErrorCode } from "../errors.ts";
 import type { Entry } from "./forms.ts";
 import type { SessionRow } from "./rows.ts";
-import type { createTake, Taken } from "./take.ts";
+import type { Take, Taken } from "./take.ts";
 
 /** One session of a source, or why there is none. */
 export interface Sourced {
@@ -44,7 +44,9 @@ export interface LeftOut {
 }
 
 export interface ImportDeps {
-  take: ReturnType<typeof createTake>;
+  take: Take;
+  /** What to say of a session that was left as it is where it goes. */
+  whenKept: string;
   /** The name of its row. Throws a coded error for what no row can be named by. */
   nameOf: (entry: Entry) => string;
   concurrency: number;
@@ -73,7 +75,7 @@ interface Named {
  * Puts the sessions of a source into the table. To do it again changes nothing, so one that was broken off may simply
  * start anew, or after the place to which everything was done.
  */
-export function createImport({ take, nameOf, concurrency, onLeftOut }: ImportDeps) {
+export function createImport({ take, whenKept, nameOf, concurrency, onLeftOut }: ImportDeps) {
   return async (source: AsyncIterable<Sourced>, tally: ImportTally): Promise<ImportEnd> => {
     const chunks = inOrder(chunksOf(source));
 
@@ -101,7 +103,7 @@ export function createImport({ take, nameOf, concurrency, onLeftOut }: ImportDep
       try {
         const taken = await take.take(entry, name, found);
         if (taken !== "stopped") tally[taken] += 1;
-        if (taken === "kept") onLeftOut({ place, code: "kept", message: KEPT });
+        if (taken === "kept") onLeftOut({ place, code: "kept", message: whenKept });
         return taken;
       } catch (thrown) {
         if (!(thrown instanceof AppError) || thrown.code === "dependency-failed") throw thrown;
@@ -130,8 +132,6 @@ export function createImport({ take, nameOf, concurrency, onLeftOut }: ImportDep
     return chunks.end();
   };
 }
-
-const KEPT = "the table has another session of this key, which is not older";
 
 /** Hands out chunks to several workers, one after the other, and knows up to which place all is done. */
 function inOrder(chunks: AsyncGenerator<Sourced[], void>) {

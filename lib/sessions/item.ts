@@ -111,13 +111,19 @@ export function sessionItem(
   };
 }
 
+/** What is read of a key that has no item. */
+export const newSession = (random: () => number): StoredSession => ({
+  session: undefined,
+  version: 0 - Math.floor(random() * FIRST_VERSIONS),
+});
+
 /** `now` in ms. DynamoDB removes expired items days late, so a reader must not see them. `random` from 0 to 1. */
 export function storedSession(
   item: Record<string, unknown> | undefined,
   now: number,
   random: () => number,
 ): StoredSession {
-  if (!item) return { session: undefined, version: 0 - Math.floor(random() * FIRST_VERSIONS) };
+  if (!item) return newSession(random);
   const ended = typeof item.ttl === "number" && item.ttl * 1000 <= now;
   const gateway = item.gateway as GatewayState | undefined;
   return {

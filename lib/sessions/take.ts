@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { refusalOf } from "../dynamo/refusal.ts";
 import { AppError } from "../errors.ts";
 import type { Entry } from "./forms.ts";
-import { type GatewayState, nextVersion, type StoredSession, sessionItem } from "./item.ts";
+import { type GatewayState, newSession, nextVersion, type StoredSession, sessionItem } from "./item.ts";
 import { storableBytes } from "./limits.ts";
 import type { SessionRow, SessionRows } from "./rows.ts";
 import { checkRights, type Session } from "./session.ts";
@@ -22,6 +22,14 @@ export interface TakeDeps {
 /** What became of one session. */
 export type Taken = "added" | "replaced" | "unchanged" | "kept" | "stopped";
 
+/** Where the sessions of a source go. */
+export interface Take {
+  /** Those of these names that are there. */
+  read(names: string[]): Promise<Map<string, SessionRow>>;
+  /** `found`: what was read; it is kept true. Throws a coded error for what is not taken. */
+  take(entry: Entry, name: string, found: Map<string, SessionRow>): Promise<Taken>;
+}
+
 /** How often a write is tried while others change the row, or the table is throttled. */
 const ATTEMPTS = 8;
 
@@ -29,7 +37,7 @@ const ATTEMPTS = 8;
  * Puts a session into the table, on condition of what was read there, and never over one that is not older. Throws a
  * coded error for what the table, or the gateway that owns the sessions, does not take.
  */
-export function createTake(deps: TakeDeps) {
+export function createTake(deps: TakeDeps): Take {
   const { rows, stateOf, allowMasterKeys, now, random } = deps;
   const seconds = () => Math.floor(now() / 1000);
 
@@ -48,7 +56,6 @@ export function createTake(deps: TakeDeps) {
   /** The rows of these names, as they are now. */
   const read = (names: string[]) => retried(() => rows.readMany(names), random);
 
-  /** `found`: what was read; it is kept true. */
   async function take(entry: Entry, name: string, found: Map<string, SessionRow>): Promise<Taken> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       if (attempt > 0) {
@@ -59,7 +66,7 @@ export function createTake(deps: TakeDeps) {
       const row = found.get(name);
       const verdict = compare(entry, row);
       if (verdict === "unchanged" || verdict === "kept") return verdict;
-      const before = row?.stored ?? { session: undefined, version: -Math.floor(random() * 2 ** 52) };
+      const before = row?.stored ?? newSession(random);
       const item = itemOf(entry, name, before);
       if (!(await deps.pace(1))) return "stopped";
       if (!(await retried(() => rows.put(item, before.version), random))) continue;

@@ -1,0 +1,48 @@
+import { appendFile, writeFile } from "node:fs/promises";
+import type { LeftOut } from "../lib/sessions/import.ts";
+import { printError } from "./print.ts";
+import { UsageError } from "./usage.ts";
+
+/** Of many lines the first ones. */
+const TOLD = 20;
+/** Written to the report together. */
+const LINES = 500;
+
+/** What was left out, each with its place: the first ones for a person, all of them in a file where one is named. */
+export async function startLeftOut(report: string | undefined, what: string) {
+  let counted = 0;
+  let kept = 0;
+  let lines: string[] = [];
+  let written = Promise.resolve();
+  if (report !== undefined) {
+    await writeFile(report, "", { mode: 0o600 }).catch((cause: Error) => {
+      throw new UsageError(`the report ${report} cannot be written: ${cause.message}`, { cause });
+    });
+  }
+
+  function flush(): void {
+    const text = lines.join("");
+    lines = [];
+    if (report !== undefined && text) written = written.then(() => appendFile(report, text));
+  }
+
+  return {
+    add({ place, code, message }: LeftOut): void {
+      lines.push(`${JSON.stringify({ [what]: place, code, message })}\n`);
+      if (lines.length >= LINES) flush();
+      if (code === "kept") kept += 1;
+      else if (counted++ < TOLD) printError(`${what} ${place}: ${message}`);
+    },
+    /** Once the report is complete. */
+    async end(): Promise<void> {
+      flush();
+      await written;
+      const more = counted - TOLD;
+      if (more > 0)
+        printError(`and ${more} more ${what}s${report === undefined ? ": --report FILE has them all" : ""}`);
+    },
+    get kept() {
+      return kept;
+    },
+  };
+}

@@ -1,0 +1,83 @@
+import { isAsked } from "../lib/gateway/asked.ts";
+import { changedState } from "../lib/gateway/change.ts";
+import type { Gateway } from "../lib/gateway/client.ts";
+import { type KeyName, renamedRows, renamedSessionStore } from "../lib/gateway/hashed-keys.ts";
+import { createReadThrough, type ReadThrough, withSessionReadThrough } from "../lib/gateway/read-through.ts";
+import { createRows } from "../lib/gateway/rows.ts";
+import type { Log } from "../lib/log.ts";
+import type { Metrics } from "../lib/metrics.ts";
+import { createSessionsApi, type SessionsReply, type SessionsRequest } from "../lib/sessions/api.ts";
+import type { ChangedState } from "../lib/sessions/item.ts";
+import { createSessionStore, type SessionStore } from "../lib/sessions/store.ts";
+import { createDynamo } from "./clients.ts";
+import { gatewayOptions, perInvocation } from "./gateway.ts";
+import { hashFunction, keyName } from "./key-names.ts";
+import { choice, flag, text } from "./settings.ts";
+
+type Env = Record<string, string | undefined>;
+
+/** The sessions of the settings: for the function, and for the commands, which obey the same rules. */
+export interface OpenSessionsApi {
+  answer(request: SessionsRequest): Promise<SessionsReply>;
+  /** By raw keys. */
+  store: SessionStore;
+  /** Only where a gateway owns the sessions. */
+  changedState: ChangedState | undefined;
+  /** Completes a row by its name with what only the gateway has. */
+  complete: ReadThrough | undefined;
+  /** Ends what an invocation has opened. */
+  end(): Promise<void>;
+}
+
+export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics: Metrics }): OpenSessionsApi {
+  const chance = { random: Math.random, now: Date.now };
+  const dynamo = createDynamo();
+  const table = text(env, "SESSIONS_TABLE");
+  const owner = gatewayOptions(env);
+  const gateway = owner && perInvocation(owner);
+
+  /** Sessions by the names that `nameOf` makes of what is asked for, completed by the gateway that owns them. */
+  function storeOf(nameOf: KeyName, asked: Pick<Gateway, "get"> | undefined): SessionStore {
+    const store = renamedSessionStore(createSessionStore({ dynamo, table, ...chance }), nameOf);
+    if (!asked) return store;
+    return withSessionReadThrough(store, readThroughOf(store, nameOf, asked));
+  }
+
+  const readThroughOf = (store: SessionStore, nameOf: KeyName, asked: Pick<Gateway, "get">): ReadThrough =>
+    createReadThrough({
+      ...renamedRows(createRows({ dynamo, table, now: Date.now }), nameOf),
+      gateway: asked,
+      mode: choice(env, "GATEWAY_READ"),
+      isAsked,
+      fullName: async (key) => key,
+      read: store.read,
+      log,
+      metrics,
+    });
+
+  /** By the names of rows, for those who have no raw keys. */
+  const asked = gateway && (hashFunction(env) ? byHash(gateway) : gateway);
+  const byName = createSessionStore({ dynamo, table, ...chance });
+
+  const store = storeOf(keyName(env), gateway);
+  const state: ChangedState | undefined =
+    gateway && ((stored, reset) => changedState(stored, { reset, now: Date.now() }));
+  return {
+    answer: createSessionsApi({
+      store,
+      byHash: hashFunction(env) && storeOf((hash) => hash, gateway && byHash(gateway)),
+      changedState: state,
+      allowMasterKeys: flag(env, "ALLOW_MASTER_KEYS"),
+      log,
+      ...chance,
+    }),
+    store,
+    changedState: state,
+    complete: asked && readThroughOf(byName, (name) => name, asked),
+    end: async () => gateway?.end(),
+  };
+}
+
+function byHash(asked: Pick<Gateway, "get">): Pick<Gateway, "get"> {
+  return { get: (key, query) => asked.get(key, { ...query, hashed: true }) };
+}

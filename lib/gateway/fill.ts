@@ -1,0 +1,57 @@
+import { AppError } from "../errors.ts";
+import type { Entry } from "../sessions/forms.ts";
+import { newSession } from "../sessions/item.ts";
+import { storableBytes } from "../sessions/limits.ts";
+import type { SessionRow, SessionRows } from "../sessions/rows.ts";
+import { formatSession, parseSession, type Session } from "../sessions/session.ts";
+import type { Take } from "../sessions/take.ts";
+import { formatWhole } from "../sessions/whole.ts";
+import type { Members } from "./merge.ts";
+import type { Rows } from "./rows.ts";
+import { createdOf, showsTheirs } from "./settle.ts";
+
+export interface FillDeps {
+  rows: Pick<SessionRows, "readMany">;
+  gatewayRows: Pick<Rows, "keep" | "doubt">;
+  pace: (count: number) => Promise<boolean>;
+  random: () => number;
+}
+
+/**
+ * Puts what the gateway that owns the sessions has into the table, as a handler's first read of the key would. A row
+ * that differs is put in doubt: gateway-sync knows what is on its way there.
+ */
+export function createFill({ rows, gatewayRows, pace, random }: FillDeps): Take {
+  return {
+    read: (names) => rows.readMany(names),
+    async take({ session }: Entry, name: string, found: Map<string, SessionRow>) {
+      // A row has no members that nobody here knows: they are the gateway's.
+      const known = parseSession(formatSession(session));
+      storableBytes(known);
+      const theirs = JSON.parse(formatWhole(session)) as Members;
+      const stored = found.get(name)?.stored;
+      if (stored && showsIt(stored.session, stored.gateway, theirs)) return "unchanged";
+      if (!(await pace(1))) return "stopped";
+      if (stored) {
+        await gatewayRows.doubt(name);
+        return "kept";
+      }
+      const kept = await gatewayRows.keep(name, newSession(random), known, { created: createdOf(theirs) });
+      return kept === undefined ? "kept" : "added";
+    },
+  };
+}
+
+function showsIt(
+  session: Session | undefined,
+  gateway: SessionRow["stored"]["gateway"],
+  theirs: Members,
+): boolean {
+  if (gateway?.change || gateway?.look !== undefined) return false;
+  try {
+    return showsTheirs({ session, gateway: gateway ?? {} }, theirs);
+  } catch (thrown) {
+    if (thrown instanceof AppError && thrown.code === "session-invalid") return false;
+    throw thrown;
+  }
+}

@@ -1,0 +1,66 @@
+import { AppError } from "../errors.ts";
+import type { Pace } from "../pace.ts";
+import { type Entry, writtenAt } from "../sessions/forms.ts";
+import type { Sourced } from "../sessions/import.ts";
+import { parseWhole } from "../sessions/whole.ts";
+import { isAsked } from "./asked.ts";
+import { type Gateway, saysNotHashed } from "./client.ts";
+
+export interface KeysSourceDeps {
+  gateway: Pick<Gateway, "get">;
+  /** With what the keys are hashed that it is asked for, "" where they are raw ones. */
+  hashed: string;
+  /** False for the canary, which is nobody's session. */
+  isWanted: (key: string) => boolean;
+  /** Waits before each request; false when it is time to end. */
+  pace: Pace;
+  /** Requests at the same time. */
+  concurrency: number;
+}
+
+/** What a gateway has of these keys, in their order. */
+export function createKeysSource(deps: KeysSourceDeps) {
+  async function entryOf(key: string): Promise<Entry | AppError | undefined> {
+    if (!deps.isWanted(key)) return undefined;
+    if (!isAsked(key)) return new AppError("request-invalid", "no gateway is asked for a key of this form");
+    const look = await deps.gateway.get(key);
+    if (look === "missing") return new AppError("session-missing", "the gateway does not have this key");
+    try {
+      const session = parseWhole(look.text);
+      return { key, hashed: deps.hashed, session, updatedAt: writtenAt(session), ttl: undefined };
+    } catch (thrown) {
+      if (thrown instanceof AppError) return thrown;
+      throw thrown;
+    }
+  }
+
+  return async function* (
+    keys: AsyncIterable<{ place: number; key: string }>,
+  ): AsyncGenerator<Sourced, void> {
+    const underWay: Promise<Sourced>[] = [];
+    try {
+      for await (const { place, key } of keys) {
+        if (!(await deps.pace(1))) break;
+        const asking = entryOf(key).then((entry) => ({ place, entry }));
+        asking.catch(() => {}); // told when its turn comes
+        underWay.push(asking);
+        const first = underWay.length >= deps.concurrency ? underWay.shift() : undefined;
+        if (first) yield await first;
+      }
+      for (const asking of underWay.splice(0)) yield await asking;
+    } finally {
+      await Promise.allSettled(underWay);
+    }
+  };
+}
+
+/** Whether what it lists are hashes, as a gateway with `hash_keys` does. */
+export async function listsHashes(gateway: Pick<Gateway, "get">, listed: string): Promise<boolean> {
+  try {
+    await gateway.get(listed, { hashed: true });
+    return true;
+  } catch (thrown) {
+    if (saysNotHashed(thrown)) return false;
+    throw thrown;
+  }
+}

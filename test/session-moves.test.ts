@@ -215,9 +215,15 @@ describe("an import of an export", () => {
   it("keeps what an item has beside its session", async () => {
     const table = await newTable();
     const changed = { handler: "sessionEditor", event: "KeyExpired", event_id: "e1" };
-    const item = sessionItem("k", { ...RIGHTS, session_lifetime: 60 }, 5, SECONDS, undefined, {
-      changedBy: changed,
-    });
+    const item = sessionItem(
+      "k",
+      { ...RIGHTS, session_lifetime: 60 },
+      5,
+      SECONDS,
+      undefined,
+      undefined,
+      changed,
+    );
     await table.rows.put(item, 0);
     const exported = await exportOf(table, "lines");
     assert.deepEqual(JSON.parse(exported), {

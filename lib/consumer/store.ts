@@ -134,7 +134,9 @@ export function createConsumerStore(deps: {
     const { key, session, version, gateway, changedBy } = write;
     if (!session && !gateway)
       return { Delete: { TableName: sessionsTable, Key: toAttributes({ key }), ...asRead(version) } };
-    const Item = toAttributes(sessionItem(key, session, nextVersion(version), now, gateway, { changedBy }));
+    const Item = toAttributes(
+      sessionItem(key, session, nextVersion(version), now, gateway, undefined, changedBy),
+    );
     return { Put: { TableName: sessionsTable, Item, ...asRead(version) } };
   }
 

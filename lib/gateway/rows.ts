@@ -111,7 +111,7 @@ export function createRows(deps: {
       // What a handler's change became at the gateway is still the handler's; anything else is the gateway's own.
       const changedBy = row.gateway.change && row.changedBy;
       const Item = toAttributes(
-        sessionItem(row.key, session, nextVersion(row.version), seconds(), gateway, { changedBy }),
+        sessionItem(row.key, session, nextVersion(row.version), seconds(), gateway, undefined, changedBy),
       );
       return holds(dynamo.send(new PutItemCommand({ TableName, Item, ...asRead(row) })));
     },

@@ -49,20 +49,12 @@ export interface Change {
   since: number;
 }
 
-/** The handler that changed a session last, and for which event. */
+/** The handler that changed a session last, and for which event; no item has one that something else changed last. */
 export interface ChangedBy {
   handler: string;
   /** Its type. */
   event: string;
   event_id: string;
-}
-
-/** Of an item what is not in its session. */
-export interface ItemMarks {
-  /** Absent where not a handler changed it last. */
-  changedBy?: ChangedBy | undefined;
-  /** When DynamoDB may delete it, in unix seconds, 0 for never; by the session's own lifetime when absent. */
-  ttl?: number | undefined;
 }
 
 /** As much of the names of others as an item keeps. */
@@ -84,8 +76,8 @@ const FIRST_VERSIONS = 2 ** 52;
 export const nextVersion = (read: number) => Math.abs(read) + 1;
 
 /**
- * The item of a session: a native map, so that it can be queried and read in the console. `now` in unix seconds.
- * Without a session it is what is left of one at a gateway.
+ * The item of a session: a native map, so that it can be queried and read in the console. `now` and `end`, when the
+ * store drops it, in unix seconds. Without a session it is what is left of one at a gateway.
  */
 export function sessionItem(
   key: string,
@@ -93,7 +85,8 @@ export function sessionItem(
   version: number,
   now: number,
   gateway?: GatewayState,
-  { changedBy, ttl = session && ttlOf(session, now) }: ItemMarks = {},
+  end: number = ownEnd(session, now),
+  changedBy?: ChangedBy,
 ): Record<string, unknown> {
   return {
     key,
@@ -106,7 +99,7 @@ export function sessionItem(
     ...(session?.org_id && { org_id: session.org_id }),
     ...(session?.alias && isStorableKey(session.alias) && { alias: session.alias }),
     ...(changedBy && { changed_by: changedBy }),
-    ...(ttl && { ttl }),
+    ...(session && end > 0 && { ttl: end }),
     ...(gateway && { gateway }),
   };
 }
@@ -133,7 +126,6 @@ export function storedSession(
   };
 }
 
-/** When the store itself drops the session, in unix seconds; 0 is never. */
-function ttlOf(session: Session, now: number): number {
-  return session.session_lifetime && session.session_lifetime > 0 ? now + session.session_lifetime : 0;
-}
+/** Beside a gateway, which decides itself how long it keeps a session: as far as the session tells. */
+const ownEnd = ({ session_lifetime = 0 }: Session = {} as Session, now: number) =>
+  session_lifetime > 0 ? now + session_lifetime : 0;

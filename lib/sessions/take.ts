@@ -49,7 +49,7 @@ export function createTake(deps: TakeDeps): Take {
     if (ttl && ttl <= at)
       throw new AppError("session-refused", "its ttl is over: nobody would see it any more");
     const state = stateOf?.(read, entry);
-    const item = sessionItem(name, session, nextVersion(read.version), at, state, { ttl, changedBy });
+    const item = sessionItem(name, session, nextVersion(read.version), at, state, ttl, changedBy);
     return { ...item, updated_at: entry.updatedAt ?? at };
   }
 

@@ -18,6 +18,7 @@ const STATUS = {
   "session-too-large": 413,
   "session-unfit": 422,
   "definition-invalid": 422,
+  "definition-secret": 422,
   "release-invalid": 422,
   "release-missing": 503,
   "release-conflict": 409,

@@ -2,13 +2,13 @@ import type { HandlerRef } from "../apis/definition.ts";
 import type { RuntimeAssets } from "../runtime/assets.ts";
 import type { Held, LoadFault } from "../runtime/protocol.ts";
 import type { Thread } from "../runtime/thread.ts";
-import { namedHandlers } from "./build.ts";
 import type { Candidate, Findings } from "./examine.ts";
 import { hintFor, placeOf } from "./load-errors.ts";
 import { listed } from "./problems.ts";
+import { type NamedHandler, namedHandlers, usersOf } from "./read-apis.ts";
 import { readScript, type ScriptFacts } from "./script-facts.ts";
 import { handlerNames, scriptWarnings } from "./script-warnings.ts";
-import { type Problem, scriptFile } from "./sources.ts";
+import { CORE_SCRIPT, type Problem, scriptFile } from "./sources.ts";
 import { type Surveyed, surveyScripts } from "./survey.ts";
 
 /** Loads a release as the consumer will, in a real sandbox, and answers what would fail there, or is odd. */
@@ -17,7 +17,8 @@ export async function checkRelease(
   assets: RuntimeAssets,
 ): Promise<Findings> {
   if (release.scripts.length === 0) return { errors: [], warnings: [] };
-  const refs = apis.flatMap(namedHandlers).map(({ ref }) => ref);
+  const named = apis.flatMap(namedHandlers);
+  const refs = named.map(({ ref }) => ref);
   const facts = new Map(release.scripts.map(({ path, source }) => [path, readScript(source)]));
   const survey = await surveyScripts(withQuestions(release.scripts, facts, refs), assets);
   const { thread, faults, defined, unread } = survey;
@@ -30,11 +31,12 @@ export async function checkRelease(
     const assigned = loaded.flatMap((script) => script.facts.undeclared);
     const names = distinct([...refs, ...assigned].map(({ name }) => name));
     const held = await thread?.look({ names, declared: [] });
+    const users = usersOf(apis);
     return {
       errors: [
-        ...faults.map((fault) => faultProblem(fault, facts)),
+        ...faults.map((fault) => faultProblem(fault, facts, users)),
         ...unreadProblem(unread),
-        ...(thread ? await missingHandlers(refs, survey, thread) : []),
+        ...(thread ? await missingHandlers(named, survey, thread) : []),
       ],
       warnings: scriptWarnings(loaded, apis, held ?? new Map()),
     };
@@ -59,12 +61,19 @@ function withQuestions(
   });
 }
 
-function faultProblem(fault: LoadFault, facts: Map<string, ScriptFacts>): Problem {
+function faultProblem(
+  fault: LoadFault,
+  facts: Map<string, ScriptFacts>,
+  users: Map<string, string[]>,
+): Problem {
   const { path, error } = fault;
   const where = error.stack.trim().split("\n")[0] ?? "";
   const what = [error.name, error.message].filter(Boolean).join(": ");
   const hint = hintFor(fault, facts.get(path));
-  return { file: scriptFile(path), ...placeOf(fault), message: `${what} ${where}`.trim() + hint };
+  const message = `${what} ${where}`.trim() + hint;
+  // The core script is every API's.
+  const apis = path === CORE_SCRIPT ? {} : { apis: users.get(path) ?? [] };
+  return { file: scriptFile(path), ...placeOf(fault), message, ...apis };
 }
 
 function unreadProblem(paths: string[]): Problem[] {
@@ -75,24 +84,25 @@ function unreadProblem(paths: string[]): Problem[] {
 }
 
 async function missingHandlers(
-  refs: HandlerRef[],
+  named: NamedHandler[],
   { faults, defined }: Surveyed,
   thread: Thread,
 ): Promise<Problem[]> {
   const broken = new Set(faults.map(({ path }) => path));
-  const asked = new Map(
-    refs
-      .filter(({ path }) => defined.has(path) && !broken.has(path))
-      .map((ref) => [`${ref.path} ${ref.name}`, ref]),
+  const asked = Map.groupBy(
+    named.filter(({ ref }) => defined.has(ref.path) && !broken.has(ref.path)),
+    ({ ref }) => `${ref.path} ${ref.name}`,
   );
-  const named = [...asked.values()];
-  const answers = await thread.probe(named.map(({ name }) => name));
+  const groups = [...asked.values()];
+  const answers = await thread.probe(groups.map(([first]) => first?.ref.name ?? ""));
   const instead = new Map([...defined].map(([path, names]) => [path, insteadOf(names)]));
-  return named.flatMap(({ name, path }, index) =>
-    answers[index]
-      ? [{ file: scriptFile(path), message: `handler ${name}: ${answers[index]}${instead.get(path)}` }]
-      : [],
-  );
+  return groups.flatMap((group, index) => {
+    const [first] = group;
+    if (!first || !answers[index]) return [];
+    const { name, path } = first.ref;
+    const message = `handler ${name}: ${answers[index]}${instead.get(path)}`;
+    return [{ file: scriptFile(path), message, apis: distinct(group.map(({ apiId }) => apiId)) }];
+  });
 }
 
 function insteadOf(defined: Map<string, Held>): string {

@@ -2,10 +2,13 @@ import { createHash } from "node:crypto";
 import type { Api, HandlerRef } from "../apis/definition.ts";
 import type { Script } from "../runtime/protocol.ts";
 
+/** An API, and the uploaded file that defined it; releases of earlier versions do not say that. */
+export type ReleasedApi = Api & { file?: string };
+
 /** An immutable set of API definitions and scripts; stored as releases/<version>.json. */
 export interface Release {
   format: 1;
-  apis: Api[];
+  apis: ReleasedApi[];
   /** In the order in which they are loaded into the global environment, each file once. */
   scripts: Script[];
 }

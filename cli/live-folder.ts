@@ -2,6 +2,7 @@ import { errorText } from "../lib/errors.ts";
 import type { ReleaseReport } from "../lib/releases/report.ts";
 import { readSourceFiles } from "../local/files.ts";
 import type { Stack } from "../local/stack.ts";
+import { heldLines } from "./held-back.ts";
 import { printError } from "./print.ts";
 import { problemLines, textsOf } from "./problem-lines.ts";
 import { row } from "./timeline.ts";
@@ -24,12 +25,15 @@ export function createLiveFolder(
   let told = "";
 
   function tell(report: ReleaseReport, textOf: ReturnType<typeof textsOf>): void {
-    const { version, apis, scripts, errors, warnings } = report;
+    const { version, apis, scripts, errors, warnings, held } = report;
     for (const problem of warnings) say(...problemLines("warning", problem, textOf));
     for (const problem of errors) printError(...problemLines("error", problem, textOf));
     // Unchanged since the stack's own notice of this upload came first.
-    const isLive = report.result === "live" || (report.result === "unchanged" && version !== told);
-    if (isLive) say(`release ${version} is live: ${apis} API(s), ${scripts} script(s)`);
+    const isLive = report.result !== "refused" && (report.result !== "unchanged" || version !== told);
+    if (held) {
+      printError(`only a part is live, as release ${version}: ${apis} API(s), ${scripts} script(s)`);
+      printError(...heldLines(held));
+    } else if (isLive) say(`release ${version} is live: ${apis} API(s), ${scripts} script(s)`);
     else if (report.result === "unchanged")
       say(`release ${version} was made of the same files: nothing to flip`);
     else printError(`release ${version} was refused: what was live before goes on`);

@@ -1,5 +1,6 @@
 import { AppError } from "../lib/errors.ts";
 import type { HistoryEntry } from "../lib/releases/report.ts";
+import { heldLines } from "./held-back.ts";
 import { print, printJson } from "./print.ts";
 import { problemLines } from "./problem-lines.ts";
 import { openReleaseStore } from "./release-store.ts";
@@ -14,7 +15,7 @@ export async function releases(version: string | undefined, { json }: { json?: b
     return;
   }
   if (history.length === 0) print("there is no release yet: gatehook push makes one");
-  else print(...[HEAD, ...history.map((entry) => rowOf(entry, live))].map(asLine));
+  else print(...table([HEAD, ...history.map((entry) => rowOf(entry, live))]));
 }
 
 function tell(version: string, entry: HistoryEntry | undefined, json: boolean | undefined): void {
@@ -24,11 +25,13 @@ function tell(version: string, entry: HistoryEntry | undefined, json: boolean | 
     printJson(entry);
     return;
   }
-  const { result, built_at, apis, scripts, errors, warnings, changes } = entry;
-  print(`release ${version}: ${result}, built ${built_at}, ${apis} API(s), ${scripts} script(s)`);
+  const { result, built_at, apis, scripts, errors, warnings, held, changes } = entry;
+  const what = result === "partly" ? "live in part" : result;
+  print(`release ${version}: ${what}, built ${built_at}, ${apis} API(s), ${scripts} script(s)`);
   for (const [kind, { added, changed, removed }] of Object.entries(changes ?? {}))
     for (const [what, names] of Object.entries({ added, changed, removed }))
       if (names.length > 0) print(`${what.padEnd(9)}${kind}: ${names.join(", ")}`);
+  if (held) print(...heldLines(held));
   for (const problem of warnings) print(...problemLines("warning", problem));
   for (const problem of errors) print(...problemLines("error", problem));
 }
@@ -56,11 +59,20 @@ function rowOf(entry: HistoryEntry, live: string | undefined): Row {
 }
 
 function resultOf({ version, result, live_at }: HistoryEntry, live: string | undefined): string {
-  if (version === live) return "live";
-  return result === "live" && live_at ? "was live" : result;
+  const what = result === "partly" ? "partly live" : "live";
+  if (version === live) return what;
+  return result !== "refused" && live_at ? `was ${what}` : result;
 }
 
-const asLine = ([version, result, built, ...counts]: Row) =>
-  [version.padEnd(16), result.padEnd(8), built.padEnd(20), ...counts.map((count) => count.padStart(8))].join(
-    "  ",
+/** The results are as wide as the widest of them. */
+function table(rows: Row[]): string[] {
+  const width = Math.max(8, ...rows.map(([, result]) => result.length));
+  return rows.map(([version, result, built, ...counts]) =>
+    [
+      version.padEnd(16),
+      result.padEnd(width),
+      built.padEnd(20),
+      ...counts.map((count) => count.padStart(8)),
+    ].join("  "),
   );
+}

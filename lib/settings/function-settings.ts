@@ -86,6 +86,14 @@ export const FUNCTION_SETTINGS = {
     note: "The local stack's default is 0",
     example: "1000",
   },
+  RELEASE_STRICT: {
+    kind: "flag",
+    default: false,
+    functions: ["releaser"],
+    what: "whether an error of one API keeps the whole upload from going live: true or false",
+    note: "With `false` the other APIs go live, and the one at fault stays as it is ([releases.md](releases.md#when-one-api-is-at-fault))",
+    example: "true",
+  },
   HANDLER_TIMEOUT_MS: {
     kind: "integer",
     default: 5_000,

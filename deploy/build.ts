@@ -10,6 +10,7 @@ const { resolve } = createRequire(import.meta.url);
 /** What the runtime reads from beside its bundle: lib/runtime/assets.ts and jsvm/source.ts. */
 const RUNTIME_FILES = {
   "emscripten-module.wasm": resolve("@jitl/quickjs-wasmfile-release-sync/wasm"),
+  "jsvm/errors.js": `${ROOT}lib/runtime/jsvm/errors.js`,
   "jsvm/prelude.js": `${ROOT}lib/runtime/jsvm/prelude.js`,
   "jsvm/thrown.js": `${ROOT}lib/runtime/jsvm/thrown.js`,
   "jsvm/tykjs.js": `${ROOT}lib/runtime/jsvm/tykjs.js`,

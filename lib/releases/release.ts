@@ -28,6 +28,7 @@ export const versionOf = (text: string) => createHash("sha256").update(text).dig
 /** A release as the consumer and ingest ask it. */
 export interface LiveRelease {
   version: string;
+  apis: Api[];
   scripts: Script[];
   api(apiId: string): Api | undefined;
   /** The handlers for an event of this type, in the order in which they run. */
@@ -38,6 +39,7 @@ export function openRelease(version: string, release: Release): LiveRelease {
   const apis = new Map(release.apis.map((api) => [api.api_id, api]));
   return {
     version,
+    apis: release.apis,
     scripts: release.scripts,
     api: (apiId) => apis.get(apiId),
     handlers: (apiId, type) => {

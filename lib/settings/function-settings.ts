@@ -63,14 +63,14 @@ export const FUNCTION_SETTINGS = {
   },
   STATE_TABLE: {
     kind: "text",
-    functions: ["ingest", "consumer", "releaser", "gateway-sync", "reconcile"],
+    functions: ["ingest", "consumer", "releaser", "sessions", "gateway-sync", "reconcile"],
     resource: true,
     what: "the name of the state table",
     example: "gatehook-prod-state",
   },
   FILES_BUCKET: {
     kind: "text",
-    functions: ["ingest", "consumer", "releaser"],
+    functions: ["ingest", "consumer", "releaser", "sessions"],
     resource: true,
     what: "the bucket with apis/, handlers/ and releases/",
     example: "gatehook-prod-123456789012-eu-west-1",

@@ -28,7 +28,9 @@ const dynamo = createDynamo();
 const table = text(env, "SESSIONS_TABLE");
 const owner = gatewayOptions(env);
 const gateway = owner && perInvocation(owner);
-const endOf = gateway ? undefined : lifetimes();
+const lifetimes = releasedLifetimes();
+/** A gateway decides itself how long it keeps a session. */
+const endOf = gateway ? undefined : lifetimes;
 const answer = createSessionsApi({
   store: storeOf(keyName(env), gateway),
   byHash: hashFunction(env) && storeOf((hash) => hash, gateway && byHash(gateway)),
@@ -57,7 +59,7 @@ function storeOf(nameOf: KeyName, asked: Pick<Gateway, "get"> | undefined) {
 }
 
 /** How long the live release's APIs keep a session. */
-function lifetimes(): () => Promise<SessionEnd> {
+function releasedLifetimes(): () => Promise<SessionEnd> {
   const release = createReleaseReader(
     createReleaseStore({
       s3: createS3(env),

@@ -30,6 +30,7 @@ const STATUS = {
   "http-too-large": 502,
   "storage-failed": 400,
   "runtime-failed": 500,
+  "config-unresolved": 422,
   "commit-impossible": 422,
   "commit-failed": 500,
   "dependency-failed": 503,

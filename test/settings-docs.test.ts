@@ -11,7 +11,8 @@ import { defaultText } from "../lib/settings/setting.ts";
 /** Set by the deployment in a way of its own, or by a reference to a secret. */
 const NOT_PARAMETERS = ["INGEST_AUTH", "INGEST_TOKEN"];
 const SECRET = "GATEWAY_SECRET";
-const NAMESPACE = "metricsNamespace";
+/** Names of what each stage has for itself. */
+const OF_STAGE = ["metricsNamespace", "REFERENCE_PARAMETERS", "REFERENCE_SECRETS"];
 
 describe("the settings", () => {
   it("stand in docs/settings.md as the source has them (npm run docs writes them)", () => {
@@ -26,8 +27,10 @@ describe("the settings", () => {
     const expected = [...ofFunctions, ...Object.entries<DeploymentSetting>(DEPLOYMENT_SETTINGS)];
     assert.deepEqual(Object.keys(params.default).sort(), expected.map(([name]) => name).sort());
     for (const [name, setting] of expected) {
-      if (name === SECRET || name === NAMESPACE) continue;
-      assert.equal(String(params.default[name]), defaultText(setting), name);
+      if (name === SECRET) continue;
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: the Serverless Framework's own
+      if (OF_STAGE.includes(name)) assert.ok(params.default[name].includes("${sls:stage}"), name);
+      else assert.equal(String(params.default[name]), defaultText(setting), name);
     }
   });
 });

@@ -131,3 +131,23 @@ describe("a folder in which one API is at fault", () => {
     assert.ok(!files.some(({ path }) => path === "gateway.json"));
   });
 });
+
+describe("a stack whose RELEASE_STRICT is set", () => {
+  let stack: TestStack;
+  before(async () => {
+    stack = await startTestStack({ settings: { RELEASE_STRICT: "true" } });
+  });
+  after(() => stack.close());
+
+  it("refuses an upload as a whole for the error of one API", async () => {
+    const before = await stack.releases.liveVersion();
+    await stack.releases.writeSource({
+      path: "apis/good.json",
+      text: api("good", trigger("good", "good.js")),
+    });
+    await stack.releases.writeSource({ path: "handlers/good.js", text: script("good", "1") });
+    await stack.releases.writeSource({ path: "apis/bad.json", text: "{" });
+    assert.equal((await stack.release()).result, "refused");
+    assert.equal(await stack.releases.liveVersion(), before);
+  });
+});

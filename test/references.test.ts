@@ -167,27 +167,67 @@ describe("a run's config_data", () => {
   });
 });
 
+/** What it was given goes to a session, where it can be looked at; a log is no place for it. */
+const SHOW = `var show = new TykJS.TykEventHandlers.NewEventHandler({});
+show.NewHandler(function (event, context) {
+  var session = { org_id: "o", access_rights: { x: { api_id: "x" } }, meta_data: { config: context.config_data } };
+  TykSetKeyData(event.Meta.Key, JSON.stringify(session), 1);
+});`;
+
+const definition = (id: string, config_data: object) => ({
+  path: `apis/${id}.json`,
+  text: JSON.stringify({
+    api_id: id,
+    org_id: "o",
+    config_data,
+    event_handlers: {
+      events: {
+        KeyExpired: [{ handler_name: "eh_dynamic_handler", handler_meta: { name: "show", path: "show.js" } }],
+      },
+    },
+  }),
+});
+
+async function post(stack: TestStack, api: string): Promise<string> {
+  const id = randomUUID();
+  const body = { id, event: { Type: "KeyExpired", Meta: { Key: id }, TimeStamp: "" } };
+  assert.equal((await stack.post(api, JSON.stringify(body))).status, 202);
+  return id;
+}
+
+async function configSeen(stack: TestStack, api: string): Promise<unknown> {
+  const id = await post(stack, api);
+  await stack.fact(({ message: text, fields }) => text === "event done" && fields.event_id === id);
+  return (await stack.session(id))?.meta_data?.config;
+}
+
+describe("in the local stack, without AWS", () => {
+  let stack: TestStack;
+  before(async () => {
+    stack = await startTestStack({
+      env: { ...process.env, CONFIG_DATA_BILLING_TOKEN: "of this machine", OTHER_TOKEN: "not passed on" },
+      settings: { MAX_ATTEMPTS: "1" },
+    });
+    await stack.releases.writeSource({ path: "handlers/show.js", text: SHOW });
+    await stack.releases.writeSource(definition("local", { token: "secrets://billing/token" }));
+    await stack.releases.writeSource(definition("other", { token: "env://OTHER_TOKEN" }));
+    assert.equal((await stack.release()).result, "live");
+  });
+  after(() => stack.close());
+
+  it("values come from the environment, from variables of their own and no others", async () => {
+    assert.deepEqual(await configSeen(stack, "local"), { token: "of this machine" });
+    await post(stack, "other");
+    const { MessageAttributes = {} } = await stack.deadLetter();
+    assert.match(MessageAttributes.error?.StringValue ?? "", /CONFIG_DATA_OTHER_TOKEN is not set/);
+  });
+});
+
 describe("in a stack whose values are in Parameter Store and Secrets Manager", () => {
   const SECRET = "hunter2-in-the-vault";
   let stack: TestStack;
   let stores: ValueStores;
   const lines: string[] = [];
-
-  const definition = (id: string, config_data: object) => ({
-    path: `apis/${id}.json`,
-    text: JSON.stringify({
-      api_id: id,
-      org_id: "o",
-      config_data,
-      event_handlers: {
-        events: {
-          KeyExpired: [
-            { handler_name: "eh_dynamic_handler", handler_meta: { name: "show", path: "show.js" } },
-          ],
-        },
-      },
-    }),
-  });
 
   before(async () => {
     stores = await startValueStores();
@@ -205,12 +245,7 @@ describe("in a stack whose values are in Parameter Store and Secrets Manager", (
     });
     await stack.releases.writeSource({
       path: "handlers/show.js",
-      // What it was given goes to a session, where it can be looked at; a log is no place for it.
-      text: `var show = new TykJS.TykEventHandlers.NewEventHandler({});
-show.NewHandler(function (event, context) {
-  var session = { org_id: "o", access_rights: { x: { api_id: "x" } }, meta_data: { config: context.config_data } };
-  TykSetKeyData(event.Meta.Key, JSON.stringify(session), 1);
-});`,
+      text: SHOW,
     });
     await stack.releases.writeSource(definition("plain", { a: 1 }));
     await stack.releases.writeSource(
@@ -227,23 +262,15 @@ show.NewHandler(function (event, context) {
     await stores.close();
   });
 
-  async function configSeen(api: string): Promise<unknown> {
-    const id = randomUUID();
-    const body = { id, event: { Type: "KeyExpired", Meta: { Key: id }, TimeStamp: "" } };
-    assert.equal((await stack.post(api, JSON.stringify(body))).status, 202);
-    await stack.fact(({ message: text, fields }) => text === "event done" && fields.event_id === id);
-    return (await stack.session(id))?.meta_data?.config;
-  }
-
   it("an API without references asks none of them", async () => {
-    assert.deepEqual(await configSeen("plain"), { a: 1 });
+    assert.deepEqual(await configSeen(stack, "plain"), { a: 1 });
     assert.deepEqual(stores.asked, []);
   });
 
   it("a handler gets the values, and those that were rotated with its next run", async () => {
     stores.values.set("/test/config/BILLING_URL", "https://billing.example");
     stores.values.set("test/config/billing/token", SECRET);
-    assert.deepEqual(await configSeen("secret"), {
+    assert.deepEqual(await configSeen(stack, "secret"), {
       url: "https://billing.example",
       header: `Bearer ${SECRET}`,
       vault: SECRET,
@@ -256,7 +283,7 @@ show.NewHandler(function (event, context) {
       ]),
     );
     stores.values.set("test/config/billing/token", "rotated");
-    assert.equal(((await configSeen("secret")) as { vault: string }).vault, "rotated");
+    assert.equal(((await configSeen(stack, "secret")) as { vault: string }).vault, "rotated");
   });
 
   it("no release, no log line and no report has a value", async () => {
@@ -274,9 +301,7 @@ show.NewHandler(function (event, context) {
 
   it("a value that is missing makes a dead letter that says which, and a store that is away none", async () => {
     stores.values.delete("/test/config/BILLING_URL");
-    const id = randomUUID();
-    const body = { id, event: { Type: "KeyExpired", Meta: { Key: id }, TimeStamp: "" } };
-    await stack.post("secret", JSON.stringify(body));
+    await post(stack, "secret");
     const { MessageAttributes = {} } = await stack.deadLetter();
     assert.equal(MessageAttributes.reason?.StringValue, "config-unresolved");
     assert.match(
@@ -284,9 +309,9 @@ show.NewHandler(function (event, context) {
       /^config_data of API secret: env:\/\/BILLING_URL: the parameter \/test\/config\/BILLING_URL: ParameterNotFound/,
     );
     stores.values.set("/test/config/BILLING_URL", "https://back.example");
-    await configSeen("secret");
+    await configSeen(stack, "secret");
     stores.failing = { status: 500, name: "InternalServerError" };
-    const seen = (await configSeen("secret")) as { url: string };
+    const seen = (await configSeen(stack, "secret")) as { url: string };
     assert.equal(seen.url, "https://back.example");
     assert.ok(lines.some((line) => line.includes("the last value of a reference goes on")));
     assert.doesNotMatch(lines.join("\n"), /rotated|back\.example/);

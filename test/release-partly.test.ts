@@ -113,7 +113,6 @@ describe("an upload with one API at fault", () => {
     ["a script that does not load", { "handlers/b.js": "broken" }, "handlers/b.js"],
     ["a script that is not there", { "apis/b.json": definition("b", "b.js", "gone.js") }, "apis/b.json"],
     ["a script that is too large", { "handlers/b.js": " ".repeat(1024 * 1024 + 1) }, "handlers/b.js"],
-    ["an id that another file has too", { "apis/z.json": definition("b", "c.js") }, "apis/z.json"],
   ];
   for (const [what, changes, file] of FAULTS)
     it(`goes live without it, which stays as it was: ${what}`, async () => {
@@ -138,6 +137,19 @@ describe("an upload with one API at fault", () => {
       assert.deepEqual([level, text], ["error", "release partly live"]);
       assert.deepEqual((fields as { kept?: string[] }).kept, ["b"]);
     });
+
+  it("keeps all that two files with one id have defined, since it cannot be told which of them is wrong", async () => {
+    const { release, upload, shape } = setUp();
+    await release();
+    // The id of `a` was mistyped: without it, `a` would be gone.
+    const report = await upload(WITH({ "apis/a.json": definition("b", "a.js"), "handlers/c.js": "c2" }));
+    assert.deepEqual(report.held, { kept: ["a", "b"], left_out: [] });
+    assert.deepEqual(
+      report.errors.map(({ file }) => file),
+      ["apis/a.json", "apis/b.json"],
+    );
+    assert.deepEqual(await shape(), { a: "a.js:a1", b: "b.js:b1", c: "c.js:c2" });
+  });
 
   it("leaves out an API that was never live", async () => {
     const { release, upload, shape } = setUp();

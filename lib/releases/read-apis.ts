@@ -107,23 +107,27 @@ function definitionsOf({ path, text }: SourceFile): Definition[] {
 
 const keyOf = ({ type, ref }: NamedHandler) => `${type} ${ref.name} ${ref.path}`;
 
-/** Of two APIs of one id the handlers of one would never run. */
+/** Of two APIs of one id the handlers of one would never run; which of the files is wrong cannot be told. */
 function withoutTwins(apis: ApiFile[], problems: Problem[]): ApiFile[] {
-  const owners = new Map<string, string>();
-  return apis.filter(({ file, api }) => {
-    const owner = owners.get(api.api_id);
-    if (owner === undefined) {
-      owners.set(api.api_id, file);
-      return true;
+  const byId = Map.groupBy(apis, ({ api }) => api.api_id);
+  for (const [id, group] of byId) {
+    if (group.length === 1) continue;
+    const files = [...new Set(group.map(({ file }) => file))];
+    for (const file of files) {
+      const others =
+        files.length > 1 ? listed(files.filter((other) => other !== file)) : "another in this file";
+      problems.push({ file, message: twinMessage(id, file, others), apis: [id] });
     }
-    const mend =
-      api.api_id === GATEWAY_API && file === GATEWAY_FILE
-        ? `that id is kept for ${GATEWAY_FILE}: give the API of ${owner} another id, or remove ${file}`
-        : `events could not tell the two apart: remove one of the files, or give one another id`;
-    const message = `its api_id "${api.api_id}" is that of ${owner} too; ${mend}`;
-    problems.push({ file, message, apis: [api.api_id] });
-    return false;
-  });
+  }
+  return [...byId.values()].flatMap(([first]) => first ?? []);
+}
+
+function twinMessage(id: string, file: string, others: string): string {
+  const fix =
+    id === GATEWAY_API && file !== GATEWAY_FILE
+      ? `that id is kept for ${GATEWAY_FILE}: give this API another`
+      : "events could not tell them apart: remove one of them, or give one another id";
+  return `its api_id "${id}" is that of ${others} too; ${fix}`;
 }
 
 /** A place of a definition that names a handler. */

@@ -1,6 +1,6 @@
 import type { Release } from "../lib/releases/release.ts";
 import { checkFolder } from "./folder.ts";
-import { print, printError, printJson } from "./print.ts";
+import { print, printError, printErrorText, printJson, printText } from "./print.ts";
 import { problemLines, textsOf } from "./problem-lines.ts";
 
 export interface CheckOptions {
@@ -24,14 +24,15 @@ export async function check({ dir, json }: CheckOptions): Promise<void> {
   const textOf = textsOf(files);
   for (const problem of warnings) print(...problemLines("warning", problem, textOf));
   for (const problem of errors) printError(...problemLines("error", problem, textOf));
-  if (result === "ok")
-    print(`release ${version} would go live: ${sizeOf(release)}, ${warnings.length} warning(s)`);
-  else if (partly)
-    printError(
-      `only a part would go live: ${sizeOf(partly.candidate.release)}, ${errors.length} error(s), ${warnings.length} warning(s)`,
+  const size = sizeOf(partly?.candidate.release ?? release);
+  const counts = `${errors.length} error(s), ${warnings.length} warning(s)`;
+  if (result === "ok") printText(`release ${version} would go live: ${size}, ${warnings.length} warning(s)`);
+  else if (partly) {
+    printErrorText(`only a part would go live: ${size}, ${counts}`);
+    printErrorText(
       `what is live would stay for ${held.join(", ")}, unless RELEASE_STRICT keeps the whole release`,
     );
-  else printError(`this would be refused: ${errors.length} error(s), ${warnings.length} warning(s)`);
+  } else printErrorText(`this would be refused: ${counts}`);
 }
 
 const sizeOf = ({ apis, scripts }: Release) => `${apis.length} API(s), ${scripts.length} script(s)`;

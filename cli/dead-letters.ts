@@ -7,7 +7,7 @@ import { AppError } from "../lib/errors.ts";
 import type { FunctionSettingName } from "../lib/settings/function-settings.ts";
 import { countOf } from "./count.ts";
 import { interruption } from "./interrupt.ts";
-import { printError } from "./print.ts";
+import { printErrorText } from "./print.ts";
 import { startProgress } from "./progress.ts";
 import { UsageError } from "./usage.ts";
 
@@ -61,7 +61,7 @@ export async function withSweep(
 /** Messages that are in the queue, roughly, and were not read. */
 const unreadOf = ({ size }: OpenQueue, { read }: Sweep) => Math.max(size.visible + size.held - read, 0);
 
-/** Whether there is no other letter that could have been read; false too where some stand behind those of a FIFO queue. */
+/** Whether all letters were read that could be; false too where some stand behind those of a FIFO queue. */
 export function isWhole(open: OpenQueue, found: Sweep): boolean {
   return found.end === "empty" && !(open.queue.fifo && unreadOf(open, found) > 0);
 }
@@ -69,7 +69,7 @@ export function isWhole(open: OpenQueue, found: Sweep): boolean {
 /** Tells on standard error what was not read, and why. */
 export function tellRest(open: OpenQueue, found: Sweep, max: number): void {
   const { end, hidden } = found;
-  const tell = (line: string) => printError(`gatehook: ${line}`);
+  const tell = (line: string) => printErrorText(`gatehook: ${line}`);
   const unread = unreadOf(open, found);
   if (end === "stopped") tell("stopped: there may be more than is told here");
   if (end === "most")

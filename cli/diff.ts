@@ -1,7 +1,7 @@
 import { diff as diffLines } from "node:util";
 import { type Changes, changesBetween, parts } from "../lib/releases/changes.ts";
 import type { ReleaseStore } from "../lib/releases/store.ts";
-import { print } from "./print.ts";
+import { print, printText } from "./print.ts";
 import { openReleaseStore } from "./release-store.ts";
 import { UsageError } from "./usage.ts";
 
@@ -20,7 +20,8 @@ export async function diff(from: string, to: string): Promise<void> {
       return [`${what} ${kind === "apis" ? "API" : "script"} ${name}`, ...hunks(old, now)];
     });
   });
-  print(...(lines.length > 0 ? lines : [`${from} and ${to} are the same`]));
+  if (lines.length > 0) print(...lines);
+  else printText(`${from} and ${to} are the same`);
 }
 
 async function read(store: ReleaseStore, name: string) {

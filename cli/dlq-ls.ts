@@ -2,8 +2,8 @@ import { createGroups, type LetterGroup } from "../lib/dead-letters/groups.ts";
 import { readLetters } from "../lib/dead-letters/sweep.ts";
 import { countOf } from "./count.ts";
 import { type DeadLetterOptions, isWhole, openQueue, tellRest, withSweep } from "./dead-letters.ts";
-import { print, printJson } from "./print.ts";
-import { cut, printable } from "./printable.ts";
+import { type Column, cut, lineWidth, type Row, table, utcTime } from "./layout.ts";
+import { print, printJson, printText } from "./print.ts";
 
 /** `gatehook dlq ls`: the dead letters by what went wrong; never what is in them. */
 export async function dlqLs(options: DeadLetterOptions): Promise<void> {
@@ -16,49 +16,36 @@ export async function dlqLs(options: DeadLetterOptions): Promise<void> {
   if (found.end === "stopped") process.exitCode = 1;
   const complete = isWhole(open, found);
   if (options.json) printJson({ read: found.read, complete, groups: list });
-  else if (list.length === 0) print("there is no dead letter");
-  else print(...tableOf(list));
+  else if (list.length === 0) printText("there is no dead letter");
+  else print(...table(COLUMNS, list.map(rowOf), lineWidth()));
   tellRest(open, found, options.max);
   if (!options.json && list.length > 0)
-    print(
+    printText(
       `${complete ? "" : "at least "}${countOf(found.read, "dead letter")} in ${countOf(list.length, "group")}; gatehook dlq show GROUP tells more`,
     );
 }
 
-const HEAD = ["GROUP", "COUNT", "REASON", "HANDLER", "OLDEST", "NEWEST"];
-/** So that a row has at most 100 characters. */
-const CELL = 21;
-const HANDLER_CELL = 16;
-const LINE = 100;
-const MARGIN = " ".repeat(10);
+const COLUMNS: Column[] = [
+  { head: "GROUP" },
+  { head: "COUNT", align: "right" },
+  { head: "REASON" },
+  { head: "HANDLER", least: 12 },
+  { head: "NEWEST (UTC)" },
+];
 
-function tableOf(groups: LetterGroup[]): string[] {
-  const rows = groups.map(rowOf);
-  const widths = HEAD.map((name, column) =>
-    Math.max(name.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  const line = (row: string[]) =>
-    row
-      .map((cell, column) =>
-        column === 1 ? cell.padStart(widths[1] ?? 0) : cell.padEnd(widths[column] ?? 0),
-      )
-      .join("  ")
-      .trimEnd();
-  return [line(HEAD), ...groups.flatMap((group, at) => [line(rows[at] ?? []), ...detailsOf(group)])];
-}
+/** Whoever writes to the queue chooses its length. */
+const ERROR_CHARS = 300;
 
-function rowOf({ group, count, reason, handler = "", oldest, newest }: LetterGroup): string[] {
-  const cells = [cut(printable(reason), CELL), cut(printable(handler), HANDLER_CELL)];
-  return [group, String(count), ...cells, time(oldest), time(newest)];
-}
-
-function detailsOf({ error, place, api_ids, event_id }: LetterGroup): string[] {
+function rowOf(letters: LetterGroup): Row {
+  const { group, count, reason, handler = "", error, place, api_ids, event_id, oldest, newest } = letters;
   const [api, ...others] = api_ids;
   const more = others.length > 0 ? ` and ${others.length} more` : "";
-  const of = api === undefined ? "" : ` of API ${api}${more}`;
-  return [[error, place && `at ${place}`].filter(Boolean).join(", "), `such as event ${event_id}${of}`]
-    .filter(Boolean)
-    .map((text) => cut(`${MARGIN}${printable(text)}`, LINE));
+  const since = oldest === newest ? "" : `since ${utcTime(oldest)}, `;
+  return {
+    cells: [group, String(count), cut(reason, ERROR_CHARS), cut(handler, ERROR_CHARS), utcTime(newest)],
+    details: [
+      [cut(error, ERROR_CHARS), place && `at ${cut(place, ERROR_CHARS)}`].filter(Boolean).join(", "),
+      `${since}such as event ${event_id}${api === undefined ? "" : ` of API ${api}${more}`}`,
+    ].filter(Boolean),
+  };
 }
-
-const time = (iso: string) => iso.replace(/\.\d+Z$/, "Z");

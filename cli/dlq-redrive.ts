@@ -14,7 +14,7 @@ import {
   tellRest,
   withSweep,
 } from "./dead-letters.ts";
-import { print, printError, printJson } from "./print.ts";
+import { printErrorText, printJson, printText } from "./print.ts";
 
 export interface RedriveCommandOptions extends DeadLetterOptions {
   all?: boolean;
@@ -62,16 +62,16 @@ function tell(tally: RedriveTally, complete: boolean, { json, dryRun = false }: 
     return;
   }
   const count = dryRun ? chosen - later : sent;
-  print(`${countOf(count, "event")} ${dryRun ? "would be " : ""}sent to the events queue`);
+  printText(`${countOf(count, "event")} ${dryRun ? "would be " : ""}sent to the events queue`);
   if (later > 0)
-    print(
+    printText(
       `${countOf(later, "dead letter")} left for another redrive: they came, or their events failed again, since this one began`,
     );
   for (const { event_id, error } of failed.slice(0, FAILURES))
-    printError(`not sent: event ${event_id}: ${error}`);
-  if (failed.length > FAILURES) printError(`not sent: ${failed.length - FAILURES} more`);
+    printErrorText(`not sent: event ${event_id}: ${error}`);
+  if (failed.length > FAILURES) printErrorText(`not sent: ${failed.length - FAILURES} more`);
   if (not_removed > 0)
-    printError(
+    printErrorText(
       `${countOf(not_removed, "event")} sent, but still in the dead-letter queue too: redrive again, the ledger lets each have its effect once`,
     );
 }

@@ -15,7 +15,7 @@ import {
   withSweep,
 } from "./dead-letters.ts";
 import { interruption } from "./interrupt.ts";
-import { print, printError, printJson } from "./print.ts";
+import { printErrorText, printJson, printText } from "./print.ts";
 import { UsageError } from "./usage.ts";
 
 export interface RmOptions extends DeadLetterOptions {
@@ -32,7 +32,7 @@ export async function dlqRm(name: string | undefined, options: RmOptions): Promi
   // What comes while the question stands was not part of it.
   const before = Date.now();
   if (!options.yes && !(await ask(open, target, options))) {
-    printError("gatehook: nothing was deleted");
+    printErrorText("gatehook: nothing was deleted");
     process.exitCode = 1;
     return;
   }
@@ -72,6 +72,7 @@ function tell(tally: { removed: number; not_removed: number }, complete: boolean
     printJson({ complete, ...tally });
     return;
   }
-  print(`${countOf(tally.removed, "dead letter")} deleted`);
-  if (tally.not_removed > 0) printError(`${countOf(tally.not_removed, "dead letter")} could not be deleted`);
+  printText(`${countOf(tally.removed, "dead letter")} deleted`);
+  if (tally.not_removed > 0)
+    printErrorText(`${countOf(tally.not_removed, "dead letter")} could not be deleted`);
 }

@@ -3,6 +3,7 @@ import { type Letter, type LetterFacts, VERDICT_ATTRIBUTES } from "../lib/dead-l
 import { readLetters } from "../lib/dead-letters/sweep.ts";
 import { countOf } from "./count.ts";
 import { type DeadLetterOptions, isWhole, notFound, openQueue, tellRest, withSweep } from "./dead-letters.ts";
+import { lineWidth, wrapped } from "./layout.ts";
 import { print, printJson } from "./print.ts";
 import { linesOf } from "./printable.ts";
 
@@ -39,7 +40,7 @@ export async function dlqShow(target: string, options: ShowOptions): Promise<voi
   const list = groups.list();
   if (list.length === 0) throw notFound(target, found.read);
   if (options.json) printJson({ complete: isWhole(open, found), groups: list, letters: newest });
-  else print(...list.map(headOf), ...newest.flatMap(letterLines), ...restOf(list, newest));
+  else print(...list.flatMap(headOf), ...newest.flatMap(letterLines), ...restOf(list, newest));
 }
 
 function shownOf(facts: LetterFacts, letter: Letter, { body }: ShowOptions): Shown {
@@ -54,9 +55,9 @@ function shownOf(facts: LetterFacts, letter: Letter, { body }: ShowOptions): Sho
 /** Attributes that stand in a letter's facts. */
 const TOLD = new Set([...VERDICT_ATTRIBUTES, "event_id", "api_id"]);
 
-function headOf({ group, count, oldest, newest }: LetterGroup): string {
+function headOf({ group, count, oldest, newest }: LetterGroup): string[] {
   const when = oldest === newest ? `, of ${oldest}` : ` from ${oldest} to ${newest}`;
-  return `group ${group}: ${countOf(count, "dead letter")}${when}`;
+  return wrapped(`group ${group}: ${countOf(count, "dead letter")}${when}`, lineWidth(), "  ");
 }
 
 function letterLines(letter: Shown): string[] {
@@ -81,7 +82,10 @@ const NAME = 10;
 /** A name and its text, the text's further lines below the first. */
 function row(name: string, text: string | undefined): string[] {
   if (!text) return [];
-  return linesOf(text).map((line, at) => `  ${(at === 0 ? name : "").padEnd(NAME)}${line}`);
+  const margin = " ".repeat(2 + NAME);
+  return linesOf(text).flatMap((line, at) =>
+    wrapped(`  ${(at === 0 ? name : "").padEnd(NAME)}${line}`, lineWidth(), margin),
+  );
 }
 
 function restOf(groups: LetterGroup[], shown: Shown[]): string[] {

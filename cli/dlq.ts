@@ -13,14 +13,14 @@ export function addDlq(program: Command): void {
     .description("see what is in the dead-letter queue, send it again, or delete it")
     .addHelpText(
       "after",
-      "\nTo look into a queue is to receive its messages: their receive counts go up. Each command makes them\n" +
-        "visible again at its end, and after a Ctrl+C.",
+      "\nTo look into a queue is to receive its messages: their receive counts go up.\n" +
+        "Each command makes them visible again at its end, and after a Ctrl+C.",
     );
 
   dlq
     .command("ls")
     .description("the dead letters in groups of one reason, handler and error; never their bodies")
-    .addOption(max("read so many messages at most"))
+    .addOption(max("how many messages to read at most"))
     .addOption(json())
     .action(async (options) => (await import("./dlq-ls.ts")).dlqLs(options));
 
@@ -29,8 +29,13 @@ export function addDlq(program: Command): void {
     .description("what is known of the letters of a group or an event: error, stack, attributes")
     .argument("<group|event>", target("show"))
     .option("--body", "the bodies too: they may hold keys")
-    .option("--limit <number>", "tell so many letters at most, the newest ones", wholeNumber(1, 1_000), 20)
-    .addOption(max("read so many messages at most"))
+    .option(
+      "--limit <number>",
+      "how many letters to tell at most, the newest ones",
+      wholeNumber(1, 1_000),
+      20,
+    )
+    .addOption(max("how many messages to read at most"))
     .addOption(json())
     .action(async (name, options) => (await import("./dlq-show.ts")).dlqShow(name, options));
 
@@ -39,9 +44,9 @@ export function addDlq(program: Command): void {
     .description("send events to the events queue again, then take them off the dead-letter queue")
     .argument("[group|event]", target("send"))
     .option("--all", "all that are there now")
-    .option("--rate <number/s>", "so many events per second", perSecond(0.1, 1_000), 20)
+    .option("--rate <number/s>", "how many events to send per second", perSecond(0.1, 1_000), 20)
     .option("--dry-run", "only say how many")
-    .addOption(max("pass over so many messages of other groups at most"))
+    .addOption(max("how many messages of other groups to pass over at most"))
     .addOption(json())
     .action(async (name, options) => (await import("./dlq-redrive.ts")).dlqRedrive(name, options));
 
@@ -51,7 +56,7 @@ export function addDlq(program: Command): void {
     .argument("[group|event]", target("delete"))
     .option("--all", "all that are there now")
     .option("--yes", "do not ask")
-    .addOption(max("pass over so many messages of other groups at most"))
+    .addOption(max("how many messages of other groups to pass over at most"))
     .addOption(json())
     .action(async (name, options) => (await import("./dlq-rm.ts")).dlqRm(name, options));
 }

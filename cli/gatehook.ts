@@ -2,12 +2,14 @@
 // Each command is loaded when it is called, so that `run` and `check` do not wait for the AWS SDK.
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { errorText } from "../lib/errors.ts";
+import { awsAdvice } from "./aws-errors.ts";
 import { addDlq } from "./dlq.ts";
 import { wholeNumber } from "./option-values.ts";
-import { print, printError } from "./print.ts";
+import { print, printError, printErrorText } from "./print.ts";
 import { linesOf } from "./printable.ts";
 import { addSessions } from "./sessions.ts";
 import { UsageError } from "./usage.ts";
+import { ownPackage } from "./version.ts";
 
 // As in Lambda, for what scripts make of a date.
 process.env.TZ = "UTC";
@@ -30,11 +32,20 @@ const toLines = (text: string) => linesOf(text.replace(/\n$/, ""));
 
 const program = new Command("gatehook")
   .description("Runs an API gateway's JavaScript event handlers: SQS, Lambda, QuickJS, DynamoDB.")
+  .version(ownPackage().version)
+  .configureHelp({ minWidthToWrap: 12 })
   .configureOutput({
     writeOut: (text) => print(...toLines(text)),
     writeErr: (text) => printError(...toLines(text)),
   })
   .exitOverride();
+
+program
+  .command("init")
+  .description("start a folder of your own: a definition, a handler with its test, and what runs them")
+  .argument("[dir]", "the folder; made where it is not there", ".")
+  .option("--json", "print one JSON object and nothing else")
+  .action(async (dir, options) => (await import("./init.ts")).init(dir, options));
 
 program
   .command("dev")
@@ -49,26 +60,40 @@ program
 program
   .command("run")
   .description("run one handler script against one event, with sessions in memory")
-  .argument("<script.js>", "the handler script")
-  .option("--handler <name>", "the handler object; by default the only one that the script defines")
+  .argument("[script.js]", "the handler script; by default the one of --handler in the definitions")
+  .option(
+    "--handler <name>",
+    "the handler object; by default the one that a definition names, or the only one",
+  )
   .option("--event <file>", "the event as JSON, - for standard input; by default a KeyExpired event")
-  .option("--api <id>", "the handler's context.APIID", "demo")
-  .option("--org <id>", "the handler's context.OrgID", "demo-org")
-  .option("--session <key=file>", "a session that is in the store; repeatable", keyAndFile, {})
+  .option("--dir <folder>", "the folder with apis/ and tykjs.js; by default the nearest around the script")
+  .option("--api <id>", "the API of the event; by default the first that names the script, or demo")
+  .option("--org <id>", "the handler's context.OrgID; by default that of the API, or demo-org")
+  .addOption(
+    new Option("--session <key=file>", "a session that is in the store; repeatable")
+      .argParser(keyAndFile)
+      .default({}, "none"),
+  )
   .option("--timeout <ms>", "wall time of the run", wholeNumber(1, 600_000), 5_000)
   .addOption(
     new Option("--isolation <mode>", "what is left of a run for the next")
       .choices(["global", "event"])
       .default("global"),
   )
-  .option("--repeat <number>", "run it so many times", wholeNumber(1, 1_000_000), 1)
-  .option(
-    "--allow-host <host>",
-    "a host or CIDR that is not public but may be called; repeatable",
-    collect,
-    [],
+  .option("--repeat <number>", "how many times to run it", wholeNumber(1, 1_000_000), 1)
+  .addOption(
+    new Option("--allow-host <host>", "a host or CIDR that is not public but may be called; repeatable")
+      .argParser(collect)
+      .default([], "none"),
   )
   .option("--json", "print one JSON object and nothing else")
+  .addHelpText(
+    "after",
+    "\nIn a folder with apis/ or handlers/, the script runs as its API has it:\n" +
+      "tykjs.js is loaded before it, and context has the API's config_data.\n" +
+      "Definitions that name the script for the event's type come before the others.\n" +
+      "Options come before the definitions, and these before what the script tells.",
+  )
   .action(async (script, options) => (await import("./run.ts")).run(script, options));
 
 const folder = new Option("--dir <folder>", "the folder with apis/ and handlers/").default(".");
@@ -112,13 +137,13 @@ program
 addDlq(program);
 addSessions(program);
 
-// A reader that has seen enough (`| head`) is no error.
+// A reader that has seen enough (`| head`) is not an error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
 /** Further lines stand below the first, so that none of them looks like a word of ours. */
 function tell(text: string): void {
   const [first = "", ...more] = toLines(`gatehook: ${text}`);
-  printError(first, ...more.map((line) => `  ${line}`));
+  printErrorText(first, ...more.map((line) => `  ${line}`));
 }
 
 // Node itself would print it as it is.
@@ -132,7 +157,7 @@ try {
 } catch (thrown) {
   if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode === 0 ? 0 : 2;
   else {
-    tell(errorText(thrown));
+    tell(awsAdvice(thrown, process.env) ?? errorText(thrown));
     process.exitCode = thrown instanceof UsageError ? 2 : 1;
   }
 }

@@ -13,10 +13,6 @@ export const printableCode = (text: string) => text.split("\t").map(printable).j
 /** The lines of a text that may have many. */
 export const linesOf = (text: string) => text.split(/\r?\n/);
 
-/** At most so many characters. */
-export const cut = (text: string, chars: number) =>
-  text.length > chars ? `${text.slice(0, chars - 1)}…` : text;
-
 const escaped = (character: string) =>
   Array.from({ length: character.length }, (_, at) => {
     const unit = character.charCodeAt(at).toString(16).padStart(4, "0");

@@ -9,7 +9,7 @@ import type { Problem, SourceFile } from "../lib/releases/sources.ts";
 import type { Pointer, ReleaseStore } from "../lib/releases/store.ts";
 import { type CheckedFolder, checkFolder } from "./folder.ts";
 import { heldLines } from "./held-back.ts";
-import { print, printError } from "./print.ts";
+import { print, printError, printErrorText, printText } from "./print.ts";
 import { problemLines, textsOf } from "./problem-lines.ts";
 import { openReleaseStore } from "./release-store.ts";
 
@@ -42,7 +42,7 @@ export async function push({ dir, dryRun }: PushOptions): Promise<void> {
   // Nothing to upload, and yet no release of it: the releaser has missed it, or somebody deleted the object.
   const missing = plan.upload.length + plan.remove.length === 0 && (await whyMissing(store, folder));
   if (missing) {
-    print(`${missing}: to wake the releaser, one file is uploaded again`);
+    printText(`${missing}: to wake the releaser, one file is uploaded again`);
     plan.upload = folder.files.slice(0, 1);
   }
   const verb = dryRun ? "would " : "";
@@ -73,17 +73,19 @@ async function rightPart(store: ReleaseStore, folder: CheckedFolder): Promise<Pa
 
 function foretell(folder: CheckedFolder, partly: Partly | undefined): void {
   if (!partly) {
-    print(`release ${folder.version} would go live; nothing was uploaded`);
+    printText(`release ${folder.version} would go live; nothing was uploaded`);
     return;
   }
   const { candidate, kept, leftOut } = partly;
   refuse(`only a part would go live, as release ${candidate.version}:`, partly.errors, folder);
-  printError(...heldLines({ kept, left_out: leftOut }), "nothing was uploaded");
+  printError(...heldLines({ kept, left_out: leftOut }));
+  printErrorText("nothing was uploaded");
 }
 
 /** Tells what is wrong, and ends with 1. */
 function refuse(what: string, errors: Problem[], { files }: CheckedFolder): void {
-  printError(`gatehook: ${what}`, ...errors.flatMap((error) => problemLines("error", error, textsOf(files))));
+  printErrorText(`gatehook: ${what}`);
+  printError(...errors.flatMap((error) => problemLines("error", error, textsOf(files))));
   process.exitCode = 1;
 }
 
@@ -167,12 +169,12 @@ function conclude(folder: CheckedFolder, before: Pointer, entry: HistoryEntry): 
   const size = `${entry.apis} API(s), ${entry.scripts} script(s)`;
   const isBuiltBefore = before.built === folder.version && !before.refused;
   if (isBuiltBefore && before.version !== version)
-    print(
+    printText(
       `release ${version} is what was uploaded last, and ${before.version} was rolled back to: it goes on`,
     );
   else if (entry.result === "partly") {
     refuse(`only a part is live, as release ${version}: ${size}`, entry.errors, folder);
     printError(...heldLines(entry.held ?? { kept: [], left_out: [] }));
-  } else if (before.version === version) print(`release ${version} is live already: ${size}`);
-  else print(`release ${version} is live: ${size}`);
+  } else if (before.version === version) printText(`release ${version} is live already: ${size}`);
+  else printText(`release ${version} is live: ${size}`);
 }

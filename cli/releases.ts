@@ -1,7 +1,8 @@
 import { AppError } from "../lib/errors.ts";
 import type { HistoryEntry } from "../lib/releases/report.ts";
 import { heldLines } from "./held-back.ts";
-import { print, printJson } from "./print.ts";
+import { type Column, lineWidth, table, utcTime, wrapped } from "./layout.ts";
+import { print, printJson, printText } from "./print.ts";
 import { problemLines } from "./problem-lines.ts";
 import { openReleaseStore } from "./release-store.ts";
 
@@ -14,8 +15,15 @@ export async function releases(version: string | undefined, { json }: { json?: b
     printJson(history.map((entry) => ({ ...entry, live: entry.version === live })));
     return;
   }
-  if (history.length === 0) print("there is no release yet: gatehook push makes one");
-  else print(...table([HEAD, ...history.map((entry) => rowOf(entry, live))]));
+  if (history.length === 0) printText("there is no release yet: gatehook push makes one");
+  else
+    print(
+      ...table(
+        COLUMNS,
+        history.map((entry) => ({ cells: cellsOf(entry, live) })),
+        lineWidth(),
+      ),
+    );
 }
 
 function tell(version: string, entry: HistoryEntry | undefined, json: boolean | undefined): void {
@@ -26,53 +34,37 @@ function tell(version: string, entry: HistoryEntry | undefined, json: boolean | 
     return;
   }
   const { result, built_at, apis, scripts, errors, warnings, held, changes } = entry;
-  const what = result === "partly" ? "live in part" : result;
-  print(`release ${version}: ${what}, built ${built_at}, ${apis} API(s), ${scripts} script(s)`);
+  const size = `${apis} API(s), ${scripts} script(s)`;
+  printText(
+    `release ${version}: ${result === "partly" ? "live in part" : result}, built ${built_at}, ${size}`,
+  );
   for (const [kind, { added, changed, removed }] of Object.entries(changes ?? {}))
     for (const [what, names] of Object.entries({ added, changed, removed }))
-      if (names.length > 0) print(`${what.padEnd(9)}${kind}: ${names.join(", ")}`);
+      if (names.length > 0)
+        print(...wrapped(`${what.padEnd(9)}${kind}: ${names.join(", ")}`, lineWidth(), " ".repeat(9)));
   if (held) print(...heldLines(held));
   for (const problem of warnings) print(...problemLines("warning", problem));
   for (const problem of errors) print(...problemLines("error", problem));
 }
 
-type Row = [
-  version: string,
-  result: string,
-  built: string,
-  apis: string,
-  scripts: string,
-  errors: string,
-  warnings: string,
+const COLUMNS: Column[] = [
+  { head: "RELEASE" },
+  { head: "RESULT" },
+  { head: "BUILT (UTC)" },
+  { head: "APIS", align: "right" },
+  { head: "SCRIPTS", align: "right" },
+  { head: "ERRORS", align: "right" },
+  { head: "WARNINGS", align: "right" },
 ];
 
-const HEAD: Row = ["RELEASE", "RESULT", "BUILT", "APIS", "SCRIPTS", "ERRORS", "WARNINGS"];
-
-function rowOf(entry: HistoryEntry, live: string | undefined): Row {
+function cellsOf(entry: HistoryEntry, live: string | undefined): string[] {
   const { version, built_at, apis, scripts, error_count, warning_count } = entry;
-  return [
-    version,
-    resultOf(entry, live),
-    built_at.replace(/\.\d+Z$/, "Z"),
-    ...[apis, scripts, error_count, warning_count].map(String),
-  ] as Row;
+  const counts = [apis, scripts, error_count, warning_count].map(String);
+  return [version, resultOf(entry, live), utcTime(built_at), ...counts];
 }
 
 function resultOf({ version, result, live_at }: HistoryEntry, live: string | undefined): string {
   const what = result === "partly" ? "partly live" : "live";
   if (version === live) return what;
   return result !== "refused" && live_at ? `was ${what}` : result;
-}
-
-/** The results are as wide as the widest of them. */
-function table(rows: Row[]): string[] {
-  const width = Math.max(8, ...rows.map(([, result]) => result.length));
-  return rows.map(([version, result, built, ...counts]) =>
-    [
-      version.padEnd(16),
-      result.padEnd(width),
-      built.padEnd(20),
-      ...counts.map((count) => count.padStart(8)),
-    ].join("  "),
-  );
 }

@@ -1,10 +1,10 @@
 import { rollBack } from "../lib/releases/rollback.ts";
-import { print } from "./print.ts";
+import { printText } from "./print.ts";
 import { openReleaseStore } from "./release-store.ts";
 
 /** `gatehook rollback`: flips to a release that was live before. */
 export async function rollback(version: string | undefined): Promise<void> {
   const { from, to } = await rollBack(openReleaseStore(), version, Date.now);
-  print(`release ${to} is live again, in place of ${from}`);
-  print("the bucket still holds what was uploaded last: the next upload that differs from it goes live");
+  printText(`release ${to} is live again, in place of ${from}`);
+  printText("the bucket still holds what was uploaded last: the next upload that differs from it goes live");
 }

@@ -1,19 +1,22 @@
-import { text as readStream } from "node:stream/consumers";
-import type { HostDeps } from "../lib/consumer/host.ts";
+import { createLocalReferences } from "../functions/local-references.ts";
+import { createConfigData } from "../lib/consumer/config-data.ts";
+import { createHost, type HostDeps } from "../lib/consumer/host.ts";
+import type { RunBuffer } from "../lib/consumer/unit-of-work.ts";
 import { createEgress } from "../lib/egress/client.ts";
 import { batchRequest, makeHttpRequest } from "../lib/egress/tyk-http.ts";
-import { AppError } from "../lib/errors.ts";
-import { type GatewayEvent, parseEvent } from "../lib/events/event.ts";
-import { parseSession, type Session } from "../lib/sessions/session.ts";
+import type { GatewayEvent } from "../lib/events/event.ts";
+import type { LogLevel, Outcome } from "../lib/runtime/protocol.ts";
+import type { Runtime } from "../lib/runtime/runtime.ts";
+import type { Session } from "../lib/sessions/session.ts";
 import { createMemoryEntries, createStorage } from "../lib/storage/storage.ts";
-import type { RunOptions, RunReport } from "./run.ts";
-import { readText, UsageError } from "./usage.ts";
-
-export { createHost } from "../lib/consumer/host.ts";
+import type { Plan, RunReport, RunSettings } from "./run-handler.ts";
 
 /** The host without a table: storage in memory, real HTTP. */
-export function createDeps(options: RunOptions, report: RunReport): HostDeps & { close(): Promise<void> } {
-  const egress = createEgress({ allowHosts: options.allowHost, maxResponseBytes: 1_048_576 });
+export function createDeps(
+  { allowHost }: RunSettings,
+  report: RunReport,
+): HostDeps & { close(): Promise<void> } {
+  const egress = createEgress({ allowHosts: allowHost, maxResponseBytes: 1_048_576 });
   const record = (entry: RunReport["http"][number]) => void report.http.push(entry);
   return {
     makeHttpRequest: (request, http) => makeHttpRequest(request, { egress, record, ...http }),
@@ -25,37 +28,56 @@ export function createDeps(options: RunOptions, report: RunReport): HostDeps & {
   };
 }
 
-export async function readEvent(options: RunOptions): Promise<GatewayEvent> {
-  if (options.event === undefined) return sampleEvent(Object.keys(options.session)[0] ?? "sample-key");
-  const body =
-    options.event === "-" ? await readStream(process.stdin) : await readText(options.event, "event");
-  return asUsage(() => parseEvent(body, { apiId: options.api, fallbackId: "run" }).event, options.event);
+/** As in the local stack: the values of references are in the environment. */
+const configOf = createConfigData({
+  read: createLocalReferences(process.env),
+  log: { info() {}, warn() {}, error() {} },
+});
+
+export interface OneRun {
+  runtime: Runtime;
+  plan: Plan;
+  handler: string;
+  event: GatewayEvent;
+  /** What is in the store: a run that is done changes it. */
+  sessions: Map<string, Session>;
+  timeoutMs: number;
+  nth: number;
 }
 
-export async function readSessions(files: Record<string, string>): Promise<Map<string, Session>> {
-  const read = Object.entries(files).map(async ([key, file]) => {
-    const text = await readText(file, "session");
-    return [key, asUsage(() => parseSession(text), file)] as const;
-  });
-  return new Map(await Promise.all(read));
-}
-
-function asUsage<T>(parse: () => T, file: string): T {
-  try {
-    return parse();
-  } catch (cause) {
-    if (!(cause instanceof AppError)) throw cause;
-    throw new UsageError(`${file}: ${cause.message}`, { cause });
-  }
-}
-
-function sampleEvent(key: string): GatewayEvent {
-  const Meta = {
-    Message: "Attempted access from expired key.",
-    OriginatingRequest: "",
-    Path: "/",
-    Origin: "203.0.113.7",
-    Key: key,
+export async function runOnce(
+  { runtime, plan, handler, event, sessions, timeoutMs, nth }: OneRun,
+  deps: HostDeps,
+  log: (level: LogLevel, message: string) => void,
+): Promise<Outcome> {
+  const written = new Map<string, Session | undefined>();
+  const buffer: RunBuffer = {
+    read: async (key) => (written.has(key) ? written.get(key) : sessions.get(key)),
+    fullNameOf: (key) => key,
+    write: async (key, { session }) => void written.set(key, session),
   };
-  return { Type: "KeyExpired", Meta, TimeStamp: "2026-01-02 03:04:05 +0000 UTC" };
+  const id = `run-${nth}`;
+  const { api, orgOf } = plan;
+  const host = createHost(deps, { buffer, event: id, handler, log, onRead: () => {}, orgOf });
+  const config_data = await configOf(api);
+  // As the consumer makes it.
+  const context = {
+    APIID: api.api_id,
+    OrgID: orgOf(api.api_id),
+    EventID: id,
+    Handler: handler,
+    Attempt: 1,
+    ...(config_data && { config_data }),
+  };
+  const outcome = await runtime.run(
+    { handler, event: JSON.stringify(event), context: JSON.stringify(context), timeoutMs },
+    host,
+  );
+  if (!outcome.ok) return outcome;
+  // As in the consumer: what a failed handler wrote does not count.
+  for (const [key, session] of written) {
+    if (session) sessions.set(key, session);
+    else sessions.delete(key);
+  }
+  return outcome;
 }

@@ -5,8 +5,8 @@ import { compareMembers, type MemberPair } from "../lib/gateway/difference.ts";
 import type { Copy } from "../lib/gateway/rows.ts";
 import { createdOf } from "../lib/gateway/settle.ts";
 import { openSessions } from "./gateway.ts";
+import { type Column, cut, lineWidth, table, wrapped } from "./layout.ts";
 import { print, printJson } from "./print.ts";
-import { cut, printable } from "./printable.ts";
 import { UsageError } from "./usage.ts";
 
 /** `gatehook sessions diff`: what both sides have of a key; exit code 0 when they agree. */
@@ -78,27 +78,24 @@ function asJson(copy: Copy | undefined, look: Look, members: MemberPair[], { agr
   };
 }
 
-const VALUE = 40;
 const NONE = "-";
 
+/** A value that is longer is told by its beginning. */
+const COLUMNS: Column[] = [{ head: "MEMBER" }, { head: "TABLE", least: 16 }, { head: "GATEWAY", least: 16 }];
+
 function linesOf(copy: Copy | undefined, look: Look, members: MemberPair[], { text }: Verdict): string[] {
-  const cells = members.map(({ name, table, gateway, same }) => [
-    `${same ? " " : "!"} ${printable(name)}`,
-    valueText(table),
-    valueText(gateway),
-  ]);
-  const rows = [["  MEMBER", "TABLE", "GATEWAY"], ...cells];
-  const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (row: string[]) =>
-    row
-      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
-      .join("  ")
-      .trimEnd();
-  return [
+  const width = lineWidth();
+  const states = [
     ...stateOf(copy).map((state) => `table    ${state}`),
-    `gateway  ${look === "missing" ? "does not have the key" : `has the key, made ${printable(createdOf(look.session)) || "at a time that it does not say"}`}`,
-    ...(members.length > 0 ? ["", ...rows.map(line), ""] : []),
-    text,
+    `gateway  ${look === "missing" ? "does not have the key" : `has the key, made ${createdOf(look.session) || "at a time that it does not say"}`}`,
+  ];
+  const rows = members.map(({ name, table: ours, gateway, same }) => ({
+    cells: [`${same ? " " : "!"} ${name}`, valueText(ours), valueText(gateway)],
+  }));
+  return [
+    ...states.flatMap((state) => wrapped(state, width, " ".repeat(9))),
+    ...(rows.length > 0 ? ["", ...table(COLUMNS, rows, width), ""] : []),
+    ...wrapped(text, width, "  "),
   ];
 }
 
@@ -117,6 +114,6 @@ function changeText({ since, until, reset }: NonNullable<NonNullable<Copy["gatew
   return `a change is on its way since ${iso(since)}${taken}${reset === "wanted" ? ", with a new start of the quota" : ""}`;
 }
 
-const valueText = (value: unknown) =>
-  value === undefined ? NONE : cut(printable(JSON.stringify(value)), VALUE);
+const valueText = (value: unknown) => (value === undefined ? NONE : cut(JSON.stringify(value), VALUE_WIDTH));
+const VALUE_WIDTH = 40;
 const iso = (ms: number) => new Date(ms).toISOString();

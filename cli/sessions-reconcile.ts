@@ -18,7 +18,7 @@ import { confirm } from "./confirm.ts";
 import { countOf } from "./count.ts";
 import { type OpenSessions, openSessions } from "./gateway.ts";
 import { interruption } from "./interrupt.ts";
-import { print, printError, printJson } from "./print.ts";
+import { printErrorText, printJson, printText } from "./print.ts";
 import { startProgress } from "./progress.ts";
 import { UsageError } from "./usage.ts";
 
@@ -39,7 +39,7 @@ export async function sessionsReconcile(options: ReconcileOptions): Promise<void
     const perHour = maxAbsences(process.env);
     const limit = createAbsenceLimit({ dynamo: open.dynamo, stateTable, perHour, now: Date.now });
     if (options.trustEmpty && !(await readyToTrust(open, limit, options, stop))) {
-      printError("gatehook: nothing was done");
+      printErrorText("gatehook: nothing was done");
       process.exitCode = 1;
       return;
     }
@@ -171,8 +171,8 @@ function createFailures() {
   return {
     log: { info() {}, warn: keep, error: keep } satisfies Log,
     tell() {
-      for (const line of lines.slice(0, FAILURES)) printError(line);
-      if (lines.length > FAILURES) printError(`and ${lines.length - FAILURES} more such lines`);
+      for (const line of lines.slice(0, FAILURES)) printErrorText(line);
+      if (lines.length > FAILURES) printErrorText(`and ${lines.length - FAILURES} more such lines`);
     },
   };
 }
@@ -188,17 +188,19 @@ function tell(tally: Tally, end: End, { json, trustEmpty }: ReconcileOptions): v
   const { compared, differing, held, settled, passed, failed } = tally;
   if (json) printJson({ complete: end === "through", end, ...tally });
   else {
-    print(`${countOf(compared, "row")} compared with the gateway, ${differing} of them differed`);
+    printText(`${countOf(compared, "row")} compared with the gateway, ${differing} of them differed`);
     const doubted = differing - held - settled;
     if (doubted > 0)
-      print(`${countOf(doubted, "row")} put in doubt: gateway-sync makes them as the gateway has them`);
-    if (settled > 0) print(`${countOf(settled, "row")} settled: the gateway has deleted their keys`);
+      printText(`${countOf(doubted, "row")} put in doubt: gateway-sync makes them as the gateway has them`);
+    if (settled > 0) printText(`${countOf(settled, "row")} settled: the gateway has deleted their keys`);
     if (passed > 0)
-      print(`${countOf(passed, "row")} passed over: something is on its way, or the key is never asked for`);
+      printText(
+        `${countOf(passed, "row")} passed over: something is on its way, or the key is never asked for`,
+      );
   }
-  if (held > 0 && end !== "emptied") printError(trustEmpty ? notProven(held) : tooMany(held));
-  if (failed > 0) printError(`${countOf(failed, "row")} could not be compared`);
-  if (end !== "through") printError(`gatehook: ${ENDS[end]}`);
+  if (held > 0 && end !== "emptied") printErrorText(trustEmpty ? notProven(held) : tooMany(held));
+  if (failed > 0) printErrorText(`${countOf(failed, "row")} could not be compared`);
+  if (end !== "through") printErrorText(`gatehook: ${ENDS[end]}`);
 }
 
 const notProven = (held: number) =>

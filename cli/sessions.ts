@@ -25,7 +25,7 @@ export function addSessions(program: Command): void {
   sessions
     .command("reconcile")
     .description("compare all rows with the gateway, and have those that differ looked at")
-    .option("--rate <number/s>", "so many rows per second", perSecond(0.1, 10_000), 50)
+    .option("--rate <number/s>", "how many rows to compare per second", perSecond(0.1, 10_000), 50)
     .option(
       "--trust-empty",
       "believe the gateway that keys are gone, however many: for a store that was emptied",

@@ -1,5 +1,15 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire, isBuiltin } from "node:module";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 
@@ -9,7 +19,9 @@ const { resolve } = createRequire(import.meta.url);
 
 /** What the runtime reads from beside its bundle: lib/runtime/assets.ts and jsvm/source.ts. */
 const RUNTIME_FILES = {
-  "emscripten-module.wasm": resolve("@jitl/quickjs-wasmfile-release-sync/wasm"),
+  "emscripten-module.wasm": createRequire(import.meta.resolve("quickjs-emscripten")).resolve(
+    "@jitl/quickjs-wasmfile-release-sync/wasm",
+  ),
   "jsvm/errors.js": `${ROOT}lib/runtime/jsvm/errors.js`,
   "jsvm/prelude.js": `${ROOT}lib/runtime/jsvm/prelude.js`,
   "jsvm/thrown.js": `${ROOT}lib/runtime/jsvm/thrown.js`,
@@ -33,12 +45,13 @@ const builtins: Plugin = {
   },
 };
 
-const OPTIONS = {
+export const OPTIONS = {
   absWorkingDir: ROOT,
   bundle: true,
   format: "esm",
   platform: "node",
-  target: "node24",
+  // Lambda has Node 24; the same bundles run where a package is installed, on the oldest Node that it allows.
+  target: "node22.19",
   outExtension: { ".js": ".mjs" },
   mainFields: ["module", "main"],
   conditions: ["module"],
@@ -78,20 +91,25 @@ export async function buildFunctions(folder: string): Promise<void> {
 
 /** Makes `index.mjs` of a source file, with all that it needs beside it. */
 export async function bundle(source: string, outdir: string): Promise<void> {
-  const { metafile } = await build({
+  const { metafile, outputFiles } = await build({
     ...OPTIONS,
     entryPoints: { index: source },
     // What is imported when it is needed, such as most of the SDK's ways to credentials, is parsed when it is needed.
     splitting: true,
     chunkNames: "[name]-[hash]",
     metafile: true,
-    outdir,
+    // A chunk's name comes from its map too, whose paths begin here: the name is the same wherever it is written.
+    outdir: `dist/${basename(outdir)}`,
+    write: false,
   });
+  mkdirSync(outdir, { recursive: true });
+  for (const { path, contents } of outputFiles) writeFileSync(`${outdir}/${basename(path)}`, contents);
   if ("lib/runtime/assets.ts" in metafile.inputs) await addRuntime(outdir);
 }
 
-async function addRuntime(outdir: string): Promise<void> {
-  await build({ ...OPTIONS, entryPoints: { worker: "lib/runtime/worker.ts" }, outdir });
+/** The sandbox's thread and what it reads. */
+export async function addRuntime(outdir: string, options: BuildOptions = {}): Promise<void> {
+  await build({ ...OPTIONS, entryPoints: { worker: "lib/runtime/worker.ts" }, outdir, ...options });
   mkdirSync(`${outdir}/jsvm`);
   for (const [to, from] of Object.entries(RUNTIME_FILES)) copyFileSync(from, `${outdir}/${to}`);
 }

@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { cpSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { buildFunctions, ROOT } from "./build.ts";
+import { parameterProblems } from "./parameters.ts";
 import { schemaProblems } from "./schema.ts";
 import { type Template, templateProblems } from "./template.ts";
 
@@ -22,6 +23,8 @@ export interface Artifact extends Compiled {
 
 /** Packages into a folder, which gets dist/, dist-maps/ and .serverless/. */
 export async function packageService(folder: string, args: string[] = []): Promise<Artifact> {
+  const problems = parameterProblems(readFileSync(`${ROOT}serverless.yml`, "utf8"), args);
+  if (problems.length > 0) throw new Error(problems.join("\n"));
   await buildFunctions(folder);
   if (folder !== ROOT) for (const file of ["serverless.yml", "infra"]) copy(file, folder);
   const compiled = await compile(folder, args);

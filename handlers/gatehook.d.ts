@@ -1,5 +1,5 @@
-// What a handler script has, for an editor: put `/// <reference path="gatehook.d.ts" />` on top of the script, or
-// list this file in a jsconfig.json beside it, with "checkJs": true.
+// What a handler script has, for an editor. In a jsconfig.json, with "checkJs": true: list this file, or, where the
+// package is installed, "types": ["gatehook/handlers"] together with "module": "preserve".
 
 /** What the gateway says happened. The older names are those of the gateway's public documentation. */
 interface GatewayEvent<Meta = AnyMeta> {

@@ -1,10 +1,10 @@
-import { fileURLToPath } from "node:url";
 import { LOCAL_VALUES } from "../lib/apis/references.ts";
 import type { ReleaseReport } from "../lib/releases/report.ts";
 import { createReleaseStore, type ReleaseStore } from "../lib/releases/store.ts";
 import { SESSION_ROUTES } from "../lib/sessions/api.ts";
 import { startAws } from "./aws.ts";
 import { watchBucket } from "./bucket-watch.ts";
+import { openFunctions } from "./functions.ts";
 import { startGatewaySync } from "./gateway-sync.ts";
 import { startHttpApi } from "./http-api.ts";
 import { type LocalFunction, type LocalFunctionOptions, startFunction } from "./lambda/lambda.ts";
@@ -68,7 +68,6 @@ const configValues = (env: StackOptions["env"]) =>
     ),
   );
 
-const TASK_ROOT = fileURLToPath(new URL("..", import.meta.url));
 const CONSUMER_TIMEOUT_MS = 30_000;
 
 export async function startStack(options: StackOptions): Promise<Stack> {
@@ -77,6 +76,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
+    const functions = await openFunctions();
+    closers.push(functions.close);
     const aws = await startAws(options.env);
     closers.push(aws.close);
     const clients = createClients(aws);
@@ -104,8 +105,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       const memoryMb = name === "consumer" ? options.consumerMemoryMb : undefined;
       const started = await startFunction({
         name,
-        handler: `functions/${name}.main`,
-        taskRoot: TASK_ROOT,
+        ...functions.find(name),
         env: { ...env, ...settings },
         timeoutMs,
         ...(memoryMb && { memoryMb }),

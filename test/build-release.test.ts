@@ -133,7 +133,14 @@ describe("what keeps a release from being built", () => {
       problems.map(({ file }) => file),
       ["apis/broken.json", "apis/nameless.json"],
     );
-    for (const { file, message } of problems) assert.ok(message.includes(file), message);
+    assert.deepEqual(problems[0], {
+      file: "apis/broken.json",
+      line: 1,
+      column: 1,
+      message: "the { of this line is not closed: } is missing",
+      apis: [],
+    });
+    assert.match(problems[1]?.message ?? "", /^apis\/nameless\.json: api_id is missing/);
     assert.deepEqual(
       release.apis.map(({ api_id }) => api_id),
       ["good"],

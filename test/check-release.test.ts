@@ -75,7 +75,8 @@ describe("the check of a release", () => {
 
   it("takes a handler that is declared with let or const", async () => {
     const source =
-      "const { NewEventHandler } = TykJS.TykEventHandlers;\nlet late = new NewEventHandler({});\n";
+      "const { NewEventHandler } = TykJS.TykEventHandlers;\nlet late = new NewEventHandler({});\n" +
+      "late.NewHandler(function () {});\n";
     assert.deepEqual(await check(api("a.json", "a", ["late", "a.js"]), script("a.js", source)), []);
   });
 
@@ -111,25 +112,91 @@ describe("the check of a release", () => {
       api("a.json", "a", ["quotaHandler", "a.js"]),
       script("a.js", handler("QuotaHandler")),
     );
-    isOnly(problems, "handlers/a.js", "quotaHandler", "not defined");
+    isOnly(problems, "handlers/a.js", "there is no handler quotaHandler; it has QuotaHandler");
   });
 
-  it("names the handler that is no handler object", async () => {
+  it("names the handler that is not a handler object", async () => {
     for (const source of ["var h = {};", "var h = function () {};", "var h = 'text';", "var h = 7;"]) {
       const problems = await check(api("a.json", "a", ["h", "a.js"]), script("a.js", source));
-      isOnly(problems, "handlers/a.js", "handler h", "DoProcessEvent", "NewEventHandler");
+      isOnly(problems, "handlers/a.js", "h has no DoProcessEvent: write h = new TykJS.TykEventHandlers.New");
     }
     for (const source of ["var h;", "var h = null;"]) {
       const problems = await check(api("a.json", "a", ["h", "a.js"]), script("a.js", source));
-      isOnly(problems, "handlers/a.js", "handler h");
+      isOnly(problems, "handlers/a.js", "there is no handler h; it has none: var h = new ");
     }
   });
 
   it("tells what a script defines in the place of the handler that it lacks", async () => {
     const spares = Array.from({ length: 9 }, (_, index) => handler(`spare${index}`)).join("");
     const problems = await check(api("a.json", "a", ["lacking", "a.js"]), script("a.js", spares));
-    isOnly(problems, "handlers/a.js", "this file defines spare0, spare1, spare2 and 6 more");
+    isOnly(problems, "handlers/a.js", "lacking; it has spare0, spare1, spare2 and 6 more");
   });
+
+  it("names the one of several handlers that was meant", async () => {
+    const source = handler("mailer") + handler("quotaMailer");
+    const problems = await check(api("a.json", "a", ["quotaMaler", "a.js"]), script("a.js", source));
+    isOnly(problems, "handlers/a.js", "it has mailer, quotaMailer; did you mean quotaMailer?");
+  });
+
+  const NEW = "new TykJS.TykEventHandlers.NewEventHandler({})";
+  const WITHOUT = [
+    ["at all", `var h = ${NEW};`],
+    ["but undefined", `var h = ${NEW}; h.NewHandler(undefined);`],
+    ["but its name", `var h = ${NEW}; h.NewHandler("work");`],
+    ["but what it returned", `var h = ${NEW}; h.NewHandler((function () {})());`],
+    ["under its name, after another one", `${handler("h")} h = ${NEW};`],
+    ["where a condition does not hold", `var h = ${NEW}; if (h.never) h.NewHandler(function () {});`],
+  ];
+  for (const [what, source = ""] of WITHOUT) {
+    it(`refuses a handler that was given no function ${what}`, async () => {
+      const problems = await check(api("a.json", "a", ["h", "a.js"]), script("a.js", source));
+      isOnly(
+        problems,
+        "handlers/a.js",
+        "h has no function: call h.NewHandler(function (event, context) {…})",
+      );
+    });
+  }
+
+  const WITH = [
+    ["by another script", `var h = ${NEW};`, "h.NewHandler(function () {});"],
+    ["where a condition holds", `var h = ${NEW}; if (typeof h === "object") h.NewHandler(function () {});`],
+    ["that is async", `var h = ${NEW}; h.NewHandler(async function () {});`],
+    ["without NewHandler", `var h = ${NEW}; h.Handle = function () {};`],
+    [
+      "by its class",
+      `class H extends TykJS.TykEventHandlers.NewEventHandler { Handle() {} } var h = new H();`,
+    ],
+    ["of a plain object", "var h = { DoProcessEvent: function (event, context) {} };"],
+    ["in place of the built-in one", `var h = ${NEW}; h.DoProcessEvent = function () {};`],
+  ];
+  for (const [what, source = "", later = ""] of WITH) {
+    it(`takes a function ${what}`, async () => {
+      const named = [["h", "a.js"], ...(later ? [["other", "b.js"]] : [])] as [string, string][];
+      const files = [script("a.js", source), ...(later ? [script("b.js", later + handler("other"))] : [])];
+      assert.deepEqual(await check(api("a.json", "a", ...named), ...files), []);
+    });
+  }
+
+  const OVERRIDES = [
+    [
+      "that handles all events",
+      "TykJS.TykEventHandlers.EventHandlerComponentMeta.prototype.Handle = function () {};",
+    ],
+    [
+      "with event handlers of its own",
+      "TykJS = { TykEventHandlers: { NewEventHandler: function () { this.DoProcessEvent = function () {}; } } };",
+    ],
+  ];
+  for (const [what, text = ""] of OVERRIDES) {
+    it(`leaves to a core script ${what} what a handler needs`, async () => {
+      const core = { path: "tykjs.js", text };
+      assert.deepEqual(
+        await check(api("a.json", "a", ["h", "a.js"]), script("a.js", `var h = ${NEW};`), core),
+        [],
+      );
+    });
+  }
 
   it("says that a comma may be missing between the members of an object, and no more than that", async () => {
     const source = `${handler("h")}var o = {\n  a: 1\n  b: 2\n};\n`;

@@ -172,10 +172,10 @@ describe("gatehook dev with settings", () => {
       ['{\n  "setting": {}\n}', /gatehook\.json:2: there is no member setting: did you mean settings\?/],
       ['{ "settings": [] }', /gatehook\.json:1: settings must be an object/],
       ['{ "settings": { "MAX_ATTEMPTS": null } }', /settings\.MAX_ATTEMPTS must be a text, a number/],
-      ['{\n  "settings": {}\n  "stages": {}\n}', /gatehook\.json:3: not JSON: comma expected/],
+      ['{\n  "settings": {}\n  "stages": {}\n}', /gatehook\.json:2: a comma is missing after }/],
       ['{ "settings": {}, "settings": {} }', /settings is there twice/],
       ["[]", /gatehook\.json:1: this must be an object/],
-      ["", /gatehook\.json:1: /],
+      ["", /gatehook\.json:1: the file is empty/],
     ];
     for (const [text, ...said] of cases) {
       await project(text);

@@ -57,7 +57,7 @@ describe("gatehook dev", () => {
     );
     const { code, stderr, leftovers } = await runCli(["dev", "--once"], { cwd });
     assert.equal(code, 1);
-    assert.match(stderr, /handlers\/h\.js: SyntaxError: .* h\.js:2/);
+    assert.match(stderr, /handlers\/h\.js:2: SyntaxError: .* h\.js:2/);
     assert.equal(leftovers, false);
   });
 

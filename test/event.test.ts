@@ -78,8 +78,8 @@ describe("the body of a message", () => {
   });
 });
 
-describe("a body that is no event", () => {
-  it("is refused as a whole when it is no JSON object", () => {
+describe("a body that is not an event", () => {
+  it("is refused as a whole when it is not a JSON object", () => {
     for (const body of ["", "Key expired!", "{", "null", "[]", "1", '"text"', "\ufeff", '[{"Type":"t"}]']) {
       refused(body, "body");
     }
@@ -118,6 +118,38 @@ describe("a body that is no event", () => {
     for (const [value, field] of wrong) refused(JSON.stringify(value), field);
   });
 
+  const SAID: [body: string, message: string][] = [
+    ['{"type":"X"}', "Type is missing (with a capital T)"],
+    ['{"TYPE":"X","Meta":{}}', "Type is missing (with a capital T)"],
+    ['{"Type":"X","meta":{"Key":"k"}}', "Meta is missing (with a capital M)"],
+    ['{"Type":"X","Timestamp":"now"}', "TimeStamp is missing (with a capital T and S)"],
+    ['{"timestamp":"now"}', "TimeStamp is missing (with a capital T and S)"],
+    ['{"id":"1","event":{"type":"X"}}', "event.Type is missing (with a capital T)"],
+    ['{"event":{"Type":"X","META":{}}}', "event.Meta is missing (with a capital M)"],
+    ['{"Event":{"Type":"X"}}', "event is missing (in small letters)"],
+    ['{"id":"1"}', "event is missing"],
+    ['{"Meta":{}}', "Type is missing"],
+    ['{"Type":7}', "Type must be a string"],
+    ['{"Type":"X","Meta":"k"}', "Meta must be a JSON object"],
+    ['{"Type":"X","TimeStamp":1}', "TimeStamp must be a string"],
+    ['{"event":"X"}', "event must be a JSON object"],
+    ['[{"Type":"X"}]', "body is a list, but must be one event: send each by itself"],
+    ["", "body is empty"],
+    [" \n", "body is empty"],
+    ["null", "body must be a JSON object"],
+    ["Type=X", "body is not JSON"],
+  ];
+  for (const [body, message] of SAID) {
+    it(`is refused in these words: ${body}`, () => {
+      assert.throws(() => parseEvent(body, AROUND), { code: "event-invalid", message });
+    });
+  }
+
+  it("may have members in other letters beside those that count", () => {
+    const event = { ...EVENT, type: "mine", meta: 1 };
+    assert.deepEqual(parse(event).event, event);
+  });
+
   it("is refused when neither it nor its surroundings name an API", () => {
     for (const value of [EVENT, { event: EVENT }]) {
       assert.throws(() => parse(value, { apiId: undefined, fallbackId: "m" }), {
@@ -145,7 +177,7 @@ describe("a body that is no event", () => {
     assert.ok(performance.now() - started < 1_000);
   });
 
-  it("is refused when its id is no Unicode text, which no table could tell from another such id", () => {
+  it("is refused when its id is not Unicode text, which no table could tell from another such id", () => {
     refused(String.raw`{"id":"a\ud800","event":{"Type":"t"}}`, "id");
     assert.equal(parse({ id: "\u{1f600}", event: EVENT }).id, "\u{1f600}");
   });

@@ -36,9 +36,11 @@ const ALLOWED: Record<string, string[]> = {
     "functions/gateway.ts",
     "functions/ingest-auth.ts",
     "functions/key-names.ts",
+    "functions/local-references.ts",
     "functions/runtime-settings.ts",
   ],
-  deploy: ["deploy", "lib/settings"],
+  public: ["cli"],
+  deploy: ["deploy", "lib/settings", "lib/apis/nearest.ts"],
   // What is built, not what builds.
   "deploy/entries": ["functions"],
 };
@@ -71,18 +73,21 @@ const PACKAGES: Record<string, string[]> = {
     "lib/dead-letters/queue.ts",
   ],
   "quickjs-emscripten": ["lib/runtime/"],
-  "@jitl/": ["lib/runtime/"],
   "node:worker_threads": ["lib/runtime/"],
   "@middy/": ["functions/"],
   "@aws-lambda-powertools/": ["functions/log.ts", "functions/metrics.ts", "functions/references.ts"],
   undici: ["lib/egress/", "lib/gateway/client.ts"],
   acorn: ["lib/releases/"],
-  "jsonc-parser": ["lib/settings/"],
-  esbuild: ["deploy/build.ts"],
+  "jsonc-parser": ["lib/json-mistake.ts", "lib/settings/"],
+  commander: ["cli/"],
+  fauxqs: ["local/"],
+  fflate: ["local/functions.ts", "deploy/build-package.ts"],
+  esbuild: ["deploy/build.ts", "deploy/build-package.ts"],
+  semver: ["deploy/pack-check.ts"],
   "@aws/cloudformation-validate": ["deploy/schema.ts"],
 };
 
-const files = ["lib", "functions", "local", "cli", "deploy"].flatMap((folder) =>
+const files = ["lib", "functions", "local", "cli", "public", "deploy"].flatMap((folder) =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".ts"))
     .map((name) => `${folder}/${name}`),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import debugVariant from "@jitl/quickjs-wasmfile-debug-sync";
+import { DEBUG_SYNC } from "quickjs-emscripten";
 import { loadAssets } from "../lib/runtime/assets.ts";
 import { createInstance, type Engine } from "../lib/runtime/instance.ts";
 import { readPrelude } from "../lib/runtime/jsvm/source.ts";
@@ -110,7 +110,7 @@ test("large texts in circles, left by one event after another, never make a late
 });
 
 describe("a sandbox of the debug build", () => {
-  const engine: Engine = { wasm: undefined, variant: debugVariant };
+  const engine: Engine = { wasm: undefined, variant: DEBUG_SYNC };
   // That build needs more of both for the same work.
   const limits = { memoryBytes: 512 * 1024 * 1024, stackBytes: 1024 * 1024 };
   const broken = [

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { DeleteObjectCommand } from "@aws-sdk/client-s3";
-import { runCli } from "./helpers/cli.ts";
+import { longerThan, runCli } from "./helpers/cli.ts";
 import { startTestStack, type TestStack } from "./helpers/stack.ts";
 
 const SAMPLES = fileURLToPath(new URL("..", import.meta.url));
@@ -39,12 +39,34 @@ describe("gatehook check", () => {
     assert.equal(person.code, 1);
     assert.match(
       person.stderr,
-      /error {4}handlers\/session-editor\.js: SyntaxError.*\n {2}2 \| sessionEditor\.\(;\n {4}\| {15}\^/,
+      /error {4}handlers\/session-editor\.js:2: SyntaxError.*\n {2}2 \| sessionEditor\.\(;\n {4}\| {15}\^/,
     );
     const machine = await runCli(["check", "--dir", folder, "--json"]);
     assert.equal(machine.code, 1);
     const { result, errors } = JSON.parse(machine.stdout);
     assert.deepEqual([result, errors[0].file, errors[0].line], ["refused", "handlers/session-editor.js", 2]);
+  });
+
+  it("fits terminals of 80 and of 40 columns, and breaks nothing for a pipe", async () => {
+    const name = "aHandlerWithALongName";
+    await writeFile(
+      join(folder, "handlers/session-editor.js"),
+      `var 日本 = "${"x".repeat(150)}"; var ${name} = (;`,
+    );
+    for (const columns of [80, 40]) {
+      const told = await runCli(["check", "--dir", folder], { env: { COLUMNS: String(columns) } });
+      assert.deepEqual(longerThan(columns, told), []);
+      assert.match(
+        told.stderr.replaceAll(/\s+/g, " "),
+        /error handlers\/session-editor\.js:1: SyntaxError: .* at session-editor\.js:1:\d+/,
+      );
+      assert.match(told.stderr, /\n {2}1 \| .*ALongName = \(;\n {4}\| +\^\n/);
+    }
+    const piped = await runCli(["check", "--dir", folder], { env: { COLUMNS: undefined } });
+    assert.match(
+      piped.stderr,
+      /^error {4}handlers\/session-editor\.js:1: SyntaxError: .* at session-editor\.js:1:\d+$/m,
+    );
   });
 
   it("ends with 2 when it is called wrongly", async () => {
@@ -100,6 +122,17 @@ describe("a second terminal, on the stack that is up", () => {
     const { stdout: report } = await gatehook("releases", String(second));
     assert.match(report, /: live, .*\nchanged {2}scripts: session-editor\.js/);
 
+    for (const columns of [80, 40]) {
+      const env = { ...stack.env, COLUMNS: String(columns) };
+      for (const args of [
+        ["releases"],
+        ["releases", String(second)],
+        ["push", "--dry-run"],
+        ["rollback", "none"],
+      ])
+        assert.deepEqual(longerThan(columns, await runCli(args, { cwd: folder, env })), [], args.join(" "));
+    }
+
     const { stdout: diff } = await gatehook("diff", String(first), "live");
     assert.match(diff, /changed script session-editor\.js/);
     assert.match(diff, /\n {2}- .*1000.*\n {2}\+ .*2000/);
@@ -133,7 +166,7 @@ describe("a second terminal, on the stack that is up", () => {
     await edit(BROKEN);
     const { code, stderr } = await gatehook("push");
     assert.equal(code, 1);
-    assert.match(stderr, /nothing was uploaded.*\n.*handlers\/session-editor\.js: SyntaxError/);
+    assert.match(stderr, /nothing was uploaded.*\n.*handlers\/session-editor\.js:2: SyntaxError/);
     assert.deepEqual(await stack.releases.pointer(), before);
   });
 

@@ -38,7 +38,7 @@ describe("a stack whose bucket lost its releases, as a new bucket beside an old 
   it("is not rolled back to a release that is not there any more", async () => {
     const source = {
       path: "handlers/session-editor.js",
-      text: "var sessionEditor = new TykJS.TykEventHandlers.NewEventHandler({});",
+      text: "var sessionEditor = new TykJS.TykEventHandlers.NewEventHandler({});\nsessionEditor.NewHandler(function () {});",
     };
     await stack.releases.writeSource(source);
     const { version } = await stack.release();

@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { runCli } from "./helpers/cli.ts";
 
 const HANDLER = (body: string) =>
@@ -62,6 +60,8 @@ describe("gatehook run", () => {
     assert.deepEqual(report, {
       outcome: "done",
       error: null,
+      api_id: "demo",
+      handler: "sessionEditor",
       logs: [
         { level: "info", message: "Calling built - in handle" },
         { level: "info", message: "expiry moved by 1000 seconds, after a KeyExpired event" },
@@ -104,7 +104,9 @@ describe("gatehook run", () => {
     });
   }
 
-  const NEW = "new TykJS.TykEventHandlers.NewEventHandler({})";
+  /** A handler object, made in one expression. */
+  const NEW =
+    "(function () { var made = new TykJS.TykEventHandlers.NewEventHandler({}); made.NewHandler(function () {}); return made; })()";
   const FOUND: [what: string, source: string][] = [
     [
       "that a file for several module systems makes",
@@ -134,6 +136,28 @@ describe("gatehook run", () => {
     assert.match(flags.report.error.message, /^SyntaxError: .*; the gateway's engine takes Go's.*flags/);
   });
 
+  const UNMADE: [what: string, source: string][] = [
+    ["that has no function", "var h = new TykJS.TykEventHandlers.NewEventHandler({});"],
+    ["whose function is undefined", `${HANDLER("")} h.NewHandler(undefined);`],
+    ["whose function is a text", `${HANDLER("")} h.NewHandler("function () {}");`],
+    [
+      "whose function is never given",
+      `${HANDLER("")} h = ${"new TykJS.TykEventHandlers.NewEventHandler({})"};`,
+    ],
+  ];
+  for (const [what, source] of UNMADE) {
+    for (const args of [[], ["--handler", "h"]]) {
+      test(`refuses a handler ${what}${args.length > 0 ? ", named by --handler" : ""}`, async () => {
+        const { code, report } = await runJson(source, ...args);
+        assert.deepEqual([code, report.outcome], [1, "load-error"]);
+        assert.equal(
+          report.error.message,
+          "h has no function: call h.NewHandler(function (event, context) {…})",
+        );
+      });
+    }
+  }
+
   test("a session that the script removes is not there at the end, unless the handler fails", async () => {
     const given = await file("removed.json", '{"expires":1,"access_rights":{"a":{}}}');
     const remove = "TykDelKeyData('k', context.APIID); rawlog(TykGetKeyData('k'));";
@@ -156,23 +180,17 @@ describe("gatehook run", () => {
       "stdin.js",
       HANDLER("rawlog([event.Type, context.APIID, context.OrgID].join())"),
     );
-    const cli = fileURLToPath(new URL("../cli/gatehook.ts", import.meta.url));
-    const child = spawn(process.execPath, [
-      cli,
-      "run",
-      script,
-      "--event",
-      "-",
-      "--api",
-      "a",
-      "--org",
-      "o",
-      "--json",
-    ]);
-    child.stdin.end('{"Type":"HostDown"}');
-    const chunks: Buffer[] = [];
-    for await (const chunk of child.stdout) chunks.push(chunk);
-    assert.deepEqual(JSON.parse(Buffer.concat(chunks).toString()).rawlogs, ["HostDown,a,o"]);
+    const args = ["run", script, "--event", "-", "--api", "a", "--org", "o", "--json"];
+    const { stdout } = await runCli(args, { input: '{"Type":"HostDown"}' });
+    assert.deepEqual(JSON.parse(stdout).rawlogs, ["HostDown,a,o"]);
+    for (const [input, message] of [
+      ['{"type":"X"}', "Type is missing (with a capital T)"],
+      ["", "body is empty"],
+      ['{"Type":"X",\n"Meta" {}}', "standard input:2: body is not JSON"],
+    ] as const) {
+      const { code, stderr } = await runCli(args, { input });
+      assert.deepEqual([code, stderr], [2, `gatehook: ${message}\n`]);
+    }
   });
 
   test("repeated in one environment, globals live on; isolated, each run starts afresh", async () => {
@@ -211,12 +229,22 @@ describe("gatehook run", () => {
       "var a = new TykJS.TykEventHandlers.NewEventHandler({}); const b = new TykJS.TykEventHandlers.NewEventHandler({});",
     );
     const none = await file("none.js", "var x = 1;");
+    const small = await file("small.json", '{"type":"X"}');
+    const broken = await file("broken.json", '{"Type":"X",\n"Meta" {}}');
+    const empty = join(folder, "empty");
+    await mkdir(join(empty, "apis"), { recursive: true });
     const CALLS: [string[], RegExp][] = [
-      [["run"], /missing required argument 'script.js'/],
+      [["run", "--dir", empty], /name the script to run, or with --handler/],
       [["run", "nowhere.js"], /the script nowhere.js cannot be read/],
       [["run", two], /defines a, b: choose one with --handler/],
       [["run", none], /defines no handler.*give the handler's name with --handler/],
+      [["run", two, "--handler", "b2"], /two\.js has no handler b2; it has a, b; did you mean b\?/],
+      [["run", none, "--handler", "h"], /none\.js has no handler h; it has none: var h = new TykJS/],
+      [["run", none, "--handler", "not a name"], /none\.js has no handler not a name; it has none/],
       [["run", none, "--timeout", "soon"], /whole number/],
+      [["run", two, "--event", small], /^gatehook: \S*small\.json: Type is missing \(with a capital T\)$/m],
+      [["run", two, "--event", broken], /^gatehook: \S*broken\.json:2: body is not JSON$/m],
+      [["run", two, "--session", `k=${broken}`], /^gatehook: \S*broken\.json:2: the JSON text: not JSON/m],
       [["run", none, "--session", "k"], /form KEY=FILE/],
       [
         ["run", "handlers/session-editor.js", "--event", "nowhere.json"],

@@ -7,7 +7,7 @@ import { type GatewayState, sessionItem } from "../lib/sessions/item.ts";
 import type { Session } from "../lib/sessions/session.ts";
 import { plainConfig } from "./gateway/config.ts";
 import { type RunningGateway, startGateway } from "./gateway/server.ts";
-import { runCli } from "./helpers/cli.ts";
+import { longerThan, runCli } from "./helpers/cli.ts";
 import { startTestStack, type TestStack } from "./helpers/stack.ts";
 
 const ORG = "5e9d9544a1dcd60001d0ed20";
@@ -88,6 +88,11 @@ describe("gatehook sessions, beside a gateway", () => {
     assert.match(before.stdout, /\n! rate +100 +7\n/);
     assert.match(before.stdout, /\n! tags +- +\["by-admin"\]\n/);
     assert.match(before.stdout, /\nthey differ: rate, tags\n$/);
+    for (const columns of [80, 40]) {
+      const narrow = await sessions(["diff", key], { COLUMNS: String(columns) });
+      assert.deepEqual(longerThan(columns, narrow), []);
+      assert.match(narrow.stdout, /! rate/);
+    }
     await untilSettled(key, async () => stack.reconcile?.());
     assert.equal((await stack.session(key))?.rate, 7);
     const { code, stdout } = await sessions(["diff", key]);

@@ -554,7 +554,7 @@ describe("docs/sessions.md", () => {
     it(`has a query that finds its session: ${statement.slice(0, 60)}…, number ${at + 1}`, async () => {
       const found = { org_id: "demo-org", expires: 1_900_000_000, tags: ["trial"], is_inactive: true };
       await ask("PUT", "/demo-key", { ...RIGHTS, ...found, meta_data: { plan: "gold" } });
-      const Statement = statement.replaceAll("gatehook-sessions", stack.resources.SESSIONS_TABLE);
+      const Statement = statement.replaceAll("gatehook-prod-sessions", stack.resources.SESSIONS_TABLE);
       const { Items } = await stack.clients.dynamo.send(new ExecuteStatementCommand({ Statement }));
       assert.deepEqual(
         Items?.map(({ key }) => key),

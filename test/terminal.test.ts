@@ -78,6 +78,8 @@ const CASES: Record<string, (world: World) => { args: string[]; cwd: string }[]>
     here("run", script, "--event", event, "--json"),
     here("run", script, "--session", `${HOSTILE}=${event}`),
     here("run", script, "--handler", HOSTILE),
+    here("run", "--handler", HOSTILE),
+    here("run", script, "--dir", `no such ${NAMED}`),
     here("run", `no such ${NAMED}`),
     here("run", script, "--session", `${HOSTILE}=no such ${NAMED}`),
     here("run", script, `--no-${HOSTILE}`),

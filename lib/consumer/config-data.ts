@@ -13,7 +13,9 @@ export type ReadValue = (reference: Reference) => Promise<string>;
  * An API's config_data as its scripts get it: with values in place of references. Throws `config-unresolved`, and
  * `dependency-failed` when a store does not answer. No value is in an error, or in the log.
  */
-export type ConfigOf = (api: Api) => Promise<Record<string, unknown> | undefined>;
+export type ConfigOf = (api: ConfiguredApi) => Promise<Record<string, unknown> | undefined>;
+
+type ConfiguredApi = Pick<Api, "api_id" | "config_data">;
 
 /** `read` keeps values for a while; here is what was read last, for a store that does not answer. */
 export function createConfigData(deps: { read: ReadValue; log: Log }): ConfigOf {
@@ -30,7 +32,7 @@ export function createConfigData(deps: { read: ReadValue; log: Log }): ConfigOf 
     return under;
   }
 
-  async function currentValue(api: Api, reference: Reference): Promise<string> {
+  async function currentValue(api: ConfiguredApi, reference: Reference): Promise<string> {
     const { text } = reference;
     try {
       const value = await read(reference);

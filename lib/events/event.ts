@@ -39,9 +39,9 @@ export interface Surroundings {
  */
 export function parseEvent(body: string, around: Surroundings): EventEnvelope {
   const value = parseBody(body);
-  const bare = value.event === undefined && (value.Type !== undefined || value.Meta !== undefined);
+  const bare = value.event === undefined && MEMBERS.some((name) => writtenAs(value, name) !== undefined);
   const { id, api_id, org_id, ...rest } = value;
-  const event = bare ? rest : asObject(value.event, "event");
+  const event = bare ? rest : asEvent(value);
   const apiId = asName(api_id ?? around.apiId, "api_id");
   const orgId = withoutControl(asText(org_id ?? "", "org_id"), "org_id");
   return {
@@ -53,6 +53,12 @@ export function parseEvent(body: string, around: Surroundings): EventEnvelope {
 }
 
 function parseGatewayEvent(event: JsonObject, prefix: string): GatewayEvent {
+  for (const name of MEMBERS) {
+    const written = writtenAs(event, name);
+    // A handler would look for it in vain.
+    if (written !== undefined && written !== name)
+      throw invalid(`${prefix}${name}`, `is missing (with a capital ${capitalsOf(name)})`);
+  }
   return {
     ...event,
     Type: asName(event.Type, `${prefix}Type`),
@@ -63,10 +69,27 @@ function parseGatewayEvent(event: JsonObject, prefix: string): GatewayEvent {
 
 type JsonObject = Record<string, unknown>;
 
+const MEMBERS = ["Type", "Meta", "TimeStamp"] as const;
+
+/** The name of a member as it is, or else as it is in other letters; undefined where there is none. */
+function writtenAs(object: JsonObject, name: string): string | undefined {
+  if (object[name] !== undefined) return name;
+  return Object.keys(object).find((written) => written.toLowerCase() === name.toLowerCase());
+}
+
+const capitalsOf = (name: string) => name.replaceAll(/[a-z]/g, "").split("").join(" and ");
+
+function asEvent(body: JsonObject): JsonObject {
+  if (body.event === undefined)
+    throw invalid("event", `is missing${writtenAs(body, "event") ? " (in small letters)" : ""}`);
+  return asObject(body.event, "event");
+}
+
 /** Deeper than any event of a gateway; far deeper would overflow the stack of whoever walks it. */
 const MAX_DEPTH = 200;
 
 function parseBody(body: string): JsonObject {
+  if (body.trim() === "") throw invalid("body", "is empty");
   if (outline(body).depth > MAX_DEPTH) throw invalid("body", `is nested more than ${MAX_DEPTH} levels deep`);
   let value: unknown;
   try {
@@ -75,11 +98,11 @@ function parseBody(body: string): JsonObject {
     // The parser's own message quotes the body, which may hold a key.
     throw invalid("body", "is not JSON");
   }
+  if (Array.isArray(value)) throw invalid("body", "is a list, but must be one event: send each by itself");
   return asObject(value, "body");
 }
 
 function asObject(value: unknown, field: string): JsonObject {
-  if (value === undefined) throw invalid(field, "is missing");
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
   throw invalid(field, "must be a JSON object");
 }

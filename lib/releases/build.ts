@@ -1,6 +1,7 @@
 import type { HandlerRef } from "../apis/definition.ts";
 import { createNearest } from "../apis/nearest.ts";
 import type { Script } from "../runtime/protocol.ts";
+import { createHintAllowance } from "./problems.ts";
 import { type ApiFile, namedHandlers, readApis, usersOf } from "./read-apis.ts";
 import type { Release } from "./release.ts";
 import { CORE_SCRIPT, type Problem, type SourceFile, tooLarge } from "./sources.ts";
@@ -59,16 +60,10 @@ function scriptsInLoadOrder(
 const missing = (type: string, { name, path }: HandlerRef, hint: string) =>
   `${type} names handler ${name} in ${path}, but there is no handlers/${path}${hint}; upload it, or fix the path`;
 
-/**
- * Enough for a hundred wrong paths beside a thousand scripts. An upload in which more is wrong has the same reason
- * for most of it, and its last problems are told without a hint.
- */
-const HINT_STEPS = 20_000_000;
-
 /** What a path that leads nowhere was meant to be, in brackets; "" when nothing is like it. */
 function createHints(sources: Map<string, SourceFile>): (path: string) => string {
   const hints = new Map<string, string>();
-  const allowance = { steps: HINT_STEPS };
+  const allowance = createHintAllowance();
   const nearest = createNearest(sources.keys());
   // In another folder: the gateway's paths often start with one of its own.
   const byName = Map.groupBy(sources.keys(), nameOf);

@@ -1,10 +1,11 @@
 import type { HandlerRef } from "../apis/definition.ts";
 import type { RuntimeAssets } from "../runtime/assets.ts";
-import type { Held, LoadFault } from "../runtime/protocol.ts";
+import type { LoadFault } from "../runtime/protocol.ts";
 import type { Thread } from "../runtime/thread.ts";
 import type { Candidate, Findings } from "./examine.ts";
-import { hintFor, placeOf } from "./load-errors.ts";
-import { listed } from "./problems.ts";
+import { handlerFault } from "./handler-faults.ts";
+import { hintFor, knownFault, placeOf } from "./load-errors.ts";
+import { createHintAllowance, createListedFor, listed } from "./problems.ts";
 import { type NamedHandler, namedHandlers, usersOf } from "./read-apis.ts";
 import { readScript, type ScriptFacts } from "./script-facts.ts";
 import { handlerNames, scriptWarnings } from "./script-warnings.ts";
@@ -32,9 +33,12 @@ export async function checkRelease(
     const names = distinct([...refs, ...assigned].map(({ name }) => name));
     const held = await thread?.look({ names, declared: [] });
     const users = usersOf(apis);
+    // The core script is every API's.
+    const apisOf = (path: string) => (path === CORE_SCRIPT ? undefined : (users.get(path) ?? []));
     return {
       errors: [
-        ...faults.map((fault) => faultProblem(fault, facts, users)),
+        ...faults.map((fault) => faultProblem(fault, facts, apisOf(fault.path))),
+        ...[...facts].flatMap(([path, its]) => importProblem(path, its, apisOf(path))),
         ...unreadProblem(unread),
         ...(thread ? await missingHandlers(named, survey, thread) : []),
       ],
@@ -61,20 +65,24 @@ function withQuestions(
   });
 }
 
+/** `apis`: those that it keeps as they are; all, when none are given. */
 function faultProblem(
   fault: LoadFault,
   facts: Map<string, ScriptFacts>,
-  users: Map<string, string[]>,
+  apis: string[] | undefined,
 ): Problem {
   const { path, error } = fault;
+  const known = knownFault(fault, facts.get(path));
   const where = error.stack.trim().split("\n")[0] ?? "";
   const what = [error.name, error.message].filter(Boolean).join(": ");
   const hint = hintFor(fault, facts.get(path));
-  const message = `${what} ${where}`.trim() + hint;
-  // The core script is every API's.
-  const apis = path === CORE_SCRIPT ? {} : { apis: users.get(path) ?? [] };
-  return { file: scriptFile(path), ...placeOf(fault), message, ...apis };
+  const told = known ?? { ...placeOf(fault), message: `${what} ${where}`.trim() + hint };
+  return { file: scriptFile(path), ...told, ...(apis && { apis }) };
 }
+
+/** It loads, and each of its events would fail: the first is enough to know. */
+const importProblem = (path: string, { imports }: ScriptFacts, apis: string[] | undefined): Problem[] =>
+  imports.slice(0, 1).map((note) => ({ file: scriptFile(path), ...note, ...(apis && { apis }) }));
 
 function unreadProblem(paths: string[]): Problem[] {
   const [first] = paths;
@@ -95,17 +103,17 @@ async function missingHandlers(
   );
   const groups = [...asked.values()];
   const answers = await thread.probe(groups.map(([first]) => first?.ref.name ?? ""));
-  const instead = new Map([...defined].map(([path, names]) => [path, insteadOf(names)]));
+  const allowance = createHintAllowance();
+  const others = new Map(
+    [...defined].map(([path, held]) => {
+      const names = handlerNames(held).map(([name]) => name);
+      return [path, createListedFor(names, allowance)] as const;
+    }),
+  );
   return groups.flatMap((group, index) => {
-    const [first] = group;
-    if (!first || !answers[index]) return [];
-    const { name, path } = first.ref;
-    const message = `handler ${name}: ${answers[index]}${instead.get(path)}`;
+    const { name = "", path = "" } = group[0]?.ref ?? {};
+    const message = handlerFault(name, answers[index] ?? "unreadable", others.get(path) ?? (() => ""));
+    if (message === undefined) return [];
     return [{ file: scriptFile(path), message, apis: distinct(group.map(({ apiId }) => apiId)) }];
   });
-}
-
-function insteadOf(defined: Map<string, Held>): string {
-  const names = handlerNames(defined).map(([name]) => name);
-  return names.length > 0 ? `; this file defines ${listed(names)}` : "";
 }

@@ -13,13 +13,17 @@ const LenientParser = Parser.extend(
     },
 );
 
-/** The script's syntax; undefined when it has mistakes, or is nested too deeply: loading it tells more of that. */
-export function parseScript(source: string): Program | undefined {
+/**
+ * The script's syntax. Undefined when it has mistakes, or is nested too deeply: loading it tells more of that, and
+ * `onMistake` is told where the first one is.
+ */
+export function parseScript(source: string, onMistake: (at: number) => void = () => {}): Program | undefined {
   try {
     return LenientParser.parse(source, { ecmaVersion: "latest", allowReturnOutsideFunction: true });
   } catch (thrown) {
-    if (thrown instanceof SyntaxError || thrown instanceof RangeError) return undefined;
-    throw thrown;
+    if (thrown instanceof SyntaxError) onMistake((thrown as SyntaxError & { pos: number }).pos);
+    else if (!(thrown instanceof RangeError)) throw thrown;
+    return undefined;
   }
 }
 

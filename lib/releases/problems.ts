@@ -1,3 +1,4 @@
+import { type Allowance, createNearest } from "../apis/nearest.ts";
 import type { Problem } from "./sources.ts";
 
 const FEW = 20;
@@ -17,3 +18,18 @@ export const listed = (names: string[]) =>
   names.length > LISTED + 1
     ? `${names.slice(0, LISTED).join(", ")} and ${names.length - LISTED} more`
     : names.join(", ");
+
+/** The same for names in place of one that is not there, with the one that may have been meant; "" where there are none. */
+export function createListedFor(names: string[], allowance?: Allowance): (written: string) => string {
+  const nearest = createNearest(names.length > 1 ? names : []);
+  return (written) => {
+    const meant = nearest(written, allowance);
+    return `${listed(names)}${meant ? `; did you mean ${meant}?` : ""}`;
+  };
+}
+
+/**
+ * Enough for a hundred wrong names beside a thousand right ones. An upload in which more is wrong has the same reason
+ * for most of it, and its last problems are told without a hint.
+ */
+export const createHintAllowance = (): Allowance => ({ steps: 20_000_000 });

@@ -7,6 +7,7 @@ import {
   parseGateway,
 } from "../apis/definition.ts";
 import { AppError, errorText } from "../errors.ts";
+import { jsonMistake } from "../json-mistake.ts";
 import { listed } from "./problems.ts";
 import { GATEWAY_FILE, type Problem, type SourceFile, tooLarge } from "./sources.ts";
 
@@ -63,18 +64,7 @@ function readFile(file: SourceFile, { apis, problems, warnings }: ReadApis): voi
     if (!(thrown instanceof AppError)) throw thrown;
     // What holds a secret must not be used in part either: it is to be noticed, and taken away.
     const kept = thrown.code === "definition-secret" ? {} : { apis: [] };
-    problems.push({ file: path, ...jsonLine(text), message: errorText(thrown), ...kept });
-  }
-}
-
-/** Where a text stops being JSON, if that is what is wrong with it. */
-function jsonLine(text: string): { line?: number; column?: number } {
-  try {
-    JSON.parse(text);
-    return {};
-  } catch (thrown) {
-    const [, line, column] = /\(line (\d+) column (\d+)\)$/.exec((thrown as Error).message) ?? [];
-    return line ? { line: Number(line), column: Number(column) } : {};
+    problems.push({ file: path, message: errorText(thrown), ...jsonMistake(text), ...kept });
   }
 }
 

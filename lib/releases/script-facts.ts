@@ -1,5 +1,6 @@
 import { blockFunctions, createDeclarationReader } from "./block-functions.ts";
 import { createPatternReader } from "./go-patterns.ts";
+import { createImportReader, moduleSyntax } from "./module-syntax.ts";
 import { createLines, type Finding, parseScript, walk } from "./parse.ts";
 import { createNameReader } from "./script-names.ts";
 import { createStrictReader } from "./strict-mode.ts";
@@ -15,6 +16,9 @@ export interface ScriptFacts {
   odd: Note[];
   /** Assignments that fail unless there is a global variable of this name. */
   undeclared: (Note & { name: string })[];
+  /** The first place that only a module may have, of a script that does not load for it; and each `import()`. */
+  moduleSyntax?: Note & { column: number };
+  imports: Note[];
 }
 
 export interface Note {
@@ -22,23 +26,34 @@ export interface Note {
   message: string;
 }
 
-/** Nothing is told of a text that is no script: loading it tells what is wrong. */
+/** Of a text that is not a script little is told: loading it tells what is wrong. */
 export function readScript(source: string): ScriptFacts {
-  const program = parseScript(source);
-  if (!program) return { names: new Map(), declared: [], patterns: [], odd: [], undeclared: [] };
+  const lineOf = createLines(source);
+  const noted = <T extends Finding>({ at, ...rest }: T) => ({ ...rest, line: lineOf(at) });
+  let found: Finding | undefined;
+  const program = parseScript(source, (at) => {
+    found = moduleSyntax(source, at);
+  });
+  if (!program) {
+    const nothing = { names: new Map(), declared: [], patterns: [], odd: [], undeclared: [], imports: [] };
+    if (!found) return nothing;
+    return { ...nothing, moduleSyntax: { ...noted(found), column: columnOf(source, found.at) } };
+  }
   const names = createNameReader();
   const patterns = createPatternReader();
   const strict = createStrictReader();
   const declarations = createDeclarationReader();
-  walk(program, [names, patterns, strict, declarations]);
+  const imports = createImportReader();
+  walk(program, [names, patterns, strict, declarations, imports]);
   const declared = new Set([...declarations.declared, ...declarations.certain.keys()]);
-  const lineOf = createLines(source);
-  const noted = <T extends Finding>({ at, ...rest }: T) => ({ ...rest, line: lineOf(at) });
   return {
     names: new Map([...names.names()].map(([name, at]) => [name, lineOf(at)])),
     declared: names.declared,
     patterns: patterns.findings.map(noted),
     odd: [...strict.findings, ...blockFunctions(program, declarations)].map(noted),
     undeclared: strict.undeclared(declared).map(noted),
+    imports: imports.findings.map(noted),
   };
 }
+
+const columnOf = (source: string, at: number) => at - source.lastIndexOf("\n", at - 1);

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { setFlagsFromString } from "node:v8";
 
 /** Where the worker's code and QuickJS's WebAssembly file are; a bundle has both beside itself. */
@@ -22,7 +23,9 @@ const V8_TIERING_BUDGET = 13_000_000;
 export function loadAssets(): RuntimeAssets {
   const wasmFile = bundled
     ? new URL("./emscripten-module.wasm", import.meta.url)
-    : new URL(import.meta.resolve("@jitl/quickjs-wasmfile-release-sync/wasm"));
+    : createRequire(import.meta.resolve("quickjs-emscripten")).resolve(
+        "@jitl/quickjs-wasmfile-release-sync/wasm",
+      );
   return {
     worker: new URL(bundled ? "./worker.mjs" : "./worker.ts", import.meta.url),
     wasm: compile(readFileSync(wasmFile)),

@@ -1,8 +1,8 @@
-import { type QuickJSContext, type QuickJSHandle, Scope } from "quickjs-emscripten-core";
+import { type QuickJSContext, type QuickJSHandle, Scope } from "quickjs-emscripten";
 import { noNameError, type Thrown } from "./failures.ts";
 import { type HostCall, newHostFunction } from "./host-function.ts";
 import type { Prelude } from "./jsvm/source.ts";
-import type { Asked, Held, Limits, StopCode } from "./protocol.ts";
+import type { Asked, Held, Limits, Probed, StopCode } from "./protocol.ts";
 
 /** What the prelude lets the host call inside a sandbox. All of it is under the deadline, and may be stopped. */
 export interface Entries {
@@ -10,8 +10,7 @@ export interface Entries {
   run(handler: string, event: string, context: string): void;
   /** How the run ended, to be asked once when its jobs are done. */
   ended(): "done" | "pending" | { thrown: Thrown | undefined };
-  /** What is wrong with the handler of this name; "" when nothing is, undefined when it cannot be told. */
-  probe(handler: string): string | undefined;
+  probe(handler: string): Probed;
   /** What each name holds, in their order; undefined when it cannot be told. */
   look(asked: Asked): Held[] | undefined;
   /** The names of the global object's own properties. */
@@ -151,7 +150,7 @@ export function installEntries(context: QuickJSContext, deps: EntriesDeps): Entr
       return state === "pending" ? "pending" : "done";
     },
     probe: (handler) =>
-      IDENTIFIER_PATH.test(handler) ? textOf(call(probe, handler)) : noNameError(handler).message,
+      IDENTIFIER_PATH.test(handler) ? ((textOf(call(probe, handler)) ?? "unreadable") as Probed) : "missing",
     look({ names, declared }) {
       const paths = names.filter((name) => IDENTIFIER_PATH.test(name));
       const held = textOf(call(look, JSON.stringify({ names: paths, declared })))

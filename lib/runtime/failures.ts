@@ -18,7 +18,10 @@ export function stopError(code: StopCode, run: Run, limits: Limits): ScriptError
 export const pendingError = (run: Run) =>
   said(`the promise that handler ${run.handler} returned can never settle: nothing is left to run`);
 
-export const noNameError = (handler: string) => said(`"${handler}" is no handler name`);
+/** For each way in which a script may ask for another. */
+export const NO_MODULES = "modules are not supported: one script per file, no import or export";
+
+export const noNameError = (handler: string) => said(`"${handler}" is not a handler name`);
 
 export const spoiledError = (limits: Limits) =>
   said(`left more than ${limits.jobs} promise jobs, or broke the engine, while it was loaded`);

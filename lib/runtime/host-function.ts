@@ -1,4 +1,4 @@
-import type { QuickJSContext, QuickJSHandle } from "quickjs-emscripten-core";
+import type { QuickJSContext, QuickJSHandle } from "quickjs-emscripten";
 import type { StopCode } from "./protocol.ts";
 
 /** What a script gets of a host call, or why the run must end here. */

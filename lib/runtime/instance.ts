@@ -1,4 +1,3 @@
-import releaseVariant from "@jitl/quickjs-wasmfile-release-sync";
 import {
   newQuickJSWASMModuleFromVariant,
   newVariant,
@@ -6,7 +5,8 @@ import {
   type QuickJSEmscriptenModule,
   type QuickJSRuntime,
   type QuickJSSyncVariant,
-} from "quickjs-emscripten-core";
+  RELEASE_SYNC,
+} from "quickjs-emscripten";
 import { type Bounds, findBounds, type Layout, layoutOf } from "./layout.ts";
 import type { Limits } from "./protocol.ts";
 
@@ -34,7 +34,7 @@ const WASM_PAGE = 64 * 1024;
 const HEADROOM_BYTES = 24 * 1024 * 1024;
 
 export async function createInstance(
-  { wasm, variant = releaseVariant }: Engine,
+  { wasm, variant = RELEASE_SYNC }: Engine,
   limits: Limits,
   onExhausted: () => void,
 ): Promise<Instance> {

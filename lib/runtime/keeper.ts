@@ -13,6 +13,7 @@ import {
   LOOK_MS,
   type LoadFault,
   type Outcome,
+  type Probed,
   type Run,
   type Script,
   type StopCode,
@@ -32,7 +33,7 @@ export interface Keeper {
    * of the time, or breaks the sandbox, is the last.
    */
   survey(scripts: SurveyedScript[]): Promise<Survey>;
-  probe(handlers: string[]): string[];
+  probe(handlers: string[]): Probed[];
   /** What these names hold, or all own names of the global object; nothing when it cannot be told. */
   look(asked: Asked | undefined): Map<string, Held>;
   run(run: Run): { outcome: Outcome; rebuilding: boolean };
@@ -147,7 +148,7 @@ function surveyScripts(sandbox: Sandbox, scripts: SurveyedScript[], deps: Keeper
     left[part] -= performance.now() - started;
     return result;
   }
-  // That a look takes long is no fault of the script's loading: then there are no more looks.
+  // That a look takes long is not a fault of the script's loading: then there are no more looks.
   const look = (script: SurveyedScript): Held[] =>
     left.look > 0 ? (timed("look", script, (ms) => sandbox.look(script.asked, ms)) ?? []) : [];
   for (const script of scripts) {

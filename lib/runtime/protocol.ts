@@ -90,6 +90,12 @@ export interface LoadFault {
   error: ScriptError;
 }
 
+/**
+ * What a handler's name leads to: a handler; nothing; an object without DoProcessEvent; a handler object that was given
+ * no function; what cannot be looked up, since looking throws or takes too long.
+ */
+export type Probed = "handler" | "missing" | "no-handler" | "no-function" | "unreadable";
+
 /** What a name holds: the number of its handler object, from 1, the same for the same object; 0 for anything else; -1 for nothing. */
 export type Held = number;
 
@@ -139,7 +145,7 @@ export type FromWorker =
   | { type: "loading"; path: string; leftMs?: number }
   | { type: "loaded"; faults: LoadFault[] }
   | ({ type: "surveyed" } & Survey)
-  | { type: "probed"; problems: string[] }
+  | { type: "probed"; answers: Probed[] }
   | { type: "looked"; held: Map<string, Held> }
   | { type: "ended"; outcome: Outcome; rebuilding: boolean }
   /** Follows the end of a run after which the sandbox is built anew. */

@@ -8,6 +8,7 @@ import {
   type Limits,
   type LoadFault,
   type Outcome,
+  type Probed,
   type Run,
   type Script,
 } from "./protocol.ts";
@@ -18,8 +19,8 @@ export interface Runtime {
   /** Scripts that failed to load, with their error. */
   readonly faults: readonly LoadFault[];
   readonly counters: Readonly<RuntimeCounters>;
-  /** Per handler name, what is wrong with it; "" when nothing is. */
-  probe(handlers: string[]): Promise<string[]>;
+  /** What each handler name leads to. */
+  probe(handlers: string[]): Promise<Probed[]>;
   /** What these names hold, or all own names of the global object; nothing when it cannot be told. */
   look(asked?: Asked): Promise<Map<string, Held>>;
   /**

@@ -1,6 +1,7 @@
-import type { QuickJSContext, QuickJSHandle, QuickJSRuntime } from "quickjs-emscripten-core";
+import type { QuickJSContext, QuickJSHandle, QuickJSRuntime } from "quickjs-emscripten";
 import { type Entries, type EntriesDeps, installEntries } from "./entries.ts";
 import {
+  NO_MODULES,
   pendingError,
   slowLoadError,
   spoiledError,
@@ -16,6 +17,7 @@ import {
   type Limits,
   LOOK_MS,
   type LoadFault,
+  type Probed,
   type Run,
   type Script,
   type ScriptError,
@@ -32,8 +34,8 @@ export interface Sandbox {
    * sandbox is the last that is tried. All of them have the limit's time, unless another is given.
    */
   load(scripts: Script[], onStart: (script: Script) => void, timeoutMs?: number): LoadFault[];
-  /** Per handler name, what is wrong with it; "" when nothing is. */
-  probe(handlers: string[]): string[];
+  /** What each handler name leads to. */
+  probe(handlers: string[]): Probed[];
   /** What each name holds, in their order; undefined when it cannot be told in time. */
   look(asked: Asked, timeoutMs?: number): Held[] | undefined;
   /** The names of the global object's own properties. */
@@ -72,6 +74,8 @@ class QuickJSSandbox implements Sandbox {
     this.#limits = deps.limits;
     this.#stop = deps.stop;
     instance.runtime.setInterruptHandler(() => this.#mustStop());
+    // With what the promise of an import() is rejected; without a loader, the engine blames the file that is named.
+    instance.runtime.setModuleLoader(() => ({ error: new Error(NO_MODULES) }));
     this.#entries = installEntries(instance.context, deps);
   }
 
@@ -97,9 +101,9 @@ class QuickJSSandbox implements Sandbox {
     return faults;
   }
 
-  probe(handlers: string[]): string[] {
+  probe(handlers: string[]): Probed[] {
     return this.#within(this.#limits.loadTimeoutMs, () =>
-      handlers.map((handler) => this.#entries.probe(handler) ?? "cannot be looked up"),
+      handlers.map((handler) => this.#entries.probe(handler)),
     );
   }
 

@@ -12,6 +12,7 @@ import type {
   Limits,
   LoadFault,
   Outcome,
+  Probed,
   Run,
   Script,
   StopCode,
@@ -51,7 +52,7 @@ export interface Thread {
    * it, nothing is known but the script at fault. Throws when the sandbox does not start.
    */
   survey(scripts: SurveyedScript[]): Promise<Survey>;
-  probe(handlers: string[]): Promise<string[]>;
+  probe(handlers: string[]): Promise<Probed[]>;
   /** What these names hold, or all own names of the global object; nothing when it cannot be told. */
   look(asked: Asked | undefined): Promise<Map<string, Held>>;
   /**
@@ -79,7 +80,7 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
     transferList: [port2],
     env: {},
     stdin: false,
-    // The engine's own last words, such as "Aborted()", are no lines of our log.
+    // The engine's own last words, such as "Aborted()", are not lines of our log.
     stdout: true,
     stderr: true,
     resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },
@@ -205,7 +206,7 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
     },
     async probe(handlers) {
       const reply = await exchangeWithin(limits.loadTimeoutMs, { type: "probe", handlers }, SILENT);
-      return reply?.type === "probed" ? reply.problems : handlers.map(() => death);
+      return reply?.type === "probed" ? reply.answers : handlers.map(() => "unreadable");
     },
     async look(asked) {
       const reply = await exchangeWithin(limits.loadTimeoutMs, { type: "look", asked }, SILENT);

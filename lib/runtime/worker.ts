@@ -27,7 +27,7 @@ async function answer(message: ToWorker): Promise<void> {
     case "survey":
       return post({ type: "surveyed", ...(await keeper.survey(message.scripts)) });
     case "probe":
-      post({ type: "probed", problems: keeper.probe(message.handlers) });
+      post({ type: "probed", answers: keeper.probe(message.handlers) });
       return keeper.rest();
     case "look":
       post({ type: "looked", held: keeper.look(message.asked) });

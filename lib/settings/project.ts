@@ -1,4 +1,5 @@
-import { getNodeValue, type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
+import { getNodeValue, type Node, parseTree } from "jsonc-parser";
+import { jsonMistake } from "../json-mistake.ts";
 import { misfits, type Shape } from "./shape.ts";
 
 /** What gatehook.json says of a folder. */
@@ -36,15 +37,14 @@ export interface ProjectProblem {
 
 /** Reads the text of a gatehook.json. */
 export function parseProject(text: string): { project: Project } | { problems: ProjectProblem[] } {
-  const errors: ParseError[] = [];
-  const tree = parseTree(text.replace(/^\uFEFF/, ""), errors, { disallowComments: true });
-  const wrong = errors.map(({ error, offset }) => ({
-    offset,
-    message: `not JSON: ${words(printParseErrorCode(error))}`,
-  }));
-  const problems = wrong.length > 0 || !tree ? wrong.slice(0, 1) : misfits(tree, PROJECT_SHAPE);
-  if (problems.length > 0 || !tree)
-    return { problems: problems.map(({ offset, message }) => ({ line: lineAt(text, offset), message })) };
+  const json = text.replace(/^\uFEFF/, "");
+  const mistake = jsonMistake(json);
+  if (mistake) return { problems: [mistake] };
+  const tree = parseTree(json);
+  if (!tree) return { problems: [{ line: 1, message: "nested too deeply" }] };
+  const problems = misfits(tree, PROJECT_SHAPE);
+  if (problems.length > 0)
+    return { problems: problems.map(({ offset, message }) => ({ line: lineAt(json, offset), message })) };
   return { project: projectOf(tree) };
 }
 
@@ -65,6 +65,3 @@ const textsOf = (settings: Record<string, unknown> = {}) =>
   Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)]));
 
 const lineAt = (text: string, offset: number) => text.slice(0, offset).split("\n").length;
-
-/** `CommaExpected` → `comma expected` */
-const words = (code: string) => code.replace(/\B[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();

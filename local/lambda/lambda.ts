@@ -41,7 +41,9 @@ interface Invocation {
   reject: (error: Error) => void;
 }
 
-const BOOTSTRAP = fileURLToPath(new URL("./bootstrap.ts", import.meta.url));
+declare const BUNDLED: boolean | undefined;
+const ending = typeof BUNDLED === "undefined" ? "ts" : "mjs";
+const BOOTSTRAP = fileURLToPath(new URL(`./bootstrap.${ending}`, import.meta.url));
 
 export async function startFunction(options: LocalFunctionOptions): Promise<LocalFunction> {
   const queue: Invocation[] = [];

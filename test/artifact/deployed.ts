@@ -1,6 +1,3 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { unzipSync } from "fflate";
 import { type LocalFunction, startFunction } from "../../local/lambda/lambda.ts";
 import type { Gate } from "./gate.ts";
 import type { Grant } from "./policy.ts";
@@ -74,12 +71,4 @@ export function createDeployed(options: {
       });
     },
   };
-}
-
-export function unzip(zip: string, folder: string): void {
-  for (const [path, bytes] of Object.entries(unzipSync(readFileSync(zip)))) {
-    if (path.endsWith("/")) continue;
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), bytes);
-  }
 }

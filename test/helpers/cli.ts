@@ -14,21 +14,29 @@ export interface CliResult {
 /** Runs `gatehook` in a process group of its own, so that what it leaves running can be seen. */
 export async function runCli(
   args: string[],
-  options: { cwd?: string; env?: Record<string, string>; onStart?: (child: ChildProcess) => void } = {},
+  options: {
+    cwd?: string;
+    /** Over that of this process; undefined takes a variable away. */
+    env?: Record<string, string | undefined>;
+    /** Its standard input, which is empty otherwise. */
+    input?: string;
+    onStart?: (child: ChildProcess) => void;
+  } = {},
 ): Promise<CliResult> {
   const child = spawn(process.execPath, [CLI, ...args], {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
     detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
   });
+  child.stdin?.end(options.input);
   options.onStart?.(child);
   let stdout = "";
   let stderr = "";
-  child.stdout.on("data", (chunk) => {
+  child.stdout?.on("data", (chunk) => {
     stdout += chunk;
   });
-  child.stderr.on("data", (chunk) => {
+  child.stderr?.on("data", (chunk) => {
     stderr += chunk;
   });
   const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
@@ -43,3 +51,7 @@ function groupLives(group: number): boolean {
     return false;
   }
 }
+
+/** What a command prints that a terminal of that many columns has no room for. */
+export const longerThan = (columns: number, { stdout, stderr }: CliResult): string[] =>
+  [...stdout.split("\n"), ...stderr.split("\n")].filter((line) => line.length > columns);

@@ -167,7 +167,7 @@ export function createRuntime(scripts: Record<string, Script>, runs: string[] = 
   return {
     faults: [],
     counters,
-    probe: async (names) => names.map(() => ""),
+    probe: async (names) => names.map(() => "handler"),
     look: async () => new Map(),
     run,
     close: async () => {},

@@ -89,7 +89,7 @@
     const given = bounded(name, value);
     const answer = given === undefined ? undefined : ask(name, given);
     if (answer !== undefined) return parse(answer);
-    log("error", `${name}: this is no Base64 of the form that it takes`);
+    log("error", `${name}: this is not Base64 of the form that it takes`);
     return undefined;
   };
   define("b64enc", (value) => base64("b64enc", value));
@@ -147,7 +147,10 @@
   };
   const encode = (value) => base64("b64enc", value);
   const decode = (value) => base64("b64dec", value);
-  define("TykJS", tykjs({ create, stringify, log, encode, decode, returned: setReturned }));
+  const core = tykjs({ create, stringify, log, encode, decode, returned: setReturned });
+  const { DoProcessEvent, Handle } = core.TykEventHandlers.EventHandlerComponentMeta.prototype;
+  const base = { __proto__: null, DoProcessEvent, Handle };
+  define("TykJS", core);
 
   // The gateway's public documentation shows the names of before 2017 (EventType, EventMetaData); today's events
   // have Type and Meta. Both answer; the old ones do not show when the event is listed or printed.
@@ -172,7 +175,7 @@
 
   const describe = thrown({ uncurry, text, cut, stringify, errorChars: limits.errorChars });
 
-  // What a handler returns means nothing unless it is a promise; what refuses to tell is none.
+  // What a handler returns means nothing unless it is a promise; what refuses to tell is not one.
   const isThenable = (value) => {
     try {
       return typeof value.then === "function";
@@ -192,7 +195,7 @@
     setNumber(numbers, value, numbered);
     return numbered;
   };
-  // What `let`, `const` and `class` declare is no property of the global object.
+  // What `let`, `const` and `class` declare is not a property of the global object.
   const lexical = { __proto__: null };
   // Evaluated only where it may be a handler, since that takes longer, and calls a getter.
   const held = (name) => {
@@ -248,15 +251,19 @@
         list += (index ? "," : "") + stringify(names[index]);
       return `[${list}]`;
     },
-    /** What is wrong with the handler object of this name; "" when nothing is. */
+    /** What this name leads to: see Probed in protocol.ts. */
     probe(name) {
       try {
         const handler = evaluate(name);
-        return typeof handler.DoProcessEvent === "function"
-          ? ""
-          : "has no DoProcessEvent: is it a new NewEventHandler({})?";
+        if (handler === undefined || handler === null) return "missing";
+        if (typeof handler.DoProcessEvent !== "function") return "no-handler";
+        // What a DoProcessEvent of the scripts' own calls is not known.
+        if (handler.DoProcessEvent !== base.DoProcessEvent) return "handler";
+        return typeof handler.Handle === "function" && handler.Handle !== base.Handle
+          ? "handler"
+          : "no-function";
       } catch (value) {
-        return describe(value).message || "cannot be looked up";
+        return describe(value).engine ? "unreadable" : "missing";
       }
     },
   };

@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+// JavaScript that an old Node reads too: what it lacks is said here, before anything else is loaded.
+"use strict";
+
+const { existsSync } = require("node:fs");
+const { join } = require("node:path");
+
+const needed = require("../package.json").engines.node.replace(">=", "");
+
+function isOlder(version, than) {
+  const [a, b] = [version, than].map((text) => text.split(".").map(Number));
+  const at = b.findIndex((number, index) => a[index] !== number);
+  return at >= 0 && a[at] < b[at];
+}
+
+if (isOlder(process.versions.node, needed)) {
+  const name = needed.replace(/(\.0)+$/, "");
+  process.stderr.write(`gatehook needs Node ${name} or later; this is ${process.versions.node}\n`);
+  process.exit(1);
+}
+
+// Node 22 warns that SQLite, by which the local queue keeps its messages, is experimental.
+const listeners = process.listeners("warning");
+process.removeAllListeners("warning");
+process.on("warning", (warning) => {
+  if (warning.name !== "ExperimentalWarning") for (const listener of listeners) listener(warning);
+});
+
+// In a clone the sources, also where a build for a package was left; a package has no sources.
+void import(
+  existsSync(join(__dirname, "../cli/gatehook.ts")) ? "../cli/gatehook.ts" : "../dist/gatehook.mjs"
+);

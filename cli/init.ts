@@ -1,0 +1,117 @@
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { errorText } from "../lib/errors.ts";
+import { completedPackage } from "./init-package.ts";
+import { print, printJson } from "./print.ts";
+import { UsageError } from "./usage.ts";
+
+/** What a folder of one's own starts with, by the names that npm leaves as they are. */
+const TEMPLATES = fileURLToPath(new URL("../templates/init", import.meta.url));
+const RENAMED: Record<string, string> = {
+  gitignore: ".gitignore",
+  "github/check.yml": ".github/workflows/check.yml",
+};
+/** Only for a folder that has neither: whoever has definitions or handlers needs no sample. */
+const SAMPLES = /^(apis|handlers|test)\//;
+
+/** What was done, by path: what `--json` prints. */
+interface InitReport {
+  dir: string;
+  written: string[];
+  /** Was there, and is as it was. */
+  kept: string[];
+}
+
+/** `gatehook init`: a folder of one's own, with a handler that works. Nothing that is there is overwritten. */
+export async function init(dir: string, { json }: { json?: boolean }): Promise<void> {
+  const target = resolve(dir);
+  const files = await filesFor(target);
+  const report: InitReport = { dir: target, written: [], kept: [] };
+  for (const [path, text] of files) {
+    const isNew = (await textAt(target, path)) !== text && (await write(target, path, text));
+    report[isNew ? "written" : "kept"].push(path);
+  }
+  if (json) return printJson(report);
+  for (const path of report.written) print(`  wrote   ${path}`);
+  for (const path of report.kept) print(`  kept    ${path}`);
+  print("", "Next:", "", ...(await nextCommands(target)).map((command) => `  ${command}`), "");
+}
+
+/** Reads all that is there, and refuses what it cannot complete, before anything is written. */
+async function filesFor(target: string): Promise<[path: string, text: string][]> {
+  const name = serviceName(target);
+  const project = { $schema: "./node_modules/gatehook/dist/gatehook.schema.json", name, settings: {} };
+  const isOccupied = (await exists(target, "apis")) || (await exists(target, "handlers"));
+  const templates = await readTemplates();
+  return [
+    ["package.json", await completedPackage(await textAt(target, "package.json"), name)],
+    ["gatehook.json", `${JSON.stringify(project, undefined, 2)}\n`],
+    ...templates.filter(([path]) => !(isOccupied && SAMPLES.test(path))),
+  ];
+}
+
+async function readTemplates(): Promise<[string, string][]> {
+  const entries = await readdir(TEMPLATES, { recursive: true, withFileTypes: true });
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(TEMPLATES, join(parentPath, name)).replaceAll("\\", "/"))
+    .sort();
+  return Promise.all(
+    paths.map(
+      async (path) =>
+        [RENAMED[path] ?? path, await readFile(join(TEMPLATES, path), "utf8")] as [string, string],
+    ),
+  );
+}
+
+/** False where another file is in its place. Only package.json is completed. */
+async function write(target: string, path: string, text: string): Promise<boolean> {
+  const file = join(target, path);
+  const flag = path === "package.json" ? "w" : "wx";
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text, { flag });
+    return true;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST" && flag === "wx") return false;
+    throw new UsageError(`${file} cannot be written: ${errorText(cause)}`, { cause });
+  }
+}
+
+async function textAt(target: string, path: string): Promise<string | undefined> {
+  try {
+    return await readFile(join(target, path), "utf8");
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === "ENOENT") return undefined;
+    throw new UsageError(`${join(target, path)} cannot be read: ${errorText(cause)}`, { cause });
+  }
+}
+
+async function exists(target: string, path: string): Promise<boolean> {
+  return stat(join(target, path)).then(
+    () => true,
+    () => false,
+  );
+}
+
+const MOST_NAME_CHARS = 20;
+
+/** A name that AWS takes in all that is made of it. */
+function serviceName(target: string): string {
+  const name = basename(target)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .replace(/^[^a-z]+/, "")
+    .slice(0, MOST_NAME_CHARS)
+    .replace(/-+$/, "");
+  return name || "gatehook";
+}
+
+async function nextCommands(target: string): Promise<string[]> {
+  const way = relative(process.cwd(), target);
+  const there = way ? [`cd ${way}`] : [];
+  const isInstalled = await exists(target, "node_modules/gatehook");
+  return [...there, isInstalled ? "npm test" : "npm install", "npx gatehook dev"];
+}

@@ -1,0 +1,156 @@
+import { readdir, readFile, realpath, stat } from "node:fs/promises";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
+import type { Api } from "../lib/apis/definition.ts";
+import { errorText } from "../lib/errors.ts";
+import { createListedFor, listed } from "../lib/releases/problems.ts";
+import { type ApiFile, namedHandlers, readApis } from "../lib/releases/read-apis.ts";
+import { CORE_SCRIPT, GATEWAY_FILE, type Problem, type SourceFile } from "../lib/releases/sources.ts";
+import type { Script } from "../lib/runtime/protocol.ts";
+import { UsageError } from "./usage.ts";
+
+/** A folder with apis/ or handlers/, as far as a run of one script needs it. */
+export interface RunFolder {
+  dir: string;
+  /** Its core script, where it has one: it is loaded before the script. */
+  core: Script[];
+  apis: ApiFile[];
+  definitions: SourceFile[];
+  /** What is wrong with its definitions. */
+  problems: Problem[];
+}
+
+/** What was asked for: the least that says what is to run is a script, or the name of a handler. */
+export interface Asked {
+  script: string | undefined;
+  handler?: string;
+  api?: string;
+  /** The event's. */
+  type: string;
+}
+
+/** What is to run; the handler is looked for in the script where neither the call nor a definition names it. */
+export interface Chosen {
+  script: string;
+  handler: string | undefined;
+  api: Api | undefined;
+}
+
+/** The folder that is named, or else the nearest from where the script is upwards. */
+export async function openRunFolder(
+  dir: string | undefined,
+  script: string | undefined,
+): Promise<RunFolder | undefined> {
+  if (dir !== undefined && !(await isRunFolder(dir)))
+    throw new UsageError(`--dir ${dir}: there is no folder apis/ or handlers/ in it`);
+  const found = dir ?? (await nearestFolder(script === undefined ? process.cwd() : dirname(resolve(script))));
+  if (found === undefined) return undefined;
+  const names = (await ifThere(readdir(join(found, "apis")))) ?? [];
+  const paths = names.filter((name) => name.endsWith(".json")).map((name) => `apis/${name}`);
+  const [core, ...definitions] = await Promise.all(
+    [CORE_SCRIPT, GATEWAY_FILE, ...paths].map((path) => readIfThere(found, path)),
+  );
+  const files = definitions.filter((file) => file !== undefined);
+  return {
+    dir: found,
+    core: core ? [{ path: CORE_SCRIPT, source: core.text }] : [],
+    definitions: files,
+    ...readApis(files),
+  };
+}
+
+async function nearestFolder(start: string): Promise<string | undefined> {
+  for (let dir = start; ; dir = dirname(dir)) {
+    if (await isRunFolder(dir)) return dir;
+    if (dir === dirname(dir)) return undefined;
+  }
+}
+
+async function isRunFolder(dir: string): Promise<boolean> {
+  const isFolder = async (name: string) =>
+    (await stat(join(dir, name)).catch(() => undefined))?.isDirectory() === true;
+  return (await isFolder("apis")) || isFolder("handlers");
+}
+
+async function readIfThere(dir: string, path: string): Promise<SourceFile | undefined> {
+  const text = await ifThere(readFile(join(dir, path), "utf8"));
+  return text === undefined ? undefined : { path, text };
+}
+
+/** Undefined for what is not there, or is a folder in place of a file; what may not be read is an error. */
+async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (cause) {
+    const { code = "" } = cause as NodeJS.ErrnoException;
+    if (["ENOENT", "ENOTDIR", "EISDIR"].includes(code)) return undefined;
+    throw new UsageError(errorText(cause), { cause });
+  }
+}
+
+/** Takes from the definitions what the call leaves open. Throws a UsageError where that is nothing, or too much. */
+export async function choose(folder: RunFolder | undefined, asked: Asked): Promise<Chosen> {
+  const apis = folder?.apis ?? [];
+  const api = asked.api === undefined ? undefined : apiOf(apis, asked.api);
+  const named = (api ? [api] : apis).flatMap((each) =>
+    namedHandlers(each).map(({ type, ref }) => ({ api: each, type, ...ref })),
+  );
+  const { script, handler, type } = asked;
+  // Those of the event's type come first: where one of them fits, it is what the event would run.
+  named.sort((a, b) => Number(b.type === type) - Number(a.type === type));
+  if (script === undefined) return byHandler(folder, named, asked);
+  const path = folder && (await pathBelow(join(folder.dir, "handlers"), script));
+  const ofScript = named.filter((each) => each.path === path);
+  const first = ofScript.find(({ name }) => name === handler) ?? ofScript[0];
+  const names = ofScript
+    .filter((each) => each.type === type && each.api === first?.api)
+    .map(({ name }) => name);
+  if (handler === undefined && new Set(names).size > 1)
+    throw new UsageError(
+      `for ${type}, API ${first?.api.api.api_id} names ${listed([...new Set(names)])} in ${script}: choose one with --handler`,
+    );
+  return { script, handler: handler ?? names[0], api: (api ?? first?.api)?.api };
+}
+
+/** An API that was named; undefined where there are no definitions to look it up in. */
+function apiOf(apis: ApiFile[], id: string): ApiFile | undefined {
+  const found = apis.find(({ api }) => api.api_id === id);
+  if (found || apis.length === 0) return found;
+  const ids = apis.map(({ api }) => api.api_id);
+  throw new UsageError(`there is no definition of API ${id}; there is ${createListedFor(ids)(id)}`);
+}
+
+interface Named {
+  api: ApiFile;
+  type: string;
+  name: string;
+  path: string;
+}
+
+function byHandler(folder: RunFolder | undefined, named: Named[], { handler, type }: Asked): Chosen {
+  if (handler === undefined)
+    throw new UsageError("name the script to run, or with --handler a handler that a definition names");
+  if (!folder)
+    throw new UsageError(
+      `name the script too: there is no apis/ here in which --handler ${handler} is named`,
+    );
+  const found = named.filter(({ name }) => name === handler);
+  const fitting = found.filter((each) => each.type === type);
+  const [first, ...others] = fitting.length > 0 ? fitting : found;
+  if (!first) {
+    const names = [...new Set(named.map(({ name }) => name))];
+    const instead = names.length === 0 ? "they name none" : `they name ${createListedFor(names)(handler)}`;
+    throw new UsageError(`the definitions name no handler ${handler}; ${instead}`);
+  }
+  const paths = new Set([first, ...others].map(({ path }) => path));
+  if (paths.size > 1)
+    throw new UsageError(`handler ${handler} is named in ${listed([...paths])}: name the script, or --api`);
+  const script = relative(process.cwd(), join(folder.dir, "handlers", first.path));
+  return { script, handler, api: first.api.api };
+}
+
+/** How a definition names a file below a folder; undefined for others. */
+async function pathBelow(folder: string, file: string): Promise<string | undefined> {
+  const real = (path: string) => realpath(path).catch(() => resolve(path));
+  const way = relative(await real(folder), join(await real(dirname(file)), basename(file)));
+  return way.startsWith("..") ? undefined : way.split(sep).join("/");
+}

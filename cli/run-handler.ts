@@ -1,0 +1,200 @@
+import type { Api } from "../lib/apis/definition.ts";
+import type { GatewayEvent } from "../lib/events/event.ts";
+import { loadAssets } from "../lib/runtime/assets.ts";
+import type { LogLevel, Outcome, Script, ScriptError } from "../lib/runtime/protocol.ts";
+import type { Runtime } from "../lib/runtime/runtime.ts";
+import { createStarter, type Starter } from "../lib/runtime/starter.ts";
+import type { Session } from "../lib/sessions/session.ts";
+import type { RunFolder } from "./run-folder.ts";
+import { readText, UsageError } from "./usage.ts";
+
+/** What is asked of a run beside its script. */
+export interface RunSettings {
+  handler?: string;
+  dir?: string;
+  api?: string;
+  org?: string;
+  timeout: number;
+  isolation: "global" | "event";
+  repeat: number;
+  allowHost: string[];
+}
+
+/** What a run gets. */
+export interface Given {
+  event: GatewayEvent;
+  /** What is in the store. */
+  sessions: Map<string, Session>;
+}
+
+/** What is told while it runs. */
+export interface Listener {
+  log(level: LogLevel, message: string): void;
+  /** What runs next. */
+  chosen(plan: Plan, handler: string, event: GatewayEvent): void;
+  /** What was found around the script. */
+  opened(folder: RunFolder): void;
+}
+
+/** What came of it. */
+export interface RunReport {
+  outcome: "done" | "load-error" | Exclude<Outcome, { ok: true }>["code"];
+  error: { code: string; message: string; stack: string } | null;
+  api_id: string;
+  /** Null when the script did not load. */
+  handler: string | null;
+  logs: { level: Exclude<LogLevel, "raw">; message: string }[];
+  rawlogs: string[];
+  sessions: Record<string, Session>;
+  http: { method: string; url: string; status: number }[];
+  ms: number;
+}
+
+/** The API of a run that no definition is for. */
+export const NO_API = { api_id: "demo", org_id: "demo-org" };
+
+/** What runs for one event: the script comes last, after a core script. */
+export interface Plan {
+  scripts: Script[];
+  script: Script;
+  handler: string | undefined;
+  api: Pick<Api, "api_id" | "org_id" | "config_data">;
+  orgOf: (apiId: string) => string;
+}
+
+/** Runs one script against one event, with sessions in memory. */
+export async function runHandler(
+  asked: string | undefined,
+  settings: RunSettings,
+  read: () => Promise<Given>,
+  listener: Listener,
+): Promise<RunReport> {
+  const report: RunReport = {
+    outcome: "done",
+    error: null,
+    api_id: "",
+    handler: null,
+    logs: [],
+    rawlogs: [],
+    sessions: {},
+    http: [],
+    ms: 0,
+  };
+  const log = (level: LogLevel, message: string) => {
+    if (level === "raw") report.rawlogs.push(message);
+    else report.logs.push({ level, message });
+    listener.log(level, message);
+  };
+  const starter = createStarter({
+    assets: loadAssets(),
+    limits: { timeoutMs: settings.timeout },
+    isolation: settings.isolation,
+    log,
+  });
+  // All else is loaded while the sandbox's thread starts.
+  starter.prepare();
+  try {
+    await runOn(starter, asked, settings, read, { ...listener, log }, report);
+  } finally {
+    await starter.close();
+  }
+  return report;
+}
+
+async function runOn(
+  starter: Starter,
+  asked: string | undefined,
+  settings: RunSettings,
+  read: () => Promise<Given>,
+  listener: Listener,
+  report: RunReport,
+): Promise<void> {
+  const hostHalf = await import("./run-host.ts");
+  const { event, sessions } = await read();
+  const plan = await planOf(asked, event.Type, settings, listener);
+  report.api_id = plan.api.api_id;
+  const runtime = await starter.start(plan.scripts);
+  const deps = hostHalf.createDeps(settings, report);
+  try {
+    const handler = await loadedHandler(runtime, plan, settings, report);
+    if (handler !== undefined) listener.chosen(plan, handler, event);
+    const times = handler === undefined ? 0 : settings.repeat;
+    for (let nth = 1; nth <= times && report.outcome === "done"; nth += 1) {
+      const one = {
+        runtime,
+        plan,
+        handler: handler ?? "",
+        event,
+        sessions,
+        timeoutMs: settings.timeout,
+        nth,
+      };
+      const outcome = await hostHalf.runOnce(one, deps, listener.log);
+      report.ms = Math.round(outcome.ms * 100) / 100;
+      if (!outcome.ok) fail(report, outcome.code, outcome.error);
+    }
+    report.sessions = Object.fromEntries(sessions);
+  } finally {
+    await Promise.all([runtime.close(), deps.close()]);
+  }
+}
+
+async function planOf(
+  asked: string | undefined,
+  type: string,
+  settings: RunSettings,
+  listener: Listener,
+): Promise<Plan> {
+  const { choose, openRunFolder } = await import("./run-folder.ts");
+  const folder = await openRunFolder(settings.dir, asked);
+  if (folder) listener.opened(folder);
+  const chosen = await choose(folder, { ...settings, script: asked, type });
+  const script = { path: chosen.script, source: await readText(chosen.script, "script") };
+  const api = chosen.api ?? { ...NO_API, ...(settings.api !== undefined && { api_id: settings.api }) };
+  const orgs = new Map(folder?.apis.map((one) => [one.api.api_id, one.api.org_id]));
+  const org = settings.org ?? api.org_id;
+  return {
+    scripts: [...(folder?.core ?? []), script],
+    script,
+    handler: chosen.handler,
+    api,
+    orgOf: (apiId) => (apiId === api.api_id ? org : (orgs.get(apiId) ?? org)),
+  };
+}
+
+/** With a parser, which takes a moment to load: only where a script's text is looked at. */
+const scriptReader = () => import("./run-script.ts");
+const MAY_IMPORT = /\bimport\b/;
+
+/** The handler that is to run; undefined where it or a script has a fault, which the report tells then. */
+async function loadedHandler(
+  runtime: Runtime,
+  { scripts, script, handler: named }: Plan,
+  settings: RunSettings,
+  report: RunReport,
+): Promise<string | undefined> {
+  const mayImport = scripts.some(({ source }) => MAY_IMPORT.test(source));
+  const fault = runtime.faults[0] ?? (mayImport && (await scriptReader()).importFault(scripts));
+  if (fault) {
+    fail(report, "load-error", (await scriptReader()).errorOf(fault, scripts));
+    return undefined;
+  }
+  const handler = named ?? (await (await scriptReader()).onlyHandler(runtime, script));
+  report.handler = handler;
+  const [found = "unreadable"] = await runtime.probe([handler]);
+  if (found === "handler") return handler;
+  const message = await (await scriptReader()).faultOfHandler(runtime, script, handler, found);
+  if (found === "missing" && settings.handler !== undefined) throw new UsageError(message);
+  fail(report, "load-error", { name: "", message, stack: "" });
+  return undefined;
+}
+
+function fail(report: RunReport, outcome: RunReport["outcome"], error: ScriptError): void {
+  const message = [error.name, error.message].filter(Boolean).join(": ");
+  report.outcome = outcome;
+  report.error = {
+    code: outcome === "load-error" ? outcome : `handler-${outcome}`,
+    message,
+    stack: error.stack,
+  };
+}

@@ -1,0 +1,63 @@
+import { text as readStream } from "node:stream/consumers";
+import { AppError } from "../lib/errors.ts";
+import { type GatewayEvent, parseEvent } from "../lib/events/event.ts";
+import { jsonMistake } from "../lib/json-mistake.ts";
+import { parseSession, type Session } from "../lib/sessions/session.ts";
+import type { RunOptions } from "./run.ts";
+import type { Given } from "./run-handler.ts";
+import { readText, UsageError } from "./usage.ts";
+
+/** The event and the sessions, of the files that the options name. */
+export async function readInput(options: RunOptions): Promise<Given> {
+  return { event: await readEvent(options), sessions: await readSessions(options.session) };
+}
+
+async function readEvent({ event, api, session }: RunOptions): Promise<GatewayEvent> {
+  if (event === undefined) return sampleEvent(Object.keys(session)[0] ?? "sample-key");
+  return parseEventText(
+    event === "-" ? await readStream(process.stdin) : await readText(event, "event"),
+    event,
+    api,
+  );
+}
+
+async function readSessions(files: Record<string, string>): Promise<Map<string, Session>> {
+  const read = Object.entries(files).map(
+    async ([key, file]) => [key, parseSessionText(await readText(file, "session"), file)] as const,
+  );
+  return new Map(await Promise.all(read));
+}
+
+/** Throws a UsageError that says where the text is from. */
+export function parseEventText(text: string, from: string, api = "run"): GatewayEvent {
+  return asUsage(text, () => parseEvent(text, { apiId: api, fallbackId: "run" }).event, from);
+}
+
+/** Throws a UsageError that says where the text is from. */
+export const parseSessionText = (text: string, from: string): Session =>
+  asUsage(text, () => parseSession(text), from);
+
+/** Of a text that is not JSON the line is told, but not what is there: it may be a key. */
+function asUsage<T>(text: string, parse: () => T, from: string): T {
+  try {
+    return parse();
+  } catch (cause) {
+    if (!(cause instanceof AppError)) throw cause;
+    const line = text.trim() && jsonMistake(text)?.line;
+    const name = from === "-" ? line && "standard input" : from;
+    throw new UsageError([[name, line].filter(Boolean).join(":"), cause.message].filter(Boolean).join(": "), {
+      cause,
+    });
+  }
+}
+
+export function sampleEvent(key: string): GatewayEvent {
+  const Meta = {
+    Message: "Attempted access from expired key.",
+    OriginatingRequest: "",
+    Path: "/",
+    Origin: "203.0.113.7",
+    Key: key,
+  };
+  return { Type: "KeyExpired", Meta, TimeStamp: "2026-01-02 03:04:05 +0000 UTC" };
+}

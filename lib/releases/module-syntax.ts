@@ -1,0 +1,35 @@
+import { NO_MODULES } from "../runtime/failures.ts";
+import type { Finding, Visitor } from "./parse.ts";
+
+export const NO_AWAIT = "await works only inside an async function: a script is not a module";
+
+/** What only a module may have, found where a parser of scripts met its first mistake. */
+export function moduleSyntax(source: string, mistakeAt: number): Finding | undefined {
+  const before = source.slice(Math.max(0, mistakeAt - NEAR), mistakeAt);
+  const after = source.slice(mistakeAt, mistakeAt + NEAR);
+  for (const [message, next, last] of FORMS) {
+    if (next.test(after)) return { at: mistakeAt, message };
+    const found = last.exec(before);
+    if (found) return { at: mistakeAt - before.length + found.index, message };
+  }
+  return undefined;
+}
+
+const NEAR = 100;
+
+/** How the text goes on at the mistake, or ends before it, on its line. */
+const FORMS: [message: string, next: RegExp, last: RegExp][] = [
+  [NO_MODULES, /^(import|export)\b/, /\bimport[ \t]+$/],
+  [NO_AWAIT, /^await\b/, /\bawait[ \t]+$/],
+];
+
+/** Reads each `import()`, which the engine takes and then never carries out. */
+export function createImportReader(): Visitor & { findings: Finding[] } {
+  const findings: Finding[] = [];
+  return {
+    findings,
+    enter({ type, start }) {
+      if (type === "ImportExpression") findings.push({ at: start, message: NO_MODULES });
+    },
+  };
+}

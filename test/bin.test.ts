@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** A folder as a package or a clone is laid out; each of its programs prints its own path. */
+function layOut(programs: string[]): string {
+  const folder = mkdtempSync(join(tmpdir(), "gatehook-bin-"));
+  for (const file of ["bin", "package.json"])
+    cpSync(`${ROOT}${file}`, `${folder}/${file}`, { recursive: true });
+  for (const program of programs) {
+    mkdirSync(join(folder, program, ".."), { recursive: true });
+    writeFileSync(join(folder, program), `console.log(${JSON.stringify(program)}, process.argv[2]);\n`);
+  }
+  return folder;
+}
+
+const installed = layOut(["dist/gatehook.mjs"]);
+const clone = layOut(["dist/gatehook.mjs", "cli/gatehook.ts"]);
+after(() => {
+  for (const folder of [installed, clone]) rmSync(folder, { recursive: true });
+});
+
+function runBin(folder: string, version = process.versions.node) {
+  const before = `Object.defineProperty(process, "versions", { value: { node: "${version}" } });`;
+  const preload = join(folder, "version.cjs");
+  writeFileSync(preload, before);
+  const args = ["--require", preload, join(folder, "bin/gatehook.cjs"), "check"];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  return { status, stdout, stderr };
+}
+
+describe("the program that npm links", () => {
+  for (const version of ["18.20.8", "20.20.2", "22.9.0", "22.18.99"]) {
+    test(`tells on Node ${version} what it needs, and loads nothing`, () => {
+      const stderr = `gatehook needs Node 22.19 or later; this is ${version}\n`;
+      assert.deepEqual(runBin(installed, version), { status: 1, stdout: "", stderr });
+    });
+  }
+
+  for (const version of ["22.19.0", "22.20.0", "23.0.0", "24.0.0", "100.1.0"]) {
+    test(`runs on Node ${version}`, () => {
+      assert.deepEqual(runBin(installed, version), {
+        status: 0,
+        stdout: "dist/gatehook.mjs check\n",
+        stderr: "",
+      });
+    });
+  }
+
+  test("tells of no experiment of Node's own, and of every other warning", () => {
+    const program = ["ExperimentalWarning", "DeprecationWarning"]
+      .map((name) => `process.emitWarning("that is a ${name}", { type: "${name}" });\n`)
+      .join("");
+    writeFileSync(join(installed, "dist/gatehook.mjs"), program);
+    const { status, stderr } = runBin(installed);
+    assert.equal(status, 0);
+    assert.match(stderr, /that is a DeprecationWarning/);
+    assert.doesNotMatch(stderr, /ExperimentalWarning/);
+  });
+
+  test("runs a clone's sources, whatever build was left there", () => {
+    assert.deepEqual(runBin(clone), { status: 0, stdout: "cli/gatehook.ts check\n", stderr: "" });
+  });
+});

@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { runCli } from "./helpers/cli.ts";
+
+const FILES = [
+  ".github/workflows/check.yml",
+  ".gitignore",
+  "apis/orders.json",
+  "gatehook.json",
+  "handlers/grace-period.js",
+  "jsconfig.json",
+  "package.json",
+  "test/grace-period.test.js",
+];
+
+async function filesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  return files.map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1)).sort();
+}
+
+describe("gatehook init", () => {
+  let root = "";
+  before(async () => {
+    root = await mkdtemp(join(tmpdir(), "gatehook-"));
+  });
+  after(() => rm(root, { recursive: true }));
+
+  const init = (...args: string[]) => runCli(["init", ...args], { cwd: root });
+  async function folder(name: string, files: Record<string, string>): Promise<string> {
+    await mkdir(join(root, name), { recursive: true });
+    for (const [path, text] of Object.entries(files)) await writeFile(join(root, name, path), text);
+    return join(root, name);
+  }
+
+  it("makes a folder whose check is clean, and says how to go on", async () => {
+    const { code, stdout } = await init("My Orders");
+    assert.equal(code, 0);
+    assert.match(stdout, /cd My Orders\n {2}npm install\n {2}npx gatehook dev/);
+    const made = join(root, "My Orders");
+    assert.deepEqual(await filesIn(made), FILES);
+    assert.equal(JSON.parse(await readFile(join(made, "gatehook.json"), "utf8")).name, "my-orders");
+    const check = await runCli(["check"], { cwd: made });
+    assert.equal(check.code, 0, check.stderr);
+    assert.match(check.stdout, /1 API\(s\), 1 script\(s\), 0 warning\(s\)/);
+  });
+
+  it("leaves what is there as it is, also at the second time", async () => {
+    const made = await folder("twice", { "gatehook.json": '{ "name": "mine" }' });
+    assert.equal((await init("twice")).code, 0);
+    await writeFile(join(made, "handlers/grace-period.js"), "// mine\n");
+    const { stdout } = await init("twice", "--json");
+    const { written, kept } = JSON.parse(stdout) as { written: string[]; kept: string[] };
+    assert.deepEqual(written, []);
+    assert.deepEqual(
+      kept.sort(),
+      FILES.filter((file) => !/^(apis|handlers|test)\//.test(file)),
+    );
+    assert.equal(await readFile(join(made, "gatehook.json"), "utf8"), '{ "name": "mine" }');
+    assert.equal(await readFile(join(made, "handlers/grace-period.js"), "utf8"), "// mine\n");
+  });
+
+  it("adds no sample to handlers of one's own, and to a package.json what it lacks", async () => {
+    const text =
+      '{\n\t"name": "mine",\n\t"scripts": {\n\t\t"test": "vitest"\n\t},\n\t"dependencies": { "gatehook": "1.0.0" }\n}\n';
+    const made = await folder("own", { "package.json": text });
+    await mkdir(join(made, "handlers"));
+    assert.equal((await init("own")).code, 0);
+    assert.ok(!(await filesIn(made)).some((file) => /^(apis|handlers|test)\//.test(file)));
+    const completed = await readFile(join(made, "package.json"), "utf8");
+    const { scripts, dependencies, devDependencies } = JSON.parse(completed);
+    assert.deepEqual(scripts, { test: "vitest", start: "gatehook dev", check: "gatehook check" });
+    assert.deepEqual(dependencies, { gatehook: "1.0.0" });
+    assert.deepEqual(Object.keys(devDependencies), ["osls"]);
+    assert.match(completed, /^\t"name"/m);
+  });
+
+  it("writes nothing when it cannot do all of it", async () => {
+    const broken = await folder("broken", { "package.json": '{ "name": ' });
+    const { code, stderr } = await init("broken");
+    assert.equal(code, 2);
+    assert.match(stderr, /package\.json is not a JSON object/);
+    assert.deepEqual(await filesIn(broken), ["package.json"]);
+  });
+
+  it("names the folder that cannot be written", async () => {
+    await writeFile(join(root, "file"), "");
+    const { code, stderr } = await init("file/below");
+    assert.equal(code, 2);
+    assert.match(stderr, /file\/below/);
+  });
+});

@@ -111,7 +111,10 @@ function serviceName(target: string): string {
 
 async function nextCommands(target: string): Promise<string[]> {
   const way = relative(process.cwd(), target);
-  const there = way ? [`cd ${way}`] : [];
+  const there = way ? [`cd ${shellWord(way)}`] : [];
   const isInstalled = await exists(target, "node_modules/gatehook");
   return [...there, isInstalled ? "npm test" : "npm install", "npx gatehook dev"];
 }
+
+/** As a shell takes it for one word. */
+const shellWord = (text: string) => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

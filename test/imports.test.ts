@@ -78,7 +78,7 @@ const PACKAGES: Record<string, string[]> = {
   "@aws-lambda-powertools/": ["functions/log.ts", "functions/metrics.ts", "functions/references.ts"],
   undici: ["lib/egress/", "lib/gateway/client.ts"],
   acorn: ["lib/releases/"],
-  "jsonc-parser": ["lib/json-mistake.ts", "lib/settings/"],
+  "jsonc-parser": ["cli/init-package.ts", "lib/json-mistake.ts", "lib/settings/"],
   commander: ["cli/"],
   fauxqs: ["local/"],
   fflate: ["local/functions.ts", "deploy/build-package.ts"],

@@ -39,7 +39,7 @@ describe("gatehook init", () => {
   it("makes a folder whose check is clean, and says how to go on", async () => {
     const { code, stdout } = await init("My Orders");
     assert.equal(code, 0);
-    assert.match(stdout, /cd My Orders\n {2}npm install\n {2}npx gatehook dev/);
+    assert.match(stdout, /cd 'My Orders'\n {2}npm install\n {2}npx gatehook dev/);
     const made = join(root, "My Orders");
     assert.deepEqual(await filesIn(made), FILES);
     assert.equal(JSON.parse(await readFile(join(made, "gatehook.json"), "utf8")).name, "my-orders");

@@ -71,6 +71,7 @@ const here = (...args: string[]) => ({ args, cwd: "." });
 
 /** What is called, command by command and in this order; each says something hostile. */
 const CASES: Record<string, (world: World) => { args: string[]; cwd: string }[]> = {
+  init: () => [here("init", `new ${NAMED}`), here("init", `new ${NAMED}`, "--json")],
   run: ({ script, event }) => [
     here("run", script),
     here("run", script, "--json"),

@@ -114,10 +114,14 @@ if (memoryMb < neededMb)
 
 /** AWS's two stores are loaded with the first reference to one of them. */
 function references(): ReadValue {
+  const settings = {
+    prefixes: { parameters: text(env, "REFERENCE_PARAMETERS"), secrets: text(env, "REFERENCE_SECRETS") },
+    maxAge: integer(env, "REFERENCE_MAX_AGE_SECONDS"),
+  };
   if (choice(env, "REFERENCES_FROM") === "environment") return createLocalReferences(env);
   let loading: Promise<ReadValue> | undefined;
   return async (reference) => {
-    loading ??= import("./references.ts").then(({ createReferences }) => createReferences(env));
+    loading ??= import("./references.ts").then(({ createReferences }) => createReferences(settings));
     return (await loading)(reference);
   };
 }

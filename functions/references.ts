@@ -6,7 +6,7 @@ import type { Reference, ValueStore } from "../lib/apis/references.ts";
 import type { ReadValue } from "../lib/consumer/config-data.ts";
 import { AppError, errorText } from "../lib/errors.ts";
 import { requestHandler } from "./clients.ts";
-import { integer, text } from "./settings.ts";
+import { invalid } from "./settings.ts";
 
 /** What AWS answers when a value is not there, or not for us: repeating the call does not help. */
 const REFUSALS = new Set([
@@ -21,39 +21,49 @@ const REFUSALS = new Set([
   "DecryptionFailure",
 ]);
 
+export interface ReferenceSettings {
+  /** What the names of parameters and secrets begin with; "" where that is not set. */
+  prefixes: Record<ValueStore, string>;
+  /** In seconds. */
+  maxAge: number;
+}
+
 /**
  * Values from Parameter Store and Secrets Manager, each kept for a while. In a module of its own, which is loaded
  * only when a definition has a reference: its clients would lengthen every cold start.
  */
-export function createReferences(env: Record<string, string | undefined>): ReadValue {
-  const maxAge = integer(env, "REFERENCE_MAX_AGE_SECONDS");
+export function createReferences({ prefixes, maxAge }: ReferenceSettings): ReadValue {
   const parameters = new SSMProvider({ awsSdkV3Client: new SSMClient({ requestHandler }) });
   const secrets = new SecretsProvider({ awsSdkV3Client: new SecretsManagerClient({ requestHandler }) });
-  const stores: Record<
-    ValueStore,
-    { named: string; prefix: () => string; get: (name: string) => Promise<unknown> }
-  > = {
+  const stores: Record<ValueStore, Store> = {
     parameters: {
-      named: "the parameter",
-      prefix: () => text(env, "REFERENCE_PARAMETERS"),
+      one: "the parameter",
+      setting: "REFERENCE_PARAMETERS",
       get: (name) => parameters.get(name, { maxAge, decrypt: true }),
     },
     secrets: {
-      named: "the secret",
-      prefix: () => text(env, "REFERENCE_SECRETS"),
+      one: "the secret",
+      setting: "REFERENCE_SECRETS",
       get: (name) => secrets.get(name, { maxAge }),
     },
   };
 
   return async ({ store, name }: Reference) => {
-    const { named, prefix, get } = stores[store];
-    const full = `${prefix()}${name}`;
+    const { one, setting, get } = stores[store];
+    if (!prefixes[store]) throw invalid(setting, "is not set");
+    const full = `${prefixes[store]}${name}`;
     const value = await get(full).catch((thrown: unknown) => {
-      throw failureOf(`${named} ${full}`, thrown);
+      throw failureOf(`${one} ${full}`, thrown);
     });
     if (typeof value === "string") return value;
-    throw new AppError("config-unresolved", `${named} ${full} is not a text`);
+    throw new AppError("config-unresolved", `${one} ${full} is not a text`);
   };
+}
+
+interface Store {
+  one: string;
+  setting: "REFERENCE_PARAMETERS" | "REFERENCE_SECRETS";
+  get: (name: string) => Promise<unknown>;
 }
 
 /** Powertools keeps AWS's own error as the cause. */

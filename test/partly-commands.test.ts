@@ -97,7 +97,7 @@ describe("a folder in which one API is at fault", () => {
     assert.deepEqual(await runs("first"), ["good 2", "bad 1"]);
 
     const { stdout: list } = await gatehook(["releases"]);
-    assert.match(list, new RegExp(`\n${version} +partly live +\\S+ +2 +2 +1 +\\d\n`));
+    assert.match(list, new RegExp(`\n${version} +partly live +\\S+ \\S+ +2 +2 +1 +\\d\n`));
     const { stdout: report } = await gatehook(["releases", String(version)]);
     assert.match(
       report,

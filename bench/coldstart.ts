@@ -3,11 +3,10 @@
 // else; in turns, so that what else the machine does falls on all.
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
-import { bundle } from "../deploy/build.ts";
-import { packageService } from "../deploy/package.ts";
+import { buildFunctions, buildZips, bundle } from "../deploy/build.ts";
 import { sessionItem } from "../lib/sessions/item.ts";
 import { readSourceFiles } from "../local/files.ts";
 import { type Stack, startStack } from "../local/stack.ts";
@@ -68,7 +67,8 @@ const folder = mkdtempSync(`${tmpdir()}/gatehook-coldstart-`);
 const stack = await startStack({ port: 0, env: process.env });
 try {
   await prepare(stack);
-  const { zips } = await packageService(folder);
+  await buildFunctions(folder);
+  await buildZips(`${folder}/zips`);
   await bundle("bench/coldstart/empty.ts", `${folder}/dist/empty`);
   await bundle("bench/coldstart/calls.ts", `${folder}/dist/calls`);
   await bundle("functions/consumer.ts", `${folder}/dist/one-step`);
@@ -88,7 +88,8 @@ try {
       if (round > 0) times.push(ms); // the first reads the files from disk
     }
   }
-  for (const [name, { bytes }] of zips) console.log(`zip of ${name}: ${(bytes / 1000).toFixed(0)} kB`);
+  for (const zip of readdirSync(`${folder}/zips`))
+    console.log(`${zip}: ${(statSync(`${folder}/zips/${zip}`).size / 1000).toFixed(0)} kB`);
   const [empty = 0, calls = 0] = ["empty", "calls"].map((name) => median(taken.get(name) ?? []));
   for (const [label, name] of Object.entries(variants)) {
     const ms = median(taken.get(name) ?? []);

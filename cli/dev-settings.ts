@@ -5,7 +5,7 @@ import { AppError } from "../lib/errors.ts";
 import { DEPLOYMENT_SETTINGS, type DeploymentSetting } from "../lib/settings/deployment-settings.ts";
 import { FUNCTION_SETTINGS, type FunctionSetting } from "../lib/settings/function-settings.ts";
 import { problemWithNamed } from "../lib/settings/named.ts";
-import { LOCAL_STAGE, type Project } from "../lib/settings/project.ts";
+import { localSettings, type Project } from "../lib/settings/project.ts";
 import type { StackOptions } from "../local/stack.ts";
 import { UsageError } from "./usage.ts";
 
@@ -31,7 +31,7 @@ export function devSettings(
   const fromEnvironment = Object.fromEntries(given);
   check(fromEnvironment, "in the environment, ");
   check(set, "--set: ");
-  const all = { ...project.settings, ...project.stages[LOCAL_STAGE]?.settings, ...fromEnvironment, ...set };
+  const all = { ...localSettings(project), ...fromEnvironment, ...set };
   const settings = Object.fromEntries(Object.entries(all).filter(([name]) => OF_FUNCTIONS.includes(name)));
   checkTogether(settings);
   return { settings, ...stackOptions(all) };

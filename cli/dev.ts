@@ -1,103 +1,189 @@
-import { AppError } from "../lib/errors.ts";
-import { readSourceFiles } from "../local/files.ts";
+import { join, resolve } from "node:path";
+import { AppError, errorText } from "../lib/errors.ts";
+import { FUNCTION_SETTINGS, type FunctionSetting } from "../lib/settings/function-settings.ts";
+import { MADE_UP_KEY } from "../local/aws.ts";
 import { type Stack, startStack } from "../local/stack.ts";
+import { curlLine } from "./curl.ts";
 import { devSettings } from "./dev-settings.ts";
 import { createFacts, type Facts } from "./facts.ts";
-import { nextSignal } from "./interrupt.ts";
+import { readFolder } from "./folder.ts";
+import { interruption, whenAborted } from "./interrupt.ts";
 import { createLiveFolder, type LiveFolder } from "./live-folder.ts";
+import { STATE_FOLDER, writeLocalStack } from "./local-stack.ts";
+import { lossLine } from "./losses.ts";
+import { explainedBusyPort } from "./port.ts";
 import { print, printError, printJson } from "./print.ts";
 import { readProject } from "./project.ts";
-import { SAMPLE_API, SAMPLE_KEY, type SampleReport, sendSampleEvent } from "./sample-event.ts";
+import { type Asked, chooseSample, type Handled, handledIn } from "./sample-choice.ts";
+import { type SampleReport, sendSampleEvent } from "./sample-event.ts";
+import { changedMembers } from "./session-changes.ts";
 import { row, timelineLines } from "./timeline.ts";
 import { UsageError } from "./usage.ts";
 
-export interface DevOptions {
+export interface DevOptions extends Asked {
+  /** The folder with apis/ and handlers/. */
+  dir: string;
   once?: boolean;
   json?: boolean;
   port: number;
   demo: boolean;
+  /** Keeps tables, queues and the bucket between two starts. */
+  persist?: boolean;
   /** Settings, before all others. */
   set: Record<string, string>;
 }
 
+type Say = (...lines: string[]) => void;
+
 /**
- * `gatehook dev`: boots the stack, makes a release of this folder, shows one event's way, stays up, and makes another
+ * `gatehook dev`: boots the stack, makes a release of a folder, shows one event's way, stays up, and makes another
  * release of every save.
  */
 export async function dev(options: DevOptions): Promise<void> {
-  if (options.json && !options.once) throw new UsageError("--json goes with --once: add --once");
-  if (options.once && !options.demo)
-    throw new UsageError("--once waits for the sample event, which --no-demo leaves out");
-  const say = options.json ? () => {} : print;
+  checkTogether(options);
+  const say: Say = options.json ? () => {} : print;
   const started = performance.now();
-  await readSourceFiles(process.cwd()); // a wrong folder is told before anything is started
-  const settings = devSettings(await readProject(process.cwd()), process.env, options.set);
+  const stop = interruption();
+  const dir = resolve(options.dir);
+  // What is wrong with the folder is told before anything is started.
+  const files = await readFolder(dir);
+  if (isAsked(options)) chooseSample(handledIn(files), options);
+  const settings = devSettings(await readProject(dir), process.env, options.set);
+  const persist = options.persist ? join(dir, STATE_FOLDER, "data") : undefined;
   const facts = createFacts((name, line) => printError(`  [${name}] ${line}`));
+  const port = options.once ? 0 : options.port;
   const stack = await startStack({
-    port: options.once ? 0 : options.port,
+    port,
     env: process.env,
     ...settings,
+    ...(persist && { persist }),
     watchBucket: !options.once,
+    signal: stop,
     onLine: facts.onLine,
     onError: facts.onError,
+  }).catch(async (thrown: unknown) => {
+    throw await explainedBusyPort(thrown, port, dir);
   });
-  const interrupted = nextSignal();
+  const over = Promise.race([whenAborted(stop), stack.broken]);
+  const ends: (() => unknown)[] = [];
   try {
-    const folder = createLiveFolder(stack, process.cwd(), say);
+    const folder = createLiveFolder(stack, dir, say);
+    if (!options.once) {
+      // Before the folder is read, so that no save is missed.
+      ends.push(await folder.follow());
+      ends.push(await tellOthers(dir, stack));
+    }
+    await Promise.race([over, show(folder)]);
+    if (options.once) return;
+    sayHowToGoOn(stack, handledIn(folder.files), say);
+    await over.catch((thrown) => {
+      if (!stop.aborted) throw thrown;
+    });
+  } finally {
+    for (const end of ends.reverse()) await end();
+    const lost = stop.aborted && !options.once && (await lossLine(stack, persist));
+    if (lost) say("", lost);
+    await stack.close();
+  }
+
+  async function show(folder: LiveFolder): Promise<void> {
+    stop.throwIfAborted();
+    const tell = () => ends.push(facts.listen((fact) => !folder.tells(fact) && say(...timelineLines(fact))));
+    if (!options.once) tell();
     const live = await firstRelease(folder, options);
     say(`gatehook is ready at ${stack.url} (${((performance.now() - started) / 1000).toFixed(1)} s)`, "");
-    facts.listen((fact) => {
-      say(...timelineLines(fact));
-    });
-    if (options.demo && live) conclude(await demo(stack, facts, say), options);
-    if (options.once) return;
-    const stopFollowing = folder.follow();
-    sayHowToGoOn(stack, say);
-    await interrupted;
-    stopFollowing();
-  } finally {
-    await stack.close();
+    if (options.once) tell();
+    if (options.demo && live) await demo({ stack, facts, folder, stop, say }, options);
   }
 }
 
-/** Whether it went live; what is wrong stands above then, and is mended while the stack is up. */
-async function firstRelease(folder: LiveFolder, { once }: DevOptions): Promise<boolean> {
-  const report = await folder.upload();
-  if (report?.result !== "refused") return true;
-  if (once)
-    throw new AppError("release-invalid", "the release was refused: mend what stands above and start again");
+function checkTogether({ once, json, demo, ...asked }: DevOptions): void {
+  if (json && !once) throw new UsageError("--json goes with --once: add --once");
+  if (demo) return;
+  if (once) throw new UsageError("--once waits for the sample event, which --no-demo leaves out");
+  if (isAsked(asked))
+    throw new UsageError("--api and --event choose the sample event, which --no-demo leaves out");
+}
+
+const isAsked = ({ api, event }: Asked) => api !== undefined || event !== undefined;
+
+/** Lets commands in other terminals find this stack; answers how to end that. A folder may be read-only. */
+async function tellOthers(dir: string, stack: Stack): Promise<() => Promise<void>> {
+  try {
+    const { url } = stack;
+    return await writeLocalStack(dir, { url, pid: process.pid, env: forOthers(stack) });
+  } catch (thrown) {
+    printError(`gatehook: no other terminal can find this stack: ${errorText(thrown)}`);
+    return async () => {};
+  }
+}
+
+/** Without what is secret, be it a setting or the user's own credentials. */
+function forOthers({ env }: Stack): Record<string, string> {
+  const settings: Record<string, FunctionSetting> = FUNCTION_SETTINGS;
+  const isSecret = (name: string) => {
+    const setting = settings[name];
+    return setting !== undefined && (setting.kind === "secret" || ("secret" in setting && setting.secret));
+  };
+  const isTheirs = (name: string) => CREDENTIALS.includes(name) && env.AWS_ACCESS_KEY_ID !== MADE_UP_KEY;
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !isSecret(name) && !isTheirs(name)));
+}
+
+const CREDENTIALS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+
+/** Whether it went live; what is wrong stands above then, and is fixed while the stack is up. */
+async function firstRelease(folder: LiveFolder, { once: ends }: DevOptions): Promise<boolean> {
+  const { result } = await folder.upload();
+  if (result !== "refused") return true;
+  if (ends)
+    throw new AppError("release-invalid", "the release was refused: fix what stands above and start again");
   return false;
 }
 
-async function demo(stack: Stack, facts: Facts, say: (...lines: string[]) => void): Promise<SampleReport> {
-  say("A gateway's KeyExpired event, from its webhook to the committed session:", "");
-  const report = await sendSampleEvent(stack, facts);
-  const { before, after } = report.session;
-  say("", `  ${row("session", report.session.key)}`);
-  say(`  ${row("  before", `expires ${before.expires}`)}`);
-  say(`  ${row("  after", `expires ${after?.expires}`)}`);
-  return report;
+interface Demo {
+  stack: Stack;
+  facts: Facts;
+  folder: LiveFolder;
+  stop: AbortSignal;
+  say: Say;
 }
 
-function conclude(report: SampleReport, options: DevOptions): void {
+/** Sends the sample event, and tells what became of it. With --once a failure is thrown. */
+async function demo({ stack, facts, folder, stop, say }: Demo, options: DevOptions): Promise<void> {
+  const handled = chooseSample(handledIn(folder.files), options);
+  if (!handled) {
+    const message = "no sample sent: no API here has a handler";
+    if (options.once) throw new AppError("local-failed", message);
+    say(message);
+    return;
+  }
+  const { api, type } = handled;
+  say(`A gateway's ${type} event for API ${api.api_id}, from its webhook to the commit:`, "");
+  const report = await sendSampleEvent(stack, facts, handled, stop);
+  if (!report) return;
+  sayChanges(report, say);
   if (options.json) printJson(report);
   if (report.outcome === "done") return;
-  if (options.once) throw new AppError("runtime-failed", `the sample event failed: ${report.error}`);
-  printError(`gatehook: the sample event failed: ${report.error}`);
+  const failed = `the sample event failed: ${report.error}`;
+  if (options.once) throw new AppError("runtime-failed", failed);
+  printError(`gatehook: ${failed}`);
 }
 
-function sayHowToGoOn(stack: Stack, say: (...lines: string[]) => void): void {
-  const event = {
-    event: { Type: "QuotaExceeded", Meta: { Message: "Key Quota Limit Exceeded", Key: SAMPLE_KEY } },
-  };
-  say("", "Send the next event:", "");
-  say(`  curl ${stack.url}/events/${SAMPLE_API} -d '${JSON.stringify(event)}'`, "");
+function sayChanges({ session }: SampleReport, say: Say): void {
+  if (!session) return;
+  const { key, before, after } = session;
+  const changes = changedMembers(before, after);
+  say("", `  ${row("session", changes ? key : `${key}: not changed`)}`);
+  if (!changes) return;
+  say(`  ${row("  before", changes.before)}`);
+  say(`  ${row("  after", changes.after)}`);
+}
+
+function sayHowToGoOn(stack: Stack, handled: Handled[], say: Say): void {
+  const next = handled.find(({ type }) => type !== handled[0]?.type) ?? handled[0];
+  if (next) say("", "Send the next event:", "", `  ${curlLine(stack, next)}`, "");
   say(
-    "Save a file in apis/ or handlers/, and the next event runs it. For gatehook's commands in another terminal:",
-    "",
+    "Save a file in apis/ or handlers/, and the next event runs it. gatehook's commands in another terminal",
   );
-  const exports = Object.entries(stack.env)
-    .filter(([name]) => /^AWS_|_(URL|TABLE|BUCKET)$/.test(name))
-    .map(([name, value]) => `  export ${name}=${value}`);
-  say(...exports, "", "Ctrl+C stops everything.", "");
+  say("find this stack by themselves: npx gatehook releases. Ctrl+C stops everything.", "");
 }

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { perSecond, wholeNumber } from "./option-values.ts";
+import { perSecond, reaching, wholeNumber, yes } from "./option-values.ts";
 
 const target = (verb: string) => `the group or the event to ${verb}, as gatehook dlq ls names it`;
 const json = () => new Option("--json", "print one JSON object and nothing else");
@@ -17,15 +17,13 @@ export function addDlq(program: Command): void {
         "Each command makes them visible again at its end, and after a Ctrl+C.",
     );
 
-  dlq
-    .command("ls")
+  reaching(dlq.command("ls"))
     .description("the dead letters in groups of one reason, handler and error; never their bodies")
     .addOption(max("how many messages to read at most"))
     .addOption(json())
     .action(async (options) => (await import("./dlq-ls.ts")).dlqLs(options));
 
-  dlq
-    .command("show")
+  reaching(dlq.command("show"))
     .description("what is known of the letters of a group or an event: error, stack, attributes")
     .argument("<group|event>", target("show"))
     .option("--body", "the bodies too: they may hold keys")
@@ -39,23 +37,22 @@ export function addDlq(program: Command): void {
     .addOption(json())
     .action(async (name, options) => (await import("./dlq-show.ts")).dlqShow(name, options));
 
-  dlq
-    .command("redrive")
+  reaching(dlq.command("redrive"))
     .description("send events to the events queue again, then take them off the dead-letter queue")
     .argument("[group|event]", target("send"))
     .option("--all", "all that are there now")
     .option("--rate <number/s>", "how many events to send per second", perSecond(0.1, 1_000), 20)
     .option("--dry-run", "only say how many")
+    .addOption(yes())
     .addOption(max("how many messages of other groups to pass over at most"))
     .addOption(json())
     .action(async (name, options) => (await import("./dlq-redrive.ts")).dlqRedrive(name, options));
 
-  dlq
-    .command("rm")
+  reaching(dlq.command("rm"))
     .description("delete dead letters for good; asks first")
     .argument("[group|event]", target("delete"))
     .option("--all", "all that are there now")
-    .option("--yes", "do not ask")
+    .addOption(yes())
     .addOption(max("how many messages of other groups to pass over at most"))
     .addOption(json())
     .action(async (name, options) => (await import("./dlq-rm.ts")).dlqRm(name, options));

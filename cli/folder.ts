@@ -1,4 +1,4 @@
-import { AppError } from "../lib/errors.ts";
+import { errorText } from "../lib/errors.ts";
 import { checkRelease } from "../lib/releases/check.ts";
 import { type Candidate, examine, readCandidate } from "../lib/releases/examine.ts";
 import { examinePartly, type Live, type Partly } from "../lib/releases/partly.ts";
@@ -28,11 +28,19 @@ export async function checkFolder(dir: string): Promise<CheckedFolder> {
   };
 }
 
-async function readFolder(dir: string): Promise<SourceFile[]> {
+/** Throws UsageError when the folder is not one of ours, or may not be read. */
+export async function readFolder(dir: string): Promise<SourceFile[]> {
   try {
     return await readSourceFiles(dir);
   } catch (cause) {
-    if (!(cause instanceof AppError && cause.code === "local-failed")) throw cause;
-    throw new UsageError(`${cause.message}, or name the folder with --dir`, { cause });
+    const { code = "", path } = cause as NodeJS.ErrnoException;
+    if (code === "local-failed")
+      throw new UsageError(`${errorText(cause)}, or name the folder with --dir`, { cause });
+    if (code === "EACCES" || code === "EPERM") throw new UsageError(unreadable(path), { cause });
+    throw cause;
   }
 }
+
+const unreadable = (path = "a file") =>
+  `${path} cannot be read: the system refuses it to this user. A file needs the right to read it, a folder also the ` +
+  "right to enter it: set them with chmod, or name another folder with --dir";

@@ -4,7 +4,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { errorText } from "../lib/errors.ts";
 import { awsAdvice } from "./aws-errors.ts";
 import { addDlq } from "./dlq.ts";
-import { wholeNumber } from "./option-values.ts";
+import { Interrupted } from "./interrupt.ts";
+import { reaching, wholeNumber, yes } from "./option-values.ts";
 import { print, printError, printErrorText } from "./print.ts";
 import { linesOf } from "./printable.ts";
 import { addSessions } from "./sessions.ts";
@@ -30,6 +31,11 @@ const collect = (text: string, before: string[]) => [...before, text];
 
 const toLines = (text: string) => linesOf(text.replace(/\n$/, ""));
 
+const folder = new Option("--dir <folder>", "the folder with apis/ and handlers/").default(".");
+
+/** Somebody was asked, and said no, which was said already. */
+class Declined extends Error {}
+
 const program = new Command("gatehook")
   .description("Runs an API gateway's JavaScript event handlers: SQS, Lambda, QuickJS, DynamoDB.")
   .version(ownPackage().version)
@@ -49,11 +55,15 @@ program
 
 program
   .command("dev")
-  .description("run the whole stack on this machine, with the apis/ and handlers/ of this folder")
+  .description("run the whole stack on this machine, with the apis/ and handlers/ of a folder")
+  .addOption(folder)
   .option("--once", "end after the sample event: exit code 0 when its handler's work is committed, else 1")
   .option("--json", "with --once: print one JSON object and nothing else")
   .option("--port <number>", "where ingest listens; 0 is any free port", wholeNumber(0, 65_535), 3000)
+  .option("--event <type>", "the type of the sample event; by default the first that has a handler")
+  .option("--api <id>", "the API of the sample event; by default the first that has a handler")
   .option("--no-demo", "send no sample event")
+  .option("--persist", "keep tables, queues and the bucket in .gatehook/ for the next start")
   .option("--set <NAME=value>", "a setting of docs/settings.md; repeatable", nameAndValue, {})
   .action(async (options) => (await import("./dev.ts")).dev(options));
 
@@ -96,8 +106,6 @@ program
   )
   .action(async (script, options) => (await import("./run.ts")).run(script, options));
 
-const folder = new Option("--dir <folder>", "the folder with apis/ and handlers/").default(".");
-
 program
   .command("check")
   .description(
@@ -107,35 +115,86 @@ program
   .option("--json", "print one JSON object and nothing else")
   .action(async (options) => (await import("./check.ts")).check(options));
 
-program
-  .command("push")
+reaching(program.command("push"))
   .description("make the bucket the same as a folder, and wait until the release is live or refused")
   .addOption(folder)
   .option("--dry-run", "only say what would be uploaded and removed")
+  .addOption(yes())
   .action(async (options) => (await import("./push.ts")).push(options));
 
-program
-  .command("releases")
+reaching(program.command("releases"))
   .description("list every release, the newest upload first, or tell the report of one")
   .argument("[version]", "the release whose report to tell")
   .option("--json", "print the whole reports as JSON and nothing else")
   .action(async (version, options) => (await import("./releases.ts")).releases(version, options));
 
-program
-  .command("rollback")
+reaching(program.command("rollback"))
   .description("make an older release live again")
   .argument("[version]", "by default the last that was live before the one in use")
+  .addOption(yes())
   .action(async (version) => (await import("./rollback.ts")).rollback(version));
 
-program
-  .command("diff")
+reaching(program.command("diff"))
   .description("show what changes from one release to another")
   .argument("<a>", "a version, or live")
   .argument("<b>", "a version, or live")
   .action(async (a, b) => (await import("./diff.ts")).diff(a, b));
 
+const target = (command: Command) =>
+  command
+    .addOption(
+      new Option("--dir <folder>", "the folder with gatehook.json, apis/ and handlers/").default("."),
+    )
+    .option("--stage <name>", "the stage: one of gatehook.json, or any where it lists none; else dev")
+    .option("--region <name>", "by default the stage's in gatehook.json, or AWS_REGION");
+const set = (command: Command) =>
+  command.option("--set <NAME=value>", "a setting of docs/settings.md; repeatable", nameAndValue, {});
+const JSON_OPTION = ["--json", "print one JSON object and nothing else on standard output"] as const;
+
+set(target(program.command("package")))
+  .description("package the functions and check the template, without AWS")
+  .option("--template <folder>", "write a CloudFormation template with zips for CDK, SAM or Terraform")
+  .option(...JSON_OPTION)
+  .action(async (options) => (await import("./package.ts")).packageCommand(options));
+
+set(target(program.command("deploy")))
+  .description("package a stage, and make or update its stack")
+  .addOption(yes())
+  .option(...JSON_OPTION)
+  .action(async (options) => (await import("./deploy.ts")).deploy(options));
+
+target(program.command("remove"))
+  .description("remove a stage's stack; tables, queues and bucket stay unless onRemove says otherwise")
+  .option("--yes", "do not ask")
+  .option(...JSON_OPTION)
+  .action(async (options) => (await import("./remove.ts")).remove(options));
+
+program
+  .command("eject")
+  .description("write serverless.yml and what it needs into the folder, for osls or the Serverless Framework")
+  .addOption(folder)
+  .option(...JSON_OPTION)
+  .action(async (options) => (await import("./eject.ts")).eject(options));
+
 addDlq(program);
 addSessions(program);
+
+/** The commands that change a stack, by what they do to it. */
+const WRITES: Record<string, string> = {
+  push: "push to",
+  rollback: "roll back",
+  redrive: "redrive in",
+  rm: "delete in",
+  reconcile: "reconcile",
+};
+
+program.hook("preAction", async (_, command) => {
+  const reachesStack = command.options.some((option) => option.attributeName() === "local");
+  if (!reachesStack) return;
+  const { connect } = await import("./connect.ts");
+  const writes = command.opts().dryRun ? undefined : WRITES[command.name()];
+  if (!(await connect(command.opts(), writes))) throw new Declined();
+});
 
 // A reader that has seen enough (`| head`) is not an error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
@@ -156,6 +215,8 @@ try {
   await program.parseAsync();
 } catch (thrown) {
   if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode === 0 ? 0 : 2;
+  else if (thrown instanceof Declined) process.exitCode = 1;
+  else if (thrown instanceof Interrupted) process.exitCode = thrown.exitCode;
   else {
     tell(awsAdvice(thrown, process.env) ?? errorText(thrown));
     process.exitCode = thrown instanceof UsageError ? 2 : 1;

@@ -1,13 +1,30 @@
-/** Resolves at the first Ctrl+C or kill, so that a command ends in order; the second one ends it at once. */
-export function nextSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve());
-  });
+import { constants } from "node:os";
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** A command ended before its end, by Ctrl-C or a kill: nothing is wrong, and nothing is to be said. */
+export class Interrupted extends Error {
+  readonly exitCode: number;
+
+  constructor(signal: (typeof SIGNALS)[number]) {
+    super(`interrupted by ${signal}`);
+    this.name = "Interrupted";
+    this.exitCode = 128 + constants.signals[signal];
+  }
 }
 
-/** The same for work that asks whether to go on. */
+/** Aborts at the first Ctrl-C or kill, so that a command ends in order; the second one ends it at once. */
 export function interruption(): AbortSignal {
   const controller = new AbortController();
-  void nextSignal().then(() => controller.abort());
+  for (const signal of SIGNALS) process.once(signal, () => controller.abort(new Interrupted(signal)));
   return controller.signal;
+}
+
+/** Rejects with the signal's reason. */
+export function whenAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+  });
 }

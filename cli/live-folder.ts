@@ -1,72 +1,173 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { errorText } from "../lib/errors.ts";
 import type { ReleaseReport } from "../lib/releases/report.ts";
-import { readSourceFiles } from "../local/files.ts";
+import { SOURCE_FOLDERS, type SourceFile } from "../lib/releases/sources.ts";
 import type { Stack } from "../local/stack.ts";
+import type { Fact } from "./facts.ts";
+import { readFolder } from "./folder.ts";
 import { heldLines } from "./held-back.ts";
 import { printError } from "./print.ts";
 import { problemLines, textsOf } from "./problem-lines.ts";
 import { row } from "./timeline.ts";
-import { watchSources } from "./watch.ts";
+import { carryOut, isEmpty, type Plan, planChanges, planUpload } from "./upload.ts";
+import { type SourceWatch, watchSources } from "./watch.ts";
 
 /** A folder whose every save becomes a release of the stack. */
 export interface LiveFolder {
-  /** Uploads what differs from what was uploaded last; undefined when nothing does. */
-  upload(): Promise<ReleaseReport | undefined>;
-  /** Uploads at every save, until it is called. */
-  follow(): () => void;
+  /** As they were read last. */
+  readonly files: SourceFile[];
+  /** Makes the bucket the same as the folder, and a release of it. */
+  upload(): Promise<ReleaseReport>;
+  /** Uploads after the first upload what differs at every save, until the answer is called. */
+  follow(): Promise<() => Promise<void>>;
+  /** Whether an upload of this folder tells what this fact tells. */
+  tells(fact: Fact): boolean;
 }
+
+/** Between two looks that no hint asked for: the system may have no room for the watch, or no news of a shared folder. */
+const LOOK_MS = 2_000;
+/** However large the folder, these looks take one part in so many of the time. */
+const LOOK_SHARE = 50;
 
 export function createLiveFolder(
   stack: Stack,
   folder: string,
   say: (...lines: string[]) => void,
 ): LiveFolder {
-  let uploaded = new Map<string, string>();
+  const sayRow = (what: string, text: string) => say(`  ${row(what, text)}`);
+  let files: SourceFile[] = [];
+  let uploaded: Map<string, string> | undefined;
+  let readMs = 0;
   let told = "";
+  let building = false;
+  let trouble = "";
+  /** One after the other: a save while a release is made is part of the next. */
+  let last: Promise<unknown> = Promise.resolve();
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
+  }
 
-  function tell(report: ReleaseReport, textOf: ReturnType<typeof textsOf>): void {
-    const { version, apis, scripts, errors, warnings, held } = report;
+  async function read(): Promise<void> {
+    const started = performance.now();
+    files = await readFolder(folder);
+    readMs = performance.now() - started;
+  }
+
+  async function release(plan: Plan): Promise<ReleaseReport> {
+    await carryOut(plan, stack.releases);
+    uploaded = new Map(files.map(({ path, text }) => [path, text]));
+    const textOf = textsOf(files);
+    building = true;
+    try {
+      const report = await stack.release();
+      await tell(report, textOf);
+      return report;
+    } finally {
+      building = false;
+    }
+  }
+
+  async function tell(report: ReleaseReport, textOf: ReturnType<typeof textsOf>): Promise<void> {
+    const { version, result, apis, scripts, errors, warnings, held } = report;
     for (const problem of warnings) say(...problemLines("warning", problem, textOf));
     for (const problem of errors) printError(...problemLines("error", problem, textOf));
-    // Unchanged since the stack's own notice of this upload came first.
-    const isLive = report.result !== "refused" && (report.result !== "unchanged" || version !== told);
-    if (held) {
-      printError(`only a part is live, as release ${version}: ${apis} API(s), ${scripts} script(s)`);
-      printError(...heldLines(held));
-    } else if (isLive) say(`release ${version} is live: ${apis} API(s), ${scripts} script(s)`);
-    else if (report.result === "unchanged")
+    const size = `${apis} API(s), ${scripts} script(s)`;
+    // Unchanged is also what the stack's own notice of this upload made live before.
+    const live = result === "unchanged" ? await stack.releases.liveVersion() : version;
+    if (result === "refused") printError(`release ${version} was refused: what was live before goes on`);
+    else if (live !== version) say(`release ${version} was rolled back from: release ${live} goes on`);
+    else if (held) printError(`only a part is live, as release ${version}: ${size}`, ...heldLines(held));
+    else if (result === "unchanged" && version === told)
       say(`release ${version} was made of the same files: nothing to flip`);
-    else printError(`release ${version} was refused: what was live before goes on`);
+    else say(`release ${version} is live: ${size}`);
     told = version;
   }
 
-  async function upload(): Promise<ReleaseReport | undefined> {
-    const files = await readSourceFiles(folder);
-    const now = new Map(files.map(({ path, text }) => [path, text]));
-    const changed = files.filter(({ path, text }) => uploaded.get(path) !== text);
-    const removed = [...uploaded.keys()].filter((path) => !now.has(path));
-    if (changed.length + removed.length === 0) return undefined;
-    if (uploaded.size > 0) {
-      for (const { path } of changed) say(`  ${row("saved", path)}`);
-      for (const path of removed) say(`  ${row("removed", path)}`);
+  /** Whether there was anything to upload. */
+  async function catchUp(): Promise<boolean> {
+    if (!uploaded) return false; // the first upload reads the folder later
+    await read();
+    const plan = planChanges(files, uploaded);
+    if (trouble && isEmpty(plan)) sayRow("back", "all can be read again, and nothing has changed");
+    trouble = "";
+    if (isEmpty(plan)) return false;
+    for (const { path } of plan.upload) sayRow("saved", path);
+    for (const path of plan.remove) sayRow("removed", path);
+    await release(plan);
+    return true;
+  }
+
+  /** A save must not end the stack; the same trouble is told once. */
+  async function tellTrouble(thrown: unknown): Promise<void> {
+    const away = await awayFrom(folder);
+    const text = away.length > 0 ? `${away.join(" and ")} not there` : errorText(thrown);
+    if (text !== trouble) sayRow(away.length > 0 ? "waiting" : "problem", `${text}: what is live goes on`);
+    trouble = text;
+  }
+
+  /** Never rejects: a save must not end the stack. */
+  const catchUpUntil = (signal: AbortSignal) => () =>
+    inTurn(async () => !signal.aborted && (await catchUp())).catch(async (thrown: unknown) => {
+      if (!signal.aborted) await tellTrouble(thrown);
+      return false;
+    });
+
+  async function lookNowAndThen(watch: SourceWatch, look: () => Promise<boolean>, signal: AbortSignal) {
+    for (;;) {
+      const pause = Math.max(LOOK_MS, LOOK_SHARE * readMs);
+      await delay(pause, undefined, { signal }).catch(() => {});
+      if (signal.aborted) return;
+      const { hints } = watch;
+      if ((await look()) && hints === watch.hints) await watch.reopen();
     }
-    await Promise.all(changed.map((file) => stack.releases.writeSource(file)));
-    await Promise.all(removed.map((path) => stack.releases.removeSource(path)));
-    uploaded = now;
-    const report = await stack.release();
-    tell(report, textsOf(files));
-    return report;
   }
 
   return {
-    upload,
-    follow() {
-      // One after the other: a save while a release is made is part of the next.
-      let last: Promise<unknown> = Promise.resolve();
-      const watch = watchSources(folder, () => {
-        last = last.then(upload).catch((thrown) => say(`  ${row("problem", errorText(thrown))}`));
+    get files() {
+      return files;
+    },
+    upload: () =>
+      inTurn(async () => {
+        await read();
+        return release(planUpload(files, await stack.releases.listSources()));
+      }),
+    tells: ({ message, fields }) =>
+      (message === "release refused" || message === "release partly live") &&
+      (building || String(fields.release) === told),
+    async follow() {
+      const stop = new AbortController();
+      const look = catchUpUntil(stop.signal);
+      let warned = false;
+      const watch = await watchSources(folder, {
+        onChange: () => void look(),
+        onError({ message }) {
+          if (!warned) sayRow("watch", `some saves are seen only after ${LOOK_MS / 1000} s: ${message}`);
+          warned = true;
+        },
       });
-      return () => watch.close();
+      void lookNowAndThen(watch, look, stop.signal);
+      return async () => {
+        stop.abort();
+        await watch.close();
+      };
     },
   };
+}
+
+/** Of apis/ and handlers/, what is not there. */
+async function awayFrom(folder: string): Promise<string[]> {
+  const names = Object.keys(SOURCE_FOLDERS);
+  const there = await Promise.all(
+    names.map((name) =>
+      stat(join(folder, name)).then(
+        (found) => found.isDirectory(),
+        () => false,
+      ),
+    ),
+  );
+  return names.filter((_, at) => !there[at]);
 }

@@ -1,15 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errorText } from "../lib/errors.ts";
-import { PROJECT_FILE, type Project, parseProject } from "../lib/settings/project.ts";
+import { NO_PROJECT, PROJECT_FILE, type Project, parseProject } from "../lib/settings/project.ts";
 import { UsageError } from "./usage.ts";
-
-const NONE: Project = { settings: {}, stages: {} };
 
 /** What a folder's gatehook.json says; nothing where there is none. Throws a UsageError with every line at fault. */
 export async function readProject(dir: string): Promise<Project> {
   const text = await projectText(join(dir, PROJECT_FILE));
-  if (text === undefined) return NONE;
+  if (text === undefined) return NO_PROJECT;
   const read = parseProject(text);
   if ("project" in read) return read.project;
   throw new UsageError(

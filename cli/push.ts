@@ -1,27 +1,20 @@
-import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { flag } from "../functions/settings.ts";
 import { AppError } from "../lib/errors.ts";
-import type { BucketFile } from "../lib/releases/bucket.ts";
 import type { Partly } from "../lib/releases/partly.ts";
 import type { HistoryEntry } from "../lib/releases/report.ts";
-import type { Problem, SourceFile } from "../lib/releases/sources.ts";
+import type { Problem } from "../lib/releases/sources.ts";
 import type { Pointer, ReleaseStore } from "../lib/releases/store.ts";
 import { type CheckedFolder, checkFolder } from "./folder.ts";
 import { heldLines } from "./held-back.ts";
 import { print, printError, printErrorText, printText } from "./print.ts";
 import { problemLines, textsOf } from "./problem-lines.ts";
 import { openReleaseStore } from "./release-store.ts";
+import { carryOut, isEmpty, planUpload } from "./upload.ts";
 
 export interface PushOptions {
   dir: string;
   dryRun?: boolean;
-}
-
-/** What makes the bucket the same as the folder. */
-interface Plan {
-  upload: SourceFile[];
-  remove: string[];
 }
 
 const WAIT_MS = 60_000;
@@ -38,9 +31,9 @@ export async function push({ dir, dryRun }: PushOptions): Promise<void> {
     refuse("nothing was uploaded; fix this first:", folder.errors, folder);
     return;
   }
-  const plan = planOf(folder.files, await store.listSources());
+  const plan = planUpload(folder.files, await store.listSources());
   // Nothing to upload, and yet no release of it: the releaser has missed it, or somebody deleted the object.
-  const missing = plan.upload.length + plan.remove.length === 0 && (await whyMissing(store, folder));
+  const missing = isEmpty(plan) && (await whyMissing(store, folder));
   if (missing) {
     printText(`${missing}: to wake the releaser, one file is uploaded again`);
     plan.upload = folder.files.slice(0, 1);
@@ -89,17 +82,6 @@ function refuse(what: string, errors: Problem[], { files }: CheckedFolder): void
   process.exitCode = 1;
 }
 
-function planOf(files: SourceFile[], inBucket: BucketFile[]): Plan {
-  const etags = new Map(inBucket.map(({ path, etag }) => [path, etag]));
-  const here = new Set(files.map(({ path }) => path));
-  return {
-    upload: files.filter(
-      ({ path, text }) => etags.get(path) !== createHash("md5").update(text).digest("hex"),
-    ),
-    remove: inBucket.map(({ path }) => path).filter((path) => !here.has(path)),
-  };
-}
-
 /** Why the release of this folder, or of its right part, cannot be read; undefined when it can. */
 async function whyMissing(store: ReleaseStore, { version }: CheckedFolder): Promise<string | undefined> {
   const { built, refused, settled } = await store.pointer();
@@ -114,24 +96,6 @@ async function whyUnreadable(store: ReleaseStore, version: string): Promise<stri
     if (!(thrown instanceof AppError)) throw thrown;
     return thrown.message;
   }
-}
-
-/** Scripts before the definitions that name them, and what is gone last: so each moment in between is whole. */
-async function carryOut({ upload, remove }: Plan, store: ReleaseStore): Promise<void> {
-  const isScript = ({ path }: SourceFile) => path.endsWith(".js");
-  await inTurns(upload.filter(isScript), (file) => store.writeSource(file));
-  await inTurns(
-    upload.filter((file) => !isScript(file)),
-    (file) => store.writeSource(file),
-  );
-  await inTurns(remove, (path) => store.removeSource(path));
-}
-
-const AT_ONCE = 20;
-
-async function inTurns<T>(items: T[], work: (item: T) => Promise<unknown>): Promise<void> {
-  for (let at = 0; at < items.length; at += AT_ONCE)
-    await Promise.all(items.slice(at, at + AT_ONCE).map(work));
 }
 
 /** The releaser's entry for this content, once it has seen it. */

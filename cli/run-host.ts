@@ -16,7 +16,11 @@ export function createDeps(
   { allowHost }: RunSettings,
   report: RunReport,
 ): HostDeps & { close(): Promise<void> } {
-  const egress = createEgress({ allowHosts: allowHost, maxResponseBytes: 1_048_576 });
+  const egress = createEgress({
+    allowHosts: allowHost,
+    howToAllow: (host) => `to allow it, add --allow-host ${host} (in a test, allowHosts)`,
+    maxResponseBytes: 1_048_576,
+  });
   const record = (entry: RunReport["http"][number]) => void report.http.push(entry);
   return {
     makeHttpRequest: (request, http) => makeHttpRequest(request, { egress, record, ...http }),

@@ -1,14 +1,15 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { keyName } from "../functions/key-names.ts";
-import { AppError } from "../lib/errors.ts";
+import { errorText } from "../lib/errors.ts";
 import { sessionItem } from "../lib/sessions/item.ts";
 import type { Session } from "../lib/sessions/session.ts";
 import type { Stack } from "../local/stack.ts";
-import { type Facts, FUNCTION_FAILED } from "./facts.ts";
-
-export const SAMPLE_API = "demo";
-export const SAMPLE_KEY = "demo-key";
+import { type Fact, type Facts, FUNCTION_FAILED } from "./facts.ts";
+import type { Handled } from "./sample-choice.ts";
+import { keyOf, sampleMeta } from "./sample-meta.ts";
 
 /** How the sample event went: what `--once --json` prints. */
 export interface SampleReport {
@@ -18,67 +19,122 @@ export interface SampleReport {
   handler: string;
   release: string;
   logs: string[];
-  session: { key: string; before: Session; after: Session | undefined };
+  /** Null when events of this type are about no key. */
+  session: { key: string; before: Session | undefined; after: Session | undefined } | null;
   ms: number;
   /** Only when it failed. */
   error?: string;
 }
 
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 
-/** Stores a session, posts a KeyExpired event for its key, and waits until the event is done or given up on. */
-export async function sendSampleEvent(stack: Stack, facts: Facts): Promise<SampleReport> {
-  const event = { Type: "KeyExpired", Meta: sampleMeta(), TimeStamp: gatewayTime(new Date()) };
+/** Where events of this API are posted to. */
+export const eventsUrl = (stack: Stack, apiId: string) => `${stack.url}/events/${encodeURIComponent(apiId)}`;
+
+/** An event as the gateway would send it, about a key of its own. */
+export function sampleOf({ api, type }: Handled) {
+  const { api_id: apiId, org_id: orgId } = api;
+  const key = /^[\w.-]{1,100}$/.test(apiId) ? `${apiId}-key` : "sample-key";
+  return { Type: type, Meta: sampleMeta(type, { apiId, orgId, key }), TimeStamp: gatewayTime(new Date()) };
+}
+
+/**
+ * Stores a session for the key of the event, posts it, and waits until it is done or given up on. Undefined when
+ * `stop` came first.
+ */
+export async function sendSampleEvent(
+  stack: Stack,
+  facts: Facts,
+  handled: Handled,
+  stop: AbortSignal,
+): Promise<SampleReport | undefined> {
+  const event = sampleOf(handled);
+  const { api_id } = handled.api;
   const id = randomUUID();
-  const before = await storeSampleSession(stack);
-  const report = { handler: "", release: "", logs: [] as string[] };
+  const key = keyOf(event.Meta);
+  const before = key === undefined ? undefined : await storeSession(stack, key, handled);
   const started = performance.now();
-  let error: string | undefined;
-
-  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-  const stop = facts.listen(({ message, fields }) => {
-    if (message === FUNCTION_FAILED) {
-      error = String(fields.error);
-      end();
-    }
-    if (fields.event_id !== id) return;
-    report.handler ||= String(fields.handler ?? "");
-    report.release ||= String(fields.release ?? "");
-    if (message === "script") report.logs.push(String(fields.text));
-    if (message === "handler failed") error = `handler ${fields.handler}: ${fields.error}`;
-    if (message === "event to the dead letters") error = `${fields.reason}: ${fields.error}`;
-    if (message === "event done" || error) end();
-  });
-  const timer = setTimeout(() => {
-    error = `nothing came of the event within ${WAIT_MS / 1000} s; is its API ${SAMPLE_API} in apis/?`;
-    end();
-  }, WAIT_MS);
-  try {
-    await post(stack, id, event);
-    await ended;
-  } finally {
-    clearTimeout(timer);
-    stop();
-  }
+  const way = followEvent(facts, id);
+  const refused = await post(stack, api_id, { id, event }, stop);
+  if (refused === undefined) await Promise.race([way.ended, aborted(stop)]);
+  way.stop();
+  if (stop.aborted) return undefined;
+  const { error = refused, ...seen } = way.seen;
   return {
     outcome: error ? "failed" : "done",
     event: { id, type: event.Type },
-    api_id: SAMPLE_API,
-    ...report,
-    session: { key: SAMPLE_KEY, before, after: await readSession(stack) },
+    api_id,
+    ...seen,
+    session: key === undefined ? null : { key, before, after: await readSession(stack, key) },
     ms: Math.round(performance.now() - started),
     ...(error && { error }),
   };
 }
 
-async function post(stack: Stack, id: string, event: object): Promise<void> {
-  const answer = await fetch(`${stack.url}/events/${SAMPLE_API}`, {
-    method: "POST",
-    headers: { "content-type": "application/json", ...authorization(stack) },
-    body: JSON.stringify({ id, event }),
+const aborted = (signal: AbortSignal) => (signal.aborted ? undefined : once(signal, "abort"));
+
+/** What the functions tell of an event until its end. */
+function followEvent(facts: Facts, id: string) {
+  const seen: { handler: string; release: string; logs: string[]; error?: string } = {
+    handler: "",
+    release: "",
+    logs: [],
+  };
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const fail = (error: string) => {
+    seen.error = error;
+    end();
+  };
+  const unlisten = facts.listen(({ message, fields }) => {
+    if (message === FUNCTION_FAILED) fail(String(fields.error));
+    if (fields.event_id !== id) return;
+    seen.handler ||= String(fields.handler ?? "");
+    seen.release ||= String(fields.release ?? "");
+    if (message === "script") seen.logs.push(String(fields.text));
+    if (message === "handler failed") fail(handlerError(fields));
+    if (message === "event to the dead letters") fail(`${fields.reason}: ${fields.error}`);
+    if (message === "event done") end();
   });
-  if (answer.status !== 202) {
-    throw new AppError("local-failed", `ingest answered ${answer.status}: ${(await answer.text()).trim()}`);
+  const timer = setTimeout(() => fail(`nothing came of the event within ${WAIT_MS / 1000} s`), WAIT_MS);
+  timer.unref(); // or Ctrl-C would wait for it
+  return {
+    seen,
+    ended,
+    stop() {
+      clearTimeout(timer);
+      unlisten();
+    },
+  };
+}
+
+const OUT_OF_TIME = ["handler-timeout", "handler-killed"];
+
+function handlerError({ handler, error, code }: Fact["fields"]): string {
+  const text = String(error);
+  const named = text.startsWith(`handler ${handler} `) ? text : `handler ${handler}: ${text}`;
+  return OUT_OF_TIME.includes(String(code))
+    ? `${named} (HANDLER_TIMEOUT_MS says how long it may run)`
+    : named;
+}
+
+/** Why ingest did not take the event; undefined when it did. */
+async function post(
+  stack: Stack,
+  apiId: string,
+  body: object,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    const answer = await fetch(eventsUrl(stack, apiId), {
+      method: "POST",
+      headers: { "content-type": "application/json", ...authorization(stack) },
+      body: JSON.stringify(body),
+      signal,
+    });
+    const text = (await answer.text()).trim();
+    return answer.status === 202 ? undefined : `ingest answered ${answer.status}: ${text}`;
+  } catch (thrown) {
+    return `ingest did not answer: ${errorText(thrown)}`;
   }
 }
 
@@ -88,52 +144,53 @@ function authorization({ env }: Stack): Record<string, string> {
   return token?.trim() ? { authorization: `Bearer ${token.trim()}` } : {};
 }
 
-const nameInTable = (stack: Stack) => keyName(stack.env)(SAMPLE_KEY);
+const nameInTable = (stack: Stack, key: string) => keyName(stack.env)(key);
 
-async function readSession(stack: Stack): Promise<Session | undefined> {
+async function readSession(stack: Stack, key: string): Promise<Session | undefined> {
   const { Item } = await stack.clients.dynamo.send(
     new GetCommand({
       TableName: stack.resources.SESSIONS_TABLE,
-      Key: { key: nameInTable(stack) },
+      Key: { key: nameInTable(stack, key) },
       ConsistentRead: true,
     }),
   );
   return Item?.session as Session | undefined;
 }
 
-async function storeSampleSession(stack: Stack): Promise<Session> {
+/** One that was there before, in tables that were kept, stays as it is. */
+async function storeSession(stack: Stack, key: string, handled: Handled): Promise<Session | undefined> {
   const now = Math.floor(Date.now() / 1000);
-  const session: Session = {
-    rate: 100,
-    per: 60,
-    expires: now - 60,
-    quota_max: 1000,
-    quota_renews: now + 3600,
-    quota_remaining: 1000,
-    quota_renewal_rate: 3600,
-    access_rights: { [SAMPLE_API]: { api_name: "Demo", api_id: SAMPLE_API, versions: ["Default"] } },
-    org_id: "demo-org",
-    alias: "a sample session",
-  };
-  await stack.clients.dynamo.send(
-    new PutCommand({
-      TableName: stack.resources.SESSIONS_TABLE,
-      Item: sessionItem(nameInTable(stack), session, 1, now),
-    }),
-  );
-  return session;
+  const session = sampleSession(handled, now);
+  try {
+    await stack.clients.dynamo.send(
+      new PutCommand({
+        TableName: stack.resources.SESSIONS_TABLE,
+        Item: sessionItem(nameInTable(stack, key), session, 1, now),
+        ConditionExpression: "attribute_not_exists(#key)",
+        ExpressionAttributeNames: { "#key": "key" },
+      }),
+    );
+    return session;
+  } catch (thrown) {
+    if (!(thrown instanceof ConditionalCheckFailedException)) throw thrown;
+    return readSession(stack, key);
+  }
 }
 
-function sampleMeta() {
-  const request = ["GET /demo/get HTTP/1.1", "Host: gateway.example", "User-Agent: curl/8", "", ""].join(
-    "\r\n",
-  );
+/** As it is when the gateway sends the event. */
+function sampleSession({ api, type }: Handled, now: number): Session {
+  const { api_id, name, org_id } = api;
   return {
-    Message: "Attempted access from expired key.",
-    OriginatingRequest: Buffer.from(request).toString("base64"),
-    Path: "/demo/get",
-    Origin: "203.0.113.7",
-    Key: SAMPLE_KEY,
+    rate: 100,
+    per: 60,
+    expires: type === "KeyExpired" ? now - 60 : now + 3600,
+    quota_max: 1000,
+    quota_renews: now + 3600,
+    quota_remaining: type === "QuotaExceeded" ? 0 : 1000,
+    quota_renewal_rate: 3600,
+    access_rights: { [api_id]: { api_name: name, api_id, versions: ["Default"] } },
+    ...(org_id && { org_id }),
+    alias: "a sample session",
   };
 }
 

@@ -34,7 +34,9 @@ function lineText(message: string, fields: Record<string, unknown>): string | un
     case "handler failed":
       return row("failed", `${handler} (${fields.code}): ${fields.error}`);
     case "event done":
-      return row("committed", "session and ledger in one transaction");
+      return doneRow(fields);
+    case "event left to SQS":
+      return row("retry", retryText(fields));
     case "event to the dead letters":
       return row("dead letter", `${fields.reason}: ${fields.error}`);
     case "session sent":
@@ -44,6 +46,22 @@ function lineText(message: string, fields: Record<string, unknown>): string | un
         ? row("problem", problem(message, fields))
         : undefined;
   }
+}
+
+function doneRow({ api_id, type, handlers, done_before, meant }: Fact["fields"]): string {
+  if (handlers === 0)
+    return row("no handler", `${api_id} has none for ${type}${meant ? ` (did you mean ${meant}?)` : ""}`);
+  if (Number(done_before) >= Number(handlers))
+    return row("done before", "its handlers ran for an earlier delivery, and do not run again");
+  return row("committed", "session and ledger in one transaction");
+}
+
+function retryText({ event_id, reason, attempt, max_attempts, seconds }: Fact["fields"]): string {
+  const what =
+    attempt === undefined
+      ? `not done (${reason}), which counts as no attempt`
+      : `attempt ${attempt} of ${max_attempts} failed (${reason})`;
+  return `${event_id}: ${what}, next in about ${seconds} s`;
 }
 
 const problem = (message: string, fields: Record<string, unknown>) =>

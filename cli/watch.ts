@@ -1,31 +1,100 @@
-import { type FSWatcher, watch } from "node:fs";
-import { join } from "node:path";
-import { isSource } from "../lib/releases/sources.ts";
+import { realpath } from "node:fs/promises";
+import { join, sep } from "node:path";
+import { type FSWatcher, watch } from "chokidar";
+import { errorText } from "../lib/errors.ts";
+import { CORE_SCRIPT, GATEWAY_FILE, SOURCE_FOLDERS } from "../lib/releases/sources.ts";
 
-/** Calls back when a file that releases are made of was saved or removed; one call for what comes together. */
+/** Hints that files which releases are made of were saved, removed or moved. Whoever is told reads the folder. */
 export interface SourceWatch {
-  close(): void;
+  /** How many hints came so far. */
+  readonly hints: number;
+  /** Starts anew, when a hint was missed: what the watch has of the folder is not right any more. */
+  reopen(): Promise<void>;
+  close(): Promise<void>;
 }
 
-/** Editors save in several steps, and a checkout changes many files. */
-const TOGETHER_MS = 50;
+export interface WatchEvents {
+  /** One call for what comes together. */
+  onChange: () => void;
+  /** The watch goes on, and misses some of the hints. */
+  onError: (error: Error) => void;
+}
 
-export function watchSources(folder: string, onChange: () => void): SourceWatch {
-  let timer: NodeJS.Timeout | undefined;
-  const touched = (path: string) => {
-    if (!isSource(path)) return;
-    clearTimeout(timer);
-    timer = setTimeout(onChange, TOGETHER_MS);
-  };
-  const below = (name: string): FSWatcher =>
-    watch(join(folder, name), { recursive: true }, (_, file) =>
-      touched([name, ...(file ?? "").split(/[\\/]/)].join("/")),
-    );
-  const watchers = [below("apis"), below("handlers"), watch(folder, (_, file) => touched(file ?? ""))];
+/** Editors save in several steps, and a checkout changes many files: so long after the last of them ... */
+const TOGETHER_MS = 50;
+/** ... and not later than this after the first. */
+const LATEST_MS = 150;
+
+/** Resolves when every later change is seen. A linked apis/ or handlers/ is followed, as far as it is read. */
+export async function watchSources(folder: string, { onChange, onError }: WatchEvents): Promise<SourceWatch> {
+  const root = await realpath(folder);
+  const folders = Object.keys(SOURCE_FOLDERS).map((name) => join(root, name.slice(0, -1)));
+  const files = [CORE_SCRIPT, GATEWAY_FILE].map((name) => join(root, name));
+  const bursts = createBursts(onChange);
+  let hints = 0;
+
+  /** Where linked folders lead; what is beside the project is not read. */
+  async function targets(): Promise<string[]> {
+    const real = await Promise.all(folders.map((path) => realpath(path).catch(() => path)));
+    return real.filter((path) => !folders.includes(path) && path.startsWith(root + sep));
+  }
+
+  async function open(): Promise<FSWatcher> {
+    const watcher = watch([...folders, ...files, ...(await targets())], {
+      ignoreInitial: true,
+      // A link in handlers/ may lead to the whole disk, which is refused when it is read.
+      followSymlinks: false,
+      // Rights are the matter of whoever reads.
+      ignorePermissionErrors: true,
+      atomic: false,
+      ignored: (path, stats) => stats?.isFile() === true && !/\.js(on)?$/.test(path),
+    });
+    watcher.on("all", (_, path) => {
+      hints += 1;
+      bursts.add();
+      if (folders.includes(path)) void targets().then((paths) => !watcher.closed && watcher.add(paths));
+    });
+    watcher.on("error", (thrown) => onError(thrown instanceof Error ? thrown : new Error(errorText(thrown))));
+    await new Promise<void>((resolve) => watcher.once("ready", resolve));
+    return watcher;
+  }
+
+  let watcher = await open();
+  let closed = false;
   return {
-    close() {
-      clearTimeout(timer);
-      for (const watcher of watchers) watcher.close();
+    get hints() {
+      return hints;
     },
+    async reopen() {
+      const [old, fresh] = [watcher, await open()];
+      watcher = fresh;
+      await (closed ? fresh : old).close();
+    },
+    async close() {
+      closed = true;
+      bursts.close();
+      await watcher.close();
+    },
+  };
+}
+
+/** Makes one call of what comes together. */
+function createBursts(call: () => void) {
+  let timer: NodeJS.Timeout | undefined;
+  let latest = 0;
+  return {
+    add() {
+      const now = performance.now();
+      if (timer === undefined) latest = now + LATEST_MS;
+      clearTimeout(timer);
+      timer = setTimeout(
+        () => {
+          timer = undefined;
+          call();
+        },
+        Math.max(0, Math.min(TOGETHER_MS, latest - now)),
+      );
+    },
+    close: () => clearTimeout(timer),
   };
 }

@@ -1,20 +1,12 @@
 // npm run build:package: dist/, as an installed package has it; `npm pack` runs it. A file stands in dist/ itself, as
 // its source stands in a folder of the clone: what it looks for beside itself or one folder up is there.
 import { execFileSync } from "node:child_process";
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
-import { type Zippable, zipSync } from "fflate";
-import { addRuntime, buildFunctions, functionNames, OPTIONS, ROOT } from "./build.ts";
+import { projectSchema } from "../lib/settings/json-schema.ts";
+import { addRuntime, buildZips, endBuilder, OPTIONS, ROOT } from "./build.ts";
 
 const DIST = `${ROOT}dist`;
 
@@ -25,6 +17,10 @@ const DIST = `${ROOT}dist`;
 const TOGETHER: Record<string, RegExp> = {
   // All of them load the AWS clients, and little else.
   services: /^\.\/(dlq-|sessions-|push|releases|rollback|diff)/,
+  // All of them work with a stage by the framework.
+  stages: /^\.\/(deploy|eject|package|remove)\.ts$/,
+  // Both look at a folder's files.
+  files: /^\.\/(check|init)\.ts$/,
   // What `run` loads while the sandbox's thread starts.
   "run-more": /^\.\/run-(folder|host|input)/,
 };
@@ -58,28 +54,39 @@ const READABLE = { minifyWhitespace: false, minifySyntax: false, sourcemap: "inl
 
 export async function buildPackage(): Promise<void> {
   rmSync(DIST, { recursive: true, force: true });
-  await Promise.all([buildCommands(), addRuntime(DIST, READABLE), zipFunctions()]);
+  // The functions as they are deployed.
+  await Promise.all([
+    buildCommands(),
+    buildPublic(),
+    addRuntime(DIST, READABLE),
+    buildZips(`${DIST}/functions`),
+  ]);
+  writeFileSync(`${DIST}/gatehook.schema.json`, `${JSON.stringify(projectSchema(), undefined, 2)}\n`);
   await declarePublic();
 }
 
 const publicModules = () => readdirSync(`${ROOT}public`).map((file) => file.replace(/\.ts$/, ""));
 
+/** What runs on the user's machine: its packages are installed there. */
+const INSTALLED = {
+  ...OPTIONS,
+  ...READABLE,
+  outdir: DIST,
+  packages: "external",
+  banner: {},
+  plugins: [],
+} satisfies BuildOptions;
+
 async function buildCommands(): Promise<void> {
-  await build({
-    ...OPTIONS,
-    ...READABLE,
-    entryPoints: {
-      gatehook: "cli/gatehook.ts",
-      bootstrap: "local/lambda/bootstrap.ts",
-      ...Object.fromEntries(publicModules().map((name) => [name, `public/${name}.ts`])),
-    },
-    outdir: DIST,
-    packages: "external",
-    splitting: true,
-    chunkNames: "[name]-[hash]",
-    banner: {},
-    plugins: [together],
-  });
+  const entryPoints = { gatehook: "cli/gatehook.ts", bootstrap: "local/lambda/bootstrap.ts" };
+  const chunkNames = "[name]-[hash]";
+  await build({ ...INSTALLED, entryPoints, splitting: true, chunkNames, plugins: [together] });
+}
+
+/** Each is one file: what it shared with the commands would be several more. */
+async function buildPublic(): Promise<void> {
+  const entryPoints = Object.fromEntries(publicModules().map((name) => [name, `public/${name}.ts`]));
+  await build({ ...INSTALLED, entryPoints });
 }
 
 /** The compiler declares all that the public modules import too; each of theirs stands for itself. */
@@ -93,16 +100,6 @@ async function declarePublic(): Promise<void> {
   });
 }
 
-/** The functions as they are deployed. */
-async function zipFunctions(): Promise<void> {
-  await inTemporaryFolder(async (folder) => {
-    await buildFunctions(folder);
-    mkdirSync(`${DIST}/functions`, { recursive: true });
-    for (const name of functionNames())
-      writeFileSync(`${DIST}/functions/${name}.zip`, zip(folder, `dist/${name}`));
-  });
-}
-
 async function inTemporaryFolder(work: (folder: string) => void | Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "gatehook-build-"));
   try {
@@ -112,15 +109,7 @@ async function inTemporaryFolder(work: (folder: string) => void | Promise<void>)
   }
 }
 
-/** A folder below another, the same bytes for the same files. */
-function zip(root: string, folder: string): Uint8Array {
-  const files = readdirSync(`${root}/${folder}`, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => `${parentPath.slice(root.length + 1)}/${name}`)
-    .sort();
-  const content: Zippable = Object.fromEntries(files.map((file) => [file, readFileSync(`${root}/${file}`)]));
-  // Lambda's user has to be able to read them: a file, rw-r--r--.
-  return zipSync(content, { level: 9, mtime: new Date(1980, 0, 1), os: 3, attrs: 0o100644 << 16 });
+if (import.meta.main) {
+  await buildPackage();
+  await endBuilder();
 }
-
-if (import.meta.main) await buildPackage();

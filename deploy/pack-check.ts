@@ -10,7 +10,8 @@ import { PROJECT } from "./pack-project.ts";
 
 const MAX_FILES = 60;
 const DOCUMENT = /^(docs\/|README\.md$|LICENSE$)/;
-const TEST = /(^|\/)tests?\/|\.test\./;
+// `templates/` holds what `init` writes for an author, tests included.
+const TEST = /^(?!templates\/).*((^|\/)tests?\/|\.test\.)/;
 const SOURCE = /(?<!\.d)\.ts$/;
 const INSTALL_SCRIPTS = ["preinstall", "install", "postinstall"];
 

@@ -1,7 +1,11 @@
-import { RegoEngine, TemplateFile } from "@aws/cloudformation-validate";
-
-/** What AWS's own schemas and rules say of a template, as far as it would not deploy. */
-export function schemaProblems(templateFile: string): string[] {
+/**
+ * What AWS's own schemas and rules say of a template, as far as it would not deploy; undefined where the package that
+ * knows them is not installed.
+ */
+export async function schemaProblems(templateFile: string): Promise<string[] | undefined> {
+  const validate = await import("@aws/cloudformation-validate").catch(() => undefined);
+  if (!validate) return undefined;
+  const { RegoEngine, TemplateFile } = validate;
   const engine = new RegoEngine();
   try {
     const { status, diagnostics } = engine.validateStandard(new TemplateFile(templateFile), {

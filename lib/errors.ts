@@ -36,6 +36,7 @@ const STATUS = {
   "dependency-failed": 503,
   "setting-invalid": 500,
   "local-failed": 500,
+  "deploy-failed": 500,
 } as const;
 
 export type ErrorCode = keyof typeof STATUS;

@@ -1,51 +1,125 @@
-import { startFauxqs } from "fauxqs";
+import { join } from "node:path";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import { AppError } from "../lib/errors.ts";
 import { type Service, startDynamo } from "./dynamodb.ts";
+import { startQueueAndBucket } from "./queue-and-bucket.ts";
 
 /** Where the stack's AWS services answer: embedded ones, unless the environment names others. */
 export interface LocalAws {
   /** What every client, here and in the functions, finds in its environment. */
   env: Record<string, string>;
+  /** Those that end with this stack. */
+  embedded: ReadonlySet<ServiceName>;
   close(): Promise<void>;
+}
+
+export type ServiceName = "DYNAMODB" | "SQS" | "S3";
+
+export interface LocalAwsOptions {
+  /** Where the embedded services keep their data; without one it is in memory. */
+  folder?: string | undefined;
+  signal?: AbortSignal | undefined;
+  /** An embedded service ended by itself. */
+  onEnd?: ((error: AppError) => void) | undefined;
 }
 
 type Env = Record<string, string | undefined>;
 
-/** Any AWS_ENDPOINT_URL_DYNAMODB, _SQS or _S3 that is set replaces the embedded service. */
-export async function startAws(env: Env): Promise<LocalAws> {
-  const services: Service[] = [];
-  const embed = async (start: () => Promise<Service>) => {
-    const service = await start();
-    services.push(service);
-    return service.endpoint;
+/** Starts what the environment names no endpoint for. Throws `setting-invalid` for an endpoint that is not a URL. */
+export async function startAws(env: Env, options: LocalAwsOptions = {}): Promise<LocalAws> {
+  const { folder, signal, onEnd } = options;
+  const given = {
+    dynamo: endpointIn(env, "AWS_ENDPOINT_URL_DYNAMODB", FOR_ALL),
+    // A table's stream is where the table is.
+    streams: endpointIn(env, "AWS_ENDPOINT_URL_DYNAMODB_STREAMS"),
+    sqs: endpointIn(env, "AWS_ENDPOINT_URL_SQS", FOR_ALL),
+    s3: endpointIn(env, "AWS_ENDPOINT_URL_S3", FOR_ALL),
   };
-  const close = async () => {
-    await Promise.all(services.map((service) => service.close()));
+  const identity = await identityIn(env, Object.values(given).some(Boolean));
+  const startTables = () => startDynamo({ file: folder && join(folder, "dynamodb.db"), signal, onEnd });
+  const startOthers = () => startQueueAndBucket({ folder, region: identity.AWS_REGION });
+  const [tables, others] = await startAll([
+    given.dynamo ? undefined : startTables,
+    given.sqs && given.s3 ? undefined : startOthers,
+  ]);
+  const dynamo = given.dynamo ?? tables?.endpoint ?? "";
+  return {
+    env: {
+      ...identity,
+      AWS_ENDPOINT_URL_DYNAMODB: dynamo,
+      AWS_ENDPOINT_URL_DYNAMODB_STREAMS: given.streams ?? dynamo,
+      AWS_ENDPOINT_URL_SQS: given.sqs ?? others?.endpoint ?? "",
+      AWS_ENDPOINT_URL_S3: given.s3 ?? others?.endpoint ?? "",
+    },
+    embedded: new Set<ServiceName>([
+      ...(given.dynamo ? [] : ["DYNAMODB" as const]),
+      ...(given.sqs ? [] : ["SQS" as const]),
+      ...(given.s3 ? [] : ["S3" as const]),
+    ]),
+    async close() {
+      await Promise.all([tables?.close(), others?.close()]);
+    },
   };
-  try {
-    const given = { sqs: env.AWS_ENDPOINT_URL_SQS, s3: env.AWS_ENDPOINT_URL_S3 };
-    const [dynamo, queueAndBucket] = await Promise.all([
-      env.AWS_ENDPOINT_URL_DYNAMODB ?? embed(startDynamo),
-      given.sqs && given.s3 ? "" : embed(startQueueAndBucket),
-    ]);
-    return {
-      env: {
-        AWS_REGION: env.AWS_REGION ?? "us-east-1",
-        AWS_ACCESS_KEY_ID: env.AWS_ACCESS_KEY_ID ?? "local",
-        AWS_SECRET_ACCESS_KEY: env.AWS_SECRET_ACCESS_KEY ?? "local",
-        AWS_ENDPOINT_URL_DYNAMODB: dynamo,
-        AWS_ENDPOINT_URL_DYNAMODB_STREAMS: env.AWS_ENDPOINT_URL_DYNAMODB_STREAMS ?? dynamo,
-        AWS_ENDPOINT_URL_SQS: given.sqs ?? queueAndBucket,
-        AWS_ENDPOINT_URL_S3: given.s3 ?? queueAndBucket,
-      },
-      close,
-    };
-  } catch (thrown) {
-    await close();
-    throw thrown;
-  }
 }
 
-async function startQueueAndBucket(): Promise<Service> {
-  const server = await startFauxqs({ port: 0, host: "127.0.0.1", logger: false });
-  return { endpoint: `http://127.0.0.1:${server.port}`, close: () => server.stop() };
+/** All or none: what started beside one that failed is closed again. */
+async function startAll(starts: ((() => Promise<Service>) | undefined)[]): Promise<(Service | undefined)[]> {
+  const results = await Promise.allSettled(starts.map((start) => start?.()));
+  const failed = results.find(({ status }) => status === "rejected");
+  const services = results.map((result) => (result.status === "fulfilled" ? result.value : undefined));
+  if (!failed) return services;
+  await Promise.all(services.map((service) => service?.close()));
+  throw (failed as PromiseRejectedResult).reason;
+}
+
+const FOR_ALL = "AWS_ENDPOINT_URL";
+
+/** As the SDK finds it: a service's own variable, then the one for all; one that is empty is not set. */
+function endpointIn(env: Env, ...names: string[]): string | undefined {
+  if (env.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS === "true") return undefined;
+  const name = names.find((one) => env[one]);
+  const url = name && env[name];
+  if (!url || URL.canParse(url)) return url || undefined;
+  const message = `${name} is ${JSON.stringify(url)}, which is not a URL: write it like http://127.0.0.1:4566`;
+  throw new AppError("setting-invalid", message);
+}
+
+interface Identity extends Record<string, string> {
+  AWS_REGION: string;
+  AWS_ACCESS_KEY_ID: string;
+  AWS_SECRET_ACCESS_KEY: string;
+}
+
+const REGION = "us-east-1";
+/** The credentials where nobody gives any: emulators take whatever comes. */
+export const MADE_UP_KEY = "local";
+
+/**
+ * Region and credentials, which functions get as variables. Services of others get what the SDK itself would find, so
+ * also a profile, or the role of a container or a machine.
+ */
+async function identityIn(env: Env, isOutside: boolean): Promise<Identity> {
+  const { AWS_REGION: region, AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret } = env;
+  const hasKeys = id && secret && !(isOutside && env.AWS_PROFILE);
+  const found = isOutside && !(hasKeys && region) ? await askSdk() : undefined;
+  const keys = hasKeys ? { id, secret, token: env.AWS_SESSION_TOKEN } : found?.keys;
+  return {
+    AWS_REGION: region || found?.region || REGION,
+    AWS_ACCESS_KEY_ID: keys?.id ?? MADE_UP_KEY,
+    AWS_SECRET_ACCESS_KEY: keys?.secret ?? MADE_UP_KEY,
+    ...(keys?.token && { AWS_SESSION_TOKEN: keys.token }),
+  };
+}
+
+async function askSdk() {
+  const client = new SQSClient({});
+  const [region, keys] = await Promise.all([
+    client.config.region().catch(() => undefined),
+    client.config.credentials().catch(() => undefined),
+  ]);
+  client.destroy();
+  return {
+    region,
+    keys: keys && { id: keys.accessKeyId, secret: keys.secretAccessKey, token: keys.sessionToken },
+  };
 }

@@ -1,8 +1,11 @@
-import { spawn } from "node:child_process";
-import { createRequire } from "node:module";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { type AddressInfo, createConnection, createServer } from "node:net";
+import { dirname } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { AppError } from "../lib/errors.ts";
+import { AppError, errorText } from "../lib/errors.ts";
+import { findBinary } from "./engine-binary.ts";
+import { endWithThisProcess } from "./watchdog.ts";
 
 /** A service of the stack that was started here, and how to stop it. */
 export interface Service {
@@ -10,47 +13,81 @@ export interface Service {
   close(): Promise<void>;
 }
 
-const START_MS = 5_000;
-
-/** Starts dynoxide, a DynamoDB engine in one binary, in memory, on a free loopback port. */
-export async function startDynamo(): Promise<Service> {
-  const binary = findBinary();
-  const port = await freePort();
-  const server = spawn(binary, ["serve", "--port", String(port)], { stdio: "ignore" });
-  const kill = () => server.kill("SIGKILL");
-  process.once("exit", kill);
-  const exited = new Promise<void>((resolve) => server.once("exit", () => resolve()));
-  const failed = new Promise<never>((_, reject) => {
-    server.once("error", (cause) =>
-      reject(new AppError("local-failed", `${binary} does not start`, { cause })),
-    );
-    server.once("exit", (code) =>
-      reject(new AppError("local-failed", `${binary} ended with ${code} at its start`)),
-    );
-  });
-  failed.catch(() => {}); // it ends at close too
-  await Promise.race([reachable(port), failed]);
-  return {
-    endpoint: `http://127.0.0.1:${port}`,
-    async close() {
-      process.off("exit", kill);
-      kill();
-      await exited;
-    },
-  };
+export interface DynamoOptions {
+  binary?: string;
+  /** The file that the tables are kept in; without one they are in memory. */
+  file?: string | undefined;
+  signal?: AbortSignal | undefined;
+  /** It ended by itself. */
+  onEnd?: ((error: AppError) => void) | undefined;
 }
 
-/** The engine's binary for a platform; throws with what to do where there is none. */
-export function findBinary(platform: string = process.platform, arch: string = process.arch): string {
-  const name = `@dynoxide/${platform}-${arch}`;
+const START_MS = 5_000;
+/** Between asking it to end and ending it. */
+const GRACE_MS = 1_000;
+/** A signal to all of a terminal's processes ends the engine too: whoever gets the same signal here is heard first. */
+const SIGNAL_MS = 100;
+const MAX_SAID = 1_000;
+
+/** Starts dynoxide, a DynamoDB engine in one binary, on a free loopback port. */
+export async function startDynamo(options: DynamoOptions = {}): Promise<Service> {
+  const { binary = findBinary(), file, signal, onEnd = () => {} } = options;
+  signal?.throwIfAborted();
+  const port = await freePort();
+  const args = ["serve", "--port", String(port), ...(file ? ["--db-path", file] : [])];
+  const server = spawn(binary, args, { stdio: ["ignore", "ignore", "pipe"] });
+  const watchdog = server.pid ? endWithThisProcess(server.pid) : undefined;
+  let said = "";
+  server.stderr.setEncoding("utf8").on("data", (text: string) => {
+    said = (said + text).slice(-MAX_SAID);
+  });
+  let closing = false;
+  const ended = endOf(server).then(async (how) => {
+    const byItself = !closing;
+    await watchdog?.close();
+    if (byItself) await delay(SIGNAL_MS, undefined, { ref: false });
+    const [why] = /^error: .*$/m.exec(said) ?? [];
+    const text = `the DynamoDB engine ${binary} ${how}${why ? ` (${why})` : ""}`;
+    return { byItself, error: new AppError("local-failed", text) };
+  });
+  async function close() {
+    closing = true;
+    server.kill();
+    const kill = setTimeout(() => server.kill("SIGKILL"), GRACE_MS);
+    await ended;
+    clearTimeout(kill);
+  }
+  const started = new AbortController();
   try {
-    return createRequire(import.meta.url).resolve(`${name}/dynoxide`);
-  } catch (cause) {
-    const message =
-      `there is no DynamoDB engine for ${platform}-${arch} here (${name} is not installed). ` +
-      "Start any DynamoDB-compatible server, such as DynamoDB Local, and set AWS_ENDPOINT_URL_DYNAMODB to its address, " +
-      "for example http://127.0.0.1:8000";
-    throw new AppError("local-failed", message, { cause });
+    const stop = AbortSignal.any([started.signal, ...(signal ? [signal] : [])]);
+    await Promise.race([
+      reachable(port, stop),
+      ended.then(({ error }) => Promise.reject(withFile(error, file))),
+    ]);
+  } catch (thrown) {
+    await close();
+    signal?.throwIfAborted();
+    throw thrown;
+  } finally {
+    started.abort();
+  }
+  void ended.then(({ byItself, error }) => byItself && onEnd(error));
+  return { endpoint: `http://127.0.0.1:${port}`, close };
+}
+
+/** An engine that does not start may have found its file damaged. */
+function withFile(cause: AppError, file: string | undefined): AppError {
+  if (!file) return cause;
+  const rest = `its data is in ${file}: if that is damaged, delete ${dirname(file)} to start anew`;
+  return new AppError("local-failed", `${cause.message}; ${rest}`, { cause });
+}
+
+async function endOf(server: ChildProcess): Promise<string> {
+  try {
+    const [code, signal] = await once(server, "exit");
+    return signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
+  } catch (thrown) {
+    return `does not start (${errorText(thrown)})`;
   }
 }
 
@@ -65,8 +102,8 @@ function freePort(): Promise<number> {
   });
 }
 
-async function reachable(port: number): Promise<void> {
-  for (const end = Date.now() + START_MS; Date.now() < end; await delay(10)) {
+async function reachable(port: number, signal: AbortSignal): Promise<void> {
+  for (const end = Date.now() + START_MS; Date.now() < end; await delay(10, undefined, { signal })) {
     const open = await new Promise<boolean>((resolve) => {
       const socket = createConnection(port, "127.0.0.1");
       socket.once("connect", () => resolve(true)).once("error", () => resolve(false));

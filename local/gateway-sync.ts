@@ -10,10 +10,13 @@ export interface GatewaySyncOptions {
   sessionsTable: string;
   /** Of the keys that are to be looked at again. */
   queueUrl: string;
+  queueStays: boolean;
   settings: Record<string, string>;
   start: (name: string, timeoutMs: number) => Promise<LocalFunction>;
   /** Not the consumer's: no event fails by it. */
   onError: (error: Error) => void;
+  /** Ends the start. */
+  signal: AbortSignal;
 }
 
 export interface GatewaySync extends Pump {
@@ -28,7 +31,7 @@ const RECONCILE_MS = 60_000;
 
 /** The functions and what feeds them; undefined unless the settings name a gateway. */
 export async function startGatewaySync(options: GatewaySyncOptions): Promise<GatewaySync | undefined> {
-  const { clients, sessionsTable, queueUrl, settings, start, onError } = options;
+  const { clients, sessionsTable, settings, start, onError, signal } = options;
   if (!settings.GATEWAY_URL) return undefined;
   if (!settings.GATEWAY_SECRET) {
     const message =
@@ -39,7 +42,8 @@ export async function startGatewaySync(options: GatewaySyncOptions): Promise<Gat
     start("gateway-sync", TIMEOUT_MS),
     start("reconcile", TIMEOUT_MS),
   ]);
-  const { Table } = await clients.dynamo.send(new DescribeTableCommand({ TableName: sessionsTable }));
+  const describe = new DescribeTableCommand({ TableName: sessionsTable });
+  const { Table } = await clients.dynamo.send(describe, { abortSignal: signal });
   const streamArn = Table?.LatestStreamArn ?? "";
   const pump = startStreamPump({
     streams: clients.streams,
@@ -48,7 +52,15 @@ export async function startGatewaySync(options: GatewaySyncOptions): Promise<Gat
     invoke,
     onError,
   });
-  const again = await startPump({ sqs: clients.sqs, queueUrl, batchSize: 10, invoke, onError });
+  const again = await startPump({
+    sqs: clients.sqs,
+    queueUrl: options.queueUrl,
+    batchSize: 10,
+    queueStays: options.queueStays,
+    invoke,
+    onError,
+    signal,
+  });
   const reconcile = () => comparison.invoke({});
   const timer = setInterval(() => void reconcile().catch(onError), RECONCILE_MS);
   return {

@@ -1,4 +1,5 @@
 import {
+  ChangeMessageVisibilityBatchCommand,
   DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
   type Message,
@@ -9,6 +10,7 @@ import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 
 /** Lambda's event-source mapping for SQS, with AWS's rules for the partial-batch answer. */
 export interface Pump {
+  /** Takes no more messages, and resolves when those in hand are done or given back. */
   close(): Promise<void>;
 }
 
@@ -16,19 +18,30 @@ export interface PumpDeps {
   sqs: SQSClient;
   queueUrl: string;
   batchSize: number;
+  /** Whether the queue goes on when this has ended, so that what it took then must not stay hidden. */
+  queueStays: boolean;
   invoke: (batch: SQSEvent) => Promise<unknown>;
   /** A batch that the function failed as a whole; its messages come again when their visibility timeout is over. */
   onError: (error: Error) => void;
+  /** Ends the start. */
+  signal?: AbortSignal;
 }
 
-/** SQS's own limits for one request. */
-const LONGEST_WAIT_SECONDS = 20;
+/** SQS's own limit for one request, of each kind. */
 const MOST_MESSAGES = 10;
+/** SQS's own limit. */
+const LONGEST_WAIT_SECONDS = 20;
+/**
+ * A service of others may not see that a receive was called off, and give it the next message, which then is hidden from
+ * everybody. So this one is waited for at the end, and is short.
+ */
+const SHORT_WAIT_SECONDS = 1;
 
 export async function startPump(deps: PumpDeps): Promise<Pump> {
-  const { sqs, queueUrl, batchSize } = deps;
+  const { sqs, queueUrl, batchSize, queueStays, signal } = deps;
   const { Attributes } = await sqs.send(
     new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: ["QueueArn"] }),
+    { ...(signal && { abortSignal: signal }) },
   );
   const arn = Attributes?.QueueArn ?? "";
   const stop = new AbortController();
@@ -36,14 +49,19 @@ export async function startPump(deps: PumpDeps): Promise<Pump> {
   async function deliver(messages: Message[]): Promise<void> {
     const answer = await deps.invoke({ Records: messages.map((message) => asRecord(message, arn)) });
     const failed = failedIds(answer, messages);
-    const done = messages.filter(({ MessageId }) => !failed.has(MessageId ?? ""));
-    if (done.length === 0) return;
-    const entries = done.map(({ MessageId, ReceiptHandle }) => ({ Id: MessageId, ReceiptHandle }));
-    await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries: entries }));
+    for (const Entries of entriesOf(messages.filter(({ MessageId }) => !failed.has(MessageId ?? ""))))
+      await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
+  }
+
+  async function giveBack(messages: Message[]): Promise<void> {
+    for (const entries of entriesOf(messages)) {
+      const Entries = entries.map((entry) => ({ ...entry, VisibilityTimeout: 0 }));
+      await sqs.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries }));
+    }
   }
 
   async function receive(): Promise<Message[]> {
-    const messages = await receiveSome(batchSize, LONGEST_WAIT_SECONDS);
+    const messages = await receiveSome(batchSize, queueStays ? SHORT_WAIT_SECONDS : LONGEST_WAIT_SECONDS);
     while (messages.length > 0 && messages.length < batchSize) {
       const more = await receiveSome(batchSize - messages.length, 0);
       if (more.length === 0) break;
@@ -61,16 +79,28 @@ export async function startPump(deps: PumpDeps): Promise<Pump> {
         MessageSystemAttributeNames: ["All"],
         MessageAttributeNames: ["All"],
       }),
-      { abortSignal: stop.signal },
+      queueStays ? {} : { abortSignal: stop.signal },
     );
     return Messages ?? [];
+  }
+
+  async function takeBatch(): Promise<void> {
+    const messages = await receive();
+    if (messages.length === 0) return;
+    if (stop.signal.aborted) return giveBack(messages);
+    try {
+      await deliver(messages);
+    } catch (thrown) {
+      // Its function was ended with the stack.
+      if (stop.signal.aborted && queueStays) await giveBack(messages);
+      throw thrown;
+    }
   }
 
   async function loop(): Promise<void> {
     while (!stop.signal.aborted) {
       try {
-        const messages = await receive();
-        if (messages.length > 0) await deliver(messages);
+        await takeBatch();
       } catch (thrown) {
         if (!stop.signal.aborted) deps.onError(thrown as Error);
       }
@@ -84,6 +114,15 @@ export async function startPump(deps: PumpDeps): Promise<Pump> {
       await running;
     },
   };
+}
+
+/** For batch requests: one array for each. */
+function entriesOf(messages: Message[]): { Id: string; ReceiptHandle: string | undefined }[][] {
+  const entries = messages.map(({ ReceiptHandle }, nth) => ({ Id: String(nth), ReceiptHandle }));
+  const requests = [];
+  for (let at = 0; at < entries.length; at += MOST_MESSAGES)
+    requests.push(entries.slice(at, at + MOST_MESSAGES));
+  return requests;
 }
 
 /**

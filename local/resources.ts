@@ -1,10 +1,20 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { CreateTableCommand, DescribeTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { createHash } from "node:crypto";
+import { basename } from "node:path";
+import { type CreateTableCommandInput, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBStreamsClient } from "@aws-sdk/client-dynamodb-streams";
-import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
-import { CreateQueueCommand, GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
+import {
+  BucketAlreadyExists,
+  BucketAlreadyOwnedByYou,
+  CreateBucketCommand,
+  HeadBucketCommand,
+  S3Client,
+} from "@aws-sdk/client-s3";
+import { SQSClient, type SQSServiceException } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { AppError } from "../lib/errors.ts";
 import type { LocalAws } from "./aws.ts";
+import { createQueues, type QueueOptions } from "./queues.ts";
+import { createTable } from "./tables.ts";
 
 /** The clients of this process; the functions build their own from their environment. */
 export interface Clients {
@@ -30,20 +40,13 @@ export interface Resources {
   };
 }
 
-interface QueueOptions {
-  prefix: string;
-  visibilitySeconds: number;
-  receiveLimit: number;
-  /** Queues that keep the order of each group. */
-  fifo?: boolean | undefined;
-}
-
-export function createClients({ env }: LocalAws): Clients {
+export function createClients({ env }: Pick<LocalAws, "env">): Clients {
   const common = {
     region: env.AWS_REGION ?? "",
     credentials: {
       accessKeyId: env.AWS_ACCESS_KEY_ID ?? "",
       secretAccessKey: env.AWS_SECRET_ACCESS_KEY ?? "",
+      ...(env.AWS_SESSION_TOKEN && { sessionToken: env.AWS_SESSION_TOKEN }),
     },
   };
   const dynamoClient = new DynamoDBClient({ ...common, endpoint: env.AWS_ENDPOINT_URL_DYNAMODB ?? "" });
@@ -62,19 +65,53 @@ export function createClients({ env }: LocalAws): Clients {
   };
 }
 
+type Call = (args: never) => Promise<never>;
+interface Caller {
+  middlewareStack: { add(middleware: (next: Call) => Call, options: { step: "initialize" }): void };
+}
+
+/** Has a callback told of each call that the service did not do by its own fault. */
+export function onFailedCalls({ dynamoClient, streams, sqs, s3 }: Clients, onFailure: () => void): void {
+  const told = (next: Call) => async (args: never) => {
+    try {
+      return await next(args);
+    } catch (thrown) {
+      // Not what the service refuses, or what was called off here.
+      const { name, $metadata } = thrown as Partial<SQSServiceException>;
+      if (name !== "AbortError" && !(Number($metadata?.httpStatusCode) < 500)) onFailure();
+      throw thrown;
+    }
+  };
+  for (const { middlewareStack } of [dynamoClient, streams, sqs, s3] as unknown as Caller[])
+    middlewareStack.add(told, { step: "initialize" });
+}
+
+/** The same at each start in this folder, and of no other: services of others may have several stacks. */
+export function projectPrefix(folder: string): string {
+  const name = basename(folder)
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .slice(0, 20)
+    .replaceAll(/^-|-$/g, "");
+  const digest = createHash("sha256").update(folder).digest("hex").slice(0, 8);
+  return ["gatehook", name, digest].filter(Boolean).join("-");
+}
+
+/** Makes what is not there yet, and fits what is: services of others keep it from start to start. */
 export async function createResources(
-  { dynamo, sqs, s3 }: Clients,
+  { dynamoClient, sqs, s3 }: Clients,
   options: QueueOptions,
+  signal = new AbortController().signal,
 ): Promise<Resources> {
   const { prefix } = options;
   const sessions = `${prefix}-sessions`;
   const state = `${prefix}-state`;
   const bucket = `${prefix}-files`;
   const [queues] = await Promise.all([
-    createQueues(sqs, options),
-    createTable(dynamo, sessionsTable(sessions)),
-    createTable(dynamo, stateTable(state)),
-    unlessThere(() => s3.send(new CreateBucketCommand({ Bucket: bucket }))),
+    answered(sqs, createQueues(sqs, options, signal)),
+    answered(dynamoClient, createTable(dynamoClient, sessionsTable(sessions), signal)),
+    answered(dynamoClient, createTable(dynamoClient, stateTable(state), signal)),
+    answered(s3, createBucket(s3, bucket, signal)),
   ]);
   return {
     env: {
@@ -87,95 +124,64 @@ export async function createResources(
   };
 }
 
-async function createQueues(
-  sqs: SQSClient,
-  { prefix, visibilitySeconds, receiveLimit, fifo = false }: QueueOptions,
-) {
-  const ending = fifo ? ".fifo" : "";
-  const kind = fifo ? { FifoQueue: "true" } : {};
-  const deadLetters = await createQueue(sqs, `${prefix}-dead-letters${ending}`, {
-    ...kind,
-    MessageRetentionPeriod: "1209600",
-  });
-  const { Attributes } = await sqs.send(
-    new GetQueueAttributesCommand({ QueueUrl: deadLetters, AttributeNames: ["QueueArn"] }),
-  );
-  const events = await createQueue(sqs, `${prefix}-events${ending}`, {
-    ...kind,
-    VisibilityTimeout: String(visibilitySeconds),
-    RedrivePolicy: JSON.stringify({
-      deadLetterTargetArn: Attributes?.QueueArn,
-      maxReceiveCount: receiveLimit,
-    }),
-  });
-  const syncDeadLetters = await createQueue(sqs, `${prefix}-sync-dead-letters`, {
-    MessageRetentionPeriod: "1209600",
-  });
-  return {
-    EVENTS_QUEUE_URL: events,
-    DEAD_LETTERS_QUEUE_URL: deadLetters,
-    SYNC_DEAD_LETTERS_QUEUE_URL: syncDeadLetters,
-    SYNC_QUEUE_URL: await createQueue(sqs, `${prefix}-sync`, { VisibilityTimeout: "60" }),
-  };
-}
+const sessionsTable = (TableName: string): CreateTableCommandInput => ({
+  TableName,
+  BillingMode: "PAY_PER_REQUEST",
+  AttributeDefinitions: [
+    { AttributeName: "key", AttributeType: "S" },
+    { AttributeName: "org_id", AttributeType: "S" },
+    { AttributeName: "expires", AttributeType: "N" },
+  ],
+  KeySchema: [{ AttributeName: "key", KeyType: "HASH" }],
+  GlobalSecondaryIndexes: [
+    {
+      IndexName: "by-org",
+      KeySchema: [
+        { AttributeName: "org_id", KeyType: "HASH" },
+        { AttributeName: "expires", KeyType: "RANGE" },
+      ],
+      Projection: { ProjectionType: "ALL" },
+    },
+  ],
+  StreamSpecification: { StreamEnabled: true, StreamViewType: "NEW_AND_OLD_IMAGES" },
+});
 
-/** On the host of the endpoint: an emulator's own URLs name hosts that do not resolve, or are no host names at all. */
-async function createQueue(
-  sqs: SQSClient,
-  name: string,
-  attributes: Record<string, string>,
-): Promise<string> {
-  const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName: name, Attributes: attributes }));
-  const { protocol, hostname, port } = (await sqs.config.endpoint?.()) ?? { protocol: "", hostname: "" };
-  const path = QueueUrl?.split("/").slice(3).join("/");
-  return `${protocol}//${hostname}${port ? `:${port}` : ""}/${path}`;
-}
+const stateTable = (TableName: string): CreateTableCommandInput => ({
+  TableName,
+  BillingMode: "PAY_PER_REQUEST",
+  AttributeDefinitions: [{ AttributeName: "pk", AttributeType: "S" }],
+  KeySchema: [{ AttributeName: "pk", KeyType: "HASH" }],
+});
 
-const sessionsTable = (name: string) =>
-  new CreateTableCommand({
-    TableName: name,
-    BillingMode: "PAY_PER_REQUEST",
-    AttributeDefinitions: [
-      { AttributeName: "key", AttributeType: "S" },
-      { AttributeName: "org_id", AttributeType: "S" },
-      { AttributeName: "expires", AttributeType: "N" },
-    ],
-    KeySchema: [{ AttributeName: "key", KeyType: "HASH" }],
-    GlobalSecondaryIndexes: [
-      {
-        IndexName: "by-org",
-        KeySchema: [
-          { AttributeName: "org_id", KeyType: "HASH" },
-          { AttributeName: "expires", KeyType: "RANGE" },
-        ],
-        Projection: { ProjectionType: "ALL" },
-      },
-    ],
-    StreamSpecification: { StreamEnabled: true, StreamViewType: "NEW_AND_OLD_IMAGES" },
-  });
-
-const stateTable = (name: string) =>
-  new CreateTableCommand({
-    TableName: name,
-    BillingMode: "PAY_PER_REQUEST",
-    AttributeDefinitions: [{ AttributeName: "pk", AttributeType: "S" }],
-    KeySchema: [{ AttributeName: "pk", KeyType: "HASH" }],
-  });
-
-async function createTable(dynamo: DynamoDBDocumentClient, command: CreateTableCommand): Promise<void> {
-  await unlessThere(() => dynamo.send(command));
-  const TableName = command.input.TableName;
-  for (let status: string | undefined; status !== "ACTIVE"; await delay(status === "ACTIVE" ? 0 : 100)) {
-    status = (await dynamo.send(new DescribeTableCommand({ TableName }))).Table?.TableStatus;
+async function createBucket(s3: S3Client, Bucket: string, abortSignal: AbortSignal): Promise<void> {
+  try {
+    await s3.send(new CreateBucketCommand({ Bucket }), { abortSignal });
+  } catch (thrown) {
+    if (thrown instanceof BucketAlreadyOwnedByYou) return;
+    if (!(thrown instanceof BucketAlreadyExists)) throw thrown;
+    // Emulators answer so for one's own too; AWS refuses the next line where it is somebody else's.
+    await s3.send(new HeadBucketCommand({ Bucket }), { abortSignal });
   }
 }
 
-const THERE = new Set(["ResourceInUseException", "BucketAlreadyOwnedByYou", "BucketAlreadyExists"]);
+const NO_ANSWER = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "ETIMEDOUT",
+]);
 
-async function unlessThere(create: () => Promise<unknown>): Promise<void> {
+/** Says which service it is that does not answer. */
+async function answered<T>({ config }: DynamoDBClient | SQSClient | S3Client, work: Promise<T>): Promise<T> {
   try {
-    await create();
-  } catch (thrown) {
-    if (!THERE.has((thrown as Error).name)) throw thrown;
+    return await work;
+  } catch (cause) {
+    const { code = "" } = cause as NodeJS.ErrnoException;
+    if (!NO_ANSWER.has(code)) throw cause;
+    const { hostname, port } = (await config.endpoint?.()) ?? {};
+    const message = `${config.serviceId} does not answer at ${hostname}:${port} (${code}): start it, or unset the AWS_ENDPOINT_URL variable that names it`;
+    throw new AppError("local-failed", message, { cause });
   }
 }

@@ -1,15 +1,25 @@
 import { LOCAL_VALUES } from "../lib/apis/references.ts";
+import { AppError } from "../lib/errors.ts";
 import type { ReleaseReport } from "../lib/releases/report.ts";
 import { createReleaseStore, type ReleaseStore } from "../lib/releases/store.ts";
 import { SESSION_ROUTES } from "../lib/sessions/api.ts";
-import { startAws } from "./aws.ts";
+import { type ServiceName, startAws } from "./aws.ts";
 import { watchBucket } from "./bucket-watch.ts";
+import { type DataFolder, openDataFolder } from "./data-folder.ts";
 import { openFunctions } from "./functions.ts";
 import { startGatewaySync } from "./gateway-sync.ts";
 import { startHttpApi } from "./http-api.ts";
 import { type LocalFunction, type LocalFunctionOptions, startFunction } from "./lambda/lambda.ts";
 import { startPump } from "./pump.ts";
-import { type Clients, createClients, createResources, type Resources } from "./resources.ts";
+import {
+  type Clients,
+  createClients,
+  createResources,
+  onFailedCalls,
+  projectPrefix,
+  type Resources,
+} from "./resources.ts";
+import { createSources } from "./sources.ts";
 
 /** The whole of gatehook on one machine: the same functions, over the same protocols. */
 export interface Stack {
@@ -19,6 +29,8 @@ export interface Stack {
   resources: Resources["env"];
   /** What connects a client or a command to this stack: endpoints, credentials, names. */
   env: Record<string, string>;
+  /** The services that end with it. */
+  embedded: ReadonlySet<ServiceName>;
   releases: ReleaseStore;
   consumers: LocalFunction[];
   /** Has the releaser look at the bucket now. */
@@ -27,6 +39,9 @@ export interface Stack {
   notify(notice: unknown): Promise<ReleaseReport | undefined>;
   /** Compares the sessions with the gateway now; undefined without one. */
   reconcile: (() => Promise<unknown>) | undefined;
+  /** Rejects when the stack cannot go on: its engine ended, or nothing can be written any more where data is kept. */
+  broken: Promise<never>;
+  /** Gives the work in hand a moment to end; what does not is delivered again, where the queue is kept. */
   close(): Promise<void>;
 }
 
@@ -40,6 +55,8 @@ export interface StackOptions {
   port: number;
   /** Names the tables, queues and the bucket. */
   prefix?: string;
+  /** The folder that the stack is for: without a prefix, services of others get names of its own. */
+  project?: string;
   /** Where AWS's services are: as the SDK reads it. */
   env: Record<string, string | undefined>;
   /** The functions' settings. Those that name a resource of the stack are its own. */
@@ -55,6 +72,10 @@ export interface StackOptions {
   fifo?: boolean;
   /** Wakes the releaser after uploads by others, such as `gatehook push`. */
   watchBucket?: boolean;
+  /** A folder that keeps tables, queues and bucket from start to start, where they are the embedded ones. */
+  persist?: string;
+  /** Ends the start, with the signal's reason. */
+  signal?: AbortSignal;
   /** What the functions write, line by line: one JSON line per fact. */
   onLine?: (functionName: string, line: string) => void;
   onError?: (error: Error) => void;
@@ -71,25 +92,51 @@ const configValues = (env: StackOptions["env"]) =>
 const CONSUMER_TIMEOUT_MS = 30_000;
 
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const closers: (() => Promise<void>)[] = [];
-  const close = async () => {
+  const { onError = () => {} } = options;
+  const closers: (() => Promise<void> | void)[] = [];
+  async function close(): Promise<void> {
     for (const closer of closers.splice(0).reverse()) await closer();
-  };
+  }
+  const sources = createSources();
+  const broken = Promise.withResolvers<never>();
+  broken.promise.catch(() => {});
+  const stop = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  function fail(error: unknown): void {
+    stop.abort(error);
+    broken.reject(error);
+  }
+  const folder = options.persist === undefined ? undefined : openDataFolder(options.persist, fail);
+  if (folder) closers.push(folder.close);
   try {
+    signal.throwIfAborted();
     const functions = await openFunctions();
     closers.push(functions.close);
-    const aws = await startAws(options.env);
+    const aws = await startAws(options.env, {
+      folder: folder?.path,
+      signal,
+      onEnd: (error) => fail(withWhatIsKept(error, folder)),
+    });
     closers.push(aws.close);
     const clients = createClients(aws);
-    closers.push(async () => {
+    if (folder) onFailedCalls(clients, folder.suspect);
+    closers.push(() => {
       for (const client of Object.values(clients)) client.destroy();
     });
-    const { env: resources } = await createResources(clients, {
-      prefix: options.prefix ?? "gatehook-local",
-      visibilitySeconds: options.visibilitySeconds ?? 180,
-      receiveLimit: options.receiveLimit ?? 50,
-      fifo: options.fifo,
-    });
+    closers.push(sources.ended);
+    const queueStays = !aws.embedded.has("SQS");
+    const isShared = aws.embedded.size < 3;
+    const own = isShared && options.project ? projectPrefix(options.project) : "gatehook-local";
+    const { env: resources } = await createResources(
+      clients,
+      {
+        prefix: options.prefix ?? own,
+        visibilitySeconds: options.visibilitySeconds ?? 180,
+        receiveLimit: options.receiveLimit ?? 50,
+        fifo: options.fifo,
+      },
+      signal,
+    );
     // Here an upload is one call, so there is nothing to wait for; and whoever reaches this loopback may send events.
     const env: Record<string, string> = {
       ...aws.env,
@@ -109,7 +156,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         env: { ...env, ...settings },
         timeoutMs,
         ...(memoryMb && { memoryMb }),
-        onLine: (line) => options.onLine?.(name, line),
+        onLine(line) {
+          if (/"level":"(WARN|ERROR)"/.test(line)) folder?.suspect();
+          options.onLine?.(name, line);
+        },
         ...rest,
       });
       closers.push(started.close);
@@ -126,26 +176,31 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       "POST /events/{api_id}": ingest.invoke,
       ...Object.fromEntries(SESSION_ROUTES.map((route) => [route, sessions.invoke])),
     });
-    closers.push(api.close);
+    closers.push(api.close, sources.stop);
+    signal.throwIfAborted();
     for (const { invoke } of consumers) {
       const pump = await startPump({
         sqs: clients.sqs,
         queueUrl: resources.EVENTS_QUEUE_URL,
         batchSize: options.batchSize ?? 10,
+        queueStays,
         invoke,
-        onError: options.onError ?? (() => {}),
+        signal,
+        onError,
       });
-      closers.push(pump.close);
+      sources.add(pump);
     }
     const gatewaySync = await startGatewaySync({
       clients,
       sessionsTable: resources.SESSIONS_TABLE,
       queueUrl: resources.SYNC_QUEUE_URL,
+      queueStays,
       settings: env,
       start,
+      signal,
       onError: (error) => options.onLine?.("gateway-sync", error.message),
     });
-    if (gatewaySync) closers.push(gatewaySync.close);
+    if (gatewaySync) sources.add(gatewaySync);
     const releases = createReleaseStore({
       s3: clients.s3,
       bucket: resources.FILES_BUCKET,
@@ -154,25 +209,34 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       now: Date.now,
     });
     const notify = async (notice: unknown) => (await releaser.invoke(notice)) as ReleaseReport | undefined;
-    if (options.watchBucket) {
-      const onError = options.onError ?? (() => {});
-      const watch = watchBucket({ list: releases.listSources, notify, onError });
-      closers.push(watch.close);
-    }
+    if (options.watchBucket) sources.add(watchBucket({ list: releases.listSources, notify, onError }));
+    signal.throwIfAborted();
     return {
       url: api.url,
       clients,
       resources,
       env,
+      embedded: aws.embedded,
       releases,
       consumers,
       release: async () => (await releaser.invoke({})) as ReleaseReport,
       notify,
       reconcile: gatewaySync?.reconcile,
+      broken: broken.promise,
       close,
     };
   } catch (thrown) {
     await close();
+    signal.throwIfAborted();
+    folder?.check();
     throw thrown;
   }
+}
+
+/** What the user has left, after an engine's end. */
+function withWhatIsKept(cause: AppError, folder: DataFolder | undefined): AppError {
+  const rest = folder
+    ? `start again: what was stored is in ${folder.path}`
+    : "its tables are lost, and the events of the queue with them; --persist keeps both";
+  return new AppError("local-failed", `${cause.message}: ${rest}`, { cause });
 }

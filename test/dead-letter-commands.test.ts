@@ -9,14 +9,13 @@ import { after, afterEach, before, describe, it } from "node:test";
 import {
   CreateQueueCommand,
   GetQueueAttributesCommand,
-  PurgeQueueCommand,
   ReceiveMessageCommand,
   SendMessageCommand,
 } from "@aws-sdk/client-sqs";
 import { confirm } from "../cli/confirm.ts";
 import type { Fact } from "../cli/facts.ts";
 import { longerThan, runCli } from "./helpers/cli.ts";
-import { startTestQueues, stringAttributes } from "./helpers/queues.ts";
+import { drain, startTestQueues, stringAttributes } from "./helpers/queues.ts";
 import { startTestStack, type TestStack } from "./helpers/stack.ts";
 
 const MADE = "new TykJS.TykEventHandlers.NewEventHandler({});";
@@ -72,9 +71,7 @@ describe("gatehook dlq, on the stack that is up", () => {
     await stack.close();
     await rm(folder, { recursive: true });
   });
-  afterEach(() =>
-    stack.clients.sqs.send(new PurgeQueueCommand({ QueueUrl: stack.resources.DEAD_LETTERS_QUEUE_URL })),
-  );
+  afterEach(() => drain(stack.clients.sqs, stack.resources.DEAD_LETTERS_QUEUE_URL));
 
   const dlq = (args: string[], options: Parameters<typeof runCli>[1] = {}) =>
     runCli(["dlq", ...args], { env: stack.env, ...options });

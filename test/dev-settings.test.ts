@@ -7,7 +7,7 @@ import { after, before, describe, it } from "node:test";
 import { devSettings } from "../cli/dev-settings.ts";
 import { FUNCTION_SETTINGS, type FunctionSetting } from "../lib/settings/function-settings.ts";
 import { parseProject } from "../lib/settings/project.ts";
-import { defaultText, type Setting } from "../lib/settings/setting.ts";
+import { defaultText, isSecret, type Setting } from "../lib/settings/setting.ts";
 import { startStack } from "../local/stack.ts";
 import { runCli } from "./helpers/cli.ts";
 
@@ -52,13 +52,18 @@ const EXPECTED = SETTINGS.flatMap(([name, setting]) =>
 /** The ways to set one, the strongest first. */
 const WAYS = ["--set", "environment", "stages.local", "settings"] as const;
 
+/** In a file there is no secret, and its reference counts in a deployment only. */
+const REFERENCE = "{{resolve:secretsmanager:gatehook/secret}}";
+
 /** Each way sets a quarter of the settings, and those of the stronger ways to a value that must not count. */
 function given(way: (typeof WAYS)[number]): Record<string, string> {
   const rank = WAYS.indexOf(way);
   const values = SETTINGS.flatMap(([name, setting], index) => {
-    const own = index % WAYS.length;
+    const isUnwritten = isSecret(setting);
+    const own = index % (isUnwritten ? 2 : WAYS.length);
     if (own > rank) return [];
-    return [[name, own === rank ? otherValue(name, setting) : weakerValue(setting)]];
+    const weaker = isUnwritten && rank >= 2 ? REFERENCE : weakerValue(setting);
+    return [[name, own === rank ? otherValue(name, setting) : weaker]];
   });
   return Object.fromEntries(values);
 }

@@ -80,7 +80,7 @@ for (const [address, rule] of REFUSED) {
     const policy = createAddressPolicy([]);
     assert.throws(() => policy.check({ host: "inside.test", port: 80 }, address), {
       code: "http-refused",
-      message: `inside.test (${address}) is refused: ${rule}; HTTP_ALLOW_HOSTS would allow it`,
+      message: `inside.test (${address}) is refused: ${rule}; to allow it, set HTTP_ALLOW_HOSTS=inside.test`,
     });
   });
 }
@@ -94,7 +94,7 @@ for (const address of OPEN) {
 test("a refused literal address is named once", () => {
   const policy = createAddressPolicy([]);
   assert.throws(() => policy.check({ host: "127.0.0.1", port: 80 }, "127.0.0.1"), {
-    message: "127.0.0.1 is refused: loopback address; HTTP_ALLOW_HOSTS would allow it",
+    message: "127.0.0.1 is refused: loopback address; to allow it, set HTTP_ALLOW_HOSTS=127.0.0.1",
   });
 });
 

@@ -201,7 +201,7 @@ test("localhost is refused by what the system's own lookup says", async (t) => {
 test("a refusal names the host, the rule and the setting", async () => {
   await assert.rejects(egressFor({ lookup: lookupTable }).send("http://u:p@metadata.test/x?token=1"), {
     message:
-      "metadata.test (169.254.169.254) is refused: link-local address; HTTP_ALLOW_HOSTS would allow it",
+      "metadata.test (169.254.169.254) is refused: link-local address; to allow it, set HTTP_ALLOW_HOSTS=metadata.test",
   });
 });
 

@@ -201,7 +201,7 @@ describe("the gateway's functions, in the sandbox, against a real table and a re
     assert.equal(value, "undefined");
     assert.match(
       logs.join("\n"),
-      /169\.254\.169\.254 is refused: link-local address; HTTP_ALLOW_HOSTS would allow it/,
+      /169\.254\.169\.254 is refused: link-local address; to allow it, set HTTP_ALLOW_HOSTS=169\.254\.169\.254/,
     );
   });
 

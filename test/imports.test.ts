@@ -31,6 +31,7 @@ const ALLOWED: Record<string, string[]> = {
     "cli",
     "local",
     "lib",
+    "deploy",
     "functions/settings.ts",
     "functions/clients.ts",
     "functions/gateway.ts",
@@ -40,7 +41,7 @@ const ALLOWED: Record<string, string[]> = {
     "functions/runtime-settings.ts",
   ],
   public: ["cli"],
-  deploy: ["deploy", "lib/settings", "lib/apis/nearest.ts"],
+  deploy: ["deploy", "lib/settings", "lib/apis/nearest.ts", "lib/errors.ts"],
   // What is built, not what builds.
   "deploy/entries": ["functions"],
 };
@@ -81,7 +82,7 @@ const PACKAGES: Record<string, string[]> = {
   "jsonc-parser": ["cli/init-package.ts", "lib/json-mistake.ts", "lib/settings/"],
   commander: ["cli/"],
   fauxqs: ["local/"],
-  fflate: ["local/functions.ts", "deploy/build-package.ts"],
+  fflate: ["local/functions.ts", "deploy/zip.ts"],
   esbuild: ["deploy/build.ts", "deploy/build-package.ts"],
   semver: ["deploy/pack-check.ts"],
   "@aws/cloudformation-validate": ["deploy/schema.ts"],

@@ -34,10 +34,11 @@ describe("the schema of gatehook.json takes what gatehook reads, and nothing els
       null,
       {},
       "x y",
+      "{{resolve:secretsmanager:shop/secret}}",
     ];
     it(name, () => {
       for (const value of [...values, ...(setting.kind === "choice" ? setting.choices : [])]) {
-        if (value === "" || isWeaklyTyped(setting, value)) continue;
+        if (value === "" || isWeaklyTyped(name, setting, value)) continue;
         const file = { settings: { [name]: value }, stages: { prod: { settings: { [name]: value } } } };
         assert.equal(validate(file), isRead(file), JSON.stringify(value));
       }
@@ -45,24 +46,84 @@ describe("the schema of gatehook.json takes what gatehook reads, and nothing els
   }
 
   it("whatever its members", () => {
-    for (const file of [
-      {},
-      [],
-      { setting: {} },
-      { stages: {} },
-      { stages: { prod: {} } },
-      { stages: { prod: { x: 1 } } },
-      { stages: [] },
-      { $schema: "s" },
-      { $schema: 1 },
-    ])
-      assert.equal(validate(file), isRead(file), JSON.stringify(file));
+    for (const file of TAKEN)
+      assert.deepEqual([validate(file), isRead(file)], [true, true], JSON.stringify(file));
+    for (const file of REFUSED)
+      assert.deepEqual([validate(file), isRead(file)], [false, false], JSON.stringify(file));
   });
 });
 
+const stage = (members: unknown, name = "prod") => ({ stages: { [name]: members } });
+const stages = (members: unknown[]) => members.map((one) => stage(one));
+const named = (names: string[]) => names.map((name) => stage({}, name));
+const QUEUE = "arn:aws:sqs:eu-west-1:123456789012:events";
+const certificate = "arn:aws:acm:eu-west-1:123456789012:certificate/0a-0b";
+const LONG = "a".repeat(31);
+
+const TAKEN: unknown[] = [
+  {},
+  { $schema: "s", stages: {} },
+  ...["shop", "s3", "a".repeat(30)].map((name) => ({ name })),
+  ...[{}, { team: "payments and more" }, { "a:b/c": "" }].map((tags) => ({ tags, ...stage({ tags }) })),
+  ...named(["prod", "2", "eu-prod"]),
+  ...stages([
+    {},
+    { region: "eu-west-1" },
+    { region: "us-gov-west-1" },
+    { confirm: true },
+    { resources: {} },
+    { resources: { eventsQueue: QUEUE, deadLettersQueue: `${QUEUE}.fifo` } },
+    { resources: { sessionsTable: "arn:aws-cn:dynamodb:cn-north-1:123456789012:table/a.b" } },
+    {
+      resources: {
+        filesBucket: "arn:aws:s3:::our.files",
+        permissionsBoundary: "arn:aws:iam::aws:policy/a/b",
+      },
+    },
+    { domain: { name: "events.example.com", certificate } },
+    { domain: { name: "events.example.com", certificate, hostedZone: "Z0123" } },
+  ]),
+  stage({}, "local"),
+];
+
+const REFUSED: unknown[] = [
+  [],
+  { setting: {} },
+  { $schema: 1 },
+  ...["s", "Shop", "shop_1", "1shop", "shop-", "xn--shop", LONG, "", 1, null].map((name) => ({ name })),
+  ...[{ "aws:team": "x" }, { "": "x" }, { team: 1 }, { team: "a;b" }, [], "x"].map((tags) => ({ tags })),
+  { stages: [] },
+  ...named(["Prod", "prod-", "-prod", "default", "pro d", "toString", "", LONG]),
+  ...stages([
+    { x: 1 },
+    { region: "Europe" },
+    { region: "" },
+    { region: 1 },
+    { confirm: "true" },
+    { confirm: 0 },
+    { resources: [] },
+    { resources: { eventQueue: QUEUE } },
+    { resources: { eventsQueue: "events" } },
+    { resources: { eventsQueue: certificate } },
+    { resources: { eventsQueue: null } },
+    { resources: { sessionsTable: QUEUE } },
+    { resources: { filesBucket: "arn:aws:s3:::files/apis" } },
+    { resources: { kmsKey: "arn:aws:kms:eu-west-1:123456789012:alias/ours" } },
+    { domain: { name: "events.example.com" } },
+    { domain: { certificate } },
+    { domain: { name: "localhost", certificate } },
+    { domain: { name: "Events.example.com", certificate } },
+    { domain: { name: "events.example.com", certificate, hostedZone: "example.com" } },
+  ]),
+  // The local stack has settings, and nothing else.
+  ...[{ region: "eu-west-1" }, { resources: {} }, { tags: {} }, { confirm: true }].map((members) =>
+    stage(members, "local"),
+  ),
+];
+
 /** A text that is written as a number or a list is read, but an editor should rather say what is meant. */
-const isWeaklyTyped = ({ kind }: Setting, value: unknown) =>
-  (["text", "url", "secret"].includes(kind) && typeof value !== "string") ||
+const isWeaklyTyped = (name: string, { kind }: Setting, value: unknown) =>
+  ((["text", "url", "secret"].includes(kind) || name === "INGEST_TOKEN") && typeof value !== "string") ||
   (kind === "list" && !Array.isArray(value)) ||
   (kind !== "list" && Array.isArray(value)) ||
   (kind === "integer" && typeof value === "string");

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
+import type { SQSEvent } from "aws-lambda";
 import fc from "fast-check";
-import { failedIds } from "../local/pump.ts";
+import { failedIds, startPump } from "../local/pump.ts";
+import { startTestQueues, type TestQueues } from "./helpers/queues.ts";
 
 const BATCH = ["a", "b", "c"].map((MessageId) => ({ MessageId }));
 const failed = (answer: unknown, batch = BATCH) => [...failedIds(answer, batch)].sort();
@@ -59,5 +61,61 @@ describe("the answer of a function to a batch", () => {
         for (const id of failed(given)) assert.ok(["a", "b", "c"].includes(id));
       }),
     );
+  });
+});
+
+describe("a pump of a queue that stays", () => {
+  let queues: TestQueues;
+  before(async () => {
+    queues = await startTestQueues();
+  });
+  after(() => queues.close());
+
+  async function pumpOf(queueUrl: string, batchSize: number, invoke: (batch: SQSEvent) => Promise<unknown>) {
+    const { sqs } = queues;
+    return startPump({ sqs, queueUrl, batchSize, queueStays: true, invoke, onError: assert.fail });
+  }
+  const bodies = async (queueUrl: string) => (await queues.drain(queueUrl)).map(({ Body }) => Body);
+
+  it("takes nothing that comes after its end", async () => {
+    const queueUrl = await queues.create();
+    const first = Promise.withResolvers<void>();
+    const pump = await pumpOf(queueUrl, 10, async () => first.resolve());
+    await queues.put(queueUrl, { body: "before" });
+    await first.promise;
+    await pump.close();
+    await queues.put(queueUrl, { body: "after" });
+    assert.deepEqual(await bodies(queueUrl), ["after"]);
+  });
+
+  it("gives back what it has in hand when the function ends with it", async () => {
+    const queueUrl = await queues.create();
+    const invoked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<void>();
+    const pump = await pumpOf(queueUrl, 10, () => {
+      invoked.resolve();
+      return answer.promise;
+    });
+    await queues.put(queueUrl, { body: "in hand" });
+    await invoked.promise;
+    const closed = pump.close();
+    answer.reject(new Error("the function was ended"));
+    await closed;
+    assert.deepEqual(await bodies(queueUrl), ["in hand"]);
+  });
+
+  it("acknowledges more than SQS takes in one request", async () => {
+    const queueUrl = await queues.create();
+    const count = 25;
+    for (let nth = 0; nth < count; nth += 1) await queues.put(queueUrl, { body: String(nth) });
+    const seen = new Set<string>();
+    const all = Promise.withResolvers<void>();
+    const pump = await pumpOf(queueUrl, count, async ({ Records }) => {
+      for (const { body } of Records) seen.add(body);
+      if (seen.size === count) all.resolve();
+    });
+    await all.promise;
+    await pump.close();
+    assert.deepEqual(await bodies(queueUrl), []);
   });
 });

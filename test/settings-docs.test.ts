@@ -8,11 +8,14 @@ import { DEPLOYMENT_SETTINGS, type DeploymentSetting } from "../lib/settings/dep
 import { FUNCTION_SETTINGS, type FunctionSetting } from "../lib/settings/function-settings.ts";
 import { defaultText } from "../lib/settings/setting.ts";
 
-/** Set by the deployment in a way of its own, or by a reference to a secret. */
-const NOT_PARAMETERS = ["INGEST_AUTH", "INGEST_TOKEN"];
+/** Of the local stack alone: a deployment has ingestAuth. */
+const LOCAL = "INGEST_AUTH";
+/** A stage of gatehook.json has members of these names. */
+const OF_STAGE = ["region", "tags"];
+/** A reference to a secret. */
 const SECRET = "GATEWAY_SECRET";
 /** Names of what each stage has for itself. */
-const OF_STAGE = ["metricsNamespace", "REFERENCE_PARAMETERS", "REFERENCE_SECRETS"];
+const NAMED_BY_STAGE = ["metricsNamespace", "REFERENCE_PARAMETERS", "REFERENCE_SECRETS"];
 
 describe("the settings", () => {
   it("stand in docs/settings.md as the source has them (npm run docs writes them)", () => {
@@ -22,15 +25,16 @@ describe("the settings", () => {
   it("are the parameters of serverless.yml, with the same defaults", () => {
     const { params } = parse(readFileSync(`${ROOT}serverless.yml`, "utf8"), { logLevel: "silent" });
     const ofFunctions = Object.entries<FunctionSetting>(FUNCTION_SETTINGS).filter(
-      ([name, { resource }]) => !resource && !NOT_PARAMETERS.includes(name),
+      ([name, { resource }]) => !resource && name !== LOCAL,
     );
     const expected = [...ofFunctions, ...Object.entries<DeploymentSetting>(DEPLOYMENT_SETTINGS)];
-    assert.deepEqual(Object.keys(params.default).sort(), expected.map(([name]) => name).sort());
+    const names = [...expected.map(([name]) => name), ...OF_STAGE];
+    assert.deepEqual(Object.keys(params.default).sort(), names.sort());
     for (const [name, setting] of expected) {
       if (name === SECRET) continue;
       // biome-ignore lint/suspicious/noTemplateCurlyInString: the Serverless Framework's own
-      if (OF_STAGE.includes(name)) assert.ok(params.default[name].includes("${sls:stage}"), name);
-      else assert.equal(String(params.default[name]), defaultText(setting), name);
+      if (NAMED_BY_STAGE.includes(name)) assert.ok(params.default[name].includes("${sls:stage}"), name);
+      else assert.equal(String(params.default[name] ?? ""), defaultText(setting), name);
     }
   });
 });

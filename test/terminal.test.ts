@@ -56,10 +56,21 @@ const definition = (api: string, path: string, kind = "eh_dynamic_handler") =>
     },
   });
 
+const refused = (named: string) => ({
+  [`apis/a${named}.json`]: `{"api_id": ${HOSTILE}`,
+  [`apis/b${named}.json`]: definition(HOSTILE, "none.js", HOSTILE),
+  [`handlers/s${named}.js`]: `\tvar ${HOSTILE} = (;\n`,
+});
+
 interface World {
   /** A folder that makes a release, and one that is refused. */
   good: string;
   bad: string;
+  /** The second, with names that a bucket can list. */
+  uploadable: string;
+  /** One whose API has an odd id, and one with an odd name. */
+  odd: string;
+  named: string;
   script: string;
   event: string;
   /** The release before the one that `good` makes, and that one. */
@@ -96,7 +107,8 @@ const CASES: Record<string, (world: World) => { args: string[]; cwd: string }[]>
     here("push", "--dir", good, "--dry-run"),
     here("push", "--dir", good),
   ],
-  releases: ({ live }) => [
+  releases: ({ live, named }) => [
+    { args: ["releases", "--local"], cwd: named },
     here("releases", live),
     here("releases", live, "--json"),
     here("releases", "--json"),
@@ -104,11 +116,20 @@ const CASES: Record<string, (world: World) => { args: string[]; cwd: string }[]>
   ],
   diff: ({ samples, live }) => [here("diff", samples, live), here("diff", live, HOSTILE)],
   rollback: () => [here("rollback", HOSTILE)],
-  dev: ({ good, bad }) => [
+  dev: ({ good, uploadable, odd }) => [
+    here("dev", "--dir", good, "--event", HOSTILE),
+    here("dev", "--dir", good, "--api", HOSTILE),
+    here("dev", "--dir", `no such ${NAMED}`),
     { args: ["dev", "--once"], cwd: good },
     { args: ["dev", "--once", "--json"], cwd: good },
-    { args: ["dev", "--once"], cwd: bad },
+    { args: ["dev", "--once"], cwd: uploadable },
+    here("dev", "--dir", odd, "--once"),
+    here("dev", "--dir", odd, "--once", "--json"),
   ],
+  package: ({ good }) => [here("package", "--dir", good, "--set", `${HOSTILE}=1`)],
+  deploy: ({ good }) => [here("deploy", "--dir", good, "--set", `${HOSTILE}=1`)],
+  remove: ({ good }) => [here("remove", "--dir", good, `--no-${HOSTILE}`)],
+  eject: () => [here("eject", "--dir", `no such ${NAMED}`)],
   "dlq ls": () => [here("dlq", "ls"), here("dlq", "ls", "--json")],
   "dlq show": () => [
     here("dlq", "show", "e1", "--body"),
@@ -143,6 +164,7 @@ describe("no command lets others steer the reader's terminal", () => {
   let world: World;
 
   async function folder(name: string, files: Record<string, string>): Promise<string> {
+    await mkdir(join(root, name), { recursive: true });
     for (const [path, text] of Object.entries(files)) {
       const file = join(root, name, path);
       await mkdir(dirname(file), { recursive: true });
@@ -171,11 +193,13 @@ describe("no command lets others steer the reader's terminal", () => {
         [`apis/a${uploaded}.json`]: definition("demo", `h${uploaded}.js`),
         [`handlers/h${uploaded}.js`]: HANDLER,
       }),
-      bad: await folder("bad", {
-        [`apis/a${NAMED}.json`]: `{"api_id": ${HOSTILE}`,
-        [`apis/b${NAMED}.json`]: definition(HOSTILE, "none.js", HOSTILE),
-        [`handlers/s${NAMED}.js`]: `\tvar ${HOSTILE} = (;\n`,
+      bad: await folder("bad", refused(NAMED)),
+      uploadable: await folder("uploadable", refused(uploaded)),
+      odd: await folder("odd", {
+        "apis/a.json": definition(HOSTILE, "h.js"),
+        "handlers/h.js": HANDLER,
       }),
+      named: await folder(NAMED, {}),
       script: join(await folder("one", { [path]: HANDLER }), path),
       event: join(await folder("event", { "e.json": event }), "e.json"),
       samples: (await stack.releases.liveVersion()) ?? "",

@@ -292,7 +292,7 @@ test("a refusal in the log names the host, the rule and the setting", async () =
   const request = { Domain: "http://169.254.169.254", Resource: "/latest/meta-data/" };
   assert.equal(await makeHttpRequest(JSON.stringify(request), context), undefined);
   assert.deepEqual(context.logged, [
-    "error TykMakeHttpRequest: 169.254.169.254 is refused: link-local address; HTTP_ALLOW_HOSTS would allow it (http-refused)",
+    "error TykMakeHttpRequest: 169.254.169.254 is refused: link-local address; to allow it, set HTTP_ALLOW_HOSTS=169.254.169.254 (http-refused)",
   ]);
 });
 

@@ -28,7 +28,8 @@ const OF_AN_API = [
 const OF_THE_GATEWAY = ["TokenCreated", "TokenUpdated", "TokenDeleted", "TriggerExceeded"];
 
 const nearestOfTheGateway = createNearest(OF_THE_GATEWAY);
-const nearestOfAll = createNearest([...OF_AN_API, ...OF_THE_GATEWAY]);
+const ALL = [...OF_AN_API, ...OF_THE_GATEWAY];
+const nearestOfAll = createNearest(ALL);
 
 /** What is odd about an event type in an API's definition; undefined when nothing is. */
 export function oddApiEvent(type: string): string | undefined {
@@ -51,4 +52,16 @@ export function oddGatewayEvent(type: string): string | undefined {
 function meant(type: string): string {
   const near = nearestOfAll(type);
   return near ? `; did you mean ${near}? The name counts exactly` : "";
+}
+
+/** How many letters are compared for one event: nobody says how many types an API has handlers for. */
+const MEANT_STEPS = 100_000;
+
+/**
+ * The type that the sender of an event may have meant, of those that the API has handlers for and those that gateways
+ * fire; undefined where its own is one of them, or none is near.
+ */
+export function meantType(type: string, handled: string[]): string | undefined {
+  if (handled.includes(type) || ALL.includes(type)) return undefined;
+  return createNearest([...handled, ...ALL])(type, { steps: MEANT_STEPS });
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { meantType } from "../apis/event-types.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import type { ChangedState } from "../sessions/item.ts";
@@ -50,6 +51,15 @@ interface Batch {
   unstarted: Delivery[];
   /** How many were run to their end. */
   ended: number;
+}
+
+/** What is known of an event when it has ended. */
+interface Conclusion {
+  unit: UnitOfWork;
+  answer: Answer;
+  release: LiveRelease;
+  /** Handlers that the ledger had as done before this batch. */
+  doneBefore: number;
 }
 
 /** Runs the handlers of a batch's events; answers the ids of the messages that SQS must deliver again. */
@@ -136,8 +146,10 @@ export function createConsumer(
     const settled = deliveries.filter(({ identity }) => !unit.conflicted.has(identity));
     for (const delivery of settled) {
       const end = endOf(delivery, ends, unit, halted);
+      const doneBefore = read.ledger.get(delivery.identity)?.done.length ?? 0;
+      const { answer } = batch;
       if (end === "unstarted") batch.unstarted.push(delivery);
-      else await conclude(delivery, end, { unit, answer: batch.answer, release: loaded.release });
+      else await conclude(delivery, end, { unit, answer, release: loaded.release, doneBefore });
       if (end !== "unstarted") batch.ended += 1;
     }
     return deliveries.filter((delivery) => !settled.includes(delivery));
@@ -159,13 +171,12 @@ export function createConsumer(
   async function conclude(
     delivery: Delivery,
     end: "done" | Failure,
-    { unit, answer, release }: { unit: UnitOfWork; answer: Answer; release: LiveRelease },
+    { unit, answer, release, doneBefore }: Conclusion,
   ): Promise<void> {
-    const { identity, envelope, records } = delivery;
+    const { identity, records } = delivery;
     if (end === "done") {
       answer.done(records);
-      const { id, api_id, event } = envelope;
-      log.info("event done", { event_id: id, api_id, type: event.Type, release: release.version });
+      tellDone(delivery, release, doneBefore);
       metrics.count("EventsDone");
       return;
     }
@@ -175,17 +186,35 @@ export function createConsumer(
       await unit.commit();
     }
     const exhausted = end.kind === "handler" && unit.attempts(identity) === 0;
-    if (end.kind !== "final" && !exhausted) return leave(delivery, end, answer);
+    const attempt = end.kind === "handler" ? unit.attempts(identity) : undefined;
+    if (end.kind !== "final" && !exhausted) return leave(delivery, end, answer, { attempt });
     metrics.count("EventsFailed");
     await answer.giveUp(records, end);
   }
 
-  /** What is not done, and not given up. */
-  function leave({ records }: Delivery, verdict: Verdict, answer: Answer, how?: Stay): void {
+  /** With how many handlers there are for it, and how many of them earlier deliveries had done. */
+  function tellDone({ envelope }: Delivery, release: LiveRelease, done_before: number): void {
+    const { id: event_id, api_id, event } = envelope;
+    const types = release.api(api_id)?.handlers ?? {};
+    const handlers = release.handlers(api_id, event.Type).length;
+    const meant = handlers === 0 ? meantType(event.Type, Object.keys(types)) : undefined;
+    const facts = { event_id, api_id, type: event.Type, release: release.version, handlers, done_before };
+    log.info("event done", { ...facts, ...(meant !== undefined && { meant }) });
+  }
+
+  /** What is not done, and not given up; `attempt`: how many attempts it has cost so far, where this one counts. */
+  function leave(
+    { records }: Delivery,
+    verdict: Verdict,
+    answer: Answer,
+    { attempt, ...how }: Stay & { attempt?: number | undefined } = {},
+  ): void {
     const { eventId: event_id, reason, handler, release } = verdict;
-    log.warn("event left to SQS", { event_id, reason, handler, release });
+    const seconds = how.seconds ?? deps.retryDelay(Math.max(...records.map(receives)));
+    const counted = attempt !== undefined && { attempt, max_attempts: deps.maxAttempts };
+    log.warn("event left to SQS", { event_id, reason, handler, release, seconds, ...counted });
     metrics.count(reason === "unstarted" ? "EventsUnstarted" : "EventsFailed");
-    answer.stay(records, verdict, how);
+    answer.stay(records, verdict, { ...how, seconds });
   }
 
   /**

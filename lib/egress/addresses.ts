@@ -16,8 +16,13 @@ export interface Destination {
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 type Exception = (destination: Destination, forms: Address[]) => boolean;
 
+/** How to open a host, for the reader of the error. */
+export type HowToAllow = (host: string) => string;
+
+const bySetting: HowToAllow = (host) => `to allow it, set HTTP_ALLOW_HOSTS=${host}`;
+
 /** Only plain public unicast is open; `allowHosts` opens more, entry by entry. */
-export function createAddressPolicy(allowHosts: string[]): AddressPolicy {
+export function createAddressPolicy(allowHosts: string[], howToAllow = bySetting): AddressPolicy {
   const exceptions = allowHosts.map(parseException);
   return {
     check(destination, address) {
@@ -26,7 +31,7 @@ export function createAddressPolicy(allowHosts: string[]): AddressPolicy {
       if (rule === undefined || exceptions.some((opens) => opens(destination, forms))) return;
       const { host } = destination;
       const name = host === address ? host : `${host} (${address})`;
-      throw new AppError("http-refused", `${name} is refused: ${rule}; HTTP_ALLOW_HOSTS would allow it`);
+      throw new AppError("http-refused", `${name} is refused: ${rule}; ${howToAllow(host)}`);
     },
   };
 }

@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts";
-import { createAddressPolicy } from "./addresses.ts";
+import { createAddressPolicy, type HowToAllow } from "./addresses.ts";
 import { type ExchangeDeps, exchange } from "./exchange.ts";
 import { isToken, parseRequestHeaders } from "./headers.ts";
 import { createResolver, type Lookup } from "./lookup.ts";
@@ -34,6 +34,8 @@ export interface Egress {
 export interface EgressDeps {
   /** What may be reached besides public addresses, see createAddressPolicy. */
   allowHosts: string[];
+  /** By the setting, where nothing is said. */
+  howToAllow?: HowToAllow;
   /** For the name lookup, and again for the connection. */
   connectTimeoutMs?: number;
   /** Of the body, both as it comes and unpacked. */
@@ -46,7 +48,7 @@ const MAX_REQUESTS = 10;
 /** An HTTP/1.1 client in the manner of Go's, which connects to no address that the policy refuses. */
 export function createEgress(deps: EgressDeps): Egress {
   const { connectTimeoutMs = 5_000, maxResponseBytes, lookup } = deps;
-  const policy = createAddressPolicy(deps.allowHosts);
+  const policy = createAddressPolicy(deps.allowHosts, deps.howToAllow);
   const resolve = createResolver({ policy, timeoutMs: connectTimeoutMs, lookup });
   const closing = new AbortController();
   const underWay = new Set<Promise<unknown>>();

@@ -67,7 +67,9 @@ export function createBucket({ s3, bucket }: { s3: S3Client; bucket: string }): 
   }
 
   async function writeText(key: string, text: string, type: string): Promise<void> {
-    await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: text, ContentType: type }));
+    const put = { Bucket: bucket, Key: key, Body: text, ContentType: type };
+    // Of an empty text the SDK does not know the length, and warns on the terminal.
+    await s3.send(new PutObjectCommand({ ...put, ContentLength: Buffer.byteLength(text) }));
   }
 
   async function readSource({ path, bytes }: BucketFile): Promise<SourceFile[]> {

@@ -68,6 +68,17 @@ export interface Thread {
 
 /** A worker's first answer includes its own start; see the figures of `npm run bench:runtime`. */
 const START_MS = 5_000;
+/** Why a thread is no more; `late`: it did not answer in time. */
+interface Death {
+  late: boolean;
+  why: string;
+}
+const ENDED: Death = {
+  late: true,
+  why: "gatehook ended its thread, since a native call cannot be stopped, such as a regular expression that backtracks",
+};
+const CLOSED: Death = { late: false, why: "its thread was closed with its release" };
+
 const SILENT: Host = { call: async () => undefined, log: () => {} };
 
 export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Isolation): Thread {
@@ -92,16 +103,18 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
   port1.unref();
 
   let alive = true;
-  let death = "it was ended";
+  let death: Death | undefined;
   let loading: string | undefined;
   let extend: ((timeoutMs: number) => void) | undefined;
   let receive: ((message: FromWorker | undefined) => void) | undefined;
   worker.on("message", (message: FromWorker) => receive?.(message));
   worker.on("error", (error) => {
-    death = error instanceof Error ? error.message : String(error);
+    const why = `its thread died: ${error instanceof Error ? error.message : String(error)}`;
+    death ??= { late: false, why };
   });
-  worker.on("exit", () => {
+  worker.on("exit", (code) => {
     alive = false;
+    death ??= { late: false, why: `its thread ended with exit code ${code}` };
     port1.close();
     receive?.(undefined);
   });
@@ -169,6 +182,7 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
     extend = (ms) => {
       clearTimeout(hardEnd);
       hardEnd = setTimeout(() => {
+        death ??= ENDED;
         ending = worker.terminate();
       }, ms);
     };
@@ -184,7 +198,7 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
   }
 
   const lost = (path: string): LoadFault => {
-    const message = `did not finish loading within ${limits.loadTimeoutMs} ms; its thread was lost: ${death}`;
+    const message = lostText("did not finish loading", limits.loadTimeoutMs, death);
     return { path, error: { name: "", message, stack: "" } };
   };
 
@@ -201,7 +215,7 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
       const untilFirst = START_MS + limits.loadTimeoutMs;
       const reply = await exchangeWithin(untilFirst, { type: "survey", scripts }, SILENT);
       if (reply?.type === "surveyed") return reply;
-      if (loading === undefined) throw new Error(`the sandbox did not start: ${death}`);
+      if (loading === undefined) throw new Error(lostText("the sandbox did not start", untilFirst, death));
       return { faults: [lost(loading)], defined: [] };
     },
     async probe(handlers) {
@@ -219,18 +233,27 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
       const reply = await exchangeWithin(timeoutMs + limits.graceMs, { type: "run", run }, host);
       clearTimeout(late);
       if (reply?.type === "ended") return reply;
-      return { outcome: killed(run, death, performance.now() - started), rebuilding: false };
+      const message = lostText(`handler ${run.handler} did not stop`, timeoutMs, death);
+      return { outcome: killed(message, performance.now() - started), rebuilding: false };
     },
     async rebuilt(host) {
       await exchangeWithin(START_MS + limits.loadTimeoutMs, undefined, host);
     },
     async close() {
+      death ??= CLOSED;
       await worker.terminate();
     },
   };
 }
 
-function killed(run: Run, death: string, ms: number): Outcome {
-  const message = `handler ${run.handler} did not stop within ${run.timeoutMs} ms; its thread was lost: ${death}`;
-  return { ok: false, code: "killed", error: { name: "", message, stack: "" }, ms, sandbox: "rebuilt" };
-}
+const killed = (message: string, ms: number): Outcome => ({
+  ok: false,
+  code: "killed",
+  error: { name: "", message, stack: "" },
+  ms,
+  sandbox: "rebuilt",
+});
+
+/** What was not done, and who ended it and why. */
+const lostText = (what: string, ms: number, death: Death = CLOSED) =>
+  `${what}${death.late ? ` within ${ms} ms` : ""}: ${death.why}`;

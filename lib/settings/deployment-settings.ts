@@ -1,10 +1,37 @@
+import {
+  BUCKET_ARN,
+  CERTIFICATE_ARN,
+  DOMAIN_NAME,
+  EMAIL,
+  type Form,
+  HOSTED_ZONE,
+  KEY_ARN,
+  NAMESPACE,
+  POLICY_ARN,
+  QUEUE_ARN,
+  STREAM_ARN,
+  TABLE_ARN,
+} from "./forms.ts";
 import type { Setting } from "./setting.ts";
 
 /** A setting of the deployment: a parameter of serverless.yml. */
 export type DeploymentSetting = Setting & {
   /** Counts in the local stack too. */
   local?: true;
+  /** Where a stage of gatehook.json has it, in place of `settings`. */
+  member?: `resources.${string}` | `domain.${string}`;
 };
+
+/** A resource that is there, and is used in place of one that the stack would make. */
+const given = <Name extends string>(name: Name, form: Form, what: string, note?: string) =>
+  ({
+    kind: "text",
+    form,
+    member: `resources.${name}`,
+    what: `the ARN of ${what}`,
+    ...(note && { note }),
+    example: form.rule.replace(/.*such as /, ""),
+  }) as const;
 
 /** Every parameter of serverless.yml beside the functions' own settings; a test holds both together. */
 export const DEPLOYMENT_SETTINGS = {
@@ -160,8 +187,50 @@ export const DEPLOYMENT_SETTINGS = {
     what: "the security groups of the functions in these subnets, separated by commas",
     example: "sg-0123456789abcdef0",
   },
+  eventsQueueArn: given("eventsQueue", QUEUE_ARN, "the events queue to use"),
+  deadLettersQueueArn: given("deadLettersQueue", QUEUE_ARN, "the dead-letter queue to use"),
+  sessionsTableArn: given("sessionsTable", TABLE_ARN, "the sessions table to use"),
+  sessionsStreamArn: given(
+    "sessionsStream",
+    STREAM_ARN,
+    "that sessions table's stream",
+    "Needed with a `GATEWAY_URL`",
+  ),
+  stateTableArn: given("stateTable", TABLE_ARN, "the state table to use"),
+  filesBucketArn: given("filesBucket", BUCKET_ARN, "the bucket to use"),
+  kmsKeyArn: given(
+    "kmsKey",
+    KEY_ARN,
+
+    "a key for the queues, tables and bucket that the stack makes",
+    "With none, AWS's own keys encrypt them",
+  ),
+  permissionsBoundaryArn: given("permissionsBoundary", POLICY_ARN, "the permissions boundary of each role"),
+  domainName: {
+    kind: "text",
+    form: DOMAIN_NAME,
+    member: "domain.name",
+    what: "a domain name for the HTTP API",
+    example: "events.example.com",
+  },
+  domainCertificateArn: {
+    kind: "text",
+    form: CERTIFICATE_ARN,
+    member: "domain.certificate",
+    what: "the ARN of the domain's certificate, in the stage's region",
+    example: "arn:aws:acm:eu-west-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef",
+  },
+  domainHostedZone: {
+    kind: "text",
+    form: HOSTED_ZONE,
+    member: "domain.hostedZone",
+    what: "the ID of the Route 53 zone that gets the domain's record",
+    note: "With none, make the record yourself: an alias of the output `DomainTarget`",
+    example: "Z0123456789ABC",
+  },
   alarmEmail: {
     kind: "text",
+    form: EMAIL,
     default: "",
     what: "where alarms go; with none they go only to the topic",
     example: "ops@example.com",
@@ -177,6 +246,7 @@ export const DEPLOYMENT_SETTINGS = {
   },
   metricsNamespace: {
     kind: "text",
+    form: NAMESPACE,
     default: "<name>-<stage>",
     what: "the CloudWatch namespace of the functions' own metrics",
     note: "One for each stage, or its alarms would be those of all",

@@ -34,9 +34,10 @@ function range(setting: Setting): string {
   return setting.kind === "flag" ? "`true`, `false`" : "text";
 }
 
-function meaning(setting: Setting & { requiredBy?: readonly string[] }): string {
+function meaning(setting: Setting & { requiredBy?: readonly string[]; member?: string }): string {
   const required = setting.requiredBy && `Required by ${setting.requiredBy.join(" and ")}`;
-  return [sentence(setting.what), setting.note, required].filter(Boolean).join(". ");
+  const member = setting.member && `In gatehook.json ${code(setting.member)} of a stage`;
+  return [sentence(setting.what), setting.note, required, member].filter(Boolean).join(". ");
 }
 
 const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1).replaceAll("`", "");

@@ -44,7 +44,7 @@ export const FUNCTION_SETTINGS = {
     functions: ["ingest"],
     what: "the secret that events are sent with, or several of at least 16 characters each, separated by commas",
     requiredWith: "INGEST_AUTH=token",
-    note: "Sent as `authorization: Bearer …`. Of several, each counts: so it can be changed without a gap",
+    note: "Sent as `authorization: Bearer …`. Of several, each counts: so it can be changed without a gap. A deployment makes one, unless this refers to a secret that is there",
     example: "what `openssl rand -hex 24` prints",
   },
   DEAD_LETTERS_QUEUE_URL: {

@@ -1,7 +1,8 @@
-import { DEPLOYMENT_SETTINGS } from "./deployment-settings.ts";
+import { DEPLOYMENT_SETTINGS, type DeploymentSetting } from "./deployment-settings.ts";
+import { type Form, SECRET_REFERENCE } from "./forms.ts";
 import { FUNCTION_SETTINGS, type FunctionSetting } from "./function-settings.ts";
-import { PROJECT_SHAPE } from "./project.ts";
-import { defaultText, type Setting } from "./setting.ts";
+import { PROJECT_SHAPE } from "./project-shape.ts";
+import { defaultText, isSecret, type Setting } from "./setting.ts";
 import type { Shape } from "./shape.ts";
 
 type Schema = Record<string, unknown>;
@@ -17,26 +18,40 @@ export const projectSchema = (): Schema => ({
 function shapeSchema(shape: Shape): Schema {
   switch (shape.kind) {
     case "text":
-      return { type: "string", description: shape.what };
+      return { type: "string", description: shape.what, ...patternOf(shape.form) };
+    case "flag":
+      return { type: "boolean", description: shape.what };
     case "settings":
       return { $ref: "#/$defs/settings", description: shape.what };
     case "map":
-      return { type: "object", description: shape.what, additionalProperties: shapeSchema(shape.of) };
+      return {
+        type: "object",
+        description: shape.what,
+        properties: mapValues(shape.members ?? {}, shapeSchema),
+        ...(shape.names && { propertyNames: patternOf(shape.names) }),
+        additionalProperties: shapeSchema(shape.of),
+      };
     case "object":
       return {
         type: "object",
         description: shape.what,
         properties: mapValues(shape.members, shapeSchema),
         additionalProperties: false,
+        ...(shape.required && { required: shape.required }),
       };
   }
 }
+
+const patternOf = (form: Form | undefined) => form && { pattern: form.pattern.source };
 
 function settingsSchema(): Schema {
   const ofFunctions = Object.entries<FunctionSetting>(FUNCTION_SETTINGS).filter(
     ([, { resource }]) => !resource,
   );
-  const all = { ...DEPLOYMENT_SETTINGS, ...Object.fromEntries(ofFunctions) };
+  const ofDeployment = Object.entries<DeploymentSetting>(DEPLOYMENT_SETTINGS).filter(
+    ([, { member }]) => !member,
+  );
+  const all: Record<string, Setting> = Object.fromEntries([...ofDeployment, ...ofFunctions]);
   return { type: "object", properties: mapValues(all, settingSchema), additionalProperties: false };
 }
 
@@ -51,6 +66,7 @@ function settingSchema(setting: Setting): Schema {
 
 /** A number and true may also be given as text, as the environment has them. */
 function valueSchema(setting: Setting): Schema {
+  if (isSecret(setting)) return { type: "string", ...patternOf(SECRET_REFERENCE) };
   switch (setting.kind) {
     case "integer":
       return {
@@ -69,9 +85,9 @@ function valueSchema(setting: Setting): Schema {
       return { type: ["string", "array"], items: { type: "string" } };
     case "url":
       return { type: "string", pattern: "^\\s*https?://" };
-    case "secret":
-      return { type: "string", pattern: "^\\s*[\\x21-\\x7e]+\\s*$" };
     case "text":
+      return { type: "string", ...patternOf(setting.form) };
+    case "secret":
       return { type: "string" };
   }
 }

@@ -1,7 +1,8 @@
 import { createNearest } from "../apis/nearest.ts";
 import { DEPLOYMENT_SETTINGS, type DeploymentSetting } from "./deployment-settings.ts";
+import { SECRET_REFERENCE } from "./forms.ts";
 import { FUNCTION_SETTINGS, type FunctionSetting } from "./function-settings.ts";
-import { problemWith, type Setting } from "./setting.ts";
+import { isSecret, problemWith, type Setting } from "./setting.ts";
 
 const FUNCTIONS: Record<string, FunctionSetting> = FUNCTION_SETTINGS;
 const DEPLOYMENT: Record<string, DeploymentSetting> = DEPLOYMENT_SETTINGS;
@@ -20,6 +21,17 @@ export function problemWithNamed(name: string, value: string): string | undefine
   if ("problem" in setting) return setting.problem;
   const problem = problemWith(setting, value);
   return problem && `${name} ${problem}`;
+}
+
+/** The same of one that stands in gatehook.json, or that a deployment is given. */
+export function problemWithWritten(name: string, value: string): string | undefined {
+  const setting = settingOf(name);
+  if ("problem" in setting) return setting.problem;
+  const { member } = setting as DeploymentSetting;
+  if (member) return `${name} is no member of settings: in gatehook.json it is stages.<stage>.${member}`;
+  if (isSecret(setting) && value.trim() && !SECRET_REFERENCE.pattern.test(value.trim()))
+    return `${name} must be ${SECRET_REFERENCE.rule}: the secret itself stands in Secrets Manager (aws secretsmanager create-secret), and for the local stack in the environment`;
+  return problemWithNamed(name, value);
 }
 
 const nearest = createNearest([...Object.keys(DEPLOYMENT), ...Object.keys(FUNCTIONS)]);

@@ -1,3 +1,5 @@
+import type { Form } from "./forms.ts";
+
 /** What every setting says of itself. */
 interface Described {
   /** What it is, for the error that names it and for the docs. */
@@ -17,7 +19,7 @@ export type Setting = Described &
     | { kind: "choice"; choices: readonly [string, ...string[]] }
     /** Separated by commas; empty by default. */
     | { kind: "list"; secret?: true }
-    | { kind: "text"; default?: string }
+    | { kind: "text"; default?: string; form?: Form }
     /** An http or https address; its value may hold a password, so it is never shown. */
     | { kind: "url" }
     /** Travels in a header, and is never shown. */
@@ -31,6 +33,10 @@ export function defaultText(setting: Setting): string {
   if (setting.kind === "choice") return setting.choices[0];
   return "default" in setting ? String(setting.default) : "";
 }
+
+/** Its value is shown nowhere, and stands in no file. */
+export const isSecret = (setting: Setting) =>
+  setting.kind === "secret" || (setting.kind === "list" && setting.secret === true);
 
 /** What a setting takes, in words. */
 export function takes(setting: Setting): string {
@@ -48,7 +54,7 @@ export function takes(setting: Setting): string {
     case "secret":
       return "visible ASCII characters";
     case "text":
-      return "text";
+      return setting.form?.rule ?? "text";
   }
 }
 
@@ -67,8 +73,11 @@ export function problemWith(setting: Setting, value: string): string | undefined
       return isBaseUrl(text) ? undefined : `must be ${takes(setting)}`;
     case "secret":
       return /^[\x21-\x7e]+$/.test(text) ? undefined : "has characters other than visible ASCII ones";
-    case "list":
     case "text":
+      return !setting.form || setting.form.pattern.test(text)
+        ? undefined
+        : `is "${text}", but must be ${takes(setting)}`;
+    case "list":
       return undefined;
   }
 }

@@ -1,16 +1,17 @@
 import type { Node } from "jsonc-parser";
 import { createNearest } from "../apis/nearest.ts";
-import { problemWithNamed } from "./named.ts";
+import type { Form } from "./forms.ts";
+import { problemWithWritten } from "./named.ts";
 
 /** What a value in gatehook.json may be. */
 export type Shape =
-  /** `problem` says what is wrong with a text, after its place. */
-  | { kind: "text"; what: string; problem?: (text: string) => string | undefined }
+  | { kind: "text"; what: string; form?: Form }
+  | { kind: "flag"; what: string }
   /** Settings by their names. */
   | { kind: "settings"; what: string }
-  /** Members of any name. */
-  | { kind: "map"; what: string; of: Shape; nameProblem?: (name: string) => string | undefined }
-  | { kind: "object"; what: string; members: Record<string, Shape> };
+  /** Members of any name of a form; those that have a shape of their own stand in `members`. */
+  | { kind: "map"; what: string; of: Shape; names?: Form; members?: Record<string, Shape> }
+  | { kind: "object"; what: string; members: Record<string, Shape>; required?: string[] };
 
 /** What is wrong, and where: an offset in the text. */
 export interface Misfit {
@@ -20,19 +21,38 @@ export interface Misfit {
 
 /** What in a parsed JSON text does not fit; `place` is how the node is called. */
 export function misfits(node: Node, shape: Shape, place = ""): Misfit[] {
-  if (shape.kind === "text") return textMisfits(node, shape, place);
-  if (node.type !== "object")
-    return [{ offset: node.offset, message: `${place || "this"} must be an object` }];
+  const { offset } = node;
+  switch (shape.kind) {
+    case "text":
+      return textMisfits(node, shape, place);
+    case "flag":
+      return node.type === "boolean" ? [] : [{ offset, message: `${place} must be true or false` }];
+    default:
+      if (node.type === "object") return objectMisfits(node, shape, place);
+      return [{ offset, message: `${place || "this"} must be an object` }];
+  }
+}
+
+type ObjectShape = Extract<Shape, { kind: "settings" | "map" | "object" }>;
+
+function objectMisfits(node: Node, shape: ObjectShape, place: string): Misfit[] {
+  const below = (name: string) => (place ? `${place}.${name}` : name);
   const members = (node.children ?? []).map(({ children = [], offset }) => {
     const [name, value] = children as [Node, Node];
     return { name: String(name.value), value, offset };
   });
-  return members.flatMap(({ name, value, offset }, index) => {
-    const at = place ? `${place}.${name}` : name;
+  const found = members.flatMap(({ name, value, offset }, index) => {
+    const at = below(name);
     if (members.slice(0, index).some((other) => other.name === name))
       return [{ offset, message: `${at} is there twice` }];
     return memberMisfits({ name, value, offset, at }, shape);
   });
+  const required = shape.kind === "object" ? (shape.required ?? []) : [];
+  const missing = required.filter((name) => !members.some((member) => member.name === name));
+  return [
+    ...found,
+    ...missing.map((name) => ({ offset: node.offset, message: `${below(name)} is missing` })),
+  ];
 }
 
 interface Member {
@@ -43,34 +63,34 @@ interface Member {
   at: string;
 }
 
-function memberMisfits(
-  { name, value, offset, at }: Member,
-  shape: Exclude<Shape, { kind: "text" }>,
-): Misfit[] {
+function memberMisfits({ name, value, offset, at }: Member, shape: ObjectShape): Misfit[] {
   if (shape.kind === "settings") {
     const text = settingText(value);
     const problem =
       text === undefined
         ? `${at} must be a text, a number, true, false or a list of texts`
-        : problemWithNamed(name, text);
+        : problemWithWritten(name, text);
     return problem ? [{ offset, message: problem }] : [];
   }
-  if (shape.kind === "map") {
-    const problem = shape.nameProblem?.(name);
-    return problem ? [{ offset, message: problem }] : misfits(value, shape.of, at);
-  }
-  const member = Object.hasOwn(shape.members, name) ? shape.members[name] : undefined;
+  const { members = {} } = shape;
+  const member = Object.hasOwn(members, name) ? members[name] : undefined;
   if (member) return misfits(value, member, at);
-  const near = createNearest(Object.keys(shape.members))(name);
-  const known = near ? `did you mean ${near}?` : `it may be ${Object.keys(shape.members).join(", ")}`;
+  if (shape.kind === "map") {
+    const { names } = shape;
+    if (names && !names.pattern.test(name))
+      return [{ offset, message: `the name of ${at} must be ${names.rule}` }];
+    return misfits(value, shape.of, at);
+  }
+  const near = createNearest(Object.keys(members))(name);
+  const known = near ? `did you mean ${near}?` : `it may be ${Object.keys(members).join(", ")}`;
   return [{ offset, message: `there is no member ${at}: ${known}` }];
 }
 
-function textMisfits(node: Node, shape: Extract<Shape, { kind: "text" }>, place: string): Misfit[] {
+function textMisfits(node: Node, { form }: Extract<Shape, { kind: "text" }>, place: string): Misfit[] {
   const { offset } = node;
   if (node.type !== "string") return [{ offset, message: `${place} must be a text` }];
-  const problem = shape.problem?.(String(node.value));
-  return problem ? [{ offset, message: `${place} ${problem}` }] : [];
+  if (!form || form.pattern.test(String(node.value))) return [];
+  return [{ offset, message: `${place} is ${JSON.stringify(node.value)}, but must be ${form.rule}` }];
 }
 
 /** A setting's value as an environment variable has it; undefined for what cannot be one. */

@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe } from "node:test";
-import { type Artifact, packageService } from "../../deploy/package.ts";
+import type { Artifact } from "../../deploy/package.ts";
+import { writeService } from "../../deploy/service.ts";
+import { packageWith } from "../helpers/service.ts";
 import { alarmSuite } from "./alarms.ts";
 import { functionSuite } from "./functions.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
@@ -23,7 +25,8 @@ describe("the artifact", () => {
   before(async () => {
     const stage = `test-${crypto.randomUUID().slice(0, 8)}`;
     gateway = await startGateway();
-    artifact = await packageService(folder, ["--stage", stage, "--param", `GATEWAY_URL=${gateway.url}`]);
+    await writeService(folder, { name: "gatehook", parameters: {}, stages: {} });
+    artifact = await packageWith(folder, stage, { GATEWAY_URL: gateway.url });
     world = await startWorld(artifact, gateway);
   });
 

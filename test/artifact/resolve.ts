@@ -19,10 +19,15 @@ export function createResolver(template: Template, names: Names): (value: unknow
   const intrinsics: Record<string, Intrinsic> = {
     Ref: (name: string) => (name === "AWS::NoValue" ? NO_VALUE : byName(name)),
     "Fn::GetAtt": ([id, attribute]: [string, string]) => names.attribute(id, attribute),
-    "Fn::Sub": (text: string) =>
-      text.replace(/\$\{([\w:]+)(?:\.(\w+))?\}/g, (_, name: string, attribute?: string) =>
-        attribute ? names.attribute(name, attribute) : byName(name),
-      ),
+    "Fn::Sub": (sub: string | [string, Record<string, unknown>]) => {
+      const [text, own = {}] = [sub].flat() as [string, Record<string, unknown>?];
+      return text.replace(/\$\{([\w:]+)(?:\.(\w+))?\}/g, (_, name: string, attribute?: string) => {
+        if (Object.hasOwn(own, name)) return String(resolve(own[name]));
+        return attribute ? names.attribute(name, attribute) : byName(name);
+      });
+    },
+    "Fn::Split": ([separator, text]: [string, unknown]) => String(resolve(text)).split(separator),
+    "Fn::Select": ([index, list]: [number, unknown]) => (resolve(list) as unknown[])[index],
     "Fn::Join": ([separator, parts]: [string, unknown[]]) => parts.map(resolve).join(separator),
     "Fn::If": ([name, yes, no]: [string, unknown, unknown]) => resolve(condition(name) ? yes : no),
     "Fn::Equals": ([one, other]: [unknown, unknown]) => String(resolve(one)) === String(resolve(other)),

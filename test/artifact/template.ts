@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { functionNames } from "../../deploy/build.ts";
-import { type Artifact, compile } from "../../deploy/package.ts";
-import { ofType, type Resource, type Template, templateProblems } from "../../deploy/template.ts";
+import type { Artifact } from "../../deploy/package.ts";
+import { ofType, type Resource, type Template } from "../../deploy/template.ts";
+import { templateProblems } from "../../deploy/template-problems.ts";
 import { SESSION_ROUTES } from "../../lib/sessions/api.ts";
+import { packageWith } from "../helpers/service.ts";
 import { settingsOf } from "./function-settings.ts";
 
 /** The other choice of each parameter that has few; without a GATEWAY_URL here. */
@@ -45,8 +47,7 @@ export function templateSuite(artifact: () => Artifact, folder: string): void {
     });
 
     it("has nothing that would go wrong with the other choice of each parameter", async () => {
-      const params = Object.entries(OTHERWISE).flatMap(([name, value]) => ["--param", `${name}=${value}`]);
-      const { template, problems } = await compile(folder, params);
+      const { template, problems } = await packageWith(folder, "dev", OTHERWISE);
       assert.deepEqual(problems, []);
       assert.match(properties(template, "EventsQueue").QueueName as string, /-events\.fifo$/);
       assert.equal(properties(template, "StateTable").DeletionProtectionEnabled, false);

@@ -103,6 +103,7 @@ export async function startWorld(artifact: Artifact, gateway: Gateway): Promise<
   const onError = (error: Error) => void errors.push(error);
   const events = sourceOf("consumer", "EventsQueue");
   const pump = await startPump({
+    queueStays: true,
     ...events,
     batchSize: 10,
     async invoke(batch) {
@@ -122,7 +123,7 @@ export async function startWorld(artifact: Artifact, gateway: Gateway): Promise<
   });
   const again = sourceOf("gateway-sync", "SyncQueue");
   const { invoke } = container("gateway-sync");
-  const againPump = await startPump({ ...again, batchSize: 10, invoke, onError });
+  const againPump = await startPump({ ...again, batchSize: 10, queueStays: true, invoke, onError });
   const { Table } = await clients.dynamo.send(new DescribeTableCommand({ TableName: ref("SessionsTable") }));
   const stream = startStreamPump({
     streams: clients.streams,

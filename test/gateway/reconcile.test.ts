@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { CreateTableCommand, DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
+import { CreateTableCommand, type DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { toAttributes } from "../../lib/dynamo/attributes.ts";
 import { AppError } from "../../lib/errors.ts";
 import { createAbsenceLimit } from "../../lib/gateway/absence-limit.ts";
@@ -13,7 +14,8 @@ import { asTheirs } from "../../lib/gateway/settle.ts";
 import { createDoubtMissing } from "../../lib/gateway/when-missing.ts";
 import { type GatewayState, sessionItem } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
-import { type Service, startDynamo } from "../../local/dynamodb.ts";
+import { type LocalAws, startAws } from "../../local/aws.ts";
+import { type Clients, createClients } from "../../local/resources.ts";
 import { plainConfig } from "./config.ts";
 import { always } from "./faults.ts";
 import { createGateway, type Gateway } from "./model.ts";
@@ -25,26 +27,26 @@ const NOW = 1_795_000_000_000;
 const DAY_MS = 86_400_000;
 
 describe("the comparison of both sides", () => {
-  let service: Service;
+  let aws: LocalAws;
+  let clients: Clients;
   let dynamo: DynamoDBClient;
-  let serial = 0;
   let table = "";
   let stateTable = "";
   let model: Gateway;
 
   before(async () => {
-    service = await startDynamo();
-    const credentials = { accessKeyId: "local", secretAccessKey: "local" };
-    dynamo = new DynamoDBClient({ region: "us-east-1", endpoint: service.endpoint, credentials });
+    aws = await startAws(process.env);
+    clients = createClients(aws);
+    dynamo = clients.dynamoClient;
   });
   after(async () => {
-    dynamo.destroy();
-    await service.close();
+    for (const client of Object.values(clients)) client.destroy();
+    await aws.close();
   });
   beforeEach(async () => {
-    serial += 1;
-    table = `sessions-${serial}`;
-    stateTable = `state-${serial}`;
+    const prefix = randomUUID().slice(0, 8);
+    table = `${prefix}-sessions`;
+    stateTable = `${prefix}-state`;
     await Promise.all([makeTable(table, "key"), makeTable(stateTable, "pk")]);
     model = createGateway({
       now: () => NOW,

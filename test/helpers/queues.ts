@@ -6,9 +6,11 @@ import {
   type Message,
   ReceiveMessageCommand,
   SendMessageCommand,
-  SQSClient,
+  type SQSClient,
 } from "@aws-sdk/client-sqs";
-import { startFauxqs } from "fauxqs";
+import { startAws } from "../../local/aws.ts";
+import { atEndpoint } from "../../local/queues.ts";
+import { createClients } from "../../local/resources.ts";
 
 /** SQS alone, over its protocol. */
 export interface TestQueues {
@@ -30,11 +32,9 @@ export interface TestMessage {
 }
 
 export async function startTestQueues(): Promise<TestQueues> {
-  const given = process.env.AWS_ENDPOINT_URL_SQS;
-  const server = given ? undefined : await startFauxqs({ port: 0, host: "127.0.0.1", logger: false });
-  const endpoint = given ?? `http://127.0.0.1:${server?.port}`;
-  const credentials = { accessKeyId: "local", secretAccessKey: "local" };
-  const sqs = new SQSClient({ region: "us-east-1", endpoint, credentials });
+  const aws = await startAws(process.env);
+  const clients = createClients(aws);
+  const { sqs } = clients;
 
   async function arnOf(queueUrl: string): Promise<string> {
     const { Attributes } = await sqs.send(
@@ -45,12 +45,7 @@ export async function startTestQueues(): Promise<TestQueues> {
 
   return {
     sqs,
-    env: {
-      AWS_REGION: "us-east-1",
-      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-      AWS_ENDPOINT_URL_SQS: endpoint,
-    },
+    env: aws.env,
     async create({ fifo = false, deadLetters, maxReceives = 1 } = {}) {
       const policy = deadLetters && {
         deadLetterTargetArn: await arnOf(deadLetters),
@@ -65,8 +60,7 @@ export async function startTestQueues(): Promise<TestQueues> {
           },
         }),
       );
-      // An emulator's own URL names a host that is none.
-      return [endpoint, ...(QueueUrl?.split("/").slice(3) ?? [])].join("/");
+      return atEndpoint(sqs, QueueUrl);
     },
     async put(queueUrl, { body, attributes = {}, orderGroup }) {
       const { MessageId = "" } = await sqs.send(
@@ -79,29 +73,32 @@ export async function startTestQueues(): Promise<TestQueues> {
       );
       return MessageId;
     },
-    async drain(queueUrl) {
-      const all: Message[] = [];
-      for (;;) {
-        const { Messages = [] } = await sqs.send(
-          new ReceiveMessageCommand({
-            QueueUrl: queueUrl,
-            MaxNumberOfMessages: 10,
-            WaitTimeSeconds: 1,
-            MessageAttributeNames: ["All"],
-            MessageSystemAttributeNames: ["All"],
-          }),
-        );
-        if (Messages.length === 0) return all;
-        for (const { ReceiptHandle } of Messages)
-          await sqs.send(new DeleteMessageCommand({ QueueUrl: queueUrl, ReceiptHandle }));
-        all.push(...Messages);
-      }
-    },
+    drain: (queueUrl) => drain(sqs, queueUrl),
     async close() {
-      sqs.destroy();
-      await server?.stop();
+      for (const client of Object.values(clients)) client.destroy();
+      await aws.close();
     },
   };
+}
+
+/** As `TestQueues.drain`. AWS purges a queue once a minute at most. */
+export async function drain(sqs: SQSClient, QueueUrl: string): Promise<Message[]> {
+  const all: Message[] = [];
+  for (;;) {
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({
+        QueueUrl,
+        MaxNumberOfMessages: 10,
+        WaitTimeSeconds: 1,
+        MessageAttributeNames: ["All"],
+        MessageSystemAttributeNames: ["All"],
+      }),
+    );
+    if (Messages.length === 0) return all;
+    for (const { ReceiptHandle } of Messages)
+      await sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
+    all.push(...Messages);
+  }
 }
 
 export const stringAttributes = (attributes: Record<string, string>) =>

@@ -1,0 +1,50 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Session } from "../lib/sessions/session.ts";
+import { cut } from "./layout.ts";
+
+/** A member of which a session has another value than before, undefined where it has none. */
+interface Change {
+  /** Of a member of a map, with the map's name in front. */
+  name: string;
+  before: unknown;
+  after: unknown;
+}
+
+type Members = Record<string, unknown>;
+
+const isMap = (value: unknown): value is Members =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+function changesBetween(before: Members, after: Members, prefix = ""): Change[] {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  return names.flatMap((name) => {
+    const [was, is] = [before[name], after[name]];
+    if (isDeepStrictEqual(was, is)) return [];
+    if (isMap(was) && isMap(is)) return changesBetween(was, is, `${prefix}${name}.`);
+    return [{ name: `${prefix}${name}`, before: was, after: is }];
+  });
+}
+
+/** Of many changed members the first ones. */
+const SHOWN = 6;
+const VALUE = 60;
+
+/** What a session had of the members that changed, and what it has of them now; undefined when none did. */
+export function changedMembers(
+  before: Session | undefined,
+  after: Session | undefined,
+): { before: string; after: string } | undefined {
+  if (isDeepStrictEqual(before, after)) return undefined;
+  if (!before || !after) return { before: presence(before), after: presence(after) };
+  const changes = changesBetween({ ...before }, { ...after });
+  const side = (of: "before" | "after") => {
+    const members = changes.slice(0, SHOWN).map((change) => `${change.name} ${valueText(change[of])}`);
+    const more = changes.length > SHOWN ? [`${changes.length - SHOWN} more`] : [];
+    return [...members, ...more].join(", ");
+  };
+  return { before: side("before"), after: side("after") };
+}
+
+const presence = (session: Session | undefined) => (session ? "there" : "not there");
+
+const valueText = (value: unknown) => (value === undefined ? "not there" : cut(JSON.stringify(value), VALUE));

@@ -1,0 +1,79 @@
+import { objectsIn, ofType, type Template } from "./template.ts";
+
+/** X-Ray knows no resources, and a function's network interfaces have no names before they are made. */
+const WITHOUT_RESOURCE = /^(xray|ec2):/;
+
+export function wideStatements(template: Template): string[] {
+  const policies = ["AWS::IAM::Role", "AWS::IAM::ManagedPolicy"].flatMap((type) => ofType(template, type));
+  return policies.flatMap(([id, { Properties }]) =>
+    [...objectsIn(Properties)].flatMap(({ Effect, Action, Resource }) => {
+      if (Effect !== "Allow") return [];
+      const actions = [Action].flat() as string[];
+      const wide = actions.filter((action) => action.includes("*"));
+      const everywhere = [Resource].flat().includes("*")
+        ? actions.filter((action) => !WITHOUT_RESOURCE.test(action))
+        : [];
+      return [
+        ...wide.map((action) => `${id} allows ${action}: name the actions`),
+        ...everywhere.map((action) => `${id} allows ${action} on everything: name the resource`),
+      ];
+    }),
+  );
+}
+
+interface TableStatement {
+  Effect?: string;
+  Action?: string | string[];
+  Resource?: unknown;
+  Condition?: Record<string, Record<string, unknown> | undefined>;
+}
+
+/** The state table holds what decides what runs: a function that may touch each of its items may do anything. */
+export function wholeTables(template: Template): string[] {
+  const state = JSON.stringify(stateTableArn(template));
+  return ofType(template, "AWS::IAM::Role").flatMap(([id, { Properties }]) =>
+    [...objectsIn(Properties)].flatMap(({ Effect, Action, Resource, Condition }: TableStatement) => {
+      const isOnState = [Resource].flat().some((resource) => JSON.stringify(resource) === state);
+      if (Effect !== "Allow" || !isOnState) return [];
+      const keys = Condition?.["ForAllValues:StringLike"]?.["dynamodb:LeadingKeys"];
+      const isLimited = Array.isArray(keys) && keys.length > 0 && !keys.includes("*");
+      // Of a request without the key, ForAllValues says that it holds.
+      const isPresent = Condition?.Null?.["dynamodb:LeadingKeys"] === "false";
+      if (isLimited && isPresent) return [];
+      return [`${id} allows ${[Action].flat()} on every item of the state table: limit dynamodb:LeadingKeys`];
+    }),
+  );
+}
+
+/** Made by the template, or given: then the functions find its name in the ARN. */
+function stateTableArn({ Resources }: Template): unknown {
+  const { Environment } = Resources.ReleaserLambdaFunction?.Properties ?? {};
+  const { STATE_TABLE: name } = (Environment as { Variables?: Record<string, unknown> })?.Variables ?? {};
+  const [, split] = ((name as { "Fn::Select"?: unknown[] })?.["Fn::Select"] ?? []) as [unknown, object?];
+  const [, given] = ((split as { "Fn::Split"?: unknown[] })?.["Fn::Split"] ?? []) as [unknown, unknown?];
+  return given ?? { "Fn::GetAtt": ["StateTable", "Arn"] };
+}
+
+/** An alarm whose topic is not encrypted, or with a key that CloudWatch may not use: then it would tell nobody. */
+export function silentAlarms(template: Template): string[] {
+  return ofType(template, "AWS::SNS::Topic").flatMap(([id, { Properties }]) => {
+    const { Ref: key } = (Properties.KmsMasterKeyId ?? {}) as { Ref?: string };
+    const policy = key === undefined ? undefined : template.Resources[key]?.Properties.KeyPolicy;
+    const allows = [...objectsIn(policy)].some(
+      ({ Effect, Principal }) =>
+        Effect === "Allow" && (Principal as { Service?: string })?.Service === "cloudwatch.amazonaws.com",
+    );
+    return allows ? [] : [`${id} needs a key of this template whose policy allows CloudWatch to use it`];
+  });
+}
+
+/** Of ingest, whose function checks the token, where no authorizer does it. */
+const CHECKED_INSIDE = "POST /events/{api_id}";
+
+export function openRoutes(template: Template): string[] {
+  return ofType(template, "AWS::ApiGatewayV2::Route").flatMap(([, { Properties }]) => {
+    const { RouteKey, AuthorizationType = "NONE" } = Properties;
+    const open = AuthorizationType === "NONE" && RouteKey !== CHECKED_INSIDE;
+    return open ? [`route ${RouteKey} is open to everybody: give it an authorizer`] : [];
+  });
+}

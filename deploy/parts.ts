@@ -1,0 +1,25 @@
+import { cpSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+// The only module that knows where the parts of a service lie: in a clone, and in an installed package, where this file
+// stands in dist/ beside the functions' zips.
+
+declare const BUNDLED: boolean | undefined;
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+export const DEFINITION_FILE = `${ROOT}serverless.yml`;
+export const INFRA_FOLDER = `${ROOT}infra`;
+/** Of the zips, as serverless.yml names it. */
+export const ZIPS_FOLDER = "dist/functions";
+
+/** Puts `<name>.zip` of each function into a folder. A clone builds them. */
+export async function putZips(folder: string): Promise<void> {
+  if (typeof BUNDLED !== "undefined") {
+    cpSync(fileURLToPath(new URL("./functions", import.meta.url)), folder, { recursive: true });
+    return;
+  }
+  const { buildZips, endBuilder } = await import("./build.ts");
+  await buildZips(folder);
+  await endBuilder();
+}

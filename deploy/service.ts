@@ -1,0 +1,76 @@
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { AppError } from "../lib/errors.ts";
+import { settingOf } from "../lib/settings/named.ts";
+import { DEFINITION_FILE, INFRA_FOLDER, putZips, ZIPS_FOLDER } from "./parts.ts";
+
+/** What serverless.yml says otherwise than the one of this package: texts as the environment would have them. */
+export interface Service {
+  name: string;
+  /** Of every stage, where there are any. */
+  tags?: Record<string, string>;
+  /** Parameters of every stage. */
+  parameters: Record<string, string>;
+  stages: Record<string, ServiceStage>;
+}
+
+export interface ServiceStage {
+  region?: string;
+  tags?: Record<string, string>;
+  parameters: Record<string, string>;
+}
+
+/** What writeService makes in a folder. */
+export const SERVICE_PATHS = ["serverless.yml", "infra", ZIPS_FOLDER] as const;
+
+/** Puts into a folder what the framework needs: serverless.yml, infra/ and the functions' zips. */
+export async function writeService(folder: string, service: Service): Promise<void> {
+  writeDefinition(folder, service);
+  await putZips(`${folder}/${ZIPS_FOLDER}`);
+}
+
+/** Without the zips, which only a deployment needs. */
+export function writeDefinition(folder: string, service: Service): void {
+  writeFileSync(`${folder}/serverless.yml`, definitionOf(service));
+  cpSync(INFRA_FOLDER, `${folder}/infra`, { recursive: true });
+}
+
+/** The text of serverless.yml for a service: its comments stay. */
+export function definitionOf({ name, tags, parameters, stages }: Service): string {
+  let text = readFileSync(DEFINITION_FILE, "utf8");
+  text = replaced(text, /^service: .*$/m, `service: ${name}`);
+  const defaults = Object.entries(parameters).map(([parameter, value]) => line(parameter, value));
+  for (const one of tags ? [tagLine(tags), ...defaults] : defaults)
+    text = replaced(text, new RegExp(`^    ${one.split(":")[0]}:.*$`, "m"), `    ${one}`);
+  // Behind the defaults of all stages.
+  return replaced(text, /^custom:$/m, `${Object.entries(stages).map(stageText).join("")}custom:`);
+}
+
+function replaced(text: string, pattern: RegExp, by: string): string {
+  if (!pattern.test(text))
+    throw new AppError("deploy-failed", `serverless.yml has no line ${pattern.source}`);
+  return text.replace(pattern, () => by);
+}
+
+function stageText([stage, { region, tags, parameters }]: [string, ServiceStage]): string {
+  const lines = [
+    ...(region ? [`region: ${region}`] : []),
+    ...(tags ? [tagLine(tags)] : []),
+    ...Object.entries(parameters).map(([name, value]) => line(name, value)),
+  ];
+  // A stage without a setting of its own is there by its name alone.
+  if (lines.length === 0) return "";
+  return `  ${JSON.stringify(stage)}:\n${lines.map((one) => `    ${one}\n`).join("")}\n`;
+}
+
+const tagLine = (tags: Record<string, string>) => `tags: ${JSON.stringify(tags)}`;
+
+/** JSON is YAML too. */
+const line = (name: string, value: string) => `${name}: ${JSON.stringify(typed(name, value.trim()))}`;
+
+function typed(name: string, value: string): string | number | boolean {
+  const setting = settingOf(name);
+  if ("problem" in setting) return value;
+  if (setting.kind === "flag") return value === "true";
+  const isNumber = setting.kind === "integer" || (setting.kind === "choice" && /^\d+$/.test(value));
+  return isNumber ? Number(value) : value;
+}

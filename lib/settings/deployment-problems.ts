@@ -1,0 +1,68 @@
+import { type Parameters, parameterOf } from "./deployment.ts";
+import { DEPLOYMENT_SETTINGS, type DeploymentSetting } from "./deployment-settings.ts";
+
+/** A stage about to be packaged. */
+export interface Deployed {
+  name: string;
+  stage: string;
+  region: string | undefined;
+  parameters: Parameters;
+}
+
+/** What is wrong with settings together, of which each alone is right. */
+export const deploymentProblems = (deployed: Deployed): string[] =>
+  [longNames, otherRegions, queueKinds, sessionsStream, network].flatMap((check) => check(deployed));
+
+/** S3 takes 63 characters: 12 are the account's, 14 the longest region's, and 3 hyphens. */
+const MOST_CHARS = 34;
+
+function longNames({ name, stage }: Deployed): string[] {
+  const chars = name.length + stage.length;
+  if (chars <= MOST_CHARS) return [];
+  return [
+    `the name ${name} and the stage ${stage} have ${chars} characters together, and may have ${MOST_CHARS}: both stand in the bucket's name`,
+  ];
+}
+
+/** How gatehook.json calls a parameter. */
+const called = (parameter: string) =>
+  (DEPLOYMENT_SETTINGS as Record<string, DeploymentSetting>)[parameter]?.member ?? parameter;
+
+function otherRegions({ region, parameters }: Deployed): string[] {
+  return Object.entries(parameters).flatMap(([name, value]) => {
+    const [, there] = /^arn:[^:]+:[^:]+:([^:]+):/.exec(value) ?? [];
+    if (!name.endsWith("Arn") || !region || !there || there === region) return [];
+    return [`${called(name)} is in ${there}, but the stage in ${region}: it must be in the same region`];
+  });
+}
+
+function queueKinds({ parameters }: Deployed): string[] {
+  const kind = parameterOf(parameters, "queue");
+  const wrong = ["eventsQueueArn", "deadLettersQueueArn"].filter(
+    (name) => parameters[name] && parameters[name].endsWith(".fifo") !== (kind === "fifo"),
+  );
+  const kinds = wrong.map(
+    (name) =>
+      `${called(name)} is ${kind === "fifo" ? "not a" : "a"} FIFO queue, but the setting queue is ${kind}`,
+  );
+  const size = Number(parameterOf(parameters, "batchSize"));
+  const large = kind === "fifo" && size > 10;
+  return large ? [...kinds, `batchSize is ${size}, but with queue fifo at most 10`] : kinds;
+}
+
+function sessionsStream({ parameters }: Deployed): string[] {
+  const { sessionsTableArn: table, sessionsStreamArn: stream, GATEWAY_URL: gateway } = parameters;
+  if (stream && !stream.startsWith(`${table}/stream/`))
+    return ["resources.sessionsStream must be the stream of resources.sessionsTable"];
+  if (!table || stream || !gateway) return [];
+  const name = table.replace(/.*\//, "");
+  return [
+    "with GATEWAY_URL, resources.sessionsTable needs resources.sessionsStream beside it: the table's LatestStreamArn, " +
+      `which aws dynamodb describe-table --table-name ${name} shows`,
+  ];
+}
+
+function network({ parameters }: Deployed): string[] {
+  const [subnets, groups] = ["subnetIds", "securityGroupIds"].map((name) => Boolean(parameters[name]));
+  return subnets === groups ? [] : ["subnetIds and securityGroupIds are set together, or not at all"];
+}

@@ -1,0 +1,92 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { AppError, errorText } from "../lib/errors.ts";
+
+/** A folder that tables, queues and bucket are kept in, by one stack at a time. */
+export interface DataFolder {
+  path: string;
+  /** Throws `local-failed`, naming the folder, when nothing can be written there. */
+  check(): void;
+  /** To be called when something failed: has `onUnwritable` called when that is why. */
+  suspect(): void;
+  close(): void;
+}
+
+/** More than a database needs for one write. */
+const PROBE_BYTES = 1_048_576;
+
+/** Between two looks: something that fails may fail a thousand times a second. */
+const PAUSE_MS = 1_000;
+
+/** Throws `local-failed` when the folder cannot be written, or another stack has it. */
+export function openDataFolder(path: string, onUnwritable: (error: unknown) => void): DataFolder {
+  function check(): void {
+    const probe = join(path, "probe");
+    try {
+      try {
+        writeFileSync(probe, Buffer.alloc(PROBE_BYTES), { flush: true });
+      } finally {
+        rmSync(probe, { force: true });
+      }
+    } catch (cause) {
+      throw unwritable(path, cause);
+    }
+  }
+
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (cause) {
+    throw unwritable(path, cause);
+  }
+  check();
+  writeFileSync(join(path, ".gitignore"), "*\n");
+  const lock = takeLock(path);
+  let next = 0;
+  let later: NodeJS.Timeout | undefined;
+  function look(): void {
+    later = undefined;
+    next = performance.now() + PAUSE_MS;
+    try {
+      check();
+    } catch (error) {
+      onUnwritable(error);
+    }
+  }
+  return {
+    path,
+    check,
+    suspect() {
+      const wait = next - performance.now();
+      if (wait <= 0) look();
+      else later ??= setTimeout(look, wait).unref();
+    },
+    close() {
+      clearTimeout(later);
+      lock.close();
+    },
+  };
+}
+
+const unwritable = (path: string, cause: unknown) =>
+  new AppError(
+    "local-failed",
+    `--persist keeps its data in ${path}, which cannot be written (${errorText(cause)}): make room or give rights, or start without --persist`,
+    { cause },
+  );
+
+const SQLITE_BUSY = 5;
+
+/** SQLite's lock on an empty file: the system gives it back however the process ends, on every platform. */
+function takeLock(path: string): DatabaseSync {
+  const lock = new DatabaseSync(join(path, "lock"));
+  try {
+    lock.exec("BEGIN EXCLUSIVE");
+    return lock;
+  } catch (cause) {
+    lock.close();
+    if ((cause as { errcode?: number }).errcode !== SQLITE_BUSY) throw unwritable(path, cause);
+    const message = `another gatehook dev keeps its data in ${path}: stop that one, or start this one without --persist`;
+    throw new AppError("local-failed", message, { cause });
+  }
+}

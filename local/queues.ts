@@ -1,0 +1,76 @@
+import {
+  CreateQueueCommand,
+  GetQueueAttributesCommand,
+  GetQueueUrlCommand,
+  QueueDoesNotExist,
+  SetQueueAttributesCommand,
+  type SQSClient,
+} from "@aws-sdk/client-sqs";
+
+export interface QueueOptions {
+  prefix: string;
+  visibilitySeconds: number;
+  receiveLimit: number;
+  /** Queues that keep the order of each group. */
+  fifo?: boolean | undefined;
+}
+
+const FOURTEEN_DAYS = "1209600";
+
+/** Makes the queues, or gives those that are there already the attributes that they need now. */
+export async function createQueues(sqs: SQSClient, options: QueueOptions, abortSignal: AbortSignal) {
+  const { prefix, visibilitySeconds, receiveLimit, fifo = false } = options;
+  const abort = { abortSignal };
+  const ending = fifo ? ".fifo" : "";
+
+  async function urlOf(QueueName: string): Promise<string | undefined> {
+    try {
+      return (await sqs.send(new GetQueueUrlCommand({ QueueName }), abort)).QueueUrl;
+    } catch (thrown) {
+      if (thrown instanceof QueueDoesNotExist) return undefined;
+      throw thrown;
+    }
+  }
+
+  async function createQueue(QueueName: string, attributes: Record<string, string>): Promise<string> {
+    const there = await urlOf(QueueName);
+    if (there) {
+      const url = await atEndpoint(sqs, there);
+      await sqs.send(new SetQueueAttributesCommand({ QueueUrl: url, Attributes: attributes }), abort);
+      return url;
+    }
+    const kind = QueueName.endsWith(".fifo") ? { FifoQueue: "true" } : {};
+    const create = new CreateQueueCommand({ QueueName, Attributes: { ...kind, ...attributes } });
+    return atEndpoint(sqs, (await sqs.send(create, abort)).QueueUrl);
+  }
+
+  async function arnOf(QueueUrl: string): Promise<string | undefined> {
+    const command = new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["QueueArn"] });
+    return (await sqs.send(command, abort)).Attributes?.QueueArn;
+  }
+
+  const deadLetters = await createQueue(`${prefix}-dead-letters${ending}`, {
+    MessageRetentionPeriod: FOURTEEN_DAYS,
+  });
+  return {
+    DEAD_LETTERS_QUEUE_URL: deadLetters,
+    EVENTS_QUEUE_URL: await createQueue(`${prefix}-events${ending}`, {
+      VisibilityTimeout: String(visibilitySeconds),
+      RedrivePolicy: JSON.stringify({
+        deadLetterTargetArn: await arnOf(deadLetters),
+        maxReceiveCount: receiveLimit,
+      }),
+    }),
+    SYNC_DEAD_LETTERS_QUEUE_URL: await createQueue(`${prefix}-sync-dead-letters`, {
+      MessageRetentionPeriod: FOURTEEN_DAYS,
+    }),
+    SYNC_QUEUE_URL: await createQueue(`${prefix}-sync`, { VisibilityTimeout: "60" }),
+  };
+}
+
+/** On the host of the endpoint: an emulator's own URLs name hosts that do not resolve, or are not host names at all. */
+export async function atEndpoint(sqs: SQSClient, queueUrl = ""): Promise<string> {
+  const { protocol, hostname, port } = (await sqs.config.endpoint?.()) ?? { protocol: "", hostname: "" };
+  const path = queueUrl.split("/").slice(3).join("/");
+  return `${protocol}//${hostname}${port ? `:${port}` : ""}/${path}`;
+}

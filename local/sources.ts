@@ -1,0 +1,33 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+/** What gives work to the functions. */
+export interface Source {
+  /** Takes no more, and resolves when the work in hand has ended. */
+  close(): Promise<void>;
+}
+
+export interface Sources {
+  add(source: Source): void;
+  /** Closes all, with a moment for the work in hand. */
+  stop(): Promise<void>;
+  /** Resolves when all work has ended, which it does soon after its functions. */
+  ended(): Promise<void>;
+}
+
+const GRACE_MS = 1_000;
+
+export function createSources(): Sources {
+  const sources: Source[] = [];
+  let closed: Promise<unknown> = Promise.resolve();
+  async function ended(): Promise<void> {
+    await Promise.race([closed, delay(GRACE_MS, undefined, { ref: false })]);
+  }
+  return {
+    add: (source) => void sources.push(source),
+    async stop() {
+      closed = Promise.all(sources.map((source) => source.close()));
+      await ended();
+    },
+    ended,
+  };
+}

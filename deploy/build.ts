@@ -25,6 +25,7 @@ const RUNTIME_FILES = {
   "emscripten-module.wasm": createRequire(import.meta.resolve("quickjs-emscripten")).resolve(
     "@jitl/quickjs-wasmfile-release-sync/wasm",
   ),
+  "jsvm/errors.js": `${ROOT}lib/runtime/jsvm/errors.js`,
   "jsvm/prelude.js": `${ROOT}lib/runtime/jsvm/prelude.js`,
   "jsvm/thrown.js": `${ROOT}lib/runtime/jsvm/thrown.js`,
   "jsvm/tykjs.js": `${ROOT}lib/runtime/jsvm/tykjs.js`,

@@ -6,10 +6,13 @@ import type { Gateway } from "../lib/gateway/client.ts";
 import { type KeyName, renamedRows, renamedSessionStore } from "../lib/gateway/hashed-keys.ts";
 import { createReadThrough, withSessionReadThrough } from "../lib/gateway/read-through.ts";
 import { createRows } from "../lib/gateway/rows.ts";
+import { createReleaseReader } from "../lib/releases/reader.ts";
+import { createReleaseStore } from "../lib/releases/store.ts";
 import { createSessionsApi } from "../lib/sessions/api.ts";
 import type { StoredSession } from "../lib/sessions/item.ts";
+import { type SessionEnd, sessionEnd } from "../lib/sessions/lifetime.ts";
 import { createSessionStore } from "../lib/sessions/store.ts";
-import { createDynamo } from "./clients.ts";
+import { createDocuments, createDynamo, createS3 } from "./clients.ts";
 import { gatewayOptions, perInvocation } from "./gateway.ts";
 import { httpErrors } from "./http-errors.ts";
 import { hashFunction, keyName } from "./key-names.ts";
@@ -25,6 +28,9 @@ const dynamo = createDynamo();
 const table = text(env, "SESSIONS_TABLE");
 const owner = gatewayOptions(env);
 const gateway = owner && perInvocation(owner);
+const lifetimes = releasedLifetimes();
+/** A gateway decides itself how long it keeps a session. */
+const endOf = gateway ? undefined : lifetimes;
 const answer = createSessionsApi({
   store: storeOf(keyName(env), gateway),
   byHash: hashFunction(env) && storeOf((hash) => hash, gateway && byHash(gateway)),
@@ -37,7 +43,7 @@ const answer = createSessionsApi({
 
 /** Sessions by the names that `nameOf` makes of what is asked for, completed by the gateway that owns them. */
 function storeOf(nameOf: KeyName, asked: Pick<Gateway, "get"> | undefined) {
-  const store = renamedSessionStore(createSessionStore({ dynamo, table, ...chance }), nameOf);
+  const store = renamedSessionStore(createSessionStore({ dynamo, table, endOf, ...chance }), nameOf);
   if (!asked) return store;
   const complete = createReadThrough({
     ...renamedRows(createRows({ dynamo, table, now: Date.now }), nameOf),
@@ -50,6 +56,23 @@ function storeOf(nameOf: KeyName, asked: Pick<Gateway, "get"> | undefined) {
     metrics,
   });
   return withSessionReadThrough(store, complete);
+}
+
+/** How long the live release's APIs keep a session. */
+function releasedLifetimes(): () => Promise<SessionEnd> {
+  const release = createReleaseReader(
+    createReleaseStore({
+      s3: createS3(env),
+      bucket: text(env, "FILES_BUCKET"),
+      dynamo: createDocuments(dynamo),
+      table: text(env, "STATE_TABLE"),
+      now: Date.now,
+    }),
+  );
+  return async () => {
+    const apis = (await release({ fresh: true })) ?? { apis: [], api: () => undefined };
+    return (session, now) => sessionEnd(session, apis, now);
+  };
 }
 
 function byHash(asked: Pick<Gateway, "get">): Pick<Gateway, "get"> {

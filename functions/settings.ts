@@ -17,7 +17,7 @@ type Name<Kind extends FunctionSetting["kind"]> = {
 /** The text of a setting, checked; its default where it has one and nothing is set. */
 export function text(env: Env, name: Name<"text">): string {
   const setting: FunctionSetting = FUNCTION_SETTINGS[name];
-  return given(env, name) ?? ((setting.kind === "text" && setting.default) || required(name));
+  return given(env, name) ?? (setting.kind === "text" ? setting.default : undefined) ?? required(name);
 }
 
 export function integer(env: Env, name: Name<"integer">): number {

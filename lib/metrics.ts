@@ -45,7 +45,14 @@ export const METRICS = {
   ReloadFailures: { unit: "Count", meaning: "releases that could not be loaded" },
   ReloadTime: { unit: "Milliseconds", meaning: "what the loading of a release took" },
   ReleasesLive: { unit: "Count", meaning: "releases that went live by an upload" },
-  ReleasesRefused: { unit: "Count", meaning: "uploads that did not go live, for their errors" },
+  ReleasesPartlyLive: {
+    unit: "Count",
+    meaning: "uploads of which some APIs did not go live, for their errors",
+  },
+  ReleasesRefused: {
+    unit: "Count",
+    meaning: "uploads that did not go live, or not as a whole, for their errors",
+  },
   GatewayReads: { unit: "Count", meaning: "sessions that were read from the gateway for a handler" },
   GatewayReadFailures: {
     unit: "Count",

@@ -1,3 +1,4 @@
+import { LOCAL_VALUES } from "../lib/apis/references.ts";
 import { AppError } from "../lib/errors.ts";
 import type { ReleaseReport } from "../lib/releases/report.ts";
 import { createReleaseStore, type ReleaseStore } from "../lib/releases/store.ts";
@@ -80,6 +81,14 @@ export interface StackOptions {
   onError?: (error: Error) => void;
 }
 
+/** The values of references in config_data. */
+const configValues = (env: StackOptions["env"]) =>
+  Object.fromEntries(
+    Object.entries(env).flatMap(([name, value = ""]) =>
+      name.startsWith(LOCAL_VALUES) ? [[name, value]] : [],
+    ),
+  );
+
 const CONSUMER_TIMEOUT_MS = 30_000;
 
 export async function startStack(options: StackOptions): Promise<Stack> {
@@ -131,8 +140,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     // Here an upload is one call, so there is nothing to wait for; and whoever reaches this loopback may send events.
     const env: Record<string, string> = {
       ...aws.env,
+      ...configValues(options.env),
       RELEASE_QUIET_MS: "0",
       INGEST_AUTH: "none",
+      REFERENCES_FROM: "environment",
       ...options.settings,
       ...resources,
     };

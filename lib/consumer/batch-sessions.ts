@@ -34,11 +34,17 @@ export interface BatchSessions {
   forget(eventId: string): void;
 }
 
-/** `changedState`: only where a gateway owns the sessions. */
+/** What decides what becomes of a session that a handler changed: the gateway that owns it, or else its end alone. */
+export interface SessionRules {
+  changedState?: ChangedState | undefined;
+  /** When the table drops it, in unix seconds; 0 is never. */
+  endOf?: ((session: Session) => number) | undefined;
+}
+
 export function createBatchSessions(
   read: Map<string, StoredSession>,
   { readSession }: Pick<ConsumerStore, "readSession">,
-  changedState?: ChangedState,
+  { changedState, endOf }: SessionRules = {},
 ): BatchSessions {
   const states = new Map<string, SessionState>();
   const loading = new Map<string, Promise<SessionState>>();
@@ -70,7 +76,8 @@ export function createBatchSessions(
       // Made and removed again before anybody saw it.
       if (!session && version <= 0 && !changedState) return [];
       const gateway = changedState?.(stored, reset);
-      return [{ kind: "session", key, session, version, ...(gateway && { gateway }) }];
+      const end = session && endOf && { end: endOf(session) };
+      return [{ kind: "session", key, session, version, ...end, ...(gateway && { gateway }) }];
     },
     settle(key) {
       const state = states.get(key);

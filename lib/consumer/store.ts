@@ -46,6 +46,8 @@ export type Write =
       /** Undefined: it is removed; where a gateway owns the sessions, its item says so. */
       session: Session | undefined;
       version: number;
+      /** When the table drops it, in unix seconds; 0 is never. */
+      end?: number;
       gateway?: GatewayState;
     }
   | ({ kind: "ledger"; identity: string } & LedgerEntry);
@@ -129,10 +131,10 @@ export function createConsumerStore(deps: {
       const Item = toAttributes(ledgerItem(write.identity, write, now + deps.ledgerTtlSeconds));
       return { Put: { TableName: stateTable, Item, ...asRead(write.version) } };
     }
-    const { key, session, version, gateway } = write;
+    const { key, session, version, end, gateway } = write;
     if (!session && !gateway)
       return { Delete: { TableName: sessionsTable, Key: toAttributes({ key }), ...asRead(version) } };
-    const Item = toAttributes(sessionItem(key, session, nextVersion(version), now, gateway));
+    const Item = toAttributes(sessionItem(key, session, nextVersion(version), now, gateway, end));
     return { Put: { TableName: sessionsTable, Item, ...asRead(version) } };
   }
 

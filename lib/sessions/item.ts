@@ -58,8 +58,8 @@ const FIRST_VERSIONS = 2 ** 52;
 export const nextVersion = (read: number) => Math.abs(read) + 1;
 
 /**
- * The item of a session: a native map, so that it can be queried and read in the console. `now` in unix seconds.
- * Without a session it is what is left of one at a gateway.
+ * The item of a session: a native map, so that it can be queried and read in the console. `now` and `end`, when the
+ * store drops it, in unix seconds. Without a session it is what is left of one at a gateway.
  */
 export function sessionItem(
   key: string,
@@ -67,8 +67,8 @@ export function sessionItem(
   version: number,
   now: number,
   gateway?: GatewayState,
+  end: number = ownEnd(session, now),
 ): Record<string, unknown> {
-  const ttl = session && ttlOf(session, now);
   return {
     key,
     ...(session && { session }),
@@ -78,7 +78,7 @@ export function sessionItem(
     ...(session && { expires: session.expires ?? 0 }),
     // A key of an index must not be empty.
     ...(session?.org_id && { org_id: session.org_id }),
-    ...(ttl && { ttl }),
+    ...(session && end > 0 && { ttl: end }),
     ...(gateway && { gateway }),
   };
 }
@@ -99,7 +99,6 @@ export function storedSession(
   };
 }
 
-/** When the store itself drops the session, in unix seconds; 0 is never. */
-function ttlOf(session: Session, now: number): number {
-  return session.session_lifetime && session.session_lifetime > 0 ? now + session.session_lifetime : 0;
-}
+/** Beside a gateway, which decides itself how long it keeps a session: as far as the session tells. */
+const ownEnd = ({ session_lifetime = 0 }: Session = {} as Session, now: number) =>
+  session_lifetime > 0 ? now + session_lifetime : 0;

@@ -57,7 +57,7 @@ export function functionSuite(world: () => World): void {
       assert.deepEqual(await tags(key), ["one"]);
       const { lines } = world().deployed("consumer");
       assert.equal(lines.filter((line) => line.includes('"release loaded"')).length, 1);
-      assert.ok(lines.some((line) => line.includes("stored one")));
+      assert.ok(lines.some((line) => line.includes("stored one, with a value")));
     });
 
     it("run a new release with the very next batch", async () => {

@@ -51,6 +51,7 @@ const UNREACHED: Record<string, RegExp[]> = {
   ],
   // What S3 asks for to say of a missing object that it is missing; it is no call.
   ingest: [/^s3:ListBucket /],
+  sessions: [/^s3:ListBucket /],
   // What waited for others until half of its receives were used goes to the events queue anew; and when a commit fails
   // for a reason that nobody foresaw, an innocent write tells whether that is the event's fault.
   consumer: [/^s3:ListBucket /, /^sqs:SendMessage .*-events$/, /^dynamodb:ConditionCheckItem .*-sessions$/],
@@ -101,6 +102,8 @@ export function permissionSuite(world: () => World): void {
         "sqs:SendMessage": () => event(""),
         "sqs:ChangeMessageVisibility": () => event("AuthFailure"),
         "dynamodb:UpdateItem": () => event("TokenDeleted", "gateway"),
+        "ssm:GetParameter": () => event("KeyExpired"),
+        "secretsmanager:GetSecretValue": () => event("KeyExpired"),
       },
       sessions: {
         "dynamodb:GetItem": () => sessionsRequest("GET /sessions/{key+}"),

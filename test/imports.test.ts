@@ -48,7 +48,6 @@ const ALLOWED: Record<string, string[]> = {
 const PACKAGES: Record<string, string[]> = {
   "@aws-sdk/": [
     "functions/clients.ts",
-    "functions/ingest.ts",
     "local/",
     "cli/",
     "lib/consumer/store.ts",
@@ -56,6 +55,7 @@ const PACKAGES: Record<string, string[]> = {
     "lib/consumer/hand-back.ts",
     "lib/consumer/requeue.ts",
     "lib/dynamo/",
+    "lib/events/send.ts",
     "lib/gateway/absence-limit.ts",
     "lib/gateway/later.ts",
     "lib/gateway/reconcile-place.ts",

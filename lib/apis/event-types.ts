@@ -27,8 +27,11 @@ const OF_AN_API = [
 /** The events that are the gateway's own and belong to no API. */
 const OF_THE_GATEWAY = ["TokenCreated", "TokenUpdated", "TokenDeleted", "TriggerExceeded"];
 
+/** Every type of event that a gateway fires without a plugin. */
+export const EVENT_TYPES = [...OF_AN_API, ...OF_THE_GATEWAY];
+
 const nearestOfTheGateway = createNearest(OF_THE_GATEWAY);
-const nearestOfAll = createNearest([...OF_AN_API, ...OF_THE_GATEWAY]);
+const nearestOfAll = createNearest(EVENT_TYPES);
 
 /** What is odd about an event type in an API's definition; undefined when nothing is. */
 export function oddApiEvent(type: string): string | undefined {

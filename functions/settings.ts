@@ -4,7 +4,7 @@ import {
   type FunctionSetting,
   type FunctionSettingName,
 } from "../lib/settings/function-settings.ts";
-import { problemWith } from "../lib/settings/setting.ts";
+import { defaultText, problemWith } from "../lib/settings/setting.ts";
 
 // Readers of the settings from the environment. Each throws `setting-invalid`, with the setting, its rule and an example.
 
@@ -34,7 +34,9 @@ export function choice<Each extends Name<"choice">>(env: Env, name: Each): Setti
 }
 
 export function list(env: Env, name: Name<"list">): string[] {
-  return (given(env, name) ?? "").split(",").flatMap((item) => item.trim() || []);
+  return (given(env, name) ?? defaultText(FUNCTION_SETTINGS[name]))
+    .split(",")
+    .flatMap((item) => item.trim() || []);
 }
 
 export const baseUrl = (env: Env, name: Name<"url">): URL => new URL(given(env, name) ?? required(name));

@@ -5,6 +5,8 @@
 const STATUS = {
   "event-invalid": 400,
   "event-too-large": 413,
+  "path-unknown": 404,
+  "method-invalid": 405,
   "token-invalid": 401,
   "api-unknown": 404,
   "json-invalid": 400,

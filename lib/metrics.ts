@@ -11,6 +11,10 @@ interface Metric {
 export const METRICS = {
   EventsAccepted: { unit: "Count", meaning: "events that ingest put on the queue" },
   EventsRefused: { unit: "Count", by: "code", meaning: "requests that ingest did not take" },
+  EventsTrimmed: {
+    unit: "Count",
+    meaning: "events that ingest took without their originating request, which was too large for the queue",
+  },
   EventsDone: { unit: "Count", meaning: "events of which every handler is done and committed" },
   EventsFailed: { unit: "Count", meaning: "deliveries of an event that ended in a failure" },
   EventsUnstarted: {

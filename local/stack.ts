@@ -173,8 +173,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       ...(options.consumers ?? [{}]).map((own) => start("consumer", consumerTimeoutMs, own)),
     ]);
     const api = await startHttpApi(options.port, {
-      "POST /events/{api_id}": ingest.invoke,
+      "ANY /events/{api_id}": ingest.invoke,
       ...Object.fromEntries(SESSION_ROUTES.map((route) => [route, sessions.invoke])),
+      $default: ingest.invoke,
     });
     closers.push(api.close, sources.stop);
     signal.throwIfAborted();

@@ -50,7 +50,6 @@ const ALLOWED: Record<string, string[]> = {
 const PACKAGES: Record<string, string[]> = {
   "@aws-sdk/": [
     "functions/clients.ts",
-    "functions/ingest.ts",
     "functions/references.ts",
     "local/",
     "cli/",
@@ -59,6 +58,7 @@ const PACKAGES: Record<string, string[]> = {
     "lib/consumer/hand-back.ts",
     "lib/consumer/requeue.ts",
     "lib/dynamo/",
+    "lib/events/send.ts",
     "lib/gateway/absence-limit.ts",
     "lib/gateway/later.ts",
     "lib/gateway/reconcile-place.ts",

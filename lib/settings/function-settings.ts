@@ -47,6 +47,22 @@ export const FUNCTION_SETTINGS = {
     note: "Sent as `authorization: Bearer …`. Of several, each counts: so it can be changed without a gap. A deployment makes one, unless this refers to a secret that is there",
     example: "what `openssl rand -hex 24` prints",
   },
+  REDACT_HEADERS: {
+    kind: "list",
+    default: "x-api-key",
+    functions: ["ingest"],
+    what: "headers of the originating request that are taken out of an event before it is queued, beside authorization, proxy-authorization, cookie, set-cookie and x-tyk-authorization, separated by commas; none takes nothing out",
+    note: "The names count for parameters of its query too ([events.md](events.md#credentials))",
+    example: "x-api-key,x-session",
+  },
+  OVERSIZE: {
+    kind: "choice",
+    choices: ["trim", "refuse"],
+    functions: ["ingest"],
+    what: "what becomes of an event that is too large for the queue: trim (it loses its OriginatingRequest) or refuse (413)",
+    note: "The queue takes 1 MiB ([events.md](events.md#large-events))",
+    example: "trim",
+  },
   DEAD_LETTERS_QUEUE_URL: {
     kind: "text",
     ...CONSUMER,

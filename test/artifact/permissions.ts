@@ -9,13 +9,9 @@ import { nameOf } from "./access.ts";
 import { API } from "./files.ts";
 import { covers } from "./policy.ts";
 import { CANARY } from "./session-functions.ts";
-import { batch, QUICK, SESSION, type World } from "./world.ts";
+import { batch, eventRequest, QUICK, SESSION, type World } from "./world.ts";
 
-const post = (token: string) => ({
-  headers: { authorization: `Bearer ${token}` },
-  pathParameters: { api_id: API },
-  body: '{"Type":"KeyExpired"}',
-});
+const post = (token: string) => eventRequest({ authorization: `Bearer ${token}` }, '{"Type":"KeyExpired"}');
 
 const event = (Type: string, api = API) => batch({ Type, Key: "denied", api });
 

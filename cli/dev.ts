@@ -65,6 +65,7 @@ export async function dev(options: DevOptions): Promise<void> {
     throw await explainedBusyPort(thrown, port, dir);
   });
   const over = Promise.race([whenAborted(stop), stack.broken]);
+  over.catch(() => {}); // it may come before somebody waits for it
   const ends: (() => unknown)[] = [];
   try {
     const folder = createLiveFolder(stack, dir, say);

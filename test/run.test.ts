@@ -183,7 +183,7 @@ describe("gatehook run", () => {
     for (const [input, message] of [
       ['{"type":"X"}', "Type is missing (with a capital T)"],
       ["", "body is empty"],
-      ['{"Type":"X",\n"Meta" {}}', "standard input:2: body is not JSON"],
+      ['{"Type":"X",\n"Meta" {}}', "standard input:2: body is not JSON at line 2, column 8"],
     ] as const) {
       const { code, stderr } = await runCli(args, { input });
       assert.deepEqual([code, stderr], [2, `gatehook: ${message}\n`]);
@@ -245,7 +245,7 @@ describe("gatehook run", () => {
       [["run", none, "--handler", "not a name"], /none\.js has no handler not a name; it has none/],
       [["run", none, "--timeout", "soon"], /whole number/],
       [["run", two, "--event", small], /^gatehook: \S*small\.json: Type is missing \(with a capital T\)$/m],
-      [["run", two, "--event", broken], /^gatehook: \S*broken\.json:2: body is not JSON$/m],
+      [["run", two, "--event", broken], /^gatehook: \S*broken\.json:2: body is not JSON at line 2, column 8$/m],
       [["run", two, "--session", `k=${broken}`], /^gatehook: \S*broken\.json:2: the JSON text: not JSON/m],
       [["run", none, "--session", "k"], /form KEY=FILE/],
       [

@@ -54,7 +54,7 @@ export const OPTIONS = {
   format: "esm",
   platform: "node",
   // Lambda has Node 24; the same bundles run where a package is installed, on the oldest Node that it allows.
-  target: "node22.19",
+  target: "node22.22",
   outExtension: { ".js": ".mjs" },
   mainFields: ["module", "main"],
   conditions: ["module"],

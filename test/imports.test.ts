@@ -79,6 +79,7 @@ const PACKAGES: Record<string, string[]> = {
   "@aws-lambda-powertools/": ["functions/log.ts", "functions/metrics.ts", "functions/references.ts"],
   undici: ["lib/egress/", "lib/gateway/client.ts"],
   acorn: ["lib/releases/"],
+  chokidar: ["cli/watch.ts"],
   "jsonc-parser": ["cli/init-package.ts", "lib/json-mistake.ts", "lib/settings/"],
   commander: ["cli/"],
   fauxqs: ["local/"],

@@ -3,7 +3,7 @@ import { isGatewayType } from "./families.ts";
 import { isObject, type JsonObject, type Nested, type Reading, within } from "./form.ts";
 
 // CloudEvents 1.0, of which `data` is the event in any form, or else its `Meta`. The CNCF's own package is not used:
-// it makes an id where there is none, so that a repetition would be another event, it takes only two spellings of the
+// it makes an id where it is missing, so that a repetition would be another event, it takes only two spellings of the
 // content type, and of header values it decodes nothing (see CONTRIBUTING.md).
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 

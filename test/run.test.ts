@@ -248,7 +248,10 @@ describe("gatehook run", () => {
       [["run", none, "--handler", "not a name"], /none\.js has no handler not a name; it has none/],
       [["run", none, "--timeout", "soon"], /whole number/],
       [["run", two, "--event", small], /^gatehook: \S*small\.json: Type is missing \(with a capital T\)$/m],
-      [["run", two, "--event", broken], /^gatehook: \S*broken\.json:2: body is not JSON at line 2, column 8$/m],
+      [
+        ["run", two, "--event", broken],
+        /^gatehook: \S*broken\.json:2: body is not JSON at line 2, column 8$/m,
+      ],
       [["run", two, "--session", `k=${broken}`], /^gatehook: \S*broken\.json:2: the JSON text: not JSON/m],
       [["run", none, "--session", "k"], /form KEY=FILE/],
       [

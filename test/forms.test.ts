@@ -235,7 +235,7 @@ describe("an event that something wraps", () => {
     assert.deepEqual(names({ ...bare, type: "HostUp" }, "real1").event.Meta, {});
   });
 
-  it("is refused where the CloudEvent is none, with the attribute", () => {
+  it("is refused where the CloudEvent is not valid, with the attribute", () => {
     const cloud = { specversion: "1.0", id: "ce-1", source: "/gateway", type: "KeyExpired", data: WHOLE };
     for (const [change, field] of [
       [{ specversion: "0.3" }, "specversion"],
@@ -404,7 +404,7 @@ describe("an array of events", () => {
       assert.throws(() => readBodies(JSON.stringify(items)), { code: "event-invalid", field });
   });
 
-  it("is no message of the queue", () => {
+  it("is not a message of the queue", () => {
     refused(JSON.stringify([WHOLE]), "body");
   });
 });

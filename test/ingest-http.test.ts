@@ -171,7 +171,7 @@ describe("a CloudEvent in structured mode", () => {
     );
   });
 
-  it("is refused when it is none, whatever else it may be", async () => {
+  it("is refused when it is not one, whatever else it may be", async () => {
     const field = "specversion";
     await assert.rejects(post("application/cloudevents+json", EVENT), { code: "event-invalid", field });
   });

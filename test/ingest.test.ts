@@ -84,7 +84,7 @@ describe("an event that is posted", () => {
   });
 
   const REFUSED: [what: string, apiId: string, body: string, code: string, field: string][] = [
-    ["is no JSON", "demo", "Key expired!", "event-invalid", "body"],
+    ["is not JSON", "demo", "Key expired!", "event-invalid", "body"],
     ["is empty", "demo", "", "event-invalid", "body"],
     ["has no type", "demo", '{"event":{"Meta":{}}}', "event-invalid", "event.Type"],
     [

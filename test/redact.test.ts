@@ -70,7 +70,7 @@ describe("the credentials of a gateway's client", () => {
     );
   });
 
-  it("are taken out of a request that is no Base64", () => {
+  it("are taken out of a request that is not Base64", () => {
     const { Meta } = redact(eventOf({ OriginatingRequest: "GET / HTTP/1.1\r\nCookie: secret\r\n\r\n" }));
     assert.equal(Meta.OriginatingRequest, "GET / HTTP/1.1\r\nCookie: [redacted]\r\n\r\n");
   });
@@ -168,7 +168,7 @@ describe("REDACT_HEADERS", () => {
     assert.deepEqual(readRedact({ REDACT_HEADERS: "none" })(event), event);
   });
 
-  it("stops the start when it has what is no header's name", () => {
+  it("stops the start when it has what is not a header's name", () => {
     for (const value of ["x session", "x:y", "none,é"])
       assert.throws(
         () => readRedact({ REDACT_HEADERS: value }),

@@ -178,11 +178,14 @@ describe("gatehook run", () => {
       HANDLER("rawlog([event.Type, context.APIID, context.OrgID].join())"),
     );
     const args = ["run", script, "--event", "-", "--api", "a", "--org", "o", "--json"];
-    const { stdout } = await runCli(args, { input: '{"Type":"HostDown"}' });
-    assert.deepEqual(JSON.parse(stdout).rawlogs, ["HostDown,a,o"]);
+    for (const input of ['{"Type":"HostDown"}', "Type=HostDown", '<script>{"Type":"HostDown"}</script>']) {
+      const { stdout } = await runCli(args, { input });
+      assert.deepEqual(JSON.parse(stdout).rawlogs, ["HostDown,a,o"], input);
+    }
     for (const [input, message] of [
       ['{"type":"X"}', "Type is missing (with a capital T)"],
       ["", "body is empty"],
+      ['<script>{"Type":7}</script>', "Type must be a string"],
       ['{"Type":"X",\n"Meta" {}}', "standard input:2: body is not JSON at line 2, column 8"],
     ] as const) {
       const { code, stderr } = await runCli(args, { input });

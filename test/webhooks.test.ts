@@ -168,7 +168,7 @@ describe("a gateway that is attached by its webhooks", () => {
     assert.deepEqual(await seen((await taken("gateway", JSON.stringify(event))).id), event);
   });
 
-  it("is answered what to do for another method, path or API, and for what is no event", async () => {
+  it("is answered what to do for another method, path or API, and for what is not an event", async () => {
     const { body } = WEBHOOK_BODIES[0] ?? { body: "" };
     for (const [path, method, given, status, message] of [
       ["/events/real1", "GET", undefined, 405, /POST, PUT or PATCH/],
@@ -233,7 +233,7 @@ describe("a gateway that is attached by its webhooks", () => {
     }
   });
 
-  it("is refused for a body that is no event and larger than all that AWS lets through", async () => {
+  it("is refused when it is large beside its request, too", async () => {
     const answer = await send(
       "/events/real1",
       JSON.stringify({ Type: "AuthFailure", Meta: { Path: "x".repeat(10_000_000) } }),

@@ -125,7 +125,7 @@ function withTemplate({ code, message, field = "body" }: AppError): AppError {
 
 const unknownApi = (apiId: string) =>
   apiId === GATEWAY_API
-    ? "there is no gateway.json in the live release, which names the handlers of the gateway's own events"
+    ? "gateway.json, which names the handlers of the gateway's own events, is missing in the live release"
     : `api_id "${apiId}" is in no definition of the live release`;
 
 function meant(apiId: string, release: LiveRelease | undefined): string {

@@ -2,9 +2,8 @@ import { invalidEvent } from "../invalid.ts";
 import { isGatewayType } from "./families.ts";
 import { isObject, type JsonObject, type Nested, type Reading, within } from "./form.ts";
 
-// CloudEvents 1.0, of which `data` is the event in any form, or else its `Meta`. The CNCF's own package is not used:
-// it makes an id where there is none, so that a repetition would be another event, it takes only two spellings of the
-// content type, and of header values it decodes nothing (see CONTRIBUTING.md).
+// CloudEvents 1.0, of which `data` is the event in any form, or else its `Meta`. CONTRIBUTING.md says why the CNCF's own
+// package is not used.
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 
 /** Structured mode: the attributes are the object's members. */

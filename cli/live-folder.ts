@@ -58,12 +58,13 @@ export function createLiveFolder(
   }
 
   async function release(plan: Plan): Promise<ReleaseReport> {
-    await carryOut(plan, stack.releases);
-    uploaded = new Map(files.map(({ path, text }) => [path, text]));
     const textOf = textsOf(files);
-    building = true;
     try {
-      const report = await stack.release();
+      const report = await stack.release(async () => {
+        await carryOut(plan, stack.releases);
+        uploaded = new Map(files.map(({ path, text }) => [path, text]));
+        building = true;
+      });
       await tell(report, textOf);
       return report;
     } finally {

@@ -33,8 +33,8 @@ export interface Stack {
   embedded: ReadonlySet<ServiceName>;
   releases: ReleaseStore;
   consumers: LocalFunction[];
-  /** Has the releaser look at the bucket now. */
-  release(): Promise<ReleaseReport>;
+  /** Has the releaser look at the bucket now, after an upload of one's own. */
+  release(upload?: () => Promise<void>): Promise<ReleaseReport>;
   /** Wakes the releaser as S3 does after an upload; undefined when another invocation builds. */
   notify(notice: unknown): Promise<ReleaseReport | undefined>;
   /** Compares the sessions with the gateway now; undefined without one. */
@@ -210,7 +210,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       now: Date.now,
     });
     const notify = async (notice: unknown) => (await releaser.invoke(notice)) as ReleaseReport | undefined;
-    if (options.watchBucket) sources.add(watchBucket({ list: releases.listSources, notify, onError }));
+    const release = async () => (await releaser.invoke({})) as ReleaseReport;
+    const bucket = options.watchBucket
+      ? watchBucket({ list: releases.listSources, notify, onError })
+      : undefined;
+    if (bucket) sources.add(bucket);
     signal.throwIfAborted();
     return {
       url: api.url,
@@ -220,7 +224,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       embedded: aws.embedded,
       releases,
       consumers,
-      release: async () => (await releaser.invoke({})) as ReleaseReport,
+      async release(upload = async () => {}) {
+        if (bucket) return bucket.quietly(upload, release);
+        await upload();
+        return release();
+      },
       notify,
       reconcile: gatewaySync?.reconcile,
       broken: broken.promise,

@@ -1,6 +1,7 @@
 import { errorText } from "../lib/errors.ts";
 import { checkRelease } from "../lib/releases/check.ts";
 import { type Candidate, examine, readCandidate } from "../lib/releases/examine.ts";
+import { examinePartly, type Live, type Partly } from "../lib/releases/partly.ts";
 import type { SourceFile } from "../lib/releases/sources.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
 import { readSourceFiles } from "../local/files.ts";
@@ -9,14 +10,22 @@ import { UsageError } from "./usage.ts";
 /** A folder with apis/ and handlers/, checked as the releaser checks the bucket. */
 export interface CheckedFolder extends Candidate {
   files: SourceFile[];
+  /** What of it would go live beside a live release; undefined when nothing would. Asked where there are errors. */
+  partBeside(live: Live | undefined): Promise<Partly | undefined>;
 }
 
 export async function checkFolder(dir: string): Promise<CheckedFolder> {
   const files = await readFolder(dir);
   const candidate = readCandidate(files);
   const assets = loadAssets();
-  const findings = await examine(candidate, () => checkRelease(candidate, assets));
-  return { ...candidate, ...findings, files };
+  const check = (given: Candidate) => checkRelease(given, assets);
+  const findings = await examine(candidate, check);
+  return {
+    ...candidate,
+    ...findings,
+    files,
+    partBeside: (live) => examinePartly(candidate, live, findings.errors, check),
+  };
 }
 
 /** Throws UsageError when the folder is not one of ours, or may not be read. */

@@ -109,7 +109,7 @@ program
 program
   .command("check")
   .description(
-    "check a folder as the releaser does, without AWS: exit code 0, or 1 with what would be refused",
+    "check a folder as the releaser does, without AWS: exit code 0, or 1 with what would not go live",
   )
   .addOption(folder)
   .option("--json", "print one JSON object and nothing else")

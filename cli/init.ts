@@ -8,10 +8,9 @@ import { UsageError } from "./usage.ts";
 
 /** What a folder of one's own starts with, by the names that npm leaves as they are. */
 const TEMPLATES = fileURLToPath(new URL("../templates/init", import.meta.url));
-const RENAMED: Record<string, string> = {
-  gitignore: ".gitignore",
-  "github/check.yml": ".github/workflows/check.yml",
-};
+const RENAMED: Record<string, string> = { "github/check.yml": ".github/workflows/check.yml" };
+/** npm would take a file of this name for its own. */
+const IGNORED = "node_modules/\n.gatehook/\n";
 /** Only for a folder that has neither: whoever has definitions or handlers needs no sample. */
 const SAMPLES = /^(apis|handlers|test)\//;
 
@@ -46,6 +45,7 @@ async function filesFor(target: string): Promise<[path: string, text: string][]>
   const templates = await readTemplates();
   return [
     ["package.json", await completedPackage(await textAt(target, "package.json"), name)],
+    [".gitignore", IGNORED],
     ["gatehook.json", `${JSON.stringify(project, undefined, 2)}\n`],
     ...templates.filter(([path]) => !(isOccupied && SAMPLES.test(path))),
   ];

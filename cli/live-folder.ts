@@ -7,6 +7,7 @@ import { SOURCE_FOLDERS, type SourceFile } from "../lib/releases/sources.ts";
 import type { Stack } from "../local/stack.ts";
 import type { Fact } from "./facts.ts";
 import { readFolder } from "./folder.ts";
+import { heldLines } from "./held-back.ts";
 import { printError } from "./print.ts";
 import { problemLines, textsOf } from "./problem-lines.ts";
 import { row } from "./timeline.ts";
@@ -57,12 +58,13 @@ export function createLiveFolder(
   }
 
   async function release(plan: Plan): Promise<ReleaseReport> {
-    await carryOut(plan, stack.releases);
-    uploaded = new Map(files.map(({ path, text }) => [path, text]));
     const textOf = textsOf(files);
-    building = true;
     try {
-      const report = await stack.release();
+      const report = await stack.release(async () => {
+        await carryOut(plan, stack.releases);
+        uploaded = new Map(files.map(({ path, text }) => [path, text]));
+        building = true;
+      });
       await tell(report, textOf);
       return report;
     } finally {
@@ -71,7 +73,7 @@ export function createLiveFolder(
   }
 
   async function tell(report: ReleaseReport, textOf: ReturnType<typeof textsOf>): Promise<void> {
-    const { version, result, apis, scripts, errors, warnings } = report;
+    const { version, result, apis, scripts, errors, warnings, held } = report;
     for (const problem of warnings) say(...problemLines("warning", problem, textOf));
     for (const problem of errors) printError(...problemLines("error", problem, textOf));
     const size = `${apis} API(s), ${scripts} script(s)`;
@@ -79,6 +81,7 @@ export function createLiveFolder(
     const live = result === "unchanged" ? await stack.releases.liveVersion() : version;
     if (result === "refused") printError(`release ${version} was refused: what was live before goes on`);
     else if (live !== version) say(`release ${version} was rolled back from: release ${live} goes on`);
+    else if (held) printError(`only a part is live, as release ${version}: ${size}`, ...heldLines(held));
     else if (result === "unchanged" && version === told)
       say(`release ${version} was made of the same files: nothing to flip`);
     else say(`release ${version} is live: ${size}`);
@@ -134,7 +137,8 @@ export function createLiveFolder(
         return release(planUpload(files, await stack.releases.listSources()));
       }),
     tells: ({ message, fields }) =>
-      message === "release refused" && (building || String(fields.release) === told),
+      (message === "release refused" || message === "release partly live") &&
+      (building || String(fields.release) === told),
     async follow() {
       const stop = new AbortController();
       const look = catchUpUntil(stop.signal);

@@ -2,6 +2,7 @@ import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { AppError, errorText } from "../lib/errors.ts";
 import { printError } from "./print.ts";
+import { UsageError } from "./usage.ts";
 
 /** What `gatehook dev` writes for commands in other terminals, readable by its user alone. */
 export interface LocalStack {
@@ -48,7 +49,8 @@ export interface LocalOptions {
 
 /**
  * Sets the environment to that of the local stack: when it is asked for, or when nothing is set that names another
- * and a local one is there. Throws `local-failed` when it is asked for and not there.
+ * and a local one is there. Throws `local-failed` when it is asked for and not there, and a UsageError when there is
+ * nothing at all that a command could reach.
  */
 export async function connectLocal({ local = false, dir = "." }: LocalOptions): Promise<void> {
   if (!local && namesServices(process.env)) return;
@@ -58,6 +60,12 @@ export async function connectLocal({ local = false, dir = "." }: LocalOptions): 
     setEnvironment(found.stack.env);
     printError(`local stack at ${found.stack.url}`);
   } else if (local) throw missing(start, found?.dir);
+  // sessions hash reads HASH_KEYS alone.
+  else if (!process.env.HASH_KEYS?.trim())
+    throw new UsageError(
+      `no stack to reach: start one with gatehook dev in ${start}, or name a deployed one with --stage; ` +
+        "or set AWS_REGION and the names of its resources (docs/settings.md)",
+    );
 }
 
 function missing(start: string, dir: string | undefined): AppError {

@@ -1,9 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { flag } from "../functions/settings.ts";
 import { AppError } from "../lib/errors.ts";
+import type { Partly } from "../lib/releases/partly.ts";
 import type { HistoryEntry } from "../lib/releases/report.ts";
 import type { Problem } from "../lib/releases/sources.ts";
 import type { Pointer, ReleaseStore } from "../lib/releases/store.ts";
 import { type CheckedFolder, checkFolder } from "./folder.ts";
+import { heldLines } from "./held-back.ts";
 import { print, printError, printErrorText, printText } from "./print.ts";
 import { problemLines, textsOf } from "./problem-lines.ts";
 import { openReleaseStore } from "./release-store.ts";
@@ -23,7 +26,8 @@ export async function push({ dir, dryRun }: PushOptions): Promise<void> {
   const folder = await checkFolder(dir);
   const textOf = textsOf(folder.files);
   for (const problem of folder.warnings) print(...problemLines("warning", problem, textOf));
-  if (folder.errors.length > 0) {
+  const partly = folder.errors.length > 0 ? await rightPart(store, folder) : undefined;
+  if (folder.errors.length > 0 && !partly) {
     refuse("nothing was uploaded; fix this first:", folder.errors, folder);
     return;
   }
@@ -38,7 +42,7 @@ export async function push({ dir, dryRun }: PushOptions): Promise<void> {
   for (const { path } of plan.upload) print(`${verb}upload ${path}`);
   for (const path of plan.remove) print(`${verb}remove ${path}`);
   if (dryRun) {
-    printText(`release ${folder.version} would go live; nothing was uploaded`);
+    foretell(folder, partly);
     return;
   }
   const before = await store.pointer();
@@ -48,6 +52,29 @@ export async function push({ dir, dryRun }: PushOptions): Promise<void> {
   conclude(folder, before, entry);
 }
 
+/** Of a folder in which something is wrong, what would go live; undefined when nothing new would. */
+async function rightPart(store: ReleaseStore, folder: CheckedFolder): Promise<Partly | undefined> {
+  if (flag(process.env, "RELEASE_STRICT")) return undefined;
+  const version = await store.liveVersion();
+  // What is wrong would stay as it is live: without that it cannot be told.
+  if (version && (await whyUnreadable(store, version))) return undefined;
+  const partly = await folder.partBeside(
+    version ? { version, release: await store.read(version) } : undefined,
+  );
+  return partly?.candidate.version === version ? undefined : partly;
+}
+
+function foretell(folder: CheckedFolder, partly: Partly | undefined): void {
+  if (!partly) {
+    printText(`release ${folder.version} would go live; nothing was uploaded`);
+    return;
+  }
+  const { candidate, kept, leftOut } = partly;
+  refuse(`only a part would go live, as release ${candidate.version}:`, partly.errors, folder);
+  printError(...heldLines({ kept, left_out: leftOut }));
+  printErrorText("nothing was uploaded");
+}
+
 /** Tells what is wrong, and ends with 1. */
 function refuse(what: string, errors: Problem[], { files }: CheckedFolder): void {
   printErrorText(`gatehook: ${what}`);
@@ -55,8 +82,13 @@ function refuse(what: string, errors: Problem[], { files }: CheckedFolder): void
   process.exitCode = 1;
 }
 
-/** Why the release of this folder cannot be read; undefined when it can. */
+/** Why the release of this folder, or of its right part, cannot be read; undefined when it can. */
 async function whyMissing(store: ReleaseStore, { version }: CheckedFolder): Promise<string | undefined> {
+  const { built, refused, settled } = await store.pointer();
+  return whyUnreadable(store, built === version && !refused ? (settled ?? version) : version);
+}
+
+async function whyUnreadable(store: ReleaseStore, version: string): Promise<string | undefined> {
   try {
     await store.read(version);
     return undefined;
@@ -73,9 +105,9 @@ async function verdict(
   before: Pointer,
 ): Promise<HistoryEntry> {
   for (const end = Date.now() + WAIT_MS; Date.now() < end; await delay(LOOK_MS)) {
-    const { built, refused, revision } = await store.pointer();
+    const { built, refused, settled, revision } = await store.pointer();
     const seen = built === version && (revision !== before.revision || !refused);
-    const entry = seen ? await store.entry(version) : undefined;
+    const entry = seen ? await store.entry(refused ? version : (settled ?? version)) : undefined;
     if (entry) return entry;
   }
   throw new AppError(
@@ -92,17 +124,21 @@ async function untilWritten(store: ReleaseStore, folder: CheckedFolder): Promise
 }
 
 function conclude(folder: CheckedFolder, before: Pointer, entry: HistoryEntry): void {
-  const { version, release } = folder;
+  const { version } = entry;
   if (entry.result === "refused") {
     const kept = before.version ? `release ${before.version} goes on` : "no release is live";
     refuse(`release ${version} was refused, ${kept}:`, entry.errors, folder);
     return;
   }
-  const size = `${release.apis.length} API(s), ${release.scripts.length} script(s)`;
-  if (before.built === version && before.version !== version)
+  const size = `${entry.apis} API(s), ${entry.scripts} script(s)`;
+  const isBuiltBefore = before.built === folder.version && !before.refused;
+  if (isBuiltBefore && before.version !== version)
     printText(
       `release ${version} is what was uploaded last, and ${before.version} was rolled back to: it goes on`,
     );
-  else if (before.version === version) printText(`release ${version} is live already: ${size}`);
+  else if (entry.result === "partly") {
+    refuse(`only a part is live, as release ${version}: ${size}`, entry.errors, folder);
+    printError(...heldLines(entry.held ?? { kept: [], left_out: [] }));
+  } else if (before.version === version) printText(`release ${version} is live already: ${size}`);
   else printText(`release ${version} is live: ${size}`);
 }

@@ -1,5 +1,6 @@
 import { AppError } from "../lib/errors.ts";
 import type { HistoryEntry } from "../lib/releases/report.ts";
+import { heldLines } from "./held-back.ts";
 import { type Column, lineWidth, table, utcTime, wrapped } from "./layout.ts";
 import { print, printJson, printText } from "./print.ts";
 import { problemLines } from "./problem-lines.ts";
@@ -32,13 +33,16 @@ function tell(version: string, entry: HistoryEntry | undefined, json: boolean | 
     printJson(entry);
     return;
   }
-  const { result, built_at, apis, scripts, errors, warnings, changes } = entry;
+  const { result, built_at, apis, scripts, errors, warnings, held, changes } = entry;
   const size = `${apis} API(s), ${scripts} script(s)`;
-  printText(`release ${version}: ${result}, built ${built_at}, ${size}`);
+  printText(
+    `release ${version}: ${result === "partly" ? "live in part" : result}, built ${built_at}, ${size}`,
+  );
   for (const [kind, { added, changed, removed }] of Object.entries(changes ?? {}))
     for (const [what, names] of Object.entries({ added, changed, removed }))
       if (names.length > 0)
         print(...wrapped(`${what.padEnd(9)}${kind}: ${names.join(", ")}`, lineWidth(), " ".repeat(9)));
+  if (held) print(...heldLines(held));
   for (const problem of warnings) print(...problemLines("warning", problem));
   for (const problem of errors) print(...problemLines("error", problem));
 }
@@ -60,6 +64,7 @@ function cellsOf(entry: HistoryEntry, live: string | undefined): string[] {
 }
 
 function resultOf({ version, result, live_at }: HistoryEntry, live: string | undefined): string {
-  if (version === live) return "live";
-  return result === "live" && live_at ? "was live" : result;
+  const what = result === "partly" ? "partly live" : "live";
+  if (version === live) return what;
+  return result !== "refused" && live_at ? `was ${what}` : result;
 }

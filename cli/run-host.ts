@@ -1,3 +1,5 @@
+import { createLocalReferences } from "../functions/local-references.ts";
+import { createConfigData } from "../lib/consumer/config-data.ts";
 import { createHost, type HostDeps } from "../lib/consumer/host.ts";
 import type { RunBuffer } from "../lib/consumer/unit-of-work.ts";
 import { createEgress } from "../lib/egress/client.ts";
@@ -30,6 +32,12 @@ export function createDeps(
   };
 }
 
+/** As in the local stack: the values of references are in the environment. */
+const configOf = createConfigData({
+  read: createLocalReferences(process.env),
+  log: { info() {}, warn() {}, error() {} },
+});
+
 export interface OneRun {
   runtime: Runtime;
   plan: Plan;
@@ -55,6 +63,7 @@ export async function runOnce(
   const id = `run-${nth}`;
   const { api, orgOf } = plan;
   const host = createHost(deps, { buffer, event: id, handler, log, onRead: () => {}, orgOf });
+  const config_data = await configOf(api);
   // As the consumer makes it.
   const context = {
     APIID: api.api_id,
@@ -62,7 +71,7 @@ export async function runOnce(
     EventID: id,
     Handler: handler,
     Attempt: 1,
-    ...(api.config_data && { config_data: api.config_data }),
+    ...(config_data && { config_data }),
   };
   const outcome = await runtime.run(
     { handler, event: JSON.stringify(event), context: JSON.stringify(context), timeoutMs },

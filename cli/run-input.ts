@@ -43,7 +43,8 @@ function asUsage<T>(text: string, parse: () => T, from: string): T {
     return parse();
   } catch (cause) {
     if (!(cause instanceof AppError)) throw cause;
-    const line = text.trim() && jsonMistake(text)?.line;
+    // An event may be in a form that is not JSON: then that is not what is wrong.
+    const line = / not JSON\b/.test(cause.message) && jsonMistake(text)?.line;
     const name = from === "-" ? line && "standard input" : from;
     throw new UsageError([[name, line].filter(Boolean).join(":"), cause.message].filter(Boolean).join(": "), {
       cause,

@@ -22,6 +22,11 @@ function lineText(message: string, fields: Record<string, unknown>): string | un
         "refused",
         `release ${release}; the old one goes on. gatehook releases ${release} tells why`,
       );
+    case "release partly live":
+      return row(
+        "partly live",
+        `release ${release}; gatehook releases ${release} tells what is not, and why`,
+      );
     case "script":
       return row("log", `${handler}: ${fields.text}`);
     case "handler done":

@@ -67,13 +67,13 @@ export function silentAlarms(template: Template): string[] {
   });
 }
 
-/** Of ingest, whose function checks the token, where no authorizer does it. */
-const CHECKED_INSIDE = "POST /events/{api_id}";
+/** Of ingest, whose function checks the token, where no authorizer does it; to other paths it only says what to do. */
+const CHECKED_INSIDE = ["ANY /events/{api_id}", "$default"];
 
 export function openRoutes(template: Template): string[] {
   return ofType(template, "AWS::ApiGatewayV2::Route").flatMap(([, { Properties }]) => {
     const { RouteKey, AuthorizationType = "NONE" } = Properties;
-    const open = AuthorizationType === "NONE" && RouteKey !== CHECKED_INSIDE;
+    const open = AuthorizationType === "NONE" && !CHECKED_INSIDE.includes(RouteKey as string);
     return open ? [`route ${RouteKey} is open to everybody: give it an authorizer`] : [];
   });
 }

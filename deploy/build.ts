@@ -25,6 +25,7 @@ const RUNTIME_FILES = {
   "emscripten-module.wasm": createRequire(import.meta.resolve("quickjs-emscripten")).resolve(
     "@jitl/quickjs-wasmfile-release-sync/wasm",
   ),
+  "jsvm/errors.js": `${ROOT}lib/runtime/jsvm/errors.js`,
   "jsvm/prelude.js": `${ROOT}lib/runtime/jsvm/prelude.js`,
   "jsvm/thrown.js": `${ROOT}lib/runtime/jsvm/thrown.js`,
   "jsvm/tykjs.js": `${ROOT}lib/runtime/jsvm/tykjs.js`,
@@ -53,7 +54,7 @@ export const OPTIONS = {
   format: "esm",
   platform: "node",
   // Lambda has Node 24; the same bundles run where a package is installed, on the oldest Node that it allows.
-  target: "node22.19",
+  target: "node22.22",
   outExtension: { ".js": ".mjs" },
   mainFields: ["module", "main"],
   conditions: ["module"],

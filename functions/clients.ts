@@ -7,7 +7,11 @@ import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
  * Without a limit, a connection that died without a word would take the rest of the invocation. Ended by it, a
  * request counts as not answered, and is sent again.
  */
-const requestHandler = { connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true };
+export const requestHandler = {
+  connectionTimeout: 1_000,
+  requestTimeout: 3_000,
+  throwOnRequestTimeout: true,
+};
 
 /** The SDK itself reads the region, the credentials and AWS_ENDPOINT_URL_DYNAMODB, _SQS and _S3. */
 export const createDynamo = () => new DynamoDBClient({ requestHandler });

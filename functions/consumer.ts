@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import middy from "@middy/core";
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { createCircuit } from "../lib/consumer/circuit.ts";
+import { createConfigData, type ReadValue } from "../lib/consumer/config-data.ts";
 import { createConsumer } from "../lib/consumer/consumer.ts";
 import { createDeadLetters } from "../lib/consumer/dead-letters.ts";
 import { createHandBack } from "../lib/consumer/hand-back.ts";
@@ -27,6 +28,7 @@ import { createEntryStore } from "../lib/storage/store.ts";
 import { createDocuments, createDynamo, createS3, createSqs } from "./clients.ts";
 import { gatewayOptions, perInvocation } from "./gateway.ts";
 import { keyName } from "./key-names.ts";
+import { createLocalReferences } from "./local-references.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
 import { choice, flag, integer, list, text } from "./settings.ts";
@@ -92,6 +94,7 @@ const consume = createConsumer({
     entries: createEntryStore({ dynamo, table: stateTable, newToken: randomUUID, random: Math.random }),
     now: Date.now,
   }),
+  configOf: createConfigData({ read: references(), log }),
   allowMasterKeys: flag(env, "ALLOW_MASTER_KEYS"),
   timeoutMs: runtimeSettings.limits.timeoutMs,
   graceMs: runtimeSettings.limits.graceMs,
@@ -108,6 +111,20 @@ const memoryMb = Number(env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE);
 const neededMb = neededMemoryMb(runtimeSettings.workers, integer(env, "RUNTIME_MEMORY_MB"));
 if (memoryMb < neededMb)
   log.warn("too little memory", { memory_mb: memoryMb, needed_mb: neededMb, fix: TOO_LITTLE });
+
+/** AWS's two stores are loaded with the first reference to one of them. */
+function references(): ReadValue {
+  const settings = {
+    prefixes: { parameters: text(env, "REFERENCE_PARAMETERS"), secrets: text(env, "REFERENCE_SECRETS") },
+    maxAge: integer(env, "REFERENCE_MAX_AGE_SECONDS"),
+  };
+  if (choice(env, "REFERENCES_FROM") === "environment") return createLocalReferences(env);
+  let loading: Promise<ReadValue> | undefined;
+  return async (reference) => {
+    loading ??= import("./references.ts").then(({ createReferences }) => createReferences(settings));
+    return (await loading)(reference);
+  };
+}
 
 /** What a gateway that owns the sessions changes. */
 function ownedBy(gateway: Pick<Gateway, "get">) {

@@ -9,6 +9,7 @@ export function reply(statusCode: number, body: unknown): Reply {
   const headers = {
     "content-type": "application/json",
     ...(statusCode === 401 && { "www-authenticate": "Bearer" }),
+    ...(statusCode === 405 && { allow: "POST, PUT, PATCH" }),
   };
   return { statusCode, headers, body: `${JSON.stringify(body)}\n` };
 }

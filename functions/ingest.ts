@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { SendMessageCommand } from "@aws-sdk/client-sqs";
 import middy from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
-import { fifoOrder } from "../lib/events/fifo.ts";
+import { createSend } from "../lib/events/send.ts";
+import type { HttpRequest } from "../lib/ingest/http.ts";
 import { createIngest } from "../lib/ingest/ingest.ts";
 import { createReleaseReader } from "../lib/releases/reader.ts";
 import { createReleaseStore } from "../lib/releases/store.ts";
@@ -11,14 +11,12 @@ import { httpErrors, reply } from "./http-errors.ts";
 import { readIngestAuth } from "./ingest-auth.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
-import { text } from "./settings.ts";
+import { readRedact } from "./redact.ts";
+import { choice, text } from "./settings.ts";
 
 const { env } = process;
 const log = createLog("ingest");
 const metrics = createMetrics("ingest");
-const sqs = createSqs();
-const queueUrl = text(env, "EVENTS_QUEUE_URL");
-const checkToken = readIngestAuth(env);
 const releases = createReleaseStore({
   s3: createS3(env),
   bucket: text(env, "FILES_BUCKET"),
@@ -27,24 +25,32 @@ const releases = createReleaseStore({
   now: Date.now,
 });
 const ingest = createIngest({
+  checkToken: readIngestAuth(env),
   release: createReleaseReader(releases),
-  send: async (body, envelope) => {
-    const order = fifoOrder(queueUrl, envelope);
-    await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: body, ...order }));
-  },
+  send: createSend({ sqs: createSqs(), queueUrl: text(env, "EVENTS_QUEUE_URL") }),
   newId: randomUUID,
+  redact: readRedact(env),
+  oversize: choice(env, "OVERSIZE"),
   hasGateway: Boolean(env.GATEWAY_URL),
   log,
   metrics,
 });
 
-/** POST /events/{api_id}: 202 once the queue has the event. */
+/** Events over HTTP, at /events/{api_id}: 202 once the queue has them. */
 export const main = middy<APIGatewayProxyEventV2>()
   .use(withMetrics(metrics))
   .use(httpErrors(log, (code) => metrics.countBy("EventsRefused", code)))
   .handler(async (request) => {
-    checkToken(request.headers.authorization);
-    const body = Buffer.from(request.body ?? "", request.isBase64Encoded ? "base64" : "utf8").toString();
-    const { id, api_id, event } = await ingest(request.pathParameters?.api_id ?? "", body);
-    return reply(202, { id, api_id, type: event.Type });
+    const { status, body } = await ingest(asHttpRequest(request));
+    return reply(status, body);
   });
+
+function asHttpRequest(request: APIGatewayProxyEventV2): HttpRequest {
+  return {
+    method: request.requestContext.http.method,
+    path: request.rawPath,
+    apiId: request.pathParameters?.api_id,
+    headers: request.headers,
+    body: Buffer.from(request.body ?? "", request.isBase64Encoded ? "base64" : "utf8").toString(),
+  };
+}

@@ -9,7 +9,7 @@ import { loadAssets } from "../lib/runtime/assets.ts";
 import { createDocuments, createS3 } from "./clients.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
-import { integer, text } from "./settings.ts";
+import { flag, integer, text } from "./settings.ts";
 
 const { env } = process;
 const assets = loadAssets();
@@ -29,6 +29,7 @@ const wake = createWake({
       now: Date.now,
     }),
     check: (candidate) => checkRelease(candidate, assets),
+    strict: flag(env, "RELEASE_STRICT"),
     now: Date.now,
     log,
     metrics,

@@ -1,3 +1,4 @@
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { isAsked } from "../lib/gateway/asked.ts";
 import { changedState } from "../lib/gateway/change.ts";
 import type { Gateway } from "../lib/gateway/client.ts";
@@ -6,10 +7,13 @@ import { createReadThrough, type ReadThrough, withSessionReadThrough } from "../
 import { createRows } from "../lib/gateway/rows.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
+import { createReleaseReader } from "../lib/releases/reader.ts";
+import { createReleaseStore } from "../lib/releases/store.ts";
 import { createSessionsApi, type SessionsReply, type SessionsRequest } from "../lib/sessions/api.ts";
 import type { ChangedState } from "../lib/sessions/item.ts";
+import { type SessionEnd, sessionEnd } from "../lib/sessions/lifetime.ts";
 import { createSessionStore, type SessionStore } from "../lib/sessions/store.ts";
-import { createDynamo } from "./clients.ts";
+import { createDocuments, createDynamo, createS3 } from "./clients.ts";
 import { gatewayOptions, perInvocation } from "./gateway.ts";
 import { hashFunction, keyName } from "./key-names.ts";
 import { choice, flag, text } from "./settings.ts";
@@ -35,10 +39,12 @@ export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics:
   const table = text(env, "SESSIONS_TABLE");
   const owner = gatewayOptions(env);
   const gateway = owner && perInvocation(owner);
+  // A gateway decides itself how long it keeps a session.
+  const endOf = gateway ? undefined : releasedLifetimes(env, dynamo);
 
   /** Sessions by the names that `nameOf` makes of what is asked for, completed by the gateway that owns them. */
   function storeOf(nameOf: KeyName, asked: Pick<Gateway, "get"> | undefined): SessionStore {
-    const store = renamedSessionStore(createSessionStore({ dynamo, table, ...chance }), nameOf);
+    const store = renamedSessionStore(createSessionStore({ dynamo, table, endOf, ...chance }), nameOf);
     if (!asked) return store;
     return withSessionReadThrough(store, readThroughOf(store, nameOf, asked));
   }
@@ -57,7 +63,7 @@ export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics:
 
   /** By the names of rows, for those who have no raw keys. */
   const asked = gateway && (hashFunction(env) ? byHash(gateway) : gateway);
-  const byName = createSessionStore({ dynamo, table, ...chance });
+  const byName = createSessionStore({ dynamo, table, endOf, ...chance });
 
   const store = storeOf(keyName(env), gateway);
   const state: ChangedState | undefined =
@@ -75,6 +81,23 @@ export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics:
     changedState: state,
     complete: asked && readThroughOf(byName, (name) => name, asked),
     end: async () => gateway?.end(),
+  };
+}
+
+/** How long the live release's APIs keep a session. */
+function releasedLifetimes(env: Env, dynamo: DynamoDBClient): () => Promise<SessionEnd> {
+  const release = createReleaseReader(
+    createReleaseStore({
+      s3: createS3(env),
+      bucket: text(env, "FILES_BUCKET"),
+      dynamo: createDocuments(dynamo),
+      table: text(env, "STATE_TABLE"),
+      now: Date.now,
+    }),
+  );
+  return async () => {
+    const apis = (await release({ fresh: true })) ?? { apis: [], api: () => undefined };
+    return (session, now) => sessionEnd(session, apis, now);
   };
 }
 

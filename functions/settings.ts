@@ -4,7 +4,7 @@ import {
   type FunctionSetting,
   type FunctionSettingName,
 } from "../lib/settings/function-settings.ts";
-import { problemWith } from "../lib/settings/setting.ts";
+import { defaultText, problemWith } from "../lib/settings/setting.ts";
 
 // Readers of the settings from the environment. Each throws `setting-invalid`, with the setting, its rule and an example.
 
@@ -17,7 +17,7 @@ type Name<Kind extends FunctionSetting["kind"]> = {
 /** The text of a setting, checked; its default where it has one and nothing is set. */
 export function text(env: Env, name: Name<"text">): string {
   const setting: FunctionSetting = FUNCTION_SETTINGS[name];
-  return given(env, name) ?? ((setting.kind === "text" && setting.default) || required(name));
+  return given(env, name) ?? (setting.kind === "text" ? setting.default : undefined) ?? required(name);
 }
 
 export function integer(env: Env, name: Name<"integer">): number {
@@ -34,7 +34,9 @@ export function choice<Each extends Name<"choice">>(env: Env, name: Each): Setti
 }
 
 export function list(env: Env, name: Name<"list">): string[] {
-  return (given(env, name) ?? "").split(",").flatMap((item) => item.trim() || []);
+  return (given(env, name) ?? defaultText(FUNCTION_SETTINGS[name]))
+    .split(",")
+    .flatMap((item) => item.trim() || []);
 }
 
 export const baseUrl = (env: Env, name: Name<"url">): URL => new URL(given(env, name) ?? required(name));

@@ -7,6 +7,8 @@ interface GatewayEvent<Meta = AnyMeta> {
   Meta: Meta;
   /** `2026-08-21 12:39:47.123456789 +0000 UTC`; Date.parse does not read it. */
   TimeStamp: string;
+  /** What the event's body left out although the gateway had it, such as `Meta.Key`; not there for a whole event. */
+  Partial?: string[];
   EventType: EventType;
   EventMetaData: Meta;
 }
@@ -39,7 +41,7 @@ type EventType =
 
 interface BaseMeta {
   Message: string;
-  /** Base64 of the request in wire form, credentials and body included; "" when there is none. */
+  /** Base64 of the request in wire form, body included, credentials as `[redacted]`; "" when there is none. */
   OriginatingRequest: string;
 }
 /** AuthFailure, KeyExpired, QuotaExceeded, the rate limits and the organisation limits. */

@@ -11,6 +11,10 @@ interface Metric {
 export const METRICS = {
   EventsAccepted: { unit: "Count", meaning: "events that ingest put on the queue" },
   EventsRefused: { unit: "Count", by: "code", meaning: "requests that ingest did not take" },
+  EventsTrimmed: {
+    unit: "Count",
+    meaning: "events that ingest took without their originating request, which was too large for the queue",
+  },
   EventsDone: { unit: "Count", meaning: "events of which every handler is done and committed" },
   EventsFailed: { unit: "Count", meaning: "deliveries of an event that ended in a failure" },
   EventsUnstarted: {
@@ -45,7 +49,14 @@ export const METRICS = {
   ReloadFailures: { unit: "Count", meaning: "releases that could not be loaded" },
   ReloadTime: { unit: "Milliseconds", meaning: "what the loading of a release took" },
   ReleasesLive: { unit: "Count", meaning: "releases that went live by an upload" },
-  ReleasesRefused: { unit: "Count", meaning: "uploads that did not go live, for their errors" },
+  ReleasesPartlyLive: {
+    unit: "Count",
+    meaning: "uploads of which some APIs did not go live, for their errors",
+  },
+  ReleasesRefused: {
+    unit: "Count",
+    meaning: "uploads that did not go live, or not as a whole, for their errors",
+  },
   GatewayReads: { unit: "Count", meaning: "sessions that were read from the gateway for a handler" },
   GatewayReadFailures: {
     unit: "Count",

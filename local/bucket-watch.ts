@@ -3,6 +3,8 @@ import type { BucketFile } from "../lib/releases/bucket.ts";
 
 /** S3's notices, which no emulator sends: looks what has changed in the bucket, and tells the releaser. */
 export interface BucketWatch {
+  /** Uploads and has it released; the releaser is not woken again for these files, unless that fails. */
+  quietly<T>(upload: () => Promise<void>, release: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -15,27 +17,47 @@ export function watchBucket(deps: {
   onError: (error: Error) => void;
 }): BucketWatch {
   const stop = new AbortController();
+  let known = new Map<string, string>();
+  let last: Promise<unknown> = Promise.resolve();
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
+  }
+
+  // S3 tells of a file also when it was put again as it was.
+  const stateNow = async () =>
+    new Map((await deps.list()).map(({ path, etag, putAt }) => [path, `${etag} ${putAt}`]));
+
+  async function look(): Promise<void> {
+    if (stop.signal.aborted) return;
+    const now = await stateNow();
+    const changed = new Set(
+      [...known.keys(), ...now.keys()].filter((key) => known.get(key) !== now.get(key)),
+    );
+    if (changed.size > 0) await deps.notify(noticeOf([...changed]));
+    known = now;
+  }
 
   async function loop(): Promise<void> {
-    let known = new Map<string, string>();
     while (!stop.signal.aborted) {
-      try {
-        // S3 tells of a file also when it was put again as it was.
-        const now = new Map((await deps.list()).map(({ path, etag, putAt }) => [path, `${etag} ${putAt}`]));
-        const changed = new Set(
-          [...known.keys(), ...now.keys()].filter((key) => known.get(key) !== now.get(key)),
-        );
-        if (changed.size > 0) await deps.notify(noticeOf([...changed]));
-        known = now;
-      } catch (thrown) {
+      await inTurn(look).catch((thrown: unknown) => {
         if (!stop.signal.aborted) deps.onError(thrown as Error);
-      }
+      });
       await delay(LOOK_MS, undefined, { signal: stop.signal }).catch(() => {});
     }
   }
 
   const running = loop();
   return {
+    quietly: (upload, release) =>
+      inTurn(async () => {
+        await upload();
+        const uploaded = await stateNow();
+        const released = await release();
+        known = uploaded;
+        return released;
+      }),
     async close() {
       stop.abort();
       await running;

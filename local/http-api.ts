@@ -11,7 +11,7 @@ export interface HttpApi {
 
 type Invoke = (request: APIGatewayProxyEventV2) => Promise<unknown>;
 
-/** Routes such as `POST /events/{api_id}`; a `{key+}` takes slashes too. */
+/** Routes such as `POST /events/{api_id}` or `ANY /…`, the first that fits; a `{key+}` takes slashes too, `$default` all. */
 export async function startHttpApi(port: number, routes: Record<string, Invoke>): Promise<HttpApi> {
   const table = Object.entries(routes).map(([routeKey, invoke]) => ({
     routeKey,
@@ -87,11 +87,12 @@ function listen(server: ReturnType<typeof createServer>, port: number): Promise<
 }
 
 function matcher(routeKey: string): (method: string, path: string) => Record<string, string> | undefined {
+  if (routeKey === "$default") return () => ({});
   const [wanted, pattern = ""] = routeKey.split(" ");
   const source = pattern.replace(/\{(\w+)\}/g, "(?<$1>[^/]+)").replace(/\{(\w+)\+\}/g, "(?<$1>.+)");
   const expression = new RegExp(`^${source}$`);
   return (method, path) => {
-    const match = method === wanted ? expression.exec(path) : undefined;
+    const match = method === wanted || wanted === "ANY" ? expression.exec(path) : undefined;
     if (!match) return undefined;
     const groups = Object.entries(match.groups ?? {});
     return Object.fromEntries(groups.map(([name, value]) => [name, decodeURIComponent(value)]));

@@ -1,3 +1,4 @@
+import { LOCAL_VALUES } from "../lib/apis/references.ts";
 import { AppError } from "../lib/errors.ts";
 import type { ReleaseReport } from "../lib/releases/report.ts";
 import { createReleaseStore, type ReleaseStore } from "../lib/releases/store.ts";
@@ -32,8 +33,8 @@ export interface Stack {
   embedded: ReadonlySet<ServiceName>;
   releases: ReleaseStore;
   consumers: LocalFunction[];
-  /** Has the releaser look at the bucket now. */
-  release(): Promise<ReleaseReport>;
+  /** Has the releaser look at the bucket now, after an upload of one's own. */
+  release(upload?: () => Promise<void>): Promise<ReleaseReport>;
   /** Wakes the releaser as S3 does after an upload; undefined when another invocation builds. */
   notify(notice: unknown): Promise<ReleaseReport | undefined>;
   /** Compares the sessions with the gateway now; undefined without one. */
@@ -79,6 +80,14 @@ export interface StackOptions {
   onLine?: (functionName: string, line: string) => void;
   onError?: (error: Error) => void;
 }
+
+/** The values of references in config_data. */
+const configValues = (env: StackOptions["env"]) =>
+  Object.fromEntries(
+    Object.entries(env).flatMap(([name, value = ""]) =>
+      name.startsWith(LOCAL_VALUES) ? [[name, value]] : [],
+    ),
+  );
 
 const CONSUMER_TIMEOUT_MS = 30_000;
 
@@ -132,8 +141,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     // Here an upload is one call, so there is nothing to wait for; and whoever reaches this loopback may send events.
     const env: Record<string, string> = {
       ...aws.env,
+      ...configValues(options.env),
       RELEASE_QUIET_MS: "0",
       INGEST_AUTH: "none",
+      REFERENCES_FROM: "environment",
       ...options.settings,
       ...resources,
     };
@@ -163,8 +174,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       ...(options.consumers ?? [{}]).map((own) => start("consumer", consumerTimeoutMs, own)),
     ]);
     const api = await startHttpApi(options.port, {
-      "POST /events/{api_id}": ingest.invoke,
+      "ANY /events/{api_id}": ingest.invoke,
       ...Object.fromEntries(SESSION_ROUTES.map((route) => [route, sessions.invoke])),
+      $default: ingest.invoke,
     });
     closers.push(api.close, sources.stop);
     signal.throwIfAborted();
@@ -199,7 +211,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       now: Date.now,
     });
     const notify = async (notice: unknown) => (await releaser.invoke(notice)) as ReleaseReport | undefined;
-    if (options.watchBucket) sources.add(watchBucket({ list: releases.listSources, notify, onError }));
+    const release = async () => (await releaser.invoke({})) as ReleaseReport;
+    const bucket = options.watchBucket
+      ? watchBucket({ list: releases.listSources, notify, onError })
+      : undefined;
+    if (bucket) sources.add(bucket);
     signal.throwIfAborted();
     return {
       url: api.url,
@@ -209,7 +225,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       embedded: aws.embedded,
       releases,
       consumers,
-      release: async () => (await releaser.invoke({})) as ReleaseReport,
+      async release(upload = async () => {}) {
+        if (bucket) return bucket.quietly(upload, release);
+        await upload();
+        return release();
+      },
       notify,
       reconcile: gatewaySync?.reconcile,
       broken: broken.promise,

@@ -36,14 +36,14 @@ function runBin(folder: string, version = process.versions.node) {
 }
 
 describe("the program that npm links", () => {
-  for (const version of ["18.20.8", "20.20.2", "22.9.0", "22.18.99"]) {
+  for (const version of ["18.20.8", "20.20.2", "22.9.0", "22.21.99"]) {
     test(`tells on Node ${version} what it needs, and loads nothing`, () => {
-      const stderr = `gatehook needs Node 22.19 or later; this is ${version}\n`;
+      const stderr = `gatehook needs Node 22.22 or later; this is ${version}\n`;
       assert.deepEqual(runBin(installed, version), { status: 1, stdout: "", stderr });
     });
   }
 
-  for (const version of ["22.19.0", "22.20.0", "23.0.0", "24.0.0", "100.1.0"]) {
+  for (const version of ["22.22.0", "22.23.0", "23.0.0", "24.0.0", "100.1.0"]) {
     test(`runs on Node ${version}`, () => {
       assert.deepEqual(runBin(installed, version), {
         status: 0,

@@ -138,6 +138,7 @@ describe("what keeps a release from being built", () => {
       line: 1,
       column: 1,
       message: "the { of this line is not closed: } is missing",
+      apis: [],
     });
     assert.match(problems[1]?.message ?? "", /^apis\/nameless\.json: api_id is missing/);
     assert.deepEqual(
@@ -153,10 +154,14 @@ describe("what keeps a release from being built", () => {
       script("a.js"),
     ]);
     assert.deepEqual(
-      problems.map(({ file }) => file),
-      ["apis/copy.json"],
+      problems.map(({ file, apis }) => [file, apis]),
+      [
+        ["apis/a.json", ["demo"]],
+        ["apis/copy.json", ["demo"]],
+      ],
     );
-    for (const part of ["demo", "apis/a.json"]) assert.ok(problems[0]?.message.includes(part), part);
+    assert.match(problems[0]?.message ?? "", /"demo" is that of apis\/copy\.json too/);
+    assert.match(problems[1]?.message ?? "", /"demo" is that of apis\/a\.json too/);
   });
 });
 

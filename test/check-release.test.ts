@@ -301,6 +301,7 @@ describe("an upload", () => {
     const release = createReleaser({
       store,
       check: (given) => checkRelease(given, assets),
+      strict: false,
       now: () => 0,
       log,
       metrics: NO_METRICS,

@@ -1,20 +1,34 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { parseDefinition, parseGateway } from "../lib/apis/definition.ts";
+import { type Api, type Definition, parseDefinitions, parseGateway } from "../lib/apis/definition.ts";
 import { AppError } from "../lib/errors.ts";
+
+const FILE = "apis/demo.json";
+
+/** The only definition of a text; what is wrong with it is thrown. */
+function readOne(text: string): Definition & { api: Api } {
+  const definitions = parseDefinitions(FILE, text);
+  assert.equal(definitions.length, 1);
+  const [{ api, error, ...rest }] = definitions as [Definition];
+  if (error) throw error;
+  assert.ok(api);
+  return { api, ...rest };
+}
+const parseDefinition = (text: string) => readOne(text).api;
+const warningsOf = (value: unknown) => readOne(JSON.stringify(value)).warnings;
 
 const dynamic = (name: string, path: string, rest: Record<string, unknown> = {}) => ({
   handler_name: "eh_dynamic_handler",
   handler_meta: { name, path, ...rest },
 });
 const withEvents = (events: unknown) => ({ api_id: "demo", event_handlers: { events } });
-const parse = (value: unknown) => parseDefinition("apis/demo.json", JSON.stringify(value));
+const parse = (value: unknown) => parseDefinition(JSON.stringify(value));
 
 /** The error names the file and, one after the other, what leads to the member at fault. */
 function refused(text: string, ...path: string[]) {
   assert.throws(
-    () => parseDefinition("apis/demo.json", text),
+    () => parseDefinition(text),
     (error) => {
       assert.ok(error instanceof AppError, String(error));
       assert.equal(error.code, "definition-invalid");
@@ -124,7 +138,7 @@ describe("an API definition", () => {
     const text = JSON.stringify(
       withEvents({ constructor: [dynamic("a", "a.js")], toString: [dynamic("b", "b.js")] }),
     );
-    const { handlers } = parseDefinition("apis/demo.json", text);
+    const { handlers } = parseDefinition(text);
     assert.deepEqual(Object.entries(handlers), [
       ["constructor", [{ name: "a", path: "a.js" }]],
       ["toString", [{ name: "b", path: "b.js" }]],
@@ -133,12 +147,186 @@ describe("an API definition", () => {
 
   it("changes no prototype by an event type named __proto__", () => {
     const events = `{"__proto__":[${JSON.stringify(dynamic("a", "a.js"))}]}`;
-    const { handlers } = parseDefinition(
-      "apis/demo.json",
-      `{"api_id":"demo","event_handlers":{"events":${events}}}`,
-    );
+    const { handlers } = parseDefinition(`{"api_id":"demo","event_handlers":{"events":${events}}}`);
     assert.equal(Object.getPrototypeOf(handlers), Object.prototype);
     assert.equal(Array.isArray(Object.getPrototypeOf({})), false);
+  });
+});
+
+describe("an entry that is no handler here", () => {
+  it("of a kind that nobody knows is left out alone, with a warning", () => {
+    const odd = withEvents({
+      KeyExpired: [{ handler_name: "eh_future_handler" }, {}, dynamic("a", "a.js"), { handler_meta: {} }],
+    });
+    assert.deepEqual(parse(odd).handlers, { KeyExpired: [{ name: "a", path: "a.js" }] });
+    const warnings = warningsOf(odd);
+    assert.deepEqual(
+      warnings.map((text) =>
+        /^event_handlers\.events\.KeyExpired\.(\d)\.handler_name is "(\w*)"/.exec(text)?.slice(1),
+      ),
+      [
+        ["0", "eh_future_handler"],
+        ["1", ""],
+        ["3", ""],
+      ],
+    );
+    for (const warning of warnings) assert.match(warning, /eh_dynamic_handler would run a script/);
+  });
+
+  it("is not looked at when it is disabled", () => {
+    const off = [
+      { handler_name: "eh_future_handler", handler_meta: { disabled: true } },
+      dynamic("a b", "../a.ts", { disabled: true }),
+      { handler_name: "eh_dynamic_handler", handler_meta: { disabled: true, name: 7, path: [] } },
+    ];
+    assert.deepEqual(warningsOf(withEvents({ KeyExpired: off })), []);
+    assert.deepEqual(parse(withEvents({ KeyExpired: off })).handlers, {});
+  });
+});
+
+describe("members that are given twice", () => {
+  const entry = (name: string) => JSON.stringify([dynamic(name, `${name}.js`)]);
+
+  it("are merged as the gateway merges them: handlers of both, and of one event type the last", () => {
+    const text = `{"api_id":"demo",
+      "event_handlers":{"events":{"KeyExpired":${entry("a")},"AuthFailure":${entry("b")}}},
+      "Event_Handlers":{"events":{"AuthFailure":${entry("c")},"QuotaExceeded":${entry("d")}}}}`;
+    const names = Object.entries(parseDefinition(text).handlers).map(([type, refs]) => [
+      type,
+      ...refs.map(({ name }) => name),
+    ]);
+    assert.deepEqual(names, [
+      ["KeyExpired", "a"],
+      ["AuthFailure", "c"],
+      ["QuotaExceeded", "d"],
+    ]);
+  });
+});
+
+describe("a webhook that brings events here", () => {
+  const webhook = (gatehook: unknown, rest: Record<string, unknown> = {}) => ({
+    handler_name: "eh_web_hook_handler",
+    handler_meta: { target_path: "https://in.example/events/demo", method: "POST", gatehook, ...rest },
+  });
+  const handlersOf = (...entries: unknown[]) =>
+    parse(withEvents({ KeyExpired: entries })).handlers.KeyExpired?.map(
+      ({ name, path }) => `${name} ${path}`,
+    );
+
+  it("names the handler that runs for them", () => {
+    assert.deepEqual(handlersOf(webhook({ name: "h", path: "./sub/h.js" }), dynamic("k", "k.js")), [
+      "h sub/h.js",
+      "k k.js",
+    ]);
+    const gateway = parseGateway(
+      "gateway.json",
+      JSON.stringify(withEvents({ TokenCreated: [webhook({ name: "t", path: "t.js" })] })),
+    );
+    assert.deepEqual(gateway.api?.handlers, { TokenCreated: [{ name: "t", path: "t.js" }] });
+  });
+
+  it("names none when it is disabled, or says nothing of a handler", () => {
+    assert.equal(handlersOf(webhook({ name: "h", path: "h.js" }, { disabled: true })), undefined);
+    for (const gatehook of [undefined, null]) assert.equal(handlersOf(webhook(gatehook)), undefined);
+  });
+
+  it("runs nothing twice that the same API names for the gateway too", () => {
+    const own = dynamic("h", "h.js");
+    const brought = webhook({ name: "h", path: "/h.js" });
+    assert.deepEqual(handlersOf(own, brought), ["h h.js"]);
+    assert.deepEqual(handlersOf(brought, own, dynamic("k", "k.js")), ["h h.js", "k k.js"]);
+    assert.deepEqual(handlersOf(brought, brought), ["h h.js"]);
+    // What the gateway itself runs twice, runs twice.
+    assert.deepEqual(handlersOf(own, own, brought), ["h h.js", "h h.js"]);
+    // Another handler of the same script, or another script, is another run.
+    assert.deepEqual(
+      handlersOf(own, webhook({ name: "g", path: "h.js" }), webhook({ name: "h", path: "g.js" })),
+      ["h h.js", "g h.js", "h g.js"],
+    );
+    const types = { KeyExpired: [own], AuthFailure: [brought] };
+    assert.deepEqual(Object.keys(parse(withEvents(types)).handlers), ["KeyExpired", "AuthFailure"]);
+  });
+
+  it("is refused with the member at fault", () => {
+    const text = (gatehook: unknown) => JSON.stringify(withEvents({ KeyExpired: [webhook(gatehook)] }));
+    refused(text({ path: "h.js" }), "handler_meta.gatehook.name");
+    refused(text({ name: "h" }), "handler_meta.gatehook.path");
+    refused(text({ name: "h", path: "../h.js" }), "handler_meta.gatehook.path");
+    refused(text("h.js"), "handler_meta", "gatehook");
+  });
+});
+
+describe("an API's session lifetime", () => {
+  it("is read in both forms", () => {
+    const lifetime = ({ session_lifetime, session_lifetime_respects_key_expiration }: Api) => [
+      session_lifetime,
+      session_lifetime_respects_key_expiration,
+    ];
+    const classic = { session_lifetime: 60, session_lifetime_respects_key_expiration: true };
+    assert.deepEqual(lifetime(parse({ api_id: "demo", ...classic })), [60, true]);
+    assert.deepEqual(lifetime(parse({ api_id: "demo", session_lifetime: 0 })), [undefined, undefined]);
+    const oas = (customKeyLifetime: unknown) =>
+      parse({
+        "x-tyk-api-gateway": { info: { id: "demo" }, server: { authentication: { customKeyLifetime } } },
+      });
+    for (const [value, seconds] of [
+      ["1h", 3_600],
+      ["1m29s", 89],
+      ["1h30m", 5_400],
+      ["1.5s", 1],
+      ["300ms", undefined],
+      ["soon", undefined],
+      ["", undefined],
+      ["-5s", undefined],
+    ] as const)
+      assert.deepEqual(lifetime(oas({ enabled: true, value })), [seconds, undefined], value);
+    assert.deepEqual(lifetime(oas({ enabled: false, value: "1h", respectValidity: true })), [
+      undefined,
+      true,
+    ]);
+    refused(JSON.stringify({ api_id: "demo", session_lifetime: 1.5 }), "session_lifetime");
+  });
+});
+
+describe("a file with several definitions", () => {
+  const one = (id: string, ...names: string[]) => ({
+    api_id: id,
+    event_handlers: { events: { KeyExpired: names.map((name) => dynamic(name, `${name}.js`)) } },
+  });
+  const idsOf = (value: unknown) =>
+    parseDefinitions(FILE, JSON.stringify(value)).map(({ apiId, error }) =>
+      error ? `${apiId}: ${error.message}` : apiId,
+    );
+
+  it("is a list, or what the dashboard exports, in whatever form each of them is", () => {
+    const oas = { openapi: "3.0.3", "x-tyk-api-gateway": { info: { id: "o" } } };
+    const exported = (id: string) => ({ api_model: {}, api_definition: one(id), hook_references: [] });
+    assert.deepEqual(idsOf([one("a"), exported("b"), oas]), ["a", "b", "o"]);
+    assert.deepEqual(idsOf(exported("x")), ["x"]);
+    assert.deepEqual(idsOf({ apis: [exported("x"), exported("y")], pages: 1 }), ["x", "y"]);
+    assert.deepEqual(idsOf({ api_definition: oas }), ["o"]);
+  });
+
+  it("has each of its mistakes told with its place, while the others are read", () => {
+    const [first, second, third] = idsOf([
+      one("a"),
+      one("b", "not a name"),
+      { api_definition: { name: "x" } },
+    ]);
+    assert.equal(first, "a");
+    assert.match(
+      second ?? "",
+      /^b: apis\/demo\.json: \[1\]\.event_handlers.*handler_meta\.name is "not a name"/,
+    );
+    assert.match(third ?? "", /^: apis\/demo\.json: \[2\]\.api_definition\.api_id is missing/);
+  });
+
+  it("is read as deep as anybody writes one, and no deeper", () => {
+    const nested = (depth: number): unknown => (depth === 0 ? one("a") : [nested(depth - 1)]);
+    assert.deepEqual(idsOf(nested(3)), ["a"]);
+    refused(JSON.stringify(nested(4)));
+    refused("[".repeat(100_000));
+    refused("[".repeat(5_000) + "]".repeat(5_000));
   });
 });
 
@@ -200,13 +388,27 @@ describe("an OAS definition", () => {
     assert.equal("config_data" in parse(oas([], data(false))), false);
   });
 
+  it("has entries of an unknown type left out alone, with a warning, and disabled ones not looked at", () => {
+    const given = oas([
+      { enabled: true, trigger: "KeyExpired", type: "email" },
+      { enabled: false, trigger: "KeyExpired", type: "email" },
+      custom("KeyExpired", "a", "a.js"),
+      custom("", "a b", "", { enabled: false }),
+      { enabled: true, trigger: "KeyExpired", type: "webhook", gatehook: { name: "h", path: "h.js" } },
+    ]);
+    assert.deepEqual(parse(given).handlers, { KeyExpired: [{ name: "a", path: "a.js" }] });
+    const [type, gatehook, ...others] = warningsOf(given);
+    assert.match(type ?? "", /eventHandlers\[0\]\.type is "email".*custom would run a script/);
+    assert.match(gatehook ?? "", /eventHandlers\[4\]\.gatehook has no effect.*classic definition/);
+    assert.deepEqual(others, []);
+  });
+
   it("is refused with the member at fault", () => {
     const at = ["x-tyk-api-gateway", "eventHandlers[1]"];
     const second = (entry: unknown) => JSON.stringify(oas([custom("KeyExpired", "a", "a.js"), entry]));
     refused(second(custom("KeyExpired", "a;b", "a.js")), ...at, "functionName", "a;b");
     refused(second(custom("KeyExpired", "a", "")), ...at, "path");
     refused(second(custom("", "a", "a.js")), ...at, "trigger");
-    refused(second({ enabled: true, trigger: "KeyExpired", type: "js" }), ...at, "type", "custom");
     refused(JSON.stringify({ "x-tyk-api-gateway": {} }), "info.id");
     refused(JSON.stringify({ "x-tyk-api-gateway": 7 }), "x-tyk-api-gateway");
   });
@@ -218,7 +420,7 @@ describe("the gateway's own configuration", () => {
       listen_port: 8080,
       ...withEvents({ TokenCreated: [dynamic("t", "t.js")] }),
     });
-    assert.deepEqual(parseGateway("gateway.json", text), {
+    assert.deepEqual(parseGateway("gateway.json", text).api, {
       api_id: "gateway",
       org_id: "",
       name: "the gateway itself",
@@ -227,13 +429,54 @@ describe("the gateway's own configuration", () => {
   });
 });
 
+describe("the gateway's whole configuration", () => {
+  const read = (config: Record<string, unknown>) => () =>
+    parseGateway("gateway.json", JSON.stringify(config));
+
+  it("is refused by what it holds: the gateway's secret, which is not told", () => {
+    for (const [config, member] of [
+      [{ listen_port: 8080, secret: "hunter2", ...withEvents({}) }, "secret"],
+      [{ Secret: "hunter2" }, "Secret"],
+      [{ node_secret: "hunter2" }, "node_secret"],
+      [{ storage: { type: "redis", password: "hunter2" } }, "storage.password"],
+      [{ secrets: { billing: "hunter2" } }, "secrets"],
+    ] as const)
+      assert.throws(read(config), (error) => {
+        assert.ok(error instanceof AppError && error.code === "definition-secret");
+        assert.match(error.message, new RegExp(`^gateway\\.json: ${member} is a secret of the gateway`));
+        assert.doesNotMatch(`${error.message} ${error.stack}`, /hunter2/);
+        return true;
+      });
+  });
+
+  it("is taken where it holds none, as when the secrets are in the environment", () => {
+    const header_map = { "X-Secret": "its own" };
+    const events = {
+      TokenCreated: [{ handler_name: "eh_web_hook_handler", handler_meta: { header_map } }],
+    };
+    const config = { listen_port: 8080, secret: "", storage: { password: "" }, ...withEvents(events) };
+    assert.doesNotThrow(read(config));
+  });
+});
+
 describe("a script's path", () => {
+  const pathOf = (path: string) =>
+    parse(withEvents({ KeyExpired: [dynamic("a", path)] })).handlers.KeyExpired?.[0]?.path;
+
+  it("is the same however it is written", () => {
+    for (const path of ["./a.js", "/a.js", ".//a.js", "sub/../a.js", "././sub/./../a.js", "/sub//..//a.js"])
+      assert.equal(pathOf(path), "a.js", path);
+    for (const path of ["sub//a.js", "sub/./a.js", "./sub/x/../a.js"])
+      assert.equal(pathOf(path), "sub/a.js", path);
+  });
+
   it("leads to a .js file below handlers/, whatever else is written", () => {
     const paths = [
       "../a.js",
       "a/../../b.js",
-      "./a.js",
-      "a//b.js",
+      "/../a.js",
+      "a.js/..",
+      "a.js/",
       "a\\b.js",
       "C:\\a.js",
       "a\u0000.js",
@@ -244,11 +487,7 @@ describe("a script's path", () => {
     ];
     for (const path of paths)
       refused(JSON.stringify(withEvents({ KeyExpired: [dynamic("a", path)] })), "handler_meta.path");
-    for (const path of ["größe.js", "A/b c.js", "..a.js", "a..b/c.js"])
-      assert.equal(
-        parse(withEvents({ KeyExpired: [dynamic("a", path)] })).handlers.KeyExpired?.[0]?.path,
-        path,
-      );
+    for (const path of ["größe.js", "A/b c.js", "..a.js", "a..b/c.js"]) assert.equal(pathOf(path), path);
   });
 });
 
@@ -271,8 +510,7 @@ describe("a wrong definition", () => {
       [withEvents([]), "event_handlers", "events"],
       [withEvents({ KeyExpired: {} }), "event_handlers", "events", "KeyExpired"],
       [trigger("a.js"), ...at],
-      [trigger({ handler_meta: {} }), ...at, "handler_name"],
-      [trigger({ handler_name: "eh_dynamic" }), ...at, "handler_name", "eh_dynamic"],
+      [trigger({ handler_name: 7 }), ...at, "handler_name"],
       [meta("a.js"), ...at, "handler_meta"],
       [trigger({ handler_name: "eh_dynamic_handler" }), ...at, "handler_meta", "name"],
       [meta({ path: "a.js" }), ...at, "handler_meta", "name"],
@@ -287,8 +525,14 @@ describe("a wrong definition", () => {
     for (const [value, ...path] of wrong) refused(JSON.stringify(value), ...path);
   });
 
-  it("names the kind that runs a script, when the kind is none", () => {
-    refused(JSON.stringify(withEvents({ KeyExpired: [{ handler_name: "js" }] })), "eh_dynamic_handler");
+  it("is told with its api_id as far as that can be read, so that its API can be kept as it is", () => {
+    const ids = (value: unknown) =>
+      parseDefinitions(FILE, JSON.stringify(value)).map(({ apiId, error }) => [apiId, error?.code]);
+    assert.deepEqual(ids(withEvents([])), [["demo", "definition-invalid"]]);
+    assert.deepEqual(ids({ api_id: 7 }), [["", "definition-invalid"]]);
+    assert.deepEqual(ids({ "x-tyk-api-gateway": { info: { id: "o" }, server: { eventHandlers: 1 } } }), [
+      ["o", "definition-invalid"],
+    ]);
   });
 });
 
@@ -320,11 +564,13 @@ describe("for whatever definition", () => {
     fc.assert(
       fc.property(text, (given) => {
         try {
-          const { api_id, handlers } = parseDefinition("apis/any.json", given);
-          assert.ok(api_id);
-          for (const { name, path } of Object.values(handlers).flat()) {
-            assert.ok(name);
-            assert.ok(!path.startsWith("/"));
+          for (const { api, error } of parseDefinitions("apis/any.json", given)) {
+            if (error) assert.equal(error.code, "definition-invalid");
+            else assert.ok(api?.api_id);
+            for (const { name, path } of Object.values(api?.handlers ?? {}).flat()) {
+              assert.ok(name);
+              assert.ok(!path.startsWith("/") && !path.startsWith("../"));
+            }
           }
         } catch (error) {
           assert.ok(error instanceof AppError && error.code === "definition-invalid", String(error));

@@ -40,7 +40,7 @@ describe("over the emulators, from HTTP to the table", () => {
     const id = randomUUID();
     const answer = await stack.post("demo", JSON.stringify({ id, event: gatewayEvent("KeyExpired", "k1") }));
     assert.equal(answer.status, 202);
-    assert.deepEqual(await answer.json(), { id, api_id: "demo", type: "KeyExpired" });
+    assert.deepEqual(await answer.json(), { id, api_id: "demo", type: "KeyExpired", form: "plain" });
     await finished(id);
     assert.equal((await stack.session("k1"))?.expires, 2_000);
   });

@@ -137,7 +137,7 @@ describe("a body that is not an event", () => {
     ["", "body is empty"],
     [" \n", "body is empty"],
     ["null", "body must be a JSON object"],
-    ["Type=X", "body is not JSON"],
+    ["Key expired!", "body is not JSON"],
   ];
   for (const [body, message] of SAID) {
     it(`is refused in these words: ${body}`, () => {

@@ -10,6 +10,7 @@ import {
   decodeValue,
   float,
   integer,
+  lean,
   list,
   map,
   pointer,
@@ -95,6 +96,36 @@ describe("a struct", () => {
     assert.equal(decodeJson('{"Count":1,"count":2,"Count":3}', thing).count, 3);
     assert.equal(decodeJson('{"count":2,"Count":3,"count":4 }', thing).count, 4);
     assert.deepEqual(decodeJson('{"extra":{"b":1,"a":2,"b":3}}', thing).extra, { a: 2, b: 3 });
+  });
+
+  it("merges two objects for one field, as Go does, and takes the last of two lists", () => {
+    const merged = decodeJson(
+      '{"by_name":{"a":{"rate":1},"b":{"rate":2}},"By_Name":{"b":{},"c":{"rate":3}},"maybe":{"step":1},"maybe":{}}',
+      thing,
+    );
+    assert.deepEqual(merged.by_name, { a: { rate: 1 }, b: { rate: 0 }, c: { rate: 3 } });
+    assert.deepEqual(merged.maybe, { step: 1 });
+    const nested = struct({ inner: struct({ a: integer, b: list(string) }), free: any });
+    assert.deepEqual(
+      decodeJson(
+        '{"inner":{"a":1,"b":["x","y"]},"inner":{"b":["z"]},"inner":null,"free":{"a":1},"free":{"b":1}}',
+        nested,
+      ),
+      { inner: { a: 1, b: ["z"] }, free: { b: 1 } },
+    );
+    assert.deepEqual(decodeJson('{"by_name":{"a":{}},"by_name":null,"by_name":{"b":{}}}', thing).by_name, {
+      b: { rate: 0 },
+    });
+    assert.deepEqual(decodeJson('{"m":{"a":1},"m":{"b":2}}', lean({ m: map(integer) })), {
+      m: { a: 1, b: 2 },
+    });
+    refused('{"by_name":{"a":1},"by_name":{}}', thing, 'by_name["a"]');
+  });
+
+  it("takes no longer for an object that is repeated many times", () => {
+    const many = Array.from({ length: 5_000 }, (_, nth) => `"k${nth}":{}`).join();
+    const text = `{"by_name":{${many}}${',"by_name":{}'.repeat(50_000)}}`;
+    assert.equal(Object.keys(decodeJson(text, thing).by_name ?? {}).length, 5_000);
   });
 
   it("is not confused by the names of Object's own members", () => {

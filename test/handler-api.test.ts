@@ -81,6 +81,52 @@ describe("the gateway's functions, in the sandbox, against a real table and a re
       "var m = new TykJS.TykMiddleware.NewMiddleware({ a: 1 }); m.NewProcessResponse(function (response, request, session) { return m.ReturnResponseData({ s: response.s + request.s }, session); }); return [m.DoProcessResponse({ s: 1 }, { s: 2 }, { m: 3 }, {}), m.configuration]",
       ['{"Response":{"s":3},"SessionMeta":{"m":3}}', { a: 1 }],
     ],
+    [
+      "var m = new TykJS.TykMiddleware.NewMiddleware({}); m.NewProcessRequest(function (request, session) { return m.ReturnData({ Body: request.Body + '!', Headers: { a: 1 }, URL: request.URL }, session); }); return [m.DoProcessRequest({ Body: b64enc('x'), URL: '/u' }, { s: 1 }, {}), m.ReturnAuthData({ r: 1 }, { s: 2 })]",
+      [
+        '{"Request":{"Body":"eCE=","Headers":{},"URL":"/u"},"SessionMeta":{"s":1}}',
+        { Request: { r: 1 }, Session: { s: 2 } },
+      ],
+    ],
+    [
+      "var m = new TykJS.TykMiddleware.NewMiddleware({}); var none = [m.DoProcessResponse({ r: 1 }, {}, {}, {})]; m.NewProcessResponse(function () {}); m.NewProcessRequest(function () {}); return none.concat([typeof m.DoProcessResponse({}), typeof m.DoProcessRequest({ Body: '' })])",
+      ['{"r":1}', "undefined", "undefined"],
+    ],
+    // Errors as the gateway's engine makes them
+    [
+      "try { throw new Error('x') } catch (e) { return [Object.keys(e), JSON.stringify(e), e.hasOwnProperty('message'), typeof e.stack, typeof e.lineNumber] }",
+      [["message", "name"], '{"message":"x","name":"Error"}', true, "string", "undefined"],
+    ],
+    [
+      "return [new TypeError('t'), Error('e'), RangeError('r'), new Error(), { inner: new SyntaxError('s') }].map(function (e) { return JSON.stringify(e) })",
+      [
+        '{"message":"t"}',
+        '{"message":"e","name":"Error"}',
+        '{"message":"r"}',
+        '{"name":"Error"}',
+        '{"inner":{"message":"s"}}',
+      ],
+    ],
+    [
+      "try { null.x } catch (e) { e.code = 7; return [JSON.stringify({ e: e }), e instanceof TypeError, e.name] }",
+      [`{"e":{"message":"cannot read property 'x' of null","code":7}}`, true, "TypeError"],
+    ],
+    [
+      "class My extends TypeError { get name() { return 'My' } } var m = new My('m', { cause: 1 }); return [String(m), JSON.stringify(m), m instanceof My, m instanceof Error, m.cause, Object.prototype.toString.call(m)]",
+      ["My: m", '{"message":"m"}', true, true, 1, "[object Error]"],
+    ],
+    [
+      "function Old(text) { this.message = text } Old.prototype = new Error(); Old.prototype.name = 'Old'; var o = new Old('o'); return [String(o), JSON.stringify(o), o instanceof Error]",
+      ["Old: o", '{"message":"o"}', true],
+    ],
+    [
+      "return [Error.name, Error.length, TypeError.name, Object.getPrototypeOf(RangeError) === Error, new Error('e').constructor === Error, Object.keys(globalThis).indexOf('Error'), Object.keys(Error.prototype)]",
+      ["Error", 1, "TypeError", true, true, -1, []],
+    ],
+    [
+      "function at() { return new Error('here').stack } return [/^ *at at /.test(at()), /^ *at at /.test((function at() { return TypeError('x').stack })()), new Error('e').stack.indexOf('Wrapped')]",
+      [true, true, -1],
+    ],
     ["return TykJsResponse({ a: 1 }, { b: 2 })", '{"Response":{"a":1},"SessionMeta":{"b":2}}'],
     ["return _.map([1, 2], function (n) { return n * 2 })", [2, 4]],
     [

@@ -3,6 +3,36 @@ import { request } from "node:http";
 import { after, before, describe, it } from "node:test";
 import { type HttpApi, startHttpApi } from "../local/http-api.ts";
 
+describe("the routes of the local HTTP API", () => {
+  let api: HttpApi;
+  before(async () => {
+    const route = (statusCode: number) => async (given: unknown) => ({
+      statusCode,
+      body: JSON.stringify((given as { pathParameters: unknown }).pathParameters),
+    });
+    api = await startHttpApi(0, {
+      "ANY /events/{api_id}": route(202),
+      "GET /sessions/{key+}": route(203),
+      $default: route(404),
+    });
+  });
+  after(() => api.close());
+
+  it("are those of API Gateway: a method or any, a slash counts, and one for all the rest", async () => {
+    for (const [method, path, status, parameters] of [
+      ["POST", "/events/demo", 202, { api_id: "demo" }],
+      ["GET", "/events/a%20b", 202, { api_id: "a b" }],
+      ["GET", "/sessions/a/b", 203, { key: "a/b" }],
+      ["PUT", "/sessions/a", 404, {}],
+      ["POST", "/events/demo/", 404, {}],
+      ["POST", "/events", 404, {}],
+    ] as const) {
+      const answer = await fetch(api.url + path, { method });
+      assert.deepEqual([answer.status, await answer.json()], [status, parameters], `${method} ${path}`);
+    }
+  });
+});
+
 describe("the local HTTP API", () => {
   let api: HttpApi;
   const invoked: unknown[] = [];

@@ -37,6 +37,7 @@ const ALLOWED: Record<string, string[]> = {
     "functions/gateway.ts",
     "functions/ingest-auth.ts",
     "functions/key-names.ts",
+    "functions/local-references.ts",
     "functions/runtime-settings.ts",
   ],
   public: ["cli"],
@@ -49,7 +50,7 @@ const ALLOWED: Record<string, string[]> = {
 const PACKAGES: Record<string, string[]> = {
   "@aws-sdk/": [
     "functions/clients.ts",
-    "functions/ingest.ts",
+    "functions/references.ts",
     "local/",
     "cli/",
     "lib/consumer/store.ts",
@@ -57,6 +58,7 @@ const PACKAGES: Record<string, string[]> = {
     "lib/consumer/hand-back.ts",
     "lib/consumer/requeue.ts",
     "lib/dynamo/",
+    "lib/events/send.ts",
     "lib/gateway/absence-limit.ts",
     "lib/gateway/later.ts",
     "lib/gateway/reconcile-place.ts",
@@ -74,9 +76,10 @@ const PACKAGES: Record<string, string[]> = {
   "quickjs-emscripten": ["lib/runtime/"],
   "node:worker_threads": ["lib/runtime/"],
   "@middy/": ["functions/"],
-  "@aws-lambda-powertools/": ["functions/log.ts", "functions/metrics.ts"],
+  "@aws-lambda-powertools/": ["functions/log.ts", "functions/metrics.ts", "functions/references.ts"],
   undici: ["lib/egress/", "lib/gateway/client.ts"],
   acorn: ["lib/releases/"],
+  chokidar: ["cli/watch.ts"],
   "jsonc-parser": ["cli/init-package.ts", "lib/json-mistake.ts", "lib/settings/"],
   commander: ["cli/"],
   fauxqs: ["local/"],
@@ -96,6 +99,19 @@ function importsOf(file: string): string[] {
   const source = readFileSync(join(ROOT, file), "utf8");
   return [...source.matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map((match) => match[1] ?? "");
 }
+
+test("the clients of a reference's stores are imported where the first reference is read, and nowhere before", () => {
+  const statically = files.filter((file) =>
+    /from "\.\/references\.ts"/.test(readFileSync(join(ROOT, file), "utf8")),
+  );
+  const lazily = files.filter((file) =>
+    /import\("\.\/references\.ts"\)/.test(readFileSync(join(ROOT, file), "utf8")),
+  );
+  assert.deepEqual(
+    [statically.filter((file) => below(file, "functions")), lazily],
+    [[], ["functions/consumer.ts"]],
+  );
+});
 
 const below = (path: string, folder: string) =>
   path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);

@@ -99,6 +99,12 @@ describe("a command without gatehook dev", () => {
   });
   after(() => rm(folder, { recursive: true }));
 
+  it("says what it could reach, where nothing names a stack", async () => {
+    const { code, stderr } = await runCli(["releases"], { cwd: folder, env: BARE });
+    assert.equal(code, 2);
+    assert.match(stderr, /^gatehook: no stack to reach: start one with gatehook dev in .*--stage; or set/);
+  });
+
   const local = () => runCli(["releases", "--local"], { cwd: folder, env: BARE });
 
   it("says how to start it", async () => {

@@ -72,7 +72,7 @@ describe("what only a module may have", () => {
   for (const [source, message, line, column] of REFUSED) {
     it(`is refused in a script, in these words: ${JSON.stringify(source)}`, async () => {
       const place = { line, ...(column && { column }) };
-      assert.deepEqual(await check(source), [{ file: "handlers/h.js", ...place, message }]);
+      assert.deepEqual(await check(source), [{ file: "handlers/h.js", ...place, message, apis: ["a"] }]);
     });
   }
 

@@ -28,7 +28,14 @@ function setUp() {
     ),
     warnings: scripts.map(({ path }) => ({ file: `handlers/${path}`, message: "is odd" })),
   });
-  const release = createReleaser({ store: memory.store, check, now: () => 0, log: LOG, metrics: NO_METRICS });
+  const release = createReleaser({
+    store: memory.store,
+    check,
+    strict: false,
+    now: () => 0,
+    log: LOG,
+    metrics: NO_METRICS,
+  });
   return {
     ...memory,
     release,
@@ -267,7 +274,14 @@ describe("the bucket", () => {
       errors: wrong ? [{ file: "handlers/h.js", message: "took too long" }] : [],
       warnings: [],
     });
-    const release = createReleaser({ store, check, now: () => 0, log: LOG, metrics: NO_METRICS });
+    const release = createReleaser({
+      store,
+      check,
+      strict: false,
+      now: () => 0,
+      log: LOG,
+      metrics: NO_METRICS,
+    });
     assert.equal((await release()).result, "refused");
     wrong = false;
     assert.equal((await release()).result, "live");
@@ -290,6 +304,7 @@ describe("two releasers at once", () => {
         }
         return { errors: [], warnings: [] };
       },
+      strict: false,
       now: () => 0,
       log: LOG,
       metrics: NO_METRICS,
@@ -297,6 +312,7 @@ describe("two releasers at once", () => {
     const fast = createReleaser({
       store,
       check: async () => ({ errors: [], warnings: [] }),
+      strict: false,
       now: () => 0,
       log: LOG,
       metrics: NO_METRICS,

@@ -221,3 +221,37 @@ describe("gatehook run in a folder with definitions", () => {
     assert.match(stderr, /SyntaxError.*\n.*tykjs\.js:1/);
   });
 });
+
+describe("gatehook run of a script whose API has references in its config_data", () => {
+  let dir = "";
+  before(async () => {
+    dir = await realpath(await mkdtemp(join(tmpdir(), "gatehook-folder-")));
+    for (const name of ["apis", "handlers"]) await mkdir(join(dir, name));
+    const config_data = { token: "Bearer secrets://billing/token" };
+    await writeFile(
+      join(dir, "apis/billing.json"),
+      definition("billing", { KeyExpired: [["bill", "bill.js"]] }, { config_data }),
+    );
+    await writeFile(join(dir, "handlers/bill.js"), handler("bill"));
+  });
+  after(() => rm(dir, { recursive: true }));
+
+  const run = (env: Record<string, string> = {}) =>
+    runCli(["run", "handlers/bill.js", "--json"], { cwd: dir, env });
+
+  it("gives it the values from the environment", async () => {
+    const { code, stdout } = await run({ CONFIG_DATA_BILLING_TOKEN: "local" });
+    assert.equal(code, 0);
+    const [, , context] = JSON.parse(JSON.parse(stdout).rawlogs[0]);
+    assert.deepEqual(context.config_data, { token: "Bearer local" });
+  });
+
+  it("tells which variable is missing", async () => {
+    const { code, stderr } = await run();
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /secrets:\/\/billing\/token: environment variable CONFIG_DATA_BILLING_TOKEN is not set/,
+    );
+  });
+});

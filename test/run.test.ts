@@ -178,12 +178,15 @@ describe("gatehook run", () => {
       HANDLER("rawlog([event.Type, context.APIID, context.OrgID].join())"),
     );
     const args = ["run", script, "--event", "-", "--api", "a", "--org", "o", "--json"];
-    const { stdout } = await runCli(args, { input: '{"Type":"HostDown"}' });
-    assert.deepEqual(JSON.parse(stdout).rawlogs, ["HostDown,a,o"]);
+    for (const input of ['{"Type":"HostDown"}', "Type=HostDown", '<script>{"Type":"HostDown"}</script>']) {
+      const { stdout } = await runCli(args, { input });
+      assert.deepEqual(JSON.parse(stdout).rawlogs, ["HostDown,a,o"], input);
+    }
     for (const [input, message] of [
       ['{"type":"X"}', "Type is missing (with a capital T)"],
       ["", "body is empty"],
-      ['{"Type":"X",\n"Meta" {}}', "standard input:2: body is not JSON"],
+      ['<script>{"Type":7}</script>', "Type must be a string"],
+      ['{"Type":"X",\n"Meta" {}}', "standard input:2: body is not JSON at line 2, column 8"],
     ] as const) {
       const { code, stderr } = await runCli(args, { input });
       assert.deepEqual([code, stderr], [2, `gatehook: ${message}\n`]);
@@ -245,7 +248,10 @@ describe("gatehook run", () => {
       [["run", none, "--handler", "not a name"], /none\.js has no handler not a name; it has none/],
       [["run", none, "--timeout", "soon"], /whole number/],
       [["run", two, "--event", small], /^gatehook: \S*small\.json: Type is missing \(with a capital T\)$/m],
-      [["run", two, "--event", broken], /^gatehook: \S*broken\.json:2: body is not JSON$/m],
+      [
+        ["run", two, "--event", broken],
+        /^gatehook: \S*broken\.json:2: body is not JSON at line 2, column 8$/m,
+      ],
       [["run", two, "--session", `k=${broken}`], /^gatehook: \S*broken\.json:2: the JSON text: not JSON/m],
       [["run", none, "--session", "k"], /form KEY=FILE/],
       [

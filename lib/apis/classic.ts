@@ -1,9 +1,9 @@
-import { any, boolean, decodeValue, list, map, string, struct } from "../go/decode.ts";
+import { any, boolean, decodeValue, integer, list, map, pointer, raw, string, struct } from "../go/decode.ts";
 import type { Handlers } from "./definition.ts";
 import { type HandlerRef, handlerRef } from "./handler-ref.ts";
-import { inFile, invalidDefinition } from "./invalid.ts";
+import { inFile, memberOf, type Source } from "./invalid.ts";
 
-const trigger = struct({ handler_name: string, handler_meta: map(any) });
+const trigger = struct({ handler_name: string, handler_meta: map(raw) });
 type Trigger = ReturnType<typeof trigger>;
 
 /** `event_handlers`, of a classic definition and of the gateway's own configuration. */
@@ -15,32 +15,76 @@ export const classic = struct({
   name: string,
   config_data: map(any),
   config_data_disabled: boolean,
+  session_lifetime: integer,
+  session_lifetime_respects_key_expiration: boolean,
   event_handlers: eventHandlers,
 });
 
-const dynamicMeta = struct({ disabled: boolean, id: string, name: string, path: string });
-
+const SCRIPT_KIND = "eh_dynamic_handler";
+const WEBHOOK_KIND = "eh_web_hook_handler";
 /** Handler kinds of the gateway that this project does not run; they are left to the gateway. */
-const OTHER_KINDS = new Set(["eh_log_handler", "eh_web_hook_handler", "cp_dynamic_handler"]);
+const OTHER_KINDS = new Set([WEBHOOK_KIND, "eh_log_handler", "cp_dynamic_handler"]);
 
-export function classicHandlers(file: string, { events }: ReturnType<typeof eventHandlers>): Handlers {
+const switched = struct({ disabled: boolean });
+const named = struct({ name: string, path: string });
+const webhook = struct({ disabled: boolean, gatehook: pointer(named) });
+
+/** Per event type, what its entries name. */
+export function classicHandlers(source: Source, { events }: ReturnType<typeof eventHandlers>): Handlers {
   return Object.entries(events ?? {}).map(([type, triggers]) => [
     type,
-    (triggers ?? []).flatMap((entry, index) =>
-      readTrigger(file, `event_handlers.events.${type}.${index}`, entry),
+    onceEach(
+      (triggers ?? []).flatMap((entry, index) =>
+        readTrigger(source, `event_handlers.events.${type}.${index}`, entry),
+      ),
     ),
   ]);
 }
 
-function readTrigger(file: string, at: string, { handler_name, handler_meta }: Trigger): HandlerRef[] {
-  if (OTHER_KINDS.has(handler_name)) return [];
-  if (handler_name !== "eh_dynamic_handler")
-    throw invalidDefinition(
-      file,
-      `${at}.handler_name`,
-      `is "${handler_name}"; eh_dynamic_handler runs a script`,
+interface Entry {
+  ref: HandlerRef;
+  /** Named by the webhook that brings the event here, not by an entry that the gateway runs as a script. */
+  byWebhook: boolean;
+}
+
+function readTrigger(source: Source, at: string, { handler_name, handler_meta }: Trigger): Entry[] {
+  const meta = handler_meta ?? {};
+  if (handler_name === SCRIPT_KIND) {
+    if (decodeMeta(source, at, meta, switched).disabled) return [];
+    const { name, path } = decodeMeta(source, at, meta, named);
+    return [{ ref: refOf(source, `${at}.handler_meta`, name, path), byWebhook: false }];
+  }
+  if (handler_name === WEBHOOK_KIND && Object.hasOwn(meta, "gatehook")) {
+    const { disabled, gatehook } = decodeMeta(source, at, meta, webhook);
+    if (disabled || !gatehook) return [];
+    const ref = refOf(source, `${at}.handler_meta.gatehook`, gatehook.name, gatehook.path);
+    return [{ ref, byWebhook: true }];
+  }
+  if (!OTHER_KINDS.has(handler_name) && meta.disabled !== true)
+    source.warn(
+      `${memberOf(source, at)}.handler_name is "${handler_name}", which is not a kind of handler: this entry runs ` +
+        `nothing, and ${SCRIPT_KIND} would run a script`,
     );
-  const place = { file, at: `${at}.handler_meta`, members: { name: "name", path: "path" } };
-  const meta = inFile(file, place.at, () => decodeValue(handler_meta ?? {}, dynamicMeta));
-  return meta.disabled ? [] : [handlerRef(place, meta.name, meta.path)];
+  return [];
+}
+
+const decodeMeta = <T>(
+  source: Source,
+  at: string,
+  meta: Record<string, unknown>,
+  decoder: Parameters<typeof decodeValue<T>>[1],
+) => inFile(source.file, memberOf(source, `${at}.handler_meta`), () => decodeValue(meta, decoder));
+
+const refOf = (source: Source, at: string, name: string, path: string) =>
+  handlerRef({ source, at, members: { name: "name", path: "path" } }, name, path);
+
+/** The gateway runs what is named twice twice; but what a webhook names too is the same run, not another. */
+function onceEach(entries: Entry[]): HandlerRef[] {
+  const keyOf = ({ name, path }: HandlerRef) => `${name} ${path}`;
+  const seen = new Set(entries.filter(({ byWebhook }) => !byWebhook).map(({ ref }) => keyOf(ref)));
+  return entries.flatMap(({ ref, byWebhook }) => {
+    if (byWebhook && seen.has(keyOf(ref))) return [];
+    seen.add(keyOf(ref));
+    return [ref];
+  });
 }

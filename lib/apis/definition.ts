@@ -1,7 +1,10 @@
-import { any, decodeJson, decodeValue, map, struct } from "../go/decode.ts";
+import { AppError } from "../errors.ts";
+import { any, decodeJson, decodeValue, map, raw, string, struct } from "../go/decode.ts";
+import type { JsonValue } from "../go/json.ts";
 import { classic, classicHandlers, eventHandlers } from "./classic.ts";
+import { secretMember } from "./gateway-config.ts";
 import type { HandlerRef } from "./handler-ref.ts";
-import { inFile, invalidDefinition } from "./invalid.ts";
+import { inFile, invalidDefinition, type Source } from "./invalid.ts";
 import { OAS_EXTENSION, oas, oasHandlers } from "./oas.ts";
 
 export type { HandlerRef } from "./handler-ref.ts";
@@ -15,6 +18,20 @@ export interface Api {
   handlers: Record<string, HandlerRef[]>;
   /** What the API's author gives its scripts. */
   config_data?: Record<string, unknown>;
+  /** How long the sessions of its keys are kept, in seconds; for as long as they are valid when that is longer. */
+  session_lifetime?: number;
+  session_lifetime_respects_key_expiration?: boolean;
+}
+
+/** One definition of a file. */
+export interface Definition {
+  /** Undefined when it is wrong; `error` tells then why. */
+  api: Api | undefined;
+  error?: AppError;
+  /** Its api_id, also of a wrong one; "" where it cannot be told. */
+  apiId: string;
+  /** What is odd about it. */
+  warnings: string[];
 }
 
 /** Per event type, as the definition has them. */
@@ -24,46 +41,137 @@ export type Handlers = [type: string, refs: HandlerRef[]][];
 export const GATEWAY_API = "gateway";
 
 // Read as the gateway reads them: names match whatever their case, what is unknown is passed over, a wrong type is
-// an error. Only the extension's own name must be exact: it tells the two forms apart.
+// an error. Only the names that tell the forms apart must be exact.
 const oasDocument = struct({ [OAS_EXTENSION]: oas });
 const gateway = struct({ event_handlers: eventHandlers });
-const members = map(any);
+const members = map(raw);
 
-/** Reads a definition of either form. Throws `definition-invalid`, naming the file and the member at fault. */
-export function parseDefinition(file: string, text: string): Api {
-  // Most definitions are classic, and none of those has this text anywhere; a check of all members would cost more.
-  if (text.includes(`"${OAS_EXTENSION}"`)) {
-    const document = inFile(file, "", () => decodeJson(text, members));
-    if (document && Object.hasOwn(document, OAS_EXTENSION)) return parseOas(file, document);
+/**
+ * Reads a file of definitions in either form: one, a list of them, or what the dashboard exports, which has it in
+ * `api_definition`. Throws `definition-invalid` when the file cannot be read at all.
+ */
+export function parseDefinitions(file: string, text: string): Definition[] {
+  const document = inFile(file, "", () => decodeJson(text, raw));
+  const found = definitionsIn(document, "", MAX_NESTING);
+  if (found.length === 0) throw inFileAlone(file, "is an empty list: there is no definition in it");
+  return found.map(({ value, at }) => readDefinition(file, at, value));
+}
+
+/**
+ * Reads the gateway's own configuration, of which only `event_handlers` counts. Throws `definition-secret` when it
+ * holds the gateway's secret too, and `definition-invalid` when it cannot be read at all.
+ */
+export function parseGateway(file: string, text: string): Definition {
+  const config = inFile(file, "", () => decodeJson(text, map(any))) ?? {};
+  const secret = secretMember(config);
+  if (secret)
+    throw new AppError(
+      "definition-secret",
+      `${file}: ${secret} is a secret of the gateway: this seems to be its whole configuration, and everybody who may ` +
+        "read the bucket would read it. Leave only event_handlers in it; if it was uploaded, change the secret",
+    );
+  return reading({ file, at: "" }, GATEWAY_API, (source) => {
+    const { event_handlers } = inFile(file, "", () => decodeJson(text, gateway));
+    const handlers = byType(classicHandlers(source, event_handlers));
+    return { api_id: GATEWAY_API, org_id: "", name: "the gateway itself", handlers };
+  });
+}
+
+const inFileAlone = (file: string, problem: string) =>
+  new AppError("definition-invalid", `${file} ${problem}`, { field: "" });
+
+interface Found {
+  value: JsonValue;
+  at: string;
+}
+
+/** The dashboard's list in `apis`, its items, and what is in each of them. */
+const MAX_NESTING = 3;
+
+function definitionsIn(value: JsonValue, at: string, nesting: number): Found[] {
+  if (nesting === 0) return [{ value, at }];
+  if (Array.isArray(value))
+    return value.flatMap((item, index) => definitionsIn(item, `${at}[${index}]`, nesting - 1));
+  const own = membersOf(value);
+  const inner = ["api_definition", "apis"].find((name) => Object.hasOwn(own, name) && isHolder(own[name]));
+  if (inner === undefined || Object.hasOwn(own, "api_id")) return [{ value, at }];
+  return definitionsIn(own[inner] ?? null, at ? `${at}.${inner}` : inner, nesting - 1);
+}
+
+const isHolder = (value: unknown) => typeof value === "object" && value !== null;
+
+/** Of what is not an object, none. */
+function membersOf(value: JsonValue): Record<string, JsonValue> {
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  try {
+    return (isObject && decodeValue(value, members)) || {};
+  } catch (thrown) {
+    // A number that prints otherwise is an object to JavaScript.
+    if (thrown instanceof AppError) return {};
+    throw thrown;
   }
-  const { event_handlers, config_data, config_data_disabled, ...api } = inFile(file, "", () =>
-    decodeJson(text, classic),
+}
+
+function readDefinition(file: string, at: string, value: JsonValue): Definition {
+  const isOas = Object.hasOwn(membersOf(value), OAS_EXTENSION);
+  const read = isOas ? readOas : readClassic;
+  return reading({ file, at }, apiIdOf(value, isOas), (source) => read(source, value));
+}
+
+function reading(place: Omit<Source, "warn">, apiId: string, read: (source: Source) => Api): Definition {
+  const warnings: string[] = [];
+  try {
+    const api = read({ ...place, warn: (message) => warnings.push(message) });
+    return { api, apiId: api.api_id, warnings };
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return { api: undefined, error, apiId, warnings: [] };
+  }
+}
+
+const classicId = struct({ api_id: string });
+const oasId = struct({ [OAS_EXTENSION]: struct({ info: struct({ id: string }) }) });
+
+function apiIdOf(value: JsonValue, isOas: boolean): string {
+  try {
+    return isOas ? decodeValue(value, oasId)[OAS_EXTENSION].info.id : decodeValue(value, classicId).api_id;
+  } catch (thrown) {
+    if (thrown instanceof AppError) return "";
+    throw thrown;
+  }
+}
+
+function readClassic(source: Source, value: JsonValue): Api {
+  const { event_handlers, config_data, config_data_disabled, ...rest } = inFile(source.file, source.at, () =>
+    decodeValue(value, classic),
   );
-  if (!api.api_id) throw invalidDefinition(file, "api_id", "is missing: events name their API by it");
-  const handlers = byType(classicHandlers(file, event_handlers));
-  return { ...api, handlers, ...(config_data && !config_data_disabled && { config_data }) };
+  const { session_lifetime, session_lifetime_respects_key_expiration, ...api } = rest;
+  if (!api.api_id) throw invalidDefinition(source, "api_id", "is missing: events name their API by it");
+  return {
+    ...api,
+    handlers: byType(classicHandlers(source, event_handlers)),
+    ...(config_data && !config_data_disabled && { config_data }),
+    ...(session_lifetime > 0 && { session_lifetime }),
+    ...(session_lifetime_respects_key_expiration && { session_lifetime_respects_key_expiration }),
+  };
 }
 
-/** Reads the gateway's own configuration, of which only `event_handlers` counts. */
-export function parseGateway(file: string, text: string): Api {
-  const { event_handlers } = inFile(file, "", () => decodeJson(text, gateway));
-  const handlers = byType(classicHandlers(file, event_handlers));
-  return { api_id: GATEWAY_API, org_id: "", name: "the gateway itself", handlers };
-}
-
-function parseOas(file: string, document: Record<string, unknown>): Api {
-  const { info, server, middleware } = inFile(file, "", () => decodeValue(document, oasDocument))[
+function readOas(source: Source, value: JsonValue): Api {
+  const { info, server, middleware } = inFile(source.file, source.at, () => decodeValue(value, oasDocument))[
     OAS_EXTENSION
   ];
   if (!info.id)
-    throw invalidDefinition(file, `${OAS_EXTENSION}.info.id`, "is missing: events name their API by it");
-  const { enabled, value } = middleware.global.pluginConfig.data;
+    throw invalidDefinition(source, `${OAS_EXTENSION}.info.id`, "is missing: events name their API by it");
+  const { data } = middleware.global.pluginConfig;
+  const lifetime = server.authentication.customKeyLifetime;
   return {
     api_id: info.id,
     org_id: info.orgId,
     name: info.name,
-    handlers: byType(oasHandlers(file, server.eventHandlers)),
-    ...(enabled && value && { config_data: value }),
+    handlers: byType(oasHandlers(source, server.eventHandlers)),
+    ...(data.enabled && data.value && { config_data: data.value }),
+    ...(lifetime.enabled && lifetime.value > 0 && { session_lifetime: lifetime.value }),
+    ...(lifetime.respectValidity && { session_lifetime_respects_key_expiration: true }),
   };
 }
 

@@ -27,9 +27,11 @@ const OF_AN_API = [
 /** The events that are the gateway's own and belong to no API. */
 const OF_THE_GATEWAY = ["TokenCreated", "TokenUpdated", "TokenDeleted", "TriggerExceeded"];
 
+/** Every type of event that a gateway fires without a plugin. */
+export const EVENT_TYPES = [...OF_AN_API, ...OF_THE_GATEWAY];
+
 const nearestOfTheGateway = createNearest(OF_THE_GATEWAY);
-const ALL = [...OF_AN_API, ...OF_THE_GATEWAY];
-const nearestOfAll = createNearest(ALL);
+const nearestOfAll = createNearest(EVENT_TYPES);
 
 /** What is odd about an event type in an API's definition; undefined when nothing is. */
 export function oddApiEvent(type: string): string | undefined {
@@ -62,6 +64,6 @@ const MEANT_STEPS = 100_000;
  * fire; undefined where its own is one of them, or none is near.
  */
 export function meantType(type: string, handled: string[]): string | undefined {
-  if (handled.includes(type) || ALL.includes(type)) return undefined;
-  return createNearest([...handled, ...ALL])(type, { steps: MEANT_STEPS });
+  if (handled.includes(type) || EVENT_TYPES.includes(type)) return undefined;
+  return createNearest([...handled, ...EVENT_TYPES])(type, { steps: MEANT_STEPS });
 }

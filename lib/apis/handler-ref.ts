@@ -1,4 +1,5 @@
-import { invalidDefinition } from "./invalid.ts";
+import { posix } from "node:path";
+import { invalidDefinition, type Source } from "./invalid.ts";
 
 /** A JavaScript handler as an API definition names it. */
 export interface HandlerRef {
@@ -8,9 +9,9 @@ export interface HandlerRef {
   path: string;
 }
 
-/** Where a handler is named: the file, the member that holds it, and what its two members are called there. */
+/** Where a handler is named: the definition, the member that holds it, and what its two members are called there. */
 export interface RefPlace {
-  file: string;
+  source: Source;
   at: string;
   members: { name: string; path: string };
 }
@@ -20,9 +21,9 @@ const MAX_CHARS = 256;
 
 /** Throws `definition-invalid`, naming the file and the member at fault. */
 export function handlerRef(place: RefPlace, name: string, path: string): HandlerRef {
-  const { file, at, members } = place;
+  const { source, at, members } = place;
   const refuse = (member: keyof typeof members, problem: string) =>
-    invalidDefinition(file, `${at}.${members[member]}`, problem);
+    invalidDefinition(source, `${at}.${members[member]}`, problem);
   if (!name) throw refuse("name", "is missing: it is the name of the handler object, such as quotaHandler");
   if (!path) throw refuse("path", "is missing: it is the script's file below handlers/");
   // The gateway pastes the name into source text; here it is looked up, so it can be nothing but a name.
@@ -31,19 +32,18 @@ export function handlerRef(place: RefPlace, name: string, path: string): Handler
       "name",
       `is ${quoted(name)}, but must be an identifier or a path of them, such as ns.handler`,
     );
-  const script = path.replace(/^\/+/, "");
-  if (!isPlainPath(script))
-    throw refuse(
-      "path",
-      `is ${quoted(path)}, but must name a .js file below handlers/, without . or .. in between`,
-    );
+  const script = plainPath(path);
+  if (script === undefined)
+    throw refuse("path", `is ${quoted(path)}, but must name a .js file below handlers/`);
   return { name, path: script };
 }
 
-function isPlainPath(path: string): boolean {
+/** The same path without `.`, `..` and repeated slashes; undefined for one that does not lead to a script. */
+function plainPath(written: string): string | undefined {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  if (path.length > MAX_CHARS || /[\\\u0000-\u001f\u007f]/.test(path) || !path.endsWith(".js")) return false;
-  return path.split("/").every((part) => part !== "" && part !== "." && part !== "..");
+  if (written.length > MAX_CHARS || /[\\\u0000-\u001f\u007f]/.test(written)) return undefined;
+  const path = posix.normalize(written.replace(/^\/+/, ""));
+  return path.endsWith(".js") && !path.startsWith("../") ? path : undefined;
 }
 
 const quoted = (text: string) => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);

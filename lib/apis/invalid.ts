@@ -1,7 +1,21 @@
 import { AppError } from "../errors.ts";
 
-export function invalidDefinition(file: string, member: string, problem: string): AppError {
-  return new AppError("definition-invalid", `${file}: ${member} ${problem}`, { field: member });
+/** Where a definition stands. */
+export interface Source {
+  file: string;
+  /** The place in the file, where it holds more than this definition, such as `[2]`; "" otherwise. */
+  at: string;
+  /** Takes what is odd about the definition, but keeps nothing of it from being used. */
+  warn(message: string): void;
+}
+
+/** A member's full name in its file. */
+export const memberOf = ({ at }: Pick<Source, "at">, member: string) =>
+  [at, member].filter(Boolean).join(".");
+
+export function invalidDefinition(source: Source, member: string, problem: string): AppError {
+  const field = memberOf(source, member);
+  return new AppError("definition-invalid", `${source.file}: ${field} ${problem}`, { field });
 }
 
 /** Gives an error of the decoder the file and the member that was decoded. */

@@ -42,11 +42,17 @@ export interface BatchSessions {
   forget(eventId: string): void;
 }
 
-/** `changedState`: only where a gateway owns the sessions. */
+/** What decides what becomes of a session that a handler changed: the gateway that owns it, or else its end alone. */
+export interface SessionRules {
+  changedState?: ChangedState | undefined;
+  /** When the table drops it, in unix seconds; 0 is never. */
+  endOf?: ((session: Session) => number) | undefined;
+}
+
 export function createBatchSessions(
   read: Map<string, StoredSession>,
   { readSession }: Pick<ConsumerStore, "readSession">,
-  changedState?: ChangedState,
+  { changedState, endOf }: SessionRules = {},
 ): BatchSessions {
   const states = new Map<string, SessionState>();
   const loading = new Map<string, Promise<SessionState>>();
@@ -80,7 +86,8 @@ export function createBatchSessions(
       if (!session && version <= 0 && !changedState) return [];
       const gateway = changedState?.(stored, reset);
       const marks = { ...(gateway && { gateway }), ...(changedBy && { changedBy }) };
-      return [{ kind: "session", key, session, version, ...marks }];
+      const end = session && endOf && { end: endOf(session) };
+      return [{ kind: "session", key, session, version, ...end, ...marks }];
     },
     settle(key) {
       const state = states.get(key);

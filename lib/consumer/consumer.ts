@@ -3,8 +3,9 @@ import { meantType } from "../apis/event-types.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import type { ChangedState } from "../sessions/item.ts";
+import { sessionEnd } from "../sessions/lifetime.ts";
 import { type Answer, type AnswerDeps, createAnswer, type Stay } from "./answer.ts";
-
+import type { SessionRules } from "./batch-sessions.ts";
 import type { Circuit } from "./circuit.ts";
 import type { Verdict } from "./dead-letters.ts";
 import { createEventRun, type EventEnd, type EventRunDeps, type TimeLeft } from "./event-run.ts";
@@ -119,7 +120,7 @@ export function createConsumer(
     prefetch.at(loaded.release);
     const unit = createUnitOfWork(read, store, {
       chains: groupsOf(deliveries),
-      changedState: deps.changedState,
+      ...rulesOf(loaded.release),
       digests: new Map(deliveries.map(({ identity, digest }) => [identity, digest])),
       onSee: (inMemory) => metrics.count(inMemory ? "PrefetchHits" : "PrefetchMisses"),
     });
@@ -152,6 +153,13 @@ export function createConsumer(
       if (end !== "unstarted") batch.ended += 1;
     }
     return deliveries.filter((delivery) => !settled.includes(delivery));
+  }
+
+  /** A gateway that owns the sessions decides how long it keeps them. */
+  function rulesOf(release: LiveRelease): SessionRules {
+    const { changedState } = deps;
+    if (changedState) return { changedState };
+    return { endOf: (session) => sessionEnd(session, release, Math.floor(deps.now() / 1000)) };
   }
 
   /** The count starts anew when the event is given up, so that a redrive has all its attempts. */

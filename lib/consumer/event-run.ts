@@ -73,7 +73,7 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
       });
       if (!failure) continue;
       if (failure.kind === "dependency") return failure;
-      if (deps.handlerErrors === "drop") {
+      if (deps.handlerErrors === "drop" && failure.kind !== "conflict") {
         log.error("handler dropped", { event_id: id, handler: ref.name, release, code: failure.reason });
         unit.dismiss(identity, entry);
       } else if (!worst || WEIGHT[worst.kind] < WEIGHT[failure.kind]) worst = failure;

@@ -4,7 +4,7 @@ import type { Verdict } from "./dead-letters.ts";
 export interface Failure extends Verdict {
   /**
    * `final`: nothing will. `handler`: another attempt may. `dependency`, `conflict`: time will, and it was not the
-   * event's fault, so it costs no attempt.
+   * event's fault, so it costs no attempt. With a `dependency` the events after it would fail too.
    */
   kind: "final" | "handler" | "dependency" | "conflict";
 }

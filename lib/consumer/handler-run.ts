@@ -4,6 +4,7 @@ import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { FailureCode, Outcome, ScriptError } from "../runtime/protocol.ts";
 import { changedByOf } from "../sessions/item.ts";
+import type { ConfigOf } from "./config-data.ts";
 import type { Reason } from "./dead-letters.ts";
 import type { Failure } from "./failure.ts";
 import { createHost, type HostDeps, type RunHost } from "./host.ts";
@@ -18,6 +19,8 @@ export interface HandlerRunDeps extends HostDeps {
   metrics: Metrics;
   /** Wall time of one handler run. */
   timeoutMs: number;
+  /** What scripts get of their API's config_data. */
+  configOf: ConfigOf;
 }
 
 export interface HandlerRun {
@@ -61,10 +64,37 @@ export function createHandlerRun(
     }
   }
 
+  /** The handler's second argument: the gateway's two members, and what authors need beside them. */
+  async function contextOf({ delivery, loaded, ref }: HandlerRun) {
+    const { envelope, records } = delivery;
+    const api = loaded.release.api(envelope.api_id);
+    const config_data = api && (await deps.configOf(api));
+    return {
+      APIID: envelope.api_id,
+      OrgID: envelope.org_id ?? api?.org_id ?? "",
+      EventID: envelope.id,
+      Handler: ref.name,
+      Attempt: Math.max(...records.map(receives)),
+      ...(config_data && { config_data }),
+    };
+  }
+
+  function failed(
+    run: HandlerRun,
+    failure: Omit<Failure, keyof Names>,
+    facts: Record<string, unknown>,
+  ): Failure {
+    metrics.countBy("RunFailures", failure.reason);
+    log.error("handler failed", { ...facts, code: failure.reason, error: failure.error });
+    return { ...namesOf(run), eventId: run.delivery.envelope.id, ...failure };
+  }
+
   return async (run) => {
     const { unit, loaded, delivery, ref, entry } = run;
     const { envelope } = delivery;
     const facts = { ...namesOf(run), event_id: envelope.id, api_id: envelope.api_id };
+    const context = await contextOf(run).catch(configFailure);
+    if ("kind" in context) return failed(run, context, facts);
     const buffer = unit.startRun();
     const host = createHost(deps, {
       buffer,
@@ -79,7 +109,7 @@ export function createHandlerRun(
       {
         handler: ref.name,
         event: JSON.stringify(envelope.event),
-        context: JSON.stringify(contextOf(run)),
+        context: JSON.stringify(context),
         timeoutMs: deps.timeoutMs,
       },
       host,
@@ -93,11 +123,15 @@ export function createHandlerRun(
       log.info("handler done", { ...facts, ms });
       return undefined;
     }
-    metrics.countBy("RunFailures", failure.reason);
-    const cost = outcome.ok ? {} : { sandbox: outcome.sandbox };
-    log.error("handler failed", { ...facts, code: failure.reason, error: failure.error, ms, ...cost });
-    return { ...namesOf(run), eventId: envelope.id, ...failure };
+    return failed(run, failure, { ...facts, ms, ...(!outcome.ok && { sandbox: outcome.sandbox }) });
   };
+}
+
+/** A store that is away is no outage: the events of other APIs can go on. */
+function configFailure(thrown: unknown): Omit<Failure, keyof Names> {
+  if (!(thrown instanceof AppError)) throw thrown;
+  const kind = thrown.code === "dependency-failed" ? "conflict" : "handler";
+  return { kind, reason: thrown.code, error: thrown.message };
 }
 
 interface Names {
@@ -107,20 +141,6 @@ interface Names {
 }
 
 const namesOf = ({ ref, loaded }: HandlerRun) => ({ handler: ref.name, release: loaded.release.version });
-
-/** The handler's second argument: the gateway's two members, and what authors need beside them. */
-function contextOf({ delivery, loaded, ref }: HandlerRun) {
-  const { envelope, records } = delivery;
-  const api = loaded.release.api(envelope.api_id);
-  return {
-    APIID: envelope.api_id,
-    OrgID: envelope.org_id ?? api?.org_id ?? "",
-    EventID: envelope.id,
-    Handler: ref.name,
-    Attempt: Math.max(...records.map(receives)),
-    ...(api?.config_data && { config_data: api.config_data }),
-  };
-}
 
 function failureOf(
   outcome: Outcome,

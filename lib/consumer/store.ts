@@ -47,6 +47,8 @@ export type Write =
       /** Undefined: it is removed; where a gateway owns the sessions, its item says so. */
       session: Session | undefined;
       version: number;
+      /** When the table drops it, in unix seconds; 0 is never. */
+      end?: number;
       gateway?: GatewayState;
       changedBy?: ChangedBy;
     }
@@ -131,12 +133,10 @@ export function createConsumerStore(deps: {
       const Item = toAttributes(ledgerItem(write.identity, write, now + deps.ledgerTtlSeconds));
       return { Put: { TableName: stateTable, Item, ...asRead(write.version) } };
     }
-    const { key, session, version, gateway, changedBy } = write;
+    const { key, session, version, end, gateway, changedBy } = write;
     if (!session && !gateway)
       return { Delete: { TableName: sessionsTable, Key: toAttributes({ key }), ...asRead(version) } };
-    const Item = toAttributes(
-      sessionItem(key, session, nextVersion(version), now, gateway, undefined, changedBy),
-    );
+    const Item = toAttributes(sessionItem(key, session, nextVersion(version), now, gateway, end, changedBy));
     return { Put: { TableName: sessionsTable, Item, ...asRead(version) } };
   }
 

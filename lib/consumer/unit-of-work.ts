@@ -1,8 +1,8 @@
 import { AppError, type ErrorCode } from "../errors.ts";
-import type { ChangedState, Reader } from "../sessions/item.ts";
+import type { Reader } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
 import { createBatchLedger } from "./batch-ledger.ts";
-import { createBatchSessions, type Edited, type Touched } from "./batch-sessions.ts";
+import { createBatchSessions, type Edited, type SessionRules, type Touched } from "./batch-sessions.ts";
 import { checkCommit, fitsOneCommit, sum } from "./commit-limits.ts";
 import { type Part, partsOf } from "./commit-parts.ts";
 import type { BatchRead, ConsumerStore, Write } from "./store.ts";
@@ -57,16 +57,15 @@ export function createUnitOfWork(
   {
     chains = [],
     digests,
-    changedState,
     onSee = () => {},
-  }: {
+    ...rules
+  }: SessionRules & {
     chains?: string[][];
     digests?: ReadonlyMap<string, string>;
-    changedState?: ChangedState | undefined;
     onSee?: (inMemory: boolean) => void;
   } = {},
 ): UnitOfWork {
-  const sessions = createBatchSessions(read.sessions, store, changedState);
+  const sessions = createBatchSessions(read.sessions, store, rules);
   const ledger = createBatchLedger(read.ledger, digests);
   const conflicted = new Set<string>();
   const refused = new Map<string, Refused>();

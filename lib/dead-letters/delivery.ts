@@ -1,8 +1,9 @@
 import { AppError } from "../errors.ts";
+import { CALL_BYTES, CALL_MESSAGES, type Refusal } from "../events/send.ts";
 import type { Pace } from "../pace.ts";
 import type { Letter } from "./letter.ts";
 import { nextCall, type Parcel } from "./parcel.ts";
-import { CALL_BYTES, CALL_MESSAGES, type Queue, type Refusal } from "./queue.ts";
+import type { Queue } from "./queue.ts";
 
 export interface DeliveryDeps {
   deadLetters: Queue;

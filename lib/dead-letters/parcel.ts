@@ -1,5 +1,5 @@
+import { CALL_BYTES } from "../events/send.ts";
 import { type Letter, type LetterAttribute, type LetterFacts, textOf, VERDICT_ATTRIBUTES } from "./letter.ts";
-import { CALL_BYTES } from "./queue.ts";
 
 /** A letter's event, made ready for the events queue. */
 export interface Parcel {

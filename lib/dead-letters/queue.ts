@@ -4,14 +4,10 @@ import {
   GetQueueAttributesCommand,
   type Message,
   ReceiveMessageCommand,
-  SendMessageBatchCommand,
   type SQSClient,
 } from "@aws-sdk/client-sqs";
+import { CALL_MESSAGES, type Refusal, sendBatch } from "../events/send.ts";
 import type { Letter, LetterAttribute } from "./letter.ts";
-
-/** What a call of SQS takes at most: messages, and bytes of all their bodies and attributes. */
-export const CALL_MESSAGES = 10;
-export const CALL_BYTES = 1024 * 1024;
 
 /** A queue as a person's commands need it. All take any number of letters, but `send`. */
 export interface Queue {
@@ -36,12 +32,6 @@ export interface Outgoing {
   attributes: Record<string, LetterAttribute>;
   orderGroup?: string;
   deduplicationId?: string;
-}
-
-export interface Refusal {
-  error: string;
-  /** It is this message's own: others may well be sent. */
-  own: boolean;
 }
 
 /** Long enough for a large queue, short enough for a command that was killed and could not give back what it read. */
@@ -99,25 +89,18 @@ export function createQueue({ sqs, queueUrl }: { sqs: SQSClient; queueUrl: strin
       });
       return hidden.length;
     },
-    async send(messages) {
-      const Entries = messages.map(({ id, body, attributes, orderGroup, deduplicationId }) => ({
-        Id: id,
-        MessageBody: body,
-        MessageAttributes: attributes,
-        MessageGroupId: orderGroup,
-        MessageDeduplicationId: deduplicationId,
-      }));
-      const { Successful = [], Failed = [] } = await sqs.send(
-        new SendMessageBatchCommand({ QueueUrl, Entries }),
-      );
-      const refusals = new Map(
-        messages.map(({ id }) => [id, { error: "the queue said nothing of it", own: false }]),
-      );
-      for (const { Id = "" } of Successful) refusals.delete(Id);
-      for (const { Id = "", Code, Message, SenderFault } of Failed)
-        refusals.set(Id, { error: [Code, Message].filter(Boolean).join(": "), own: SenderFault ?? false });
-      return refusals;
-    },
+    send: (messages) =>
+      sendBatch(
+        sqs,
+        QueueUrl,
+        messages.map(({ id, body, attributes, orderGroup, deduplicationId }) => ({
+          Id: id,
+          MessageBody: body,
+          MessageAttributes: attributes,
+          MessageGroupId: orderGroup,
+          MessageDeduplicationId: deduplicationId,
+        })),
+      ),
   };
 }
 

@@ -1,5 +1,6 @@
+import { CALL_MESSAGES } from "../events/send.ts";
 import { factsOf, type Letter, type LetterFacts } from "./letter.ts";
-import { CALL_MESSAGES, type Queue } from "./queue.ts";
+import type { Queue } from "./queue.ts";
 
 export interface SweepOptions {
   /** At most so many letters are passed over; those that are taken off the queue do not count. */

@@ -1,5 +1,6 @@
 import { SendMessageBatchCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { AppError } from "../errors.ts";
+import { messageText } from "../events/message.ts";
 
 /** SQS's own limits: messages of a call, and the longest delay. */
 const ENTRIES = 10;
@@ -10,7 +11,7 @@ export function createLater(deps: { sqs: SQSClient; queueUrl: string }) {
   async function send(some: { key: string; ms: number }[]): Promise<void> {
     const Entries = some.map(({ key, ms }, nth) => ({
       Id: String(nth),
-      MessageBody: JSON.stringify({ key }),
+      MessageBody: messageText({ key }),
       DelaySeconds: Math.min(DELAY_SECONDS, Math.ceil(ms / 1000)),
     }));
     const { Failed = [] } = await deps.sqs.send(

@@ -1,4 +1,5 @@
 import { SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
+import { messageText } from "../events/message.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { keyDigest } from "./key-digest.ts";
@@ -8,9 +9,7 @@ import type { Refusal, Row } from "./settle.ts";
 export function createRefusals(deps: { sqs: SQSClient; queueUrl: string; log: Log; metrics: Metrics }) {
   return async ({ key, version }: Row, refusal: Refusal): Promise<void> => {
     const facts = { key_sha256: keyDigest(key), version, ...refusal };
-    await deps.sqs.send(
-      new SendMessageCommand({ QueueUrl: deps.queueUrl, MessageBody: JSON.stringify(facts) }),
-    );
+    await deps.sqs.send(new SendMessageCommand({ QueueUrl: deps.queueUrl, MessageBody: messageText(facts) }));
     const { message: error, ...rest } = facts;
     deps.log.error("change refused", { ...rest, error });
     deps.metrics.count("SyncRefused");

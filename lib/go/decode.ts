@@ -1,9 +1,12 @@
 import { AppError } from "../errors.ts";
-import { type JsonValue, Literal, parseJson } from "./json.ts";
+import { type JsonValue, Literal, Members, parseJson } from "./json.ts";
 import { isBefore } from "./text.ts";
 
-/** What Go's encoding/json makes of a value; `undefined` (no such member) and `null` give the zero value. */
-export type Decoder<T> = (value: JsonValue | undefined) => T;
+/**
+ * What Go's encoding/json makes of a value; `undefined` (no such member) and `null` give the zero value. `before` is
+ * what an earlier member has given the same field: structs and maps are merged into it.
+ */
+export type Decoder<T> = (value: JsonValue | undefined, before?: unknown) => T;
 
 /**
  * Decodes a JSON text as Go would into a variable of the decoder's type.
@@ -63,6 +66,9 @@ export const float: Decoder<number> = (value = null) => {
   return finite(value);
 };
 
+/** The value as it was parsed, to be decoded later; `null` where there is none. */
+export const raw: Decoder<JsonValue> = (value = null) => value;
+
 /** Plain JS, as Go's `interface{}` holds it: every number is a double. */
 export const any: Decoder<unknown> = (value = null) => plain(value, MAX_DEPTH);
 
@@ -75,7 +81,7 @@ function plain(value: JsonValue | undefined, depth: number): unknown {
   if (isNumber(value)) return finite(value);
   if (depth === 0) throw new RangeError(); // `decoded` words it
   const item: Decoder<unknown> = (member) => plain(member, depth - 1);
-  return Array.isArray(value) ? decodeItems(value, item) : decodeMembers(value, item);
+  return Array.isArray(value) ? decodeItems(value, item) : decodeMembers(value, item, {});
 }
 
 export function list<T>(item: Decoder<T>): Decoder<T[] | null> {
@@ -87,12 +93,13 @@ export function list<T>(item: Decoder<T>): Decoder<T[] | null> {
 }
 
 export function map<T>(item: Decoder<T>): Decoder<Record<string, T> | null> {
-  return (value = null) => (value === null ? null : decodeMembers(value, item));
+  return (value = null, before) =>
+    value === null ? null : decodeMembers(value, item, (before as Record<string, T> | null) ?? {});
 }
 
 /** Go's pointer: null stays null, where a struct would become one of zeros. */
 export function pointer<T>(item: Decoder<T>): Decoder<T | null> {
-  return (value = null) => (value === null ? null : item(value));
+  return (value = null, before) => (value === null ? null : item(value, before ?? undefined));
 }
 
 type Fields = Record<string, Decoder<unknown>>;
@@ -101,13 +108,13 @@ type Lean<S extends Fields> = { [K in keyof S]?: Exclude<ReturnType<S[K]>, null>
 
 /**
  * Unknown members are ignored. A member goes to the field of its exact name, else to the one whose name differs in
- * case only; of several for one field the last counts, but all must be of the right kind.
- * Two differences that only repeated names show: Go merges two objects, and checks both of `{"a":1,"a":2}`.
+ * case only. Of several for one field all must be of the right kind; objects are merged, of anything else the last
+ * counts.
  */
 export function struct<S extends Fields>(fields: S): Decoder<Struct<S>> {
   const find = finder(fields);
-  return (value = null) => {
-    const found = find(value);
+  return (value = null, before) => {
+    const found = find(value, before);
     const made = Object.entries(fields).map(([name, field]) => [
       name,
       found.has(name) ? found.get(name) : field(undefined),
@@ -120,8 +127,8 @@ export function struct<S extends Fields>(fields: S): Decoder<Struct<S>> {
 export function lean<S extends Fields>(fields: S): Decoder<Lean<S>> {
   const find = finder(fields);
   const names = Object.keys(fields);
-  return (value = null) => {
-    const found = find(value);
+  return (value = null, before) => {
+    const found = find(value, before);
     const made: Record<string, unknown> = {};
     if (found.size === 0) return made as Lean<S>;
     for (const name of names) {
@@ -138,10 +145,10 @@ export function lean<S extends Fields>(fields: S): Decoder<Lean<S>> {
  */
 export function open<S extends Fields, T extends object>(fields: S, decode: Decoder<T>): Decoder<T> {
   const known = new Set(Object.keys(fields).map(fold));
-  return (value = null) => {
-    const made = decode(value);
+  return (value = null, before) => {
+    const made = decode(value, before);
     if (value === null) return made;
-    const others: [string, unknown][] = [];
+    const others = Object.entries(before ?? {}).filter(([name]) => !known.has(fold(name)));
     forEachMember(value, (name, member) => {
       if (!known.has(fold(name))) others.push([name.toWellFormed(), unknownMember(name, member)]);
     });
@@ -165,20 +172,20 @@ function exact(value: JsonValue, depth: number): unknown {
     throw invalid(INEXACT);
   if (typeof value !== "object" || value === null || value instanceof Literal) return plain(value, depth);
   if (Array.isArray(value)) return decodeItems(value, (item = null) => exact(item, depth - 1));
-  const made = decodeMembers(value, (member = null) => exact(member, depth - 1));
+  const made = decodeMembers(value, (member = null) => exact(member, depth - 1), {});
   return Object.fromEntries(sortedMembers(Object.entries(made)));
 }
 
 const sortedMembers = (members: [string, unknown][]) =>
   members.sort(([a], [b]) => (a === b ? 0 : isBefore(a, b) ? -1 : 1));
 
-/** Decodes the members of a value that are fields, by the names of those fields. */
-function finder(fields: Fields): (value: JsonValue) => Map<string, unknown> {
+/** Decodes the members of a value that are fields, by the names of those fields, into those that were there before. */
+function finder(fields: Fields): (value: JsonValue, before: unknown) => Map<string, unknown> {
   const names = new Map(Object.keys(fields).map((name) => [fold(name), name]));
   for (const name of Object.keys(fields)) names.set(name, name);
 
-  return (value) => {
-    const found = new Map<string, unknown>();
+  return (value, before) => {
+    const found = new Map<string, unknown>(before ? Object.entries(before) : []);
     if (value === null) return found;
     let at = "";
     try {
@@ -186,7 +193,7 @@ function finder(fields: Fields): (value: JsonValue) => Map<string, unknown> {
         const name = names.get(written) ?? names.get(fold(written));
         if (name === undefined) return;
         at = name;
-        const decoded = fields[name]?.(member);
+        const decoded = fields[name]?.(member, found.get(name));
         // As in Go, null empties a map, list or pointer, and leaves anything else as an earlier member has set it.
         if (member !== null || decoded === null) found.set(name, decoded);
       });
@@ -256,9 +263,9 @@ function finite(value: number | Literal): number {
   return number + 0;
 }
 
-/** Plain objects and Maps: a stored item may hold sets and bytes, which JSON does not have. */
-function isObject(value: object): value is Map<string, JsonValue> | { [name: string]: JsonValue } {
-  if (value instanceof Map) return true;
+/** Also a plain one; but a stored item may hold sets and bytes, which JSON does not have. */
+function isObject(value: object): value is Members | { [name: string]: JsonValue } {
+  if (value instanceof Members) return true;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }
@@ -266,7 +273,7 @@ function isObject(value: object): value is Map<string, JsonValue> | { [name: str
 function forEachMember(value: JsonValue, work: (name: string, member: JsonValue) => void): void {
   if (typeof value !== "object" || value === null || Array.isArray(value) || !isObject(value))
     throw mismatch("an object", value);
-  for (const [name, member] of value instanceof Map ? value : Object.entries(value))
+  for (const [name, member] of value instanceof Members ? value.entries : Object.entries(value))
     if (member !== undefined) work(name, member);
 }
 
@@ -280,8 +287,8 @@ function decodeItems<T>(items: JsonValue[], item: Decoder<T>): T[] {
   return made;
 }
 
-function decodeMembers<T>(value: JsonValue, item: Decoder<T>): Record<string, T> {
-  const made: Record<string, T> = {};
+/** Adds to `made`, which nobody else has: a copy for each of many repeated members would take quadratic time. */
+function decodeMembers<T>(value: JsonValue, item: Decoder<T>, made: Record<string, T>): Record<string, T> {
   let at: string | undefined;
   try {
     forEachMember(value, (name, member) => {

@@ -7,10 +7,12 @@ export class Literal {
   }
 }
 
-/**
- * A parsed JSON text. An object is a `Map` in the order of the text where a plain object would not keep that: of
- * `Rate` and `rate` the later one counts.
- */
+/** An object's members in the order of the text, each as often as it stands there. */
+export class Members {
+  readonly entries: [name: string, value: JsonValue][] = [];
+}
+
+/** A parsed JSON text. An object is `Members` where a plain object would keep neither their order nor their number. */
 export type JsonValue =
   | null
   | boolean
@@ -18,7 +20,7 @@ export type JsonValue =
   | number
   | Literal
   | JsonValue[]
-  | Map<string, JsonValue>
+  | Members
   | { [name: string]: JsonValue };
 
 /** Throws what JSON.parse throws, and a RangeError for nesting that the stack cannot hold. */
@@ -70,8 +72,8 @@ function parseExactly(text: string): JsonValue {
     return items;
   }
 
-  function members(): Map<string, JsonValue> {
-    const found = new Map<string, JsonValue>();
+  function members(): Members {
+    const found = new Members();
     at += 1;
     skipSpace();
     if (text[at] === "}") at += 1;
@@ -81,9 +83,7 @@ function parseExactly(text: string): JsonValue {
         const name = string();
         skipSpace();
         at += 1; // the colon
-        const member = value();
-        found.delete(name); // so that it stands where it came last
-        found.set(name, member);
+        found.entries.push([name, value()]);
       } while (text[at++] === ",");
     return found;
   }

@@ -1,84 +1,30 @@
-import { type Api, GATEWAY_API, type HandlerRef, parseDefinition, parseGateway } from "../apis/definition.ts";
+import type { HandlerRef } from "../apis/definition.ts";
 import { createNearest } from "../apis/nearest.ts";
-import { AppError, errorText } from "../errors.ts";
-import { jsonMistake } from "../json-mistake.ts";
 import type { Script } from "../runtime/protocol.ts";
 import { createHintAllowance } from "./problems.ts";
+import { type ApiFile, namedHandlers, readApis, usersOf } from "./read-apis.ts";
 import type { Release } from "./release.ts";
-import { CORE_SCRIPT, GATEWAY_FILE, type Problem, type SourceFile, tooLarge } from "./sources.ts";
+import { CORE_SCRIPT, type Problem, type SourceFile, tooLarge } from "./sources.ts";
 
-/** A release with what keeps it from going live. */
+/** A release with what keeps it from going live, and what is odd about its definitions. */
 export interface Built {
   release: Release;
   /** Where each API was read from, in the release's order. */
   apis: ApiFile[];
   problems: Problem[];
+  warnings: Problem[];
 }
 
-export interface ApiFile {
-  file: string;
-  api: Api;
-}
-
-const API_FILE = /^apis\/[^/]+\.json$/;
 const SCRIPT_FILE = /^handlers\/(.+\.js)$/;
 
 /** Puts the uploaded files together; the order of the files given does not matter. */
 export function buildRelease(files: SourceFile[]): Built {
-  const sorted = byPath(files);
-  const { apis, problems } = readApis(sorted);
-  const sources = new Map(sorted.flatMap((file) => scriptEntry(file)));
-  const core = sorted.filter(({ path }) => path === CORE_SCRIPT).flatMap((file) => asScript(file, problems));
+  const { apis, problems, warnings } = readApis(files);
+  const sources = new Map(files.flatMap((file) => scriptEntry(file)));
+  const core = files.filter(({ path }) => path === CORE_SCRIPT).flatMap((file) => asScript(file, problems));
   const scripts = [...core, ...scriptsInLoadOrder(apis, sources, problems)];
-  return { release: { format: 1, apis: apis.map(({ api }) => api), scripts }, apis, problems };
-}
-
-/** The definitions among the files. */
-export function readApis(files: SourceFile[]): Pick<Built, "apis" | "problems"> {
-  const problems: Problem[] = [];
-  const read = byPath(files).filter(({ path }) => API_FILE.test(path) || path === GATEWAY_FILE);
-  const apis = withoutTwins(
-    read.flatMap((file) => readApi(file, problems)),
-    problems,
-  );
-  return { apis, problems };
-}
-
-const byPath = (files: SourceFile[]) => [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
-
-function readApi(file: SourceFile, problems: Problem[]): ApiFile[] {
-  const { path, text } = file;
-  const large = tooLarge(file);
-  if (large) {
-    problems.push(large);
-    return [];
-  }
-  try {
-    const parse = path === GATEWAY_FILE ? parseGateway : parseDefinition;
-    return [{ file: path, api: parse(path, text) }];
-  } catch (thrown) {
-    if (!(thrown instanceof AppError)) throw thrown;
-    problems.push({ file: path, message: errorText(thrown), ...jsonMistake(text) });
-    return [];
-  }
-}
-
-/** Of two APIs of one id the handlers of one would never run. */
-function withoutTwins(apis: ApiFile[], problems: Problem[]): ApiFile[] {
-  const owners = new Map<string, string>();
-  return apis.filter(({ file, api }) => {
-    const owner = owners.get(api.api_id);
-    if (owner === undefined) {
-      owners.set(api.api_id, file);
-      return true;
-    }
-    const fix =
-      api.api_id === GATEWAY_API && file === GATEWAY_FILE
-        ? `that id is kept for ${GATEWAY_FILE}: give the API of ${owner} another id, or remove ${file}`
-        : `events could not tell the two apart: remove one of the files, or give one another id`;
-    problems.push({ file, message: `its api_id "${api.api_id}" is that of ${owner} too; ${fix}` });
-    return false;
-  });
+  const release = { format: 1 as const, apis: apis.map(({ file, api }) => ({ ...api, file })), scripts };
+  return { release, apis, problems, warnings };
 }
 
 function scriptEntry(file: SourceFile): [string, SourceFile][] {
@@ -86,9 +32,10 @@ function scriptEntry(file: SourceFile): [string, SourceFile][] {
   return script ? [[script, file]] : [];
 }
 
-function asScript(file: SourceFile, problems: Problem[], path = file.path): Script[] {
+/** `users`: the APIs that name it; all of them when none are given. */
+function asScript(file: SourceFile, problems: Problem[], path = file.path, users?: string[]): Script[] {
   const large = tooLarge(file);
-  if (large) problems.push(large);
+  if (large) problems.push({ ...large, ...(users && { apis: users }) });
   return large ? [] : [{ path, source: file.text }];
 }
 
@@ -99,18 +46,15 @@ function scriptsInLoadOrder(
   problems: Problem[],
 ): Script[] {
   const scripts = new Map<string, Script[]>();
+  const users = usersOf(apis);
   const hintFor = createHints(sources);
-  for (const { file, type, ref } of apis.flatMap(namedHandlers)) {
+  for (const { file, type, ref, apiId } of apis.flatMap(namedHandlers)) {
     const source = sources.get(ref.path);
-    if (!source) problems.push({ file, message: missing(type, ref, hintFor(ref.path)) });
-    else if (!scripts.has(ref.path)) scripts.set(ref.path, asScript(source, problems, ref.path));
+    if (!source) problems.push({ file, message: missing(type, ref, hintFor(ref.path)), apis: [apiId] });
+    else if (!scripts.has(ref.path))
+      scripts.set(ref.path, asScript(source, problems, ref.path, users.get(ref.path) ?? []));
   }
   return [...scripts.values()].flat();
-}
-
-/** Every place of a definition that names a handler, in the order in which they are loaded. */
-export function namedHandlers({ file, api }: ApiFile): { file: string; type: string; ref: HandlerRef }[] {
-  return Object.entries(api.handlers).flatMap(([type, refs]) => refs.map((ref) => ({ file, type, ref })));
 }
 
 const missing = (type: string, { name, path }: HandlerRef, hint: string) =>

@@ -2,14 +2,14 @@ import type { HandlerRef } from "../apis/definition.ts";
 import type { RuntimeAssets } from "../runtime/assets.ts";
 import type { LoadFault } from "../runtime/protocol.ts";
 import type { Thread } from "../runtime/thread.ts";
-import { namedHandlers } from "./build.ts";
 import type { Candidate, Findings } from "./examine.ts";
 import { handlerFault } from "./handler-faults.ts";
 import { hintFor, knownFault, placeOf } from "./load-errors.ts";
 import { createHintAllowance, createListedFor, listed } from "./problems.ts";
+import { type NamedHandler, namedHandlers, usersOf } from "./read-apis.ts";
 import { readScript, type ScriptFacts } from "./script-facts.ts";
-import { handlerNames, type LoadedScript, scriptWarnings } from "./script-warnings.ts";
-import { type Problem, scriptFile } from "./sources.ts";
+import { handlerNames, scriptWarnings } from "./script-warnings.ts";
+import { CORE_SCRIPT, type Problem, scriptFile } from "./sources.ts";
 import { type Surveyed, surveyScripts } from "./survey.ts";
 
 /** Loads a release as the consumer will, in a real sandbox, and answers what would fail there, or is odd. */
@@ -18,7 +18,8 @@ export async function checkRelease(
   assets: RuntimeAssets,
 ): Promise<Findings> {
   if (release.scripts.length === 0) return { errors: [], warnings: [] };
-  const refs = apis.flatMap(namedHandlers).map(({ ref }) => ref);
+  const named = apis.flatMap(namedHandlers);
+  const refs = named.map(({ ref }) => ref);
   const facts = new Map(release.scripts.map(({ path, source }) => [path, readScript(source)]));
   const survey = await surveyScripts(withQuestions(release.scripts, facts, refs), assets);
   const { thread, faults, defined, unread } = survey;
@@ -31,12 +32,15 @@ export async function checkRelease(
     const assigned = loaded.flatMap((script) => script.facts.undeclared);
     const names = distinct([...refs, ...assigned].map(({ name }) => name));
     const held = await thread?.look({ names, declared: [] });
+    const users = usersOf(apis);
+    // The core script is every API's.
+    const apisOf = (path: string) => (path === CORE_SCRIPT ? undefined : (users.get(path) ?? []));
     return {
       errors: [
-        ...faults.map((fault) => faultProblem(fault, facts)),
-        ...loaded.flatMap(importProblem),
+        ...faults.map((fault) => faultProblem(fault, facts, apisOf(fault.path))),
+        ...[...facts].flatMap(([path, its]) => importProblem(path, its, apisOf(path))),
         ...unreadProblem(unread),
-        ...(thread ? await missingHandlers(refs, survey, thread) : []),
+        ...(thread ? await missingHandlers(named, survey, thread) : []),
       ],
       warnings: scriptWarnings(loaded, apis, held ?? new Map()),
     };
@@ -61,19 +65,24 @@ function withQuestions(
   });
 }
 
-function faultProblem(fault: LoadFault, facts: Map<string, ScriptFacts>): Problem {
+/** `apis`: those that it keeps as they are; all, when none are given. */
+function faultProblem(
+  fault: LoadFault,
+  facts: Map<string, ScriptFacts>,
+  apis: string[] | undefined,
+): Problem {
   const { path, error } = fault;
   const known = knownFault(fault, facts.get(path));
-  if (known) return { file: scriptFile(path), ...known };
   const where = error.stack.trim().split("\n")[0] ?? "";
   const what = [error.name, error.message].filter(Boolean).join(": ");
   const hint = hintFor(fault, facts.get(path));
-  return { file: scriptFile(path), ...placeOf(fault), message: `${what} ${where}`.trim() + hint };
+  const told = known ?? { ...placeOf(fault), message: `${what} ${where}`.trim() + hint };
+  return { file: scriptFile(path), ...told, ...(apis && { apis }) };
 }
 
 /** It loads, and each of its events would fail: the first is enough to know. */
-const importProblem = ({ file, facts }: LoadedScript): Problem[] =>
-  facts.imports.slice(0, 1).map((note) => ({ file, ...note }));
+const importProblem = (path: string, { imports }: ScriptFacts, apis: string[] | undefined): Problem[] =>
+  imports.slice(0, 1).map((note) => ({ file: scriptFile(path), ...note, ...(apis && { apis }) }));
 
 function unreadProblem(paths: string[]): Problem[] {
   const [first] = paths;
@@ -83,18 +92,17 @@ function unreadProblem(paths: string[]): Problem[] {
 }
 
 async function missingHandlers(
-  refs: HandlerRef[],
+  named: NamedHandler[],
   { faults, defined }: Surveyed,
   thread: Thread,
 ): Promise<Problem[]> {
   const broken = new Set(faults.map(({ path }) => path));
-  const asked = new Map(
-    refs
-      .filter(({ path }) => defined.has(path) && !broken.has(path))
-      .map((ref) => [`${ref.path} ${ref.name}`, ref]),
+  const asked = Map.groupBy(
+    named.filter(({ ref }) => defined.has(ref.path) && !broken.has(ref.path)),
+    ({ ref }) => `${ref.path} ${ref.name}`,
   );
-  const named = [...asked.values()];
-  const answers = await thread.probe(named.map(({ name }) => name));
+  const groups = [...asked.values()];
+  const answers = await thread.probe(groups.map(([first]) => first?.ref.name ?? ""));
   const allowance = createHintAllowance();
   const others = new Map(
     [...defined].map(([path, held]) => {
@@ -102,8 +110,10 @@ async function missingHandlers(
       return [path, createListedFor(names, allowance)] as const;
     }),
   );
-  return named.flatMap(({ name, path }, index) => {
+  return groups.flatMap((group, index) => {
+    const { name = "", path = "" } = group[0]?.ref ?? {};
     const message = handlerFault(name, answers[index] ?? "unreadable", others.get(path) ?? (() => ""));
-    return message === undefined ? [] : [{ file: scriptFile(path), message }];
+    if (message === undefined) return [];
+    return [{ file: scriptFile(path), message, apis: distinct(group.map(({ apiId }) => apiId)) }];
   });
 }

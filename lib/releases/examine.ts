@@ -1,4 +1,5 @@
-import { type ApiFile, buildRelease } from "./build.ts";
+import { buildRelease } from "./build.ts";
+import type { ApiFile } from "./read-apis.ts";
 import { type Release, sealRelease } from "./release.ts";
 import type { Problem, SourceFile } from "./sources.ts";
 import { uploadWarnings } from "./warnings.ts";

@@ -1,11 +1,15 @@
 import { createHash } from "node:crypto";
 import type { Api, HandlerRef } from "../apis/definition.ts";
+import { createNearest, type Nearest } from "../apis/nearest.ts";
 import type { Script } from "../runtime/protocol.ts";
+
+/** An API, and the uploaded file that defined it; releases of earlier versions do not say that. */
+export type ReleasedApi = Api & { file?: string };
 
 /** An immutable set of API definitions and scripts; stored as releases/<version>.json. */
 export interface Release {
   format: 1;
-  apis: Api[];
+  apis: ReleasedApi[];
   /** In the order in which they are loaded into the global environment, each file once. */
   scripts: Script[];
 }
@@ -25,18 +29,27 @@ export const versionOf = (text: string) => createHash("sha256").update(text).dig
 /** A release as the consumer and ingest ask it. */
 export interface LiveRelease {
   version: string;
+  apis: Api[];
   scripts: Script[];
   api(apiId: string): Api | undefined;
+  /** The API that somebody may have meant who wrote this; undefined when none is near. */
+  nearestApi(apiId: string): string | undefined;
   /** The handlers for an event of this type, in the order in which they run. */
   handlers(apiId: string, type: string): HandlerRef[];
 }
 
 export function openRelease(version: string, release: Release): LiveRelease {
   const apis = new Map(release.apis.map((api) => [api.api_id, api]));
+  let nearest: Nearest | undefined;
   return {
     version,
+    apis: release.apis,
     scripts: release.scripts,
     api: (apiId) => apis.get(apiId),
+    nearestApi(apiId) {
+      nearest ??= createNearest(apis.keys());
+      return nearest(apiId);
+    },
     handlers: (apiId, type) => {
       const handlers = apis.get(apiId)?.handlers;
       return handlers && Object.hasOwn(handlers, type) ? (handlers[type] ?? []) : [];

@@ -3,22 +3,31 @@ import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { type Changes, changesBetween } from "./changes.ts";
 import { type Candidate, type Check, examine, readCandidate } from "./examine.ts";
-import { firstChanges, firstOf, type ReleaseReport } from "./report.ts";
+import { examinePartly, type Live } from "./partly.ts";
+import { firstChanges, firstHeld, firstOf, type HeldBack, type ReleaseReport } from "./report.ts";
 import { type Problem, scriptFile } from "./sources.ts";
 import type { Pointer, ReleaseStore } from "./store.ts";
 
 export type ReleaserStore = Pick<
   ReleaseStore,
-  "readSources" | "read" | "write" | "pointer" | "record" | "entry"
+  "readSources" | "read" | "write" | "pointer" | "record" | "entry" | "history"
 >;
 
 /** How often it starts anew because somebody else flipped meanwhile. */
 const ATTEMPTS = 10;
 
+/** What an attempt found, as the report has it. */
+interface Outcome extends Pick<ReleaseReport, "result" | "errors" | "warnings"> {
+  held?: HeldBack;
+  changes?: Changes | undefined;
+}
+
 /** Makes a release of what is in the bucket, checks it, and flips to it. Repeating it does no harm. */
 export function createReleaser(deps: {
   store: ReleaserStore;
   check: Check;
+  /** Refuses an upload as a whole when something in it is wrong. */
+  strict: boolean;
   now: () => number;
   log: Log;
   metrics: Metrics;
@@ -29,46 +38,106 @@ export function createReleaser(deps: {
   async function attempt(): Promise<ReleaseReport | undefined> {
     // The pointer first: whoever flips after this line makes our own flip fail, so no older files ever win.
     const from = await store.pointer();
-    const candidate = readCandidate(await store.readSources());
-    const { version } = candidate;
+    const upload = readCandidate(await store.readSources());
+    const isNewest = upload.version === from.built;
+    if (upload.version === from.version || (isNewest && wasWhole(from))) return attemptKnown(from, upload);
+    const isRolledBack = isNewest && from.settled !== undefined && from.version !== from.settled;
+    // A rollback stands, also over what might be checked again.
+    if (isRolledBack && from.version && (await isWhole(from.version)))
+      return reportOf(upload, { result: "unchanged", errors: [], warnings: upload.warnings });
+    return attemptNew(from, upload);
+  }
+
+  /** What was built, checked and written before; what is live must still be there for those that start. */
+  async function attemptKnown(from: Pointer, upload: Candidate): Promise<ReleaseReport | undefined> {
+    const { version } = upload;
     const isNewest = version === from.built && !from.refused;
-    if (!isNewest && version !== from.version) return attemptNew(from, candidate);
-    // Built, checked and written before; what is live must still be there for those that start.
-    if (!(await isWhole(version))) {
-      await store.write(version, candidate.text);
-      log.warn("release written again, since its object was gone or damaged", { release: version });
-    }
-    const warnings = [...candidate.warnings, ...(await scriptWarningsOf(candidate))];
+    await writeIfLost(upload);
+    const warnings = [...upload.warnings, ...(await scriptWarningsOf(upload))];
     // A rollback stands, unless what it went back to is gone.
     const lost = version !== from.version && !(from.version && (await isWhole(from.version)));
     if (lost)
       log.warn("the newest upload takes the place of a live release that is gone", { gone: from.version });
-    const report = reportOf(candidate, { result: lost ? "live" : "unchanged", errors: [], warnings });
+    const report = reportOf(upload, { result: lost ? "live" : "unchanged", errors: [], warnings });
     // Uploaded anew what is live already: there is nothing to flip, but it is the newest upload again.
     if (isNewest && !lost) return report;
-    return (await record(from, report)) ? report : undefined;
+    return (await record(from, upload, report)) ? report : undefined;
   }
 
-  async function attemptNew(from: Pointer, candidate: Candidate): Promise<ReleaseReport | undefined> {
-    const { errors, warnings } = await examine(candidate, deps.check);
-    const changes = await changesSince(from, candidate);
-    if (errors.length > 0) {
-      const report = reportOf(candidate, { result: "refused", errors, warnings, changes });
-      return (await record(from, report, errors.length)) ? report : undefined;
+  async function attemptNew(from: Pointer, upload: Candidate): Promise<ReleaseReport | undefined> {
+    const { errors, warnings } = await examine(upload, deps.check);
+    if (errors.length > 0) return attemptPart(from, upload, { errors, warnings });
+    await store.write(upload.version, upload.text);
+    const changes = await changesSince(from, upload);
+    const report = reportOf(upload, { result: "live", errors, warnings, changes });
+    return (await record(from, upload, report)) ? report : undefined;
+  }
+
+  /** Of an upload with errors, what is right goes live, and the rest stays as it is. */
+  async function attemptPart(
+    from: Pointer,
+    upload: Candidate,
+    found: { errors: Problem[]; warnings: Problem[] },
+  ): Promise<ReleaseReport | undefined> {
+    const partly = await rightPartOf(from, upload, found.errors);
+    const isLive = partly?.candidate.version === from.version;
+    const isAgain = upload.version === from.built && !from.refused;
+    if (!partly || (isLive && !isAgain)) {
+      const changes = await changesSince(from, upload);
+      const report = reportOf(upload, { result: "refused", ...found, changes });
+      return (await record(from, upload, report, found.errors.length)) ? report : undefined;
+    }
+    const { candidate, kept, leftOut, errors } = partly;
+    const outcome = {
+      errors,
+      warnings: [...upload.warnings, ...partly.warnings],
+      held: { kept, left_out: leftOut },
+    };
+    if (isLive) {
+      await writeIfLost(candidate);
+      return reportOf(candidate, { result: "unchanged", ...outcome });
     }
     await store.write(candidate.version, candidate.text);
-    const report = reportOf(candidate, { result: "live", errors, warnings, changes });
-    return (await record(from, report)) ? report : undefined;
+    const changes = await changesSince(from, candidate);
+    const report = reportOf(candidate, { result: "partly", ...outcome, changes });
+    return (await record(from, upload, report, errors.length)) ? report : undefined;
   }
 
-  async function isWhole(version: string): Promise<boolean> {
+  async function rightPartOf(from: Pointer, upload: Candidate, errors: Problem[]) {
+    if (deps.strict) return undefined;
+    const live = await lastLive(from);
+    // Without it, an API that is at fault would be gone, and its events with it.
+    if (from.version && !live) return undefined;
+    return examinePartly(upload, live, errors, deps.check);
+  }
+
+  /** The live release; when its object is gone, the newest that was live before and is there. */
+  async function lastLive({ version }: Pointer): Promise<Live | undefined> {
+    if (!version) return undefined;
+    const release = await readIfThere(version);
+    if (release) return { version, release };
+    for (const entry of await store.history()) {
+      const older = entry.live_at ? await readIfThere(entry.version) : undefined;
+      if (older) return { version: entry.version, release: older };
+    }
+    return undefined;
+  }
+
+  async function readIfThere(version: string) {
     try {
-      await store.read(version);
-      return true;
+      return await store.read(version);
     } catch (thrown) {
-      if (thrown instanceof AppError && thrown.code === "release-missing") return false;
+      if (thrown instanceof AppError && thrown.code === "release-missing") return undefined;
       throw thrown;
     }
+  }
+
+  const isWhole = async (version: string) => (await readIfThere(version)) !== undefined;
+
+  async function writeIfLost({ version, text }: Candidate): Promise<void> {
+    if (await isWhole(version)) return;
+    await store.write(version, text);
+    log.warn("release written again, since its object was gone or damaged", { release: version });
   }
 
   /** What loading its scripts showed when it was built. */
@@ -78,20 +147,27 @@ export function createReleaser(deps: {
     return entry?.warnings.filter(({ file }) => files.has(file)) ?? [];
   }
 
-  async function record(from: Pointer, report: ReleaseReport, errorCount = 0): Promise<boolean> {
+  async function record(
+    from: Pointer,
+    upload: Candidate,
+    report: ReleaseReport,
+    errorCount = 0,
+  ): Promise<boolean> {
     const { result, ...facts } = report;
     const at = new Date(deps.now()).toISOString();
     const refused = result === "refused";
+    const flips = result === "live" || result === "partly";
     const entry = {
       ...facts,
-      result: refused ? ("refused" as const) : ("live" as const),
+      result: result === "unchanged" ? ("live" as const) : result,
+      ...(report.version !== upload.version && { upload: upload.version }),
       built_at: at,
-      ...(result === "live" && { live_at: at }),
+      ...(flips && { live_at: at }),
       error_count: errorCount,
       warning_count: report.warnings.length,
     };
     const version = refused ? from.version : report.version;
-    return store.record(from, { version, built: report.version, refused }, entry);
+    return store.record(from, { version, built: upload.version, refused, settled: version }, entry);
   }
 
   async function changesSince({ version }: Pointer, { release }: Candidate): Promise<Changes | undefined> {
@@ -104,14 +180,24 @@ export function createReleaser(deps: {
     }
   }
 
+  function tell({ version: release, result, errors, warnings, held }: ReleaseReport): void {
+    const fails = result === "refused" || result === "partly";
+    log[fails ? "error" : "info"](result === "partly" ? "release partly live" : `release ${result}`, {
+      release,
+      ...held,
+      errors,
+      warnings,
+    });
+    if (result === "live") metrics.count("ReleasesLive");
+    if (result === "partly") metrics.count("ReleasesPartlyLive");
+    if (fails) metrics.count("ReleasesRefused");
+  }
+
   return async () => {
     for (let nth = 1; nth <= ATTEMPTS; nth += 1) {
       const report = await attempt();
       if (!report) continue;
-      const { version: release, result, errors, warnings } = report;
-      log[result === "refused" ? "error" : "info"](`release ${result}`, { release, errors, warnings });
-      if (result === "live") metrics.count("ReleasesLive");
-      if (result === "refused") metrics.count("ReleasesRefused");
+      tell(report);
       return report;
     }
     throw new AppError(
@@ -121,14 +207,13 @@ export function createReleaser(deps: {
   };
 }
 
+/** Whether what was built last went live as a whole. */
+const wasWhole = ({ built, refused, settled }: Pointer) =>
+  !refused && (settled === undefined || settled === built);
+
 function reportOf(
   { version, release }: Candidate,
-  {
-    result,
-    errors,
-    warnings,
-    changes,
-  }: Pick<ReleaseReport, "result" | "errors" | "warnings"> & { changes?: Changes | undefined },
+  { result, errors, warnings, held, changes }: Outcome,
 ): ReleaseReport {
   return {
     version,
@@ -137,6 +222,7 @@ function reportOf(
     scripts: release.scripts.length,
     errors: firstOf(errors),
     warnings: firstOf(warnings),
+    ...(held && { held: firstHeld(held) }),
     ...(changes && { changes: firstChanges(changes) }),
   };
 }

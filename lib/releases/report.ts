@@ -1,15 +1,28 @@
 import type { Changes } from "./changes.ts";
 import type { Problem } from "./sources.ts";
 
+/** Which APIs of an upload did not go live with the rest of it. */
+export interface HeldBack {
+  /** The ids of those that stay as they were. */
+  kept: string[];
+  /** The ids of those that were never live, or their files where no id can be told. */
+  left_out: string[];
+}
+
 /** What became of an upload. */
 export interface ReleaseReport {
   version: string;
-  /** `live`: this call flipped to it; `unchanged`: nothing to flip; `refused`: the last good release goes on. */
-  result: "live" | "unchanged" | "refused";
+  /**
+   * `live`: this call flipped to it; `partly`: likewise, but for the APIs in `held`; `unchanged`: nothing to flip;
+   * `refused`: the last good release goes on.
+   */
+  result: "live" | "partly" | "unchanged" | "refused";
   apis: number;
   scripts: number;
-  /** What keeps it from going live; empty unless it was refused. */
+  /** What keeps it, or a part of it, from going live. */
   errors: Problem[];
+  /** Of a release that is live in part only. */
+  held?: HeldBack;
   warnings: Problem[];
   /** Against the release that was live; not there when nothing changed, or the old one cannot be read. */
   changes?: Changes;
@@ -18,7 +31,9 @@ export interface ReleaseReport {
 /** A report as it is kept, beside what happened to its release. */
 export interface HistoryEntry {
   version: string;
-  result: "live" | "refused";
+  result: "live" | "partly" | "refused";
+  /** The version of the upload, where that is not the release's own: a part of it is live. */
+  upload?: string;
   built_at: string;
   /** When it last went live; releases that never did cannot be rolled back to. */
   live_at?: string;
@@ -28,6 +43,7 @@ export interface HistoryEntry {
   warning_count: number;
   errors: Problem[];
   warnings: Problem[];
+  held?: HeldBack;
   changes?: Changes;
 }
 
@@ -36,22 +52,32 @@ const MAX_CHARS = 1_000;
 
 /** Of many problems the first ones: the report must fit into one item, and into one answer. */
 export function firstOf(problems: Problem[]): Problem[] {
-  const shown = problems
-    .slice(0, MAX_SHOWN)
-    .map((problem) => ({ ...problem, message: cut(problem.message) }));
+  const shown = problems.slice(0, MAX_SHOWN).map(shortened);
   const next = problems[MAX_SHOWN];
   if (!next) return shown;
   return [...shown, { file: next.file, message: `and ${problems.length - MAX_SHOWN} more; fix these first` }];
 }
 
+const shortened = ({ apis, ...problem }: Problem): Problem => ({
+  ...problem,
+  message: cut(problem.message),
+  ...(apis && { apis: firstNames(apis) }),
+});
+
+export const firstHeld = ({ kept, left_out }: HeldBack): HeldBack => ({
+  kept: firstNames(kept),
+  left_out: firstNames(left_out),
+});
+
+const firstNames = (names: string[]) =>
+  names.length > MAX_SHOWN ? [...names.slice(0, MAX_SHOWN), `and ${names.length - MAX_SHOWN} more`] : names;
+
 export function firstChanges(changes: Changes): Changes {
-  const names = (list: string[]) =>
-    list.length > MAX_SHOWN ? [...list.slice(0, MAX_SHOWN), `and ${list.length - MAX_SHOWN} more`] : list;
   const { apis, scripts } = changes;
   const all = ({ added, changed, removed }: Changes["apis"]) => ({
-    added: names(added),
-    changed: names(changed),
-    removed: names(removed),
+    added: firstNames(added),
+    changed: firstNames(changed),
+    removed: firstNames(removed),
   });
   return { apis: all(apis), scripts: all(scripts) };
 }

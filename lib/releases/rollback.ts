@@ -28,8 +28,8 @@ export async function rollBack(
     throw refuse(`release ${to} was never live (it was refused): mend its files and upload them instead`);
   await mustBeThere(store, to);
   const entry = { ...target, live_at: new Date(now()).toISOString() };
-  const { built, refused } = pointer;
-  if (!(await store.record(pointer, { version: to, built, refused }, entry)))
+  const { built, refused, settled } = pointer;
+  if (!(await store.record(pointer, { version: to, built, refused, settled }, entry)))
     throw new AppError(
       "release-conflict",
       "another release went live at the same moment: look at gatehook releases and decide again",

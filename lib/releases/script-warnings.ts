@@ -1,6 +1,6 @@
 import type { Held } from "../runtime/protocol.ts";
-import { type ApiFile, namedHandlers } from "./build.ts";
 import { firstFew, listed } from "./problems.ts";
+import { type ApiFile, namedHandlers } from "./read-apis.ts";
 import type { ScriptFacts } from "./script-facts.ts";
 import type { Problem } from "./sources.ts";
 

@@ -12,6 +12,11 @@ export interface Problem {
   line?: number;
   column?: number;
   message: string;
+  /**
+   * Of an error: the ids of the APIs that it keeps as they are. One in a definition's file keeps those too that the
+   * file defined before. An error without this keeps the whole release.
+   */
+  apis?: string[];
 }
 
 /** The user's own core script, loaded before every handler: the gateway's `tyk_js_path`. */
@@ -22,6 +27,9 @@ export const scriptFile = (path: string) => (path === CORE_SCRIPT ? path : `hand
 export const GATEWAY_FILE = "gateway.json";
 /** What the uploads below these two folders are. */
 export const SOURCE_FOLDERS = { "apis/": ".json", "handlers/": ".js" } as const;
+
+/** Whether a file of this name holds definitions. */
+export const isDefinition = (path: string) => path.endsWith(".json");
 
 /** Whether a file of this name is part of what a release is made of. */
 export function isSource(path: string): boolean {
@@ -35,7 +43,7 @@ export function isSource(path: string): boolean {
 export const MAX_BYTES = { definition: 4 * 1024 * 1024, script: 1024 * 1024 } as const;
 
 export const sizeLimit = (path: string): number =>
-  path.endsWith(".json") ? MAX_BYTES.definition : MAX_BYTES.script;
+  isDefinition(path) ? MAX_BYTES.definition : MAX_BYTES.script;
 
 /** The problem of a file that is too large; undefined when it is not. */
 export function tooLarge({ path, text, bytes = Buffer.byteLength(text) }: SourceFile): Problem | undefined {

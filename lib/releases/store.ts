@@ -19,6 +19,11 @@ export interface PointerTarget {
   built: string | undefined;
   /** Whether what was built last was refused. */
   refused: boolean;
+  /**
+   * What was live once `built` was built: another version since is a rollback. It is not `built` itself when that
+   * was refused, or went live in part only. Pointers of earlier versions do not have it.
+   */
+  settled?: string | undefined;
 }
 
 /** As it was read; `revision` is another after every change, so that nobody overwrites what they have not seen. */
@@ -63,8 +68,8 @@ export function createReleaseStore(deps: {
   }
 
   async function pointer(): Promise<Pointer> {
-    const { version, built, refused = false, revision = 0 } = (await item(LIVE_RELEASE_KEY)) ?? {};
-    return { version, built, refused, revision } as Pointer;
+    const { version, built, refused = false, settled, revision = 0 } = (await item(LIVE_RELEASE_KEY)) ?? {};
+    return { version, built, refused, settled, revision } as Pointer;
   }
 
   async function entry(version: string): Promise<HistoryEntry | undefined> {
@@ -79,7 +84,7 @@ export function createReleaseStore(deps: {
     // What was live once can be rolled back to, even when the same content was refused later.
     const kept = { pk: entryKey(given.version), ...(old?.live_at && { live_at: old.live_at }), ...given };
     // A rollback leaves the order alone: it is that of the uploads.
-    const uploaded = to.built === given.version;
+    const uploaded = to.built === (given.upload ?? given.version);
     const before = await versions();
     const order = uploaded ? [given.version, ...before.filter((one) => one !== given.version)] : before;
     const moved = { pk: LIVE_RELEASE_KEY, ...to, revision: from.revision + 1, at: at() };

@@ -4,10 +4,11 @@ import { firstFew } from "./problems.ts";
 import { GATEWAY_FILE, type Problem, type SourceFile, scriptFile } from "./sources.ts";
 
 /** What does not keep a release from going live, but is worth knowing, before any script is looked at. */
-export function uploadWarnings(files: SourceFile[], { apis, release, problems }: Built): Problem[] {
+export function uploadWarnings(files: SourceFile[], { apis, release, problems, warnings }: Built): Problem[] {
   const scripts = release.scripts.map(({ path }) => scriptFile(path));
   const used = new Set([...scripts, ...problems.map(({ file }) => file)]);
-  return [...apis.flatMap(oddEvents), ...leftOut(files, used)];
+  const odd = Map.groupBy(warnings, ({ file }) => file).values();
+  return [...[...odd].flatMap(firstFew), ...apis.flatMap(oddEvents), ...leftOut(files, used)];
 }
 
 function oddEvents({ file, api }: Built["apis"][number]): Problem[] {

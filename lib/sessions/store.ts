@@ -7,6 +7,7 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { type GatewayState, nextVersion, type StoredSession, sessionItem, storedSession } from "./item.ts";
+import type { SessionEnd } from "./lifetime.ts";
 import type { ListQuery, Place } from "./list.ts";
 import { condition } from "./rows.ts";
 import type { Session } from "./session.ts";
@@ -46,6 +47,8 @@ const LISTED = ["key", "expires", "version", "updated_at"];
 export function createSessionStore(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   table: string;
+  /** Where no gateway decides how long a session is kept. */
+  endOf?: (() => Promise<SessionEnd>) | undefined;
   now: () => number;
   random: () => number;
 }): SessionStore {
@@ -76,7 +79,8 @@ export function createSessionStore(deps: {
     read: async (key) => storedSession(await readItem(key), deps.now(), deps.random),
     async put(key, session, read, gateway) {
       const version = nextVersion(read);
-      const Item = toAttributes(sessionItem(key, session, version, seconds(), gateway));
+      const end = session && (await deps.endOf?.())?.(session, seconds());
+      const Item = toAttributes(sessionItem(key, session, version, seconds(), gateway, end));
       return (await holds({ Put: { TableName, Item, ...condition(read) } })) ? version : undefined;
     },
     remove: (key, read) => holds({ Delete: { TableName, Key: toAttributes({ key }), ...condition(read) } }),

@@ -18,7 +18,7 @@ export type Setting = Described &
     /** The first one is the default. */
     | { kind: "choice"; choices: readonly [string, ...string[]] }
     /** Separated by commas; empty by default. */
-    | { kind: "list"; secret?: true }
+    | { kind: "list"; secret?: true; default?: string }
     | { kind: "text"; default?: string; form?: Form }
     /** An http or https address; its value may hold a password, so it is never shown. */
     | { kind: "url" }

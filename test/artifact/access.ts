@@ -18,11 +18,13 @@ export interface AwsRequest {
   body: string;
 }
 
-export type ServiceName = "DYNAMODB" | "SQS" | "S3";
+export type ServiceName = "DYNAMODB" | "SQS" | "S3" | "SSM" | "SECRETS_MANAGER";
 
 export function serviceOf({ headers }: AwsRequest): ServiceName {
   const target = String(headers["x-amz-target"] ?? "");
   if (target.startsWith("DynamoDB")) return "DYNAMODB";
+  if (target.startsWith("AmazonSSM")) return "SSM";
+  if (target.startsWith("secretsmanager")) return "SECRETS_MANAGER";
   return target.startsWith("AmazonSQS") ? "SQS" : "S3";
 }
 
@@ -36,6 +38,16 @@ export function accessesOf(request: AwsRequest, arnPrefix: (service: string) => 
       const { QueueUrl } = JSON.parse(request.body) as { QueueUrl: string };
       const queue = QueueUrl.slice(QueueUrl.lastIndexOf("/") + 1);
       return [{ action: `sqs:${operation.replace(/Batch$/, "")}`, resource: `${arnPrefix("sqs")}:${queue}` }];
+    }
+    case "SSM": {
+      const { Name } = JSON.parse(request.body) as { Name: string };
+      return [{ action: `ssm:${operation}`, resource: `${arnPrefix("ssm")}:parameter${Name}` }];
+    }
+    case "SECRETS_MANAGER": {
+      const { SecretId } = JSON.parse(request.body) as { SecretId: string };
+      // Secrets Manager puts a hyphen and six letters behind a secret's name.
+      const resource = `${arnPrefix("secretsmanager")}:secret:${SecretId}-AbCdEf`;
+      return [{ action: `secretsmanager:${operation}`, resource }];
     }
     case "S3":
       return [s3Access(request)];

@@ -6,6 +6,7 @@ import { ofType } from "../../deploy/template.ts";
 import { startAws } from "../../local/aws.ts";
 import { unzip } from "../../local/functions.ts";
 import { type Clients, createClients } from "../../local/resources.ts";
+import { startValueStores } from "../helpers/value-stores.ts";
 import { createDeployed, type Deployed, type FunctionProperties } from "./deployed.ts";
 import { startGate } from "./gate.ts";
 import { createTemplateResources } from "./local-resources.ts";
@@ -38,10 +39,14 @@ export async function deploy({ template, zips }: Artifact, secret: string): Prom
     const folder = mkdtempSync(join(tmpdir(), "gatehook-zips-"));
     closers.push(() => rmSync(folder, { recursive: true }));
 
+    const values = await startValueStores("a value");
+    closers.push(values.close);
     const upstream = {
       DYNAMODB: aws.env.AWS_ENDPOINT_URL_DYNAMODB ?? "",
       SQS: aws.env.AWS_ENDPOINT_URL_SQS ?? "",
       S3: aws.env.AWS_ENDPOINT_URL_S3 ?? "",
+      SSM: values.url,
+      SECRETS_MANAGER: values.url,
     };
     const region = aws.env.AWS_REGION ?? "";
     const resolverAt = (queueHost: string) =>

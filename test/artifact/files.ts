@@ -21,7 +21,8 @@ export function filesOf(mark: string): SourceFile[] {
     AuthFailure: handler("breaker"),
     HostDown: handler("remover"),
   };
-  const definition = { api_id: API, org_id: ORG, event_handlers: { events } };
+  const config_data = { url: "env://url", token: "secrets://token" };
+  const definition = { api_id: API, org_id: ORG, config_data, event_handlers: { events } };
   return [
     { path: "apis/artifact.json", text: JSON.stringify(definition) },
     script(
@@ -33,7 +34,7 @@ TykSetKeyData(event.Meta.Key, JSON.stringify(session), 1);`,
     script(
       "storer",
       `TykStorageSet(event.Meta.Key, "${mark}");
-log("stored " + TykStorageGet(event.Meta.Key));
+log("stored " + TykStorageGet(event.Meta.Key) + ", with " + context.config_data.url);
 TykStorageDel(event.Meta.Key);`,
     ),
     script("remover", "TykDelKeyData(event.Meta.Key, context.APIID);"),

@@ -9,13 +9,9 @@ import { nameOf } from "./access.ts";
 import { API } from "./files.ts";
 import { covers } from "./policy.ts";
 import { CANARY } from "./session-functions.ts";
-import { batch, QUICK, SESSION, type World } from "./world.ts";
+import { batch, eventRequest, QUICK, SESSION, type World } from "./world.ts";
 
-const post = (token: string) => ({
-  headers: { authorization: `Bearer ${token}` },
-  pathParameters: { api_id: API },
-  body: '{"Type":"KeyExpired"}',
-});
+const post = (token: string) => eventRequest({ authorization: `Bearer ${token}` }, '{"Type":"KeyExpired"}');
 
 const event = (Type: string, api = API) => batch({ Type, Key: "denied", api });
 
@@ -51,6 +47,7 @@ const UNREACHED: Record<string, RegExp[]> = {
   ],
   // What S3 asks for to say of a missing object that it is missing; it is no call.
   ingest: [/^s3:ListBucket /],
+  sessions: [/^s3:ListBucket /],
   // What waited for others until half of its receives were used goes to the events queue anew; and when a commit fails
   // for a reason that nobody foresaw, an innocent write tells whether that is the event's fault.
   consumer: [/^s3:ListBucket /, /^sqs:SendMessage .*-events$/, /^dynamodb:ConditionCheckItem .*-sessions$/],
@@ -101,6 +98,8 @@ export function permissionSuite(world: () => World): void {
         "sqs:SendMessage": () => event(""),
         "sqs:ChangeMessageVisibility": () => event("AuthFailure"),
         "dynamodb:UpdateItem": () => event("TokenDeleted", "gateway"),
+        "ssm:GetParameter": () => event("KeyExpired"),
+        "secretsmanager:GetSecretValue": () => event("KeyExpired"),
       },
       sessions: {
         "dynamodb:GetItem": () => sessionsRequest("GET /sessions/{key+}"),

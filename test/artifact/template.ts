@@ -152,7 +152,7 @@ export function templateSuite(artifact: () => Artifact, folder: string): void {
     it("has every route of the functions, and no other", () => {
       const routes = ofType(artifact().template, "AWS::ApiGatewayV2::Route");
       const keys = routes.map(([, { Properties }]) => Properties.RouteKey as string);
-      assert.deepEqual(keys.sort(), ["POST /events/{api_id}", ...SESSION_ROUTES].sort());
+      assert.deepEqual(keys.sort(), ["ANY /events/{api_id}", "$default", ...SESSION_ROUTES].sort());
     });
 
     it("sets every setting of each function, to its default, and no other", () => {

@@ -73,6 +73,15 @@ export const batch = (event: Omit<Event, "id">) => ({
   ],
 });
 
+/** A request to ingest, as the HTTP API passes it on. */
+export const eventRequest = (headers: Record<string, string>, body: string) => ({
+  headers,
+  rawPath: `/events/${API}`,
+  requestContext: { http: { method: "POST" } },
+  pathParameters: { api_id: API },
+  body,
+});
+
 export const SESSION: Session = { expires: 0, org_id: ORG, access_rights: { [API]: { api_id: API } } };
 
 /** Settings that only make waits shorter. */

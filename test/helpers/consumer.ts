@@ -32,6 +32,7 @@ export const consumerDeps = (): Omit<ConsumerDeps, "store" | "live"> => ({
   batchRequest: async () => undefined,
   storage: createStorage({ entries: createMemoryEntries(), now: () => 0 }),
   allowMasterKeys: true,
+  configOf: async ({ config_data }) => config_data,
   timeoutMs: 1_000,
   graceMs: 0,
   workers: 1,

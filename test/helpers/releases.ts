@@ -33,7 +33,7 @@ export function createMemoryReleases(files: SourceFile[] = []) {
       if (revision !== from.revision) return false;
       bucket.pointer = { ...to, revision: revision + 1 };
       const live_at = bucket.entries.get(entry.version)?.live_at;
-      if (to.built === entry.version) bucket.entries.delete(entry.version);
+      if (to.built === (entry.upload ?? entry.version)) bucket.entries.delete(entry.version);
       bucket.entries.set(entry.version, { ...(live_at && { live_at }), ...entry });
       if (to.version && to.version !== version) flips.push([version, to.version]);
       return true;

@@ -16,6 +16,7 @@
   const numberOf = uncurry(WeakMap.prototype.get);
   const setNumber = uncurry(WeakMap.prototype.set);
   const Settled = Promise;
+  errors();
   // What `let` or `const` declared is found by evaluating its name only. The host has seen that it is an identifier
   // path, and through this alias it is always evaluated in the global scope.
   // biome-ignore lint/security/noGlobalEval: see above
@@ -144,7 +145,9 @@
   const setReturned = (value) => {
     returned = value;
   };
-  const core = tykjs({ create, stringify, log, returned: setReturned });
+  const encode = (value) => base64("b64enc", value);
+  const decode = (value) => base64("b64dec", value);
+  const core = tykjs({ create, stringify, log, encode, decode, returned: setReturned });
   const { DoProcessEvent, Handle } = core.TykEventHandlers.EventHandlerComponentMeta.prototype;
   const base = { __proto__: null, DoProcessEvent, Handle };
   define("TykJS", core);

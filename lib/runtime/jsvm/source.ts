@@ -25,5 +25,8 @@ export function readPrelude(): Prelude {
     : readFileSync(createRequire(import.meta.url).resolve("underscore/underscore-umd-min.js"), "utf8");
   const part = (name: string) => `const ${name} = ${expression(`${folder}${name}.js`)};\n`;
   const prelude = expression(`${folder}prelude.js`);
-  return { underscore, api: `(() => {\n${part("tykjs")}${part("thrown")}return ${prelude};\n})()` };
+  return {
+    underscore,
+    api: `(() => {\n${part("tykjs")}${part("thrown")}${part("errors")}return ${prelude};\n})()`,
+  };
 }

@@ -30,19 +30,24 @@
     this.configuration = configuration;
   }
   MiddlewareComponentMeta.prototype.DoProcessRequest = function (request, session, config) {
+    request.Body = core.decode(request.Body);
     const processed = this.ProcessRequest(request, session, config);
-    return core.stringify({ Request: processed.Request, SessionMeta: processed.SessionMeta });
+    if (!processed) return void log("info", "Middleware didn't return request object!");
+    processed.Request.Headers = {};
+    processed.Request.Body = core.encode(processed.Request.Body);
+    return core.stringify(processed);
   };
   MiddlewareComponentMeta.prototype.ProcessRequest = (request) => {
-    log("info", "Process not implemented!");
+    log("info", "Process Request Not Implemented");
     return request;
   };
   MiddlewareComponentMeta.prototype.DoProcessResponse = function (response, request, session, config) {
     const processed = this.ProcessResponse(response, request, session, config);
-    return core.stringify({ Response: processed.Response, SessionMeta: processed.SessionMeta });
+    if (!processed) return void log("info", "Middleware didn't return response object!");
+    return core.stringify(processed);
   };
   MiddlewareComponentMeta.prototype.ProcessResponse = (response) => {
-    log("info", "Process not implemented!");
+    log("info", "Process Response Not Implemented");
     return response;
   };
   extend(NewMiddleware, MiddlewareComponentMeta);

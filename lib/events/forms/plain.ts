@@ -1,0 +1,16 @@
+import { isObject, type JsonObject, type Reading } from "./form.ts";
+
+/** `{"id","api_id","org_id","event":{…}}`, or a bare `{"Type","Meta","TimeStamp"}`, perhaps with the names beside. */
+export function readPlain(object: JsonObject): Reading | undefined {
+  const { id, api_id, org_id, ...rest } = object;
+  const names = { form: "plain", id, api_id, org_id } as const;
+  if (isObject(object.event)) return { ...names, event: object.event, place: (member) => `event.${member}` };
+  const isBare = object.event === undefined && (object.Type !== undefined || object.Meta !== undefined);
+  return isBare ? { ...names, event: rest, place: (member) => member } : undefined;
+}
+
+/** The same, where nobody can take it for anything else: then it does not matter what stands beside. */
+export function readWhole(object: JsonObject): Reading | undefined {
+  const isWhole = isObject(object.event) || (typeof object.Type === "string" && isObject(object.Meta));
+  return isWhole ? readPlain(object) : undefined;
+}

@@ -1,0 +1,74 @@
+import { type Flat, metaOfShipped, withPartial } from "./families.ts";
+import type { Form, JsonObject, Reading } from "./form.ts";
+
+// The gateway's shipped templates: default_webhook.json, breaker_webhook.json and monitor_template.json. They write each
+// value between quotes with HTML's escapes and none of JSON's, so the text may be no JSON, or JSON of something else:
+// in a key, \n is two characters. But no value has a quote in it, so the next quote is the end of a value.
+
+const MEMBER = /\s*"([^"]*)"\s*:\s*(?:"([^"]*)"|(-?\d+(?:\.\d+)?|true|false|null)(?=[\s,}]))\s*(,|(?=\}))/y;
+/** One template leaves a comma after the last member. */
+const END = /\s*\}$/y;
+
+export function readShipped(text: string): Reading | undefined {
+  const members = membersOf(text);
+  return members && fromMembers(members);
+}
+
+/** The same members as JSON that somebody else wrote. */
+export function readShippedObject(object: JsonObject): Reading | undefined {
+  return fromMembers(Object.entries(object));
+}
+
+function membersOf(text: string): Flat[] | undefined {
+  if (!text.startsWith("{")) return undefined;
+  const members: Flat[] = [];
+  let at = 1;
+  for (;;) {
+    END.lastIndex = at;
+    if (END.test(text)) return members;
+    MEMBER.lastIndex = at;
+    const match = MEMBER.exec(text);
+    if (!match) return undefined;
+    at = MEMBER.lastIndex;
+    const [, name = "", quoted, literal = "null"] = match;
+    members.push([name, quoted === undefined ? JSON.parse(literal) : unescaped(quoted)]);
+  }
+}
+
+/** All that Go's html/template escapes in a text. */
+const ESCAPES: Record<string, string> = {
+  "&#34;": '"',
+  "&#39;": "'",
+  "&#43;": "+",
+  "&lt;": "<",
+  "&gt;": ">",
+  "&amp;": "&",
+};
+
+const unescaped = (text: string) =>
+  text.replace(/&(?:#34|#39|#43|lt|gt|amp);/g, (found) => ESCAPES[found] ?? found);
+
+function fromMembers(members: Flat[]): Reading | undefined {
+  const all = new Map(members);
+  const { event: Type, message, id, timestamp, api_id } = Object.fromEntries(all);
+  if (typeof Type !== "string" || typeof message !== "string") return undefined;
+  const told = [...all].filter(([name]) => !BESIDE.has(name));
+  const event = { Type, Meta: metaOfShipped(Type, told), TimeStamp: timestamp ?? "" };
+  return {
+    form: formOf(all),
+    id,
+    api_id: api_id || undefined,
+    event: withPartial(event),
+    place: (member) => PLACES[member],
+  };
+}
+
+const BESIDE = new Set(["event", "id", "timestamp"]);
+const PLACES = { Type: "event", Meta: "message", TimeStamp: "timestamp" };
+
+function formOf(members: Map<string, unknown>): Form {
+  if (members.has("url") || members.has("response_code")) return "host-check";
+  if (members.has("trigger_limit")) return "monitor";
+  if (members.has("api_id") && members.has("path")) return "breaker";
+  return "default";
+}

@@ -1,0 +1,102 @@
+import {
+  SendMessageBatchCommand,
+  type SendMessageBatchRequestEntry,
+  SendMessageCommand,
+  type SQSClient,
+} from "@aws-sdk/client-sqs";
+import { errorText } from "../errors.ts";
+import { fifoOrder } from "./fifo.ts";
+import type { Message } from "./message.ts";
+
+/** What a call of SQS takes at most: messages, and bytes of all their bodies and attributes. */
+export const CALL_MESSAGES = 10;
+export const CALL_BYTES = 1024 * 1024;
+
+/** Why the queue does not have a message. */
+export interface Refusal {
+  error: string;
+  /** It is this message's own: others may well be sent. */
+  own: boolean;
+}
+
+/** Sends ten messages at most as one call; answers, by id, what was not sent. */
+export async function sendBatch(
+  sqs: SQSClient,
+  QueueUrl: string,
+  Entries: SendMessageBatchRequestEntry[],
+): Promise<Map<string, Refusal>> {
+  const { Successful = [], Failed = [] } = await sqs.send(new SendMessageBatchCommand({ QueueUrl, Entries }));
+  const refusals = new Map(
+    Entries.map(({ Id = "" }) => [Id, { error: "the queue said nothing of it", own: false }]),
+  );
+  for (const { Id = "" } of Successful) refusals.delete(Id);
+  for (const { Id = "", Code, Message, SenderFault } of Failed)
+    refusals.set(Id, { error: [Code, Message].filter(Boolean).join(": "), own: SenderFault ?? false });
+  return refusals;
+}
+
+/** Puts events on the queue, in their order; answers why, for each that is not there. */
+export type Send = (messages: Message[]) => Promise<Map<Message, string>>;
+
+export function createSend({ sqs, queueUrl }: { sqs: SQSClient; queueUrl: string }): Send {
+  const partsOf = ({ body, envelope }: Message) => ({ MessageBody: body, ...fifoOrder(queueUrl, envelope) });
+
+  async function sendOne(message: Message): Promise<string | undefined> {
+    try {
+      // The SDK repeats a call that failed, but not what failed of a batch.
+      await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, ...partsOf(message) }));
+      return undefined;
+    } catch (thrown) {
+      return errorText(thrown);
+    }
+  }
+
+  /** What the queue refused of a call; all of it when the call itself failed. */
+  async function sendCall(call: Message[]): Promise<[Message, Refusal][]> {
+    const entries = call.map((message, at) => ({ Id: String(at), ...partsOf(message) }));
+    try {
+      const refusals = await sendBatch(sqs, queueUrl, entries);
+      return call.flatMap((message, at) => {
+        const refusal = refusals.get(String(at));
+        return refusal ? [[message, refusal]] : [];
+      });
+    } catch (thrown) {
+      return call.map((message) => [message, { error: errorText(thrown), own: true }]);
+    }
+  }
+
+  return async (messages) => {
+    const failed = new Map<Message, string>();
+    const sendAlone = async (message: Message) => {
+      const error = await sendOne(message);
+      if (error !== undefined) failed.set(message, error);
+    };
+    for (const call of callsOf(messages)) {
+      const [first] = call;
+      if (call.length === 1 && first) await sendAlone(first);
+      else
+        for (const [message, { own, error }] of await sendCall(call)) {
+          if (own) failed.set(message, error);
+          else await sendAlone(message);
+        }
+    }
+    return failed;
+  };
+}
+
+function callsOf(messages: Message[]): Message[][] {
+  const calls: Message[][] = [];
+  let bytes = 0;
+  for (const message of messages) {
+    const size = Buffer.byteLength(message.body);
+    const call = calls.at(-1);
+    if (call && call.length < CALL_MESSAGES && bytes + size <= CALL_BYTES) {
+      call.push(message);
+      bytes += size;
+    } else {
+      calls.push([message]);
+      bytes = size;
+    }
+  }
+  return calls;
+}

@@ -1,0 +1,172 @@
+import type { Candidate, Check } from "./examine.ts";
+import { namedHandlers } from "./read-apis.ts";
+import { type Release, type ReleasedApi, sealRelease } from "./release.ts";
+import { CORE_SCRIPT, isDefinition, type Problem, scriptFile } from "./sources.ts";
+
+/** What can go live of an upload in which something is wrong. */
+export interface Partly {
+  candidate: Candidate;
+  /** The ids of the APIs that stay as they are in the live release. */
+  kept: string[];
+  /** Of those that are not there yet the ids, or their files where no id can be told. */
+  leftOut: string[];
+  /** All that is wrong. */
+  errors: Problem[];
+  /** What is odd about what can go live. */
+  warnings: Problem[];
+}
+
+/** A release that is in use. */
+export interface Live {
+  version: string;
+  release: Release;
+}
+
+/** Each round finds another API that cannot go live, so few uploads need more than one. */
+const ROUNDS = 4;
+
+/**
+ * Puts what is right of an upload together with the live state of what is not, and checks that it loads. Undefined
+ * when an error keeps the whole release, or nothing is left.
+ */
+export async function examinePartly(
+  upload: Candidate,
+  live: Live | undefined,
+  errors: Problem[],
+  check: Check,
+): Promise<Partly | undefined> {
+  let known = errors;
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    const mixed = mix(upload, live?.release, known);
+    if (!mixed) return undefined;
+    // What is live was checked when it was made.
+    const isLive = mixed.candidate.version === live?.version;
+    const found = isLive ? { errors: [], warnings: [] } : await check(mixed.candidate);
+    if (found.errors.length === 0)
+      return { ...mixed, errors: known, warnings: [...mixed.warnings, ...found.warnings] };
+    known = [...known, ...found.errors];
+  }
+  return undefined;
+}
+
+function mix(
+  upload: Candidate,
+  live: Release | undefined,
+  errors: Problem[],
+): Omit<Partly, "errors"> | undefined {
+  const faulty = faultyIn(errors);
+  // Releases of earlier versions do not say which file an API is of.
+  const isUnknown = faulty?.nameless.length && live?.apis.some(({ file }) => file === undefined);
+  if (!faulty || isUnknown) return undefined;
+  const { kept, fresh, sharing } = divide(upload.release, live, faulty);
+  const release = join({ apis: kept, of: live }, { apis: fresh, of: upload.release });
+  if (release.apis.length === 0) return undefined;
+  const apis = release.apis.map((api) => ({ file: api.file ?? "", api }));
+  const files = new Set([...kept.values()].map(({ file }) => file));
+  const absent = [...faulty.ids, ...sharing.map(({ id }) => id)].filter((id) => !kept.has(id));
+  return {
+    candidate: { release, apis, ...sealRelease(release), errors: [], warnings: [] },
+    kept: [...kept.keys()].sort(),
+    leftOut: [...new Set([...absent, ...faulty.nameless.filter((file) => !files.has(file))])].sort(),
+    warnings: sharing.map(({ file, id, path, holder }) => ({
+      file,
+      message:
+        `API ${id} stays as it is too: it shares ${scriptFile(path)}, which has changed, with API ${holder}, and a ` +
+        "script is either the old or the new one for all",
+    })),
+  };
+}
+
+interface Faulty {
+  ids: Set<string>;
+  /** Of definitions: what they defined before is at fault too. */
+  files: Set<string>;
+  /** Those of them in which something is wrong of which no id can be told. */
+  nameless: string[];
+}
+
+/** Undefined when an error keeps the whole release. */
+function faultyIn(errors: Problem[]): Faulty | undefined {
+  if (errors.some(({ apis }) => !apis)) return undefined;
+  const inDefinitions = errors.filter(({ file }) => isDefinition(file));
+  return {
+    ids: new Set(errors.flatMap(({ apis = [] }) => apis)),
+    files: new Set(inDefinitions.map(({ file }) => file)),
+    nameless: inDefinitions.filter(({ apis }) => apis?.length === 0).map(({ file }) => file),
+  };
+}
+
+type ById = Map<string, ReleasedApi>;
+
+interface Division {
+  kept: ById;
+  fresh: ById;
+  /** APIs that cannot go live since they share a script that has changed with `holder`, which stays. */
+  sharing: { id: string; file: string; path: string; holder: string }[];
+}
+
+/** Which APIs stay as they are live, and which are taken from the upload. */
+function divide(upload: Release, live: Release | undefined, faulty: Faulty): Division {
+  const before = byId(live);
+  const fresh = byId(upload);
+  for (const id of faulty.ids) fresh.delete(id);
+  const isAtFault = ({ api_id, file }: ReleasedApi) =>
+    faulty.ids.has(api_id) || (file !== undefined && faulty.files.has(file) && !fresh.has(api_id));
+  const kept = new Map([...before].filter(([, api]) => isAtFault(api)));
+  const changed = changedScripts(upload, live);
+  const users = Map.groupBy(
+    [...fresh.values()].flatMap((api) => pathsOf(api).map((path) => ({ api, path }))),
+    ({ path }) => path,
+  );
+  const sharing: Division["sharing"] = [];
+  // A map's iterator goes on to what is added meanwhile.
+  for (const [holder, api] of kept) {
+    for (const path of pathsOf(api).filter((each) => changed.has(each))) {
+      for (const { api: other } of users.get(path) ?? []) {
+        const { api_id: id, file = "" } = other;
+        if (!fresh.delete(id)) continue;
+        sharing.push({ id, file, path, holder });
+        const old = before.get(id);
+        if (old) kept.set(id, old);
+      }
+    }
+  }
+  return { kept, fresh, sharing };
+}
+
+interface Side {
+  apis: ById;
+  of: Release | undefined;
+}
+
+/** In the order of the files, as every release. A script that both sides name is the same on both. */
+function join(kept: Side, fresh: Side): Release {
+  const apis = [...kept.apis.values(), ...fresh.apis.values()].sort((a, b) => {
+    const [left = "", right = ""] = [a.file, b.file];
+    return left < right ? -1 : Number(left > right);
+  });
+  const paths = new Set([CORE_SCRIPT, ...apis.flatMap(pathsOf)]);
+  const ofKept = new Set([...kept.apis.values()].flatMap(pathsOf));
+  const sources = { kept: sourcesOf(kept.of), fresh: sourcesOf(fresh.of) };
+  const scripts = [...paths].flatMap((path) => {
+    const source = (ofKept.has(path) ? sources.kept : sources.fresh).get(path);
+    return source === undefined ? [] : [{ path, source }];
+  });
+  return { format: 1, apis, scripts };
+}
+
+const byId = (release: Release | undefined): ById => new Map(release?.apis.map((api) => [api.api_id, api]));
+
+const sourcesOf = (release: Release | undefined) =>
+  new Map(release?.scripts.map(({ path, source }) => [path, source]));
+
+function changedScripts(upload: Release, live: Release | undefined): Set<string> {
+  const [before, after] = [sourcesOf(live), sourcesOf(upload)];
+  return new Set([...before.keys(), ...after.keys()].filter((path) => before.get(path) !== after.get(path)));
+}
+
+/** What the API has to be loaded with: the core script is every API's. */
+const pathsOf = (api: ReleasedApi): string[] => [
+  CORE_SCRIPT,
+  ...new Set(namedHandlers({ file: "", api }).map(({ ref }) => ref.path)),
+];

@@ -1,0 +1,144 @@
+import {
+  type Api,
+  type Definition,
+  GATEWAY_API,
+  type HandlerRef,
+  parseDefinitions,
+  parseGateway,
+} from "../apis/definition.ts";
+import { AppError, errorText } from "../errors.ts";
+import { jsonMistake } from "../json-mistake.ts";
+import { listed } from "./problems.ts";
+import { GATEWAY_FILE, type Problem, type SourceFile, tooLarge } from "./sources.ts";
+
+/** An API, and the file that defines it. */
+export interface ApiFile {
+  file: string;
+  api: Api;
+}
+
+/** The definitions of an upload, with what is wrong and what is odd about them. */
+export interface ReadApis {
+  /** In the order of the files, and in each as they stand. */
+  apis: ApiFile[];
+  problems: Problem[];
+  warnings: Problem[];
+}
+
+const API_FILE = /^apis\/[^/]+\.json$/;
+/** The OpenAPI document that a gateway writes beside the classic form of the same definition. */
+const COMPANION = /-(?:oas|mcp)\.json$/;
+
+/** Reads the definitions among the files. Of a classic file and its companion, the classic one counts. */
+export function readApis(files: SourceFile[]): ReadApis {
+  const read: ReadApis = { apis: [], problems: [], warnings: [] };
+  const definitions = new Map(
+    [...files]
+      .filter(({ path }) => API_FILE.test(path) || path === GATEWAY_FILE)
+      .sort((a, b) => (a.path < b.path ? -1 : 1))
+      .map((file) => [file.path, file]),
+  );
+  const classicOf = (path: string) => path.replace(COMPANION, ".json");
+  const isCompanion = ({ path }: SourceFile) => COMPANION.test(path) && definitions.has(classicOf(path));
+  for (const file of definitions.values()) if (!isCompanion(file)) readFile(file, read);
+  for (const file of definitions.values())
+    if (isCompanion(file)) read.warnings.push(...companionWarnings(file, classicOf(file.path), read.apis));
+  return { ...read, apis: withoutTwins(read.apis, read.problems) };
+}
+
+function readFile(file: SourceFile, { apis, problems, warnings }: ReadApis): void {
+  const { path, text } = file;
+  const large = tooLarge(file);
+  if (large) {
+    problems.push({ ...large, apis: [] });
+    return;
+  }
+  try {
+    const definitions = path === GATEWAY_FILE ? [parseGateway(path, text)] : parseDefinitions(path, text);
+    for (const { api, apiId, error, warnings: odd } of definitions) {
+      if (api) apis.push({ file: path, api });
+      if (error) problems.push({ file: path, message: error.message, apis: apiId ? [apiId] : [] });
+      warnings.push(...odd.map((message) => ({ file: path, message })));
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof AppError)) throw thrown;
+    // What holds a secret must not be used in part either: it is to be noticed, and taken away.
+    const kept = thrown.code === "definition-secret" ? {} : { apis: [] };
+    problems.push({ file: path, message: errorText(thrown), ...jsonMistake(text), ...kept });
+  }
+}
+
+/** The gateway takes handlers from the classic file alone: what only its companion names runs nowhere. */
+function companionWarnings(companion: SourceFile, classic: string, apis: ApiFile[]): Problem[] {
+  const named = new Set(
+    apis
+      .filter(({ file }) => file === classic)
+      .flatMap(namedHandlers)
+      .map(keyOf),
+  );
+  const own = definitionsOf(companion).flatMap(({ api }) =>
+    api ? namedHandlers({ file: companion.path, api }) : [],
+  );
+  const alone = own.filter((one) => !named.has(keyOf(one))).map(({ type, ref }) => `${ref.name} for ${type}`);
+  if (alone.length === 0) return [];
+  const message = `it names ${listed(alone)}, which ${classic} does not: handlers count from there, as in the gateway`;
+  return [{ file: companion.path, message }];
+}
+
+/** None when it is wrong: the gateway does not mind, so nobody else has to. */
+function definitionsOf({ path, text }: SourceFile): Definition[] {
+  try {
+    return parseDefinitions(path, text);
+  } catch (thrown) {
+    if (thrown instanceof AppError) return [];
+    throw thrown;
+  }
+}
+
+const keyOf = ({ type, ref }: NamedHandler) => `${type} ${ref.name} ${ref.path}`;
+
+/** Of two APIs of one id the handlers of one would never run; which of the files is wrong cannot be told. */
+function withoutTwins(apis: ApiFile[], problems: Problem[]): ApiFile[] {
+  const byId = Map.groupBy(apis, ({ api }) => api.api_id);
+  for (const [id, group] of byId) {
+    if (group.length === 1) continue;
+    const files = [...new Set(group.map(({ file }) => file))];
+    for (const file of files) {
+      const others =
+        files.length > 1 ? listed(files.filter((other) => other !== file)) : "another in this file";
+      problems.push({ file, message: twinMessage(id, file, others), apis: [id] });
+    }
+  }
+  return [...byId.values()].flatMap(([first]) => first ?? []);
+}
+
+function twinMessage(id: string, file: string, others: string): string {
+  const fix =
+    id === GATEWAY_API && file !== GATEWAY_FILE
+      ? `that id is kept for ${GATEWAY_FILE}: give this API another`
+      : "events could not tell them apart: remove one of them, or give one another id";
+  return `its api_id "${id}" is that of ${others} too; ${fix}`;
+}
+
+/** A place of a definition that names a handler. */
+export interface NamedHandler {
+  file: string;
+  type: string;
+  ref: HandlerRef;
+  apiId: string;
+}
+
+/** All of a definition's, in the order in which they are loaded. */
+export function namedHandlers({ file, api }: ApiFile): NamedHandler[] {
+  return Object.entries(api.handlers).flatMap(([type, refs]) =>
+    refs.map((ref) => ({ file, type, ref, apiId: api.api_id })),
+  );
+}
+
+/** The ids of the APIs that name each script. */
+export function usersOf(apis: ApiFile[]): Map<string, string[]> {
+  const users = new Map<string, Set<string>>();
+  for (const { ref, apiId } of apis.flatMap(namedHandlers))
+    users.set(ref.path, (users.get(ref.path) ?? new Set()).add(apiId));
+  return new Map([...users].map(([path, ids]) => [path, [...ids]]));
+}

@@ -12,6 +12,7 @@ import { createReleaseStore } from "../lib/releases/store.ts";
 import { createSessionsApi, type SessionsReply, type SessionsRequest } from "../lib/sessions/api.ts";
 import type { ChangedState } from "../lib/sessions/item.ts";
 import { type SessionEnd, sessionEnd } from "../lib/sessions/lifetime.ts";
+import { createSessionRows } from "../lib/sessions/rows.ts";
 import { createSessionStore, type SessionStore } from "../lib/sessions/store.ts";
 import { createDocuments, createDynamo, createS3 } from "./clients.ts";
 import { gatewayOptions, perInvocation } from "./gateway.ts";
@@ -71,6 +72,7 @@ export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics:
   return {
     answer: createSessionsApi({
       store,
+      rows: createSessionRows({ dynamo, table, ...chance }),
       byHash: hashFunction(env) && storeOf((hash) => hash, gateway && byHash(gateway)),
       changedState: state,
       allowMasterKeys: flag(env, "ALLOW_MASTER_KEYS"),

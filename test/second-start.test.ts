@@ -61,7 +61,7 @@ describe("a start on what is there already", () => {
       }
     });
 
-  const options = () => ({ prefix, visibilitySeconds: 30, receiveLimit: 5 });
+  const options = () => ({ prefix, visibilitySeconds: 30, receiveLimit: 5, stream: true });
 
   async function describeTable(TableName: string): Promise<TableDescription> {
     return (await clients.dynamoClient.send(new DescribeTableCommand({ TableName }))).Table ?? {};
@@ -99,7 +99,10 @@ describe("a start on what is there already", () => {
       });
       assert.deepEqual(
         table.GlobalSecondaryIndexes?.map(({ IndexName, IndexStatus }) => [IndexName, IndexStatus]),
-        [["by-org", "ACTIVE"]],
+        [
+          ["by-org", "ACTIVE"],
+          ["by-alias", "ACTIVE"],
+        ],
       );
       const { StreamDescription } = await clients.streams.send(
         new DescribeStreamCommand({ StreamArn: table.LatestStreamArn }),

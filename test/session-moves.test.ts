@@ -1,4 +1,5 @@
 // Sessions on their way into the table and out of it, in each form, against the real engine.
+
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
@@ -12,6 +13,7 @@ import { createImport, emptyImport, type LeftOut, type Sourced } from "../lib/se
 import { sessionItem } from "../lib/sessions/item.ts";
 import { type Line, readLines } from "../lib/sessions/line-reader.ts";
 import { createSessionRows } from "../lib/sessions/rows.ts";
+import type { Place } from "../lib/sessions/search.ts";
 import { formatSession, parseSession, type Session } from "../lib/sessions/session.ts";
 import { createTake } from "../lib/sessions/take.ts";
 import { formatWhole, keepUnknown, parseWhole } from "../lib/sessions/whole.ts";
@@ -88,9 +90,9 @@ async function importInto({ rows }: Table, text: string, source = entriesIn(text
 async function exportOf({ rows }: Table, format: "lines" | "redis"): Promise<string> {
   const tally = emptyExport();
   const lines: string[] = [];
-  let after: string | undefined;
+  let after: Place | undefined;
   do {
-    const page = await rows.page(after, 7);
+    const page = await rows.page({}, 7, after);
     for (const entry of entriesOf(page.rows, "", tally, ({ key }, message) =>
       assert.fail(`${key}: ${message}`),
     ))

@@ -8,6 +8,7 @@ import { DeleteCommand, ExecuteStatementCommand, PutCommand } from "@aws-sdk/lib
 import { type ConsumerStore, createConsumerStore } from "../lib/consumer/store.ts";
 import { createSessionsApi } from "../lib/sessions/api.ts";
 import { sessionItem } from "../lib/sessions/item.ts";
+import { createSessionRows } from "../lib/sessions/rows.ts";
 import type { Session } from "../lib/sessions/session.ts";
 import { createSessionStore, type SessionStore } from "../lib/sessions/store.ts";
 import { startTestStack, type TestStack } from "./helpers/stack.ts";
@@ -180,6 +181,12 @@ describe("beside a handler's commit", () => {
           return stored;
         },
       },
+      rows: createSessionRows({
+        dynamo: stack.clients.dynamoClient,
+        table: stack.resources.SESSIONS_TABLE,
+        now: Date.now,
+        random: Math.random,
+      }),
       allowMasterKeys: false,
       now: Date.now,
       random: () => 0,

@@ -15,8 +15,6 @@ const ATTEMPTS = 6;
 export interface BatchGetOptions {
   random: () => number;
   consistent?: boolean;
-  /** Attributes to bring; all when absent. */
-  names?: string[];
   /** Told of the read units of each answer. */
   onUnits?: (units: number) => void;
 }
@@ -26,14 +24,12 @@ export async function batchGet(
   dynamo: Pick<DynamoDBClient, "send">,
   table: string,
   keys: Record<string, string>[],
-  { random, consistent = false, names, onUnits }: BatchGetOptions,
+  { random, consistent = false, onUnits }: BatchGetOptions,
 ): Promise<Attributes[]> {
   const found: Attributes[] = [];
   for (let at = 0; at < keys.length; at += KEYS) {
     const Keys = keys.slice(at, at + KEYS).map(toAttributes);
-    let open: BatchGetItemCommandInput["RequestItems"] = {
-      [table]: { Keys, ConsistentRead: consistent, ...(names && projectionOf(names)) },
-    };
+    let open: BatchGetItemCommandInput["RequestItems"] = { [table]: { Keys, ConsistentRead: consistent } };
     for (let attempt = 0; open?.[table]; attempt += 1) {
       if (attempt === ATTEMPTS)
         throw new AppError(
@@ -51,9 +47,3 @@ export async function batchGet(
   }
   return found;
 }
-
-/** Names are never put into an expression as they are: `key` and `session` are reserved words. */
-export const projectionOf = (names: string[]) => ({
-  ProjectionExpression: names.map((name) => `#${name}`).join(),
-  ExpressionAttributeNames: Object.fromEntries(names.map((name) => [`#${name}`, name])),
-});

@@ -7,6 +7,7 @@ import { storableBytes } from "../sessions/limits.ts";
 import type { SessionRows } from "../sessions/rows.ts";
 import { parseSession, type Session } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
+import type { Found, TakenRows } from "../sessions/take.ts";
 import type { Gateway } from "./client.ts";
 import { keyDigest } from "./key-digest.ts";
 import { orgOf } from "./key-name.ts";
@@ -106,15 +107,15 @@ export const withRowsReadThrough = (
   rows: Pick<SessionRows, "readMany">,
   complete: ReadThrough,
   { now, random }: { now: () => number; random: () => number },
-): Pick<SessionRows, "readMany"> => ({
+): Pick<TakenRows, "readMany"> => ({
   async readMany(names) {
-    const found = await rows.readMany(names);
+    const found: Found = await rows.readMany(names);
     const missing = names.filter((name) => !found.has(name));
     const completed = missing.map(async (name) => [name, await complete(name, newSession(random))] as const);
     for (const [key, stored] of await Promise.all(completed)) {
       if (stored.version <= 0) continue;
       const updatedAt = Math.floor(now() / 1000);
-      found.set(key, { key, stored, updatedAt, ttl: 0, changedBy: undefined });
+      found.set(key, { stored, updatedAt });
     }
     return found;
   },

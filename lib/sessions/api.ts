@@ -4,9 +4,10 @@ import { AppError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { ChangedState, StoredSession } from "./item.ts";
 import { isStorableKey, KEY_BYTES, storableBytes } from "./limits.ts";
-import { flagIn, formatCursor, parseListQuery, refuseUnknown, truthIn } from "./list.ts";
-import { applySet, keepPassword, parseSession, showSession } from "./session.ts";
-import type { ListedSession, SessionStore } from "./store.ts";
+import { flagIn, formatCursor, LIST_PARAMETERS, parseListQuery, refuseUnknown, truthIn } from "./list.ts";
+import type { SessionRow, SessionRows } from "./rows.ts";
+import { applySet, keepPassword, parseSession, type Session, showSession } from "./session.ts";
+import type { SessionStore } from "./store.ts";
 import { keepUnknown } from "./whole.ts";
 
 export interface SessionsRequest {
@@ -29,6 +30,7 @@ export interface SessionsReply {
 
 export interface SessionsDeps {
   store: SessionStore;
+  rows: Pick<SessionRows, "page">;
   /** Only where the table names keys by their hashes: the same for whoever has the hash. */
   byHash?: SessionStore | undefined;
   /** Only where a gateway owns the sessions: a change is carried there, and done when it is there. */
@@ -63,10 +65,12 @@ export function createSessionsApi(deps: SessionsDeps): (request: SessionsRequest
   };
 }
 
-async function listSessions({ query }: SessionsRequest, { store }: SessionsDeps): Promise<SessionsReply> {
-  refuseUnknown(query, ["org_id", "expires_after", "expires_before", "limit", "cursor", "full"]);
-  const { sessions, next } = await store.list(parseListQuery(query), flagIn(query, "full"));
-  const body = { sessions: sessions.map(shown), cursor: next && formatCursor(next) };
+async function listSessions({ query }: SessionsRequest, { rows }: SessionsDeps): Promise<SessionsReply> {
+  refuseUnknown(query, [...LIST_PARAMETERS, "full"]);
+  const { search, limit, after } = parseListQuery(query);
+  const isFull = flagIn(query, "full");
+  const { rows: found, next } = await rows.page(search, limit, after);
+  const body = { sessions: found.map((row) => shown(row, isFull)), cursor: next && formatCursor(next) };
   return { status: 200, body: JSON.stringify(body) };
 }
 
@@ -159,10 +163,17 @@ function storable(key: string): string {
 }
 
 /** One that is unfit must not hide the others of its page. */
-function shown({ key, expires, version, updated_at, session }: ListedSession) {
-  const listed = { key, expires, version, updated_at };
+function shown({ key, stored, expires, updatedAt, changedBy }: SessionRow, isFull: boolean) {
+  const { session = {} as Session, version } = stored;
+  const listed = {
+    key,
+    expires,
+    version,
+    updated_at: updatedAt,
+    ...(changedBy && { changed_by: changedBy }),
+  };
   try {
-    return session ? { ...listed, session: JSON.parse(showSession(session)) as unknown } : listed;
+    return isFull ? { ...listed, session: JSON.parse(showSession(session)) as unknown } : listed;
   } catch (thrown) {
     if (!(thrown instanceof AppError)) throw thrown;
     return { ...listed, error: { code: thrown.code, message: thrown.message } };

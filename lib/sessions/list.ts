@@ -1,39 +1,58 @@
 import { AppError } from "../errors.ts";
+import { KEY_BYTES } from "./limits.ts";
+import { accessOf, type ExpiryRange, isPlaceOf, type Place, type Search } from "./search.ts";
 
-/** Which sessions of an organisation: those whose `expires`, in unix seconds, is in `range`; all without one. */
+/** A page of `GET /sessions`. */
 export interface ListQuery {
-  orgId: string;
-  range: { from: number; to: number } | undefined;
+  search: Search;
   limit: number;
-  /** The place in the index after which the page begins. */
+  /** Where the page before ended. */
   after: Place | undefined;
 }
 
-/** The key of an item in the index `by-org`. */
-export interface Place {
-  org_id: string;
-  expires: number;
-  key: string;
-}
+export const LIST_PARAMETERS = [
+  "org_id",
+  "expires_after",
+  "expires_before",
+  "alias",
+  "tag",
+  "handler",
+  "event",
+  "inactive",
+  "limit",
+  "cursor",
+];
 
 const MAX_LIMIT = 100;
 
 /** The query of `GET /sessions`; throws request-invalid, naming the parameter at fault. */
 export function parseListQuery(query: Record<string, string>): ListQuery {
-  const { org_id: orgId = "" } = query;
-  if (orgId === "") throw invalid("org_id", "is missing: it says whose sessions to list");
-  const range = parseRange(query);
+  const search: Search = {
+    orgId: given(query, "org_id"),
+    alias: given(query, "alias"),
+    expires: parseRange(query),
+    tag: given(query, "tag"),
+    handler: given(query, "handler"),
+    event: given(query, "event"),
+    inactive: query.inactive === undefined ? undefined : flagIn(query, "inactive"),
+  };
+  if (accessOf(search) === "scan")
+    throw invalid("org_id", "is missing: it says whose sessions to list; alias would do too");
   return {
-    orgId,
-    range,
+    search,
     limit: wholeNumber(query, "limit", 1, MAX_LIMIT) ?? MAX_LIMIT,
-    after: query.cursor === undefined ? undefined : parseCursor(query.cursor, orgId, range),
+    after: query.cursor === undefined ? undefined : parseCursor(query.cursor, search),
   };
 }
 
-export function formatCursor({ org_id, expires, key }: Place): string {
-  return Buffer.from(JSON.stringify([org_id, expires, key])).toString("base64url");
+function given(query: Record<string, string>, name: string): string | undefined {
+  const value = query[name];
+  if (value === undefined || (value !== "" && Buffer.byteLength(value) <= KEY_BYTES)) return value;
+  throw invalid(name, `must have 1 to ${KEY_BYTES} bytes`);
 }
+
+export const formatCursor = (place: Place): string =>
+  Buffer.from(JSON.stringify(place)).toString("base64url");
 
 /** A parameter that is 1, or 0 and the same as none. */
 export function flagIn(query: Record<string, string>, name: string): boolean {
@@ -58,7 +77,7 @@ export function refuseUnknown(query: Record<string, string>, known: readonly str
 }
 
 /** Sessions without an end have 0 or less in `expires`, and are in no range. */
-function parseRange(query: Record<string, string>): ListQuery["range"] {
+function parseRange(query: Record<string, string>): ExpiryRange | undefined {
   const after = wholeNumber(query, "expires_after", 0, Number.MAX_SAFE_INTEGER);
   const before = wholeNumber(query, "expires_before", 0, Number.MAX_SAFE_INTEGER);
   if (after === undefined && before === undefined) return undefined;
@@ -75,21 +94,26 @@ function wholeNumber(query: Record<string, string>, name: string, min: number, m
   throw invalid(name, `must be a whole number from ${min} to ${max}`);
 }
 
-/** Only a place that a page of this very query can have ended at: DynamoDB refuses others, or goes on elsewhere. */
-function parseCursor(cursor: string, orgId: string, range: ListQuery["range"]): Place {
-  const [org_id, expires, key, ...rest] = decoded(cursor);
-  if (org_id === orgId && typeof expires === "number" && typeof key === "string" && key && !rest.length) {
-    if (!range || (expires >= range.from && expires <= range.to)) return { org_id: orgId, expires, key };
-  }
+/**
+ * Only a place inside of the search it is sent with counts, whoever made it: a cursor of one's own making shows nothing
+ * that the search would not.
+ */
+export function parseCursor(cursor: string, search: Search): Place {
+  const place = decoded(cursor);
+  if (place && isPlaceOf(search, place)) return place;
   throw invalid("cursor", "is not from a page of this query: start again without it");
 }
 
-function decoded(cursor: string): unknown[] {
+function decoded(cursor: string): Place | undefined {
+  const bytes = Buffer.from(cursor, "base64url");
+  if (bytes.toString("base64url") !== cursor) return undefined;
   try {
-    const place: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString());
-    return Array.isArray(place) ? place : [];
+    const place: unknown = JSON.parse(bytes.toString());
+    return typeof place === "object" && place !== null && !Array.isArray(place)
+      ? (place as Place)
+      : undefined;
   } catch {
-    return [];
+    return undefined;
   }
 }
 

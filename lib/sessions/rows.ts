@@ -2,11 +2,13 @@ import {
   ConditionalCheckFailedException,
   type DynamoDBClient,
   PutItemCommand,
+  QueryCommand,
   ScanCommand,
 } from "@aws-sdk/client-dynamodb";
 import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { batchGet } from "../dynamo/batch-get.ts";
 import { type ChangedBy, type StoredSession, storedSession } from "./item.ts";
+import { indexQuery, isFound, type Place, type Search } from "./search.ts";
 
 /** An item of the sessions table, with what those want to know who read many. */
 export interface SessionRow {
@@ -17,6 +19,11 @@ export interface SessionRow {
   /** When DynamoDB may delete it, in unix seconds; 0 is never. */
   ttl: number;
   changedBy: ChangedBy | undefined;
+  /** The copies of its members by which it is found; "" where it has none. */
+  orgId: string;
+  alias: string;
+  /** In unix seconds; 0 or less is never. */
+  expires: number;
 }
 
 export interface SessionRows {
@@ -24,13 +31,17 @@ export interface SessionRows {
   readMany(keys: string[]): Promise<Map<string, SessionRow>>;
   /** Puts the item that `sessionItem` made; false when there is another than the version that was read. */
   put(item: Record<string, unknown>, read: number): Promise<boolean>;
-  /** Up to `limit` rows after this key, in the table's own order; `next` unless it is through. */
-  page(after: string | undefined, limit: number): Promise<RowPage>;
+  /** Looks at up to `limit` rows after a place; those of one organisation come by `expires`, the earliest first. */
+  page(search: Search, limit: number, after?: Place): Promise<RowPage>;
 }
 
 export interface RowPage {
+  /** Those of the rows that were looked at which the search is for. */
   rows: SessionRow[];
-  next: string | undefined;
+  /** How many were looked at. */
+  looked: number;
+  /** Where the page ended; undefined when the search is through. */
+  next: Place | undefined;
   /** Read units. */
   units: number;
 }
@@ -43,6 +54,16 @@ export function createSessionRows(deps: {
 }): SessionRows {
   const { dynamo, table: TableName, now, random } = deps;
   const rowsOf = (items: Attributes[]) => items.map((item) => rowOf(fromAttributes(item), now(), random));
+
+  /** Of an index that has the keys alone, in its order; what is gone since is not among them. */
+  async function wholeItems(found: Attributes[]): Promise<{ items: Attributes[]; units: number }> {
+    let units = 0;
+    const keys = found.map(({ key }) => ({ key: key?.S ?? "" }));
+    const items = await batchGet(dynamo, TableName, keys, { random, onUnits: (more) => (units += more) });
+    const byKey = new Map(items.map((item) => [item.key?.S, item]));
+    const inOrder = keys.map(({ key }) => byKey.get(key)).filter((item) => item !== undefined);
+    return { items: inOrder, units };
+  }
 
   return {
     async readMany(keys) {
@@ -59,23 +80,27 @@ export function createSessionRows(deps: {
         throw thrown;
       }
     },
-    async page(after, limit) {
+    async page(search, limit, after) {
+      const query = indexQuery(search);
+      const input = {
+        TableName,
+        Limit: limit,
+        ReturnConsumedCapacity: "TOTAL" as const,
+        ...(after !== undefined && { ExclusiveStartKey: toAttributes(after) }),
+      };
       const {
         Items = [],
         LastEvaluatedKey,
         ConsumedCapacity,
-      } = await dynamo.send(
-        new ScanCommand({
-          TableName,
-          Limit: limit,
-          ReturnConsumedCapacity: "TOTAL",
-          ...(after !== undefined && { ExclusiveStartKey: toAttributes({ key: after }) }),
-        }),
-      );
+      } = await (query
+        ? dynamo.send(new QueryCommand({ ...input, ...query }))
+        : dynamo.send(new ScanCommand(input)));
+      const whole = query?.IndexName === "by-alias" ? await wholeItems(Items) : { items: Items, units: 0 };
       return {
-        rows: rowsOf(Items),
-        next: LastEvaluatedKey?.key?.S,
-        units: ConsumedCapacity?.CapacityUnits ?? 0,
+        rows: rowsOf(whole.items).filter((row) => isFound(row, search)),
+        looked: Items.length,
+        next: LastEvaluatedKey && (fromAttributes(LastEvaluatedKey) as Place),
+        units: (ConsumedCapacity?.CapacityUnits ?? 0) + whole.units,
       };
     },
   };
@@ -88,10 +113,14 @@ export function rowOf(item: Record<string, unknown>, now: number, random: () => 
     updatedAt: numberOr0(item.updated_at),
     ttl: numberOr0(item.ttl),
     changedBy: item.changed_by as ChangedBy | undefined,
+    orgId: textOrNone(item.org_id),
+    alias: textOrNone(item.alias),
+    expires: numberOr0(item.expires),
   };
 }
 
 const numberOr0 = (value: unknown) => (typeof value === "number" ? value : 0);
+const textOrNone = (value: unknown) => (typeof value === "string" ? value : "");
 
 /** As in the consumer's commits: nobody's change is written over unread. */
 export const condition = (read: number) => ({

@@ -1,27 +1,14 @@
 import {
   type DynamoDBClient,
   GetItemCommand,
-  QueryCommand,
   type TransactWriteItem,
   TransactWriteItemsCommand,
 } from "@aws-sdk/client-dynamodb";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { type GatewayState, nextVersion, type StoredSession, sessionItem, storedSession } from "./item.ts";
 import type { SessionEnd } from "./lifetime.ts";
-import type { ListQuery, Place } from "./list.ts";
 import { condition } from "./rows.ts";
 import type { Session } from "./session.ts";
-
-export interface ListedSession {
-  key: string;
-  /** In unix seconds; 0 is never. */
-  expires: number;
-  version: number;
-  /** In unix seconds. */
-  updated_at: number;
-  /** Only when it was asked for. */
-  session?: Session;
-}
 
 export interface SessionStore {
   read(key: string): Promise<StoredSession>;
@@ -37,11 +24,7 @@ export interface SessionStore {
   ): Promise<number | undefined>;
   /** False when the item is there, but not at the version that was read any more. */
   remove(key: string, read: number): Promise<boolean>;
-  /** One page, ordered by `expires`; it may have fewer than `limit`. `next` is where it ended, unless at the end. */
-  list(query: ListQuery, whole: boolean): Promise<{ sessions: ListedSession[]; next: Place | undefined }>;
 }
-
-const LISTED = ["key", "expires", "version", "updated_at"];
 
 /** The table that handlers' commits change at the same time; each write is put on condition of the version read. */
 export function createSessionStore(deps: {
@@ -84,31 +67,6 @@ export function createSessionStore(deps: {
       return (await holds({ Put: { TableName, Item, ...condition(read) } })) ? version : undefined;
     },
     remove: (key, read) => holds({ Delete: { TableName, Key: toAttributes({ key }), ...condition(read) } }),
-    async list({ orgId, range, limit, after }, whole) {
-      const names = whole ? [...LISTED, "session"] : LISTED;
-      const { Items = [], LastEvaluatedKey } = await dynamo.send(
-        new QueryCommand({
-          TableName,
-          IndexName: "by-org",
-          KeyConditionExpression: `org_id = :org${range ? " AND #expires BETWEEN :from AND :to" : ""}`,
-          // What has ended stays in the table for a while.
-          FilterExpression: "attribute_not_exists(#ttl) OR #ttl > :now",
-          ProjectionExpression: names.map((name) => `#${name}`).join(),
-          ExpressionAttributeNames: Object.fromEntries([...names, "ttl"].map((name) => [`#${name}`, name])),
-          ExpressionAttributeValues: toAttributes({
-            ":org": orgId,
-            ":now": seconds(),
-            ...(range && { ":from": range.from, ":to": range.to }),
-          }),
-          Limit: limit,
-          ExclusiveStartKey: after && toAttributes(after),
-        }),
-      );
-      return {
-        sessions: Items.map(fromAttributes) as unknown as ListedSession[],
-        next: LastEvaluatedKey && (fromAttributes(LastEvaluatedKey) as unknown as Place),
-      };
-    },
   };
 }
 

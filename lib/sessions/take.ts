@@ -8,8 +8,13 @@ import type { SessionRow, SessionRows } from "./rows.ts";
 import { checkRights, type Session } from "./session.ts";
 import { formatWhole } from "./whole.ts";
 
+/** The rows that sessions are put into. */
+export interface TakenRows extends Pick<SessionRows, "put"> {
+  readMany(names: string[]): Promise<Found>;
+}
+
 export interface TakeDeps {
-  rows: Pick<SessionRows, "readMany" | "put">;
+  rows: TakenRows;
   /** Only where a gateway owns the sessions: what the row is to say of it. Throws for what that would not take. */
   stateOf?: ((read: StoredSession, entry: Entry) => GatewayState) | undefined;
   allowMasterKeys: boolean;
@@ -22,12 +27,16 @@ export interface TakeDeps {
 /** What became of one session. */
 export type Taken = "added" | "replaced" | "unchanged" | "kept" | "stopped";
 
+type FoundRow = Pick<SessionRow, "stored" | "updatedAt">;
+/** Rows by their names. */
+export type Found = Map<string, FoundRow>;
+
 /** Where the sessions of a source go. */
 export interface Take {
   /** Those of these names that are there. */
-  read(names: string[]): Promise<Map<string, SessionRow>>;
+  read(names: string[]): Promise<Found>;
   /** `found`: what was read; it is kept true. Throws a coded error for what is not taken. */
-  take(entry: Entry, name: string, found: Map<string, SessionRow>): Promise<Taken>;
+  take(entry: Entry, name: string, found: Found): Promise<Taken>;
 }
 
 /** How often a write is tried while others change the row, or the table is throttled. */
@@ -56,7 +65,7 @@ export function createTake(deps: TakeDeps): Take {
   /** The rows of these names, as they are now. */
   const read = (names: string[]) => retried(() => rows.readMany(names), random);
 
-  async function take(entry: Entry, name: string, found: Map<string, SessionRow>): Promise<Taken> {
+  async function take(entry: Entry, name: string, found: Found): Promise<Taken> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       if (attempt > 0) {
         await delay(random() * 10 * 2 ** attempt);
@@ -80,15 +89,12 @@ export function createTake(deps: TakeDeps): Take {
 }
 
 /** What a later line of the same key is to be compared with. */
-const rowAfter = ({ key, version, updated_at }: Record<string, unknown>, { session }: Entry): SessionRow => ({
-  key: key as string,
+const rowAfter = ({ version, updated_at }: Record<string, unknown>, { session }: Entry): FoundRow => ({
   stored: { session, version: version as number },
   updatedAt: updated_at as number,
-  ttl: 0,
-  changedBy: undefined,
 });
 
-function compare({ session, updatedAt = 0 }: Entry, row: SessionRow | undefined): Exclude<Taken, "stopped"> {
+function compare({ session, updatedAt = 0 }: Entry, row: FoundRow | undefined): Exclude<Taken, "stopped"> {
   const before = row?.stored.session;
   if (!row || !before) return "added";
   if (textOf(before) === formatWhole(session)) return "unchanged";

@@ -1,0 +1,100 @@
+import type { QueryCommandInput } from "@aws-sdk/client-dynamodb";
+import { toAttributes } from "../dynamo/attributes.ts";
+import type { SessionRow } from "./rows.ts";
+
+/** Which sessions are looked for: every condition that is given holds. */
+export interface Search {
+  orgId?: string | undefined;
+  alias?: string | undefined;
+  /** Of `expires`, in unix seconds, both ends included; "never": of keys without an end. */
+  expires?: ExpiryRange | "never" | undefined;
+  tag?: string | undefined;
+  /** The name of the handler that changed the session last, where one did. */
+  handler?: string | undefined;
+  /** The type of the event for which it did. */
+  event?: string | undefined;
+  inactive?: boolean | undefined;
+}
+
+export interface ExpiryRange {
+  from: number;
+  to: number;
+}
+
+/** Keys without an end have 0 or less in `expires`. */
+const NEVER: ExpiryRange = { from: Number.MIN_SAFE_INTEGER, to: 0 };
+const rangeOf = (expires: Search["expires"]) => (expires === "never" ? NEVER : expires);
+
+/** How the sessions of a search are found: by an index, or by reading the whole table. */
+export type Access = "by-org" | "by-alias" | "scan";
+
+/** An alias is of few keys, an organisation may be of all. */
+export function accessOf({ orgId, alias }: Search): Access {
+  if (alias) return "by-alias";
+  return orgId ? "by-org" : "scan";
+}
+
+/** The key of an item in the index or the table: after it a page begins. */
+export type Place = Record<string, string | number>;
+
+/** What an index is asked; the rest of the conditions is looked at in the rows. Undefined for a scan. */
+export function indexQuery(
+  search: Search,
+): Pick<QueryCommandInput, "IndexName" | "KeyConditionExpression" | "ExpressionAttributeValues"> | undefined {
+  const { orgId, alias, expires } = search;
+  const IndexName = accessOf(search);
+  if (IndexName === "scan") return undefined;
+  if (IndexName === "by-alias")
+    return {
+      IndexName,
+      KeyConditionExpression: "alias = :alias",
+      ExpressionAttributeValues: toAttributes({ ":alias": alias }),
+    };
+  const range = rangeOf(expires);
+  return {
+    IndexName,
+    KeyConditionExpression: `org_id = :org${range ? " AND expires BETWEEN :from AND :to" : ""}`,
+    ExpressionAttributeValues: toAttributes({
+      ":org": orgId,
+      ...(range && { ":from": range.from, ":to": range.to }),
+    }),
+  };
+}
+
+/** Whether a page of this search can have ended there: DynamoDB refuses other places, or goes on elsewhere. */
+export function isPlaceOf(search: Search, place: Place): boolean {
+  const { orgId, alias, expires } = search;
+  const access = accessOf(search);
+  const { key, ...rest } = place;
+  if (typeof key !== "string" || key === "") return false;
+  if (access === "scan") return Object.keys(rest).length === 0;
+  if (access === "by-alias") return rest.alias === alias && Object.keys(rest).length === 1;
+  const { from, to } = rangeOf(expires) ?? { from: -Infinity, to: Infinity };
+  return (
+    rest.org_id === orgId &&
+    typeof rest.expires === "number" &&
+    rest.expires >= from &&
+    rest.expires <= to &&
+    Object.keys(rest).length === 2
+  );
+}
+
+/** Whether a row is one of the sessions that are looked for; what has ended is not. */
+export function isFound(row: SessionRow, search: Search): boolean {
+  const { session } = row.stored;
+  if (!session) return false;
+  const { tag, handler, event, inactive } = search;
+  const range = rangeOf(search.expires);
+  return (
+    isOrAny(search.orgId, row.orgId) &&
+    isOrAny(search.alias, row.alias) &&
+    (!range || (row.expires >= range.from && row.expires <= range.to)) &&
+    // Somebody may have edited it by hand.
+    (tag === undefined || (Array.isArray(session.tags) && session.tags.includes(tag))) &&
+    isOrAny(handler, row.changedBy?.handler) &&
+    isOrAny(event, row.changedBy?.event) &&
+    isOrAny(inactive, session.is_inactive === true)
+  );
+}
+
+const isOrAny = <T>(wanted: T | undefined, value: T | undefined) => wanted === undefined || wanted === value;

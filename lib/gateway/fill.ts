@@ -4,7 +4,7 @@ import { newSession } from "../sessions/item.ts";
 import { storableBytes } from "../sessions/limits.ts";
 import type { SessionRow, SessionRows } from "../sessions/rows.ts";
 import { formatSession, parseSession, type Session } from "../sessions/session.ts";
-import type { Found, Take } from "../sessions/take.ts";
+import type { FoundRows, Take } from "../sessions/take.ts";
 import { formatWhole } from "../sessions/whole.ts";
 import type { Members } from "./merge.ts";
 import type { Rows } from "./rows.ts";
@@ -24,7 +24,7 @@ export interface FillDeps {
 export function createFill({ rows, gatewayRows, pace, random }: FillDeps): Take {
   return {
     read: (names) => rows.readMany(names),
-    async take({ session }: Entry, name: string, found: Found) {
+    async take({ session }: Entry, name: string, found: FoundRows) {
       // A row has no members that nobody here knows: they are the gateway's.
       const known = parseSession(formatSession(session));
       storableBytes(known);

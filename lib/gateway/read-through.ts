@@ -7,7 +7,7 @@ import { storableBytes } from "../sessions/limits.ts";
 import type { SessionRows } from "../sessions/rows.ts";
 import { parseSession, type Session } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
-import type { Found, TakenRows } from "../sessions/take.ts";
+import type { FoundRows, TakenRows } from "../sessions/take.ts";
 import type { Gateway } from "./client.ts";
 import { keyDigest } from "./key-digest.ts";
 import { orgOf } from "./key-name.ts";
@@ -109,7 +109,7 @@ export const withRowsReadThrough = (
   { now, random }: { now: () => number; random: () => number },
 ): Pick<TakenRows, "readMany"> => ({
   async readMany(names) {
-    const found: Found = await rows.readMany(names);
+    const found: FoundRows = await rows.readMany(names);
     const missing = names.filter((name) => !found.has(name));
     const completed = missing.map(async (name) => [name, await complete(name, newSession(random))] as const);
     for (const [key, stored] of await Promise.all(completed)) {

@@ -1,6 +1,6 @@
 import { AppError, type ErrorCode } from "../errors.ts";
 import type { Entry } from "./forms.ts";
-import type { Found, Take, Taken } from "./take.ts";
+import type { FoundRows, Take, Taken } from "./take.ts";
 
 /** One session of a source, or why there is none. */
 export interface Sourced {
@@ -98,7 +98,7 @@ export function createImport({ take, whenKept, nameOf, concurrency, onLeftOut }:
       }
     }
 
-    async function importOne({ place, entry, name }: Named, found: Found): Promise<Taken> {
+    async function importOne({ place, entry, name }: Named, found: FoundRows): Promise<Taken> {
       try {
         const taken = await take.take(entry, name, found);
         if (taken !== "stopped") tally[taken] += 1;

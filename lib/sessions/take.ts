@@ -10,7 +10,7 @@ import { formatWhole } from "./whole.ts";
 
 /** The rows that sessions are put into. */
 export interface TakenRows extends Pick<SessionRows, "put"> {
-  readMany(names: string[]): Promise<Found>;
+  readMany(names: string[]): Promise<FoundRows>;
 }
 
 export interface TakeDeps {
@@ -29,14 +29,14 @@ export type Taken = "added" | "replaced" | "unchanged" | "kept" | "stopped";
 
 type FoundRow = Pick<SessionRow, "stored" | "updatedAt">;
 /** Rows by their names. */
-export type Found = Map<string, FoundRow>;
+export type FoundRows = Map<string, FoundRow>;
 
 /** Where the sessions of a source go. */
 export interface Take {
   /** Those of these names that are there. */
-  read(names: string[]): Promise<Found>;
+  read(names: string[]): Promise<FoundRows>;
   /** `found`: what was read; it is kept true. Throws a coded error for what is not taken. */
-  take(entry: Entry, name: string, found: Found): Promise<Taken>;
+  take(entry: Entry, name: string, found: FoundRows): Promise<Taken>;
 }
 
 /** How often a write is tried while others change the row, or the table is throttled. */
@@ -65,7 +65,7 @@ export function createTake(deps: TakeDeps): Take {
   /** The rows of these names, as they are now. */
   const read = (names: string[]) => retried(() => rows.readMany(names), random);
 
-  async function take(entry: Entry, name: string, found: Found): Promise<Taken> {
+  async function take(entry: Entry, name: string, found: FoundRows): Promise<Taken> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       if (attempt > 0) {
         await delay(random() * 10 * 2 ** attempt);

@@ -54,6 +54,7 @@ export async function dev(options: DevOptions): Promise<void> {
   const port = options.once ? 0 : options.port;
   const stack = await startStack({
     port,
+    project: dir,
     env: process.env,
     ...settings,
     ...(persist && { persist }),

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { readFolder } from "../cli/folder.ts";
-import { runCli } from "./helpers/cli.ts";
-import { type Dev, definition, handler, newFolder, startDev } from "./helpers/dev.ts";
+import { EMBEDDED, runCli } from "./helpers/cli.ts";
+import { type Dev, definition, handler, newFolder, startDev, startDevWith } from "./helpers/dev.ts";
 
 const run = promisify(execFile);
 
@@ -244,7 +244,8 @@ describe("gatehook dev", () => {
     );
 
     const folder = await folderOf(endless);
-    const dev = start(folder, "--set", "HANDLER_TIMEOUT_MS=20000");
+    const dev = startDevWith(EMBEDDED, folder, "--set", "HANDLER_TIMEOUT_MS=20000");
+    running.push(dev);
     await dev.says(/Calling built - in handle/);
     await writeFile(join(folder, "handlers/quota.js"), handler("quota", ""));
     await dev.says(/saved +handlers\/quota\.js\n/);
@@ -341,7 +342,8 @@ describe("gatehook dev", () => {
       [0, 1],
       [1, 2],
     ]) {
-      const dev = start(folder, "--persist");
+      const dev = startDevWith(EMBEDDED, folder, "--persist");
+      running.push(dev);
       try {
         await dev.says(new RegExp(`before +quota_remaining ${was}\n.*after +quota_remaining ${is}\n`));
         await dev.says(/Ctrl\+C/);

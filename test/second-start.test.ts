@@ -1,6 +1,8 @@
 // Services of others keep tables, queues and bucket: the stack starts on what an earlier one, or another version, left.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
 import {
   CreateTableCommand,
@@ -12,6 +14,7 @@ import { DescribeStreamCommand } from "@aws-sdk/client-dynamodb-streams";
 import { CreateQueueCommand, GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type Clients, createClients, createResources, projectPrefix } from "../local/resources.ts";
+import { definition, handler, newFolder, startDevWith } from "./helpers/dev.ts";
 import { startTestStack } from "./helpers/stack.ts";
 
 const SESSION = { org_id: "o", access_rights: { demo: { api_id: "demo" } }, expires: 5 };
@@ -111,6 +114,29 @@ describe("a start on what is there already", () => {
       await createResources(clients, options());
       assert.equal((await describeTable(name)).LatestStreamArn, table.LatestStreamArn, "and leaves it then");
     });
+
+  it("of gatehook dev has names of the folder's own", async () => {
+    const folder = await newFolder({
+      "apis/orders.json": definition("orders", { KeyExpired: "h" }),
+      "handlers/h.js": handler("h", ""),
+    });
+    const dev = startDevWith(aws.env, folder, "--no-demo");
+    try {
+      await dev.says(/Ctrl\+C/);
+      const { env } = JSON.parse(await readFile(join(folder, ".gatehook/local.json"), "utf8"));
+      const names = [
+        env.SESSIONS_TABLE,
+        env.STATE_TABLE,
+        env.FILES_BUCKET,
+        env.EVENTS_QUEUE_URL.split("/").at(-1),
+      ];
+      const own = projectPrefix(folder);
+      assert.deepEqual(names, [`${own}-sessions`, `${own}-state`, `${own}-files`, `${own}-events`]);
+    } finally {
+      await dev.end();
+      await rm(folder, { recursive: true });
+    }
+  });
 
   it("is of one folder, whatever that is called, by names that every service takes", () => {
     assert.equal(projectPrefix("/home/me/orders"), "gatehook-orders-62f82524");

@@ -186,6 +186,9 @@ const WRITES: Record<string, string> = {
   redrive: "redrive in",
   rm: "delete in",
   reconcile: "reconcile",
+  put: "put a session into",
+  edit: "edit a session of",
+  import: "import sessions into",
 };
 
 program.hook("preAction", async (_, command) => {

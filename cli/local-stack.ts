@@ -1,4 +1,5 @@
 import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { AppError, errorText } from "../lib/errors.ts";
 import { printError } from "./print.ts";
@@ -139,9 +140,12 @@ async function isAlive({ url, pid }: LocalStack): Promise<boolean> {
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === "ESRCH") return false;
   }
-  // A process of the same number may be another's.
-  return fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) }).then(
-    () => true,
-    () => false,
-  );
+  // A process of the same number may be another's. A request would show in that terminal.
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port), timeout: ANSWER_MS });
+  const isThere = new Promise<boolean>((resolve) => {
+    socket.once("connect", () => resolve(true));
+    for (const event of ["error", "timeout"]) socket.once(event, () => resolve(false));
+  });
+  return isThere.finally(() => socket.destroy());
 }

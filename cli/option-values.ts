@@ -18,6 +18,25 @@ export function perSecond(min: number, max: number): (text: string) => number {
   };
 }
 
+const UNITS: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 };
+
+/** A time, in unix seconds: `now`, `+7d`, `-12h`, a date or time in UTC (`2026-12-24`), or unix seconds. */
+export function unixTime(text: string): number {
+  const now = Math.floor(Date.now() / 1000);
+  const [, sign, count, unit] = /^([+-])(\d{1,9})([smhdw])$/.exec(text.trim()) ?? [];
+  if (sign && count && unit) return now + (sign === "-" ? -1 : 1) * Number(count) * (UNITS[unit] ?? 0);
+  if (text.trim() === "now") return now;
+  if (/^\d{1,16}$/.test(text.trim())) return Number(text);
+  const ms = /^\d{4}-\d\d-\d\d/.test(text.trim()) ? Date.parse(asUtc(text.trim())) : Number.NaN;
+  if (!Number.isNaN(ms)) return Math.floor(ms / 1000);
+  throw new InvalidArgumentError(
+    "It must be a time: now, +7d, -12h, 2026-12-24, 2026-12-24T18:00:00Z or unix seconds.",
+  );
+}
+
+/** A time without a zone would be the machine's. */
+const asUtc = (text: string) => (/T.*\d$/.test(text) && !/[+-]\d\d:?\d\d$/.test(text) ? `${text}Z` : text);
+
 /** Of each command that reaches a stack: before it runs, its environment is set to that of this one. */
 export function reaching(command: Command): Command {
   return command

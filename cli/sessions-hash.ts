@@ -1,11 +1,11 @@
-import { text } from "node:stream/consumers";
 import { keyName } from "../functions/key-names.ts";
 import { print } from "./print.ts";
+import { keyFrom } from "./sessions-open.ts";
 import { UsageError } from "./usage.ts";
 
 /** `gatehook sessions hash`: a key's name in the table. */
 export async function sessionsHash(key: string): Promise<void> {
-  const rawKey = key === "-" ? (await text(process.stdin)).replace(/\r?\n$/, "") : key;
+  const rawKey = await keyFrom(key);
   const name = keyName(process.env)(rawKey);
   if (name === rawKey) throw new UsageError("HASH_KEYS is not set: keys stand in the table as they are");
   print(name);

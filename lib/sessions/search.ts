@@ -61,6 +61,13 @@ export function indexQuery(
   };
 }
 
+/** Where a row stands in what is read. */
+export function placeOf(search: Search, { key, orgId, alias, expires }: SessionRow): Place {
+  const access = accessOf(search);
+  if (access === "by-alias") return { key, alias };
+  return access === "by-org" ? { key, org_id: orgId, expires } : { key };
+}
+
 /** Whether a page of this search can have ended there: DynamoDB refuses other places, or goes on elsewhere. */
 export function isPlaceOf(search: Search, place: Place): boolean {
   const { orgId, alias, expires } = search;

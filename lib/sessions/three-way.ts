@@ -1,0 +1,49 @@
+import { isDeepStrictEqual } from "node:util";
+
+type Members = Record<string, unknown>;
+
+/** A member that one side or both have changed; undefined where a side does not have it. */
+export interface MemberChange {
+  /** Of a member of a map, with the map's name in front. */
+  name: string;
+  base: unknown;
+  mine: unknown;
+  theirs: unknown;
+  /** Both sides have changed it, each to something else. */
+  conflict: boolean;
+}
+
+export interface ThreeWay {
+  /** Theirs, with what I changed; of a conflict mine. */
+  merged: Members;
+  changes: MemberChange[];
+}
+
+/** What two sides made of one JSON object, member by member; only objects are looked into. */
+export function threeWay(base: Members, mine: Members, theirs: Members, prefix = ""): ThreeWay {
+  const changes: MemberChange[] = [];
+  const merged: [string, unknown][] = [];
+  for (const name of new Set([...Object.keys(theirs), ...Object.keys(mine), ...Object.keys(base)])) {
+    const [was, my, their] = [valueIn(base, name), valueIn(mine, name), valueIn(theirs, name)];
+    if (isMembers(was) && isMembers(my) && isMembers(their)) {
+      const inner = threeWay(was, my, their, `${prefix}${name}.`);
+      changes.push(...inner.changes);
+      merged.push([name, inner.merged]);
+      continue;
+    }
+    const [iDid, theyDid] = [!isDeepStrictEqual(was, my), !isDeepStrictEqual(was, their)];
+    if (iDid || theyDid) {
+      const conflict = iDid && theyDid && !isDeepStrictEqual(my, their);
+      changes.push({ name: `${prefix}${name}`, base: was, mine: my, theirs: their, conflict });
+    }
+    const value = iDid ? my : their;
+    if (value !== undefined) merged.push([name, value]);
+  }
+  return { merged: Object.fromEntries(merged), changes };
+}
+
+const valueIn = (members: Members, name: string) =>
+  Object.hasOwn(members, name) ? members[name] : undefined;
+
+const isMembers = (value: unknown): value is Members =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -121,7 +121,14 @@ async function sessionsTable(arn: string, { dynamo }: Services, parameters: Para
       `has the stream ${table.LatestStreamArn}, and not resources.sessionsStream`,
     ],
   ]);
-  return { ...NOTHING, problems };
+  const byAlias = table.GlobalSecondaryIndexes?.find(({ IndexName }) => IndexName === "by-alias");
+  const warnings = those([
+    [
+      keys(table, byAlias ?? {}) !== "alias:S:HASH",
+      "has no index by-alias with the key alias (a string): sessions cannot be found by their alias",
+    ],
+  ]);
+  return { ...NOTHING, problems, warnings };
 }
 
 async function stateTable(arn: string, { dynamo }: Services): Promise<Findings> {

@@ -11,6 +11,7 @@ import { countOf } from "./count.ts";
 import { interruption } from "./interrupt.ts";
 import { type OpenRows, openSessionRows } from "./open-table.ts";
 import { printError, printErrorText } from "./print.ts";
+import { printable } from "./printable.ts";
 import { startProgress } from "./progress.ts";
 import { UsageError } from "./usage.ts";
 
@@ -36,9 +37,9 @@ export async function sessionsExport(file: string, options: ExportOptions): Prom
     () => `${countOf(tally.written, "session")} of about ${opened.size}, ${perSecond()} rows/s`,
   );
   try {
-    const lines = Readable.from(linesOf(opened, options, tally, stop));
-    if (file === "-") await pipeline(lines, process.stdout, { end: false });
-    else await pipeline(lines, await newFile(file, options));
+    const lines = linesOf(opened, options, tally, stop);
+    if (file === "-") await pipeline(Readable.from(forTerminal(lines)), process.stdout, { end: false });
+    else await pipeline(Readable.from(lines), await newFile(file, options));
   } finally {
     progress.end();
   }
@@ -70,6 +71,15 @@ async function* linesOf(
     yield lines.map((line) => `${line}\n`).join("");
     next = page.next;
   } while (next !== undefined && (await pace(PAGE)));
+}
+
+/** The same lines to whoever reads JSON; a terminal may be the reader. */
+async function* forTerminal(texts: AsyncIterable<string>): AsyncGenerator<string, void> {
+  for await (const text of texts)
+    yield text
+      .split("\n")
+      .map((line) => printable(line))
+      .join("\n");
 }
 
 /** Sessions are secrets: nobody else reads the file. */

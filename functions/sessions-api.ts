@@ -1,4 +1,3 @@
-import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { isAsked } from "../lib/gateway/asked.ts";
 import { changedState } from "../lib/gateway/change.ts";
 import type { Gateway } from "../lib/gateway/client.ts";
@@ -87,7 +86,7 @@ export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics:
 }
 
 /** How long the live release's APIs keep a session. */
-function releasedLifetimes(env: Env, dynamo: DynamoDBClient): () => Promise<SessionEnd> {
+function releasedLifetimes(env: Env, dynamo: ReturnType<typeof createDynamo>): () => Promise<SessionEnd> {
   const release = createReleaseReader(
     createReleaseStore({
       s3: createS3(env),

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
 import { confirm } from "../cli/confirm.ts";
 import { printOver } from "../cli/print.ts";
+import type { Session } from "../lib/sessions/session.ts";
 import { runCli } from "./helpers/cli.ts";
 import { startTestStack, type TestStack } from "./helpers/stack.ts";
 
@@ -142,6 +143,25 @@ const CASES: Record<string, (world: World) => { args: string[]; cwd: string }[]>
   // A key is not told: it may be a secret.
   "sessions diff": () => [here("sessions", "diff", "k", `--no-${HOSTILE}`)],
   "sessions reconcile": () => [here("sessions", "reconcile", "--rate", HOSTILE)],
+  "sessions ls": () => [here("sessions", "ls"), here("sessions", "ls", "--json", "--full")],
+  "sessions query": () => [
+    here("sessions", "query", "--alias", HOSTILE),
+    here("sessions", "query", "--alias", HOSTILE, "--full"),
+    here("sessions", "query", "--alias", HOSTILE, "--json"),
+    here("sessions", "query", "--expires-to", HOSTILE),
+  ],
+  "sessions get": () => [here("sessions", "get", HOSTILE), here("sessions", "get", HOSTILE, "--json")],
+  "sessions put": () => [here("sessions", "put", "k", `no such ${NAMED}`)],
+  "sessions edit": () => [here("sessions", "edit", "k", `--no-${HOSTILE}`)],
+  "sessions rm": () => [here("sessions", "rm", "k", `--no-${HOSTILE}`)],
+  "sessions import": () => [
+    here("sessions", "import", `no such ${NAMED}`),
+    here("sessions", "import", "--rate", HOSTILE),
+  ],
+  "sessions export": () => [
+    here("sessions", "export", "-"),
+    here("sessions", "export", `/no such ${NAMED}/f`),
+  ],
   "sessions hash": () => [here("sessions", "hash", "k", `--no-${HOSTILE}`)],
 };
 
@@ -205,6 +225,8 @@ describe("no command lets others steer the reader's terminal", () => {
       samples: (await stack.releases.liveVersion()) ?? "",
       live: "",
     };
+    const session = { alias: HOSTILE, tags: [HOSTILE], access_rights: { demo: { api_id: "demo" } } };
+    await stack.storeSession(HOSTILE, session as Session);
     const verdict = ["reason", "error", "handler", "release", "tenant"].map((name) => [name, QUEUED]);
     // JSON has escapes for what the queue does not take.
     const body = { id: "e1", api_id: "demo", event: { Type: "T", Meta: { Key: HOSTILE } } };

@@ -43,7 +43,7 @@ const line = lean({
   key: string,
   hashed: string,
   session: boxed(decodeWhole),
-  updated_at: integer,
+  updated_at: boxed(integer),
   ttl: boxed(integer),
   changed_by: lean({ handler: string, event: string, event_id: string }),
   type: string,
@@ -82,7 +82,7 @@ function ofOurs({ key = "", hashed = "", session, updated_at, ttl, changed_by }:
     key,
     hashed,
     session: session.inner,
-    updatedAt: updated_at,
+    updatedAt: updated_at?.inner,
     // Of a session that says nothing, a lifetime starts now.
     ttl: ttl?.inner ?? (session.inner.session_lifetime ? undefined : 0),
     ...(changed_by && { changedBy: { handler: "", event: "", event_id: "", ...changed_by } }),
@@ -118,11 +118,14 @@ export function formatEntry({ key, hashed, session, updatedAt, ttl, changedBy }:
   const after = JSON.stringify({
     ...(updatedAt !== undefined && { updated_at: updatedAt }),
     ...((ttl || session.session_lifetime) && { ttl }),
-    ...(changedBy && { changed_by: changedBy }),
+    ...(changedBy && { changed_by: inOrder(changedBy) }),
   });
   const parts = [before, `{"session":${formatWhole(session)}}`, after].map((part) => part.slice(1, -1));
   return `{${parts.filter(Boolean).join()}}`;
 }
+
+/** A map in DynamoDB has no order. */
+const inOrder = ({ handler, event, event_id }: ChangedBy): ChangedBy => ({ handler, event, event_id });
 
 /** The same as a Redis key with its value; `now` in unix seconds. */
 export function formatRedisEntry({ key, session, ttl = 0 }: Entry, now: number): string {

@@ -1,5 +1,4 @@
-import type { QueryCommandInput } from "@aws-sdk/client-dynamodb";
-import { toAttributes } from "../dynamo/attributes.ts";
+import { type Attributes, toAttributes } from "../dynamo/attributes.ts";
 import type { SessionRow } from "./rows.ts";
 
 /** Which sessions are looked for: every condition that is given holds. */
@@ -37,10 +36,14 @@ export function accessOf({ orgId, alias }: Search): Access {
 /** The key of an item in the index or the table: after it a page begins. */
 export type Place = Record<string, string | number>;
 
+export interface IndexQuery {
+  IndexName: Exclude<Access, "scan">;
+  KeyConditionExpression: string;
+  ExpressionAttributeValues: Attributes;
+}
+
 /** What an index is asked; the rest of the conditions is looked at in the rows. Undefined for a scan. */
-export function indexQuery(
-  search: Search,
-): Pick<QueryCommandInput, "IndexName" | "KeyConditionExpression" | "ExpressionAttributeValues"> | undefined {
+export function indexQuery(search: Search): IndexQuery | undefined {
   const { orgId, alias, expires } = search;
   const IndexName = accessOf(search);
   if (IndexName === "scan") return undefined;

@@ -17,6 +17,8 @@ interface Reply {
 /** By its default name, as a gateway has it. */
 export const CANARY = `${CANARY_ORG}gatehook-canary`;
 
+const ALIAS = "by alias";
+
 /** A change of ours that is not known to be at the gateway. */
 const pending = (base: Session | null): Change => ({ base, since: Date.now() });
 
@@ -37,11 +39,12 @@ export function sessionSuite(world: () => World): void {
       routeKey: string,
       key: string,
       body?: Session,
+      query: Record<string, string> = key ? {} : { org_id: ORG },
     ): Promise<Reply> {
       const answer = await container.invoke({
         routeKey,
         pathParameters: { key },
-        queryStringParameters: key ? {} : { org_id: ORG },
+        queryStringParameters: query,
         headers: {},
         body: body && JSON.stringify(body),
       });
@@ -51,9 +54,16 @@ export function sessionSuite(world: () => World): void {
     it("keep, find and remove sessions over HTTP, where no gateway owns them", async () => {
       const container = await world().deployed("sessions").start({ GATEWAY_URL: "" });
       const key = `${ORG}s1`;
-      assert.equal((await ask(container, "PUT /sessions/{key+}", key, SESSION)).statusCode, 201);
+      assert.equal(
+        (await ask(container, "PUT /sessions/{key+}", key, { ...SESSION, alias: ALIAS })).statusCode,
+        201,
+      );
       assert.equal((await ask(container, "GET /sessions/{key+}", key)).statusCode, 200);
-      assert.match((await ask(container, "GET /sessions", "")).body, new RegExp(`"key":"${key}"`));
+      for (const query of [{ org_id: ORG }, { alias: ALIAS }])
+        assert.match(
+          (await ask(container, "GET /sessions", "", undefined, query)).body,
+          new RegExp(`"key":"${key}"`),
+        );
       assert.equal((await ask(container, "DELETE /sessions/{key+}", key)).statusCode, 200);
       assert.equal((await ask(container, "GET /sessions/{key+}", key)).statusCode, 404);
       await container.close();

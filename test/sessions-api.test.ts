@@ -552,21 +552,3 @@ it("no key is in a log line", async () => {
     [],
   );
 });
-
-describe("docs/sessions.md", () => {
-  const docs = readFileSync(new URL("../docs/sessions.md", import.meta.url), "utf8");
-  const statements = /```sql\n([^`]+)```/.exec(docs)?.[1]?.trim().split("\n") ?? [];
-
-  for (const [at, statement] of statements.entries()) {
-    it(`has a query that finds its session: ${statement.slice(0, 60)}…, number ${at + 1}`, async () => {
-      const found = { org_id: "demo-org", expires: 1_900_000_000, tags: ["trial"], is_inactive: true };
-      await ask("PUT", "/demo-key", { ...RIGHTS, ...found, meta_data: { plan: "gold" } });
-      const Statement = statement.replaceAll("gatehook-prod-sessions", stack.resources.SESSIONS_TABLE);
-      const { Items } = await stack.clients.dynamo.send(new ExecuteStatementCommand({ Statement }));
-      assert.deepEqual(
-        Items?.map(({ key }) => key),
-        ["demo-key"],
-      );
-    });
-  }
-});

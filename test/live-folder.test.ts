@@ -32,7 +32,8 @@ function fakeStack(during: (step: string) => Promise<void> = async () => {}) {
   };
   const stack = {
     releases,
-    async release(): Promise<ReleaseReport> {
+    async release(upload?: () => Promise<void>): Promise<ReleaseReport> {
+      await upload?.();
       await during("release");
       const version = bucket.get("handlers/h.js") ?? "nothing";
       released.push(version);

@@ -2,8 +2,10 @@ import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { errorText } from "../lib/errors.ts";
+import type { Folders } from "../lib/settings/project.ts";
 import { completedPackage } from "./init-package.ts";
 import { print, printJson } from "./print.ts";
+import { readProject } from "./project.ts";
 import { UsageError } from "./usage.ts";
 
 /** What a folder of one's own starts with, by the names that npm leaves as they are. */
@@ -13,6 +15,8 @@ const RENAMED: Record<string, string> = { "github/check.yml": ".github/workflows
 const IGNORED = "node_modules/\n.gatehook/\n";
 /** Only for a folder that has neither: whoever has definitions or handlers needs no sample. */
 const SAMPLES = /^(apis|handlers|test)\//;
+/** How the templates call what gatehook.json may call otherwise. */
+const HANDLERS = /(?<=")handlers(?=["/])/g;
 
 /** What was done, by path: what `--json` prints. */
 interface InitReport {
@@ -41,28 +45,31 @@ export async function init(dir: string, { json }: { json?: boolean }): Promise<v
 async function filesFor(target: string): Promise<[path: string, text: string][]> {
   const name = serviceName(target);
   const project = { $schema: "./node_modules/gatehook/dist/gatehook.schema.json", name, settings: {} };
-  const isOccupied = (await exists(target, "apis")) || (await exists(target, "handlers"));
-  const templates = await readTemplates();
+  const { folders } = await readProject(target);
+  const isOccupied = (await exists(target, folders.apis)) || (await exists(target, folders.handlers));
+  const paths = (await templatePaths()).filter((path) => !(isOccupied && SAMPLES.test(path)));
   return [
     ["package.json", await completedPackage(await textAt(target, "package.json"), name)],
     [".gitignore", IGNORED],
     ["gatehook.json", `${JSON.stringify(project, undefined, 2)}\n`],
-    ...templates.filter(([path]) => !(isOccupied && SAMPLES.test(path))),
+    ...(await Promise.all(paths.map((path) => fromTemplate(path, folders)))),
   ];
 }
 
-async function readTemplates(): Promise<[string, string][]> {
+async function templatePaths(): Promise<string[]> {
   const entries = await readdir(TEMPLATES, { recursive: true, withFileTypes: true });
-  const paths = entries
+  return entries
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => relative(TEMPLATES, join(parentPath, name)).replaceAll("\\", "/"))
     .sort();
-  return Promise.all(
-    paths.map(
-      async (path) =>
-        [RENAMED[path] ?? path, await readFile(join(TEMPLATES, path), "utf8")] as [string, string],
-    ),
-  );
+}
+
+/** With the folders of a gatehook.json that is there. */
+async function fromTemplate(path: string, folders: Folders): Promise<[path: string, text: string]> {
+  const text = await readFile(join(TEMPLATES, path), "utf8");
+  const [top = "", ...rest] = path.split("/");
+  const place = top === "apis" || top === "handlers" ? [folders[top], ...rest].join("/") : path;
+  return [RENAMED[place] ?? place, text.replaceAll(HANDLERS, folders.handlers)];
 }
 
 /** False where another file is in its place. Only package.json is completed. */

@@ -63,6 +63,9 @@ const LONG = "a".repeat(31);
 const TAKEN: unknown[] = [
   {},
   { $schema: "s", stages: {} },
+  ...[{}, { apis: "src/apis" }, { apis: "Définitions", handlers: "a b/c.d-e@f" }].map((folders) => ({
+    folders,
+  })),
   ...["shop", "s3", "a".repeat(30)].map((name) => ({ name })),
   ...[{}, { team: "payments and more" }, { "a:b/c": "" }].map((tags) => ({ tags, ...stage({ tags }) })),
   ...named(["prod", "2", "eu-prod"]),
@@ -90,6 +93,13 @@ const REFUSED: unknown[] = [
   [],
   { setting: {} },
   { $schema: 1 },
+  ...["/apis", "../apis", "a/./b", "apis/", ".apis", "node_modules/x", "a\\b", "a ", "", 1, null].map(
+    (apis) => ({
+      folders: { apis },
+    }),
+  ),
+  { folders: { scripts: "x" } },
+  { folders: "src" },
   ...["s", "Shop", "shop_1", "1shop", "shop-", "xn--shop", LONG, "", 1, null].map((name) => ({ name })),
   ...[{ "aws:team": "x" }, { "": "x" }, { team: 1 }, { team: "a;b" }, [], "x"].map((tags) => ({ tags })),
   { stages: [] },

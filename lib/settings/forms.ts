@@ -81,6 +81,14 @@ export const SERVICE_NAME: Form = {
     "2 to 30 lower-case letters, digits and hyphens, with a letter first and no hyphen last " +
     "(and not begin with xn--, sthree- or amzn-s3-demo-, which S3 keeps for itself)",
 };
+/** Those that begin with a dot are gatehook's own and other tools'. */
+export const SOURCE_FOLDER: Form = {
+  pattern:
+    /^(?!(.*\/)?node_modules(\/|$))(?!\.)[\p{L}\p{N}_.@+ -]*[\p{L}\p{N}_@+-](\/(?!\.)[\p{L}\p{N}_.@+ -]*[\p{L}\p{N}_@+-])*$/u,
+  rule:
+    "a folder in that of gatehook.json, such as src/handlers: names of letters, digits, spaces and _ . @ + -, " +
+    "with / between them, of which none begins with a dot, ends with a dot or a space, or is node_modules",
+};
 /** `default` is what the framework calls the settings of all stages. */
 export const STAGE_NAME: Form = {
   pattern: /^(?!default$)[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$/,

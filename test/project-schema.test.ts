@@ -76,6 +76,9 @@ const TAKEN: unknown[] = [
     { confirm: true },
     { resources: {} },
     { resources: { eventsQueue: QUEUE, deadLettersQueue: `${QUEUE}.fifo` } },
+    ...["01234567-89ab-cdef-0123-456789abcdef", "mrk-0123456789abcdef0123456789abcdef"].map((key) => ({
+      resources: { kmsKey: `arn:aws:kms:eu-west-1:123456789012:key/${key}` },
+    })),
     { resources: { sessionsTable: "arn:aws-cn:dynamodb:cn-north-1:123456789012:table/a.b" } },
     {
       resources: {
@@ -118,7 +121,9 @@ const REFUSED: unknown[] = [
     { resources: { eventsQueue: null } },
     { resources: { sessionsTable: QUEUE } },
     { resources: { filesBucket: "arn:aws:s3:::files/apis" } },
-    { resources: { kmsKey: "arn:aws:kms:eu-west-1:123456789012:alias/ours" } },
+    ...["alias/ours", "key/ours", "key/mrk-01234567-89ab-cdef-0123-456789abcdef"].map((key) => ({
+      resources: { kmsKey: `arn:aws:kms:eu-west-1:123456789012:${key}` },
+    })),
     { domain: { name: "events.example.com" } },
     { domain: { certificate } },
     { domain: { name: "localhost", certificate } },

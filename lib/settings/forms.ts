@@ -35,7 +35,7 @@ export const BUCKET_ARN = arn("a bucket", "s3", "::[a-z0-9][a-z0-9.-]{1,61}[a-z0
 export const KEY_ARN = arn(
   "a key (not of an alias)",
   "kms",
-  `${HERE}key/[A-Za-z0-9-]+`,
+  `${HERE}key/(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})`,
   "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
 );
 export const POLICY_ARN = arn(

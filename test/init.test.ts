@@ -13,7 +13,7 @@ const FILES = [
   "handlers/grace-period.js",
   "jsconfig.json",
   "package.json",
-  "test/grace-period.test.js",
+  "test/grace-period.test.mjs",
 ];
 
 async function filesIn(folder: string): Promise<string[]> {

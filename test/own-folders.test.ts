@@ -165,7 +165,7 @@ describe("gatehook init where gatehook.json names folders", () => {
       assert.ok(written.includes("src/definitions/orders.json"), stdout);
       assert.ok(written.includes("src/scripts/grace-period.js"), stdout);
       assert.match(
-        await readFile(folder.path("test/grace-period.test.js"), "utf8"),
+        await readFile(folder.path("test/grace-period.test.mjs"), "utf8"),
         /\("src\/scripts\/grace-period\.js"/,
       );
       const { include, compilerOptions } = JSON.parse(await readFile(folder.path("jsconfig.json"), "utf8"));

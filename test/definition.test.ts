@@ -399,7 +399,7 @@ describe("an OAS definition", () => {
     assert.deepEqual(parse(given).handlers, { KeyExpired: [{ name: "a", path: "a.js" }] });
     const [type, gatehook, ...others] = warningsOf(given);
     assert.match(type ?? "", /eventHandlers\[0\]\.type is "email".*custom would run a script/);
-    assert.match(gatehook ?? "", /eventHandlers\[4\]\.gatehook has no effect.*classic definition/);
+    assert.match(gatehook ?? "", /eventHandlers\[4\]\.gatehook has no effect.*into x-gatehook/);
     assert.deepEqual(others, []);
   });
 

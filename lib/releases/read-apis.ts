@@ -29,6 +29,10 @@ const API_FILE = /^apis\/[^/]+\.json$/;
 /** The OpenAPI document that a gateway writes beside the classic form of the same definition. */
 const COMPANION = /-(?:oas|mcp)\.json$/;
 
+/** The file that counts instead of this one, if there is one; undefined for a file that is no companion by its name. */
+export const classicOf = (path: string): string | undefined =>
+  COMPANION.test(path) ? path.replace(COMPANION, ".json") : undefined;
+
 /** Reads the definitions among the files. Of a classic file and its companion, the classic one counts. */
 export function readApis(files: SourceFile[]): ReadApis {
   const read: ReadApis = { apis: [], problems: [], warnings: [] };
@@ -38,11 +42,15 @@ export function readApis(files: SourceFile[]): ReadApis {
       .sort((a, b) => (a.path < b.path ? -1 : 1))
       .map((file) => [file.path, file]),
   );
-  const classicOf = (path: string) => path.replace(COMPANION, ".json");
-  const isCompanion = ({ path }: SourceFile) => COMPANION.test(path) && definitions.has(classicOf(path));
-  for (const file of definitions.values()) if (!isCompanion(file)) readFile(file, read);
-  for (const file of definitions.values())
-    if (isCompanion(file)) read.warnings.push(...companionWarnings(file, classicOf(file.path), read.apis));
+  for (const file of definitions.values()) {
+    const classic = classicOf(file.path);
+    if (classic === undefined || !definitions.has(classic)) readFile(file, read);
+  }
+  for (const file of definitions.values()) {
+    const classic = classicOf(file.path);
+    if (classic !== undefined && definitions.has(classic))
+      read.warnings.push(...companionWarnings(file, classic, read.apis));
+  }
   return { ...read, apis: withoutTwins(read.apis, read.problems) };
 }
 

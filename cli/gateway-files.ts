@@ -1,0 +1,47 @@
+import { dirname, join, resolve } from "node:path";
+import type { ConfMembers } from "../lib/attach/tyk-conf.ts";
+import type { SourceFile } from "../lib/releases/sources.ts";
+import type { GatewayPlaces } from "./gateway-folder.ts";
+import type { Wanted } from "./put-files.ts";
+
+/** The options of `attach`, and those of `detach`, which has fewer. */
+export interface AttachOptions {
+  apps: string;
+  /** By default the folder that has the one of definitions. */
+  scripts?: string;
+  tykConf?: string;
+  /** The project's folder. */
+  dir: string;
+  /** For what the gateway is to load; by default `gateway/` of the project. */
+  out?: string;
+  url?: string;
+  dryRun?: boolean;
+  force?: boolean;
+  json?: boolean;
+}
+
+export const placesOf = ({ apps, scripts, tykConf }: AttachOptions): GatewayPlaces => ({
+  apps: resolve(apps),
+  scripts: resolve(scripts ?? dirname(resolve(apps))),
+  ...(tykConf && { tykConf: resolve(tykConf) }),
+});
+
+export const foldersOf = ({ dir, out }: AttachOptions) => ({
+  dir: resolve(dir),
+  out: resolve(out ?? join(dir, "gateway")),
+});
+
+/** What only the gateway is to read: its definitions hold the token, and may hold secrets of its own. */
+export function gatewayFiles(out: string, apps: SourceFile[], members: ConfMembers | undefined): Wanted[] {
+  const secret = { replace: true, secret: true };
+  const conf = members && `${JSON.stringify(members, undefined, 2)}\n`;
+  return [
+    // No repository is to have them.
+    { file: join(out, ".gitignore"), text: "*\n", replace: true },
+    ...apps.map(({ path, text }) => ({ file: join(out, "apps", path), text, ...secret })),
+    ...(conf ? [{ file: join(out, CONF_MEMBERS), text: conf, ...secret }] : []),
+  ];
+}
+
+/** To be merged into the gateway's tyk.conf. */
+export const CONF_MEMBERS = "tyk.conf-members.json";

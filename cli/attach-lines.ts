@@ -8,12 +8,10 @@ import { print, printError, printText } from "./print.ts";
 import { problemLines } from "./problem-lines.ts";
 import type { Put } from "./put-files.ts";
 
-type Files = AttachReport["files"];
-
 /** What was done, what runs where afterwards, and what is to do by hand. */
 export function sayAttached(report: AttachReport, places: GatewayPlaces): void {
-  const { runs, stays, errors, warnings, files, url } = report;
-  sayFiles(files, report);
+  const { runs, stays, errors, warnings, url } = report;
+  sayFiles(report);
   print(
     "",
     runs.length > 0
@@ -40,7 +38,7 @@ const WORDS: Record<Exclude<Put, "same">, [done: string, would: string]> = {
 };
 
 /** Also for `detach`. What is the same already is not told. */
-export function sayFiles(files: Files, { dryRun }: Pick<AttachReport, "dryRun">): void {
+export function sayFiles({ files, stale, dryRun }: Pick<AttachReport, "files" | "stale" | "dryRun">): void {
   const told = files.flatMap(({ path, put }) => (put === "same" ? [] : [{ path, put }]));
   const words = told.map(({ put }) => WORDS[put][dryRun ? 1 : 0]);
   const longest = Math.max(0, ...words.map(({ length }) => length));
@@ -48,6 +46,7 @@ export function sayFiles(files: Files, { dryRun }: Pick<AttachReport, "dryRun">)
   if (told.length === 0) print("Nothing has changed.");
   if (told.some(({ put }) => put === "kept"))
     printText("What was kept differs from the gateway's: --force puts the gateway's in its place.");
+  for (const path of stale) printText(`${path} is of an earlier run: remove it before you copy.`);
 }
 
 const column = (head: string) => ({ head: head.toUpperCase() });

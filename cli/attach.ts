@@ -7,7 +7,7 @@ import { checkRelease } from "../lib/releases/check.ts";
 import { examine, type Findings, readCandidate } from "../lib/releases/examine.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
 import { sayAttached } from "./attach-lines.ts";
-import { type AttachOptions, foldersOf, gatewayFiles, placesOf } from "./gateway-files.ts";
+import { type AttachOptions, foldersOf, gatewayFiles, placesOf, staleFiles } from "./gateway-files.ts";
 import { readGateway, refuseGatewayFolder } from "./gateway-folder.ts";
 import { liveStackIn } from "./local-stack.ts";
 import { printJson } from "./print.ts";
@@ -24,6 +24,8 @@ export interface AttachReport extends Omit<Patched, "files">, Findings {
   dryRun: boolean;
   /** By path; those of the project from its folder. */
   files: { path: string; put: Put }[];
+  /** Definitions of an earlier run in `out`, which are not to be copied any more. */
+  stale: string[];
 }
 
 /** `gatehook attach`: a gateway's handlers as a folder of gatehook's, and its definitions with webhooks in their place. */
@@ -68,6 +70,7 @@ export async function prepareAttach(
       template: target.template,
       dryRun,
       files: [...put].map(([file, each]) => ({ path: relative(dir, file), put: each })),
+      stale: (await staleFiles(out, wanted)).map((file) => relative(dir, file)),
       ...where,
       ...findings,
     };

@@ -3,7 +3,14 @@ import { gather } from "../lib/attach/gather.ts";
 import { unpatch } from "../lib/attach/patch.ts";
 import { detachConf } from "../lib/attach/tyk-conf.ts";
 import { sayFiles } from "./attach-lines.ts";
-import { type AttachOptions, CONF_MEMBERS, foldersOf, gatewayFiles, placesOf } from "./gateway-files.ts";
+import {
+  type AttachOptions,
+  CONF_MEMBERS,
+  foldersOf,
+  gatewayFiles,
+  placesOf,
+  staleFiles,
+} from "./gateway-files.ts";
 import { readGateway, refuseGatewayFolder } from "./gateway-folder.ts";
 import { print, printError, printJson } from "./print.ts";
 import { problemLines } from "./problem-lines.ts";
@@ -22,10 +29,11 @@ export async function detach(options: AttachOptions): Promise<void> {
   const dryRun = Boolean(options.dryRun);
   const put = await putFiles(wanted, { dryRun });
   const files = [...put].map(([file, each]) => ({ path: relative(dir, file), put: each }));
+  const stale = (await staleFiles(out, wanted)).map((file) => relative(dir, file));
   const { problems: errors } = gathered;
   if (errors.length > 0) process.exitCode = 1;
-  if (options.json) return printJson({ dir, out, dryRun, files, errors });
-  sayFiles(files, { dryRun });
+  if (options.json) return printJson({ dir, out, dryRun, files, stale, errors });
+  sayFiles({ files, stale, dryRun });
   for (const problem of errors) printError(...problemLines("error", problem));
   if (dryRun) return;
   const there = relative(process.cwd(), out) || ".";

@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { ConfMembers } from "../lib/attach/tyk-conf.ts";
 import type { SourceFile } from "../lib/releases/sources.ts";
@@ -45,3 +46,14 @@ export function gatewayFiles(out: string, apps: SourceFile[], members: ConfMembe
 
 /** To be merged into the gateway's tyk.conf. */
 export const CONF_MEMBERS = "tyk.conf-members.json";
+
+/** Definitions of an earlier run, which nobody should copy any more. */
+export async function staleFiles(out: string, wanted: Wanted[]): Promise<string[]> {
+  const folder = join(out, "apps");
+  const names = await readdir(folder).catch(() => []);
+  const fresh = new Set(wanted.map(({ file }) => file));
+  return names
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => join(folder, name))
+    .filter((file) => !fresh.has(file));
+}

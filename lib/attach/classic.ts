@@ -2,14 +2,15 @@ import { findNodeAtLocation, type Node, parseTree } from "jsonc-parser";
 import type { Definition } from "../apis/definition.ts";
 import { edited, listEdits, membersNamed, membersOf } from "./edit.ts";
 import type { Change } from "./triggers.ts";
+import type { Entry } from "./webhook.ts";
 
 /** A file with other entries in one of its classic definitions, and nothing else changed. */
 export function editClassic(text: string, { path }: Pick<Definition, "path">, change: Change): string {
   const tree = parseTree(text);
-  const lists = triggerLists(tree && findNodeAtLocation(tree, path)).map(([, list]) => list);
+  const lists = triggerLists(tree && findNodeAtLocation(tree, path));
   return edited(
     text,
-    lists.flatMap((list) => listEdits(text, list, change)),
+    lists.flatMap(([type, list]) => listEdits<Entry>(text, list, (entries) => change(entries, type))),
   );
 }
 

@@ -3,6 +3,9 @@ import { AppError, errorText } from "../errors.ts";
 import { jsonMistake } from "../json-mistake.ts";
 import { classicOf } from "../releases/read-apis.ts";
 import { CORE_SCRIPT, GATEWAY_FILE, type Problem, type SourceFile, scriptFile } from "../releases/sources.ts";
+import { editClassic } from "./classic.ts";
+import { carriedScripts } from "./oas.ts";
+import { restored } from "./triggers.ts";
 import { gatewayFile, type TykConf } from "./tyk-conf.ts";
 
 /** A gateway's folder, as far as event handlers go. */
@@ -17,6 +20,8 @@ export interface GatewayFolder {
 /** A file of definitions with what is in it. */
 export interface AppFile extends SourceFile {
   definitions: Definition[];
+  /** The text that they are of: with what the gateway has left out of it. */
+  whole: string;
   /** Beside a classic file its OpenAPI document does not count: the gateway takes handlers from the classic one. */
   isCompanion: boolean;
 }
@@ -32,8 +37,9 @@ export interface Gathered {
 /** Reads all definitions, and the scripts that they name. */
 export async function gather({ apps, conf, readScript }: GatewayFolder): Promise<Gathered> {
   const problems: Problem[] = [];
+  const companions = new Map(apps.map((file) => [classicOf(file.path), file.text]));
   const names = new Set(apps.map(({ path }) => path));
-  const read = apps.map((file) => readApp(file, names, problems));
+  const read = apps.map((file) => readApp(file, { names, companions }, problems));
   const counting = read.filter(({ isCompanion }) => !isCompanion);
   const own = conf ? [{ path: GATEWAY_FILE, text: gatewayFile(conf) }] : [];
   const definitions = [
@@ -53,12 +59,24 @@ export async function gather({ apps, conf, readScript }: GatewayFolder): Promise
 const asFile = (path: string, text: string | undefined): SourceFile[] =>
   text === undefined ? [] : [{ path, text }];
 
-function readApp(file: SourceFile, names: Set<string>, problems: Problem[]): AppFile {
+interface Others {
+  names: Set<string>;
+  /** The documents, by the classic files that they stand beside. */
+  companions: Map<string | undefined, string>;
+}
+
+function readApp(file: SourceFile, { names, companions }: Others, problems: Problem[]): AppFile {
   const classic = classicOf(file.path);
   const isCompanion = classic !== undefined && names.has(classic);
-  const found = parsed(file);
+  const whole = withCarried(file.text, companions.get(file.path));
+  const found = parsed({ path: file.path, text: whole });
   if (!isCompanion) problems.push(...found.problems);
-  return { ...file, definitions: found.definitions, isCompanion };
+  return { ...file, whole, definitions: found.definitions, isCompanion };
+}
+
+function withCarried(text: string, companion: string | undefined): string {
+  const carried = companion === undefined ? undefined : carriedScripts(companion);
+  return carried?.size ? editClassic(text, { path: [] }, restored(carried)) : text;
 }
 
 function parsed({ path, text }: SourceFile): { definitions: Definition[]; problems: Problem[] } {

@@ -3,7 +3,7 @@ import type { Definition } from "../apis/definition.ts";
 import { CUSTOM_TYPE, OAS_EXTENSION, OWN_EXTENSION, WEBHOOK_TYPE } from "../apis/oas.ts";
 import { edited, formattingOf, listEdits, membersNamed, readNode } from "./edit.ts";
 import { settled } from "./triggers.ts";
-import { NAME, oasWebhook, type Target } from "./webhook.ts";
+import { type Entry, NAME, oasWebhook, type Target } from "./webhook.ts";
 
 /** One entry of `eventHandlers`, as it stands in the document. */
 export interface OasEntry {
@@ -11,6 +11,8 @@ export interface OasEntry {
   trigger?: string;
   type?: unknown;
   name?: unknown;
+  functionName?: unknown;
+  path?: unknown;
 }
 
 type Place = Pick<Definition, "path" | "apiId">;
@@ -42,6 +44,14 @@ export function detachOas(text: string, place: Place): string {
   const carried = carriedBy(text, document);
   const old = editHandlers(text, document, (entries) => settled(entries, withoutWebhooks(entries, carried)));
   return withCarried(old, place, carried, []);
+}
+
+/** The scripts that a document carries, by event type, as the gateway writes them in the classic form. */
+export function carriedScripts(text: string): Map<string, Entry[]> {
+  const scripts = carriedBy(text, documentIn(text, { path: [] })).filter(runsScript);
+  const byTrigger = Map.groupBy(scripts, ({ trigger = "" }) => trigger);
+  const asMeta = ({ functionName: name, path }: OasEntry) => ({ disabled: false, id: "", name, path });
+  return new Map([...byTrigger].map(([type, entries]) => [type, entries.map(asMeta)]));
 }
 
 /** What of a document's handlers the gateway sees. */

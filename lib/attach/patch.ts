@@ -24,7 +24,7 @@ export interface Stay {
 
 /** What the gateway is to load instead. */
 export interface Patched {
-  /** Those files that change, by their names in the gateway's folder. */
+  /** Those files that send events here, by their names in the gateway's folder. */
   files: SourceFile[];
   runs: Run[];
   stays: Stay[];
@@ -49,22 +49,25 @@ export function patch({ apps }: Gathered, target: Target, isHeld: (api: Definiti
   };
   const after = apps.map((file) => ({ file, text: changedText(file, change) }));
   const counting = after.filter(({ file }) => !file.isCompanion);
+  // Also what is as it should be already: the same is made of a gateway that is attached.
+  const isAttached = (file: AppFile, text: string) => text !== file.text || detachedText(file) !== text;
   return {
-    files: changedOnly(after),
+    files: after.flatMap(({ file, text }) => (isAttached(file, text) ? { path: file.path, text } : [])),
     runs: counting.flatMap(({ file }) => file.definitions.filter(moves).flatMap(runsOf)),
     stays: counting.flatMap(({ file, text }) => file.definitions.flatMap((each) => staysIn(text, each))),
   };
 }
 
-/** The same files with the scripts back in place of the webhooks that carry them. */
+/** The same files with the scripts back in place of the webhooks that carry them: those that change. */
 export const unpatch = ({ apps }: Gathered): SourceFile[] =>
-  changedOnly(
-    apps.map((file) => ({
-      file,
-      text: changedText(file, (text, definition) =>
-        definition.isOas ? detachOas(text, definition) : editClassic(text, definition, detached),
-      ),
-    })),
+  apps.flatMap((file) => {
+    const text = detachedText(file);
+    return text === file.text ? [] : [{ path: file.path, text }];
+  });
+
+const detachedText = (file: AppFile) =>
+  changedText(file, (text, definition) =>
+    definition.isOas ? detachOas(text, definition) : editClassic(text, definition, detached),
   );
 
 /** The APIs that a problem keeps from going live; all of them where it does not say which. */
@@ -74,12 +77,9 @@ export const heldBy =
     problems.some(({ apis }) => apis === undefined || apis.includes(apiId));
 
 const changedText = (
-  { text, definitions, isCompanion }: AppFile,
+  { whole, definitions, isCompanion }: AppFile,
   change: (text: string, definition: Definition, isCompanion: boolean) => string,
-) => definitions.reduce((whole, definition) => change(whole, definition, isCompanion), text);
-
-const changedOnly = (files: { file: AppFile; text: string }[]): SourceFile[] =>
-  files.flatMap(({ file, text }) => (text === file.text ? [] : [{ path: file.path, text }]));
+) => definitions.reduce((text, definition) => change(text, definition, isCompanion), whole);
 
 const runsOf = ({ api, apiId }: Definition): Run[] =>
   Object.entries(api?.handlers ?? {}).map(([type, handlers]) => ({ api: apiId, type, handlers }));

@@ -55,7 +55,7 @@ export function attachConf({ events, monitor }: TykConf, target: Target): ConfMe
   };
   const types = new Set([...Object.keys(events), ...OF_TOKENS]);
   const all = [...types].map((type) => {
-    const entries = change(events[type] ?? []);
+    const entries = change(events[type] ?? [], type);
     return [type, OF_TOKENS.includes(type) && !entries.some(carriedBy) ? [...entries, webhook] : entries];
   });
   return {

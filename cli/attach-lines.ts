@@ -1,4 +1,4 @@
-import { relative } from "node:path";
+import { relative, resolve } from "node:path";
 import type { Run, Stay } from "../lib/attach/patch.ts";
 import type { AttachReport } from "./attach.ts";
 import { CONF_MEMBERS } from "./gateway-files.ts";
@@ -57,12 +57,12 @@ const runRow = ({ api, type, handlers }: Run) => ({
 });
 const stayRow = ({ api, type, kind }: Stay) => ({ cells: [api, type, kind] });
 
-function sayNext({ out, template, files }: AttachReport, { apps, tykConf }: GatewayPlaces): void {
+function sayNext({ out, template, files }: AttachReport, { apps, scripts, tykConf }: GatewayPlaces): void {
   const there = relative(process.cwd(), out) || ".";
   const has = (name: string) => files.some(({ path }) => path.endsWith(name));
   print("", "Next, on each gateway host:", "");
-  print(`  copy ${there}/templates/full_event.json to ${template}`);
+  print(`  copy ${there}/templates/full_event.json to ${resolve(scripts, template)}`);
   if (files.some(({ path }) => /(^|\/)apps\//.test(path))) print(`  copy ${there}/apps/ over ${apps}`);
   if (tykConf && has(CONF_MEMBERS)) print(`  merge ${there}/${CONF_MEMBERS} into ${tykConf}`);
-  print("  reload the gateway", "");
+  print("  restart the gateway");
 }

@@ -41,5 +41,5 @@ export async function detach(options: AttachOptions): Promise<void> {
   if (old.length > 0) print(`  copy ${there}/apps/ over ${places.apps}`);
   if (members)
     print(`  put the members of ${there}/${CONF_MEMBERS} in the place of those of ${places.tykConf}`);
-  print("  restart the gateway", "");
+  print("  restart the gateway");
 }

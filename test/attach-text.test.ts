@@ -209,6 +209,22 @@ describe("an OAS document", () => {
     );
   });
 
+  it("loses a webhook of the same address that was written by hand", () => {
+    const byHand = {
+      enabled: true,
+      trigger: "KeyExpired",
+      type: "webhook",
+      name: "gatehook",
+      url: "https://in.example/events/a",
+    };
+    const own = { enabled: true, trigger: "KeyExpired", type: "custom", functionName: "h", path: "h.js" };
+    const both = attachOas(documentOf([byHand, own], 2), PLACE, TARGET);
+    assert.equal(activeHandlers(both).length, 1);
+    assert.equal(attachOas(both, PLACE, TARGET), both);
+    const alone = documentOf([byHand], 2);
+    assert.equal(attachOas(alone, PLACE, TARGET), alone);
+  });
+
   it("comes back to the byte where the scripts of a type stand together", () => {
     for (const space of [undefined, 2, "\t"]) {
       const text = documentOf(

@@ -13,6 +13,7 @@ export interface OasEntry {
   name?: unknown;
   functionName?: unknown;
   path?: unknown;
+  url?: unknown;
 }
 
 type Place = Pick<Definition, "path" | "apiId">;
@@ -26,12 +27,16 @@ export function attachOas(text: string, place: Place, target: Target): string {
   let scripts: OasEntry[] = [];
   const patched = editHandlers(text, document, (entries) => {
     const old = withoutWebhooks(entries, carried);
-    scripts = old.filter(runsScript);
-    const first = new Map(scripts.toReversed().map((entry) => [entry.trigger ?? "", entry]));
+    const byTrigger = Map.groupBy(old.filter(runsScript), ({ trigger = "" }) => trigger);
+    scripts = [...byTrigger.values()].flat();
     const wanted = old.flatMap((entry) => {
-      if (!runsScript(entry)) return entry;
       const { trigger = "" } = entry;
-      return first.get(trigger) === entry ? oasWebhook(target, place.apiId, trigger) : [];
+      const [first] = byTrigger.get(trigger) ?? [];
+      const webhook = oasWebhook(target, place.apiId, trigger);
+      if (entry === first) return webhook;
+      // One that was written by hand would bring every event twice.
+      const isDoubled = first !== undefined && entry.type === WEBHOOK_TYPE && entry.url === webhook.url;
+      return isDoubled || runsScript(entry) ? [] : entry;
     });
     return settled(entries, wanted);
   });
@@ -84,12 +89,15 @@ function carriedBy(text: string, document: Node | undefined): OasEntry[] {
   return own?.type === "array" ? readNode<OasEntry[]>(text, own) : [];
 }
 
-/** Each webhook of ours gives way to the scripts that it brings the events of. */
+/** The webhook of each event type that has one of ours gives way to the scripts that it brings the events of. */
 function withoutWebhooks(entries: OasEntry[], carried: OasEntry[]): OasEntry[] {
-  const byTrigger = Map.groupBy(carried, ({ trigger = "" }) => trigger);
+  const left = Map.groupBy(carried, ({ trigger = "" }) => trigger);
   return entries.flatMap((entry) => {
-    const isOwn = entry.type === WEBHOOK_TYPE && entry.name === NAME && entry.enabled === true;
-    return (isOwn && byTrigger.get(entry.trigger ?? "")) || entry;
+    const { type, name, enabled, trigger = "" } = entry;
+    const scripts = left.get(trigger);
+    if (!scripts || type !== WEBHOOK_TYPE || name !== NAME || enabled !== true) return entry;
+    left.delete(trigger);
+    return scripts;
   });
 }
 

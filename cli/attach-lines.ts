@@ -63,6 +63,7 @@ function sayNext({ out, template, files }: AttachReport, { apps, scripts, tykCon
   print("", "Next, on each gateway host:", "");
   print(`  copy ${there}/templates/full_event.json to ${resolve(scripts, template)}`);
   if (files.some(({ path }) => /(^|\/)apps\//.test(path))) print(`  copy ${there}/apps/ over ${apps}`);
-  if (tykConf && has(CONF_MEMBERS)) print(`  merge ${there}/${CONF_MEMBERS} into ${tykConf}`);
+  if (tykConf && has(CONF_MEMBERS))
+    print(`  put the members of ${there}/${CONF_MEMBERS} in the place of those of ${tykConf}`);
   print("  restart the gateway");
 }

@@ -5,13 +5,14 @@ import { attachConf, type TykConf } from "../lib/attach/tyk-conf.ts";
 import { type Target, TEMPLATE } from "../lib/attach/webhook.ts";
 import { checkRelease } from "../lib/releases/check.ts";
 import { examine, type Findings, readCandidate } from "../lib/releases/examine.ts";
+import { scriptFile } from "../lib/releases/sources.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
 import { sayAttached } from "./attach-lines.ts";
 import { type AttachOptions, foldersOf, gatewayFiles, placesOf, staleFiles } from "./gateway-files.ts";
 import { readGateway, refuseGatewayFolder } from "./gateway-folder.ts";
 import { liveStackIn } from "./local-stack.ts";
 import { printJson } from "./print.ts";
-import { type Put, putFiles } from "./put-files.ts";
+import { type Put, putFiles, textOf } from "./put-files.ts";
 import { UsageError } from "./usage.ts";
 
 /** What was done, and what runs where from then on: what `--json` prints. */
@@ -50,10 +51,14 @@ export async function prepareAttach(
   const { dir, out } = foldersOf(options);
   const folder = await readGateway(places);
   const target = targetOf(options.url, folder.conf);
-  const gathered = await gather(folder);
-  const findings = await findingsOf(gathered);
-  const { files, ...where } = patch(gathered, target, heldBy(findings.errors));
   const replace = Boolean(options.force);
+  const gathered = await gather({
+    ...folder,
+    // Who has attached a gateway may have removed its scripts.
+    readScript: async (path) => (await folder.readScript(path)) ?? textOf(join(dir, scriptFile(path))),
+  });
+  const findings = await findingsOf(gathered, replace ? undefined : dir);
+  const { files, ...where } = patch(gathered, target, heldBy(findings.errors));
   const wanted = [
     ...gathered.project.map(({ path, text }) => ({ file: join(dir, path), text, replace })),
     ...gatewayFiles(out, files, folder.conf && attachConf(folder.conf, target)),
@@ -93,10 +98,16 @@ function checkedUrl(text: string): string {
   return url.href.replace(/\/+$/, "");
 }
 
-/** As the releaser checks a release, and what cannot be part of one. */
-async function findingsOf({ project, problems }: Gathered): Promise<Findings> {
+/** As the releaser checks a release, and what cannot be part of one. `kept`: whose files count where they differ. */
+async function findingsOf({ project, problems }: Gathered, kept: string | undefined): Promise<Findings> {
+  const files = await Promise.all(
+    project.map(async ({ path, text }) => ({
+      path,
+      text: (kept === undefined ? undefined : await textOf(join(kept, path))) ?? text,
+    })),
+  );
   const assets = loadAssets();
-  const { errors, warnings } = await examine(readCandidate(project), (candidate) =>
+  const { errors, warnings } = await examine(readCandidate(files), (candidate) =>
     checkRelease(candidate, assets),
   );
   return { errors: [...problems, ...errors], warnings };

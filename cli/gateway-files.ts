@@ -1,9 +1,10 @@
 import { readdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { ConfMembers } from "../lib/attach/tyk-conf.ts";
-import type { SourceFile } from "../lib/releases/sources.ts";
-import type { GatewayPlaces } from "./gateway-folder.ts";
+import { SOURCE_FOLDERS, type SourceFile } from "../lib/releases/sources.ts";
+import { type GatewayPlaces, isInside } from "./gateway-folder.ts";
 import type { Wanted } from "./put-files.ts";
+import { UsageError } from "./usage.ts";
 
 /** The options of `attach`, and those of `detach`, which has fewer. */
 export interface AttachOptions {
@@ -27,10 +28,14 @@ export const placesOf = ({ apps, scripts, tykConf }: AttachOptions): GatewayPlac
   ...(tykConf && { tykConf: resolve(tykConf) }),
 });
 
-export const foldersOf = ({ dir, out }: AttachOptions) => ({
-  dir: resolve(dir),
-  out: resolve(out ?? join(dir, "gateway")),
-});
+/** Throws a UsageError where the gateway's files would be uploaded with the project's, or mixed with them. */
+export function foldersOf({ dir, out }: AttachOptions): { dir: string; out: string } {
+  const folders = { dir: resolve(dir), out: resolve(out ?? join(dir, "gateway")) };
+  const uploaded = Object.keys(SOURCE_FOLDERS).map((name) => resolve(dir, name));
+  if (folders.out === folders.dir || uploaded.some((folder) => isInside(folders.out, folder)))
+    throw new UsageError("--out must be a folder of its own, outside of apis/ and handlers/");
+  return folders;
+}
 
 /** What only the gateway is to read: its definitions hold the token, and may hold secrets of its own. */
 export function gatewayFiles(out: string, apps: SourceFile[], members: ConfMembers | undefined): Wanted[] {
@@ -38,7 +43,7 @@ export function gatewayFiles(out: string, apps: SourceFile[], members: ConfMembe
   const conf = members && `${JSON.stringify(members, undefined, 2)}\n`;
   return [
     // No repository is to have them.
-    { file: join(out, ".gitignore"), text: "*\n", replace: true },
+    { file: join(out, ".gitignore"), text: "*\n", replace: false },
     ...apps.map(({ path, text }) => ({ file: join(out, "apps", path), text, ...secret })),
     ...(conf ? [{ file: join(out, CONF_MEMBERS), text: conf, ...secret }] : []),
   ];

@@ -85,7 +85,7 @@ export async function refuseGatewayFolder(
   }
 }
 
-const isInside = (path: string, folder: string) => {
+export const isInside = (path: string, folder: string) => {
   const way = relative(folder, path);
   return way === "" || !(way === ".." || way.startsWith(`..${sep}`) || isAbsolute(way));
 };

@@ -36,7 +36,8 @@ async function put({ file, text, replace, secret }: Wanted, dryRun: boolean): Pr
   return before === undefined ? "written" : "replaced";
 }
 
-async function textOf(file: string): Promise<string | undefined> {
+/** Undefined where there is no such file. */
+export async function textOf(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, "utf8");
   } catch (thrown) {

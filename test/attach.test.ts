@@ -209,14 +209,15 @@ describe("gatehook attach", () => {
 
   it("leaves what differs in the project, and says so; --force does not", async () => {
     await attach();
-    await writeFile(join(project, "handlers/event_handlers/key.js"), "// mine\n");
+    const mine = `// mine\n${script("keyHandler")}`;
+    await writeFile(join(project, "handlers/event_handlers/key.js"), mine);
     const { code, stdout } = await attach();
     assert.equal(code, 0);
     assert.match(
       stdout,
       /kept {2}handlers\/event_handlers\/key\.js[\s\S]*--force puts the gateway's in its place/,
     );
-    assert.equal(await readFile(join(project, "handlers/event_handlers/key.js"), "utf8"), "// mine\n");
+    assert.equal(await readFile(join(project, "handlers/event_handlers/key.js"), "utf8"), mine);
     assert.match((await attach("--force")).stdout, /replaced {2}handlers\/event_handlers\/key\.js/);
     assert.equal(
       await readFile(join(project, "handlers/event_handlers/key.js"), "utf8"),
@@ -292,6 +293,26 @@ describe("gatehook attach", () => {
     assert.ok(patched.includes("classic.json"));
   });
 
+  it("takes what was fixed in the project, and what the gateway has no longer, from there", async () => {
+    await write(gateway, {
+      "event_handlers/comma.js": `var o = {\n  a: 1\n  b: 2\n};\n${script("comma")}`,
+      "apps/comma.json": classic("comma", { KeyExpired: [dynamic("comma", "event_handlers/comma.js")] }),
+    });
+    assert.equal((await attach()).code, 1);
+    await write(project, { "handlers/event_handlers/comma.js": script("comma") });
+    await rm(join(gateway, KEY));
+    const { code, stdout } = await attach("--json");
+    assert.equal(code, 0, stdout);
+    assert.deepEqual(
+      JSON.parse(stdout).files.filter(({ put }: { put: string }) => put !== "same"),
+      [
+        { path: "handlers/event_handlers/comma.js", put: "kept" },
+        { path: "gateway/apps/comma.json", put: "written" },
+      ],
+    );
+    assert.equal((await attach("--force")).code, 1);
+  });
+
   it("tells which handlers have one name in two files", async () => {
     await write(gateway, {
       "event_handlers/twin.js": script("keyHandler"),
@@ -355,6 +376,10 @@ describe("gatehook attach", () => {
       [[], /--url is missing/],
       [["--url", "ftp://a"], /--url must be/],
       [["--url", "http://u:p@a"], /--url must be/],
+      ...[".", "apis", "handlers/deep"].map((out) => [
+        ["--url", URL_HERE, "--out", out],
+        /--out must be a folder of its own/,
+      ]),
       [["--url", URL_HERE, "--apps", join(root, "none")], /--apps cannot be read/],
       [["--url", URL_HERE, "--tyk-conf", join(root, "none")], /configuration .* cannot be read/],
     ] as [string[], RegExp][]) {

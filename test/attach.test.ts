@@ -506,6 +506,43 @@ describe("one definition for the gateway and for gatehook", () => {
   });
 });
 
+describe("a pair that a gateway has made of an attached document", () => {
+  it("has the handlers that the document carries, each once with those of the classic file", () => {
+    const webhook = {
+      handler_name: "eh_web_hook_handler",
+      handler_meta: { name: "gatehook", target_path: URL_HERE },
+    };
+    const classicText = (entries: object[]) =>
+      JSON.stringify(classic("pair", { AuthFailure: entries }, { is_oas: true }));
+    const document = {
+      ...oas("pair", []),
+      "x-gatehook": {
+        eventHandlers: [
+          custom("AuthFailure", "keyHandler", `./${KEY}`),
+          custom("__proto__", "keyHandler", KEY),
+        ],
+      },
+    };
+    for (const entries of [[webhook], [dynamic("keyHandler", KEY)]]) {
+      const { release, errors, warnings } = readCandidate([
+        { path: "apis/pair.json", text: classicText(entries) },
+        { path: "apis/pair-oas.json", text: JSON.stringify(document) },
+        { path: `handlers/${KEY}`, text: script("keyHandler") },
+      ]);
+      assert.deepEqual(errors, []);
+      assert.deepEqual(
+        warnings.filter(({ message }) => !message.includes("no gateway fires")),
+        [],
+      );
+      const ref = { name: "keyHandler", path: KEY };
+      assert.deepEqual(Object.entries(release.apis[0]?.handlers ?? {}), [
+        ["AuthFailure", [ref]],
+        ["__proto__", [ref]],
+      ]);
+    }
+  });
+});
+
 describe("an attached gateway's events", () => {
   let root = "";
   let stack: TestStack;

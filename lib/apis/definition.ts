@@ -61,6 +61,15 @@ export function parseDefinitions(file: string, text: string): Definition[] {
 }
 
 /**
+ * The handlers of a document's own extension, which count beside those of the classic file that the gateway has made
+ * from it: there its webhooks do not carry them. Throws `definition-invalid`.
+ */
+export function parseCarried(file: string, text: string): Api["handlers"] {
+  const extension = inFile(file, "", () => decodeJson(text, struct({ [OWN_EXTENSION]: own })))[OWN_EXTENSION];
+  return byType(oasHandlers({ file, at: "", warn: () => {} }, null, extension.eventHandlers));
+}
+
+/**
  * Reads the gateway's own configuration, of which only `event_handlers` counts. Throws `definition-secret` when it
  * holds the gateway's secret too, and `definition-invalid` when it cannot be read at all.
  */

@@ -50,12 +50,15 @@ const events = fc.dictionary(
 );
 const indent = fc.constantFrom(undefined, 2, 4, "\t");
 
+const NUMBERS = "numbers stand here in the text";
+
 /** With numbers that JavaScript would write in another way, before and after what is changed. */
 const textOf = (event_handlers: unknown, space: string | number | undefined) =>
-  JSON.stringify({ before: "<>", api_id: "a", event_handlers, after: "<>" }, undefined, space).replaceAll(
-    '"<>"',
-    "[1.0, 1e3, 12345678901234567890]",
-  );
+  JSON.stringify(
+    { before: NUMBERS, api_id: "a", event_handlers, after: NUMBERS },
+    undefined,
+    space,
+  ).replaceAll(`"${NUMBERS}"`, "[1.0, 1e3, 12345678901234567890]");
 
 type Entries = Record<string, { handler_name?: string; handler_meta?: { disabled?: boolean } }[]>;
 const entriesOf = (text: string) =>

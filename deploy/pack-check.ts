@@ -150,6 +150,20 @@ const COMMANDS: Command[] = [
   { args: ["check"], find: first(/release \w+ would go live: 1 API\(s\), 1 script\(s\), 0 warning\(s\)/) },
   { args: ["run", "handlers/greeter.js"], find: first(/hello sample-key/) },
   { args: ["sessions", "hash", "k1"], env: { HASH_KEYS: "sha256" }, find: first(/^[0-9a-f]{64}$/m) },
+  {
+    args: [
+      "attach",
+      "--apps",
+      "apis",
+      "--scripts",
+      "handlers",
+      "--dir",
+      "made",
+      "--url",
+      "http://127.0.0.1:3000",
+    ],
+    find: first(/wrote {2}gateway\/apps\/\S+/),
+  },
   { args: ["dev", "--once", "--json"], find: outcomeOf },
 ];
 

@@ -43,6 +43,11 @@ export const NO_PROJECT: Project = {
 export const foldersText = ({ apis, handlers }: Folders, word: "and" | "or" = "and") =>
   `${apis}/ ${word} ${handlers}/`;
 
+/** Where a file of the bucket lies in the project: `apis/orders.json` in the folder of definitions. */
+export function placeIn({ apis, handlers }: Folders, path: string): string {
+  return path.replace(/^(apis|handlers)\//, (_, name) => `${name === "apis" ? apis : handlers}/`);
+}
+
 /** Those of the local stack. It has no CloudFormation to put a secret in the place of its reference. */
 export function localSettings({ settings, stages }: Project): Record<string, string> {
   const all = Object.entries({ ...settings, ...stages[LOCAL_STAGE]?.settings });

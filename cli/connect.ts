@@ -1,10 +1,11 @@
 import { AppError } from "../lib/errors.ts";
 import { connectLocal } from "./local-stack.ts";
-import { printError } from "./print.ts";
+import { printError, printErrorText } from "./print.ts";
 import { readAccount, readStack } from "./stack.ts";
 import { type Gate, type Place, placeText, stageGate } from "./stage-gate.ts";
 import { readTarget } from "./target.ts";
 import { UsageError } from "./usage.ts";
+import { ownPackage } from "./version.ts";
 
 /** Which stack a command is to reach, and how. */
 export interface ConnectOptions {
@@ -46,8 +47,17 @@ async function connectStage(
       };
   const place = { stack: target.stack, ...(await readAccount(target.region)) };
   if (!(await permitted({ verb: writes ?? "read", place }))) return false;
-  setEnvironment(place, await outputsOf(place));
+  const outputs = await outputsOf(place);
+  tellVersion(place.stack, outputs.GatehookVersion);
+  setEnvironment(place, outputs);
   return true;
+}
+
+/** Another version may take for right what the stack refuses, or the other way round. */
+function tellVersion(stack: string, deployed: string | undefined): void {
+  const { version } = ownPackage();
+  if (deployed && deployed !== version)
+    printErrorText(`gatehook: ${stack} was deployed by version ${deployed}, and this is ${version}`);
 }
 
 async function outputsOf(place: Place): Promise<Record<string, string>> {

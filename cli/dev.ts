@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import { AppError, errorText } from "../lib/errors.ts";
 import { FUNCTION_SETTINGS, type FunctionSetting } from "../lib/settings/function-settings.ts";
+import { foldersText } from "../lib/settings/project.ts";
 import { MADE_UP_KEY } from "../local/aws.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { curlLine } from "./curl.ts";
@@ -21,7 +22,7 @@ import { row, timelineLines } from "./timeline.ts";
 import { UsageError } from "./usage.ts";
 
 export interface DevOptions extends Asked {
-  /** The folder with apis/ and handlers/. */
+  /** The folder with definitions and scripts. */
   dir: string;
   once?: boolean;
   json?: boolean;
@@ -46,9 +47,10 @@ export async function dev(options: DevOptions): Promise<void> {
   const stop = interruption();
   const dir = resolve(options.dir);
   // What is wrong with the folder is told before anything is started.
-  const files = await readFolder(dir);
+  const project = await readProject(dir);
+  const files = await readFolder(dir, project.folders);
   if (isAsked(options)) chooseSample(handledIn(files), options);
-  const settings = devSettings(await readProject(dir), process.env, options.set);
+  const settings = devSettings(project, process.env, options.set);
   const persist = options.persist ? join(dir, STATE_FOLDER, "data") : undefined;
   const facts = createFacts((name, line) => printError(`  [${name}] ${line}`));
   const port = options.once ? 0 : options.port;
@@ -69,7 +71,7 @@ export async function dev(options: DevOptions): Promise<void> {
   over.catch(() => {}); // it may come before somebody waits for it
   const ends: (() => unknown)[] = [];
   try {
-    const folder = createLiveFolder(stack, dir, say);
+    const folder = createLiveFolder(stack, dir, project.folders, say);
     if (!options.once) {
       // Before the folder is read, so that no save is missed.
       ends.push(await folder.follow());
@@ -77,7 +79,7 @@ export async function dev(options: DevOptions): Promise<void> {
     }
     await Promise.race([over, show(folder)]);
     if (options.once) return;
-    sayHowToGoOn(stack, handledIn(folder.files), say);
+    sayHowToGoOn(stack, handledIn(folder.files), foldersText(project.folders, "or"), say);
     await over.catch((thrown) => {
       if (!stop.aborted) throw thrown;
     });
@@ -181,11 +183,9 @@ function sayChanges({ session }: SampleReport, say: Say): void {
   say(`  ${row("  after", changes.after)}`);
 }
 
-function sayHowToGoOn(stack: Stack, handled: Handled[], say: Say): void {
+function sayHowToGoOn(stack: Stack, handled: Handled[], folders: string, say: Say): void {
   const next = handled.find(({ type }) => type !== handled[0]?.type) ?? handled[0];
   if (next) say("", "Send the next event:", "", `  ${curlLine(stack, next)}`, "");
-  say(
-    "Save a file in apis/ or handlers/, and the next event runs it. gatehook's commands in another terminal",
-  );
+  say(`Save a file in ${folders}, and the next event runs it. gatehook's commands in another terminal`);
   say("find this stack by themselves: npx gatehook releases. Ctrl+C stops everything.", "");
 }

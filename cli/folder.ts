@@ -4,10 +4,12 @@ import { type Candidate, examine, readCandidate } from "../lib/releases/examine.
 import { examinePartly, type Live, type Partly } from "../lib/releases/partly.ts";
 import type { SourceFile } from "../lib/releases/sources.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
+import type { Folders } from "../lib/settings/project.ts";
 import { readSourceFiles } from "../local/files.ts";
+import { readProject } from "./project.ts";
 import { UsageError } from "./usage.ts";
 
-/** A folder with apis/ and handlers/, checked as the releaser checks the bucket. */
+/** A folder with definitions and scripts, checked as the releaser checks the bucket. */
 export interface CheckedFolder extends Candidate {
   files: SourceFile[];
   /** What of it would go live beside a live release; undefined when nothing would. Asked where there are errors. */
@@ -15,7 +17,7 @@ export interface CheckedFolder extends Candidate {
 }
 
 export async function checkFolder(dir: string): Promise<CheckedFolder> {
-  const files = await readFolder(dir);
+  const files = await readFolder(dir, (await readProject(dir)).folders);
   const candidate = readCandidate(files);
   const assets = loadAssets();
   const check = (given: Candidate) => checkRelease(given, assets);
@@ -29,9 +31,9 @@ export async function checkFolder(dir: string): Promise<CheckedFolder> {
 }
 
 /** Throws UsageError when the folder is not one of ours, or may not be read. */
-export async function readFolder(dir: string): Promise<SourceFile[]> {
+export async function readFolder(dir: string, names: Folders): Promise<SourceFile[]> {
   try {
-    return await readSourceFiles(dir);
+    return await readSourceFiles(dir, names);
   } catch (cause) {
     const { code = "", path } = cause as NodeJS.ErrnoException;
     if (code === "local-failed")

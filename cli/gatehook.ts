@@ -33,6 +33,22 @@ const toLines = (text: string) => linesOf(text.replace(/\n$/, ""));
 
 const folder = new Option("--dir <folder>", "the folder with apis/ and handlers/").default(".");
 
+/** Where gatehook dev listens unless it is told otherwise. */
+const LOCAL_URL = "http://127.0.0.1:3000";
+
+const ofGateway = (command: Command) =>
+  command
+    .requiredOption("--apps <folder>", "the gateway's folder of API definitions: its app_path")
+    .option(
+      "--scripts <folder>",
+      "what its paths of handlers start from; by default the folder around --apps",
+    )
+    .option("--tyk-conf <file>", "its configuration, for the events that belong to no API")
+    .addOption(folder)
+    .option("--out <folder>", "for what the gateway is to load; by default gateway/ in --dir")
+    .option("--dry-run", "only say what would be written")
+    .option("--json", "print one JSON object and nothing else");
+
 /** Somebody was asked, and said no, which was said already. */
 class Declined extends Error {}
 
@@ -50,8 +66,25 @@ program
   .command("init")
   .description("start a folder of your own: a definition, a handler with its test, and what runs them")
   .argument("[dir]", "the folder; made where it is not there", ".")
+  .option("--tyk <folder>", "take definitions and handlers from this folder of a gateway, as attach does")
+  .option("--url <address>", "with --tyk: where the gateway sends its events", LOCAL_URL)
   .option("--json", "print one JSON object and nothing else")
   .action(async (dir, options) => (await import("./init.ts")).init(dir, options));
+
+ofGateway(program.command("attach"))
+  .description("take over the handlers of a gateway, and write what it is to load instead")
+  .option("--url <address>", "where the gateway sends its events; by default the local stack that runs")
+  .option("--force", "also replace files of apis/ and handlers/, gateway.json and tykjs.js that differ")
+  .addHelpText(
+    "after",
+    "\nNothing is written into the gateway's folder. Its webhooks have the token\n" +
+      "that the environment variable INGEST_TOKEN holds, if it is set.",
+  )
+  .action(async (options) => (await import("./attach.ts")).attach(options));
+
+ofGateway(program.command("detach"))
+  .description("write what an attached gateway is to load to run its handlers itself again")
+  .action(async (options) => (await import("./detach.ts")).detach(options));
 
 program
   .command("dev")

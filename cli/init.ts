@@ -2,8 +2,14 @@ import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { errorText } from "../lib/errors.ts";
+import { type Folders, placeIn } from "../lib/settings/project.ts";
+import { prepareAttach } from "./attach.ts";
+import { sayAttached } from "./attach-lines.ts";
+import { placesOf } from "./gateway-files.ts";
+import { gatewayIn } from "./gateway-folder.ts";
 import { completedPackage } from "./init-package.ts";
 import { print, printJson } from "./print.ts";
+import { readProject } from "./project.ts";
 import { UsageError } from "./usage.ts";
 
 /** What a folder of one's own starts with, by the names that npm leaves as they are. */
@@ -13,6 +19,8 @@ const RENAMED: Record<string, string> = { "github/check.yml": ".github/workflows
 const IGNORED = "node_modules/\n.gatehook/\n";
 /** Only for a folder that has neither: whoever has definitions or handlers needs no sample. */
 const SAMPLES = /^(apis|handlers|test)\//;
+/** How the templates call what gatehook.json may call otherwise. */
+const HANDLERS = /(?<=")handlers(?=["/])/g;
 
 /** What was done, by path: what `--json` prints. */
 interface InitReport {
@@ -22,47 +30,66 @@ interface InitReport {
   kept: string[];
 }
 
+export interface InitOptions {
+  json?: boolean;
+  /** A gateway's folder, whose handlers take the place of the sample. */
+  tyk?: string;
+  /** Where that gateway sends its events. */
+  url: string;
+}
+
 /** `gatehook init`: a folder of one's own, with a handler that works. Nothing that is there is overwritten. */
-export async function init(dir: string, { json }: { json?: boolean }): Promise<void> {
+export async function init(dir: string, { json, tyk, url }: InitOptions): Promise<void> {
   const target = resolve(dir);
-  const files = await filesFor(target);
+  const gateway = tyk === undefined ? undefined : { ...(await gatewayIn(tyk)), dir: target, url };
+  const putAttached = gateway && (await prepareAttach(gateway));
+  const files = await filesFor(target, { hasHandlers: gateway !== undefined });
   const report: InitReport = { dir: target, written: [], kept: [] };
   for (const [path, text] of files) {
     const isNew = (await textAt(target, path)) !== text && (await write(target, path, text));
     report[isNew ? "written" : "kept"].push(path);
   }
-  if (json) return printJson(report);
+  const attached = await putAttached?.();
+  if (attached && attached.errors.length > 0) process.exitCode = 1;
+  if (json) return printJson({ ...report, ...(attached && { attached }) });
   for (const path of report.written) print(`  wrote   ${path}`);
   for (const path of report.kept) print(`  kept    ${path}`);
+  if (attached && gateway) sayAttached(attached, placesOf(gateway));
   print("", "Next:", "", ...(await nextCommands(target)).map((command) => `  ${command}`), "");
 }
 
 /** Reads all that is there, and refuses what it cannot complete, before anything is written. */
-async function filesFor(target: string): Promise<[path: string, text: string][]> {
+async function filesFor(
+  target: string,
+  { hasHandlers }: { hasHandlers: boolean },
+): Promise<[path: string, text: string][]> {
   const name = serviceName(target);
   const project = { $schema: "./node_modules/gatehook/dist/gatehook.schema.json", name, settings: {} };
-  const isOccupied = (await exists(target, "apis")) || (await exists(target, "handlers"));
-  const templates = await readTemplates();
+  const { folders } = await readProject(target);
+  const isOccupied =
+    hasHandlers || (await exists(target, folders.apis)) || (await exists(target, folders.handlers));
+  const paths = (await templatePaths()).filter((path) => !(isOccupied && SAMPLES.test(path)));
   return [
     ["package.json", await completedPackage(await textAt(target, "package.json"), name)],
     [".gitignore", IGNORED],
     ["gatehook.json", `${JSON.stringify(project, undefined, 2)}\n`],
-    ...templates.filter(([path]) => !(isOccupied && SAMPLES.test(path))),
+    ...(await Promise.all(paths.map((path) => fromTemplate(path, folders)))),
   ];
 }
 
-async function readTemplates(): Promise<[string, string][]> {
+async function templatePaths(): Promise<string[]> {
   const entries = await readdir(TEMPLATES, { recursive: true, withFileTypes: true });
-  const paths = entries
+  return entries
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => relative(TEMPLATES, join(parentPath, name)).replaceAll("\\", "/"))
     .sort();
-  return Promise.all(
-    paths.map(
-      async (path) =>
-        [RENAMED[path] ?? path, await readFile(join(TEMPLATES, path), "utf8")] as [string, string],
-    ),
-  );
+}
+
+/** With the folders of a gatehook.json that is there. */
+async function fromTemplate(path: string, folders: Folders): Promise<[path: string, text: string]> {
+  const text = await readFile(join(TEMPLATES, path), "utf8");
+  const place = placeIn(folders, path);
+  return [RENAMED[place] ?? place, text.replaceAll(HANDLERS, folders.handlers)];
 }
 
 /** False where another file is in its place. Only package.json is completed. */

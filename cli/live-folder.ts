@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { errorText } from "../lib/errors.ts";
 import type { ReleaseReport } from "../lib/releases/report.ts";
-import { SOURCE_FOLDERS, type SourceFile } from "../lib/releases/sources.ts";
+import type { SourceFile } from "../lib/releases/sources.ts";
+import type { Folders } from "../lib/settings/project.ts";
 import type { Stack } from "../local/stack.ts";
 import type { Fact } from "./facts.ts";
 import { readFolder } from "./folder.ts";
@@ -34,6 +35,7 @@ const LOOK_SHARE = 50;
 export function createLiveFolder(
   stack: Stack,
   folder: string,
+  names: Folders,
   say: (...lines: string[]) => void,
 ): LiveFolder {
   const sayRow = (what: string, text: string) => say(`  ${row(what, text)}`);
@@ -53,7 +55,7 @@ export function createLiveFolder(
 
   async function read(): Promise<void> {
     const started = performance.now();
-    files = await readFolder(folder);
+    files = await readFolder(folder, names);
     readMs = performance.now() - started;
   }
 
@@ -104,7 +106,7 @@ export function createLiveFolder(
 
   /** A save must not end the stack; the same trouble is told once. */
   async function tellTrouble(thrown: unknown): Promise<void> {
-    const away = await awayFrom(folder);
+    const away = await awayFrom(folder, names);
     const text = away.length > 0 ? `${away.join(" and ")} not there` : errorText(thrown);
     if (text !== trouble) sayRow(away.length > 0 ? "waiting" : "problem", `${text}: what is live goes on`);
     trouble = text;
@@ -143,7 +145,7 @@ export function createLiveFolder(
       const stop = new AbortController();
       const look = catchUpUntil(stop.signal);
       let warned = false;
-      const watch = await watchSources(folder, {
+      const watch = await watchSources(folder, names, {
         onChange: () => void look(),
         onError({ message }) {
           if (!warned) sayRow("watch", `some saves are seen only after ${LOOK_MS / 1000} s: ${message}`);
@@ -159,16 +161,16 @@ export function createLiveFolder(
   };
 }
 
-/** Of apis/ and handlers/, what is not there. */
-async function awayFrom(folder: string): Promise<string[]> {
-  const names = Object.keys(SOURCE_FOLDERS);
+/** Of the two folders, what is not there. */
+async function awayFrom(folder: string, names: Folders): Promise<string[]> {
+  const paths = Object.values(names).map((name) => `${name}/`);
   const there = await Promise.all(
-    names.map((name) =>
-      stat(join(folder, name)).then(
+    paths.map((path) =>
+      stat(join(folder, path)).then(
         (found) => found.isDirectory(),
         () => false,
       ),
     ),
   );
-  return names.filter((_, at) => !there[at]);
+  return paths.filter((_, at) => !there[at]);
 }

@@ -6,11 +6,14 @@ import { createListedFor, listed } from "../lib/releases/problems.ts";
 import { type ApiFile, namedHandlers, readApis } from "../lib/releases/read-apis.ts";
 import { CORE_SCRIPT, GATEWAY_FILE, type Problem, type SourceFile } from "../lib/releases/sources.ts";
 import type { Script } from "../lib/runtime/protocol.ts";
+import { type Folders, foldersText } from "../lib/settings/project.ts";
+import { readProject } from "./project.ts";
 import { UsageError } from "./usage.ts";
 
-/** A folder with apis/ or handlers/, as far as a run of one script needs it. */
+/** A folder with definitions or scripts, as far as a run of one script needs it. */
 export interface RunFolder {
   dir: string;
+  names: Folders;
   /** Its core script, where it has one: it is loaded before the script. */
   core: Script[];
   apis: ApiFile[];
@@ -40,39 +43,57 @@ export async function openRunFolder(
   dir: string | undefined,
   script: string | undefined,
 ): Promise<RunFolder | undefined> {
-  if (dir !== undefined && !(await isRunFolder(dir)))
-    throw new UsageError(`--dir ${dir}: there is no folder apis/ or handlers/ in it`);
-  const found = dir ?? (await nearestFolder(script === undefined ? process.cwd() : dirname(resolve(script))));
-  if (found === undefined) return undefined;
-  const names = (await ifThere(readdir(join(found, "apis")))) ?? [];
-  const paths = names.filter((name) => name.endsWith(".json")).map((name) => `apis/${name}`);
-  const [core, ...definitions] = await Promise.all(
-    [CORE_SCRIPT, GATEWAY_FILE, ...paths].map((path) => readIfThere(found, path)),
-  );
+  const found =
+    dir === undefined
+      ? await nearestFolder(script === undefined ? process.cwd() : dirname(resolve(script)))
+      : await namedFolder(dir);
+  if (!found) return undefined;
+  const { apis } = found.names;
+  const names = (await ifThere(readdir(join(found.dir, apis)))) ?? [];
+  const jsons = names.filter((name) => name.endsWith(".json"));
+  const [core, ...definitions] = await Promise.all([
+    ...[CORE_SCRIPT, GATEWAY_FILE].map((path) => readIfThere(path, join(found.dir, path))),
+    ...jsons.map((name) => readIfThere(`apis/${name}`, join(found.dir, apis, name))),
+  ]);
   const files = definitions.filter((file) => file !== undefined);
   return {
-    dir: found,
+    ...found,
     core: core ? [{ path: CORE_SCRIPT, source: core.text }] : [],
     definitions: files,
     ...readApis(files),
   };
 }
 
-async function nearestFolder(start: string): Promise<string | undefined> {
+type Found = Pick<RunFolder, "dir" | "names">;
+
+async function namedFolder(dir: string): Promise<Found> {
+  const { folders: names } = await readProject(dir);
+  if (await isRunFolder(dir, names)) return { dir, names };
+  throw new UsageError(`--dir ${dir}: there is no folder ${foldersText(names, "or")} in it`);
+}
+
+async function nearestFolder(start: string): Promise<Found | undefined> {
+  let nearest: Found | undefined;
   for (let dir = start; ; dir = dirname(dir)) {
-    if (await isRunFolder(dir)) return dir;
-    if (dir === dirname(dir)) return undefined;
+    const { folders: names } = await readProject(dir);
+    if (await isRunFolder(dir, names)) {
+      nearest ??= { dir, names };
+      // A src/ with an apis/ is a part of the folder whose gatehook.json names src/apis.
+      const parents = Object.values(names).map((name) => dirname(join(dir, name)));
+      if (parents.includes(nearest.dir)) nearest = { dir, names };
+    }
+    if (dir === dirname(dir)) return nearest;
   }
 }
 
-async function isRunFolder(dir: string): Promise<boolean> {
+async function isRunFolder(dir: string, { apis, handlers }: Folders): Promise<boolean> {
   const isFolder = async (name: string) =>
     (await stat(join(dir, name)).catch(() => undefined))?.isDirectory() === true;
-  return (await isFolder("apis")) || isFolder("handlers");
+  return (await isFolder(apis)) || isFolder(handlers);
 }
 
-async function readIfThere(dir: string, path: string): Promise<SourceFile | undefined> {
-  const text = await ifThere(readFile(join(dir, path), "utf8"));
+async function readIfThere(path: string, file: string): Promise<SourceFile | undefined> {
+  const text = await ifThere(readFile(file, "utf8"));
   return text === undefined ? undefined : { path, text };
 }
 
@@ -98,7 +119,7 @@ export async function choose(folder: RunFolder | undefined, asked: Asked): Promi
   // Those of the event's type come first: where one of them fits, it is what the event would run.
   named.sort((a, b) => Number(b.type === type) - Number(a.type === type));
   if (script === undefined) return byHandler(folder, named, asked);
-  const path = folder && (await pathBelow(join(folder.dir, "handlers"), script));
+  const path = folder && (await pathBelow(join(folder.dir, folder.names.handlers), script));
   const ofScript = named.filter((each) => each.path === path);
   const first = ofScript.find(({ name }) => name === handler) ?? ofScript[0];
   const names = ofScript
@@ -144,7 +165,7 @@ function byHandler(folder: RunFolder | undefined, named: Named[], { handler, typ
   const paths = new Set([first, ...others].map(({ path }) => path));
   if (paths.size > 1)
     throw new UsageError(`handler ${handler} is named in ${listed([...paths])}: name the script, or --api`);
-  const script = relative(process.cwd(), join(folder.dir, "handlers", first.path));
+  const script = relative(process.cwd(), join(folder.dir, folder.names.handlers, first.path));
   return { script, handler, api: first.api.api };
 }
 

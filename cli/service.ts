@@ -2,6 +2,7 @@ import type { Service, ServiceStage } from "../deploy/service.ts";
 import { commonParameters, stageParameters } from "../lib/settings/deployment.ts";
 import type { Project } from "../lib/settings/project.ts";
 import { stagesOf, type Target } from "./target.ts";
+import { ownPackage } from "./version.ts";
 
 /** What a folder's gatehook.json makes of serverless.yml, with every stage that it has. */
 export function serviceOf(project: Project): Service {
@@ -12,6 +13,7 @@ export function serviceOf(project: Project): Service {
   });
   return {
     name,
+    version: ownPackage().version,
     ...(Object.keys(tags).length > 0 && { tags: { service: name, ...tags } }),
     parameters: commonParameters(project),
     stages: Object.fromEntries(stages),
@@ -22,6 +24,7 @@ export function serviceOf(project: Project): Service {
 export function serviceOfTarget({ project, stage, region, parameters }: Target): Service {
   return {
     name: project.name,
+    version: ownPackage().version,
     parameters: {},
     stages: { [stage]: stageOf(project, stage, region, parameters) },
   };

@@ -2,7 +2,8 @@ import { realpath } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { type FSWatcher, watch } from "chokidar";
 import { errorText } from "../lib/errors.ts";
-import { CORE_SCRIPT, GATEWAY_FILE, SOURCE_FOLDERS } from "../lib/releases/sources.ts";
+import { CORE_SCRIPT, GATEWAY_FILE } from "../lib/releases/sources.ts";
+import type { Folders } from "../lib/settings/project.ts";
 
 /** Hints that files which releases are made of were saved, removed or moved. Whoever is told reads the folder. */
 export interface SourceWatch {
@@ -25,10 +26,14 @@ const TOGETHER_MS = 50;
 /** ... and not later than this after the first. */
 const LATEST_MS = 150;
 
-/** Resolves when every later change is seen. A linked apis/ or handlers/ is followed, as far as it is read. */
-export async function watchSources(folder: string, { onChange, onError }: WatchEvents): Promise<SourceWatch> {
+/** Resolves when every later change is seen. Where one of the two folders is a link, it is followed, as far as it is read. */
+export async function watchSources(
+  folder: string,
+  names: Folders,
+  { onChange, onError }: WatchEvents,
+): Promise<SourceWatch> {
   const root = await realpath(folder);
-  const folders = Object.keys(SOURCE_FOLDERS).map((name) => join(root, name.slice(0, -1)));
+  const folders = Object.values(names).map((name) => join(root, name));
   const files = [CORE_SCRIPT, GATEWAY_FILE].map((name) => join(root, name));
   const bursts = createBursts(onChange);
   let hints = 0;
@@ -42,7 +47,7 @@ export async function watchSources(folder: string, { onChange, onError }: WatchE
   async function open(): Promise<FSWatcher> {
     const watcher = watch([...folders, ...files, ...(await targets())], {
       ignoreInitial: true,
-      // A link in handlers/ may lead to the whole disk, which is refused when it is read.
+      // A link among the handlers may lead to the whole disk, which is refused when it is read.
       followSymlinks: false,
       // Rights are the matter of whoever reads.
       ignorePermissionErrors: true,

@@ -3,8 +3,8 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
-import { minVersion, satisfies } from "semver";
+import { delimiter, dirname, join, sep } from "node:path";
+import { inc, minVersion, satisfies } from "semver";
 import { ROOT } from "./build.ts";
 import { PROJECT } from "./pack-project.ts";
 
@@ -150,6 +150,20 @@ const COMMANDS: Command[] = [
   { args: ["check"], find: first(/release \w+ would go live: 1 API\(s\), 1 script\(s\), 0 warning\(s\)/) },
   { args: ["run", "handlers/greeter.js"], find: first(/hello sample-key/) },
   { args: ["sessions", "hash", "k1"], env: { HASH_KEYS: "sha256" }, find: first(/^[0-9a-f]{64}$/m) },
+  {
+    args: [
+      "attach",
+      "--apps",
+      "apis",
+      "--scripts",
+      "handlers",
+      "--dir",
+      "made",
+      "--url",
+      "http://127.0.0.1:3000",
+    ],
+    find: first(/wrote {2}gateway\/apps\/\S+/),
+  },
   { args: ["dev", "--once", "--json"], find: outcomeOf },
 ];
 
@@ -190,7 +204,7 @@ async function runTests(project: string, count: number, env: Env): Promise<void>
 }
 
 /** What a newcomer does: install, init, and what init says. */
-async function runInit(tarball: string, folder: string, version: string, env: Env): Promise<void> {
+async function runInit(tarball: string, folder: string, version: string, env: Env): Promise<string> {
   const own = mkdir(folder, "own");
   await output("npm", ["install", "--save-dev", "--silent", "--no-audit", "--no-fund", tarball], own, env);
   const init: Command = { args: ["init"], find: first(/npx gatehook dev/) };
@@ -199,6 +213,43 @@ async function runInit(tarball: string, folder: string, version: string, env: En
   await runCommands(OWN_COMMANDS, own, version, env);
   await runTests(own, 2, env);
   await checkTypes(own, ["jsconfig.json"], env);
+  return own;
+}
+
+/** The same package with the next version's number, in a folder that uses this one. */
+async function runUpgrade(tarball: string, folder: string, own: string, version: string, env: Env) {
+  const next = inc(version, "patch") ?? "";
+  const unpacked = mkdir(folder, "next");
+  await output("tar", ["-xzf", tarball, "-C", unpacked], folder, env);
+  const file = join(unpacked, "package/package.json");
+  writeFileSync(file, readFileSync(file, "utf8").replace(`"version": "${version}"`, `"version": "${next}"`));
+  const pack = ["pack", "--ignore-scripts", "--silent", "--pack-destination", unpacked];
+  const name = (await output("npm", pack, join(unpacked, "package"), env)).trim();
+  const before = ownFiles(own);
+  const install = ["install", "--save-dev", "--silent", "--no-audit", "--no-fund", join(unpacked, name)];
+  await output("npm", install, own, env);
+  const [newVersion, check] = COMMANDS as [Command, Command];
+  await runCommands([newVersion, check], own, next, env);
+  const after = ownFiles(own);
+  const changed = [...new Set([...before.keys(), ...after.keys()])].filter(
+    (path) => before.get(path) !== after.get(path),
+  );
+  if (changed.length > 0) throw new Error(`the upgrade to ${next} changed ${changed.join(", ")}`);
+  say(`upgrade to ${next}`, `${after.size} files are as they were`);
+}
+
+/** What is the user's, by path; npm itself changes the version in the first two that are left out. */
+function ownFiles(project: string): Map<string, string> {
+  const skipped = /^(package\.json|package-lock\.json|node_modules|\.gatehook)($|\/)/;
+  const files = readdirSync(project, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) =>
+      join(parentPath, name)
+        .slice(project.length + 1)
+        .replaceAll(sep, "/"),
+    )
+    .filter((path) => !skipped.test(path));
+  return new Map(files.map((path) => [path, readFileSync(join(project, path), "base64")]));
 }
 
 /** What an editor says of the author's files, by the declarations that the package has. */
@@ -229,7 +280,8 @@ async function main(): Promise<void> {
     await runCommands(COMMANDS, project, version, env);
     await runTests(project, 1, env);
     await checkTypes(project, ["jsconfig.json", "tsconfig.json"], env);
-    await runInit(tarball, folder, version, env);
+    const own = await runInit(tarball, folder, version, env);
+    await runUpgrade(tarball, folder, own, version, env);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -6,6 +6,8 @@ import { DEFINITION_FILE, INFRA_FOLDER, putZips, ZIPS_FOLDER } from "./parts.ts"
 /** What serverless.yml says otherwise than the one of this package: texts as the environment would have them. */
 export interface Service {
   name: string;
+  /** Of the gatehook that makes it. */
+  version: string;
   /** Of every stage, where there are any. */
   tags?: Record<string, string>;
   /** Parameters of every stage. */
@@ -35,9 +37,10 @@ export function writeDefinition(folder: string, service: Service): void {
 }
 
 /** The text of serverless.yml for a service: its comments stay. */
-export function definitionOf({ name, tags, parameters, stages }: Service): string {
+export function definitionOf({ name, version, tags, parameters, stages }: Service): string {
   let text = readFileSync(DEFINITION_FILE, "utf8");
   text = replaced(text, /^service: .*$/m, `service: ${name}`);
+  text = replaced(text, /^ {2}version: .*$/m, `  version: ${JSON.stringify(version)}`);
   const defaults = Object.entries(parameters).map(([parameter, value]) => line(parameter, value));
   for (const one of tags ? [tagLine(tags), ...defaults] : defaults)
     text = replaced(text, new RegExp(`^    ${one.split(":")[0]}:.*$`, "m"), `    ${one}`);

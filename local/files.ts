@@ -3,27 +3,32 @@ import { lstat, readdir, readFile, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, sep } from "node:path";
 import { AppError } from "../lib/errors.ts";
 import { CORE_SCRIPT, GATEWAY_FILE, SOURCE_FOLDERS, type SourceFile } from "../lib/releases/sources.ts";
+import { type Folders, foldersText, OWN_FOLDERS } from "../lib/settings/project.ts";
 
 /**
- * The uploadable files of a folder: apis/*.json, handlers/**\/*.js, gateway.json and tykjs.js. What is read is shown
- * and uploaded, so a symbolic link that leads out of apis/ and handlers/ is refused with `release-invalid`; others are
- * followed. Throws `local-failed` when one of the two is not there.
+ * The uploadable files of a folder: apis/*.json, handlers/**\/*.js, gateway.json and tykjs.js, by these names also where
+ * `names` has others for the two folders. What is read is shown and uploaded, so a symbolic link that leads out of the
+ * two is refused with `release-invalid`; others are followed. Throws `local-failed` when one of the two is not there.
  */
-export async function readSourceFiles(folder: string): Promise<SourceFile[]> {
+export async function readSourceFiles(folder: string, names: Folders = OWN_FOLDERS): Promise<SourceFile[]> {
   const root = await realpath(folder).catch(() => folder);
   const folders = await Promise.all(
-    Object.entries(SOURCE_FOLDERS).map(async ([name, ending]) => {
-      const path = name.slice(0, -1);
-      return { path, ending, real: await realFolder(root, path) };
+    (["apis", "handlers"] as const).map(async (name) => {
+      const path = names[name];
+      return { name, path, ending: SOURCE_FOLDERS[`${name}/`], real: await realFolder(root, path, names) };
     }),
   );
-  const bounds = { inside: folders.map(({ real }) => real), named: "apis/ and handlers/" };
+  const bounds = { inside: folders.map(({ real }) => real), named: foldersText(names) };
   const found = await Promise.all([
-    ...folders.map((one) => filesBelow(one, bounds)),
+    ...folders.map(async ({ name, ...top }) => renamed(await filesBelow(top, bounds), top.path, name)),
     ...[CORE_SCRIPT, GATEWAY_FILE].map((path) => singleFile({ path, real: join(root, path) }, bounds)),
   ]);
   return readAll(found.flat());
 }
+
+/** From the folder's own name to that in the bucket. */
+const renamed = (places: Place[], from: string, to: string): Place[] =>
+  places.map(({ path, real }) => ({ path: to + path.slice(from.length), real }));
 
 /** A process may have a thousand files open, or fewer. */
 const CONCURRENT_READS = 50;
@@ -50,12 +55,12 @@ interface Bounds {
   named: string;
 }
 
-async function realFolder(root: string, path: string): Promise<string> {
+async function realFolder(root: string, path: string, names: Folders): Promise<string> {
   const place = { path, real: join(root, path) };
   if (!(await statsOf(stat, place))?.isDirectory())
     throw new AppError(
       "local-failed",
-      `there is no folder ${place.real}: run this where your apis/ and handlers/ are`,
+      `there is no folder ${place.real}: run this where your ${foldersText(names)} are`,
     );
   return followed(place, { inside: [root], named: root });
 }

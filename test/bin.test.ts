@@ -26,12 +26,13 @@ after(() => {
   for (const folder of [installed, clone]) rmSync(folder, { recursive: true });
 });
 
-function runBin(folder: string, version = process.versions.node) {
+/** `cwd`: where it is called; by default in the folder itself. */
+function runBin(folder: string, version = process.versions.node, cwd = folder) {
   const before = `Object.defineProperty(process, "versions", { value: { node: "${version}" } });`;
   const preload = join(folder, "version.cjs");
   writeFileSync(preload, before);
   const args = ["--require", preload, join(folder, "bin/gatehook.cjs"), "check"];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd, encoding: "utf8" });
   return { status, stdout, stderr };
 }
 
@@ -62,6 +63,39 @@ describe("the program that npm links", () => {
     assert.equal(status, 0);
     assert.match(stderr, /that is a DeprecationWarning/);
     assert.doesNotMatch(stderr, /ExperimentalWarning/);
+  });
+
+  describe("installed globally", () => {
+    const project = mkdtempSync(join(tmpdir(), "gatehook-own-"));
+    const local = join(project, "node_modules/gatehook");
+    after(() => rmSync(project, { recursive: true }));
+
+    test("runs itself in a folder without a gatehook", () => {
+      const { stdout } = runBin(clone, undefined, project);
+      assert.equal(stdout, "cli/gatehook.ts check\n");
+    });
+
+    test("runs the folder's own, whatever version that is, also below the folder", () => {
+      cpSync(installed, local, { recursive: true });
+      writeFileSync(join(local, "dist/gatehook.mjs"), `console.log("the folder's", process.argv[2]);\n`);
+      mkdirSync(join(project, "handlers"));
+      for (const cwd of [project, join(project, "handlers")])
+        assert.deepEqual(runBin(clone, undefined, cwd), {
+          status: 0,
+          stdout: "the folder's check\n",
+          stderr: "",
+        });
+    });
+
+    test("leaves it to the folder's own to tell what Node it needs", () => {
+      const { status, stderr } = runBin(clone, "20.20.2", project);
+      assert.deepEqual([status, stderr], [1, "gatehook needs Node 22.22 or later; this is 20.20.2\n"]);
+    });
+
+    test("runs itself where the folder's own is broken", () => {
+      writeFileSync(join(local, "package.json"), "{");
+      assert.equal(runBin(clone, undefined, project).stdout, "cli/gatehook.ts check\n");
+    });
   });
 
   test("runs a clone's sources, whatever build was left there", () => {

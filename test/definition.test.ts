@@ -247,12 +247,28 @@ describe("a webhook that brings events here", () => {
     assert.deepEqual(Object.keys(parse(withEvents(types)).handlers), ["KeyExpired", "AuthFailure"]);
   });
 
+  it("names several, which its events run one after the other", () => {
+    const own = dynamic("h", "h.js");
+    const both = webhook([
+      { name: "h", path: "h.js" },
+      { name: "k", path: "k.js", id: "passed over" },
+    ]);
+    assert.deepEqual(handlersOf(both), ["h h.js", "k k.js"]);
+    assert.deepEqual(handlersOf(both, own), ["k k.js", "h h.js"]);
+    assert.deepEqual(handlersOf(both, both), ["h h.js", "k k.js"]);
+    assert.equal(handlersOf(webhook([])), undefined);
+    // As where the gateway runs one twice.
+    const twice = { name: "h", path: "h.js" };
+    assert.deepEqual(handlersOf(webhook([twice, twice])), ["h h.js", "h h.js"]);
+  });
+
   it("is refused with the member at fault", () => {
     const text = (gatehook: unknown) => JSON.stringify(withEvents({ KeyExpired: [webhook(gatehook)] }));
     refused(text({ path: "h.js" }), "handler_meta.gatehook.name");
     refused(text({ name: "h" }), "handler_meta.gatehook.path");
     refused(text({ name: "h", path: "../h.js" }), "handler_meta.gatehook.path");
     refused(text("h.js"), "handler_meta", "gatehook");
+    refused(text([{ name: "h", path: "h.js" }, { name: "k" }]), "handler_meta.gatehook[1].path");
   });
 });
 
@@ -380,6 +396,32 @@ describe("an OAS definition", () => {
     assert.deepEqual(parse(oas(null)).handlers, {});
   });
 
+  it("names in x-gatehook what its webhooks bring the events for, once with what the gateway runs", () => {
+    const webhook = {
+      enabled: true,
+      trigger: "QuotaExceeded",
+      type: "webhook",
+      name: "gatehook",
+      url: "https://w",
+    };
+    const withOwn = (entries: unknown[], eventHandlers: unknown) => ({
+      ...oas(entries),
+      "x-gatehook": { eventHandlers },
+    });
+    const carried = [
+      custom("QuotaExceeded", "a", "a.js"),
+      custom("KeyExpired", "b", "./b.js"),
+      custom("KeyExpired", "off", "off.js", { enabled: false }),
+    ];
+    assert.deepEqual(parse(withOwn([webhook, custom("KeyExpired", "b", "b.js")], carried)).handlers, {
+      QuotaExceeded: [{ name: "a", path: "a.js" }],
+      KeyExpired: [{ name: "b", path: "b.js" }],
+    });
+    assert.deepEqual(parse(withOwn([], null)).handlers, {});
+    const at = "x-gatehook.eventHandlers[1].path";
+    refused(JSON.stringify(withOwn([], [carried[0], custom("KeyExpired", "b", "../b.js")])), at);
+  });
+
   it("gives its scripts the plugins' data, when that is enabled", () => {
     const data = (enabled: boolean) => ({
       middleware: { global: { pluginConfig: { data: { enabled, value: { plan: "gold" } } } } },
@@ -399,7 +441,7 @@ describe("an OAS definition", () => {
     assert.deepEqual(parse(given).handlers, { KeyExpired: [{ name: "a", path: "a.js" }] });
     const [type, gatehook, ...others] = warningsOf(given);
     assert.match(type ?? "", /eventHandlers\[0\]\.type is "email".*custom would run a script/);
-    assert.match(gatehook ?? "", /eventHandlers\[4\]\.gatehook has no effect.*classic definition/);
+    assert.match(gatehook ?? "", /eventHandlers\[4\]\.gatehook has no effect.*into x-gatehook/);
     assert.deepEqual(others, []);
   });
 

@@ -64,6 +64,8 @@ describe("gatehook deploy and remove", () => {
     assert.match(listed.stderr, /there is no bucket shop-prod-123456789012-eu-west-1/);
     assert.match(listed.stderr, new RegExp(`shop-prod in account ${ACCOUNT}, region eu-west-1`));
 
+    assert.doesNotMatch(listed.stderr, /deployed by version/);
+
     const told: [args: string[], code: number, said: RegExp][] = [
       [["push", "--stage", "prod"], 2, /this writes to shop-prod, and nobody is at a terminal to say yes/],
       [["dlq", "redrive", "--all", "--stage", "prod"], 2, /this writes to shop-prod/],
@@ -77,6 +79,19 @@ describe("gatehook deploy and remove", () => {
       assert.match(result.stderr, said);
       assert.equal(result.code, code, args.join(" "));
     }
+  });
+
+  it("says when another version has deployed the stage", async () => {
+    const { Outputs = {} } = aws.stacks.get("shop-prod")?.template ?? {};
+    const output = Outputs.GatehookVersion as { Value: string };
+    const { Value: version } = output;
+    output.Value = "0.0.9";
+    const { stderr } = await gatehook("releases", "--stage", "prod");
+    output.Value = version;
+    assert.match(
+      stderr,
+      new RegExp(`^gatehook: shop-prod was deployed by version 0\\.0\\.9, and this is ${version}$`, "m"),
+    );
   });
 
   it("tells in one line which resource failed, and why", async () => {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { promisify } from "node:util";
 import { readFolder } from "../cli/folder.ts";
+import { OWN_FOLDERS } from "../lib/settings/project.ts";
 import { EMBEDDED, runCli } from "./helpers/cli.ts";
 import { type Dev, definition, handler, newFolder, startDev, startDevWith } from "./helpers/dev.ts";
 
@@ -282,7 +283,7 @@ describe("gatehook dev", () => {
       if (isRoot) process.seteuid?.("nobody");
       try {
         await assert.rejects(
-          readFolder(folder),
+          readFolder(folder, OWN_FOLDERS),
           ({ message }: Error) =>
             message ===
             `${closed} cannot be read: the system refuses it to this user. A file needs the right to read it, a folder also the right to enter it: set them with chmod, or name another folder with --dir`,

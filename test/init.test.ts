@@ -13,7 +13,7 @@ const FILES = [
   "handlers/grace-period.js",
   "jsconfig.json",
   "package.json",
-  "test/grace-period.test.js",
+  "test/grace-period.test.mjs",
 ];
 
 async function filesIn(folder: string): Promise<string[]> {
@@ -84,6 +84,60 @@ describe("gatehook init", () => {
     assert.equal(code, 2);
     assert.match(stderr, /package\.json is not a JSON object/);
     assert.deepEqual(await filesIn(broken), ["package.json"]);
+  });
+
+  it("takes over a gateway's handlers instead of the sample", async () => {
+    const event_handlers = {
+      events: {
+        KeyExpired: [
+          { handler_name: "eh_dynamic_handler", handler_meta: { name: "h", path: "event_handlers/h.js" } },
+        ],
+      },
+    };
+    for (const name of ["tyk/definitions", "tyk/event_handlers"])
+      await mkdir(join(root, name), { recursive: true });
+    await folder("tyk", {
+      "tyk.conf": JSON.stringify({ secret: "a-secret", app_path: "definitions" }),
+      "definitions/a.json": JSON.stringify({ api_id: "a", org_id: "o", name: "A", event_handlers }),
+      "event_handlers/h.js":
+        "var h = new TykJS.TykEventHandlers.NewEventHandler({});\nh.NewHandler(function () {});\n",
+    });
+    const { code, stdout, stderr } = await init("from-tyk", "--tyk", "tyk");
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stdout,
+      /gatehook runs these, and the gateway sends the events to http:\/\/127\.0\.0\.1:3000:/,
+    );
+    const made = join(root, "from-tyk");
+    assert.deepEqual(
+      await filesIn(made),
+      [
+        ".github/workflows/check.yml",
+        ".gitignore",
+        "apis/a.json",
+        "gateway.json",
+        "gateway/.gitignore",
+        "gateway/apps/a.json",
+        "gateway/templates/full_event.json",
+        "gateway/tyk.conf-members.json",
+        "gatehook.json",
+        "handlers/event_handlers/h.js",
+        "jsconfig.json",
+        "package.json",
+      ].sort(),
+    );
+    const check = await runCli(["check"], { cwd: made });
+    assert.equal(check.code, 0, check.stderr);
+    const again = JSON.parse((await init("from-tyk", "--tyk", "tyk", "--json")).stdout);
+    assert.deepEqual(again.written, []);
+    assert.ok(again.attached.files.every(({ put }: { put: string }) => put === "same"));
+  });
+
+  it("writes nothing for a gateway that cannot be read", async () => {
+    const { code, stderr } = await init("from-none", "--tyk", "no-such-folder");
+    assert.equal(code, 2);
+    assert.match(stderr, /--apps cannot be read/);
+    await assert.rejects(readdir(join(root, "from-none")));
   });
 
   it("names the folder that cannot be written", async () => {

@@ -7,6 +7,7 @@ import { createLiveFolder, type LiveFolder } from "../cli/live-folder.ts";
 import type { ReleaseReport } from "../lib/releases/report.ts";
 import type { SourceFile } from "../lib/releases/sources.ts";
 import type { ReleaseStore } from "../lib/releases/store.ts";
+import { OWN_FOLDERS } from "../lib/settings/project.ts";
 import type { Stack } from "../local/stack.ts";
 import { newFolder } from "./helpers/dev.ts";
 
@@ -32,7 +33,8 @@ function fakeStack(during: (step: string) => Promise<void> = async () => {}) {
   };
   const stack = {
     releases,
-    async release(): Promise<ReleaseReport> {
+    async release(upload?: () => Promise<void>): Promise<ReleaseReport> {
+      await upload?.();
       await during("release");
       const version = bucket.get("handlers/h.js") ?? "nothing";
       released.push(version);
@@ -107,7 +109,7 @@ describe("a folder whose every save is uploaded", () => {
         saves += 1;
         await writeFile(file, "saved meanwhile");
       });
-      const folder = createLiveFolder(stack, dir, () => {});
+      const folder = createLiveFolder(stack, dir, OWN_FOLDERS, () => {});
       await follow(folder);
       await folder.upload();
       await reached("saved meanwhile");
@@ -118,7 +120,7 @@ describe("a folder whose every save is uploaded", () => {
     const dir = await folderOf();
     const { stack, bucket } = fakeStack();
     bucket.set("handlers/old.js", "of the last start");
-    await createLiveFolder(stack, dir, () => {}).upload();
+    await createLiveFolder(stack, dir, OWN_FOLDERS, () => {}).upload();
     assert.deepEqual([...bucket].sort(), Object.entries(FILES));
   });
 
@@ -126,7 +128,7 @@ describe("a folder whose every save is uploaded", () => {
     const dir = await folderOf();
     const { stack, reached } = fakeStack();
     const { lines, say, says } = createListener();
-    const folder = createLiveFolder(stack, dir, say);
+    const folder = createLiveFolder(stack, dir, OWN_FOLDERS, say);
     await follow(folder);
     await folder.upload();
     await rename(join(dir, "apis"), join(dir, "elsewhere"));
@@ -141,7 +143,7 @@ describe("a folder whose every save is uploaded", () => {
     const dir = await folderOf();
     const { stack, released } = fakeStack();
     const { say, says } = createListener();
-    const folder = createLiveFolder(stack, dir, say);
+    const folder = createLiveFolder(stack, dir, OWN_FOLDERS, say);
     await follow(folder);
     await folder.upload();
     await rename(join(dir, "handlers"), join(dir, "elsewhere"));
@@ -156,7 +158,7 @@ describe("a folder whose every save is uploaded", () => {
     await symlink("real", join(dir, "handlers/linked"));
     const { stack, bucket } = fakeStack();
     const { say, says, lines } = createListener();
-    const folder = createLiveFolder(stack, dir, say);
+    const folder = createLiveFolder(stack, dir, OWN_FOLDERS, say);
     await follow(folder);
     await folder.upload();
     const linked = join(dir, "handlers/linked");
@@ -187,7 +189,7 @@ describe("a folder whose every save is uploaded", () => {
     await symlink("v1", join(dir, "apis"));
     const { stack, bucket } = fakeStack();
     const { say, says, lines } = createListener();
-    const folder = createLiveFolder(stack, dir, say);
+    const folder = createLiveFolder(stack, dir, OWN_FOLDERS, say);
     await follow(folder);
     await folder.upload();
     const saved = async (text: string) => {
@@ -210,7 +212,7 @@ describe("a folder whose every save is uploaded", () => {
     const dir = await folderOf();
     const { stack, refuse } = fakeStack();
     refuse();
-    const folder = createLiveFolder(stack, dir, () => {});
+    const folder = createLiveFolder(stack, dir, OWN_FOLDERS, () => {});
     const refusal = (release: string) => ({
       functionName: "releaser",
       message: "release refused",
@@ -227,7 +229,7 @@ describe("a folder whose every save is uploaded", () => {
     const dir = await folderOf();
     const { stack, reached } = fakeStack();
     const { say, says } = createListener();
-    const folder = createLiveFolder(stack, dir, say);
+    const folder = createLiveFolder(stack, dir, OWN_FOLDERS, say);
     await follow(folder);
     await folder.upload();
     await mkdir(join(dir, "private"));

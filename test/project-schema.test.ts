@@ -63,6 +63,9 @@ const LONG = "a".repeat(31);
 const TAKEN: unknown[] = [
   {},
   { $schema: "s", stages: {} },
+  ...[{}, { apis: "src/apis" }, { apis: "Définitions", handlers: "a b/c.d-e@f" }].map((folders) => ({
+    folders,
+  })),
   ...["shop", "s3", "a".repeat(30)].map((name) => ({ name })),
   ...[{}, { team: "payments and more" }, { "a:b/c": "" }].map((tags) => ({ tags, ...stage({ tags }) })),
   ...named(["prod", "2", "eu-prod"]),
@@ -73,6 +76,9 @@ const TAKEN: unknown[] = [
     { confirm: true },
     { resources: {} },
     { resources: { eventsQueue: QUEUE, deadLettersQueue: `${QUEUE}.fifo` } },
+    ...["01234567-89ab-cdef-0123-456789abcdef", "mrk-0123456789abcdef0123456789abcdef"].map((key) => ({
+      resources: { kmsKey: `arn:aws:kms:eu-west-1:123456789012:key/${key}` },
+    })),
     { resources: { sessionsTable: "arn:aws-cn:dynamodb:cn-north-1:123456789012:table/a.b" } },
     {
       resources: {
@@ -90,6 +96,13 @@ const REFUSED: unknown[] = [
   [],
   { setting: {} },
   { $schema: 1 },
+  ...["/apis", "../apis", "a/./b", "apis/", ".apis", "node_modules/x", "a\\b", "a ", "", 1, null].map(
+    (apis) => ({
+      folders: { apis },
+    }),
+  ),
+  { folders: { scripts: "x" } },
+  { folders: "src" },
   ...["s", "Shop", "shop_1", "1shop", "shop-", "xn--shop", LONG, "", 1, null].map((name) => ({ name })),
   ...[{ "aws:team": "x" }, { "": "x" }, { team: 1 }, { team: "a;b" }, [], "x"].map((tags) => ({ tags })),
   { stages: [] },
@@ -108,7 +121,9 @@ const REFUSED: unknown[] = [
     { resources: { eventsQueue: null } },
     { resources: { sessionsTable: QUEUE } },
     { resources: { filesBucket: "arn:aws:s3:::files/apis" } },
-    { resources: { kmsKey: "arn:aws:kms:eu-west-1:123456789012:alias/ours" } },
+    ...["alias/ours", "key/ours", "key/mrk-01234567-89ab-cdef-0123-456789abcdef"].map((key) => ({
+      resources: { kmsKey: `arn:aws:kms:eu-west-1:123456789012:${key}` },
+    })),
     { domain: { name: "events.example.com" } },
     { domain: { certificate } },
     { domain: { name: "localhost", certificate } },

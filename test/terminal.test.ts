@@ -72,6 +72,9 @@ interface World {
   /** One whose API has an odd id, and one with an odd name. */
   odd: string;
   named: string;
+  /** A gateway's definitions, and its configuration. */
+  gateway: string;
+  conf: string;
   script: string;
   event: string;
   /** The release before the one that `good` makes, and that one. */
@@ -83,7 +86,32 @@ const here = (...args: string[]) => ({ args, cwd: "." });
 
 /** What is called, command by command and in this order; each says something hostile. */
 const CASES: Record<string, (world: World) => { args: string[]; cwd: string }[]> = {
-  init: () => [here("init", `new ${NAMED}`), here("init", `new ${NAMED}`, "--json")],
+  init: ({ gateway }) => [
+    here("init", `new ${NAMED}`),
+    here("init", `new ${NAMED}`, "--json"),
+    here("init", `new ${NAMED}`, "--tyk", dirname(gateway), "--json"),
+  ],
+  attach: ({ gateway, conf }) => [
+    here("attach", "--apps", gateway, "--url", "http://127.0.0.1:9", "--dir", "attached"),
+    here(
+      "attach",
+      "--apps",
+      gateway,
+      "--url",
+      "http://127.0.0.1:9",
+      "--dir",
+      "attached",
+      "--dry-run",
+      "--json",
+    ),
+    here("attach", "--apps", gateway, "--url", "http://127.0.0.1:9", "--tyk-conf", conf),
+    here("attach", "--apps", `no such ${NAMED}`, "--url", "http://127.0.0.1:9"),
+  ],
+  detach: ({ gateway }) => [
+    here("detach", "--apps", gateway, "--out", "detached"),
+    here("detach", "--apps", gateway, "--out", "detached", "--json"),
+    here("detach", "--apps", `no such ${NAMED}`),
+  ],
   run: ({ script, event }) => [
     here("run", script),
     here("run", script, "--json"),
@@ -220,6 +248,16 @@ describe("no command lets others steer the reader's terminal", () => {
         "handlers/h.js": HANDLER,
       }),
       named: await folder(NAMED, {}),
+      gateway: join(
+        await folder(
+          "tyk",
+          Object.fromEntries(
+            Object.entries(refused(NAMED)).map(([path, text]) => [path.replace("apis/", "apps/"), text]),
+          ),
+        ),
+        "apps",
+      ),
+      conf: join(await folder("conf", { [`c${NAMED}.json`]: `{"secret": ${HOSTILE}` }), `c${NAMED}.json`),
       script: join(await folder("one", { [path]: HANDLER }), path),
       event: join(await folder("event", { "e.json": event }), "e.json"),
       samples: (await stack.releases.liveVersion()) ?? "",

@@ -1,4 +1,15 @@
-import { any, boolean, decodeValue, integer, list, map, pointer, raw, string, struct } from "../go/decode.ts";
+import {
+  any,
+  boolean,
+  type Decoder,
+  decodeValue,
+  integer,
+  list,
+  map,
+  raw,
+  string,
+  struct,
+} from "../go/decode.ts";
 import type { Handlers } from "./definition.ts";
 import { type HandlerRef, handlerRef } from "./handler-ref.ts";
 import { inFile, memberOf, type Source } from "./invalid.ts";
@@ -20,14 +31,19 @@ export const classic = struct({
   event_handlers: eventHandlers,
 });
 
-const SCRIPT_KIND = "eh_dynamic_handler";
-const WEBHOOK_KIND = "eh_web_hook_handler";
+export const SCRIPT_KIND = "eh_dynamic_handler";
+export const WEBHOOK_KIND = "eh_web_hook_handler";
 /** Handler kinds of the gateway that this project does not run; they are left to the gateway. */
 const OTHER_KINDS = new Set([WEBHOOK_KIND, "eh_log_handler", "cp_dynamic_handler"]);
 
 const switched = struct({ disabled: boolean });
 const named = struct({ name: string, path: string });
-const webhook = struct({ disabled: boolean, gatehook: pointer(named) });
+/** One handler, or a list of them. */
+const brought: Decoder<ReturnType<typeof named>[]> = (value = null) => {
+  if (Array.isArray(value)) return list(named)(value) ?? [];
+  return value === null ? [] : [named(value)];
+};
+const webhook = struct({ disabled: boolean, gatehook: brought });
 
 /** Per event type, what its entries name. */
 export function classicHandlers(source: Source, { events }: ReturnType<typeof eventHandlers>): Handlers {
@@ -42,7 +58,7 @@ export function classicHandlers(source: Source, { events }: ReturnType<typeof ev
 }
 
 interface Entry {
-  ref: HandlerRef;
+  refs: HandlerRef[];
   /** Named by the webhook that brings the event here, not by an entry that the gateway runs as a script. */
   byWebhook: boolean;
 }
@@ -52,13 +68,15 @@ function readTrigger(source: Source, at: string, { handler_name, handler_meta }:
   if (handler_name === SCRIPT_KIND) {
     if (decodeMeta(source, at, meta, switched).disabled) return [];
     const { name, path } = decodeMeta(source, at, meta, named);
-    return [{ ref: refOf(source, `${at}.handler_meta`, name, path), byWebhook: false }];
+    return [{ refs: [refOf(source, `${at}.handler_meta`, name, path)], byWebhook: false }];
   }
   if (handler_name === WEBHOOK_KIND && Object.hasOwn(meta, "gatehook")) {
     const { disabled, gatehook } = decodeMeta(source, at, meta, webhook);
-    if (disabled || !gatehook) return [];
-    const ref = refOf(source, `${at}.handler_meta.gatehook`, gatehook.name, gatehook.path);
-    return [{ ref, byWebhook: true }];
+    if (disabled) return [];
+    const place = `${at}.handler_meta.gatehook`;
+    const placeOf = (index: number) => (Array.isArray(meta.gatehook) ? `${place}[${index}]` : place);
+    const refs = gatehook.map(({ name, path }, index) => refOf(source, placeOf(index), name, path));
+    return [{ refs, byWebhook: true }];
   }
   if (!OTHER_KINDS.has(handler_name) && meta.disabled !== true)
     source.warn(
@@ -81,10 +99,10 @@ const refOf = (source: Source, at: string, name: string, path: string) =>
 /** The gateway runs what is named twice twice; but what a webhook names too is the same run, not another. */
 function onceEach(entries: Entry[]): HandlerRef[] {
   const keyOf = ({ name, path }: HandlerRef) => `${name} ${path}`;
-  const seen = new Set(entries.filter(({ byWebhook }) => !byWebhook).map(({ ref }) => keyOf(ref)));
-  return entries.flatMap(({ ref, byWebhook }) => {
-    if (byWebhook && seen.has(keyOf(ref))) return [];
-    seen.add(keyOf(ref));
-    return [ref];
+  const seen = new Set(entries.flatMap(({ refs, byWebhook }) => (byWebhook ? [] : refs.map(keyOf))));
+  return entries.flatMap(({ refs, byWebhook }) => {
+    const others = byWebhook ? refs.filter((ref) => !seen.has(keyOf(ref))) : refs;
+    for (const ref of others) seen.add(keyOf(ref));
+    return others;
   });
 }

@@ -5,7 +5,7 @@ import { classic, classicHandlers, eventHandlers } from "./classic.ts";
 import { secretMember } from "./gateway-config.ts";
 import type { HandlerRef } from "./handler-ref.ts";
 import { inFile, invalidDefinition, type Source } from "./invalid.ts";
-import { OAS_EXTENSION, oas, oasHandlers } from "./oas.ts";
+import { OAS_EXTENSION, OWN_EXTENSION, oas, oasHandlers, own } from "./oas.ts";
 
 export type { HandlerRef } from "./handler-ref.ts";
 
@@ -32,6 +32,9 @@ export interface Definition {
   apiId: string;
   /** What is odd about it. */
   warnings: string[];
+  /** Where it stands in its file, and in which form. */
+  path: (string | number)[];
+  isOas: boolean;
 }
 
 /** Per event type, as the definition has them. */
@@ -42,7 +45,7 @@ export const GATEWAY_API = "gateway";
 
 // Read as the gateway reads them: names match whatever their case, what is unknown is passed over, a wrong type is
 // an error. Only the names that tell the forms apart must be exact.
-const oasDocument = struct({ [OAS_EXTENSION]: oas });
+const oasDocument = struct({ [OAS_EXTENSION]: oas, [OWN_EXTENSION]: own });
 const gateway = struct({ event_handlers: eventHandlers });
 const members = map(raw);
 
@@ -52,9 +55,18 @@ const members = map(raw);
  */
 export function parseDefinitions(file: string, text: string): Definition[] {
   const document = inFile(file, "", () => decodeJson(text, raw));
-  const found = definitionsIn(document, "", MAX_NESTING);
+  const found = definitionsIn(document, [], MAX_NESTING);
   if (found.length === 0) throw inFileAlone(file, "is an empty list: there is no definition in it");
-  return found.map(({ value, at }) => readDefinition(file, at, value));
+  return found.map((each) => readDefinition(file, each));
+}
+
+/**
+ * The handlers of a document's own extension, which count beside those of the classic file that the gateway has made
+ * from it: there its webhooks do not carry them. Throws `definition-invalid`.
+ */
+export function parseCarried(file: string, text: string): Api["handlers"] {
+  const extension = inFile(file, "", () => decodeJson(text, struct({ [OWN_EXTENSION]: own })))[OWN_EXTENSION];
+  return byType(oasHandlers({ file, at: "", warn: () => {} }, null, extension.eventHandlers));
 }
 
 /**
@@ -70,7 +82,8 @@ export function parseGateway(file: string, text: string): Definition {
       `${file}: ${secret} is a secret of the gateway: this seems to be its whole configuration, and everybody who may ` +
         "read the bucket would read it. Leave only event_handlers in it; if it was uploaded, change the secret",
     );
-  return reading({ file, at: "" }, GATEWAY_API, (source) => {
+  const place = { path: [], isOas: false };
+  return reading(file, place, GATEWAY_API, (source) => {
     const { event_handlers } = inFile(file, "", () => decodeJson(text, gateway));
     const handlers = byType(classicHandlers(source, event_handlers));
     return { api_id: GATEWAY_API, org_id: "", name: "the gateway itself", handlers };
@@ -80,22 +93,24 @@ export function parseGateway(file: string, text: string): Definition {
 const inFileAlone = (file: string, problem: string) =>
   new AppError("definition-invalid", `${file} ${problem}`, { field: "" });
 
+type Place = Pick<Definition, "path" | "isOas">;
+
 interface Found {
   value: JsonValue;
-  at: string;
+  path: Place["path"];
 }
 
 /** The dashboard's list in `apis`, its items, and what is in each of them. */
 const MAX_NESTING = 3;
 
-function definitionsIn(value: JsonValue, at: string, nesting: number): Found[] {
-  if (nesting === 0) return [{ value, at }];
+function definitionsIn(value: JsonValue, path: Place["path"], nesting: number): Found[] {
+  if (nesting === 0) return [{ value, path }];
   if (Array.isArray(value))
-    return value.flatMap((item, index) => definitionsIn(item, `${at}[${index}]`, nesting - 1));
+    return value.flatMap((item, index) => definitionsIn(item, [...path, index], nesting - 1));
   const own = membersOf(value);
   const inner = ["api_definition", "apis"].find((name) => Object.hasOwn(own, name) && isHolder(own[name]));
-  if (inner === undefined || Object.hasOwn(own, "api_id")) return [{ value, at }];
-  return definitionsIn(own[inner] ?? null, at ? `${at}.${inner}` : inner, nesting - 1);
+  if (inner === undefined || Object.hasOwn(own, "api_id")) return [{ value, path }];
+  return definitionsIn(own[inner] ?? null, [...path, inner], nesting - 1);
 }
 
 const isHolder = (value: unknown) => typeof value === "object" && value !== null;
@@ -112,22 +127,30 @@ function membersOf(value: JsonValue): Record<string, JsonValue> {
   }
 }
 
-function readDefinition(file: string, at: string, value: JsonValue): Definition {
+function readDefinition(file: string, { value, path }: Found): Definition {
   const isOas = Object.hasOwn(membersOf(value), OAS_EXTENSION);
   const read = isOas ? readOas : readClassic;
-  return reading({ file, at }, apiIdOf(value, isOas), (source) => read(source, value));
+  return reading(file, { path, isOas }, apiIdOf(value, isOas), (source) => read(source, value));
 }
 
-function reading(place: Omit<Source, "warn">, apiId: string, read: (source: Source) => Api): Definition {
+function reading(file: string, place: Place, apiId: string, read: (source: Source) => Api): Definition {
   const warnings: string[] = [];
+  const warn = (message: string) => void warnings.push(message);
   try {
-    const api = read({ ...place, warn: (message) => warnings.push(message) });
-    return { api, apiId: api.api_id, warnings };
+    const api = read({ file, at: textOf(place.path), warn });
+    return { api, apiId: api.api_id, warnings, ...place };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    return { api: undefined, error, apiId, warnings: [] };
+    return { api: undefined, error, apiId, warnings: [], ...place };
   }
 }
+
+/** Such as `apis[2].api_definition`. */
+const textOf = (path: Place["path"]) =>
+  path
+    .map((part) => (typeof part === "number" ? `[${part}]` : `.${part}`))
+    .join("")
+    .replace(/^\./, "");
 
 const classicId = struct({ api_id: string });
 const oasId = struct({ [OAS_EXTENSION]: struct({ info: struct({ id: string }) }) });
@@ -157,9 +180,8 @@ function readClassic(source: Source, value: JsonValue): Api {
 }
 
 function readOas(source: Source, value: JsonValue): Api {
-  const { info, server, middleware } = inFile(source.file, source.at, () => decodeValue(value, oasDocument))[
-    OAS_EXTENSION
-  ];
+  const document = inFile(source.file, source.at, () => decodeValue(value, oasDocument));
+  const { info, server, middleware } = document[OAS_EXTENSION];
   if (!info.id)
     throw invalidDefinition(source, `${OAS_EXTENSION}.info.id`, "is missing: events name their API by it");
   const { data } = middleware.global.pluginConfig;
@@ -168,7 +190,7 @@ function readOas(source: Source, value: JsonValue): Api {
     api_id: info.id,
     org_id: info.orgId,
     name: info.name,
-    handlers: byType(oasHandlers(source, server.eventHandlers)),
+    handlers: byType(oasHandlers(source, server.eventHandlers, document[OWN_EXTENSION].eventHandlers)),
     ...(data.enabled && data.value && { config_data: data.value }),
     ...(lifetime.enabled && lifetime.value > 0 && { session_lifetime: lifetime.value }),
     ...(lifetime.respectValidity && { session_lifetime_respects_key_expiration: true }),

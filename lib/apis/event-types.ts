@@ -25,7 +25,7 @@ const OF_AN_API = [
 ];
 
 /** The events that are the gateway's own and belong to no API. */
-const OF_THE_GATEWAY = ["TokenCreated", "TokenUpdated", "TokenDeleted", "TriggerExceeded"];
+export const OF_THE_GATEWAY = ["TokenCreated", "TokenUpdated", "TokenDeleted", "TriggerExceeded"];
 
 /** Every type of event that a gateway fires without a plugin. */
 export const EVENT_TYPES = [...OF_AN_API, ...OF_THE_GATEWAY];

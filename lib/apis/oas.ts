@@ -5,6 +5,10 @@ import { invalidDefinition, memberOf, type Source } from "./invalid.ts";
 
 /** The gateway's own part of an OpenAPI document. */
 export const OAS_EXTENSION = "x-tyk-api-gateway";
+/** Ours: the gateway keeps a document's extensions, but no members of an event handler that it does not know. */
+export const OWN_EXTENSION = "x-gatehook";
+/** What runs a script, and what sends the event to an address. */
+export const [CUSTOM_TYPE, WEBHOOK_TYPE] = ["custom", "webhook"] as const;
 
 const handler = struct({
   enabled: boolean,
@@ -53,31 +57,40 @@ export const oas = struct({
   }),
 });
 
+/** The handlers that webhooks bring the events of, in the same form as those that the gateway runs. */
+export const own = struct({ eventHandlers: list(handler) });
+
 /** In the order in which they stand; those of one event type together, where the first of them stands. */
-export function oasHandlers(source: Source, handlers: Handler[] | null): Handlers {
-  const byType = Map.groupBy(
-    (handlers ?? []).map((entry, index) => ({ entry, index })),
-    ({ entry }) => entry.trigger,
-  );
-  return [...byType].map(([type, entries]) => [
+export function oasHandlers(source: Source, handlers: Handler[] | null, brought: Handler[] | null): Handlers {
+  const read = (holder: string, entries: Handler[] | null) =>
+    (entries ?? []).map((entry, index) => ({
+      type: entry.trigger,
+      refs: readHandler(source, `${holder}.eventHandlers[${index}]`, entry),
+    }));
+  const run = read(`${OAS_EXTENSION}.server`, handlers);
+  // What the gateway runs too is the same run, not another.
+  const keyOf = (type: string, { name, path }: HandlerRef) => `${type} ${name} ${path}`;
+  const seen = new Set(run.flatMap(({ type, refs }) => refs.map((ref) => keyOf(type, ref))));
+  const others = read(OWN_EXTENSION, brought).map(({ type, refs }) => ({
     type,
-    entries.flatMap(({ entry, index }) => readHandler(source, index, entry)),
-  ]);
+    refs: refs.filter((ref) => !seen.has(keyOf(type, ref))),
+  }));
+  const byType = Map.groupBy([...run, ...others], ({ type }) => type);
+  return [...byType].map(([type, entries]) => [type, entries.flatMap(({ refs }) => refs)]);
 }
 
-function readHandler(source: Source, index: number, entry: Handler): HandlerRef[] {
+function readHandler(source: Source, at: string, entry: Handler): HandlerRef[] {
   const { enabled, trigger, type, functionName, path, gatehook } = entry;
-  const at = `${OAS_EXTENSION}.server.eventHandlers[${index}]`;
   const warn = (message: string) => source.warn(`${memberOf(source, at)}${message}`);
   if (!enabled) return [];
-  if (type === "webhook" && gatehook !== null)
+  if (type === WEBHOOK_TYPE && gatehook !== null)
     warn(
-      ".gatehook has no effect: the gateway keeps no members of its own in an OpenAPI document. Write it into " +
-        "handler_meta of the classic definition",
+      `.gatehook has no effect: the gateway keeps no such member here. Write the handler into ${OWN_EXTENSION}, ` +
+        `beside ${OAS_EXTENSION}`,
     );
-  if (type !== "custom") {
+  if (type !== CUSTOM_TYPE) {
     // These two are left to the gateway.
-    if (type !== "webhook" && type !== "log")
+    if (type !== WEBHOOK_TYPE && type !== "log")
       warn(
         `.type is "${type}", which is not a kind of handler: this entry runs nothing, and custom would run a script`,
       );

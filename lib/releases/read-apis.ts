@@ -3,6 +3,7 @@ import {
   type Definition,
   GATEWAY_API,
   type HandlerRef,
+  parseCarried,
   parseDefinitions,
   parseGateway,
 } from "../apis/definition.ts";
@@ -29,6 +30,10 @@ const API_FILE = /^apis\/[^/]+\.json$/;
 /** The OpenAPI document that a gateway writes beside the classic form of the same definition. */
 const COMPANION = /-(?:oas|mcp)\.json$/;
 
+/** The file that counts instead of this one, if there is one; undefined for a file that is no companion by its name. */
+export const classicOf = (path: string): string | undefined =>
+  COMPANION.test(path) ? path.replace(COMPANION, ".json") : undefined;
+
 /** Reads the definitions among the files. Of a classic file and its companion, the classic one counts. */
 export function readApis(files: SourceFile[]): ReadApis {
   const read: ReadApis = { apis: [], problems: [], warnings: [] };
@@ -38,11 +43,16 @@ export function readApis(files: SourceFile[]): ReadApis {
       .sort((a, b) => (a.path < b.path ? -1 : 1))
       .map((file) => [file.path, file]),
   );
-  const classicOf = (path: string) => path.replace(COMPANION, ".json");
-  const isCompanion = ({ path }: SourceFile) => COMPANION.test(path) && definitions.has(classicOf(path));
-  for (const file of definitions.values()) if (!isCompanion(file)) readFile(file, read);
-  for (const file of definitions.values())
-    if (isCompanion(file)) read.warnings.push(...companionWarnings(file, classicOf(file.path), read.apis));
+  for (const file of definitions.values()) {
+    const classic = classicOf(file.path);
+    if (classic === undefined || !definitions.has(classic)) readFile(file, read);
+  }
+  for (const file of definitions.values()) {
+    const classic = classicOf(file.path);
+    if (classic === undefined || !definitions.has(classic)) continue;
+    addCarried(file, classic, read.apis);
+    read.warnings.push(...companionWarnings(file, classic, read.apis));
+  }
   return { ...read, apis: withoutTwins(read.apis, read.problems) };
 }
 
@@ -68,6 +78,34 @@ function readFile(file: SourceFile, { apis, problems, warnings }: ReadApis): voi
   }
 }
 
+/** The gateway that makes a classic file from its document leaves out there what our webhooks carry. */
+function addCarried(companion: SourceFile, classic: string, apis: ApiFile[]): void {
+  const [{ api } = {}, ...others] = apis.filter(({ file }) => file === classic);
+  if (!api || others.length > 0) return;
+  const carried = carriedOf(companion);
+  const types = new Set([...Object.keys(api.handlers), ...Object.keys(carried)]);
+  const all = [...types].map((type) => {
+    const own = refsFor(api.handlers, type);
+    const isNew = (ref: HandlerRef) => !own.some(({ name, path }) => name === ref.name && path === ref.path);
+    return [type, [...own, ...refsFor(carried, type).filter(isNew)]];
+  });
+  api.handlers = Object.fromEntries(all);
+}
+
+/** An event type may be called __proto__. */
+const refsFor = (handlers: Api["handlers"], type: string) =>
+  (Object.hasOwn(handlers, type) && handlers[type]) || [];
+
+/** None when the document is wrong: the gateway does not mind, so nobody else has to. */
+function carriedOf({ path, text }: SourceFile): Api["handlers"] {
+  try {
+    return parseCarried(path, text);
+  } catch (thrown) {
+    if (thrown instanceof AppError) return {};
+    throw thrown;
+  }
+}
+
 /** The gateway takes handlers from the classic file alone: what only its companion names runs nowhere. */
 function companionWarnings(companion: SourceFile, classic: string, apis: ApiFile[]): Problem[] {
   const named = new Set(
@@ -85,7 +123,7 @@ function companionWarnings(companion: SourceFile, classic: string, apis: ApiFile
   return [{ file: companion.path, message }];
 }
 
-/** None when it is wrong: the gateway does not mind, so nobody else has to. */
+/** Here, too, what is wrong counts as not there. */
 function definitionsOf({ path, text }: SourceFile): Definition[] {
   try {
     return parseDefinitions(path, text);

@@ -35,7 +35,7 @@ export const BUCKET_ARN = arn("a bucket", "s3", "::[a-z0-9][a-z0-9.-]{1,61}[a-z0
 export const KEY_ARN = arn(
   "a key (not of an alias)",
   "kms",
-  `${HERE}key/[A-Za-z0-9-]+`,
+  `${HERE}key/(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})`,
   "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
 );
 export const POLICY_ARN = arn(
@@ -80,6 +80,14 @@ export const SERVICE_NAME: Form = {
   rule:
     "2 to 30 lower-case letters, digits and hyphens, with a letter first and no hyphen last " +
     "(and not begin with xn--, sthree- or amzn-s3-demo-, which S3 keeps for itself)",
+};
+/** Those that begin with a dot are gatehook's own and other tools'. */
+export const SOURCE_FOLDER: Form = {
+  pattern:
+    /^(?!(.*\/)?node_modules(\/|$))(?!\.)[\p{L}\p{N}_.@+ -]*[\p{L}\p{N}_@+-](\/(?!\.)[\p{L}\p{N}_.@+ -]*[\p{L}\p{N}_@+-])*$/u,
+  rule:
+    "a folder in that of gatehook.json, such as src/handlers: names of letters, digits, spaces and _ . @ + -, " +
+    "with / between them, of which none begins with a dot, ends with a dot or a space, or is node_modules",
 };
 /** `default` is what the framework calls the settings of all stages. */
 export const STAGE_NAME: Form = {

@@ -1,5 +1,5 @@
 import { DEPLOYMENT_SETTINGS, type DeploymentSetting } from "./deployment-settings.ts";
-import { REGION, SERVICE_NAME, STAGE_NAME, TAG_NAME, TAG_VALUE } from "./forms.ts";
+import { REGION, SERVICE_NAME, SOURCE_FOLDER, STAGE_NAME, TAG_NAME, TAG_VALUE } from "./forms.ts";
 import type { Shape } from "./shape.ts";
 
 export const LOCAL_STAGE = "local";
@@ -54,13 +54,21 @@ const STAGE: Shape = {
 
 export const PROJECT_SHAPE: Shape = {
   kind: "object",
-  what: "A folder with apis/ and handlers/.",
+  what: "A folder with definitions and handlers.",
   members: {
     $schema: { kind: "text", what: "Where the schema of this file is, for editors." },
     name: {
       kind: "text",
       what: "The service: a stack is called by it and its stage. By default gatehook.",
       form: SERVICE_NAME,
+    },
+    folders: {
+      kind: "object",
+      what: "Where definitions and scripts are; one may not be in the other.",
+      members: {
+        apis: { kind: "text", what: "The folder of the definitions. By default apis.", form: SOURCE_FOLDER },
+        handlers: { kind: "text", what: "That of the scripts. By default handlers.", form: SOURCE_FOLDER },
+      },
     },
     settings: SETTINGS,
     tags: TAGS,

@@ -1,19 +1,23 @@
-import { getNodeValue, parseTree } from "jsonc-parser";
+import { findNodeAtLocation, getNodeValue, type Node, parseTree } from "jsonc-parser";
 import { jsonMistake } from "../json-mistake.ts";
 import { SECRET_REFERENCE } from "./forms.ts";
 import { LOCAL_STAGE, PROJECT_SHAPE, settingsIn } from "./project-shape.ts";
-import { misfits } from "./shape.ts";
+import { type Misfit, misfits } from "./shape.ts";
 
 /** What gatehook.json says of a folder. */
 export interface Project {
   /** Of the service: it and the stage are in the name of all that a stack makes. */
   name: string;
+  folders: Folders;
   /** Of the local stack and of every stage, as the environment would have them. */
   settings: Record<string, string>;
   tags: Record<string, string>;
   /** What a stage has otherwise. `local` is the local stack. */
   stages: Record<string, Stage>;
 }
+
+/** Where definitions and scripts are in the folder. In the bucket they are below `apis/` and `handlers/`. */
+export type Folders = Record<"apis" | "handlers", string>;
 
 export interface Stage {
   region?: string;
@@ -26,7 +30,23 @@ export interface Stage {
 }
 
 export const PROJECT_FILE = "gatehook.json";
-export const NO_PROJECT: Project = { name: "gatehook", settings: {}, tags: {}, stages: {} };
+export const OWN_FOLDERS: Folders = { apis: "apis", handlers: "handlers" };
+export const NO_PROJECT: Project = {
+  name: "gatehook",
+  folders: OWN_FOLDERS,
+  settings: {},
+  tags: {},
+  stages: {},
+};
+
+/** How a message calls the two. */
+export const foldersText = ({ apis, handlers }: Folders, word: "and" | "or" = "and") =>
+  `${apis}/ ${word} ${handlers}/`;
+
+/** Where a file of the bucket lies in the project: `apis/orders.json` in the folder of definitions. */
+export function placeIn({ apis, handlers }: Folders, path: string): string {
+  return path.replace(/^(apis|handlers)\//, (_, name) => `${name === "apis" ? apis : handlers}/`);
+}
 
 /** Those of the local stack. It has no CloudFormation to put a secret in the place of its reference. */
 export function localSettings({ settings, stages }: Project): Record<string, string> {
@@ -48,9 +68,21 @@ export function parseProject(text: string): { project: Project } | { problems: P
   const tree = parseTree(json);
   if (!tree) return { problems: [{ line: 1, message: "nested too deeply" }] };
   const problems = misfits(tree, PROJECT_SHAPE);
-  if (problems.length > 0)
-    return { problems: problems.map(({ offset, message }) => ({ line: lineAt(json, offset), message })) };
+  // What does not fit is not read further.
+  const found = problems.length > 0 ? problems : sharedFolders(tree);
+  if (found.length > 0)
+    return { problems: found.map(({ offset, message }) => ({ line: lineAt(json, offset), message })) };
   return { project: projectOf(getNodeValue(tree)) };
+}
+
+/** One folder in the other. Some systems do not tell Apis from apis. */
+function sharedFolders(tree: Node): Misfit[] {
+  const node = findNodeAtLocation(tree, ["folders"]);
+  const { apis, handlers } = { ...OWN_FOLDERS, ...(node && getNodeValue(node)) } as Folders;
+  const [one, other] = [apis, handlers].map((path) => `${path.toLowerCase()}/`) as [string, string];
+  if (!node || !(one.startsWith(other) || other.startsWith(one))) return [];
+  const message = `folders.apis is ${apis} and folders.handlers is ${handlers}: one may not be the other, or in it`;
+  return [{ offset: node.offset, message }];
 }
 
 interface WrittenStage {
@@ -64,14 +96,21 @@ interface WrittenStage {
 
 interface Written {
   name?: string;
+  folders?: Partial<Folders>;
   settings?: Record<string, unknown>;
   tags?: Record<string, string>;
   stages?: Record<string, WrittenStage>;
 }
 
-function projectOf({ name = NO_PROJECT.name, settings, tags = {}, stages = {} }: Written): Project {
+function projectOf({ name = NO_PROJECT.name, folders, settings, tags = {}, stages = {} }: Written): Project {
   const ofStages = Object.entries(stages).map(([stage, written]) => [stage, stageOf(written)] as const);
-  return { name, settings: textsOf(settings), tags, stages: Object.fromEntries(ofStages) };
+  return {
+    name,
+    folders: { ...OWN_FOLDERS, ...folders },
+    settings: textsOf(settings),
+    tags,
+    stages: Object.fromEntries(ofStages),
+  };
 }
 
 function stageOf({ region, confirm, settings, tags = {}, ...written }: WrittenStage): Stage {

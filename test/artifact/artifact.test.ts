@@ -25,7 +25,7 @@ describe("the artifact", () => {
   before(async () => {
     const stage = `test-${crypto.randomUUID().slice(0, 8)}`;
     gateway = await startGateway();
-    await writeService(folder, { name: "gatehook", parameters: {}, stages: {} });
+    await writeService(folder, { name: "gatehook", version: "1.2.3", parameters: {}, stages: {} });
     artifact = await packageWith(folder, stage, { GATEWAY_URL: gateway.url });
     world = await startWorld(artifact, gateway);
   });

@@ -1,0 +1,75 @@
+import { readdir } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import type { ConfMembers } from "../lib/attach/tyk-conf.ts";
+import type { SourceFile } from "../lib/releases/sources.ts";
+import { foldersText, placeIn } from "../lib/settings/project.ts";
+import { type GatewayPlaces, isInside } from "./gateway-folder.ts";
+import { readProject } from "./project.ts";
+import type { Wanted } from "./put-files.ts";
+import { UsageError } from "./usage.ts";
+
+/** The options of `attach`, and those of `detach`, which has fewer. */
+export interface AttachOptions {
+  apps: string;
+  /** By default the folder that has the one of definitions. */
+  scripts?: string;
+  tykConf?: string;
+  /** The project's folder. */
+  dir: string;
+  /** For what the gateway is to load; by default `gateway/` of the project. */
+  out?: string;
+  url?: string;
+  dryRun?: boolean;
+  force?: boolean;
+  json?: boolean;
+}
+
+export const placesOf = ({ apps, scripts, tykConf }: AttachOptions): GatewayPlaces => ({
+  apps: resolve(apps),
+  scripts: resolve(scripts ?? dirname(resolve(apps))),
+  ...(tykConf && { tykConf: resolve(tykConf) }),
+});
+
+export interface AttachFolders {
+  dir: string;
+  out: string;
+  /** Where a file of the release lies in the project. */
+  own(path: string): string;
+}
+
+/** Throws a UsageError where the gateway's files would be uploaded with the project's, or mixed with them. */
+export async function foldersOf(options: AttachOptions): Promise<AttachFolders> {
+  const dir = resolve(options.dir);
+  const out = resolve(options.out ?? join(dir, "gateway"));
+  const { folders: names } = await readProject(dir);
+  const uploaded = Object.values(names).map((name) => join(dir, name));
+  if (out === dir || uploaded.some((folder) => isInside(out, folder)))
+    throw new UsageError(`--out must be a folder of its own, outside of ${foldersText(names)}`);
+  return { dir, out, own: (path) => join(dir, placeIn(names, path)) };
+}
+
+/** What only the gateway is to read: its definitions hold the token, and may hold secrets of its own. */
+export function gatewayFiles(out: string, apps: SourceFile[], members: ConfMembers | undefined): Wanted[] {
+  const secret = { replace: true, secret: true };
+  const conf = members && `${JSON.stringify(members, undefined, 2)}\n`;
+  return [
+    // No repository is to have them.
+    { file: join(out, ".gitignore"), text: "*\n", replace: false },
+    ...apps.map(({ path, text }) => ({ file: join(out, "apps", path), text, ...secret })),
+    ...(conf ? [{ file: join(out, CONF_MEMBERS), text: conf, ...secret }] : []),
+  ];
+}
+
+/** To be merged into the gateway's tyk.conf. */
+export const CONF_MEMBERS = "tyk.conf-members.json";
+
+/** Definitions of an earlier run, which nobody should copy any more. */
+export async function staleFiles(out: string, wanted: Wanted[]): Promise<string[]> {
+  const folder = join(out, "apps");
+  const names = await readdir(folder).catch(() => []);
+  const fresh = new Set(wanted.map(({ file }) => file));
+  return names
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => join(folder, name))
+    .filter((file) => !fresh.has(file));
+}

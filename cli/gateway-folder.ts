@@ -1,0 +1,102 @@
+import { existsSync } from "node:fs";
+import { readdir, readFile, realpath } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import type { GatewayFolder } from "../lib/attach/gather.ts";
+import { parseTykConf } from "../lib/attach/tyk-conf.ts";
+import { errorText } from "../lib/errors.ts";
+import type { SourceFile } from "../lib/releases/sources.ts";
+import { readText, UsageError } from "./usage.ts";
+
+/** Where a gateway has what matters here. */
+export interface GatewayPlaces {
+  /** The folder of its API definitions. */
+  apps: string;
+  /** The folder that the paths of handlers start from: its working directory. */
+  scripts: string;
+  tykConf?: string;
+}
+
+/** Throws a UsageError where one of them cannot be read. */
+export async function readGateway({ apps, scripts, tykConf }: GatewayPlaces): Promise<GatewayFolder> {
+  const conf = tykConf ? await readConf(tykConf) : undefined;
+  return {
+    apps: await readApps(apps),
+    ...(conf && { conf }),
+    readScript: (path) => readScript(scripts, path),
+  };
+}
+
+/** The places in a gateway's own folder, as its tyk.conf has them. */
+export async function gatewayIn(folder: string): Promise<GatewayPlaces> {
+  const scripts = resolve(folder);
+  const tykConf = join(scripts, "tyk.conf");
+  if (!existsSync(tykConf)) return { apps: join(scripts, "apps"), scripts };
+  const { appPath = "apps" } = await readConf(tykConf);
+  return { apps: resolve(scripts, appPath), scripts, tykConf };
+}
+
+const readConf = async (file: string) =>
+  parseTykConf(basename(file), await readText(file, "gateway's configuration"));
+
+async function readApps(folder: string): Promise<SourceFile[]> {
+  const names = await readdir(folder).catch((cause) => {
+    throw new UsageError(`the folder of --apps cannot be read: ${errorText(cause)}`, { cause });
+  });
+  const found = names.filter((name) => name.endsWith(".json")).sort();
+  if (found.length === 0)
+    throw new UsageError(`${folder} has no API definition: there is no .json file in it`);
+  return Promise.all(
+    found.map(async (path) => ({ path, text: await readText(join(folder, path), "API definition") })),
+  );
+}
+
+/** The gateway takes an absolute path as it is; it is followed here where it leads into the gateway's folder. */
+async function readScript(folder: string, path: string): Promise<string | undefined> {
+  const inside = join(folder, path);
+  const absolute = resolve("/", path);
+  for (const file of isInside(absolute, resolve(folder)) ? [inside, absolute] : [inside]) {
+    try {
+      return await readFile(file, "utf8");
+    } catch (cause) {
+      const { code = "" } = cause as NodeJS.ErrnoException;
+      if (!["ENOENT", "ENOTDIR", "EISDIR"].includes(code))
+        throw new UsageError(`the script ${file} cannot be read: ${errorText(cause)}`, { cause });
+    }
+  }
+  return undefined;
+}
+
+/** Throws a UsageError when one of these files is in the gateway's own folder, also by way of a symbolic link. */
+export async function refuseGatewayFolder(
+  wanted: { file: string }[],
+  { apps, scripts, tykConf }: GatewayPlaces,
+): Promise<void> {
+  const own = await Promise.all([apps, scripts].map(realOf));
+  const above = tykConf && dirname(await realOf(tykConf));
+  if (above && own.some((folder) => isInside(folder, above))) own.push(above);
+  for (const folder of new Set(wanted.map(({ file }) => dirname(file)))) {
+    const real = await realOf(folder);
+    const within = own.find((one) => isInside(real, one));
+    if (within === undefined) continue;
+    throw new UsageError(
+      `${folder} is in the gateway's own folder ${within}, where nothing is written: name another folder with --dir ` +
+        "or --out",
+    );
+  }
+}
+
+export const isInside = (path: string, folder: string) => {
+  const way = relative(folder, path);
+  return way === "" || !(way === ".." || way.startsWith(`..${sep}`) || isAbsolute(way));
+};
+
+/** Where a path leads, also one of which only the beginning is there. */
+async function realOf(path: string): Promise<string> {
+  const whole = resolve(path);
+  try {
+    return await realpath(whole);
+  } catch {
+    const above = dirname(whole);
+    return above === whole ? whole : join(await realOf(above), basename(whole));
+  }
+}

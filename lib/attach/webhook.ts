@@ -1,0 +1,79 @@
+import { SCRIPT_KIND, WEBHOOK_KIND } from "../apis/classic.ts";
+import { WEBHOOK_TYPE } from "../apis/oas.ts";
+
+/** Where the gateway is to send events, and by which template. */
+export interface Target {
+  /** Of ingest, or of a publisher beside the gateway; without a slash at the end. */
+  url: string;
+  /** None where nobody asks for one. */
+  token?: string;
+  /** The template's file, as the gateway finds it. */
+  template: string;
+}
+
+/** Sends every event whole, whatever its type: in a script the template language writes JSON. */
+export const TEMPLATE = { name: "full_event.json", text: "<script>{{.}}</script>\n" };
+
+/** By what the gateway's own copy of an OAS entry is known again: it keeps the name. */
+export const NAME = "gatehook";
+
+/** The gateway leaves out an equal body within that time; with 0 each event would stay in its Redis for ever. */
+const COOLDOWN_SECONDS = 1;
+
+/** One entry of `event_handlers`, as it stands in the file: the gateway matches names whatever their case. */
+export type Entry = Record<string, unknown>;
+type Meta = Record<string, unknown>;
+
+export const eventsUrl = ({ url }: Target, apiId: string) => `${url}/events/${encodeURIComponent(apiId)}`;
+
+const headersOf = ({ token }: Target) => ({
+  ...(token && { authorization: `Bearer ${token}` }),
+  "content-type": "application/json",
+});
+
+/** The `handler_meta` that sends the events of an API; `gatehook`: the handlers that run for them. */
+export const classicWebhook = (target: Target, apiId: string, gatehook: unknown[]) => ({
+  method: "POST",
+  target_path: eventsUrl(target, apiId),
+  template_path: target.template,
+  header_map: headersOf(target),
+  event_timeout: COOLDOWN_SECONDS,
+  gatehook,
+});
+
+/** The same in an OAS document. */
+export const oasWebhook = (target: Target, apiId: string, trigger: string) => ({
+  enabled: true,
+  trigger,
+  type: WEBHOOK_TYPE,
+  name: NAME,
+  url: eventsUrl(target, apiId),
+  method: "POST",
+  bodyTemplate: target.template,
+  headers: Object.entries(headersOf(target)).map(([name, value]) => ({ name, value })),
+  cooldownPeriod: `${COOLDOWN_SECONDS}s`,
+});
+
+/** Whether it runs a script in the gateway. */
+export const runsScript = (entry: Entry) => kindOf(entry) === SCRIPT_KIND && !isDisabled(entry);
+
+/** What a webhook carries of ours: the metas of the scripts that run for its events. Undefined for any other entry. */
+export function carriedBy(entry: Entry): Meta[] | undefined {
+  const { gatehook } = metaOf(entry);
+  if (kindOf(entry) !== WEBHOOK_KIND || isDisabled(entry) || !isHolder(gatehook)) return undefined;
+  return (Array.isArray(gatehook) ? gatehook : [gatehook]) as Meta[];
+}
+
+export const kindOf = (entry: Entry) => memberOf(entry, "handler_name");
+
+export function metaOf(entry: Entry): Meta {
+  const meta = memberOf(entry, "handler_meta");
+  return isHolder(meta) ? (meta as Meta) : {};
+}
+
+export const isDisabled = (entry: Entry) => memberOf(metaOf(entry), "disabled") === true;
+
+const memberOf = (holder: Record<string, unknown>, wanted: string) =>
+  Object.entries(holder).findLast(([name]) => name.toLowerCase() === wanted)?.[1];
+
+const isHolder = (value: unknown) => typeof value === "object" && value !== null;

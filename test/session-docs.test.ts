@@ -24,7 +24,7 @@ const blocks = (language: string) =>
 const commands = blocks("sh").flatMap((text) => text.replaceAll("\\\n", " ").split("\n"));
 /** As a shell takes them: what is in single quotes is one word, and the rest of the line after # is none. */
 const wordsOf = (command: string) =>
-  [...command.replace(/ #.*/, "").matchAll(/'([^']*)'|[^\s']+/g)].map(([word, quoted]) => quoted ?? word);
+  [...command.replace(/ # .*/, "").matchAll(/'([^']*)'|[^\s']+/g)].map(([word, quoted]) => quoted ?? word);
 
 const NOW = Math.floor(Date.now() / 1000);
 const FOUND = {
@@ -55,7 +55,7 @@ describe("docs/sessions.md has queries that find their session", () => {
 
   const queries = commands.filter((line) => /^npx gatehook sessions (query|ls)/.test(line));
   for (const line of queries)
-    it(line.replace(/ +#.*/, ""), async () => {
+    it(line.replace(/ +# .*/, ""), async () => {
       const [, , ...args] = wordsOf(line);
       const { code, stdout, stderr } = await runCli([...args.filter((arg) => arg !== "--json"), "--json"], {
         env: stack.env,

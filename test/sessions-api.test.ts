@@ -1,10 +1,9 @@
 // People's way to the sessions table, over HTTP, while handlers commit to it.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { DeleteCommand, ExecuteStatementCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
+import { DeleteCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { type ConsumerStore, createConsumerStore } from "../lib/consumer/store.ts";
 import { createSessionsApi } from "../lib/sessions/api.ts";
 import { sessionItem } from "../lib/sessions/item.ts";

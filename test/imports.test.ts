@@ -47,9 +47,10 @@ const ALLOWED: Record<string, string[]> = {
     "functions/ingest-auth.ts",
     "functions/key-names.ts",
     "functions/local-references.ts",
+    "functions/redact.ts",
     "functions/runtime-settings.ts",
   ],
-  public: ["cli"],
+  public: ["cli", "lib/events/redact.ts"],
   deploy: ["deploy", "lib/settings", "lib/apis/nearest.ts", "lib/errors.ts"],
   // What is built, not what builds.
   "deploy/entries": ["functions"],

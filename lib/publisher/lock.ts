@@ -14,7 +14,7 @@ export async function lockFolder(folder: string): Promise<() => void> {
   try {
     const database = new DatabaseSync(file);
     try {
-      database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+      database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
       return () => database.close();
     } catch (thrown) {
       database.close();

@@ -175,7 +175,11 @@ reaching(program.command("diff"))
 
 reaching(program.command("publish"))
   .description("take a gateway's events on this machine, and send them to the queue by the machine's role")
-  .option("--listen <host:port>", "where to take events; port 0 is any free one", "127.0.0.1:9180")
+  .option(
+    "--listen <host:port>",
+    "where to take events; systemd: at the socket that it passes",
+    "127.0.0.1:9180",
+  )
   .option("--queue <url>", "the events queue; by default that of the stack")
   .option("--spool <folder>", "where events are kept until the queue has them", ".gatehook/spool")
   .option("--spool-mb <number>", "what the folder may hold, in MB", wholeNumber(16, 1_000_000), 256)

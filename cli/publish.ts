@@ -6,7 +6,7 @@ import { choice, text } from "../functions/settings.ts";
 import { AppError, errorText } from "../lib/errors.ts";
 import type { Log } from "../lib/log.ts";
 import type { Publisher, Status } from "../lib/publisher/publisher.ts";
-import { type PublisherServer, startServer } from "../lib/publisher/server.ts";
+import { type Listen, type PublisherServer, startServer } from "../lib/publisher/server.ts";
 import { countOf } from "./count.ts";
 import { interruption } from "./interrupt.ts";
 import { STATE_FOLDER } from "./local-stack.ts";
@@ -41,7 +41,12 @@ export async function publish(options: PublishOptions): Promise<void> {
     await publisher.close(0);
     throw thrown;
   }
-  log.info("listening", { url: server.url, queue: queueUrl, spool: resolve(options.spool) });
+  log.info("listening", {
+    url: server.url,
+    pid: process.pid,
+    queue: queueUrl,
+    spool: resolve(options.spool),
+  });
   say(`gatehook takes events at ${server.url}/events/{api_id} for ${queueUrl}`);
   const seconds = options.statsSeconds;
   const stats =
@@ -73,23 +78,34 @@ const writeLine = (level: string, message: string, fields: Record<string, unknow
   printError(JSON.stringify({ time: new Date().toISOString(), level, message, ...fields }));
 
 interface Address {
-  host: string;
-  port: number;
+  at: Listen;
   anyHost: boolean;
 }
 
+/** Of the first socket that systemd passes. https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html */
+const FIRST_SOCKET = 3;
+
 function addressIn({ listen, allowNetwork = false }: PublishOptions): Address {
+  if (listen === "systemd") {
+    if (Number(process.env.LISTEN_PID) !== process.pid || !(Number(process.env.LISTEN_FDS) >= 1))
+      throw new UsageError("--listen systemd: systemd passed no socket: start gatehook-publish.socket");
+    return { at: { fd: FIRST_SOCKET }, anyHost: allowNetwork };
+  }
   const [, bracketed, plain, digits] =
     /^(?:(?:\[([\da-f:]+)\]|([^\s:[\]]+)):)?(\d{1,5})$/i.exec(listen) ?? [];
   const host = bracketed ?? plain ?? "127.0.0.1";
   const port = Number(digits ?? Number.NaN);
   if (!(port <= 65_535))
     throw new UsageError(`--listen is ${listen}: it must be an address and a port, such as 127.0.0.1:9180`);
-  if (!isLoopback(host) && !allowNetwork)
-    throw new UsageError(
-      `--listen is ${listen}, which other machines may reach, and there is no token: listen on 127.0.0.1, or add --allow-network where the network lets only the gateway in`,
-    );
-  return { host, port, anyHost: allowNetwork };
+  checkReach(host, allowNetwork);
+  return { at: { host, port }, anyHost: allowNetwork };
+}
+
+function checkReach(host: string, allowNetwork: boolean): void {
+  if (isLoopback(host) || allowNetwork) return;
+  throw new UsageError(
+    `${host} may be reached by other machines, and there is no token: listen on 127.0.0.1, or add --allow-network where the network lets only the gateway in`,
+  );
 }
 
 const isLoopback = (host: string) =>
@@ -124,12 +140,17 @@ async function keepOutOfRepositories(): Promise<void> {
 }
 
 async function listen(publisher: Publisher, address: Address): Promise<PublisherServer> {
-  try {
-    return await startServer({ ...address, publisher, log });
-  } catch (cause) {
-    const { host, port } = address;
+  const server = await startServer({ ...address, publisher, log }).catch((cause: unknown) => {
     const busy = (cause as NodeJS.ErrnoException).code === "EADDRINUSE";
     const why = busy ? "it is in use: stop what listens there, or choose another port" : errorText(cause);
-    throw new AppError("local-failed", `${host}:${port} cannot be listened at: ${why}`, { cause });
+    const where = "fd" in address.at ? "the socket of systemd" : `${address.at.host}:${address.at.port}`;
+    throw new AppError("local-failed", `${where} cannot be listened at: ${why}`, { cause });
+  });
+  try {
+    checkReach(server.host, address.anyHost);
+    return server;
+  } catch (thrown) {
+    await server.close(AbortSignal.abort());
+    throw thrown;
   }
 }

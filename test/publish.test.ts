@@ -1,6 +1,7 @@
 // `gatehook publish` as a process, over the protocol of SQS, with a queue that goes away and a process that dies.
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
@@ -313,6 +314,61 @@ describe("gatehook publish", () => {
     assert.deepEqual([...new Set(came)].sort(), [...taken].sort());
   });
 
+  /** As systemd starts a program: with a socket, and whose it is. */
+  const WITH_SOCKET = `LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"`;
+
+  async function socketAt(host: string) {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, host, resolve));
+    const { port } = server.address() as AddressInfo;
+    const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
+    return { server, port, fd };
+  }
+
+  it("listens at the socket that it is given, where events wait while it starts anew", async () => {
+    const { queueUrl } = await world();
+    const { server, port, fd } = await socketAt("127.0.0.1");
+    // Holds the socket, and starts the publisher again.
+    const through = (command: string[]) => {
+      const twice = `for time in 1 2; do sh -c '${WITH_SOCKET}' sh "$@"; done`;
+      return ["sh", "-c", twice, "sh", ...command];
+    };
+    const args = ["--listen", "systemd"];
+    const both = await startPublish({ queueUrl, spool: join(folder, "spool"), env, args, through, fd });
+    running.push(both);
+    server.close();
+    const starts = () => both.lines.filter(({ message }) => message === "listening");
+    try {
+      assert.equal(both.url, `http://127.0.0.1:${port}`);
+      process.kill(Number(starts()[0]?.pid), "SIGKILL");
+      assert.equal(await accepted(both, "demo", eventOf("e1", "k")), "e1");
+      assert.equal((await arrivals(queueUrl, ["e1"])).length, 1);
+    } finally {
+      for (const { pid } of starts().slice(1)) process.kill(Number(pid), "SIGTERM");
+    }
+    const { code } = await both.ended;
+    assert.deepEqual([starts().length, code], [2, 0]);
+  });
+
+  it("refuses a socket that the network reaches", async () => {
+    const queueUrl = await queues.create();
+    const { server, fd } = await socketAt("0.0.0.0");
+    const through = (command: string[]) => ["sh", "-c", WITH_SOCKET, "sh", ...command];
+    const options = {
+      queueUrl,
+      spool: join(folder, "spool"),
+      env,
+      args: ["--listen", "systemd"],
+      through,
+      fd,
+    };
+    try {
+      await assert.rejects(startPublish(options), /it ended: .*0\.0\.0\.0 may be reached by other machines/s);
+    } finally {
+      server.close();
+    }
+  });
+
   it("finds the queue in the environment", async () => {
     const { queueUrl } = await world();
     const options = { spool: join(folder, "spool"), env: { ...env, EVENTS_QUEUE_URL: queueUrl } };
@@ -330,7 +386,8 @@ describe("gatehook publish", () => {
         ["--listen", "0.0.0.0:0", "--queue", queueUrl],
         /no token: listen on 127\.0\.0\.1, or add --allow-network/,
       ],
-      [["--listen", "192.168.0.1:1", "--queue", queueUrl], /other machines may reach/],
+      [["--listen", "192.168.0.1:1", "--queue", queueUrl], /reached by other machines/],
+      [["--listen", "systemd", "--queue", queueUrl], /systemd passed no socket/],
       [["--listen", "here", "--queue", queueUrl], /must be an address and a port/],
       [["--listen", "127.0.0.1:65536", "--queue", queueUrl], /must be an address and a port/],
       [["--queue", queueUrl, "--local"], /leave one of them out/],

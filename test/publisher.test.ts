@@ -204,7 +204,7 @@ describe("the publisher's address", () => {
   async function serve(deps: Partial<PublisherDeps> = {}, anyHost = false): Promise<void> {
     publisher = await opened({ ...queueWith(() => NONE), ...deps });
     ends.push(() => publisher.close(0));
-    server = await startServer({ publisher, host: "127.0.0.1", port: 0, anyHost, log: NO_LOG });
+    server = await startServer({ publisher, at: { host: "127.0.0.1", port: 0 }, anyHost, log: NO_LOG });
     ends.push(() => server.close(AbortSignal.abort()));
   }
 

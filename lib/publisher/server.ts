@@ -8,15 +8,18 @@ import type { Head, Publisher } from "./publisher.ts";
 
 export interface PublisherServer {
   url: string;
+  /** The address that it listens at. */
+  host: string;
   /** Takes no more connections; resolves when each request is answered, or `cut` wished it. */
   close(cut: AbortSignal): Promise<void>;
 }
 
+/** An address, with port 0 for any free one, or the descriptor of a socket that is open already. */
+export type Listen = { host: string; port: number } | { fd: number };
+
 export interface ServerOptions {
   publisher: Pick<Publisher, "take" | "status">;
-  host: string;
-  /** 0 is any free port. */
-  port: number;
+  at: Listen;
   /** Whether requests may come by a name or an address that is not of this machine. */
   anyHost: boolean;
   log: Log;
@@ -30,13 +33,7 @@ const RETRY_SECONDS = 10;
 const REQUEST_MS = 30_000;
 
 /** Serves POST /events/{api_id} and GET /healthz. */
-export async function startServer({
-  publisher,
-  host,
-  port,
-  anyHost,
-  log,
-}: ServerOptions): Promise<PublisherServer> {
+export async function startServer({ publisher, at, anyHost, log }: ServerOptions): Promise<PublisherServer> {
   let reading = 0;
 
   /** Throws `event-too-large` and `spool-full`. */
@@ -90,10 +87,11 @@ export async function startServer({
   );
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, host, resolve);
+    server.listen(at, resolve);
   });
   const { address, family, port: bound } = server.address() as AddressInfo;
   return {
+    host: address,
     url: `http://${family === "IPv6" ? `[${address}]` : address}:${bound}`,
     async close(cut) {
       const closed = new Promise((resolve) => server.close(resolve));

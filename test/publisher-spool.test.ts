@@ -269,6 +269,15 @@ describe("a spool", () => {
     assert.deepEqual(told, ["the spool cannot be written to", "the spool can be written to again"]);
   });
 
+  it("accepts nothing into a folder that somebody removed", async () => {
+    const spool = await opened();
+    await spool.append([bodyOf("a")]);
+    rmSync(folder, { recursive: true });
+    await assert.rejects(spool.append([bodyOf("b")]), { code: "spool-failed" });
+    assert.equal(spool.state().trouble, "disk");
+    mkdirSync(folder);
+  });
+
   it("takes nothing of what was refused, when a write or its sync fails", async () => {
     const probe = await open(join(folder, "probe"), "w");
     const prototype = Object.getPrototypeOf(probe) as FileHandle;
@@ -303,6 +312,19 @@ describe("a spool", () => {
       reason: "InvalidMessageContents",
       body: bodyOf("a"),
     });
+  });
+
+  it("counts what was set aside, until somebody removes it", async () => {
+    const spool = await opened({ maxBytes: 5_000 });
+    await spool.append([bodyOf("a", "x".repeat(2_000))]);
+    const [entry] = await spool.peek(1);
+    assert.ok(entry);
+    await spool.setAside(entry, "no");
+    const more = () => spool.append([bodyOf("b", "x".repeat(900))]);
+    await assert.rejects(more, { code: "spool-full" });
+    rmSync(join(folder, "refused.jsonl"));
+    await more();
+    assert.equal(spool.state().trouble, undefined);
   });
 
   it("is for its user's eyes alone", async () => {

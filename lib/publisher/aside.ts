@@ -1,29 +1,36 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { withFile } from "./files.ts";
+import { syncFolder, withFile } from "./files.ts";
 
-/** A file for what cannot be sent: one JSON object a line, for somebody to look at. */
+/** A file for what cannot be sent: one JSON object a line, for somebody to look at and to remove. */
 export interface Aside {
-  /** What it holds, in bytes. */
+  /** What it held when it was looked at last, in bytes. */
   bytes(): number;
+  /** Looks at it. */
+  measure(): Promise<void>;
   add(entry: Record<string, unknown>): Promise<void>;
 }
 
 export async function openAside(folder: string, name: "refused" | "damaged"): Promise<Aside> {
   const path = join(folder, `${name}.jsonl`);
-  let bytes = await stat(path).then(
-    ({ size }) => size,
-    () => 0,
-  );
-  return {
+  let bytes = 0;
+  const aside: Aside = {
     bytes: () => bytes,
+    async measure() {
+      bytes = await stat(path).then(
+        ({ size }) => size,
+        () => 0,
+      );
+    },
     async add(entry) {
-      const line = Buffer.from(`${JSON.stringify(entry)}\n`);
       await withFile(path, "a", async (handle) => {
-        await handle.appendFile(line);
+        await handle.appendFile(`${JSON.stringify(entry)}\n`);
         await handle.sync();
       });
-      bytes += line.length;
+      await syncFolder(folder);
+      await aside.measure();
     },
   };
+  await aside.measure();
+  return aside;
 }

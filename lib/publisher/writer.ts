@@ -58,6 +58,8 @@ export function createWriter({ folder, segmentBytes, segments, nextNumber, log }
     try {
       if (open_ && open_.segment.end >= segmentBytes) await leave();
       const { segment, handle } = open_ ?? (await begin());
+      // A file without a name can be written to, and is gone with the process.
+      if ((await handle.stat()).nlink === 0) throw new Error(`${segment.path} was removed`);
       await writeAll(handle, bytes, segment.end);
       await handle.datasync();
       segment.end += bytes.length;

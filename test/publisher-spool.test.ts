@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import fc from "fast-check";
 import { messageText } from "../lib/events/message.ts";
@@ -121,6 +121,28 @@ describe("a spool", () => {
     } finally {
       Object.assign(prototype, { datasync, sync });
     }
+  });
+
+  it("is on the disk itself, with the folders that are made for it", async () => {
+    const probe = await open(join(folder, "probe"), "w");
+    const prototype = Object.getPrototypeOf(probe) as FileHandle;
+    await probe.close();
+    const { sync } = prototype;
+    const synced: number[] = [];
+    prototype.sync = async function (this: FileHandle) {
+      synced.push((await this.stat()).ino);
+      await sync.call(this);
+    };
+    const root = folder;
+    try {
+      folder = relative(".", join(root, "a", "b"));
+      await opened();
+    } finally {
+      prototype.sync = sync;
+      folder = root;
+    }
+    const folders = ["a", "", "a/b"].map((path) => statSync(join(root, path)).ino);
+    assert.deepEqual(synced, folders);
   });
 
   it("leaves what a dead process did not write to its end", async () => {

@@ -1,4 +1,5 @@
 import { mkdir, unlink } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { AppError, errorText } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { openAside } from "./aside.ts";
@@ -58,7 +59,7 @@ const DAMAGE = {
 export async function openSpool(options: SpoolOptions): Promise<Spool> {
   const { folder } = options;
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolder(folder);
     const unlock = await lockFolder(folder);
     try {
       return await openLocked(options, unlock);
@@ -72,6 +73,14 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
       cause,
     });
   }
+}
+
+/** A new folder is on the disk when those above it are. */
+async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  const above = dirname(resolve(first));
+  for (let made = resolve(folder); made !== above; made = dirname(made)) await syncFolder(dirname(made));
 }
 
 async function openLocked({ folder, maxBytes, now, log }: SpoolOptions, unlock: () => void): Promise<Spool> {

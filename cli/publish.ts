@@ -8,7 +8,7 @@ import type { Log } from "../lib/log.ts";
 import type { Publisher, Status } from "../lib/publisher/publisher.ts";
 import { type Listen, type PublisherServer, startServer } from "../lib/publisher/server.ts";
 import { countOf } from "./count.ts";
-import { interruption } from "./interrupt.ts";
+import { interruption, whenAborted } from "./interrupt.ts";
 import { STATE_FOLDER } from "./local-stack.ts";
 import { openOnThisMachine } from "./open-publisher.ts";
 import { print, printError, printJson } from "./print.ts";
@@ -51,7 +51,7 @@ export async function publish(options: PublishOptions): Promise<void> {
   const seconds = options.statsSeconds;
   const stats =
     seconds > 0 && setInterval(() => log.info("stats", { ...publisher.status() }), seconds * 1_000);
-  await new Promise((resolve) => stop.addEventListener("abort", resolve));
+  await whenAborted(stop).catch(() => {});
   if (stats) clearInterval(stats);
   const drainMs = options.drainSeconds * 1_000;
   await server.close(AbortSignal.timeout(Math.max(drainMs, ANSWER_MS)));

@@ -270,24 +270,18 @@ describe("gatehook publish", () => {
     assert.deepEqual([end.code, sent, spooled], [0, 3, 0]);
   });
 
-  it("has its spool for itself", async () => {
+  it("has its spool and its address for itself", async () => {
     const { queueUrl, start } = await world();
-    await start();
-    const args = [
-      "publish",
-      "--listen",
-      "127.0.0.1:0",
-      "--queue",
-      queueUrl,
-      "--spool",
-      join(folder, "spool"),
-    ];
-    const { code, stderr } = await runCli(args, { env });
-    assert.equal(code, 1);
-    assert.match(
-      stderr.replaceAll(/\s+/g, " "),
-      /is the spool of another publisher that is running: end that one/,
-    );
+    const { host } = new URL((await start()).url);
+    for (const [spool, listen, message] of [
+      ["spool", "127.0.0.1:0", /is the spool of another publisher that is running: end that one/],
+      ["other", host, /cannot be listened at: it is in use: stop what listens there/],
+    ] as const) {
+      const args = ["publish", "--listen", listen, "--queue", queueUrl, "--spool", join(folder, spool)];
+      const { code, stderr } = await runCli(args, { env });
+      assert.equal(code, 1);
+      assert.match(stderr.replaceAll(/\s+/g, " "), message);
+    }
   });
 
   it("answers 503 while its disk takes no more, and loses nothing that it accepted", async () => {

@@ -278,6 +278,16 @@ describe("a spool", () => {
     assert.equal((await idsOf(spool)).length, taken);
   });
 
+  it("has all its room again when all is taken off, however large the parts were", async () => {
+    const spool = await opened({ maxBytes: 20_000 });
+    for (let round = 0; round < 3; round += 1) {
+      const bodies = Array.from({ length: 18 }, (_, at) => bodyOf(`e${round}-${at}`, "x".repeat(900)));
+      await spool.append(bodies);
+      await assert.rejects(spool.append(bodies), { code: "spool-full" });
+      await takeOff(spool, 18);
+    }
+  });
+
   it("accepts nothing that it cannot write, and goes on when it can", async () => {
     const spool = await opened();
     const blocked = join(folder, "000000000001.log");

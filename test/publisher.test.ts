@@ -321,6 +321,32 @@ describe("the publisher's address", () => {
     assert.equal((await post("/events/demo", eventOf("b"))).status, 202);
   });
 
+  it("takes nothing of a body that breaks off, and goes on", async () => {
+    await serve();
+    const { port } = new URL(server.url);
+    const headers = { "content-length": 1_000 };
+    const broken = request({ port, path: "/events/demo", method: "POST", headers, agent: false });
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    broken.on("error", resolve).on("close", () => resolve("closed"));
+    broken.write(eventOf("a"), () => broken.destroy());
+    await promise;
+    let status: Status;
+    do status = await health();
+    while (Object.keys(status.rejected).length === 0);
+    assert.deepEqual([status.rejected, status.accepted], [{ "event-invalid": 1 }, 0]);
+    assert.equal((await post("/events/demo", eventOf("b"))).status, 202);
+  });
+
+  it("answers an address that is none", async () => {
+    await serve();
+    const asked = request({ port: new URL(server.url).port, path: "//", method: "POST" });
+    asked.end(eventOf("a"));
+    const [answer] = await once(asked, "response");
+    answer.resume();
+    assert.equal(answer.statusCode, 404);
+    assert.equal((await post("/events/%ff", eventOf("a"))).status, 400);
+  });
+
   it("reads no more at the same time than it has room for", async () => {
     await serve();
     const { port } = new URL(server.url);
@@ -434,6 +460,7 @@ describe("gatehook/publisher", () => {
       ["event refused"],
     );
     await assert.rejects(publisher.publish("demo", event), { code: "spool-failed" });
+    assert.equal((await publisher.close()).sent, 2, "a second end is none");
   });
 
   it("knows the region of a queue of AWS by its URL", () => {

@@ -66,6 +66,7 @@ export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
   let count = 0;
   let trimmed = 0;
   let isClosing = false;
+  let closed: Promise<Status> | undefined;
   const rejected: Record<string, number> = {};
 
   async function take(head: Head, body: () => Promise<string>): Promise<Answer> {
@@ -124,6 +125,9 @@ export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
       }
     },
     status,
-    close,
+    close(drainMs) {
+      closed ??= close(drainMs);
+      return closed;
+    },
   };
 }

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { AppError } from "../errors.ts";
+import { invalidEvent } from "../events/invalid.ts";
 import { errorReply, type HttpReply, jsonReply, refusalReply } from "../http-reply.ts";
 import { isStrange, strangerIn } from "../ingest/stranger.ts";
 import type { Log } from "../log.ts";
@@ -52,6 +53,8 @@ export async function startServer({ publisher, at, anyHost, log }: ServerOptions
         chunks.push(chunk);
       }
       return Buffer.concat(chunks).toString();
+    } catch (thrown) {
+      throw thrown instanceof AppError ? thrown : invalidEvent("body", "broke off before its end");
     } finally {
       reading -= bytes;
     }
@@ -60,7 +63,8 @@ export async function startServer({ publisher, at, anyHost, log }: ServerOptions
   async function answer(request: IncomingMessage): Promise<HttpReply> {
     const stranger = anyHost ? isStrange(request.headers.origin) && "Origin" : strangerIn(request.headers);
     if (stranger) return jsonReply(403, { message: `${stranger} is not a loopback name of this machine` });
-    const { pathname } = new URL(request.url ?? "/", "http://localhost");
+    const path = request.url ?? "/";
+    const pathname = URL.parse(path, "http://localhost")?.pathname ?? path;
     if (pathname === "/healthz" && request.method === "GET") {
       const status = publisher.status();
       return jsonReply(status.status === "ok" ? 200 : 503, status);

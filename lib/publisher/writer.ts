@@ -15,7 +15,7 @@ export interface Writer {
 
 export interface WriterDeps {
   folder: string;
-  /** The next segment is begun after this size. */
+  /** A segment of this size is left. */
   segmentBytes: number;
   /** Those of the spool: new ones are added. */
   segments: Segment[];
@@ -42,7 +42,7 @@ export function createWriter({ folder, segmentBytes, segments, nextNumber, log }
     return open_;
   }
 
-  /** After a failure nobody knows what the file has behind its end, so that it is left. */
+  /** Also after a failure, since nobody knows what the file has behind its end. */
   async function leave(): Promise<void> {
     if (!open_) return;
     const { segment, handle } = open_;
@@ -56,13 +56,14 @@ export function createWriter({ folder, segmentBytes, segments, nextNumber, log }
 
   async function writeTogether(bytes: Buffer): Promise<void> {
     try {
-      if (open_ && open_.segment.end >= segmentBytes) await leave();
       const { segment, handle } = open_ ?? (await begin());
       // A file without a name can be written to, and is gone with the process.
       if ((await handle.stat()).nlink === 0) throw new Error(`${segment.path} was removed`);
       await writeAll(handle, bytes, segment.end);
       await handle.datasync();
       segment.end += bytes.length;
+      // Now, and not with the next write: what is sent of it can be removed only then.
+      if (segment.end >= segmentBytes) await leave();
       if (failing) log.info("the spool can be written to again", {});
       failing = false;
     } catch (thrown) {

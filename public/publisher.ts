@@ -43,7 +43,7 @@ export interface PublisherStatus {
   spooled: number;
   bytes: number;
   max_bytes: number;
-  /** Of the oldest event in the spool; null when there is none. */
+  /** The age of the oldest event in the spool; null when it is empty. */
   oldest_seconds: number | null;
   /** Events that the queue never takes, in refused.jsonl. */
   refused: number;

@@ -381,6 +381,55 @@ describe("a spool", () => {
   });
 });
 
+describe("a spool whose file was damaged somewhere", () => {
+  it("still has every event that the damage did not touch", async () => {
+    const root = mkdtempSync(join(tmpdir(), "gatehook-spool-"));
+    const log = { info() {}, warn() {}, error() {} };
+    const ids = Array.from({ length: 8 }, (_, at) => `e${at}`);
+    const lines = ids.map((id) => Buffer.from(lineOf(1_000, bodyOf(id))));
+    const whole = Buffer.concat(lines);
+    /** The events with a byte in a range of the file, or whose end is beside it. */
+    const touched = (from: number, to: number) =>
+      ids.filter((_, at) => {
+        const start = lines.slice(0, at).reduce((sum, { length }) => sum + length, 0);
+        return from < start + (lines[at]?.length ?? 0) && to > start - 1;
+      });
+    try {
+      const damage = fc.record({
+        from: fc.nat(whole.length - 1),
+        length: fc.nat(400),
+        by: fc.uint8Array({ maxLength: 400 }),
+      });
+      let round = 0;
+      await fc.assert(
+        fc.asyncProperty(damage, async ({ from, length, by }) => {
+          round += 1;
+          const folder = join(root, String(round));
+          mkdirSync(folder);
+          const rest = whole.subarray(from + length);
+          writeFileSync(join(folder, "000000000001.log"), Buffer.concat([whole.subarray(0, from), by, rest]));
+          const spool = await openSpool({ folder, maxBytes: 1_000_000, now: () => 0, log });
+          const entries = await spool.peek(100);
+          const found = entries.map(({ message }) => message.envelope.id);
+          await spool.append([bodyOf("next")]);
+          const next = (await spool.peek(100)).at(-1)?.message.envelope.id;
+          const { events } = spool.state();
+          await spool.close();
+          const gone = touched(from, from + length);
+          assert.deepEqual(
+            found.filter((id) => !gone.includes(id)),
+            ids.filter((id) => !gone.includes(id)),
+          );
+          assert.deepEqual([next, events], ["next", found.length + 1]);
+        }),
+        { numRuns: 100 },
+      );
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  });
+});
+
 describe("a record of the spool", () => {
   it("is read as it was written, and not when a byte of it is another", () => {
     const record = fc.record({

@@ -73,7 +73,7 @@ async function opened(deps: Partial<PublisherDeps> & Pick<PublisherDeps, "call">
     oversize: "trim",
     now: () => 0,
     random: () => 1,
-    // A wait is a turn of the loop; the time for the end is never over.
+    // A wait is a turn of the event loop; the time for the end never runs out.
     delay: (ms, signal) => (ms < 60_000 ? new Promise((resolve) => setImmediate(resolve)) : aborted(signal)),
     log: NO_LOG,
     ...deps,
@@ -125,7 +125,7 @@ describe("an event in the spool", () => {
     const fault = (name: string) => Object.assign(new Error("of the call"), { name });
     for (const name of ["InvalidMessageContents", "BatchRequestTooLong", "InvalidParameterValue"]) {
       rmSync(join(folder, "spool"), { recursive: true, force: true });
-      // The first call is none, so that all are in the next.
+      // The first call fails, so that all are in the next.
       const queue = queueWith((messages, call) => {
         if (call === 1) throw new Error("away");
         if (messages.some(({ envelope }) => envelope.id === "bad")) throw fault(name);
@@ -337,7 +337,7 @@ describe("the publisher's address", () => {
     assert.equal((await post("/events/demo", eventOf("b"))).status, 202);
   });
 
-  it("answers an address that is none", async () => {
+  it("answers a path that cannot be read", async () => {
     await serve();
     const asked = request({ port: new URL(server.url).port, path: "//", method: "POST" });
     asked.end(eventOf("a"));
@@ -460,7 +460,7 @@ describe("gatehook/publisher", () => {
       ["event refused"],
     );
     await assert.rejects(publisher.publish("demo", event), { code: "spool-failed" });
-    assert.equal((await publisher.close()).sent, 2, "a second end is none");
+    assert.equal((await publisher.close()).sent, 2, "it ends once");
   });
 
   it("knows the region of a queue of AWS by its URL", () => {

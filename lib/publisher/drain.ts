@@ -7,7 +7,7 @@ import type { Spool } from "./spool.ts";
 /** Sends what is in a spool, the oldest first, until it is ended. */
 export interface Drain {
   state(): DrainState;
-  /** Resolves when the spool is empty, or when `cut` was wished. */
+  /** Resolves when the spool is empty, or after `cut`. */
   end(): Promise<void>;
   /** Ends what is under way. */
   cut(): void;
@@ -27,7 +27,7 @@ export interface DrainDeps {
   deliver: Deliver;
   /** 0 to 1. */
   random: () => number;
-  /** Resolves after so many milliseconds, or when the signal wishes it. */
+  /** Resolves after this many milliseconds, or when the signal is aborted. */
   delay: (ms: number, signal: AbortSignal) => Promise<void>;
   log: Log;
 }

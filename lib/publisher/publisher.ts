@@ -27,7 +27,7 @@ export interface Publisher {
   /** Resolves when the events of the request are on the disk. Throws what `body` does, and `AppError`: then none of them is accepted. */
   take(request: Head, body: () => Promise<string>): Promise<Answer>;
   status(): Status;
-  /** Takes nothing more, sends what it can in so many milliseconds; answers how it ended. */
+  /** Takes nothing more, and sends what it can in this many milliseconds. Answers how it ended. */
   close(drainMs: number): Promise<Status>;
 }
 
@@ -44,7 +44,7 @@ export interface Status {
   /** What they take there, and what the spool may take. */
   bytes: number;
   max_bytes: number;
-  /** The age of the oldest event in the spool; null when there is none. */
+  /** The age of the oldest event in the spool; null when it is empty. */
   oldest_seconds: number | null;
   /** Events that the queue never takes, in refused.jsonl. */
   refused: number;

@@ -7,7 +7,7 @@ export interface Entry extends SpoolRecord {
   end: Position;
 }
 
-/** What is no event although it stands in the spool. */
+/** What stands in the spool and is not an event. */
 export interface Damage {
   at: Position;
   bytes: Buffer;
@@ -37,7 +37,7 @@ export interface ReaderDeps {
 }
 
 const CHUNK_BYTES = 1024 * 1024;
-/** A longer line is none of an event. */
+/** A longer line is not an event. */
 const MAX_LINE_BYTES = 4 * 1024 * 1024;
 const NEWLINE = 10;
 
@@ -53,7 +53,7 @@ export function createReader({ start, segments, onDamage }: ReaderDeps): Reader 
     return segment;
   }
 
-  /** Of the segment, from where reading is: whole lines, or one piece that is none. */
+  /** Of the segment, from where reading is: whole lines, or one piece without a line end. */
   async function chunkOf(segment: Segment): Promise<{ bytes: Buffer; whole: boolean }> {
     return withFile(segment.path, "r", async (handle) => {
       for (let size = CHUNK_BYTES; ; size *= 2) {

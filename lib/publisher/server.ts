@@ -11,7 +11,7 @@ export interface PublisherServer {
   url: string;
   /** The address that it listens at. */
   host: string;
-  /** Takes no more connections; resolves when each request is answered, or `cut` wished it. */
+  /** Takes no more connections; resolves when each request is answered, or `cut` is aborted. */
   close(cut: AbortSignal): Promise<void>;
 }
 

@@ -171,8 +171,10 @@ async function openLocked({ folder, maxBytes, now, log }: SpoolOptions, unlock: 
       return entries;
     },
     async takeOff({ end }) {
-      events -= reader.takeOff(end);
+      const count = reader.takeOff(end);
       await moveTo(end);
+      // Only now there is room in their place.
+      events -= count;
     },
     async setAside({ at, message: { body, envelope } }, reason) {
       const { id, api_id } = envelope;

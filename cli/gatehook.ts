@@ -173,6 +173,22 @@ reaching(program.command("diff"))
   .argument("<b>", "a version, or live")
   .action(async (a, b) => (await import("./diff.ts")).diff(a, b));
 
+reaching(program.command("publish"))
+  .description("take a gateway's events on this machine, and send them to the queue by the machine's role")
+  .option(
+    "--listen <host:port>",
+    "where to take events; systemd: at the socket that it passes",
+    "127.0.0.1:9180",
+  )
+  .option("--queue <url>", "the events queue; by default that of the stack")
+  .option("--spool <folder>", "where events are kept until the queue has them", ".gatehook/spool")
+  .option("--spool-mb <number>", "what the folder may hold, in MB", wholeNumber(16, 1_000_000), 256)
+  .option("--drain-seconds <number>", "how long to go on sending at the end", wholeNumber(0, 600), 10)
+  .option("--stats-seconds <number>", "how often to log the counts; 0 is never", wholeNumber(0, 86_400), 60)
+  .option("--allow-network", "listen on other addresses than loopback: whoever reaches them may send events")
+  .option("--json", "print the counts as one JSON object at the end and nothing else")
+  .action(async (options) => (await import("./publish.ts")).publish(options));
+
 const target = (command: Command) =>
   command
     .addOption(
@@ -226,7 +242,8 @@ const WRITES: Record<string, string> = {
 
 program.hook("preAction", async (_, command) => {
   const reachesStack = command.options.some((option) => option.attributeName() === "local");
-  if (!reachesStack) return;
+  // A queue that is named is all that a command needs.
+  if (!reachesStack || command.opts().queue !== undefined) return;
   const { connect } = await import("./connect.ts");
   const writes = command.opts().dryRun ? undefined : WRITES[command.name()];
   if (!(await connect(command.opts(), writes))) throw new Declined();

@@ -278,7 +278,7 @@ async function main(): Promise<void> {
       writeFileSync(join(project, file), text);
     }
     await runCommands(COMMANDS, project, version, env);
-    await runTests(project, 1, env);
+    await runTests(project, 2, env);
     await checkTypes(project, ["jsconfig.json", "tsconfig.json"], env);
     const own = await runInit(tarball, folder, version, env);
     await runUpgrade(tarball, folder, own, version, env);

@@ -42,6 +42,30 @@ test("greets the key of the event", async () => {
   assert.ok(logs.some(({ message }) => message === "hello k1"));
 });
 `,
+  "test/publisher.test.mjs": `import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { openPublisher } from "gatehook/publisher";
+
+test("keeps an event while the queue is away", async () => {
+  const spool = mkdtempSync(join(tmpdir(), "gatehook-spool-"));
+  const queueUrl = "http://127.0.0.1:9/000000000000/events";
+  const publisher = await openPublisher({ queueUrl, spool, client: { region: "us-east-1" } });
+  const { id } = await publisher.publish("demo", { Type: "KeyExpired", Meta: { Key: "k1" } }, { id: "e1" });
+  const { spooled } = await publisher.close({ drainMs: 0 });
+  rmSync(spool, { recursive: true });
+  assert.deepEqual([id, spooled], ["e1", 1]);
+});
+`,
+  "types/publisher.ts": `import { openPublisher, type PublishedEvent } from "gatehook/publisher";
+
+const publisher = await openPublisher({ queueUrl: "https://sqs.eu-west-1.amazonaws.com/1/q", spool: "spool" });
+export const event: PublishedEvent = await publisher.publish("demo", { Type: "KeyExpired" });
+// @ts-expect-error: the declarations know what a status has
+export const { spoold } = publisher.status();
+`,
   "types/run.ts": `import { type HandlerRun, runHandler } from "gatehook/test";
 
 const event = { Type: "KeyExpired", Meta: { Key: "k1" } };

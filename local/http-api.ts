@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import { AppError } from "../lib/errors.ts";
+import { strangerIn } from "../lib/ingest/stranger.ts";
 
 /** API Gateway's HTTP API, as much as the functions need: payload format 2.0. */
 export interface HttpApi {
@@ -20,7 +21,7 @@ export async function startHttpApi(port: number, routes: Record<string, Invoke>)
   }));
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const stranger = strangerIn(request);
+    const stranger = strangerIn(request.headers);
     if (stranger) return reply(response, 403, `${stranger} is not a loopback name of this machine`);
     const url = new URL(request.url ?? "/", "http://localhost");
     for (const { routeKey, invoke, match } of table) {
@@ -62,19 +63,6 @@ const reply = (response: ServerResponse, status: number, message: string) =>
   void response
     .writeHead(status, { "content-type": "application/json" })
     .end(`${JSON.stringify({ message })}\n`);
-
-const LOOPBACK = /^(?:127\.0\.0\.1|\[::1\]|(?:[a-z0-9-]+\.)*localhost)(?::\d{1,5})?$/i;
-
-/**
- * The header by which a web page of elsewhere is found out. Browsers reach loopback too: by a name of the page's own
- * that resolves to it, which shows in Host, or straight from the page, which shows in Origin.
- */
-function strangerIn({ headers: { host = "", origin } }: IncomingMessage): "Host" | "Origin" | undefined {
-  if (!LOOPBACK.test(host)) return "Host";
-  const scheme = /^https?:\/\//i;
-  const isOurs = origin === undefined || (scheme.test(origin) && LOOPBACK.test(origin.replace(scheme, "")));
-  return isOurs ? undefined : "Origin";
-}
 
 function listen(server: ReturnType<typeof createServer>, port: number): Promise<void> {
   return new Promise((resolve, reject) => {

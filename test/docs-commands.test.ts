@@ -54,7 +54,9 @@ describe("a file that a command of the docs needs", () => {
 });
 
 describe("a resource that the docs name", () => {
-  const infra = readdirSync(`${ROOT}infra`).map((name) => read(`infra/${name}`));
+  const infra = readdirSync(`${ROOT}infra`)
+    .filter((name) => name.endsWith(".yml"))
+    .map((name) => read(`infra/${name}`));
   const known = new Set([
     ...infra.flatMap((text) =>
       [...text.matchAll(/\$\{self:custom\.name\}-([a-z]+(?:-[a-z]+)*)/g)].map(([, name]) => name),
@@ -112,4 +114,12 @@ describe("a command of the docs", () => {
           assert.ok(scripts.includes(name), `${code}: there is no script ${name}`);
     });
   }
+});
+
+describe("what a gateway's host needs", () => {
+  const page = read("docs/publisher.md");
+  for (const name of readdirSync(`${ROOT}infra/gateway`))
+    it(`stands in docs/publisher.md, which a package has: ${name}`, () => {
+      assert.ok(page.includes(`\n${read(`infra/gateway/${name}`)}\`\`\`\n`));
+    });
 });

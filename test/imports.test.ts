@@ -47,10 +47,11 @@ const ALLOWED: Record<string, string[]> = {
     "functions/ingest-auth.ts",
     "functions/key-names.ts",
     "functions/local-references.ts",
+    "functions/redact.ts",
     "functions/runtime-settings.ts",
     "functions/sessions-api.ts",
   ],
-  public: ["cli"],
+  public: ["cli", "lib/events/redact.ts"],
   deploy: ["deploy", "lib/settings", "lib/apis/nearest.ts", "lib/errors.ts"],
   // What is built, not what builds.
   "deploy/entries": ["functions"],

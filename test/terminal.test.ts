@@ -155,6 +155,11 @@ const CASES: Record<string, (world: World) => { args: string[]; cwd: string }[]>
     here("dev", "--dir", odd, "--once"),
     here("dev", "--dir", odd, "--once", "--json"),
   ],
+  publish: () => [
+    here("publish", "--listen", HOSTILE),
+    here("publish", "--queue", HOSTILE),
+    here("publish", "--queue", `http://127.0.0.1:9/${HOSTILE}`, "--spool", `/dev/null/${NAMED}`),
+  ],
   package: ({ good }) => [here("package", "--dir", good, "--set", `${HOSTILE}=1`)],
   deploy: ({ good }) => [here("deploy", "--dir", good, "--set", `${HOSTILE}=1`)],
   remove: ({ good }) => [here("remove", "--dir", good, `--no-${HOSTILE}`)],

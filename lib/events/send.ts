@@ -24,8 +24,12 @@ export async function sendBatch(
   sqs: SQSClient,
   QueueUrl: string,
   Entries: SendMessageBatchRequestEntry[],
+  abortSignal?: AbortSignal,
 ): Promise<Map<string, Refusal>> {
-  const { Successful = [], Failed = [] } = await sqs.send(new SendMessageBatchCommand({ QueueUrl, Entries }));
+  const { Successful = [], Failed = [] } = await sqs.send(
+    new SendMessageBatchCommand({ QueueUrl, Entries }),
+    { ...(abortSignal && { abortSignal }) },
+  );
   const refusals = new Map(
     Entries.map(({ Id = "" }) => [Id, { error: "the queue said nothing of it", own: false }]),
   );
@@ -35,16 +39,42 @@ export async function sendBatch(
   return refusals;
 }
 
+/** Sends ten messages at most as one call; answers what was not sent. Throws where the call itself failed. */
+export type SendCall = (messages: Message[], abortSignal?: AbortSignal) => Promise<Map<Message, Refusal>>;
+
+export interface Queue {
+  sqs: SQSClient;
+  queueUrl: string;
+}
+
+const partsOf = (queueUrl: string, { body, envelope }: Message) => ({
+  MessageBody: body,
+  ...fifoOrder(queueUrl, envelope),
+});
+
+export function createSendCall({ sqs, queueUrl }: Queue): SendCall {
+  return async (messages, abortSignal) => {
+    const entries = messages.map((message, at) => ({ Id: String(at), ...partsOf(queueUrl, message) }));
+    const refusals = await sendBatch(sqs, queueUrl, entries, abortSignal);
+    return new Map(
+      [...refusals].flatMap(([at, refusal]) => {
+        const message = messages[Number(at)];
+        return message ? [[message, refusal]] : [];
+      }),
+    );
+  };
+}
+
 /** Puts events on the queue, in their order; answers why, for each that is not there. */
 export type Send = (messages: Message[]) => Promise<Map<Message, string>>;
 
-export function createSend({ sqs, queueUrl }: { sqs: SQSClient; queueUrl: string }): Send {
-  const partsOf = ({ body, envelope }: Message) => ({ MessageBody: body, ...fifoOrder(queueUrl, envelope) });
+export function createSend({ sqs, queueUrl }: Queue): Send {
+  const call = createSendCall({ sqs, queueUrl });
 
   async function sendOne(message: Message): Promise<string | undefined> {
     try {
       // The SDK repeats a call that failed, but not what failed of a batch.
-      await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, ...partsOf(message) }));
+      await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, ...partsOf(queueUrl, message) }));
       return undefined;
     } catch (thrown) {
       return errorText(thrown);
@@ -52,16 +82,11 @@ export function createSend({ sqs, queueUrl }: { sqs: SQSClient; queueUrl: string
   }
 
   /** What the queue refused of a call; all of it when the call itself failed. */
-  async function sendCall(call: Message[]): Promise<[Message, Refusal][]> {
-    const entries = call.map((message, at) => ({ Id: String(at), ...partsOf(message) }));
+  async function sendTogether(messages: Message[]): Promise<Map<Message, Refusal>> {
     try {
-      const refusals = await sendBatch(sqs, queueUrl, entries);
-      return call.flatMap((message, at) => {
-        const refusal = refusals.get(String(at));
-        return refusal ? [[message, refusal]] : [];
-      });
+      return await call(messages);
     } catch (thrown) {
-      return call.map((message) => [message, { error: errorText(thrown), own: true }]);
+      return new Map(messages.map((message) => [message, { error: errorText(thrown), own: true }]));
     }
   }
 
@@ -71,11 +96,11 @@ export function createSend({ sqs, queueUrl }: { sqs: SQSClient; queueUrl: string
       const error = await sendOne(message);
       if (error !== undefined) failed.set(message, error);
     };
-    for (const call of callsOf(messages)) {
-      const [first] = call;
-      if (call.length === 1 && first) await sendAlone(first);
+    for (const together of callsOf(messages)) {
+      const [first] = together;
+      if (together.length === 1 && first) await sendAlone(first);
       else
-        for (const [message, { own, error }] of await sendCall(call)) {
+        for (const [message, { own, error }] of await sendTogether(together)) {
           if (own) failed.set(message, error);
           else await sendAlone(message);
         }
@@ -84,7 +109,8 @@ export function createSend({ sqs, queueUrl }: { sqs: SQSClient; queueUrl: string
   };
 }
 
-function callsOf(messages: Message[]): Message[][] {
+/** In their order, as many in a call as it takes. */
+export function callsOf(messages: Message[]): Message[][] {
   const calls: Message[][] = [];
   let bytes = 0;
   for (const message of messages) {

@@ -114,7 +114,9 @@ export function createReconcile(deps: ReconcileDeps) {
 
     async function work(copy: Copy): Promise<void> {
       try {
-        ended ??= await compare(copy, tally);
+        // In a name of its own: `ended ??= await …` would write over what another row has ended meanwhile.
+        const end = await compare(copy, tally);
+        ended ??= end;
         failures = 0;
       } catch (thrown) {
         log.warn("session not compared", { key_sha256: keyDigest(copy.key), error: errorText(thrown) });

@@ -19,7 +19,7 @@ export interface HttpRequest {
 const METHODS = ["POST", "PUT", "PATCH"];
 
 /** The API of a request that may bring an event. Throws `path-unknown` and `method-invalid`, with what to do. */
-export function apiOf({ method, path, apiId }: HttpRequest): string {
+export function apiOf({ method, path, apiId }: Omit<HttpRequest, "body">): string {
   if (apiId === undefined) throw new AppError("path-unknown", `there is nothing here: ${rightPath(path)}`);
   if (METHODS.includes(method)) return apiId;
   const message =

@@ -1,58 +1,30 @@
 import { GATEWAY_API } from "../apis/definition.ts";
 import { AppError } from "../errors.ts";
-import { envelopeOf } from "../events/event.ts";
-import type { Form, Reading } from "../events/forms/form.ts";
-import { inItem } from "../events/invalid.ts";
-import { type Message, messageOf, type Oversize } from "../events/message.ts";
-import type { Redact } from "../events/redact.ts";
+import type { Message } from "../events/message.ts";
 import type { Send } from "../events/send.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { LiveRelease } from "../releases/release.ts";
-import { apiOf, type HttpRequest, readRequest } from "./http.ts";
+import { apiOf, type HttpRequest } from "./http.ts";
+import { type Answer, accepted, createTake, factsOf, refusalOf, type TakeDeps, type Taken } from "./take.ts";
 import type { TokenCheck } from "./token.ts";
 
-export interface IngestDeps {
+export interface IngestDeps extends TakeDeps {
   checkToken: TokenCheck;
   /** The live release, or undefined before the first; `fresh` asks the store rather than memory. */
   release: (options: { fresh: boolean }) => Promise<LiveRelease | undefined>;
   send: Send;
-  newId: () => string;
-  redact: Redact;
-  oversize: Oversize;
   /** Whether a gateway owns the sessions: its own events are taken then, whatever the release has. */
   hasGateway: boolean;
   log: Log;
   metrics: Metrics;
 }
 
-/** An HTTP answer. */
-export interface Answer {
-  status: number;
-  body: unknown;
-}
-
-/** An event that is fit for the queue. */
-interface Taken extends Message {
-  form: Form;
-}
-
-const TEMPLATE = "the template <script>{{.}}</script> in the gateway's webhook sends every event whole";
-
 /** Takes the events of one request for one API onto the queue: 202 only when the queue has them all. */
 export function createIngest(deps: IngestDeps): (request: HttpRequest) => Promise<Answer> {
   const { log, metrics } = deps;
 
-  function take(reading: Reading, apiId: string): Taken {
-    const envelope = envelopeOf(reading, { apiId, fallbackId: deps.newId() });
-    if (envelope.api_id !== apiId) {
-      throw new AppError("event-invalid", `api_id is "${envelope.api_id}", but the path says "${apiId}"`, {
-        field: "api_id",
-      });
-    }
-    const redacted = { ...envelope, event: deps.redact(envelope.event) };
-    return { ...messageOf(redacted, deps.oversize), form: reading.form };
-  }
+  const take = createTake(deps);
 
   /** Asks the store only when memory does not know the API, so that the usual event costs no read. */
   async function checkApi(apiId: string): Promise<void> {
@@ -76,22 +48,18 @@ export function createIngest(deps: IngestDeps): (request: HttpRequest) => Promis
   }
 
   async function accept(apiId: string, request: HttpRequest): Promise<Answer> {
-    const { readings, many } = readRequest(request);
-    const taken = readings.map((reading, index) =>
-      many ? inItem(index, () => take(reading, apiId)) : take(reading, apiId),
-    );
+    const { taken, many } = take(apiId, request);
     await checkApi(apiId);
     const failed = await deps.send(taken);
     for (const each of taken) if (!failed.has(each)) tell(each);
     const [first] = taken;
-    if (many) return answerToMany(taken, failed);
     const error = first && failed.get(first);
-    if (error !== undefined) throw new AppError("queue-failed", error);
-    return { status: 202, body: first && factsOf(first) };
+    if (error === undefined && failed.size === 0) return accepted(taken, many);
+    if (many) return answerToSome(taken, failed);
+    throw new AppError("queue-failed", error ?? "");
   }
 
-  function answerToMany(taken: Taken[], failed: Map<Message, string>): Answer {
-    if (failed.size === 0) return { status: 202, body: { events: taken.map(factsOf) } };
+  function answerToSome(taken: Taken[], failed: Map<Message, string>): Answer {
     const events = taken.map((each) => ({ ...factsOf(each), queued: !failed.has(each) }));
     const code = "queue-failed";
     const message = `the queue did not take ${failed.size} of ${taken.length} events: send those again, each with its id`;
@@ -105,22 +73,9 @@ export function createIngest(deps: IngestDeps): (request: HttpRequest) => Promis
     try {
       return await accept(apiOf(request), request);
     } catch (thrown) {
-      if (!(thrown instanceof AppError) || thrown.status >= 500) throw thrown;
-      const { code, field, message } = thrown;
-      // The gateway's own log has the status alone.
-      log.warn("event refused", { api_id: request.apiId, code, field, error: message });
-      throw code === "event-invalid" ? withTemplate(thrown) : thrown;
+      throw refusalOf(thrown, request, log);
     }
   };
-}
-
-function factsOf({ envelope, form }: Taken) {
-  const { id, api_id, event } = envelope;
-  return { id, api_id, type: event.Type, form, ...(event.Partial && { partial: event.Partial }) };
-}
-
-function withTemplate({ code, message, field = "body" }: AppError): AppError {
-  return new AppError(code, `${message}. For a gateway: ${TEMPLATE} (docs/events.md)`, { field });
 }
 
 const unknownApi = (apiId: string) =>

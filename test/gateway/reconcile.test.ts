@@ -266,6 +266,36 @@ describe("the comparison of both sides", () => {
     assert.equal(await lookOf(keyOf("a")), undefined);
   });
 
+  it("ends for that also when another row, which was asked for before, is answered after it", async () => {
+    const late = Promise.withResolvers<"missing">();
+    const copies = ["a", "b"].map((letter) => ({
+      key: keyOf(letter),
+      session: {},
+      version: 1,
+      gateway: { created: "x" },
+    }));
+    const end = await createReconcile({
+      gateway: { get: (key) => (key === keyOf("a") ? late.promise : Promise.resolve("missing")) },
+      rows: {
+        page: async () => ({ copies, next: undefined }),
+        copy: async (key) => copies.find((each) => each.key === key),
+        doubt: async () => {},
+      },
+      isAsked: () => true,
+      async whenMissing({ key }) {
+        if (key === keyOf("a")) return "doubted";
+        late.resolve("missing");
+        return "emptied";
+      },
+      withPending: false,
+      pace: async () => true,
+      concurrency: 2,
+      now: () => NOW,
+      log: { info() {}, warn() {}, error() {} },
+    })(undefined, emptyTally());
+    assert.equal(end.end, "emptied");
+  });
+
   it("holds the rows of missing keys when so many were found absent that no more are believed", async () => {
     const { compare, tally, limit, lookOf } = setUp({ perHour: 1 });
     await CANARY.make(api());

@@ -1,7 +1,8 @@
 import type { EventEnvelope } from "../../lib/events/event.ts";
 import { createRedact } from "../../lib/events/redact.ts";
 import type { HttpRequest } from "../../lib/ingest/http.ts";
-import { type Answer, createIngest, type IngestDeps } from "../../lib/ingest/ingest.ts";
+import { createIngest, type IngestDeps } from "../../lib/ingest/ingest.ts";
+import type { Answer } from "../../lib/ingest/take.ts";
 import { openRelease, type Release } from "../../lib/releases/release.ts";
 import { createTally } from "./metrics.ts";
 

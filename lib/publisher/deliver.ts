@@ -1,0 +1,59 @@
+import { errorText } from "../errors.ts";
+import { fifoOrder } from "../events/fifo.ts";
+import type { Message } from "../events/message.ts";
+import { callsOf, type Refusal, type SendCall } from "../events/send.ts";
+
+/** What became of an event: the queue has it, never takes it, or may take it later. */
+export type Verdict = "sent" | { refused: string } | { later: string };
+
+/** Sends the first events of a list, as many as go together; answers what became of each. */
+export type Deliver = (messages: Message[], cut: AbortSignal) => Promise<Map<Message, Verdict>>;
+
+/** Calls at the same time, of a queue that keeps no order. */
+const CALLS = 4;
+
+/** SQS's names of what is wrong with a call's messages, rather than with the call. */
+const OF_MESSAGES = /^(InvalidMessageContents|InvalidParameterValue|BatchRequestTooLong)/;
+/** What the queue's owner can put right: no event is refused for it, whoever is said to be at fault. */
+const OF_THE_QUEUE = /kms|access|denied|throttl/i;
+
+export function createDeliver({ call, queueUrl }: { call: SendCall; queueUrl: string }): Deliver {
+  const isFifo = queueUrl.endsWith(".fifo");
+
+  /** Of a FIFO queue one call, with one event of a group: what failed of it could be overtaken by its followers. */
+  function nextCalls(messages: Message[]): Message[][] {
+    if (!isFifo) return callsOf(messages).slice(0, CALLS);
+    const groups = new Set<string | undefined>();
+    const repeated = messages.findIndex((message) => {
+      const { MessageGroupId } = fifoOrder(queueUrl, message.envelope);
+      if (groups.has(MessageGroupId)) return true;
+      groups.add(MessageGroupId);
+      return false;
+    });
+    return callsOf(repeated < 0 ? messages : messages.slice(0, repeated)).slice(0, 1);
+  }
+
+  async function send(messages: Message[], cut: AbortSignal): Promise<[Message, Verdict][]> {
+    try {
+      const refusals = await call(messages, cut);
+      return messages.map((message) => [message, verdictOf(refusals.get(message))]);
+    } catch (thrown) {
+      const error = errorText(thrown);
+      if (!OF_MESSAGES.test((thrown as Error).name))
+        return messages.map((message) => [message, { later: error }]);
+      if (messages.length === 1) return messages.map((message) => [message, { refused: error }]);
+      const alone: [Message, Verdict][] = [];
+      for (const message of messages) alone.push(...(await send([message], cut)));
+      return alone;
+    }
+  }
+
+  return async (messages, cut) =>
+    new Map((await Promise.all(nextCalls(messages).map((each) => send(each, cut)))).flat());
+}
+
+function verdictOf(refusal: Refusal | undefined): Verdict {
+  if (!refusal) return "sent";
+  const { own, error } = refusal;
+  return own && !OF_THE_QUEUE.test(error) ? { refused: error } : { later: error };
+}

@@ -1,0 +1,63 @@
+import { type FileHandle, open, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+
+/** A file of the spool that events are appended to. */
+export interface Segment {
+  number: number;
+  path: string;
+  /** How many of its bytes count: what a failed write left behind them does not. */
+  end: number;
+}
+
+const NAME = /^(\d{12})\.log$/;
+
+export const segmentPath = (folder: string, number: number) =>
+  join(folder, `${String(number).padStart(12, "0")}.log`);
+
+/** Those of a folder, the oldest first. */
+export async function findSegments(folder: string): Promise<Segment[]> {
+  const numbers = (await readdir(folder)).flatMap((name) => NAME.exec(name)?.[1] ?? []).sort();
+  return Promise.all(
+    numbers.map(async (digits) => {
+      const path = segmentPath(folder, Number(digits));
+      return { number: Number(digits), path, end: (await stat(path)).size };
+    }),
+  );
+}
+
+/** What is in a folder counts only when the folder is on the disk too. */
+export async function syncFolder(folder: string): Promise<void> {
+  await withFile(folder, "r", (handle) => handle.sync());
+}
+
+export async function withFile<T>(
+  path: string,
+  flags: string,
+  work: (handle: FileHandle) => Promise<T>,
+): Promise<T> {
+  const handle = await open(path, flags, 0o600);
+  try {
+    return await work(handle);
+  } finally {
+    await handle.close();
+  }
+}
+
+export async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
+}
+
+/** Fewer than `length` at the file's end. */
+export async function readSome(handle: FileHandle, position: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(length);
+  let read = 0;
+  while (read < length) {
+    const { bytesRead } = await handle.read(bytes, read, length - read, position + read);
+    if (bytesRead === 0) break;
+    read += bytesRead;
+  }
+  return bytes.subarray(0, read);
+}

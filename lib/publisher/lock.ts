@@ -1,0 +1,32 @@
+import { join } from "node:path";
+import { AppError, errorText } from "../errors.ts";
+
+/** What SQLite says where another process has the lock. https://www.sqlite.org/rescode.html#busy */
+const BUSY = 5;
+
+/**
+ * Locks a folder for this process; answers how to unlock it. The lock is one of the operating system's, so it ends with
+ * the process however that ends; Node itself has none, so it is taken by SQLite. Throws `spool-locked`.
+ */
+export async function lockFolder(folder: string): Promise<() => void> {
+  const { DatabaseSync } = await import("node:sqlite");
+  const file = join(folder, "lock");
+  try {
+    const database = new DatabaseSync(file);
+    try {
+      database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+      return () => database.close();
+    } catch (thrown) {
+      database.close();
+      throw thrown;
+    }
+  } catch (cause) {
+    if ((cause as { errcode?: number }).errcode === BUSY)
+      throw new AppError(
+        "spool-locked",
+        `${folder} is the spool of another publisher that is running: end that one, or name another folder`,
+        { cause },
+      );
+    throw new AppError("spool-failed", `${file} cannot be locked: ${errorText(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,45 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { join } from "node:path";
+import { readSome, writeAll } from "./files.ts";
+import { checksum } from "./record.ts";
+
+/** How far the events of a spool are sent. */
+export interface Position {
+  segment: number;
+  offset: number;
+}
+
+export interface PositionFile {
+  /** As it was found. */
+  start: Position;
+  write(position: Position): Promise<void>;
+  close(): Promise<void>;
+}
+
+const BYTES = 64;
+
+/**
+ * It is not made sure that the disk has it: after a power failure an older position may be there, and then events are
+ * sent again, under the ids that they had.
+ */
+export async function openPosition(folder: string): Promise<PositionFile> {
+  const path = join(folder, "position");
+  const handle = await open(path, "r+").catch(() => open(path, "wx+", 0o600));
+  return {
+    start: parse(await readFrom(handle)),
+    async write({ segment, offset }) {
+      const text = `${segment} ${offset}`;
+      await writeAll(handle, Buffer.from(`${checksum(text)} ${text}`.padEnd(BYTES - 1).concat("\n")), 0);
+    },
+    close: () => handle.close(),
+  };
+}
+
+const readFrom = async (handle: FileHandle) => (await readSome(handle, 0, BYTES)).toString();
+
+/** What is damaged counts as the beginning of whatever is there. */
+function parse(text: string): Position {
+  const [, sum, numbers = "", segment, offset] = /^([0-9a-f]{8}) ((\d+) (\d+)) *\n$/.exec(text) ?? [];
+  if (sum === undefined || checksum(numbers) !== sum) return { segment: 0, offset: 0 };
+  return { segment: Number(segment), offset: Number(offset) };
+}

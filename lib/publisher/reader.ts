@@ -1,0 +1,107 @@
+import { readSome, type Segment, withFile } from "./files.ts";
+import type { Position } from "./position.ts";
+import { readLine, type SpoolRecord } from "./record.ts";
+
+/** An event of the spool, and where the next one begins. */
+export interface Entry extends SpoolRecord {
+  end: Position;
+}
+
+/** What stands in the spool and is not an event. */
+export interface Damage {
+  at: Position;
+  bytes: Buffer;
+  /**
+   * A whole line; one without an end, as a process leaves it that dies while it writes, so that nobody was told that it
+   * is accepted; or a piece of what is longer than any line.
+   */
+  kind: "line" | "torn" | "piece";
+}
+
+export interface Reader {
+  /** The oldest events that are not taken off yet, without taking them off. */
+  peek(most: number): Promise<Entry[]>;
+  /** All up to here is done with; answers how many events that were. */
+  takeOff(end: Position): number;
+  /** When the oldest event that `peek` has seen was accepted. */
+  oldestAt(): number | undefined;
+  /** Where the next event begins that `peek` has not seen. */
+  seen(): Position;
+}
+
+export interface ReaderDeps {
+  start: Position;
+  segments: Segment[];
+  /** Must keep the damage, or throw. */
+  onDamage: (damage: Damage) => Promise<void>;
+}
+
+const CHUNK_BYTES = 1024 * 1024;
+/** A longer line is not an event. */
+const MAX_LINE_BYTES = 4 * 1024 * 1024;
+const NEWLINE = 10;
+
+export function createReader({ start, segments, onDamage }: ReaderDeps): Reader {
+  const ahead: Entry[] = [];
+  let at = start;
+
+  /** The first segment that has more than was read. */
+  function unread(): Segment | undefined {
+    const offset = (number: number) => (number === at.segment ? at.offset : 0);
+    const segment = segments.find(({ number, end }) => number >= at.segment && end > offset(number));
+    if (segment) at = { segment: segment.number, offset: offset(segment.number) };
+    return segment;
+  }
+
+  /** Of the segment, from where reading is: whole lines, or one piece without a line end. */
+  async function chunkOf(segment: Segment): Promise<{ bytes: Buffer; whole: boolean }> {
+    return withFile(segment.path, "r", async (handle) => {
+      for (let size = CHUNK_BYTES; ; size *= 2) {
+        const length = Math.min(size, segment.end - at.offset);
+        const bytes = await readSome(handle, at.offset, length);
+        const last = bytes.lastIndexOf(NEWLINE);
+        if (last >= 0) return { bytes: bytes.subarray(0, last + 1), whole: true };
+        if (bytes.length < size || size >= MAX_LINE_BYTES) return { bytes, whole: false };
+      }
+    });
+  }
+
+  async function readMore(): Promise<boolean> {
+    const segment = unread();
+    if (!segment) return false;
+    const { bytes, whole } = await chunkOf(segment);
+    if (bytes.length === 0) throw new Error(`${segment.path} is shorter than it was`);
+    if (!whole) {
+      const torn = at.offset + bytes.length >= segment.end;
+      await onDamage({ at, bytes, kind: torn ? "torn" : "piece" });
+      at = { segment: segment.number, offset: at.offset + bytes.length };
+      return true;
+    }
+    for (let from = 0; from < bytes.length; ) {
+      const newline = bytes.indexOf(NEWLINE, from);
+      const line = bytes.subarray(from, newline);
+      const record = readLine(line);
+      if (!record) await onDamage({ at, bytes: line, kind: "line" });
+      from = newline + 1;
+      at = { segment: segment.number, offset: at.offset + line.length + 1 };
+      if (record) ahead.push({ ...record, end: at });
+    }
+    return true;
+  }
+
+  return {
+    async peek(most) {
+      while (ahead.length < most && (await readMore()));
+      return ahead.slice(0, most);
+    },
+    takeOff(end) {
+      const count = ahead.findIndex((entry) => isAfter(entry.end, end));
+      return ahead.splice(0, count < 0 ? ahead.length : count).length;
+    },
+    oldestAt: () => ahead[0]?.at,
+    seen: () => at,
+  };
+}
+
+export const isAfter = (one: Position, other: Position) =>
+  one.segment > other.segment || (one.segment === other.segment && one.offset > other.offset);

@@ -1,0 +1,105 @@
+import { type FileHandle, open, unlink } from "node:fs/promises";
+import { errorText } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { type Segment, segmentPath, syncFolder, writeAll } from "./files.ts";
+
+export interface Writer {
+  /** Resolves when these bytes are on the disk; else they do not count. What comes meanwhile is written together. */
+  write(bytes: Buffer): Promise<void>;
+  /** The segment that is still written to. */
+  active(): Segment | undefined;
+  /** Whether the last write failed. */
+  failing(): boolean;
+  close(): Promise<void>;
+}
+
+export interface WriterDeps {
+  folder: string;
+  /** A segment of this size is left. */
+  segmentBytes: number;
+  /** Those of the spool: new ones are added. */
+  segments: Segment[];
+  /** Of the first segment to begin. */
+  nextNumber: number;
+  log: Log;
+}
+
+/** An old segment is never written to: what a dead process left at its end stays what it is. */
+export function createWriter({ folder, segmentBytes, segments, nextNumber, log }: WriterDeps): Writer {
+  let open_: { segment: Segment; handle: FileHandle } | undefined;
+  let number = nextNumber;
+  let failing = false;
+  const waiting: { bytes: Buffer; done: PromiseWithResolvers<void> }[] = [];
+  let writing: Promise<void> | undefined;
+
+  async function begin(): Promise<{ segment: Segment; handle: FileHandle }> {
+    const segment = { number, path: segmentPath(folder, number), end: 0 };
+    const handle = await open(segment.path, "wx", 0o600);
+    number += 1;
+    segments.push(segment);
+    open_ = { segment, handle };
+    await syncFolder(folder);
+    return open_;
+  }
+
+  /** Also after a failure, since nobody knows what the file has behind its end. */
+  async function leave(): Promise<void> {
+    if (!open_) return;
+    const { segment, handle } = open_;
+    open_ = undefined;
+    await handle.truncate(segment.end).catch(() => {});
+    await handle.close().catch(() => {});
+    if (segment.end > 0) return;
+    segments.splice(segments.indexOf(segment), 1);
+    await unlink(segment.path).catch(() => {});
+  }
+
+  async function writeTogether(bytes: Buffer): Promise<void> {
+    try {
+      const { segment, handle } = open_ ?? (await begin());
+      // A file without a name can be written to, and is gone with the process.
+      if ((await handle.stat()).nlink === 0) throw new Error(`${segment.path} was removed`);
+      await writeAll(handle, bytes, segment.end);
+      await handle.datasync();
+      segment.end += bytes.length;
+      // Now, and not with the next write: what is sent of it can be removed only then.
+      if (segment.end >= segmentBytes) await leave();
+      if (failing) log.info("the spool can be written to again", {});
+      failing = false;
+    } catch (thrown) {
+      await leave();
+      if (!failing) log.error("the spool cannot be written to", { error: errorText(thrown) });
+      failing = true;
+      throw thrown;
+    }
+  }
+
+  async function writeAllWaiting(): Promise<void> {
+    while (waiting.length > 0) {
+      const group = waiting.splice(0);
+      try {
+        await writeTogether(Buffer.concat(group.map(({ bytes }) => bytes)));
+        for (const { done } of group) done.resolve();
+      } catch (thrown) {
+        for (const { done } of group) done.reject(thrown);
+      }
+    }
+  }
+
+  return {
+    write(bytes) {
+      const done = Promise.withResolvers<void>();
+      waiting.push({ bytes, done });
+      writing ??= writeAllWaiting().finally(() => {
+        writing = undefined;
+      });
+      return done.promise;
+    },
+    active: () => open_?.segment,
+    failing: () => failing,
+    async close() {
+      await writing;
+      await leave();
+    },
+  };
+}

@@ -39,8 +39,9 @@ export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics:
   const table = text(env, "SESSIONS_TABLE");
   const owner = gatewayOptions(env);
   const gateway = owner && perInvocation(owner);
+  const lifetimes = releasedLifetimes(env, dynamo);
   // A gateway decides itself how long it keeps a session.
-  const endOf = gateway ? undefined : releasedLifetimes(env, dynamo);
+  const endOf = gateway ? undefined : lifetimes;
 
   /** Sessions by the names that `nameOf` makes of what is asked for, completed by the gateway that owns them. */
   function storeOf(nameOf: KeyName, asked: Pick<Gateway, "get"> | undefined): SessionStore {

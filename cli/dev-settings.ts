@@ -1,5 +1,6 @@
 import { gatewayOptions } from "../functions/gateway.ts";
 import { readIngestAuth } from "../functions/ingest-auth.ts";
+import { readKeysAuth } from "../functions/keys-auth.ts";
 import { readRuntimeSettings } from "../functions/runtime-settings.ts";
 import { AppError } from "../lib/errors.ts";
 import { DEPLOYMENT_SETTINGS, type DeploymentSetting } from "../lib/settings/deployment-settings.ts";
@@ -43,6 +44,7 @@ function checkTogether(settings: Record<string, string>): void {
     readRuntimeSettings(settings);
     gatewayOptions(settings);
     readIngestAuth({ INGEST_AUTH: "none", ...settings });
+    readKeysAuth(settings);
   } catch (cause) {
     if (!(cause instanceof AppError)) throw cause;
     throw new UsageError(cause.message, { cause });

@@ -67,8 +67,11 @@ export function silentAlarms(template: Template): string[] {
   });
 }
 
-/** Of ingest, whose function checks the token, where no authorizer does it; to other paths it only says what to do. */
-const CHECKED_INSIDE = ["ANY /events/{api_id}", "$default"];
+/**
+ * Of ingest, whose function checks the token, where no authorizer does it; to other paths it only says what to do. And
+ * the key API, whose clients know a secret and nothing of IAM.
+ */
+const CHECKED_INSIDE = ["ANY /events/{api_id}", "$default", "ANY /tyk/{path+}"];
 
 export function openRoutes(template: Template): string[] {
   return ofType(template, "AWS::ApiGatewayV2::Route").flatMap(([, { Properties }]) => {

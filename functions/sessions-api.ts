@@ -7,6 +7,7 @@ import { createRows } from "../lib/gateway/rows.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import { createReleaseReader } from "../lib/releases/reader.ts";
+import type { LiveRelease } from "../lib/releases/release.ts";
 import { createReleaseStore } from "../lib/releases/store.ts";
 import { createSessionsApi, type SessionsReply, type SessionsRequest } from "../lib/sessions/api.ts";
 import type { ChangedState } from "../lib/sessions/item.ts";
@@ -25,6 +26,10 @@ export interface OpenSessionsApi {
   answer(request: SessionsRequest): Promise<SessionsReply>;
   /** By raw keys. */
   store: SessionStore;
+  /** By the names of rows, of the table alone. */
+  byName: SessionStore;
+  /** The live one. */
+  release(): Promise<LiveRelease | undefined>;
   /** Only where a gateway owns the sessions. */
   changedState: ChangedState | undefined;
   /** Completes a row by its name with what only the gateway has. */
@@ -39,9 +44,9 @@ export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics:
   const table = text(env, "SESSIONS_TABLE");
   const owner = gatewayOptions(env);
   const gateway = owner && perInvocation(owner);
-  const lifetimes = releasedLifetimes(env, dynamo);
+  const release = liveRelease(env, dynamo);
   // A gateway decides itself how long it keeps a session.
-  const endOf = gateway ? undefined : lifetimes;
+  const endOf = gateway ? undefined : lifetimesOf(release);
 
   /** Sessions by the names that `nameOf` makes of what is asked for, completed by the gateway that owns them. */
   function storeOf(nameOf: KeyName, asked: Pick<Gateway, "get"> | undefined): SessionStore {
@@ -80,15 +85,19 @@ export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics:
       ...chance,
     }),
     store,
+    byName,
+    release,
     changedState: state,
     complete: asked && readThroughOf(byName, (name) => name, asked),
     end: async () => gateway?.end(),
   };
 }
 
-/** How long the live release's APIs keep a session. */
-function releasedLifetimes(env: Env, dynamo: ReturnType<typeof createDynamo>): () => Promise<SessionEnd> {
-  const release = createReleaseReader(
+function liveRelease(
+  env: Env,
+  dynamo: ReturnType<typeof createDynamo>,
+): () => Promise<LiveRelease | undefined> {
+  const read = createReleaseReader(
     createReleaseStore({
       s3: createS3(env),
       bucket: text(env, "FILES_BUCKET"),
@@ -97,8 +106,13 @@ function releasedLifetimes(env: Env, dynamo: ReturnType<typeof createDynamo>): (
       now: Date.now,
     }),
   );
+  return () => read({ fresh: true });
+}
+
+/** How long the live release's APIs keep a session. */
+function lifetimesOf(release: () => Promise<LiveRelease | undefined>): () => Promise<SessionEnd> {
   return async () => {
-    const apis = (await release({ fresh: true })) ?? { apis: [], api: () => undefined };
+    const apis = (await release()) ?? { apis: [], api: () => undefined };
     return (session, now) => sessionEnd(session, apis, now);
   };
 }

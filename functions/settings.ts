@@ -39,6 +39,16 @@ export function list(env: Env, name: Name<"list">): string[] {
     .flatMap((item) => item.trim() || []);
 }
 
+const SECRET_CHARS = 16;
+
+/** Secrets of which each counts, so that one can take the place of another without a gap; their values are in no error. */
+export function secretList(env: Env, name: "INGEST_TOKEN" | "KEYS_API_SECRET"): string[] {
+  const secrets = list(env, name);
+  if (secrets.some((secret) => secret.length < SECRET_CHARS))
+    throw invalid(name, `has one of fewer than ${SECRET_CHARS} characters`);
+  return secrets;
+}
+
 export const baseUrl = (env: Env, name: Name<"url">): URL => new URL(given(env, name) ?? required(name));
 
 /** A secret that travels in a header; its value is in no error. */

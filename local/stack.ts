@@ -1,5 +1,6 @@
 import { LOCAL_VALUES } from "../lib/apis/references.ts";
 import { AppError } from "../lib/errors.ts";
+import { KEYS_ROUTE } from "../lib/keys/api.ts";
 import type { ReleaseReport } from "../lib/releases/report.ts";
 import { createReleaseStore, type ReleaseStore } from "../lib/releases/store.ts";
 import { SESSION_ROUTES } from "../lib/sessions/api.ts";
@@ -176,6 +177,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const api = await startHttpApi(options.port, {
       "ANY /events/{api_id}": ingest.invoke,
       ...Object.fromEntries(SESSION_ROUTES.map((route) => [route, sessions.invoke])),
+      ...(env.KEYS_API_SECRET?.trim() && { [KEYS_ROUTE]: sessions.invoke }),
       $default: ingest.invoke,
     });
     closers.push(api.close, sources.stop);

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { devSettings } from "../cli/dev-settings.ts";
 import { FUNCTION_SETTINGS, type FunctionSetting } from "../lib/settings/function-settings.ts";
-import { parseProject } from "../lib/settings/project.ts";
+import { NO_PROJECT, parseProject } from "../lib/settings/project.ts";
 import { defaultText, isSecret, type Setting } from "../lib/settings/setting.ts";
 import { startStack } from "../local/stack.ts";
 import { runCli } from "./helpers/cli.ts";
@@ -45,7 +45,12 @@ function otherValue(name: string, setting: Setting): string {
 const weakerValue = (setting: Setting) =>
   defaultText(setting) || (setting.kind === "url" ? "http://127.0.0.1:1" : "a-weaker-value");
 
-const SETTINGS = Object.entries<FunctionSetting>(FUNCTION_SETTINGS).filter(([, { resource }]) => !resource);
+/** Not to be set with the GATEWAY_URL that others need. */
+const ALONE = "KEYS_API_SECRET";
+
+const SETTINGS = Object.entries<FunctionSetting>(FUNCTION_SETTINGS).filter(
+  ([name, { resource }]) => !resource && name !== ALONE,
+);
 const EXPECTED = SETTINGS.flatMap(([name, setting]) =>
   setting.functions.map((each) => ({ name, each, value: otherValue(name, setting) })),
 );
@@ -110,6 +115,21 @@ describe("every setting of the functions counts in the local stack", () => {
   for (const { name, each, value } of EXPECTED)
     it(`${name}, in ${each}`, () => assert.equal(seen.get(`${each} ${name}`), value));
 
+  it(`${ALONE} by itself, in sessions`, async () => {
+    const set = { [ALONE]: "a-secret-of-the-key-api" };
+    const options = devSettings(NO_PROJECT, {}, set);
+    const stack = await startStack({
+      ...options,
+      port: 0,
+      env: process.env,
+      prefix: `test-${randomUUID().slice(0, 8)}`,
+    });
+    const headers = { "x-tyk-authorization": set[ALONE] ?? "" };
+    const { status } = await fetch(`${stack.url}/tyk/keys`, { headers });
+    await stack.close();
+    assert.equal(status, 200);
+  });
+
   it("but for those that name what the stack makes", () => {
     for (const name of ["EVENTS_QUEUE_URL", "STATE_TABLE"])
       assert.match(seen.get(`consumer ${name}`) ?? "", /^(?!.*elsewhere)./);
@@ -155,6 +175,17 @@ describe("gatehook dev with settings", () => {
       [["--set", "MAX_ATTEMPTS"], /NAME=value/],
       [["--set", "STATE_TABLE=mine"], /STATE_TABLE is made by the stack/],
       [["--set", "apiRate=5"], /apiRate counts in a deployment only/],
+      [
+        [
+          "--set",
+          `${ALONE}=a-secret-of-the-key-api`,
+          "--set",
+          "GATEWAY_URL=http://g",
+          "--set",
+          "GATEWAY_SECRET=s",
+        ],
+        /KEYS_API_SECRET is set together with GATEWAY_URL/,
+      ],
       [["--set", "RUNTIME_WORKERS=4"], /RUNTIME_WORKERS/, /RUNTIME_ISOLATION=event/],
     ];
     for (const [args, ...said] of wrong) {

@@ -132,7 +132,7 @@ describe("the stage of a command", () => {
 
   it("never has a secret in gatehook.json or on the command line, and shows none", async () => {
     const secret = "0123456789-a-secret";
-    for (const name of ["GATEWAY_SECRET", "INGEST_TOKEN"]) {
+    for (const name of ["GATEWAY_SECRET", "INGEST_TOKEN", "KEYS_API_SECRET"]) {
       const said = new RegExp(
         `${name} must be a reference, such as \\{\\{resolve:secretsmanager:.*create-secret`,
       );
@@ -182,6 +182,15 @@ describe("the stage of a command", () => {
       ],
       [prod({ resources: { sessionsStream: stream } }), /must be the stream of resources\.sessionsTable/],
       [prod({ settings: { subnetIds: "subnet-1" } }), /subnetIds and securityGroupIds are set together/],
+      [
+        prod({
+          settings: {
+            GATEWAY_URL: "https://g.example",
+            KEYS_API_SECRET: "{{resolve:secretsmanager:shop/keys}}",
+          },
+        }),
+        /KEYS_API_SECRET is not set with a GATEWAY_URL/,
+      ],
       [prod({ settings: { RUNTIME_WORKERS: 4 } }), /RUNTIME_WORKERS is 4, but where events share globals/],
       [
         prod({ settings: { INGEST_AUTH: "none" } }),

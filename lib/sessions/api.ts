@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
 import { AppError } from "../errors.ts";
+import { shortKeyDigest } from "../gateway/key-digest.ts";
 import type { Log } from "../log.ts";
+import { changeSession } from "./change.ts";
 import type { ChangedState, StoredSession } from "./item.ts";
-import { isStorableKey, KEY_BYTES, storableBytes } from "./limits.ts";
+import { storableBytes, storableKey } from "./limits.ts";
 import { flagIn, formatCursor, LIST_PARAMETERS, parseListQuery, refuseUnknown, truthIn } from "./list.ts";
 import type { SessionRow, SessionRows } from "./rows.ts";
 import { applySet, keepPassword, parseSession, type Session, showSession } from "./session.ts";
@@ -53,9 +53,6 @@ const ROUTES = new Map<string, Route>([
 
 export const SESSION_ROUTES = [...ROUTES.keys()];
 
-/** How often a write without If-Match is tried while handlers change the session. */
-const ATTEMPTS = 8;
-
 /** People's way to the sessions table; a coded error says what is wrong with a request. */
 export function createSessionsApi(deps: SessionsDeps): (request: SessionsRequest) => Promise<SessionsReply> {
   return async (request) => {
@@ -76,14 +73,14 @@ async function listSessions({ query }: SessionsRequest, { rows }: SessionsDeps):
 
 async function getSession({ key, query }: SessionsRequest, deps: SessionsDeps): Promise<SessionsReply> {
   const store = storeFor(query, [], deps);
-  const { session, version } = await store.read(storable(key));
+  const { session, version } = await store.read(storableKey(key));
   if (!session) throw missing();
   return { status: 200, headers: { etag: etagOf(version) }, body: showSession(session) };
 }
 
 async function putSession(request: SessionsRequest, deps: SessionsDeps): Promise<SessionsReply> {
   const { allowMasterKeys, changedState, log } = deps;
-  const key = storable(request.key);
+  const key = storableKey(request.key);
   const store = storeFor(request.query, ["suppress_reset"], deps);
   const suppressReset = flagIn(request.query, "suppress_reset");
   const given = parseSession(request.body);
@@ -96,7 +93,7 @@ async function putSession(request: SessionsRequest, deps: SessionsDeps): Promise
     return store.put(key, session, read.version, changedState?.(read, !suppressReset));
   });
   const action = stored.session ? "modified" : "added";
-  log.info(`session ${action}`, { key_hash: hashOf(key), org_id: given.org_id, version });
+  log.info(`session ${action}`, { key_hash: shortKeyDigest(key), org_id: given.org_id, version });
   return {
     status: stored.session ? 200 : 201,
     headers: { etag: etagOf(version) },
@@ -106,7 +103,7 @@ async function putSession(request: SessionsRequest, deps: SessionsDeps): Promise
 
 async function deleteSession(request: SessionsRequest, deps: SessionsDeps): Promise<SessionsReply> {
   const { changedState } = deps;
-  const key = storable(request.key);
+  const key = storableKey(request.key);
   const store = storeFor(request.query, [], deps);
   const { stored } = await change(request, store, deps, async (read) => {
     if (!read.session) throw missing();
@@ -114,28 +111,21 @@ async function deleteSession(request: SessionsRequest, deps: SessionsDeps): Prom
     return (await store.remove(key, read.version)) || undefined;
   });
   const { session, version } = stored;
-  deps.log.info("session deleted", { key_hash: hashOf(key), org_id: session?.org_id, version });
+  deps.log.info("session deleted", { key_hash: shortKeyDigest(key), org_id: session?.org_id, version });
   return { status: 200, body: JSON.stringify({ key, status: "ok", action: "deleted", ...pending(deps) }) };
 }
 
-/**
- * Writes on what was read, and again on fresh data while `write` answers undefined because somebody else was first.
- * Whoever sends If-Match means one version, and is told.
- */
-async function change<T>(
+/** Whoever sends If-Match means one version, and is told where it is another. */
+function change<T>(
   { key, ifMatch }: SessionsRequest,
   store: SessionStore,
   { random }: SessionsDeps,
   write: (read: StoredSession) => Promise<T | undefined>,
 ): Promise<{ stored: StoredSession; result: T }> {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    if (attempt > 0) await delay(random() * 10 * 2 ** attempt);
-    const stored = await store.read(key);
+  return changeSession(key, { store, random }, async (stored) => {
     if (ifMatch !== undefined && !matches(ifMatch, stored)) throw mismatch();
-    const result = await write(stored);
-    if (result !== undefined) return { stored, result };
-  }
-  throw new AppError("session-stale", `${ATTEMPTS} changes of others came first: try again`);
+    return write(stored);
+  });
 }
 
 /** `*`, or entity tags, of which one is the session's. */
@@ -157,11 +147,6 @@ function storeFor(
 /** Whoever made a change is told that it is on its way to the gateway. */
 const pending = ({ changedState }: SessionsDeps) => (changedState ? { pending: true } : {});
 
-function storable(key: string): string {
-  if (isStorableKey(key)) return key;
-  throw new AppError("request-invalid", `a key has 1 to ${KEY_BYTES} bytes`, { field: "key" });
-}
-
 /** One that is unfit must not hide the others of its page. */
 function shown({ key, stored, expires, updatedAt, changedBy }: SessionRow, isFull: boolean) {
   const { session = {} as Session, version } = stored;
@@ -181,9 +166,6 @@ function shown({ key, stored, expires, updatedAt, changedBy }: SessionRow, isFul
 }
 
 const etagOf = (version: number) => `"${version}"`;
-
-/** Tells keys apart in the log; the key itself is a secret. */
-const hashOf = (key: string) => createHash("sha256").update(key).digest("hex").slice(0, 16);
 
 const missing = () => new AppError("session-missing", "there is no session of this key", { field: "key" });
 

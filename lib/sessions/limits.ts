@@ -32,6 +32,12 @@ export function isStorableKey(key: string): boolean {
   return bytes > 0 && bytes <= KEY_BYTES && key.isWellFormed();
 }
 
+/** The key itself; throws request-invalid for one that the table cannot hold. */
+export function storableKey(key: string): string {
+  if (isStorableKey(key)) return key;
+  throw new AppError("request-invalid", `a key has 1 to ${KEY_BYTES} bytes`, { field: "key" });
+}
+
 /** Throws session-too-large for the text of a session that nobody should look at. */
 export function checkText(text: string): void {
   if (text.length > SESSION_CHARS)

@@ -11,7 +11,7 @@ export interface Deployed {
 
 /** What is wrong with settings together, of which each alone is right. */
 export const deploymentProblems = (deployed: Deployed): string[] =>
-  [longNames, otherRegions, queueKinds, sessionsStream, network].flatMap((check) => check(deployed));
+  [longNames, otherRegions, queueKinds, sessionsStream, keysApi, network].flatMap((check) => check(deployed));
 
 /** S3 takes 63 characters: 12 are the account's, 14 the longest region's, and 3 hyphens. */
 const MOST_CHARS = 34;
@@ -60,6 +60,13 @@ function sessionsStream({ parameters }: Deployed): string[] {
     "with GATEWAY_URL, resources.sessionsTable needs resources.sessionsStream beside it: the table's LatestStreamArn, " +
       `which aws dynamodb describe-table --table-name ${name} shows`,
   ];
+}
+
+function keysApi({ parameters }: Deployed): string[] {
+  const isRefused = Boolean(parameters.KEYS_API_SECRET && parameters.GATEWAY_URL);
+  return isRefused
+    ? ["KEYS_API_SECRET is not set with a GATEWAY_URL: that gateway has the key API itself"]
+    : [];
 }
 
 function network({ parameters }: Deployed): string[] {

@@ -319,6 +319,14 @@ export const FUNCTION_SETTINGS = {
     note: "So that no raw key lies there ([sessions.md](sessions.md#hashed-keys)); beside a gateway with its `hash_keys` on. To be set before there are sessions: rows of other names are not found",
     example: "murmur64",
   },
+  KEYS_API_SECRET: {
+    kind: "list",
+    secret: true,
+    functions: ["sessions"],
+    what: "the secret of the gateway's key API at /tyk/keys, or several of at least 16 characters each, separated by commas",
+    note: "Sent as `X-Tyk-Authorization`. Without one that API is off ([sessions.md](sessions.md#the-gateways-key-api)); not with a `GATEWAY_URL`, since that gateway has the API itself",
+    example: "what `openssl rand -hex 24` prints",
+  },
   REFERENCES_FROM: {
     kind: "choice",
     choices: ["aws", "environment"],

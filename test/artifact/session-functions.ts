@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { CANARY_ORG } from "../../lib/gateway/canary.ts";
 import { keyDigest } from "../../lib/gateway/key-digest.ts";
+import { KEYS_ROUTE } from "../../lib/keys/api.ts";
 import type { Change } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import type { LocalFunction } from "../../local/lambda/lambda.ts";
@@ -66,6 +67,35 @@ export function sessionSuite(world: () => World): void {
         );
       assert.equal((await ask(container, "DELETE /sessions/{key+}", key)).statusCode, 200);
       assert.equal((await ask(container, "GET /sessions/{key+}", key)).statusCode, 404);
+      await container.close();
+    });
+
+    it("speak the gateway's key API to whoever has its secret, where no gateway owns them", async () => {
+      const secret = "a-secret-of-the-key-api";
+      const container = await world()
+        .deployed("sessions")
+        .start({ GATEWAY_URL: "", KEYS_API_SECRET: secret });
+      async function askKeys(method: string, path: string, body?: Session, given = secret): Promise<Reply> {
+        const [name, query = ""] = path.split("?");
+        const answer = await container.invoke({
+          routeKey: KEYS_ROUTE,
+          pathParameters: { path: name },
+          queryStringParameters: Object.fromEntries(new URLSearchParams(query)),
+          headers: { "x-tyk-authorization": given },
+          requestContext: { http: { method } },
+          body: body && JSON.stringify(body),
+        });
+        return answer as Reply;
+      }
+      assert.equal((await askKeys("POST", "keys/create", SESSION, "another")).statusCode, 403);
+      const made = await askKeys("POST", "keys/create", { ...SESSION, basic_auth_data: { password: "pw" } });
+      assert.equal(made.statusCode, 200);
+      const { key } = JSON.parse(made.body) as { key: string };
+      assert.match((await world().row(key))?.session?.basic_auth_data?.password ?? "", /^\$2b\$10\$/);
+      assert.equal((await askKeys("PUT", `keys/${key}`, { ...SESSION, alias: "put" })).statusCode, 200);
+      assert.match((await askKeys("GET", `keys/${key}`)).body, /"alias":"put"/);
+      assert.ok((await askKeys("GET", `keys?filter=${ORG}`)).body.includes(key));
+      assert.equal((await askKeys("DELETE", `keys/${key}`)).statusCode, 200);
       await container.close();
     });
 

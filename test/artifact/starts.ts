@@ -36,6 +36,11 @@ export function startSuite(world: () => World): void {
       for (const [variable, value] of Object.entries(bad))
         assert.match(await startError("consumer", { [variable]: value }), oneLine(variable));
       assert.match(await startError("ingest", { INGEST_TOKEN: "short" }), /fewer than 16 characters/);
+      const secret = "a-secret-of-the-key-api";
+      const together = await startError("sessions", { KEYS_API_SECRET: secret });
+      assert.match(together, oneLine("KEYS_API_SECRET"));
+      assert.match(together, /together with GATEWAY_URL/);
+      assert.ok(!together.includes(secret));
     });
   });
 }

@@ -4,6 +4,7 @@ import { functionNames } from "../../deploy/build.ts";
 import type { Artifact } from "../../deploy/package.ts";
 import { ofType, type Resource, type Template } from "../../deploy/template.ts";
 import { templateProblems } from "../../deploy/template-problems.ts";
+import { KEYS_ROUTE } from "../../lib/keys/api.ts";
 import { SESSION_ROUTES } from "../../lib/sessions/api.ts";
 import { packageWith } from "../helpers/service.ts";
 import { settingsOf } from "./function-settings.ts";
@@ -17,6 +18,7 @@ const OTHERWISE = {
   alarmEmail: "operator@example.com",
   subnetIds: "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
   securityGroupIds: "sg-0123456789abcdef0",
+  KEYS_API_SECRET: "{{resolve:secretsmanager:gatehook/keys-secret}}",
 };
 
 /** What the artifact was packaged with, in place of its default. */
@@ -55,6 +57,12 @@ export function templateSuite(artifact: () => Artifact, folder: string): void {
       const { GATEWAY_URL, GATEWAY_SECRET } = variables(template, "ConsumerLambdaFunction");
       const [condition, , otherwise] = (GATEWAY_SECRET as { "Fn::If": unknown[] })["Fn::If"];
       assert.deepEqual([GATEWAY_URL, condition, otherwise], ["", "GatewaySync", { Ref: "AWS::NoValue" }]);
+      // The key API is there with its secret, and then alone.
+      assert.equal(variables(template, "SessionsLambdaFunction").KEYS_API_SECRET, OTHERWISE.KEYS_API_SECRET);
+      assert.equal(template.Resources.HttpApiRouteAnyTykPathVar?.Condition, "KeysApi");
+      const isOn = (given: Template) => given.Conditions?.KeysApi;
+      assert.deepEqual(isOn(template), { "Fn::Equals": ["on", "on"] });
+      assert.deepEqual(isOn(artifact().template), { "Fn::Equals": ["off", "on"] });
     });
 
     it("is refused for what CloudFormation would take and only the run would show", () => {
@@ -152,7 +160,10 @@ export function templateSuite(artifact: () => Artifact, folder: string): void {
     it("has every route of the functions, and no other", () => {
       const routes = ofType(artifact().template, "AWS::ApiGatewayV2::Route");
       const keys = routes.map(([, { Properties }]) => Properties.RouteKey as string);
-      assert.deepEqual(keys.sort(), ["ANY /events/{api_id}", "$default", ...SESSION_ROUTES].sort());
+      assert.deepEqual(
+        keys.sort(),
+        ["ANY /events/{api_id}", "$default", KEYS_ROUTE, ...SESSION_ROUTES].sort(),
+      );
     });
 
     it("sets every setting of each function, to its default, and no other", () => {

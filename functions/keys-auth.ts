@@ -1,0 +1,14 @@
+import { createSecretCheck, type SecretCheck } from "../lib/secrets.ts";
+import { invalid, secretList } from "./settings.ts";
+
+/** Who may use the key API; undefined where it is off. Throws setting-invalid beside a gateway, which has its own. */
+export function readKeysAuth(env: Record<string, string | undefined>): SecretCheck | undefined {
+  const secrets = secretList(env, "KEYS_API_SECRET");
+  if (secrets.length === 0) return undefined;
+  if (env.GATEWAY_URL?.trim())
+    throw invalid(
+      "KEYS_API_SECRET",
+      "is set together with GATEWAY_URL: the gateway there owns the sessions, and has this API itself",
+    );
+  return createSecretCheck(secrets);
+}

@@ -1,0 +1,176 @@
+import { AppError } from "../errors.ts";
+import { shortKeyDigest } from "../gateway/key-digest.ts";
+import { hashKey } from "../gateway/key-hash.ts";
+import { changeSession } from "../sessions/change.ts";
+import { storableBytes, storableKey } from "../sessions/limits.ts";
+import { applySet, formatSession, parseSession, type Session } from "../sessions/session.ts";
+import { keepUnknown } from "../sessions/whole.ts";
+import { isHashed, type KeyRequest, type KeysDeps, storeFor } from "./deps.ts";
+import { findKey, rawKey } from "./find.ts";
+import { withPasswordHash } from "./password.ts";
+import { done, json, type KeysReply, problem } from "./reply.ts";
+import { hasRights, policyProblem, withCounters, withScopes } from "./session.ts";
+
+const FAILED = "Failed to create key, ensure security settings are correct.";
+const NO_RIGHTS = "Failed to create key, keys must have at least one Access Rights record set.";
+const MIN_NAME_BYTES = 3;
+
+/** `POST /tyk/keys/create`: a key with a name that is made up here. */
+export async function createKey(deps: KeysDeps, { body }: KeyRequest): Promise<KeysReply> {
+  const session = read(body);
+  if (!session) return problem(500, "Unmarshalling failed");
+  const unfit = policyProblem(session);
+  if (unfit) return problem(500, `Failed to create key - ${unfit}`);
+  if (!hasRights(session) && !deps.allowMasterKeys) return problem(400, NO_RIGHTS);
+  const key = nameFor(deps, session, "");
+  const made = await withPasswordHash({ ...session, date_created: isoTime(deps) });
+  return overwrite(deps, key, { session: made, shown: key, suppressReset: false, hashed: false });
+}
+
+/** `POST /tyk/keys/preview`: what a session would be, stored nowhere. */
+export function previewKey(deps: KeysDeps, { body }: KeyRequest): KeysReply {
+  const session = read(body);
+  if (!session) return problem(500, "Unmarshalling failed");
+  const dated = { ...session, last_updated: String(secondsOf(deps)), date_created: isoTime(deps) };
+  return json(200, formatSession(withScopes(dated)));
+}
+
+/** `POST /tyk/keys/{name}`: makes the key or overwrites it. */
+export async function postKey(deps: KeysDeps, request: KeyRequest): Promise<KeysReply> {
+  const { name, query, body } = request;
+  const session = read(body);
+  if (!session) return problem(400, "Request malformed");
+  const bytes = Buffer.byteLength(name);
+  if (bytes > 0 && bytes < MIN_NAME_BYTES) return problem(400, tooShort(bytes));
+  const refusal = refusalOf(deps, session);
+  if (refusal) return refusal;
+  const key = nameFor(deps, session, name);
+  const given = {
+    ...session,
+    date_created: isoTime(deps),
+    expires: isPast(session, deps) ? 0 : (session.expires ?? 0),
+  };
+  const made = await withPasswordHash(given);
+  // Of a user whose name is hashed, the answer has the hash alone.
+  const shown = deps.hashFunction && made.basic_auth_data?.password ? "" : key;
+  const suppressReset = query.suppress_reset === "1";
+  return overwrite(deps, key, { session: made, shown, suppressReset, hashed: isHashed(request) });
+}
+
+interface Overwriting {
+  session: Session;
+  /** As the answer has the key. */
+  shown: string;
+  suppressReset: boolean;
+  hashed: boolean;
+}
+
+/** Nothing of a session that is there stays. */
+async function overwrite(
+  deps: KeysDeps,
+  key: string,
+  { session, shown, suppressReset, hashed }: Overwriting,
+): Promise<KeysReply> {
+  const { hashFunction } = deps;
+  const made = applied(deps, withScopes(session), suppressReset);
+  const hash = hashFunction && (hashed ? key : hashKey(hashFunction, key));
+  return write(deps, key, hashed, async () => ({ session: made, reply: done("added", shown, hash) }));
+}
+
+/** `PUT /tyk/keys/{name}`: overwrites a key that is there, but for what a gateway keeps. */
+export async function putKey(deps: KeysDeps, request: KeyRequest): Promise<KeysReply> {
+  const session = read(request.body);
+  if (!session) return problem(400, "Request malformed");
+  const hashed = isHashed(request);
+  const found = await findKey(deps, session.org_id ?? "", request.name, hashed);
+  if (!found) return NOT_FOUND;
+  const suppressReset = request.query.suppress_reset === "1";
+  return write(deps, found.key, hashed, async (before) => {
+    if (!before) return { reply: NOT_FOUND };
+    const refusal = certificateProblem(session, before) ?? refusalOf(deps, session);
+    if (refusal) return { reply: refusal };
+    const { date_created: _, ...changed } = session;
+    const given = withScopes({
+      ...changed,
+      ...(before.date_created && { date_created: before.date_created }),
+      expires: (isPast(session, deps) ? before.expires : session.expires) ?? 0,
+    });
+    const counted = suppressReset ? withCounters(given, before, secondsOf(deps)) : given;
+    const made = applied(deps, await withPasswordHash(counted, before), suppressReset);
+    return { session: keepUnknown(made, before), reply: done("modified", found.key) };
+  });
+}
+
+const NOT_FOUND = problem(404, "Key is not found");
+
+/** What is to be stored, if anything, and what is said then. */
+interface Answer {
+  session?: Session;
+  reply: KeysReply;
+}
+
+/** Stores what `make` makes of the session that is there, and makes it again where somebody else was first. */
+async function write(
+  deps: KeysDeps,
+  key: string,
+  hashed: boolean,
+  make: (before: Session | undefined) => Promise<Answer>,
+): Promise<KeysReply> {
+  const store = storeFor(deps, hashed);
+  const { result } = await changeSession(key, { ...deps, store }, async (stored) => {
+    const { session, reply } = await make(stored.session);
+    if (!session) return reply;
+    storableBytes(session);
+    const version = await store.put(key, session, stored.version);
+    if (version === undefined) return undefined;
+    const action = stored.session ? "modified" : "added";
+    deps.log.info(`session ${action}`, { key_hash: shortKeyDigest(key), org_id: session.org_id, version });
+    return reply;
+  });
+  return result;
+}
+
+/** Undefined for what is no session; throws session-too-large. */
+function read(body: string): Session | undefined {
+  try {
+    return parseSession(body);
+  } catch (thrown) {
+    if (thrown instanceof AppError && thrown.code === "session-invalid") return undefined;
+    throw thrown;
+  }
+}
+
+/** By the rules of every other write; who may have a master key was asked before. */
+const applied = (deps: KeysDeps, session: Session, suppressReset: boolean): Session =>
+  applySet(session, { suppressReset, now: secondsOf(deps), allowMasterKeys: deps.allowMasterKeys });
+
+/** The answer does not say which security setting it is, so the log does. */
+function refusalOf({ allowMasterKeys, log }: KeysDeps, session: Session): KeysReply | undefined {
+  const noRights = hasRights(session) || allowMasterKeys ? undefined : "access_rights is empty";
+  const reason = policyProblem(session) ?? noRights;
+  if (reason === undefined) return undefined;
+  log.warn("key refused", { org_id: session.org_id, reason });
+  return problem(500, FAILED);
+}
+
+function certificateProblem({ certificate = "" }: Session, before: Session): KeysReply | undefined {
+  if (certificate === (before.certificate ?? "")) return undefined;
+  return certificate
+    ? problem(400, "Key must be used with an existent certificate")
+    : problem(400, "Key cannot be used without a certificate");
+}
+
+function nameFor(deps: KeysDeps, { org_id = "" }: Session, name: string): string {
+  return storableKey(rawKey(deps, org_id, name === "" || name === org_id ? deps.newId() : name));
+}
+
+const secondsOf = ({ now }: KeysDeps) => Math.floor(now() / 1000);
+
+const isoTime = ({ now }: KeysDeps) => new Date(now()).toISOString();
+
+const isPast = ({ expires = 0 }: Session, { now }: KeysDeps) => expires > 1 && expires * 1000 < now();
+
+const tooShort = (bytes: number) =>
+  `custom key ID length ${bytes} is less than min_token_length (${MIN_NAME_BYTES}); the key would be unreachable at ` +
+  "auth time. Use an ID of at least min_token_length characters, or lower min_token_length in the gateway " +
+  "configuration.";

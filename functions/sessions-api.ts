@@ -12,7 +12,7 @@ import { createReleaseStore } from "../lib/releases/store.ts";
 import { createSessionsApi, type SessionsReply, type SessionsRequest } from "../lib/sessions/api.ts";
 import type { ChangedState } from "../lib/sessions/item.ts";
 import { type SessionEnd, sessionEnd } from "../lib/sessions/lifetime.ts";
-import { createSessionRows } from "../lib/sessions/rows.ts";
+import { createSessionRows, type SessionRows } from "../lib/sessions/rows.ts";
 import { createSessionStore, type SessionStore } from "../lib/sessions/store.ts";
 import { createDocuments, createDynamo, createS3 } from "./clients.ts";
 import { gatewayOptions, perInvocation } from "./gateway.ts";
@@ -28,6 +28,7 @@ export interface OpenSessionsApi {
   store: SessionStore;
   /** By the names of rows, of the table alone. */
   byName: SessionStore;
+  rows: SessionRows;
   /** The live one. */
   release(): Promise<LiveRelease | undefined>;
   /** Only where a gateway owns the sessions. */
@@ -71,13 +72,14 @@ export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics:
   const asked = gateway && (hashFunction(env) ? byHash(gateway) : gateway);
   const byName = createSessionStore({ dynamo, table, endOf, ...chance });
 
+  const rows = createSessionRows({ dynamo, table, ...chance });
   const store = storeOf(keyName(env), gateway);
   const state: ChangedState | undefined =
     gateway && ((stored, reset) => changedState(stored, { reset, now: Date.now() }));
   return {
     answer: createSessionsApi({
       store,
-      rows: createSessionRows({ dynamo, table, ...chance }),
+      rows,
       byHash: hashFunction(env) && storeOf((hash) => hash, gateway && byHash(gateway)),
       changedState: state,
       allowMasterKeys: flag(env, "ALLOW_MASTER_KEYS"),
@@ -86,6 +88,7 @@ export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics:
     }),
     store,
     byName,
+    rows,
     release,
     changedState: state,
     complete: asked && readThroughOf(byName, (name) => name, asked),

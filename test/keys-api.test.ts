@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { GetCommand } from "@aws-sdk/lib-dynamodb";
 import { compare } from "bcryptjs";
+import fc from "fast-check";
 import { readKeysAuth } from "../functions/keys-auth.ts";
 import { createKeysApi, type KeysRequest } from "../lib/keys/api.ts";
 import type { KeysDeps } from "../lib/keys/deps.ts";
@@ -12,6 +13,7 @@ import { MAX_KEYS, MAX_PAGES } from "../lib/keys/list.ts";
 import type { SessionRow } from "../lib/sessions/rows.ts";
 import type { Place, Search } from "../lib/sessions/search.ts";
 import type { Session } from "../lib/sessions/session.ts";
+import { anySession } from "./helpers/any-session.ts";
 import { startTestStack, type TestStack } from "./helpers/stack.ts";
 
 const OLD = "the-secret-of-before";
@@ -353,6 +355,47 @@ describe("the key API on a table of any kind", () => {
     assert.equal((await api({ store })({ ...request, method: "PUT" })).status, 404);
     reads = 0;
     assert.equal((await api({ store })({ ...request, method: "DELETE" })).status, 404);
+  });
+
+  it("has an answer of its own for whatever comes, and never fails", async () => {
+    const table = new Map<string, Session>();
+    const store = {
+      read: async (key: string) => ({ session: table.get(key), version: table.has(key) ? 1 : -1 }),
+      put: async (key: string, session: Session | undefined) => table.set(key, session as Session).size,
+      remove: async (key: string) => table.delete(key),
+    };
+    const answer = api({ store, byName: store, rows: pages(1, () => [...table.keys()].map(row)) });
+    const text = fc.string({ unit: "binary", maxLength: 30 });
+    const segment = fc.oneof(text, fc.constantFrom("keys", "create", "preview", ".", "..", "", "known"));
+    const session = fc.oneof(
+      fc.json(),
+      text,
+      // Without a password: each takes bcrypt a tenth of a second.
+      anySession.map(({ basic_auth_data: _, ...given }) => JSON.stringify({ ...given, ...RIGHTS })),
+      fc.constant(JSON.stringify(SESSION)),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"),
+        fc.array(segment, { maxLength: 3 }),
+        fc.dictionary(
+          fc.constantFrom("org_id", "hashed", "username", "suppress_reset", "api_id", "filter"),
+          text,
+        ),
+        session,
+        async (method, segments, query, body) => {
+          const path = ["/tyk/keys", ...segments].join("/").toWellFormed();
+          const { status, headers, body: said } = await answer({ method, path, query, body });
+          if (status === 301) return assert.match(headers.location ?? "", /^[\x21-\x7e]+$/);
+          if (said === "404 page not found\n") return assert.equal(status, 404);
+          const { message } = JSON.parse(said) ?? {};
+          if (status === 500) assert.match(message, /^(Unmarshalling failed|Failed to create key)/);
+          else assert.ok([200, 400, 404, 405, 413].includes(status), `${status} ${said}`);
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+    assert.ok(table.size > 0);
   });
 
   it("makes a master key where those are allowed", async () => {

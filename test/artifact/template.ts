@@ -60,6 +60,11 @@ export function templateSuite(artifact: () => Artifact, folder: string): void {
       // The key API is there with its secret, and then alone.
       assert.equal(variables(template, "SessionsLambdaFunction").KEYS_API_SECRET, OTHERWISE.KEYS_API_SECRET);
       assert.equal(template.Resources.HttpApiRouteAnyTykPathVar?.Condition, "KeysApi");
+      const ifOn = JSON.stringify(properties(template, "SessionsRole")).split('{"Fn::If":["KeysApi",')[1];
+      assert.match(
+        ifOn ?? "",
+        /^\{"Effect":"Allow","Action":"dynamodb:Scan","Resource":\{"Fn::GetAtt":\["SessionsTable"/,
+      );
       const isOn = (given: Template) => given.Conditions?.KeysApi;
       assert.deepEqual(isOn(template), { "Fn::Equals": ["on", "on"] });
       assert.deepEqual(isOn(artifact().template), { "Fn::Equals": ["off", "on"] });

@@ -76,12 +76,15 @@ async function resources(name: string) {
   });
 }
 
+/** What is garbage would else stay as long as the machine has room. */
+const HEAP = "--max-old-space-size=64";
+
 /** A command as a process of its own; answers its seconds and its most memory, in MB. */
 async function command(env: Record<string, string>, ...args: string[]) {
   const hook =
     "data:text/javascript,process.on('exit',()=>console.error('maxrss '+process.resourceUsage().maxRSS))";
   const started = performance.now();
-  const { stderr } = await run(process.execPath, ["--import", hook, CLI, "sessions", ...args], {
+  const { stderr } = await run(process.execPath, [HEAP, "--import", hook, CLI, "sessions", ...args], {
     env: { ...process.env, ...aws.env, ...env },
     maxBuffer: 1e9,
   });

@@ -1,5 +1,6 @@
 import { createDynamo } from "../functions/clients.ts";
 import { requiredGateway } from "../functions/gateway.ts";
+import { AppError } from "../lib/errors.ts";
 import { connectGateway } from "../lib/gateway/client.ts";
 import { createRows } from "../lib/gateway/rows.ts";
 import { openTable } from "./open-table.ts";
@@ -7,6 +8,11 @@ import { openTable } from "./open-table.ts";
 /** The gateway and the tables that the functions' own settings name. Throws setting-invalid, naming the one at fault. */
 export async function openSessions() {
   const { env } = process;
+  if (!env.GATEWAY_URL?.trim())
+    throw new AppError(
+      "setting-invalid",
+      "no gateway owns these sessions: GATEWAY_URL is not set (docs/gateway-sync.md says how one comes to own them)",
+    );
   const options = requiredGateway(env);
   const dynamo = createDynamo();
 

@@ -126,6 +126,7 @@ describe("a session decoded in the quick way", () => {
       { meta_data: { big: 1n, list: [undefined, -0], gone: undefined } },
       { rate: -0, expires: -0, meta_data: { zero: -0 } },
       { rate: Number.NaN },
+      { smoothing: { enabled: true, threshold: -0, trigger: -0 } },
       { expires: Number.POSITIVE_INFINITY },
       { new: { zero: -0, gone: undefined, at: new Date(0) } },
       Object.assign(Object.create(null), { rate: 1, meta_data: Object.create(null) }),
@@ -141,7 +142,6 @@ describe("a session decoded in the quick way", () => {
     const decode = quick.usually(sessionShape(quick), () => assert.fail("the exact decoder was asked"));
     fc.assert(
       fc.property(anySession, (given) => {
-        fc.pre(!JSON.stringify(given).includes('"__proto__"'));
         const printed = exact.formatSession(exact.parseSession(JSON.stringify(given)));
         const value = JSON.parse(printed);
         assert.equal(go.decodeValue(value, decode), value);

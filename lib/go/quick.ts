@@ -152,12 +152,11 @@ function members<T>(value: JsonValue, item: Decoder<T>): Record<string, T> {
   let made: Record<string, T> | undefined;
   for (const name of Object.keys(given)) {
     const member = given[name];
-    if (name === "__proto__" || member === undefined) throw ODD;
+    if (member === undefined || !name.isWellFormed()) throw ODD;
     const decoded = item(member);
-    // In a copy too, a member keeps its place.
+    // A copy has all members from the start: each keeps its place, and one called __proto__ is a member like any other.
     if (decoded !== member) made ??= { ...given } as Record<string, T>;
-    if (made) made[wellFormed(name)] = decoded;
-    else wellFormed(name);
+    if (made) made[name] = decoded;
   }
   return made ?? (given as Record<string, T>);
 }

@@ -126,7 +126,7 @@ describe("a session decoded in the quick way", () => {
       { meta_data: { big: 1n, list: [undefined, -0], gone: undefined } },
       { rate: -0, expires: -0, meta_data: { zero: -0 } },
       { rate: Number.NaN },
-      { smoothing: { enabled: true, threshold: -0, trigger: -0 } },
+      { smoothing: { enabled: true, threshold: -0 } },
       { expires: Number.POSITIVE_INFINITY },
       { new: { zero: -0, gone: undefined, at: new Date(0) } },
       Object.assign(Object.create(null), { rate: 1, meta_data: Object.create(null) }),

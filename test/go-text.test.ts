@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { formatUnit } from "../lib/egress/tyk-answer.ts";
 import { fromRequestUri } from "../lib/egress/url.ts";
 import { outline } from "../lib/go/json.ts";
-import { decodeUtf8, encodeForm, quote } from "../lib/go/text.ts";
+import { decodeUtf8, encodeForm, isBefore, quote, sortedByBytes } from "../lib/go/text.ts";
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -54,6 +54,20 @@ test("of what is not UTF-8, each byte is one U+FFFD", () => {
       assert.equal(decodeUtf8(bytes), decodeSlowly(bytes));
     }),
     { numRuns: 2_000 },
+  );
+});
+
+test("names stand in the order of their bytes", () => {
+  const unit = fc.constantFrom(..."aB1é\ud7ff\ue000\uffff😀", "\u{10ffff}", "\ud83d", "\ude00");
+  const name = fc.array(unit, { maxLength: 4 }).map((all) => all.join(""));
+  fc.assert(
+    fc.property(name, name, (one, other) => {
+      const order = Buffer.compare(Buffer.from(one), Buffer.from(other));
+      // Of those that are not well formed, different ones may have the same bytes; then either may stand first.
+      if (order !== 0 || one === other) assert.equal(isBefore(one, other), order < 0);
+      if (order < 0) assert.deepEqual(sortedByBytes([other, one]), [one, other]);
+    }),
+    { numRuns: 5_000 },
   );
 });
 

@@ -6,6 +6,7 @@ import { type BatchRead, COMMIT_ACTIONS, type Write } from "../lib/consumer/stor
 import { createUnitOfWork, type RunBuffer, type UnitOfWork } from "../lib/consumer/unit-of-work.ts";
 import type { StoredSession } from "../lib/sessions/item.ts";
 import type { Session } from "../lib/sessions/session.ts";
+import { frozen } from "./helpers/frozen.ts";
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html */
 const COMMIT_BYTES = 4 * 1024 * 1024;
@@ -13,7 +14,7 @@ const COMMIT_BYTES = 4 * 1024 * 1024;
 /** A table with versions in memory that takes what DynamoDB would take. */
 function createTable(sessions: Record<string, Session> = {}) {
   const stored = new Map<string, StoredSession>(
-    Object.entries(sessions).map(([key, session]) => [key, { session, version: 1 }]),
+    Object.entries(sessions).map(([key, session]) => [key, frozen({ session, version: 1 })]),
   );
   const ledger = new Map<string, LedgerEntry>();
   const commits: Write[][] = [];
@@ -33,7 +34,7 @@ function createTable(sessions: Record<string, Session> = {}) {
     session: (key: string) => stored.get(key)?.session,
     /** Somebody else's write. */
     change(key: string, session: Session) {
-      stored.set(key, { session, version: (stored.get(key)?.version ?? 0) + 1 });
+      stored.set(key, frozen({ session, version: (stored.get(key)?.version ?? 0) + 1 }));
     },
     async readSession(key: string): Promise<StoredSession> {
       reads.push(key);
@@ -53,7 +54,7 @@ function createTable(sessions: Record<string, Session> = {}) {
       commits.push(writes);
       for (const write of writes) {
         const version = write.version + 1;
-        if (write.kind === "session") stored.set(write.key, { session: write.session, version });
+        if (write.kind === "session") stored.set(write.key, frozen({ session: write.session, version }));
         else ledger.set(write.identity, { version, done: write.done, attempts: write.attempts });
       }
       return { conflicts: [] };

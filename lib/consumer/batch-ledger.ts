@@ -6,8 +6,6 @@ interface LedgerState {
   committed: string[];
   added: string[];
   attempts: number;
-  /** True when `attempts` is not what the table has. */
-  counted: boolean;
   /** Of the content that this batch has of it. */
   digest: string | undefined;
 }
@@ -18,8 +16,10 @@ export interface BatchLedger {
   attempts(identity: string): number;
   add(identity: string, handler: string): void;
   setAttempts(identity: string, attempts: number): void;
-  /** Identities of the events of which something is to be committed. */
+  /** Identities of the events of which something is to be committed, in the batch's order. */
   pending(): string[];
+  /** How many these are, in constant time: it is asked at each run. */
+  readonly pendingCount: number;
   writeOf(identity: string): Write;
   /** What was to be committed of it is true now. */
   settle(identity: string): void;
@@ -33,9 +33,11 @@ export function createBatchLedger(
   digests: ReadonlyMap<string, string> = new Map(),
 ): BatchLedger {
   const states = new Map<string, LedgerState>();
+  /** Those whose `added` or `attempts` are not what the table has. */
+  const pending = new Set<string>();
   for (const [identity, { version, done, attempts = 0 }] of read) {
     const digest = digests.get(identity);
-    states.set(identity, { version, committed: done, added: [], attempts, counted: false, digest });
+    states.set(identity, { version, committed: done, added: [], attempts, digest });
   }
 
   function of(identity: string): LedgerState {
@@ -43,7 +45,15 @@ export function createBatchLedger(
     if (!state) throw new Error(`event ${identity} is not part of this unit of work`);
     return state;
   }
-  const forget = (identity: string) => void Object.assign(of(identity), { added: [], counted: false });
+  function pend(identity: string): LedgerState {
+    const state = of(identity);
+    pending.add(identity);
+    return state;
+  }
+  function forget(identity: string): void {
+    of(identity).added = [];
+    pending.delete(identity);
+  }
 
   return {
     isDone(identity, handler) {
@@ -51,10 +61,12 @@ export function createBatchLedger(
       return committed.includes(handler) || added.includes(handler);
     },
     attempts: (identity) => of(identity).attempts,
-    add: (identity, handler) => void of(identity).added.push(handler),
-    setAttempts: (identity, attempts) => void Object.assign(of(identity), { attempts, counted: true }),
-    pending: () =>
-      [...states].flatMap(([id, { added, counted }]) => (added.length > 0 || counted ? [id] : [])),
+    add: (identity, handler) => void pend(identity).added.push(handler),
+    setAttempts: (identity, attempts) => void Object.assign(pend(identity), { attempts }),
+    pending: () => [...states.keys()].filter((identity) => pending.has(identity)),
+    get pendingCount() {
+      return pending.size;
+    },
     writeOf(identity) {
       const { version, committed, added, attempts, digest } = of(identity);
       const done = [...committed, ...added];

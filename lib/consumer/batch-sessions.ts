@@ -8,21 +8,17 @@ import {
 import type { Session } from "../sessions/session.ts";
 import type { ConsumerStore, Write } from "./store.ts";
 
-/** A session as the batch has it. */
+/** A session as the batch has it; only `BatchSessions` changes it. */
 export interface SessionState {
   /** What the table has. */
   stored: StoredSession;
   session: Session | undefined;
-  /** True when `session` is not what the table has. */
-  changed: boolean;
   /** Whether a handler wants the quota to start anew. */
   reset: boolean;
   /** Whose write is the last of those that are to be committed. */
   changedBy: ChangedBy | undefined;
   /** Grows with each write that is accepted. */
   changes: number;
-  /** What the uncommitted write of it comes to in a transaction. */
-  bytes: number;
   /** Events whose uncommitted runs read or wrote it, and those that wrote it. */
   events: Set<string>;
   writers: Set<string>;
@@ -33,6 +29,14 @@ export interface BatchSessions {
   readonly states: ReadonlyMap<string, SessionState>;
   /** Reads it from the table if it is not here. */
   load(key: string, reader?: Reader): Promise<SessionState>;
+  /** A run of this event, which counts, read or wrote it. */
+  touch(key: string, eventId: string): void;
+  /** A run of this event, which counts, wrote that. */
+  write(key: string, edited: Edited, eventId: string): void;
+  /** Of the sessions of which something is to be committed, the events that touched them, in the batch's order. */
+  pending(): Map<string, Set<string>>;
+  /** What is to be committed, once a run has written sessions of these bytes too; in time for those alone. */
+  pendingWith(sizes: ReadonlyMap<string, number>): { count: number; bytes: number };
   writeOf(key: string): Write[];
   /** What was to be committed of it is true now. */
   settle(key: string): void;
@@ -56,16 +60,34 @@ export function createBatchSessions(
 ): BatchSessions {
   const states = new Map<string, SessionState>();
   const loading = new Map<string, Promise<SessionState>>();
+  /** What the uncommitted writes come to in a transaction, by key, and in all. */
+  const pending = new Map<string, number>();
+  let pendingBytes = 0;
+  /** By event, the keys that its uncommitted runs read or wrote. */
+  const touched = new Map<string, Set<string>>();
 
   const keep = (key: string, stored: StoredSession): SessionState => {
     const events = { events: new Set<string>(), writers: new Set<string>() };
     const { session } = stored;
-    const work = { changed: false, reset: false, changedBy: undefined, changes: 0, bytes: 0 };
+    const work = { reset: false, changedBy: undefined, changes: 0 };
     const state = { stored, session, ...work, ...events };
     states.set(key, state);
     return state;
   };
   for (const [key, stored] of read) keep(key, stored);
+
+  /** `bytes` undefined: nothing of it is to be committed. */
+  function pend(key: string, bytes: number | undefined): void {
+    pendingBytes += (bytes ?? 0) - (pending.get(key) ?? 0);
+    if (bytes === undefined) pending.delete(key);
+    else pending.set(key, bytes);
+  }
+
+  function touch(key: string, eventId: string): void {
+    states.get(key)?.events.add(eventId);
+    const keys = touched.get(eventId) ?? new Set();
+    touched.set(eventId, keys.add(key));
+  }
 
   return {
     states,
@@ -76,6 +98,28 @@ export function createBatchSessions(
       const reading = readSession(key, reader).then((stored) => keep(key, stored));
       loading.set(key, reading);
       return reading.finally(() => loading.delete(key));
+    },
+    touch,
+    write(key, { session, bytes = 0, reset = false, changedBy }, eventId) {
+      const state = states.get(key);
+      if (!state) return;
+      touch(key, eventId);
+      state.writers.add(eventId);
+      pend(key, bytes);
+      const changes = state.changes + 1;
+      Object.assign(state, { session, changedBy, reset: state.reset || reset, changes });
+    },
+    pending: () =>
+      new Map([...states].flatMap(([key, { events }]) => (pending.has(key) ? [[key, events]] : []))),
+    pendingWith(sizes) {
+      let count = pending.size;
+      let bytes = pendingBytes;
+      for (const [key, size] of sizes) {
+        const before = pending.get(key);
+        if (before === undefined) count += 1;
+        bytes += size - (before ?? 0);
+      }
+      return { count, bytes };
     },
     writeOf(key) {
       const state = states.get(key);
@@ -98,14 +142,19 @@ export function createBatchSessions(
       // A new item must not get a version that this one had.
       const version = gone ? 0 - nextVersion(stored.version) : nextVersion(stored.version);
       state.stored = { session, version, ...(gateway && { gateway }) };
-      Object.assign(state, { changed: false, reset: false });
+      state.reset = false;
+      pend(key, undefined);
     },
-    drop: (key) => void states.delete(key),
+    drop(key) {
+      states.delete(key);
+      pend(key, undefined);
+    },
     forget(eventId) {
-      for (const { events, writers } of states.values()) {
-        events.delete(eventId);
-        writers.delete(eventId);
+      for (const key of touched.get(eventId) ?? []) {
+        states.get(key)?.events.delete(eventId);
+        states.get(key)?.writers.delete(eventId);
       }
+      touched.delete(eventId);
     },
   };
 }

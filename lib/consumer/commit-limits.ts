@@ -4,8 +4,7 @@ import { COMMIT_ACTIONS } from "./store.ts";
 /** A transaction takes 4 MB; some is left for the ledger entries and for how DynamoDB counts numbers. */
 const COMMIT_BYTES = 3_500 * 1024;
 
-export const sum = (sizes: Map<string, number>) =>
-  [...sizes.values()].reduce((total, bytes) => total + bytes, 0);
+const sum = (sizes: Map<string, number>) => [...sizes.values()].reduce((total, bytes) => total + bytes, 0);
 
 export function fitsOneCommit(actions: number, bytes: number): boolean {
   return actions <= COMMIT_ACTIONS && bytes <= COMMIT_BYTES;

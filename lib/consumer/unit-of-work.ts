@@ -3,7 +3,7 @@ import type { Reader } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
 import { createBatchLedger } from "./batch-ledger.ts";
 import { createBatchSessions, type Edited, type SessionRules, type Touched } from "./batch-sessions.ts";
-import { checkCommit, fitsOneCommit, sum } from "./commit-limits.ts";
+import { checkCommit, fitsOneCommit } from "./commit-limits.ts";
 import { type Part, partsOf } from "./commit-parts.ts";
 import type { BatchRead, ConsumerStore, Write } from "./store.ts";
 
@@ -72,10 +72,7 @@ export function createUnitOfWork(
   let crowded = false;
   const buffers = new WeakMap<RunBuffer, Touched>();
 
-  function pendingParts(): Part[] {
-    const changed = [...sessions.states].filter(([, { changed }]) => changed);
-    return partsOf(ledger.pending(), new Map(changed.map(([key, { events }]) => [key, events])), chains);
-  }
+  const pendingParts = (): Part[] => partsOf(ledger.pending(), sessions.pending(), chains);
 
   const writesOf = ({ events, keys }: Part): Write[] => [
     ...keys.flatMap(sessions.writeOf),
@@ -169,9 +166,8 @@ export function createUnitOfWork(
     );
 
   function fitsWithPending(sizes: Map<string, number>): boolean {
-    const pending = [...sessions.states].filter(([key, { changed }]) => changed && !sizes.has(key));
-    const bytes = pending.reduce((sum, [, state]) => sum + state.bytes, 0);
-    return fitsOneCommit(pending.length + sizes.size + ledger.pending().length + 1, bytes + sum(sizes));
+    const { count, bytes } = sessions.pendingWith(sizes);
+    return fitsOneCommit(count + ledger.pendingCount + 1, bytes);
   }
 
   async function admit(touched: Touched, identity: string, handler: string): Promise<void> {
@@ -181,18 +177,8 @@ export function createUnitOfWork(
     if (!fitsWithPending(sizes)) await commit();
     if (refused.has(identity)) return;
     if (conflicted.has(identity) || !isFresh(touched)) return drop([], [identity]);
-    for (const { state } of seen.values()) state.events.add(identity);
-    for (const [key, { session, bytes = 0, reset = false, changedBy }] of writes) {
-      const state = sessions.states.get(key);
-      if (!state) continue;
-      state.session = session;
-      state.changedBy = changedBy;
-      state.reset ||= reset;
-      state.changed = true;
-      state.changes += 1;
-      state.bytes = bytes;
-      state.writers.add(identity);
-    }
+    for (const key of seen.keys()) sessions.touch(key, identity);
+    for (const [key, edited] of writes) sessions.write(key, edited, identity);
     ledger.add(identity, handler);
   }
 

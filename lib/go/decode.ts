@@ -102,9 +102,9 @@ export function pointer<T>(item: Decoder<T>): Decoder<T | null> {
   return (value = null, before) => (value === null ? null : item(value, before ?? undefined));
 }
 
-type Fields = Record<string, Decoder<unknown>>;
-type Struct<S extends Fields> = { [K in keyof S]: ReturnType<S[K]> };
-type Lean<S extends Fields> = { [K in keyof S]?: Exclude<ReturnType<S[K]>, null> };
+export type Fields = Record<string, Decoder<unknown>>;
+export type Struct<S extends Fields> = { [K in keyof S]: ReturnType<S[K]> };
+export type Lean<S extends Fields> = { [K in keyof S]?: Exclude<ReturnType<S[K]>, null> };
 
 /**
  * Unknown members are ignored. A member goes to the field of its exact name, else to the one whose name differs in
@@ -176,7 +176,7 @@ function exact(value: JsonValue, depth: number): unknown {
   return Object.fromEntries(sortedMembers(Object.entries(made)));
 }
 
-const sortedMembers = (members: [string, unknown][]) =>
+export const sortedMembers = (members: [string, unknown][]) =>
   members.sort(([a], [b]) => (a === b ? 0 : isBefore(a, b) ? -1 : 1));
 
 /** Decodes the members of a value that are fields, by the names of those fields, into those that were there before. */
@@ -312,13 +312,14 @@ function quote(name: string): string {
 }
 
 /** Zero, false, empty or absent. */
-function isZero(value: unknown): boolean {
+export function isZero(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return !value;
+  if (Array.isArray(value)) return value.length === 0;
   for (const _ in value) return false;
   return true;
 }
 
 /** Of what is not ASCII, Go takes the Kelvin sign for `k`, as toLowerCase does, and the long s for `s`. */
-function fold(name: string): string {
+export function fold(name: string): string {
   return name.toLowerCase().replaceAll("ſ", "s");
 }

@@ -68,9 +68,17 @@ export function sortedByBytes(texts: string[]): string[] {
 
 /** Whether `a` stands before `b` then. */
 export function isBefore(a: string, b: string): boolean {
-  if (!SURROGATE.test(a) && !SURROGATE.test(b)) return a < b;
-  return Buffer.compare(Buffer.from(a), Buffer.from(b)) < 0;
+  let at = 0;
+  while (at < a.length && a.charCodeAt(at) === b.charCodeAt(at)) at += 1;
+  if (at === a.length || at === b.length) return a.length < b.length;
+  const [one, other] = [a.charCodeAt(at), b.charCodeAt(at)];
+  // From here on, characters beyond U+FFFF would stand too early.
+  if (one >= FIRST_SURROGATE || other >= FIRST_SURROGATE)
+    return Buffer.compare(Buffer.from(a), Buffer.from(b)) < 0;
+  return one < other;
 }
+
+const FIRST_SURROGATE = 0xd800;
 
 const SURROGATE = /[\ud800-\udfff]/;
 

@@ -1,13 +1,19 @@
 import { AppError, errorText } from "../errors.ts";
 import * as go from "../go/decode.ts";
+import * as quick from "../go/quick.ts";
 import { escapeHtml, isBefore, sortedByBytes } from "../go/text.ts";
 import { checkText } from "./limits.ts";
 import { sessionShape } from "./shape.ts";
 
-const decodeSession = sessionShape({ lean: go.lean, struct: go.struct });
+const decodeSession = quick.usually(sessionShape(quick), sessionShape(go));
 
-/** What a gateway knows of a key, in the form of gateways since 5.12: members of zero value are left out. */
-export type Session = { [member: string]: unknown } & ReturnType<typeof decodeSession>;
+/**
+ * What a gateway knows of a key, in the form of gateways since 5.12: members of zero value are left out. Nobody changes
+ * one: a change makes another.
+ */
+export type Session = Immutable<{ [member: string]: unknown } & ReturnType<typeof decodeSession>>;
+
+type Immutable<T> = T extends object ? { readonly [Name in keyof T]: Immutable<T[Name]> } : T;
 
 /** What TykGetKeyData returns for a key that does not exist. */
 export const MISS = '{"status":"error","message":"Key not found"}';
@@ -23,10 +29,7 @@ export function parseSession(text: string): Session {
 
 /** The text that TykGetKeyData returns, as Go prints it; throws session-invalid if the stored members are unfit. */
 export function formatSession(session: Session): string {
-  const members = Object.entries(normal(session)).map(
-    ([name, value]) => `"${name}":${printMember(name, value)}`,
-  );
-  return escapeHtml(`{${members.join()}}`);
+  return print(normal(session));
 }
 
 /**
@@ -88,18 +91,24 @@ export function checkRights({ access_rights }: Session, allowMasterKeys: boolean
   throw new AppError("session-refused", message, { field: "access_rights" });
 }
 
-/** Sessions in normal form. Nobody changes one: a change makes another. */
-const normals = new WeakSet<Session>();
+/** Of sessions that were decoded, their normal form; each is its own. */
+const normals = new WeakMap<Session, Session>();
 
 function remembered(session: Session): Session {
-  normals.add(session);
+  normals.set(session, session);
   return session;
 }
 
-/** The same session in table order and without zero members, whoever made it: a store may keep neither. */
-function normal(session: Session): Session {
-  if (normals.has(session)) return session;
-  return remembered(orInvalid(() => go.decodeValue(session, decodeSession)));
+/**
+ * The same session in table order, without zero members and those that nobody here knows, whoever made it: a store may
+ * keep neither. It is decoded once; throws session-invalid.
+ */
+export function normal(session: Session): Session {
+  const known = normals.get(session);
+  if (known) return known;
+  const made = remembered(orInvalid(() => go.decodeValue(session, decodeSession)));
+  if (made !== session) normals.set(session, made);
+  return made;
 }
 
 /** What is wrong with a session's JSON is wrong with the session. */
@@ -112,11 +121,23 @@ export function orInvalid<T>(work: () => T): T {
   }
 }
 
-/** Maps, whose names are data, come sorted by bytes; the members of a struct in the order of its fields. */
-export function printMember(name: string, value: unknown): string {
+/**
+ * A decoded session as Go prints it: maps, whose names are data, sorted by bytes; the members of a struct in the order
+ * of its fields.
+ */
+export function print(session: Session): string {
+  const { access_rights, meta_data, oauth_keys } = session;
+  if (areSorted(access_rights) && isSorted(meta_data) && isSorted(oauth_keys))
+    return escapeHtml(JSON.stringify(session));
+  const members = Object.entries(session).map(
+    ([name, value]) => `${JSON.stringify(name)}:${printMember(name, value)}`,
+  );
+  return escapeHtml(`{${members.join()}}`);
+}
+
+function printMember(name: string, value: unknown): string {
   if (name === "access_rights") return printSorted(value as object, JSON.stringify);
-  if (name !== "meta_data" && name !== "oauth_keys") return JSON.stringify(value);
-  return isSorted(value) ? JSON.stringify(value) : printAllSorted(value);
+  return name === "meta_data" || name === "oauth_keys" ? printAllSorted(value) : JSON.stringify(value);
 }
 
 function printAllSorted(value: unknown): string {
@@ -137,7 +158,11 @@ function printSorted(value: object, printMember: (member: unknown) => string): s
 function isSorted(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return true;
   if (Array.isArray(value)) return value.every(isSorted);
+  return areSorted(value) && Object.values(value).every(isSorted);
+}
+
+/** The same of the names of one object. */
+function areSorted(value: object = {}): boolean {
   const names = Object.keys(value);
-  const inOrder = names.every((name, at) => at === 0 || isBefore(names[at - 1] ?? "", name));
-  return inOrder && Object.values(value).every(isSorted);
+  return names.every((name, at) => at === 0 || isBefore(names[at - 1] ?? "", name));
 }

@@ -1,25 +1,34 @@
-import * as go from "../go/decode.ts";
-import { any, boolean, float, integer, list, map, pointer, string } from "../go/decode.ts";
-import type { JsonValue } from "../go/json.ts";
+import type * as go from "../go/decode.ts";
 
-/** What makes the structs of a session: with the members that a gateway knows, or with those that it does not too. */
-export interface StructKit {
-  lean: typeof go.lean;
-  struct: typeof go.struct;
-}
-
-const strings = list(string);
-const pace = { enabled: boolean, threshold: integer, trigger: float, step: integer, delay: integer };
-const throttle = { throttle_interval: float, throttle_retry_limit: integer, max_query_depth: integer };
-const quota = {
-  quota_max: integer,
-  quota_renews: integer,
-  quota_remaining: integer,
-  quota_renewal_rate: integer,
-};
+/** What a session's decoder is made of: decoders for the usual case, or for every case. */
+export type Kit = Pick<
+  typeof go,
+  | "any"
+  | "boolean"
+  | "float"
+  | "integer"
+  | "invalid"
+  | "lean"
+  | "list"
+  | "map"
+  | "pointer"
+  | "string"
+  | "struct"
+>;
 
 /** A session: the members that a gateway knows, in the order in which it prints them. */
-export function sessionShape({ lean, struct }: StructKit) {
+export function sessionShape(kit: Kit) {
+  const { any, boolean, float, integer, lean, list, map, pointer, string, struct } = kit;
+  const time = timeOf(kit);
+  const strings = list(string);
+  const pace = { enabled: boolean, threshold: integer, trigger: float, step: integer, delay: integer };
+  const throttle = { throttle_interval: float, throttle_retry_limit: integer, max_query_depth: integer };
+  const quota = {
+    quota_max: integer,
+    quota_renews: integer,
+    quota_remaining: integer,
+    quota_renewal_rate: integer,
+  };
   const anySmoothing = pointer(struct(pace));
   const smoothing: typeof anySmoothing = (value) => {
     const decoded = anySmoothing(value);
@@ -89,19 +98,28 @@ export function sessionShape({ lean, struct }: StructKit) {
   });
 }
 
+const ZERO_TIME = "0001-01-01T00:00:00Z";
+
+/** A time as Go prints it, on a day that every month has: most are, and that is quickly told. */
+const PRINTED_TIME =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{0,8}[1-9])?(?:Z|[+-](?!00:00)(?:[01]\d|2[0-3]):[0-5]\d)$/;
+
 const TIME =
   /^(\d{4}-\d\d-\d\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d([.,]\d+)?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
 
 /** An RFC 3339 time as Go reads and prints it again: to the nanosecond, without trailing zeros. */
-function time(value: JsonValue | undefined): string {
-  if (value === undefined || value === null) return "";
-  const [text, day = "", fraction = "", zone = ""] = TIME.exec(string(value)) ?? [];
-  const exists = new Date(day).toJSON()?.startsWith(day); // Date takes February 30 for March 2
-  if (text === undefined || !exists) throw go.invalid("expected a time such as 2026-08-01T10:00:00Z");
-  const nanoseconds = fraction
-    .slice(0, 10)
-    .replace(",", ".")
-    .replace(/\.?0*$/, "");
-  const printed = `${text.slice(0, 19)}${nanoseconds}${zone.endsWith("00:00") ? "Z" : zone}`;
-  return printed === "0001-01-01T00:00:00Z" ? "" : printed;
+function timeOf({ string, invalid }: Kit): go.Decoder<string> {
+  return (value = null) => {
+    if (value === null || value === ZERO_TIME) return "";
+    if (typeof value === "string" && PRINTED_TIME.test(value)) return value;
+    const [text, day = "", fraction = "", zone = ""] = TIME.exec(string(value)) ?? [];
+    const exists = new Date(day).toJSON()?.startsWith(day); // Date takes February 30 for March 2
+    if (text === undefined || !exists) throw invalid("expected a time such as 2026-08-01T10:00:00Z");
+    const nanoseconds = fraction
+      .slice(0, 10)
+      .replace(",", ".")
+      .replace(/\.?0*$/, "");
+    const printed = `${text.slice(0, 19)}${nanoseconds}${zone.endsWith("00:00") ? "Z" : zone}`;
+    return printed === ZERO_TIME ? "" : printed;
+  };
 }

@@ -1,15 +1,19 @@
 // Sessions with the members of a newer gateway too. Handlers and the API do not see those; they stay in the table.
 import { AppError } from "../errors.ts";
 import * as go from "../go/decode.ts";
-import { escapeHtml } from "../go/text.ts";
+import * as quick from "../go/quick.ts";
 import { checkText } from "./limits.ts";
-import { formatSession, orInvalid, printMember, type Session } from "./session.ts";
-import { sessionShape } from "./shape.ts";
+import { normal, orInvalid, print, type Session } from "./session.ts";
+import { type Kit, sessionShape } from "./shape.ts";
 
-export const decodeWhole = sessionShape({
-  lean: (fields) => go.open(fields, go.lean(fields)),
-  struct: (fields) => go.open(fields, go.struct(fields)),
-});
+const wholeShape = (kit: Kit & Pick<typeof go, "open">) =>
+  sessionShape({
+    ...kit,
+    lean: (fields) => kit.open(fields, kit.lean(fields)),
+    struct: (fields) => kit.open(fields, kit.struct(fields)),
+  });
+
+export const decodeWhole = quick.usually(wholeShape(quick), wholeShape(go));
 
 /**
  * A session as it was written elsewhere, with the members that nobody here knows; throws session-invalid, naming the
@@ -26,10 +30,7 @@ export const wholeSession = (session: unknown): Session =>
 
 /** The text that `parseWhole` reads: the members of `formatSession`, then the others, each in a fixed order. */
 export function formatWhole(session: Session): string {
-  const members = Object.entries(wholeSession(session)).map(
-    ([name, value]) => `${JSON.stringify(name)}:${printMember(name, value)}`,
-  );
-  return escapeHtml(`{${members.join()}}`);
+  return print(wholeSession(session));
 }
 
 /** Puts the members of `stored` that nobody here knows into what somebody made of the others. */
@@ -41,7 +42,7 @@ export function keepUnknown(session: Session, stored: Session | undefined): Sess
 /** Undefined for what was edited by hand to no session. */
 function fitOrNothing(stored: Session): { whole: Members; known: Members } | undefined {
   try {
-    return { whole: wholeSession(stored), known: JSON.parse(formatSession(stored)) as Members };
+    return { whole: wholeSession(stored), known: normal(stored) };
   } catch (thrown) {
     if (thrown instanceof AppError) return undefined;
     throw thrown;

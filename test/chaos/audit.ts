@@ -22,7 +22,7 @@ export function audit(
   reasons: Map<string, string[]>,
   fifo = false,
 ): Audit {
-  const shown = new Map([...sessions].map(([key, { tags }]) => [key, countsOf(tags ?? [])]));
+  const shown = new Map([...sessions].map(([key, { tags }]) => [key, countsOf([...(tags ?? [])])]));
   const timesIn = (key: string, effect: string) => shown.get(key)?.get(effect) ?? 0;
   const found: Audit = { lost: [], doubled: [], lostUpdates: [], misplaced: [], misordered: [] };
   const allowed = new Map<string, Set<string>>();

@@ -1,4 +1,4 @@
-import type { Session } from "../../lib/sessions/session.ts";
+import type { Draft } from "./draft.ts";
 
 /** Of a gateway's tyk.conf what the model knows, by its own names; the last one stands in `local_session_cache`. */
 export interface GatewayConfig {
@@ -28,7 +28,7 @@ export interface ApiDefinition {
   [member: string]: unknown;
 }
 
-export type AccessRights = NonNullable<Session["access_rights"]>;
+export type AccessRights = NonNullable<Draft["access_rights"]>;
 export type AccessRight = AccessRights[string];
 export type Limit = NonNullable<AccessRight["limit"]>;
 

@@ -1,5 +1,5 @@
-import type { Session } from "../../lib/sessions/session.ts";
 import type { ApiDefinition, GatewayConfig } from "./config.ts";
+import type { Draft } from "./draft.ts";
 import type { Fire } from "./events.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Store } from "./store.ts";
@@ -22,7 +22,7 @@ export const apiOf = ({ config }: Parts, id: string): ApiDefinition | undefined 
   config.apis.find(({ api_id }) => api_id === id);
 
 /** How long the store keeps a session, in seconds; 0 and less for ever. */
-export function lifetimeOf(session: Session, apiLifetime: number, now: () => number): number {
+export function lifetimeOf(session: Draft, apiLifetime: number, now: () => number): number {
   const { expires = 0, post_expiry_action: action, post_expiry_grace_period: grace = 0 } = session;
   if (action === "delete" || (action === "retain" && grace !== 0)) {
     if (expires <= 0) return 0;

@@ -1,6 +1,6 @@
 import { quote } from "../../lib/go/text.ts";
-import type { Session } from "../../lib/sessions/session.ts";
 import type { AccessRights, Limit, Policy } from "./config.ts";
+import type { Draft } from "./draft.ts";
 
 const PARTS = ["acl", "quota", "rate_limit", "complexity"] as const;
 type Part = (typeof PARTS)[number];
@@ -17,7 +17,7 @@ interface Ruling {
  * the session is then as far changed as the gateway leaves it. GraphQL, throttling and smoothing are not modelled,
  * nor more than one per-API policy for an API.
  */
-export function applyPolicies(session: Session, policies: Policy[], apiOrgId?: string): string | undefined {
+export function applyPolicies(session: Draft, policies: Policy[], apiOrgId?: string): string | undefined {
   const ids = policyIds(session);
   const orgId = session.org_id || apiOrgId;
   const named = ids.map((id) => policies.find((policy) => policy.id === id && policy.org_id === orgId));
@@ -40,7 +40,7 @@ export function applyPolicies(session: Session, policies: Policy[], apiOrgId?: s
   return conclude(session, rulings);
 }
 
-export function policyIds({ apply_policies, apply_policy_id }: Session): string[] {
+export function policyIds({ apply_policies, apply_policy_id }: Draft): string[] {
   if (apply_policies?.length) return apply_policies;
   return apply_policy_id ? [apply_policy_id] : [];
 }
@@ -49,7 +49,7 @@ export const isEmptyLimit = (limit: Limit | undefined) =>
   !limit || Object.values(limit).every((value) => !value);
 
 /** So that a session's own higher values do not win; up to the first policy that is not there. */
-function makeRoom(session: Session, policies: (Policy | undefined)[]): void {
+function makeRoom(session: Draft, policies: (Policy | undefined)[]): void {
   for (const policy of policies) {
     if (!policy) return;
     const parts = partsOf(policy);
@@ -64,17 +64,17 @@ function partsOf({ partitions = {} }: Policy): Set<Part> {
   return new Set(named.length > 0 ? named : PARTS);
 }
 
-function scopeLimits({ access_rights }: Session): void {
+function scopeLimits({ access_rights }: Draft): void {
   for (const [apiId, right] of Object.entries(access_rights ?? {}))
     if (!isEmptyLimit(right.limit)) right.allowance_scope = apiId;
 }
 
-function rule(policy: Policy, session: Session, rulings: Map<string, Ruling>): void {
+function rule(policy: Policy, session: Draft, rulings: Map<string, Ruling>): void {
   if (policy.partitions?.per_api) rulePerApi(policy, session, rulings);
   else rulePartitions(policy, session, rulings);
 }
 
-function rulePerApi(policy: Policy, session: Session, rulings: Map<string, Ruling>): void {
+function rulePerApi(policy: Policy, session: Draft, rulings: Map<string, Ruling>): void {
   for (const [apiId, given] of Object.entries(policy.access_rights)) {
     const right = structuredClone(given);
     const setBy = isEmptyLimit(right.limit) ? policy.id : apiId;
@@ -85,7 +85,7 @@ function rulePerApi(policy: Policy, session: Session, rulings: Map<string, Rulin
   }
 }
 
-function rulePartitions(policy: Policy, session: Session, rulings: Map<string, Ruling>): void {
+function rulePartitions(policy: Policy, session: Draft, rulings: Map<string, Ruling>): void {
   const parts = partsOf(policy);
   for (const [apiId, { versions, allowed_urls }] of Object.entries(policy.access_rights)) {
     const ruling = rulings.get(apiId) ?? { right: { limit: {} }, decided: new Set(), setBy: "" };
@@ -111,7 +111,7 @@ function limitOf({ rate, per, quota_max, quota_renewal_rate }: Policy): Limit {
   return { rate, per, quota_max, quota_renewal_rate };
 }
 
-function keepRenewal(limit: Limit, { access_rights }: Session, apiId: string): void {
+function keepRenewal(limit: Limit, { access_rights }: Draft, apiId: string): void {
   const before = access_rights?.[apiId]?.limit;
   if (before && !isEmptyLimit(before)) limit.quota_renews = before.quota_renews ?? 0;
 }
@@ -129,7 +129,7 @@ function raiseRate(limits: Limit, { rate, per }: Policy): void {
 }
 
 /** What no policy decided for an API comes from the session; what they decided replaces the session's own rights. */
-function conclude(session: Session, rulings: Map<string, Ruling>): string | undefined {
+function conclude(session: Draft, rulings: Map<string, Ruling>): string | undefined {
   const all = [...rulings.values()];
   const deciding = (part: Part) => all.filter(({ decided }) => decided.has(part)).length;
   const authors = new Set(all.map(({ setBy }) => setBy).filter((setBy) => setBy !== ""));

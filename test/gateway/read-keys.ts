@@ -1,5 +1,6 @@
 import { quote, sortedByBytes } from "../../lib/go/text.ts";
-import { blankPassword, formatSession, type Session } from "../../lib/sessions/session.ts";
+import { blankPassword, formatSession } from "../../lib/sessions/session.ts";
+import type { Draft } from "./draft.ts";
 import { tokenMeta } from "./events.ts";
 import { apiOf, type Parts } from "./parts.ts";
 import { applyPolicies, isEmptyLimit } from "./policies.ts";
@@ -18,11 +19,11 @@ export function getKey(parts: Parts, { name, query }: KeyRequest): Reply {
   const { key, session } = found;
   applyPolicies(session, config.policies, api?.org_id);
   countDown(session, (scope) => sessions.used(key, scope, hashed));
-  return json(200, formatSession(blankPassword(session)));
+  return json(200, formatSession(blankPassword({ ...session })));
 }
 
 /** Puts in what the counters leave of each quota; without a counter the session's own is left as it is stored. */
-function countDown(session: Session, used: (scope: string) => number | undefined): void {
+function countDown(session: Draft, used: (scope: string) => number | undefined): void {
   const { quota_max = 0, access_rights } = session;
   const count = used("");
   if (quota_max !== -1 && count !== undefined) session.quota_remaining = Math.max(0, quota_max - count);

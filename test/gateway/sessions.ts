@@ -1,12 +1,12 @@
 import { fullName, orgOf, storedName } from "../../lib/gateway/key-name.ts";
-import { formatSession, parseSession, type Session } from "../../lib/sessions/session.ts";
 import type { GatewayConfig } from "./config.ts";
+import { type Draft, draftOf, printDraft } from "./draft.ts";
 import type { Store } from "./store.ts";
 
 /** A session as it was found, a copy to change, with the name by which it was found: its raw key, or its hash. */
 export interface Found {
   key: string;
-  session: Session;
+  session: Draft;
 }
 
 /** What the gateway holds in memory of a session that a client used. */
@@ -19,12 +19,12 @@ export interface Sessions {
   /** By a raw key, or by a name that the organisation makes one of; `hashed` takes `name` for what is stored. */
   find(orgId: string, name: string, hashed: boolean): Found | undefined;
   /** Overwrites the whole session and drops it from the cache; false when the store is down. */
-  save(key: string, session: Session, lifetime: number, hashed: boolean): boolean;
+  save(key: string, session: Draft, lifetime: number, hashed: boolean): boolean;
   remove(orgId: string, key: string, hashed: boolean): boolean;
   /** How often a quota of this scope was used; undefined before the first use. */
   used(key: string, scope: string, hashed: boolean): number | undefined;
   count(key: string, scope: string, lifetime: number): { used: number; until: number };
-  resetQuota(key: string, session: Session, hashed: boolean): void;
+  resetQuota(key: string, session: Draft, hashed: boolean): void;
   cached(cacheKey: string): Cached | undefined;
   cache(cacheKey: string, cached: Cached): void;
 }
@@ -50,12 +50,12 @@ export function createSessions(deps: { config: GatewayConfig; store: Store; now:
       const key = keys.find((candidate) => store.text(nameOf(candidate, hashed)) !== undefined);
       if (key === undefined) return undefined;
       const text = store.text(nameOf(key, hashed)) ?? "";
-      return { key, session: structuredClone(parseSession(text)) };
+      return { key, session: draftOf(text) };
     },
     save(key, session, lifetime, hashed) {
       const name = nameOf(key, hashed);
       memory.delete(name);
-      return store.write(name, formatSession(session), lifetime);
+      return store.write(name, printDraft(session), lifetime);
     },
     remove(orgId, key, hashed) {
       const name = nameOf(key, hashed);

@@ -7,6 +7,7 @@ import { createReadThrough } from "../../lib/gateway/read-through.ts";
 import { createSettle, type Refusal, type Row, type Settled } from "../../lib/gateway/settle.ts";
 import { nextVersion, type StoredSession } from "../../lib/sessions/item.ts";
 import { parseSession, type Session } from "../../lib/sessions/session.ts";
+import { frozen } from "../helpers/frozen.ts";
 import { NO_METRICS } from "../helpers/metrics.ts";
 import type { GatewayConfig } from "./config.ts";
 import { always, type Fault } from "./faults.ts";
@@ -102,7 +103,7 @@ export function createWorld(
     const version = table.get(key)?.version ?? 0;
     if (Math.max(0, read.version) !== version) return undefined;
     const stored = { ...next, version: nextVersion(read.version) };
-    table.set(key, stored);
+    table.set(key, frozen(stored));
     stream.push(key);
     return stored.version;
   }

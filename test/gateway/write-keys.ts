@@ -1,5 +1,5 @@
 import { fullName, orgOf, storedName } from "../../lib/gateway/key-name.ts";
-import { formatSession, parseSession, type Session } from "../../lib/sessions/session.ts";
+import { type Draft, draftOf, printDraft } from "./draft.ts";
 import { tokenMeta } from "./events.ts";
 import { apiOf, lifetimeOf, type Parts, secondsOf } from "./parts.ts";
 import { applyPolicies, isEmptyLimit, policyIds } from "./policies.ts";
@@ -41,7 +41,7 @@ export function previewKey(parts: Parts, body: string): Reply {
   session.last_updated = String(secondsOf(parts.now));
   session.date_created = isoTime(parts);
   applyPolicies(session, parts.config.policies);
-  return json(200, formatSession(session));
+  return json(200, printDraft(session));
 }
 
 /** `POST /tyk/keys/{name}`: makes the key or overwrites it. */
@@ -103,9 +103,9 @@ export function setPolicies(parts: Parts, name: string, body: string): Reply {
 }
 
 /** A copy to change; undefined for what is no session. */
-function read(body: string): Session | undefined {
+function read(body: string): Draft | undefined {
   try {
-    return structuredClone(parseSession(body));
+    return draftOf(body);
   } catch {
     return undefined;
   }
@@ -124,7 +124,7 @@ function readPolicies(body: string): string[] | undefined {
 function store(
   parts: Parts,
   key: string,
-  session: Session,
+  session: Draft,
   { suppressReset, hashed }: { suppressReset: boolean; hashed: boolean },
 ): string | undefined {
   const { config, sessions, now } = parts;
@@ -146,13 +146,13 @@ function store(
   return undefined;
 }
 
-function longestLifetime(parts: Parts, session: Session): number {
+function longestLifetime(parts: Parts, session: Draft): number {
   const apis = Object.keys(session.access_rights ?? {}).flatMap((id) => apiOf(parts, id) ?? []);
   const lifetimes = apis.map((api) => lifetimeOf(session, api.session_lifetime, parts.now));
   return lifetimes.includes(-1) ? -1 : Math.max(0, ...lifetimes);
 }
 
-function startTrial({ config, sessions, now }: Parts, key: string, session: Session, hashed: boolean): void {
+function startTrial({ config, sessions, now }: Parts, key: string, session: Draft, hashed: boolean): void {
   for (const id of policyIds(session)) {
     const policy = config.policies.find((one) => one.id === id && one.org_id === session.org_id);
     if (!policy?.key_expires_in || sessions.find(session.org_id ?? "", key, hashed)) continue;
@@ -161,7 +161,7 @@ function startTrial({ config, sessions, now }: Parts, key: string, session: Sess
 }
 
 /** With `suppress_reset=1` the running periods go on. */
-function keepCounters(session: Session, before: Session): void {
+function keepCounters(session: Draft, before: Draft): void {
   session.quota_renews = before.quota_renews ?? 0;
   session.last_updated = before.last_updated ?? "";
   for (const [apiId, { limit }] of Object.entries(before.access_rights ?? {})) {
@@ -171,7 +171,7 @@ function keepCounters(session: Session, before: Session): void {
 }
 
 /** A blank password keeps the one that is there, and any other is hashed anew. */
-function keepPassword(session: Session, before: Session): void {
+function keepPassword(session: Draft, before: Draft): void {
   const kept = before.basic_auth_data;
   const given = session.basic_auth_data?.password;
   if (given && given !== kept?.password) hashPassword(session);
@@ -179,7 +179,7 @@ function keepPassword(session: Session, before: Session): void {
 }
 
 /** Nobody sees the hash, so it need not be bcrypt's. */
-function hashPassword(session: Session): void {
+function hashPassword(session: Draft): void {
   const password = session.basic_auth_data?.password;
   if (password) session.basic_auth_data = { password: passwordHash(password), hash_type: "bcrypt" };
 }
@@ -187,7 +187,7 @@ function hashPassword(session: Session): void {
 export const passwordHash = (password: string) => `hash of ${password}`;
 
 /** A key of no known organisation may be the name of one that is there. */
-function customKey({ config, sessions }: Parts, session: Session, key: string): string {
+function customKey({ config, sessions }: Parts, session: Draft, key: string): string {
   const full = fullName(config.hash_key_function, session.org_id ?? "", key);
   return sessions.find("", storedName(config.hash_keys, full), true) ? full : key;
 }

@@ -1,0 +1,121 @@
+// npm run bench:codec [-- --json]: what a session costs on its way from the table to a script and back, beside a plain
+// JSON round trip of the same text and beside the exact decoder alone. All in turns within one run, so that what else
+// the machine does falls on each; ratios are what to compare.
+import { parseArgs } from "node:util";
+import type { Session } from "../lib/sessions/session.ts";
+import * as session from "../lib/sessions/session.ts";
+import * as whole from "../lib/sessions/whole.ts";
+import * as exact from "../test/helpers/exact-session.ts";
+
+const { values: options } = parseArgs({ options: { json: { type: "boolean", default: false } } });
+
+const ROUNDS = 60;
+const TIMES = 300;
+/** Of what a script is shown, in JSON round trips. */
+const TARGET = 10;
+const SET = { suppressReset: false, now: 1_787_396_400, allowMasterKeys: false };
+
+const quota = {
+  quota_max: 1000,
+  quota_renews: 1_795_445_195,
+  quota_remaining: 900,
+  quota_renewal_rate: 3600,
+};
+const small = {
+  rate: 100,
+  per: 60,
+  date_created: "2026-08-01T10:00:00.123456789Z",
+  quota_max: 1000,
+  quota_remaining: 900,
+  access_rights: { demo: { api_name: "Demo", api_id: "demo", versions: ["Default"] } },
+  org_id: "demo",
+};
+const right = (nth: number) => ({
+  api_name: `Api number ${nth}`,
+  api_id: `api${nth}`,
+  versions: ["Default"],
+  allowed_urls: [{ url: "/status/(.*)", methods: ["GET", "POST"] }],
+  limit: { rate: 100, per: 60, ...quota },
+});
+const large = {
+  ...small,
+  access_rights: Object.fromEntries(Array.from({ length: 8 }, (_, nth) => [`api${nth}`, right(nth)])),
+  meta_data: { owner: { ids: [1, 2, 3], mail: "someone@example.com" }, plan: "gold" },
+  tags: Array.from({ length: 8 }, (_, nth) => `tag-number-${nth}`),
+};
+
+/** The sample with an alias that makes its text as long as that. */
+function sized(sample: object, bytes: number): object {
+  const alias = "a".repeat(bytes - JSON.stringify({ ...sample, alias: "" }).length);
+  return { ...sample, alias };
+}
+
+const SAMPLES = { "250": sized(small, 250), "2700": sized(large, 2_700) };
+
+/** A table hands the members of an object back in an order of its own. */
+function inTableOrder(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(inTableOrder);
+  const members = Object.entries(value).map(([name, member]) => [name, inTableOrder(member)]);
+  return Object.fromEntries(members.reverse());
+}
+
+type Codec = typeof exact;
+
+/** A row as it was read, which nothing is remembered of, shown to a script. */
+const show = (codec: Codec, row: string) => codec.showSession(JSON.parse(row) as Session);
+
+/** The same, and what the script makes of it put over it. */
+function edit(codec: Codec, row: string, text: string): Session {
+  const stored = JSON.parse(row) as Session;
+  codec.showSession(stored);
+  return codec.keepUnknown(codec.applySet(codec.keepPassword(codec.parseSession(text), stored), SET), stored);
+}
+
+const CODECS = { exact, codec: { ...session, ...whole } };
+
+function worksFor(sample: object): Record<string, () => unknown> {
+  const text = JSON.stringify(sample);
+  const row = JSON.stringify(inTableOrder(sample));
+  const works: Record<string, () => unknown> = { json: () => JSON.stringify(JSON.parse(text)) };
+  for (const [name, codec] of Object.entries(CODECS)) {
+    if (show(codec, row) !== text) throw new Error(`${name} does not print the sample as it is`);
+    works[`${name}_show`] = () => show(codec, row);
+    works[`${name}_show_and_set`] = () => edit(codec, row, text);
+  }
+  return works;
+}
+
+/** Microseconds for one of each. */
+function inTurns(works: Record<string, () => unknown>): Record<string, number> {
+  const taken = Object.fromEntries(Object.keys(works).map((name): [string, number[]] => [name, []]));
+  for (let round = 0; round < ROUNDS; round += 1)
+    for (const [name, work] of Object.entries(works)) {
+      const started = performance.now();
+      for (let nth = 0; nth < TIMES; nth += 1) work();
+      taken[name]?.push(((performance.now() - started) * 1000) / TIMES);
+    }
+  return Object.fromEntries(Object.entries(taken).map(([name, us]) => [name, rounded(median(us))]));
+}
+
+const median = (values: number[]) =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+const rounded = (value: number) => Math.round(value * 100) / 100;
+
+const result = Object.fromEntries(
+  Object.entries(SAMPLES).map(([bytes, sample]) => {
+    const us = inTurns(worksFor(sample));
+    const ratios = Object.entries(us).map(([name, one]) => [name, rounded(one / (us.json ?? Number.NaN))]);
+    return [bytes, { us, ratios: Object.fromEntries(ratios) as Record<string, number> }];
+  }),
+);
+
+if (options.json) console.log(JSON.stringify({ target: TARGET, bytes: result }));
+else
+  for (const [bytes, { us, ratios }] of Object.entries(result)) {
+    console.log(`a session of ${bytes} bytes`);
+    for (const [name, one] of Object.entries(us))
+      console.log(`  ${name.padEnd(20)} ${one.toFixed(2).padStart(8)} us ${`${ratios[name]}`.padStart(7)} x`);
+    const isMet = (ratios.codec_show ?? Number.NaN) <= TARGET;
+    console.log(`  codec_show is to be ${TARGET} x at most: ${isMet ? "met" : "NOT MET"}`);
+  }

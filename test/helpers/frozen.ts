@@ -1,0 +1,9 @@
+/** The same value, which nobody can change any more, to its depths. */
+export function frozen<T>(value: T): T {
+  // A view of bytes cannot be frozen.
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value))
+    return value;
+  Object.freeze(value);
+  Object.values(value).forEach(frozen);
+  return value;
+}

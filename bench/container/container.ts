@@ -1,0 +1,104 @@
+// A process with one consumer, as Lambda's container is one: runs the slices that its parent asks for through the
+// function's own `main`. Its stdout is a file, whose size tells what was logged.
+import { randomUUID } from "node:crypto";
+import { subscribe } from "node:diagnostics_channel";
+import { fstatSync, ftruncateSync, readdirSync, readFileSync } from "node:fs";
+import type { SQSBatchResponse } from "aws-lambda";
+import type { FromContainer, Measured, Side, Slice } from "./protocol.ts";
+
+type Main = (batch: unknown, context: unknown) => Promise<SQSBatchResponse>;
+
+const MODULES: Record<Side, string> = {
+  "plain fresh": "./plain.ts",
+  "plain warm": "./plain.ts",
+  gatehook: "../../functions/consumer.ts",
+};
+const TASKS = "/proc/self/task";
+const TIMEOUT_MS = 60_000;
+
+const { main } = (await import(MODULES[process.argv[2] as Side])) as { main: Main };
+const send = (message: FromContainer) => process.send?.(message);
+
+let calls = 0;
+for (const channel of ["http.client.request.start", "undici:request:create"])
+  subscribe(channel, () => (calls += 1));
+
+let nextKey = 0;
+
+function batchOf({ batch, prefix, keys, apiId = "demo" }: Slice) {
+  return {
+    Records: Array.from({ length: batch }, () => {
+      const messageId = randomUUID();
+      nextKey = (nextKey + 1) % keys;
+      const Meta = {
+        Message: "Attempted access from expired key.",
+        Path: "/demo/get",
+        Origin: "203.0.113.7",
+        Key: `${prefix}${nextKey}`,
+      };
+      const event = { Type: "KeyExpired", Meta, TimeStamp: "2026-01-02 03:04:05 +0000 UTC" };
+      const body = JSON.stringify({ id: messageId, api_id: apiId, event });
+      const attributes = { ApproximateReceiveCount: "1" };
+      return { messageId, receiptHandle: messageId, body, attributes, messageAttributes: {} };
+    }),
+  };
+}
+
+/** Nanoseconds of the sandboxes' threads; nothing where the system does not tell. */
+function sandboxTime(): number {
+  let sum = 0;
+  try {
+    for (const task of readdirSync(TASKS)) {
+      if (!readFileSync(`${TASKS}/${task}/comm`, "utf8").startsWith("WorkerThread")) continue;
+      sum += Number(readFileSync(`${TASKS}/${task}/schedstat`, "utf8").split(" ")[0]);
+    }
+  } catch {
+    // A thread that ended between the two reads, or a system without these files.
+  }
+  return sum;
+}
+
+const ms = ({ user, system }: NodeJS.CpuUsage) => (user + system) / 1_000;
+
+async function run(slice: Slice): Promise<Measured> {
+  const batches = Array.from({ length: slice.batches }, () => batchOf(slice));
+  const { timeoutMs = TIMEOUT_MS } = slice;
+  ftruncateSync(1);
+  const before = {
+    all: process.cpuUsage(),
+    main: process.threadCpuUsage(),
+    sandbox: sandboxTime(),
+    calls,
+    started: performance.now(),
+  };
+  for (const batch of batches) {
+    const deadline = performance.now() + timeoutMs;
+    const context = { getRemainingTimeInMillis: () => Math.round(deadline - performance.now()) };
+    const { batchItemFailures } = await main(batch, context);
+    if (batchItemFailures.length > 0)
+      throw new Error(
+        `${batchItemFailures.length} events of a batch failed: ${readFileSync(1, "utf8").slice(-2_000)}`,
+      );
+  }
+  const wallMs = performance.now() - before.started;
+  const total = ms(process.cpuUsage(before.all));
+  const ofMain = ms(process.threadCpuUsage(before.main));
+  const sandbox = (sandboxTime() - before.sandbox) / 1e6;
+  return {
+    events: slice.batch * slice.batches,
+    cpu: { total, main: ofMain, sandbox, rest: Math.max(0, total - ofMain - sandbox) },
+    wallMs,
+    logBytes: fstatSync(1).size,
+    calls: calls - before.calls,
+    rssMb: process.memoryUsage.rss() / 1024 / 1024,
+  };
+}
+
+process.on("message", (slice: Slice) => {
+  run(slice).then(
+    (measured) => send({ measured }),
+    (thrown: unknown) => send({ failed: thrown instanceof Error ? String(thrown.stack) : String(thrown) }),
+  );
+});
+process.on("disconnect", () => process.exit(0));
+send({ ready: true });

@@ -1,0 +1,26 @@
+import { parseArgs } from "node:util";
+import { type Cell, textTable } from "./table.ts";
+
+export interface Table {
+  title: string;
+  heads: string[];
+  rows: Cell[][];
+}
+
+/** One part of the suite: `npm run bench:<name>`. */
+export interface Part<Result> {
+  name: string;
+  /** `quick`: one turn of each, to see that it runs; its figures say nothing. */
+  measure(options: { quick: boolean }): Promise<Result>;
+  tables(result: Result): Table[];
+}
+
+/** Runs a part by itself: its tables, and with --json its result as the last line. */
+export async function runPart<Result>({ measure, tables }: Part<Result>): Promise<void> {
+  const { values } = parseArgs({
+    options: { json: { type: "boolean", default: false }, quick: { type: "boolean", default: false } },
+  });
+  const result = await measure({ quick: values.quick });
+  for (const { title, heads, rows } of tables(result)) console.log(`${title}\n${textTable(heads, rows)}\n`);
+  if (values.json) console.log(JSON.stringify(result));
+}

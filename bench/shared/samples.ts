@@ -1,0 +1,92 @@
+import { readFileSync } from "node:fs";
+import type { SourceFile } from "../../lib/releases/sources.ts";
+import type { Session } from "../../lib/sessions/session.ts";
+
+const EDITOR = "handlers/session-editor.js";
+
+/** A definition whose expired keys are given to one handler. */
+export const definition = (apiId: string, handler: string, path: string): SourceFile => ({
+  path: `apis/${apiId}.json`,
+  text: JSON.stringify({
+    api_id: apiId,
+    name: apiId,
+    org_id: "demo-org",
+    event_handlers: {
+      events: {
+        KeyExpired: [{ handler_name: "eh_dynamic_handler", handler_meta: { name: handler, path } }],
+      },
+    },
+  }),
+});
+
+/** Changes what is in no index: an alias or an end of a key changes seldom. */
+const TOUCH = `var touch = new TykJS.TykEventHandlers.NewEventHandler({});
+touch.NewHandler(function (event, context) {
+  var session = JSON.parse(TykGetKeyData(event.Meta.Key, context.APIID));
+  session.quota_remaining = session.quota_remaining - 1;
+  TykSetKeyData(event.Meta.Key, JSON.stringify(session), 1);
+});
+`;
+
+/** The repository's session editor, for the keys of the API `demo`; `touch` is the one of the API of that name. */
+export const EDITOR_RELEASE: SourceFile[] = [
+  definition("demo", "sessionEditor", "session-editor.js"),
+  definition("touch", "touch", "touch.js"),
+  { path: "handlers/touch.js", text: TOUCH },
+  { path: EDITOR, text: readFileSync(new URL(`../../${EDITOR}`, import.meta.url), "utf8") },
+];
+
+const RIGHTS = { demo: { api_name: "Demo", api_id: "demo", versions: ["Default"] } };
+const QUOTA = {
+  quota_max: 1_000,
+  quota_renews: 1_795_445_195,
+  quota_remaining: 900,
+  quota_renewal_rate: 3_600,
+};
+
+const SMALL = {
+  rate: 100,
+  per: 60,
+  expires: 1_795_445_195,
+  ...QUOTA,
+  access_rights: RIGHTS,
+  org_id: "demo-org",
+};
+
+const LARGE = {
+  ...SMALL,
+  access_rights: Object.fromEntries(
+    Array.from({ length: 8 }, (_, nth) => [
+      `api${nth}`,
+      {
+        api_name: `API number ${nth}`,
+        api_id: `api${nth}`,
+        versions: ["Default"],
+        allowed_urls: [{ url: "/status/(.*)", methods: ["GET", "POST"] }],
+        limit: { rate: 100, per: 60, quota_max: 1_000, quota_remaining: 900, quota_renewal_rate: 3_600 },
+        allowance_scope: "scope",
+      },
+    ]),
+  ),
+  meta_data: { note: "n".repeat(400) },
+};
+
+/** Sessions of which most are about one of these sizes. */
+export const SESSIONS = { "250 B": SMALL as Session, "2.7 KB": LARGE as unknown as Session };
+export type SessionSize = keyof typeof SESSIONS;
+
+/** A session that has this many bytes as JSON, most of them in its rights as in a real one. */
+export function sessionOf(bytes: number): Session {
+  const right = (nth: number) => ({
+    ...LARGE.access_rights.api0,
+    api_id: `api${nth}`,
+    api_name: `API number ${nth}`,
+  });
+  const each = JSON.stringify(right(1_000)).length + 10;
+  const count = Math.max(1, Math.floor((bytes - 300) / each));
+  const rights = Object.fromEntries(Array.from({ length: count }, (_, nth) => [`api${nth}`, right(nth)]));
+  return { ...SMALL, access_rights: bytes < 1_000 ? RIGHTS : rights } as unknown as Session;
+}
+
+export const keysOf = (prefix: string, count: number) =>
+  Array.from({ length: count }, (_, nth) => `${prefix}${nth}`);

@@ -1,44 +1,17 @@
-// The figures of releases, printed and never asserted: `npm run bench:releases`.
+// The figures of releases, printed and never asserted: `npm run bench:releases`. Reloads are `npm run bench:reload`.
 import { randomUUID } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
 import { BatchGetItemCommand } from "@aws-sdk/client-dynamodb";
-import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
 import { createConsumerStore } from "../lib/consumer/store.ts";
-import type { Log } from "../lib/log.ts";
 import { checkRelease } from "../lib/releases/check.ts";
 import { examine, readCandidate } from "../lib/releases/examine.ts";
 import { MAX_BYTES, type SourceFile } from "../lib/releases/sources.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
 import { startRuntime } from "../lib/runtime/runtime.ts";
-import { createStarter } from "../lib/runtime/starter.ts";
 import { startStack } from "../local/stack.ts";
+import { scriptFiles } from "./shared/script-files.ts";
 
 const assets = loadAssets();
-const LOG: Log = { info() {}, warn() {}, error() {} };
 const ms = (value: number) => `${value.toFixed(1)} ms`;
-const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-
-/** So many APIs with a script of two kilobytes each. */
-function files(count: number, mark = ""): SourceFile[] {
-  return Array.from({ length: count }, (_, nth) => nth).flatMap((nth) => {
-    const trigger = {
-      handler_name: "eh_dynamic_handler",
-      handler_meta: { name: `h${nth}`, path: `${nth}.js` },
-    };
-    const definition = { api_id: `api-${nth}`, event_handlers: { events: { KeyExpired: [trigger] } } };
-    const lines = Array.from({ length: 36 }, (_, line) => `  var v${line} = [${line}, "${"x".repeat(30)}"];`);
-    const text = `var h${nth} = new TykJS.TykEventHandlers.NewEventHandler({});
-h${nth}.NewHandler(function (event, context) {
-${lines.join("\n")}
-  log("${mark}" + event.Type);
-});
-`;
-    return [
-      { path: `apis/${nth}.json`, text: JSON.stringify(definition) },
-      { path: `handlers/${nth}.js`, text },
-    ];
-  });
-}
 
 async function timed<T>(work: () => Promise<T>): Promise<[number, T]> {
   const started = performance.now();
@@ -46,36 +19,8 @@ async function timed<T>(work: () => Promise<T>): Promise<[number, T]> {
   return [performance.now() - started, result];
 }
 
-async function reload(scripts: number, times: number): Promise<void> {
-  const releases = new Map(
-    Array.from({ length: times + 1 }, (_, nth) => {
-      const { version, release } = readCandidate(files(scripts, String(nth)));
-      return [version, release];
-    }),
-  );
-  const starter = createStarter({ assets });
-  const live = createLiveRuntime({
-    releases: { read: async (version) => releases.get(version) ?? { format: 1, apis: [], scripts: [] } },
-    start: (release) => starter.start(release.scripts),
-    prepare: starter.prepare,
-    log: LOG,
-    metrics: { count() {}, countBy() {}, observe() {} },
-  });
-  const all: number[] = [];
-  for (const version of releases.keys()) {
-    all.push((await timed(() => live.at(version)))[0]);
-    await live.at(version); // the next batch, which has the next thread started
-    await delay(500);
-  }
-  await Promise.all([live.close(), starter.close()]);
-  console.log(
-    `reload of ${scripts} scripts on a warm consumer, the object read: median ${ms(median(all.slice(1)))}, ` +
-      `worst ${ms(Math.max(...all.slice(1)))} of ${times}; the first ${ms(all[0] ?? 0)}`,
-  );
-}
-
 async function large(count: number): Promise<void> {
-  const given = files(count);
+  const given = scriptFiles(count);
   const bytes = given.reduce((sum, { text }) => sum + text.length, 0);
   console.log(`${count} APIs with ${count} scripts, ${(bytes / 1024 / 1024).toFixed(1)} MB:`);
   const stack = await startStack({ port: 0, env: process.env, prefix: "bench-releases" });
@@ -219,7 +164,6 @@ async function versionCheck(): Promise<void> {
   );
 }
 
-await reload(100, 20);
 await large(1_000);
 await versionCheck();
 await hard();

@@ -1,117 +1,103 @@
-// npm run bench:runtime: the numbers of the runtime, each pair measured in turns within one run, so that what else
-// the machine does falls on both. Ratios are what to compare; absolute times are this machine's.
-import { loadAssets } from "../lib/runtime/assets.ts";
-import type { HostCall } from "../lib/runtime/host-function.ts";
-import { createInstance } from "../lib/runtime/instance.ts";
-import { readPrelude } from "../lib/runtime/jsvm/source.ts";
-import { createKeeper, type Keeper } from "../lib/runtime/keeper.ts";
-import { DEFAULT_LIMITS, type Isolation, type Script } from "../lib/runtime/protocol.ts";
+// npm run bench:runtime: what one run of a handler takes: in the warm sandbox, isolated by event and in a context made
+// for it, beside node:vm and isolated-vm; the same from the main thread, as the consumer does it; and what a kill
+// takes. All in turns within one run: ratios are what to compare, absolute times are this machine's.
+import type { Script } from "../lib/runtime/protocol.ts";
 import { startRuntime } from "../lib/runtime/runtime.ts";
-import { createSandbox } from "../lib/runtime/sandbox.ts";
+import { isolatedVm, nodeVm } from "./runtime/others.ts";
+import { assets, freshContexts, kept, type OneRun } from "./runtime/sandboxes.ts";
 import { fillerScripts, sampleRelease, sampleRun, silentHost } from "./sample.ts";
+import { inTurns, median, ratioOf, rounded } from "./shared/figures.ts";
+import { type Part, runPart } from "./shared/part.ts";
 
-const assets = loadAssets();
-const prelude = readPrelude();
-const limits = { ...DEFAULT_LIMITS, graceMs: 250 };
-const SESSION = JSON.stringify({ expires: 1, tags: [] });
-const ROUNDS = 40;
-const hostCall: HostCall = (name) => ({ text: name === "getKeyData" ? SESSION : undefined });
+const ROUNDS = 20;
+const KILLS = 9;
+/** Runs of one turn: as many as take a few milliseconds. */
+const FAST = 300;
+const SLOW = 3;
 
-const newKeeper = (isolation: Isolation): Keeper =>
-  createKeeper({
-    engine: { wasm: assets.wasm },
-    prelude,
-    limits,
-    isolation,
-    host: { begin() {}, call: hostCall },
-    onLoading() {},
-  });
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+interface Row {
+  release: string;
+  where: string;
+  how: string;
+  us: number;
+  /** Over a run in the warm sandbox, in the same place. */
+  ratio: number;
 }
 
-/** Milliseconds for one of each, in turns. */
-async function inTurns(
-  works: (() => Promise<void>)[],
-  { rounds, times }: { rounds: number; times: number[] },
-): Promise<number[]> {
-  const taken = works.map((): number[] => []);
-  for (let round = 0; round < rounds; round += 1) {
-    for (const [index, work] of works.entries()) {
-      const count = times[index] ?? 1;
+export interface RuntimeResult {
+  rows: Row[];
+  /** Beyond the time limit and its grace, to the end of the next run. */
+  kill_ms: number;
+}
+
+interface Work {
+  how: string;
+  run: OneRun;
+  count: number;
+}
+
+/** The first of the works is the one that the others are compared with. */
+async function compare(release: string, where: string, works: Work[], quick: boolean): Promise<Row[]> {
+  const turn =
+    ({ run, count }: Work) =>
+    async () => {
       const started = performance.now();
-      for (let done = 0; done < count; done += 1) await work();
-      taken[index]?.push((performance.now() - started) / count);
-    }
-  }
-  return taken.map(median);
+      for (let done = 0; done < count; done += 1) await run();
+      return ((performance.now() - started) / count) * 1_000;
+    };
+  const warmUp = quick ? 1 : 6;
+  for (const { run, count } of works) for (let done = 0; done < count * warmUp; done += 1) await run();
+  const taken = await inTurns(
+    Object.fromEntries(works.map((work) => [work.how, turn(work)])),
+    quick ? 1 : ROUNDS,
+  );
+  const first = taken[works[0]?.how ?? ""] ?? [];
+  return works.map(({ how }) => ({
+    release,
+    where,
+    how,
+    us: rounded(median(taken[how] ?? [])),
+    ratio: ratioOf(taken[how] ?? [], first),
+  }));
 }
 
-async function oneRun(keeper: Keeper): Promise<void> {
-  const { outcome } = keeper.run(sampleRun(5_000));
-  if (!outcome.ok) throw new Error(JSON.stringify(outcome));
-  await keeper.rest();
-}
-
-/** What isolation costs without a snapshot: a new context for each run, in an instance that lives. */
-async function freshContexts(scripts: Script[]): Promise<() => Promise<void>> {
-  const instance = await createInstance({ wasm: assets.wasm }, limits, () => {});
-  // The runtime stays, whatever its sandboxes do at their end.
-  const runtime = Object.create(instance.runtime, {
-    dispose: { value: () => {} },
-    setInterruptHandler: { value: instance.runtime.setInterruptHandler.bind(instance.runtime) },
-  });
-  return async () => {
-    const sandbox = createSandbox(
-      { ...instance, runtime, context: instance.runtime.newContext() },
-      { prelude, limits, hostCall, stop: { code: undefined } },
-    );
-    const faults = sandbox.load(scripts, () => {});
-    const end = sandbox.run(sampleRun(5_000));
-    if (faults.length > 0 || !end.ok) throw new Error(JSON.stringify([faults, end]));
-    sandbox.dispose();
-  };
-}
-
-async function inTheSandbox(title: string, scripts: Script[], atLeast: number): Promise<void> {
-  const global = newKeeper("global");
-  const event = newKeeper("event");
-  await global.load(scripts);
-  await event.load(scripts);
-  const fresh = await freshContexts(scripts);
-  const works = [() => oneRun(global), () => oneRun(event), fresh];
-  await inTurns(works, { rounds: 3, times: [2_000, 2_000, 20] });
-  const [warm = 0, isolated = 0, made = 0] = await inTurns(works, { rounds: ROUNDS, times: [300, 300, 3] });
-  console.log(`${title}: ${us(warm)} warm global, ${us(isolated)} isolated, ${us(made)} in a fresh context`);
-  console.log(`  isolated / warm global   ${ratio(isolated, warm)}   (at most 1.2)`);
-  console.log(`  fresh context / isolated ${ratio(made, isolated)}   (at least ${atLeast})`);
+async function inThisThread(release: string, scripts: Script[], quick: boolean): Promise<Row[]> {
+  const works: Work[] = [
+    { how: "warm", run: await kept("global", scripts), count: FAST },
+    { how: "isolated by event", run: await kept("event", scripts), count: FAST },
+    { how: "fresh context", run: await freshContexts(scripts), count: SLOW },
+    { how: "node:vm, warm", run: nodeVm(scripts, { fresh: false }), count: FAST },
+    { how: "node:vm, fresh context", run: nodeVm(scripts, { fresh: true }), count: SLOW },
+    { how: "isolated-vm, warm", run: isolatedVm(scripts, { fresh: false }), count: FAST },
+    { how: "isolated-vm, fresh context", run: isolatedVm(scripts, { fresh: true }), count: SLOW },
+  ];
+  return compare(release, "its own thread", works, quick);
 }
 
 /** From the main thread, with the host's calls, as the consumer does it. */
-async function throughTheThread(title: string, scripts: Script[]): Promise<void> {
-  const runtimes = [
-    await startRuntime(scripts, { assets, isolation: "global" }),
-    await startRuntime(scripts, { assets, isolation: "event" }),
-  ];
-  const works = runtimes.map((runtime) => async () => {
-    await runtime.run(sampleRun(5_000), silentHost);
-  });
-  await inTurns(works, { rounds: 2, times: [1_000, 1_000] });
-  const [warm = 0, isolated = 0] = await inTurns(works, { rounds: ROUNDS, times: [100, 100] });
-  console.log(`${title}, from the main thread: ${us(warm)} warm global, ${us(isolated)} isolated`);
-  console.log(`  isolated / warm global   ${ratio(isolated, warm)}   (at most 1.2)`);
-  await Promise.all(runtimes.map((runtime) => runtime.close()));
+async function throughTheThread(release: string, scripts: Script[], quick: boolean): Promise<Row[]> {
+  const runtimes = {
+    warm: await startRuntime(scripts, { assets, isolation: "global" }),
+    "isolated by event": await startRuntime(scripts, { assets, isolation: "event" }),
+  };
+  const works = Object.entries(runtimes).map(([how, runtime]) => ({
+    how,
+    count: FAST / 3,
+    run: async () => void (await runtime.run(sampleRun(5_000), silentHost)),
+  }));
+  const rows = await compare(release, "from the main thread", works, quick);
+  await Promise.all(Object.values(runtimes).map((runtime) => runtime.close()));
+  return rows;
 }
 
-async function killAndRebuild(scripts: Script[]): Promise<void> {
+async function killAndRebuild(scripts: Script[], quick: boolean): Promise<number> {
   const native = `var native = new TykJS.TykEventHandlers.NewEventHandler({});
 native.NewHandler(function () { [].indexOf.call({ length: 9007199254740991 }, 1); });`;
   const timeoutMs = 20;
   const options = { assets, limits: { graceMs: 250 }, isolation: "event" } as const;
   const runtime = await startRuntime([...scripts, { path: "native.js", source: native }], options);
   const taken: number[] = [];
-  for (let round = 0; round < 15; round += 1) {
+  for (let round = 0; round < (quick ? 1 : KILLS); round += 1) {
     const started = performance.now();
     const killed = await runtime.run({ ...sampleRun(timeoutMs), handler: "native" }, silentHost);
     // Over when the next event is done too: by then there is a sandbox again.
@@ -119,19 +105,39 @@ native.NewHandler(function () { [].indexOf.call({ length: 9007199254740991 }, 1)
     taken.push(performance.now() - started - timeoutMs - options.limits.graceMs);
     if (killed.ok || killed.code !== "killed" || !next.ok) throw new Error(JSON.stringify({ killed, next }));
   }
-  console.log(
-    `kill and rebuild: median ${Math.round(median(taken))} ms, most ${Math.round(Math.max(...taken))} ms   (under 200)`,
-  );
   await runtime.close();
+  return rounded(median(taken));
 }
 
-const us = (ms: number) => (ms < 2 ? `${(ms * 1000).toFixed(0)} µs` : `${ms.toFixed(1)} ms`);
-const ratio = (a: number, b: number) => (a / b).toFixed(2).padStart(6);
+async function measure({ quick }: { quick: boolean }): Promise<RuntimeResult> {
+  const sample = await sampleRelease();
+  const large = [...sample, ...fillerScripts(100)];
+  return {
+    rows: [
+      ...(await inThisThread("sample", sample, quick)),
+      ...(await inThisThread("100 scripts more", large, quick)),
+      ...(await throughTheThread("sample", sample, quick)),
+      ...(await throughTheThread("100 scripts more", large, quick)),
+    ],
+    kill_ms: await killAndRebuild(sample, quick),
+  };
+}
 
-const sample = await sampleRelease();
-await inTheSandbox("the sample release, in the sandbox's thread", sample, 7);
-const large = [...sample, ...fillerScripts(100)];
-await inTheSandbox("with 100 scripts more", large, 30);
-await throughTheThread("the sample release", sample);
-await throughTheThread("with 100 scripts more", large);
-await killAndRebuild(sample);
+export const runtime: Part<RuntimeResult> = {
+  name: "runtime",
+  measure,
+  tables: ({ rows, kill_ms }) => [
+    {
+      title: "One run of a handler",
+      heads: ["release", "measured in", "run", "µs", "times warm"],
+      rows: rows.map((row) => Object.values(row)),
+    },
+    {
+      title: "A native that does not end",
+      heads: ["", "ms"],
+      rows: [["kill, rebuild and the next run, beyond the time limit and its grace", kill_ms]],
+    },
+  ],
+};
+
+if (import.meta.main) await runPart(runtime);

@@ -3,7 +3,13 @@ import type { Run, Script } from "../lib/runtime/protocol.ts";
 import type { Host } from "../lib/runtime/thread.ts";
 
 const HANDLERS = new URL("../handlers/", import.meta.url);
-const SESSION = JSON.stringify({ rate: 100, per: 60, expires: 1_795_438_754, quota_max: 1_000, tags: [] });
+export const SESSION = JSON.stringify({
+  rate: 100,
+  per: 60,
+  expires: 1_795_438_754,
+  quota_max: 1_000,
+  tags: [],
+});
 
 /** The sample handlers of the repository. */
 export async function sampleRelease(): Promise<Script[]> {

@@ -11,6 +11,8 @@ export interface Slice {
   /** Sessions `<prefix><number>` are there for this many numbers; each batch takes others, as far as they go. */
   prefix: string;
   keys: number;
+  /** From one key to the next; 1 when nothing is said. */
+  stride?: number;
   /** The events' API; `demo` when nothing is said. */
   apiId?: string;
   /** Of the invocations, in ms. */

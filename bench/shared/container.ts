@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import type { FromContainer, Measured, Side, Slice } from "../container/protocol.ts";
 
@@ -17,18 +17,19 @@ export interface Container {
 export async function startContainer(side: Side, env: Record<string, string>): Promise<Container> {
   const folder = mkdtempSync(`${tmpdir()}/gatehook-bench-`);
   const log = openSync(`${folder}/stdout`, "a+");
-  const child = fork(ENTRY, [side], {
+  const child = fork(ENTRY, [side, `${folder}/stdout`], {
     env: { PATH: process.env.PATH, ...env },
-    stdio: ["ignore", log, "inherit", "ipc"],
+    stdio: ["ignore", log, log, "ipc"],
   });
   closeSync(log);
   const exited = once(child, "exit");
 
   async function answer(): Promise<FromContainer> {
     const stop = new AbortController();
-    const ended = exited.then(([code]) =>
-      Promise.reject(new Error(`the container of ${side} ended: ${code}`)),
-    );
+    const ended = exited.then(([code]) => {
+      const said = readFileSync(`${folder}/stdout`, "utf8").slice(-2_000);
+      throw new Error(`the container of ${side} ended with ${code}: ${said}`);
+    });
     try {
       const [message] = await Promise.race([once(child, "message", { signal: stop.signal }), ended]);
       if ("failed" in message) throw new Error(message.failed);

@@ -75,17 +75,27 @@ const LARGE = {
 export const SESSIONS = { "250 B": SMALL as Session, "2.7 KB": LARGE as unknown as Session };
 export type SessionSize = keyof typeof SESSIONS;
 
-/** A session that has this many bytes as JSON, most of them in its rights as in a real one. */
+/** As many rights as a key of that size may have; what is left is text, since a session's members are limited. */
+const MOST_RIGHTS = 100;
+
+/** A session that has about this many bytes as JSON. */
 export function sessionOf(bytes: number): Session {
   const right = (nth: number) => ({
     ...LARGE.access_rights.api0,
     api_id: `api${nth}`,
     api_name: `API number ${nth}`,
   });
-  const each = JSON.stringify(right(1_000)).length + 10;
-  const count = Math.max(1, Math.floor((bytes - 300) / each));
-  const rights = Object.fromEntries(Array.from({ length: count }, (_, nth) => [`api${nth}`, right(nth)]));
-  return { ...SMALL, access_rights: bytes < 1_000 ? RIGHTS : rights } as unknown as Session;
+  const each = JSON.stringify(right(10)).length + 10;
+  const count = Math.min(MOST_RIGHTS, Math.floor((bytes - 300) / each));
+  if (count < 1) return SMALL as Session;
+  const access_rights = Object.fromEntries(
+    Array.from({ length: count }, (_, nth) => [`api${nth}`, right(nth)]),
+  );
+  const left = Math.max(0, bytes - JSON.stringify({ ...SMALL, access_rights }).length);
+  const notes = Object.fromEntries(
+    Array.from({ length: Math.floor(left / 1_000) }, (_, nth) => [`note${nth}`, "n".repeat(985)]),
+  );
+  return { ...SMALL, access_rights, meta_data: notes } as unknown as Session;
 }
 
 export const keysOf = (prefix: string, count: number) =>

@@ -1,0 +1,54 @@
+// Our own sandbox in this thread: as it is, in both kinds of isolation, and with a context made anew for each run.
+import { loadAssets } from "../../lib/runtime/assets.ts";
+import type { HostCall } from "../../lib/runtime/host-function.ts";
+import { createInstance } from "../../lib/runtime/instance.ts";
+import { readPrelude } from "../../lib/runtime/jsvm/source.ts";
+import { createKeeper } from "../../lib/runtime/keeper.ts";
+import { DEFAULT_LIMITS, type Isolation, type Script } from "../../lib/runtime/protocol.ts";
+import { createSandbox } from "../../lib/runtime/sandbox.ts";
+import { SESSION, sampleRun } from "../sample.ts";
+
+export const assets = loadAssets();
+export const limits = { ...DEFAULT_LIMITS, graceMs: 250 };
+const prelude = readPrelude();
+const hostCall: HostCall = (name) => ({ text: name === "getKeyData" ? SESSION : undefined });
+
+/** One run of the session editor, to the moment at which the next one can start. */
+export type OneRun = () => Promise<void>;
+
+export async function kept(isolation: Isolation, scripts: Script[]): Promise<OneRun> {
+  const keeper = createKeeper({
+    engine: { wasm: assets.wasm },
+    prelude,
+    limits,
+    isolation,
+    host: { begin() {}, call: hostCall },
+    onLoading() {},
+  });
+  await keeper.load(scripts);
+  return async () => {
+    const { outcome } = keeper.run(sampleRun(5_000));
+    if (!outcome.ok) throw new Error(JSON.stringify(outcome));
+    await keeper.rest();
+  };
+}
+
+/** What isolation costs without a snapshot: a new context for each run, in an instance that lives. */
+export async function freshContexts(scripts: Script[]): Promise<OneRun> {
+  const instance = await createInstance({ wasm: assets.wasm }, limits, () => {});
+  // The runtime stays, whatever its sandboxes do at their end.
+  const runtime = Object.create(instance.runtime, {
+    dispose: { value: () => {} },
+    setInterruptHandler: { value: instance.runtime.setInterruptHandler.bind(instance.runtime) },
+  });
+  return async () => {
+    const sandbox = createSandbox(
+      { ...instance, runtime, context: instance.runtime.newContext() },
+      { prelude, limits, hostCall, stop: { code: undefined } },
+    );
+    const faults = sandbox.load(scripts, () => {});
+    const end = sandbox.run(sampleRun(5_000));
+    if (faults.length > 0 || !end.ok) throw new Error(JSON.stringify([faults, end]));
+    sandbox.dispose();
+  };
+}

@@ -16,6 +16,8 @@ import type { QueueRecord } from "../lib/consumer/records.ts";
 import { createRetryDelay } from "../lib/consumer/retry-delay.ts";
 import { createConsumerStore } from "../lib/consumer/store.ts";
 import { consumerDeps, count, createRelease, createRuntime, message } from "../test/helpers/consumer.ts";
+import { times } from "./shared/figures.ts";
+import { type Part, runPart } from "./shared/part.ts";
 
 const READ_MS = 5;
 const TRANSACTION_MS = 12;
@@ -95,7 +97,15 @@ interface Queued {
   receives: number;
 }
 
-async function measure({ consumers, hot, cold }: { consumers: number; hot: number; cold: number }) {
+interface Load {
+  /** Containers at the same time. */
+  consumers: number;
+  /** Events on one session, and on sessions of their own. */
+  hot: number;
+  cold: number;
+}
+
+async function play({ consumers, hot, cold }: Load) {
   const engine = createEngine();
   const queue: Queued[] = Array.from({ length: hot + cold }, (_, nth) => {
     const isHot = nth < hot;
@@ -191,38 +201,77 @@ function timesOf(ms: number[]) {
   return { done: sorted.length, p50_ms: at(0.5), max_ms: at(1) };
 }
 
-const { consumers, hot, cold, json } = new Command("npm run bench:contention --")
-  .option("--consumers <number>", "containers at the same time", Number, 20)
-  .option("--hot <number>", "events on one session", Number, 1_000)
-  .option("--cold <number>", "events on sessions of their own", Number, 1_000)
-  .option("--json", "print one JSON object and nothing else")
-  .parse()
-  .opts<{ consumers: number; hot: number; cold: number; json?: boolean }>();
+export interface ContentionResult {
+  consumers: number;
+  events: { hot: number; cold: number };
+  apart: Awaited<ReturnType<typeof play>>;
+  together: Awaited<ReturnType<typeof play>>;
+  ratios: { cold_p50: number; cold_max: number };
+}
 
-const apart = await measure({ consumers, hot: 0, cold: cold + hot });
-const together = await measure({ consumers, hot, cold });
-const ratio = (a: number, b: number) => Math.round((a / b) * 100) / 100;
-const result = {
-  consumers,
-  events: { hot, cold },
-  apart,
-  together,
-  ratios: {
-    cold_p50: ratio(together.cold.p50_ms, apart.cold.p50_ms),
-    cold_max: ratio(together.cold.max_ms, apart.cold.max_ms),
+async function compare(load: Load): Promise<ContentionResult> {
+  const { consumers, hot, cold } = load;
+  const apart = await play({ consumers, hot: 0, cold: cold + hot });
+  const together = await play(load);
+  const ratios = {
+    cold_p50: times(together.cold.p50_ms, apart.cold.p50_ms),
+    cold_max: times(together.cold.max_ms, apart.cold.max_ms),
+  };
+  return { consumers, events: { hot, cold }, apart, together, ratios };
+}
+
+const DEFAULTS: Load = { consumers: 20, hot: 1_000, cold: 1_000 };
+
+export const contention: Part<ContentionResult> = {
+  name: "contention",
+  measure: ({ quick }) => compare(quick ? { consumers: 4, hot: 50, cold: 50 } : DEFAULTS),
+  tables({ consumers, events, apart, together, ratios }) {
+    const row = (name: string, { done, p50_ms, max_ms }: ReturnType<typeof timesOf>) => [
+      name,
+      done,
+      p50_ms,
+      max_ms,
+    ];
+    return [
+      {
+        title: `${events.hot} events on one session beside ${events.cold} on their own, ${consumers} containers`,
+        heads: ["events", "done", "half after, ms", "all after, ms"],
+        rows: [
+          row("each on a session of its own", apart.cold),
+          row("the same beside those on one session", together.cold),
+          row("those on one session", together.hot),
+        ],
+      },
+      {
+        title: "What the one session costs the others",
+        heads: ["", ""],
+        rows: [
+          ["half of them done, times", ratios.cold_p50],
+          ["all of them done, times", ratios.cold_max],
+          ["dead letters", together.dead_letters],
+          ["transactions that met another", together.refused.TransactionConflict],
+          ["transactions that came too late", together.refused.ConditionalCheckFailed],
+        ],
+      },
+    ];
   },
 };
-if (json) console.log(JSON.stringify(result));
-else {
-  const row = (name: string, { done, p50_ms, max_ms }: ReturnType<typeof timesOf>) =>
-    console.log(`${name.padEnd(24)}${done} done, half of them after ${p50_ms} ms, all after ${max_ms} ms`);
-  row("cold events only", apart.cold);
-  row("cold beside hot ones", together.cold);
-  row("hot events", together.hot);
-  console.log(
-    `counted ${together.counted} of ${hot}, ${together.dead_letters} dead letters, refused`,
-    together.refused,
-  );
-  console.log(`cold events: p50 ${result.ratios.cold_p50} times, maximum ${result.ratios.cold_max} times`);
-  console.log("log:", together.said);
+
+function readLoad(): Load {
+  return new Command("npm run bench:contention --")
+    .option("--consumers <number>", "containers at the same time", Number, DEFAULTS.consumers)
+    .option("--hot <number>", "events on one session", Number, DEFAULTS.hot)
+    .option("--cold <number>", "events on sessions of their own", Number, DEFAULTS.cold)
+    .option("--json", "the result as one JSON object in the last line")
+    .option("--quick", "fewer events, to see that it runs")
+    .parse()
+    .opts<Load>();
+}
+
+if (import.meta.main) {
+  const load = readLoad();
+  await runPart({
+    ...contention,
+    measure: (options) => (options.quick ? contention.measure(options) : compare(load)),
+  });
 }

@@ -19,8 +19,10 @@ export interface Part<Result> {
 export async function runPart<Result>({ measure, tables }: Part<Result>): Promise<void> {
   const { values } = parseArgs({
     options: { json: { type: "boolean", default: false }, quick: { type: "boolean", default: false } },
+    // A part may have options of its own.
+    strict: false,
   });
-  const result = await measure({ quick: values.quick });
+  const result = await measure({ quick: values.quick === true });
   for (const { title, heads, rows } of tables(result)) console.log(`${title}\n${textTable(heads, rows)}\n`);
   if (values.json) console.log(JSON.stringify(result));
 }

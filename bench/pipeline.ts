@@ -45,6 +45,8 @@ export interface PipelineResult {
   ratios_large: Record<string, { plain: number; warm: number }>;
   /** gatehook's, an event of a batch of 10 whose handler changes a session of 2 KB and nothing that is in its index. */
   write_units: number;
+  /** Of which to the sessions' table, to all of its indexes, and to the table with the ledger. */
+  writes: { sessions: number; indexes: number; ledger: number };
   read_units: number;
   /** gatehook's, an event of a batch of 10 with a session of 250 B. */
   aws_calls: number;
@@ -110,12 +112,19 @@ async function measure({ quick }: { quick: boolean }): Promise<PipelineResult> {
       ({ side, session, batch }) => side === "gatehook" && session === SAID.session && batch === SAID.batch,
     );
     const { aws_calls = 0, log_bytes = 0 } = own ?? {};
-    const { read = 0, write = 0 } = units.get(UNITS.apiId) ?? {};
+    const { read = 0, write = 0, writes = new Map<string, number>() } = units.get(UNITS.apiId) ?? {};
+    const sum = (isOurs: (name: string) => boolean) =>
+      rounded([...writes].reduce((all, [name, units]) => all + (isOurs(name) ? units : 0), 0));
     return {
       rows,
       ratios: ratios["250 B"],
       ratios_large: ratios["2.7 KB"],
       write_units: rounded(write),
+      writes: {
+        sessions: sum((name) => name === env.SESSIONS_TABLE),
+        indexes: sum((name) => name.startsWith(`${env.SESSIONS_TABLE} `)),
+        ledger: sum((name) => name.startsWith(env.STATE_TABLE)),
+      },
       read_units: rounded(read),
       aws_calls,
       log_bytes,
@@ -132,8 +141,9 @@ async function unitsOf(env: Record<string, string>): Promise<Map<string, Capacit
   async function count(name: string, container: Container, slice: Slice): Promise<void> {
     proxy.take();
     const { events } = await container.run(slice);
-    const { read, write } = proxy.take();
-    units.set(name, { read: read / events, write: write / events });
+    const { read, write, writes } = proxy.take();
+    const each = new Map([...writes].map(([what, sum]) => [what, sum / events]));
+    units.set(name, { read: read / events, write: write / events, writes: each });
   }
   try {
     const containers = await startAll({ ...env, AWS_ENDPOINT_URL_DYNAMODB: proxy.endpoint });
@@ -161,7 +171,7 @@ function rowOf(
   batch: number,
   side: Side,
   turns: Measured[],
-  units: Capacity = { read: Number.NaN, write: Number.NaN },
+  units: Capacity | undefined,
 ): Row {
   const each = (figure: (turn: Measured) => number) =>
     rounded(median(turns.map((turn) => figure(turn) / turn.events)));
@@ -175,8 +185,8 @@ function rowOf(
     rest_ms: each(({ cpu }) => cpu.rest),
     aws_calls: each(({ calls }) => calls),
     log_bytes: Math.round(each(({ logBytes }) => logBytes)),
-    read_units: rounded(units.read),
-    write_units: rounded(units.write),
+    read_units: rounded(units?.read ?? Number.NaN),
+    write_units: rounded(units?.write ?? Number.NaN),
   };
 }
 

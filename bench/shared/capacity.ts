@@ -7,7 +7,11 @@ import type { ConsumedCapacity } from "@aws-sdk/client-dynamodb";
 export interface Capacity {
   read: number;
   write: number;
+  /** The same write units by what was written: a table's name, or a table's with its index. */
+  writes: Map<string, number>;
 }
+
+const nothing = (): Capacity => ({ read: 0, write: 0, writes: new Map() });
 
 export interface CapacityProxy {
   endpoint: string;
@@ -18,8 +22,21 @@ export interface CapacityProxy {
 
 const READS = /\.(?:BatchGetItem|GetItem|Query|Scan|TransactGetItems)$/;
 
+function add(used: Capacity, consumed: ConsumedCapacity, isRead: boolean): void {
+  const { TableName = "", CapacityUnits = 0, Table, GlobalSecondaryIndexes = {} } = consumed;
+  if (isRead) {
+    used.read += CapacityUnits;
+    return;
+  }
+  used.write += CapacityUnits;
+  const count = (name: string, units = 0) => used.writes.set(name, (used.writes.get(name) ?? 0) + units);
+  count(TableName, Table?.CapacityUnits);
+  for (const [index, { CapacityUnits: units }] of Object.entries(GlobalSecondaryIndexes))
+    count(`${TableName} ${index}`, units);
+}
+
 export async function startCapacityProxy(engine: string): Promise<CapacityProxy> {
-  let used: Capacity = { read: 0, write: 0 };
+  let used = nothing();
   const server = createServer(async (request, response) => {
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part);
@@ -33,12 +50,11 @@ export async function startCapacityProxy(engine: string): Promise<CapacityProxy>
         authorization: String(request.headers.authorization),
         "x-amz-date": String(request.headers["x-amz-date"]),
       },
-      body: JSON.stringify({ ...given, ReturnConsumedCapacity: "TOTAL" }),
+      body: JSON.stringify({ ...given, ReturnConsumedCapacity: "INDEXES" }),
     });
     const text = await answer.text();
     const { ConsumedCapacity: consumed = [] } = JSON.parse(text) as { ConsumedCapacity?: ConsumedCapacity };
-    for (const { CapacityUnits = 0 } of [consumed].flat() as ConsumedCapacity[])
-      used[READS.test(action) ? "read" : "write"] += CapacityUnits;
+    for (const one of [consumed].flat()) add(used, one, READS.test(action));
     response.writeHead(answer.status, { "content-type": "application/x-amz-json-1.0" }).end(text);
   });
   server.listen(0, "127.0.0.1");
@@ -47,7 +63,7 @@ export async function startCapacityProxy(engine: string): Promise<CapacityProxy>
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     take() {
       const taken = used;
-      used = { read: 0, write: 0 };
+      used = nothing();
       return taken;
     },
     async close() {

@@ -1,0 +1,221 @@
+// docs/performance.md, made of the stored results: `npm run bench -- --write`.
+import { coldstart } from "../coldstart.ts";
+import { contention } from "../contention.ts";
+import { io } from "../io.ts";
+import { memory } from "../memory.ts";
+import { pipeline } from "../pipeline.ts";
+import { reloading } from "../reload.ts";
+import { runtime } from "../runtime.ts";
+import { scale } from "../scale.ts";
+import { rounded } from "../shared/figures.ts";
+import type { Table } from "../shared/part.ts";
+import { markdownTable } from "../shared/table.ts";
+import { ASSUMED, type Load, measuredOf, type Projection, project, usdPerMonth } from "./model.ts";
+import type { Results, Stored } from "./results.ts";
+import { boundText, isMet, targets } from "./targets.ts";
+
+const LOADS: Load[] = [10, 100].map((batch) => ({ eventsPerSecond: 10_000, keys: 1_000_000, batch }));
+
+const image = (alt: string, name: string) => `![${alt}](images/performance-${name}.svg)`;
+const tableText = ({ heads, rows }: Table) => markdownTable(heads, rows);
+const withTitle = (table: Table) => `${table.title}:\n\n${tableText(table)}`;
+const number = (value: number) => rounded(value).toLocaleString("en");
+
+function targetsText(results: Results): string {
+  const all = targets(results);
+  const missed = all.filter((target) => !isMet(target));
+  const rows = all.map((target) => [
+    target.what,
+    target.measured,
+    boundText(target),
+    isMet(target) ? "yes" : "no",
+  ]);
+  const sum = `${all.length - missed.length} of ${all.length} targets are met.`;
+  return `${sum}\n\n${markdownTable(["what", "measured", "target", "met"], rows)}`;
+}
+
+/** By thread, where the processor time of a batch of ten goes. */
+function threadsText({ rows }: Results["pipeline"]): string {
+  const own = rows.filter(({ side, batch }) => side === "gatehook" && batch > 1);
+  const share = (part: number, all: number) => `${Math.round((100 * part) / all)} %`;
+  return markdownTable(
+    ["session", "batch", "main thread", "sandbox's thread", "V8's and others"],
+    own.map(({ session, batch, cpu_ms, main_ms, sandbox_ms, rest_ms }) => [
+      session,
+      batch,
+      share(main_ms, cpu_ms),
+      share(sandbox_ms, cpu_ms),
+      share(rest_ms, cpu_ms),
+    ]),
+  );
+}
+
+function modelText(results: Results): string {
+  const all = LOADS.map((load) => project(load, measuredOf(results.pipeline, load.batch)));
+  const heads = ["", ...all.map(({ load }) => `batch of ${load.batch}`)];
+  const row = (what: string, value: (one: Projection) => number) => [
+    what,
+    ...all.map((one) => number(value(one))),
+  ];
+  const [first] = all;
+  if (!first) return "";
+  const load = markdownTable(heads, [
+    row("an invocation, ms", ({ invocationMs }) => invocationMs),
+    row("containers at the same time", ({ containers }) => Math.ceil(containers)),
+    row("write units a second", ({ writeUnitsPerSecond }) => writeUnitsPerSecond),
+    row("read units a second", ({ readUnitsPerSecond }) => readUnitsPerSecond),
+    ...first.usdPerMillion.map(({ what }, nth) =>
+      row(`${what}, USD a million events`, ({ usdPerMillion }) => usdPerMillion[nth]?.usd ?? 0),
+    ),
+    row("sum, USD a million events", ({ usdPerMillion }) =>
+      usdPerMillion.reduce((sum, { usd }) => sum + usd, 0),
+    ),
+    row("stored sessions and ledger, USD a month", ({ storedUsdPerMonth }) => storedUsdPerMonth),
+    row("all of it, USD a month", usdPerMonth),
+  ]);
+  const limits = markdownTable(
+    ["limit", "needed", "quota", "share"],
+    first.limits.map(({ what, need, quota }) => [
+      what,
+      number(need),
+      number(quota),
+      `${Math.round((100 * need) / quota)} %`,
+    ]),
+  );
+  const { eventsPerSecond, keys } = first.load;
+  return `What ${number(eventsPerSecond)} events a second on ${number(keys)} keys would take, from the figures above and
+these assumptions: a session of ${number(ASSUMED.SESSION_BYTES)} bytes, ${ASSUMED.CALL_MS} ms for a call to DynamoDB, ${number(ASSUMED.MEMORY_MB)} MB of memory, one processor at
+${number(ASSUMED.MB_PER_CORE)} MB, ${ASSUMED.LEDGER_BYTES} bytes for a ledger entry, the default time that it is kept, and the prices of
+[deploy.md](deploy.md#what-it-costs) without the HTTP API and ingest, which a publisher does not need. Nobody ran this load.
+
+${load}
+
+How near each of AWS's default quotas is, at batches of ${first.load.batch}. Met first: ${first.limits[0]?.what}.
+
+${limits}
+
+Quotas of a table and of functions can be raised. A partition's cannot; DynamoDB splits one that stays hot, which takes
+minutes and does not help where one key is hot.`;
+}
+
+export function page({ machine, seconds, results }: Stored): string {
+  const [costs, ratios] = pipeline.tables(results.pipeline);
+  const [runs, kill] = runtime.tables(results.runtime);
+  const [cold, breakdown, zips] = coldstart.tables(results.coldstart);
+  const [times, cost] = contention.tables(results.contention);
+  const [scripts, sessions, sizes, batches] = scale.tables(results.scale);
+  const table = (one: Table | undefined) => (one ? tableText(one) : "");
+  const titled = (one: Table | undefined) => (one ? withTitle(one) : "");
+  return `# Performance
+
+<!-- Written by npm run bench -- --write: do not edit. -->
+
+\`npm run bench\` prints all of this from your machine, and \`npm run bench -- --write\` writes this page. The figures below are
+of one run on ${machine.cores} cores with Node ${machine.node} (${machine.platform}), in ${Math.round(seconds / 60)} minutes. What is compared is measured in turns, so compare ratios; absolute
+times are those of one machine, over local services that answer faster than AWS does. Each part runs alone too, and prints
+its result as JSON in its last line:
+
+\`\`\`sh
+npm run bench:pipeline -- --json
+npm run bench -- pipeline io          # these parts only
+npm run bench -- --write              # and the page, the charts and bench/results.json
+\`\`\`
+
+## Targets
+
+${targetsText(results)}
+
+## What an event costs
+
+Three consumers over the same tables, each in a process of its own, through the function's own \`main\`; the handler is
+\`handlers/session-editor.js\`. *Plain* is what a user would write: a mark by PutItem, GetItem, the handler, PutItem,
+UpdateItem. *Fresh* makes a QuickJS context for each record and takes them one after the other; *warm* has one context
+and takes them in parallel. Plain runs a handler again when it failed halfway, and two of them may overwrite each other's
+session; gatehook does neither.
+
+${image("Processor time an event with a small session", "pipeline-small")}
+
+${image("Processor time an event with a large session", "pipeline-large")}
+
+${table(ratios)}
+
+${table(costs)}
+
+Processor time is in milliseconds, by thread: the main one, the sandbox's, and what V8 and Node run beside them. The
+session editor moves \`expires\`, which is a key of the sessions' index; a handler that changes a session of 2 KB and
+nothing of the index takes ${results.pipeline.write_units} write units and ${results.pipeline.read_units} read units.
+
+Where gatehook's time goes:
+
+${threadsText(results.pipeline)}
+
+## One run of a handler
+
+${table(runs)}
+
+node:vm is not a security boundary, says Node's documentation, and isolated-vm is native code that Lambda's zip would
+have to bring for each platform. Both run the scripts with a small stand-in for the gateway's API and without its limits.
+
+${titled(kill)}
+
+## Handlers that wait
+
+${image("Ten events with one HTTP call each, by workers", "io")}
+
+${titled(io.tables(results.io)[0])}
+
+## Cold start
+
+${image("Cold start", "coldstart")}
+
+${table(cold)}
+
+${titled(breakdown)}
+
+${titled(zips)}
+
+## Reload
+
+${image("Reload by scripts", "reload")}
+
+${titled(reloading.tables(results.reload)[0])}
+
+## Memory
+
+${image("Memory by workers", "memory")}
+
+${titled(memory.tables(results.memory)[0])}
+
+\`npm run soak:memory\` runs a million events and prints how memory grows.
+
+## Contention
+
+${titled(times)}
+
+${titled(cost)}
+
+The tables are in memory here and lock as DynamoDB does, with latencies that are assumed.
+
+## As it grows
+
+${image("By scripts", "scripts")}
+
+${titled(scripts)}
+
+${image("By sessions", "sessions")}
+
+${titled(sessions)}
+
+${image("By session size", "session-size")}
+
+${titled(sizes)}
+
+${image("By batch", "batch")}
+
+${titled(batches)}
+
+## On paper
+
+${modelText(results)}
+`;
+}

@@ -1,0 +1,33 @@
+import { readFileSync } from "node:fs";
+import type { ColdStartResult } from "../coldstart.ts";
+import type { ContentionResult } from "../contention.ts";
+import type { IoResult } from "../io.ts";
+import type { MemoryResult } from "../memory.ts";
+import type { PipelineResult } from "../pipeline.ts";
+import type { ReloadResult } from "../reload.ts";
+import type { RuntimeResult } from "../runtime.ts";
+import type { ScaleResult } from "../scale.ts";
+
+export interface Results {
+  pipeline: PipelineResult;
+  runtime: RuntimeResult;
+  io: IoResult;
+  coldstart: ColdStartResult;
+  reload: ReloadResult;
+  memory: MemoryResult;
+  contention: ContentionResult;
+  scale: ScaleResult;
+}
+
+/** What docs/performance.md is made of. */
+export interface Stored {
+  /** What it was measured with. */
+  machine: { node: string; cores: number; platform: string };
+  /** All of it, in seconds. */
+  seconds: number;
+  results: Results;
+}
+
+export const STORED = new URL("../results.json", import.meta.url);
+
+export const readStored = (): Stored => JSON.parse(readFileSync(STORED, "utf8"));

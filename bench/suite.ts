@@ -1,0 +1,89 @@
+// npm run bench [-- part … --json --quick --write]: every part of the suite, or these, each in a process of its own.
+// --json: the results as one object in the last line. --write: bench/results.json, docs/performance.md and its charts.
+import { spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { charts } from "./report/charts.ts";
+import { page } from "./report/page.ts";
+import { type Results, readStored, STORED, type Stored } from "./report/results.ts";
+import { boundText, isMet, targets } from "./report/targets.ts";
+import { textTable } from "./shared/table.ts";
+
+const PARTS: (keyof Results)[] = [
+  "pipeline",
+  "runtime",
+  "io",
+  "coldstart",
+  "reload",
+  "memory",
+  "contention",
+  "scale",
+];
+const DOCS = new URL("../docs/", import.meta.url);
+
+/** A part's tables are printed as they come; its last line is the result. */
+async function run(part: string, quick: boolean): Promise<unknown> {
+  const file = new URL(`./${part}.ts`, import.meta.url).pathname;
+  const args = [file, "--json", ...(quick ? ["--quick"] : [])];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  let out = "";
+  for await (const chunk of child.stdout.setEncoding("utf8")) out += chunk;
+  const lines = out.trimEnd().split("\n");
+  const last = lines.pop() ?? "";
+  if (!last.startsWith("{")) throw new Error(`bench:${part} failed`);
+  console.log(`# ${part}\n${lines.join("\n")}`);
+  return JSON.parse(last);
+}
+
+function printTargets(results: Results): void {
+  const rows = targets(results).map((target) => [
+    target.what,
+    target.measured,
+    boundText(target),
+    isMet(target) ? "met" : "NOT MET",
+  ]);
+  console.log(textTable(["target", "measured", "", ""], rows));
+}
+
+/** A part that was not measured now stays as it was stored. */
+export function writeAll(stored: Stored): void {
+  mkdirSync(new URL("images/", DOCS), { recursive: true });
+  writeFileSync(STORED, `${JSON.stringify(stored, undefined, 2)}\n`);
+  writeFileSync(new URL("performance.md", DOCS), page(stored));
+  for (const [name, text] of Object.entries(charts(stored.results)))
+    writeFileSync(new URL(`images/${name}`, DOCS), text);
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    options: {
+      json: { type: "boolean", default: false },
+      quick: { type: "boolean", default: false },
+      write: { type: "boolean", default: false },
+      page: { type: "boolean", default: false },
+    },
+    allowPositionals: true,
+  });
+  if (values.page) return writeAll(readStored()); // only what is made of the stored results
+  const unknown = positionals.filter((name) => !PARTS.some((part) => part === name));
+  if (unknown.length > 0) throw new Error(`there is no part ${unknown.join(", ")}: ${PARTS.join(", ")}`);
+  const wanted = PARTS.filter((part) => positionals.length === 0 || positionals.includes(part));
+  const started = performance.now();
+  const measured: Partial<Record<keyof Results, unknown>> = {};
+  for (const part of wanted) measured[part] = await run(part, values.quick);
+  const isWhole = wanted.length === PARTS.length;
+  const before = isWhole ? undefined : readStored();
+  const results = { ...before?.results, ...measured } as Results;
+  const seconds = Math.round((performance.now() - started) / 1_000);
+  const machine = {
+    node: process.versions.node,
+    cores: availableParallelism(),
+    platform: `${process.platform} ${process.arch}`,
+  };
+  if (isWhole) printTargets(results);
+  if (values.write) writeAll({ machine, seconds: before?.seconds ?? seconds, results });
+  if (values.json) console.log(JSON.stringify({ machine, seconds, ...measured }));
+}
+
+if (import.meta.main) await main();

@@ -1,5 +1,6 @@
-// npm run bench [-- part … --json --quick --write]: every part of the suite, or these, each in a process of its own.
+// npm run bench [-- part … --json --quick --write --page]: every part of the suite, or these, each in a process of its own.
 // --json: the results as one object in the last line. --write: bench/results.json, docs/performance.md and its charts.
+// --page: the page and the charts anew, from the results that are stored.
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -65,7 +66,7 @@ async function main(): Promise<void> {
     },
     allowPositionals: true,
   });
-  if (values.page) return writeAll(readStored()); // only what is made of the stored results
+  if (values.page) return writeAll(readStored());
   const unknown = positionals.filter((name) => !PARTS.some((part) => part === name));
   if (unknown.length > 0) throw new Error(`there is no part ${unknown.join(", ")}: ${PARTS.join(", ")}`);
   const wanted = PARTS.filter((part) => positionals.length === 0 || positionals.includes(part));
@@ -73,7 +74,7 @@ async function main(): Promise<void> {
   const measured: Partial<Record<keyof Results, unknown>> = {};
   for (const part of wanted) measured[part] = await run(part, values.quick);
   const isWhole = wanted.length === PARTS.length;
-  const before = isWhole ? undefined : readStored();
+  const before = isWhole || !values.write ? undefined : readStored();
   const results = { ...before?.results, ...measured } as Results;
   const seconds = Math.round((performance.now() - started) / 1_000);
   const machine = {

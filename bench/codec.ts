@@ -1,13 +1,12 @@
 // npm run bench:codec [-- --json]: what a session costs on its way from the table to a script and back, beside a plain
 // JSON round trip of the same text and beside the exact decoder alone. All in turns within one run, so that what else
 // the machine does falls on each; ratios are what to compare.
-import { parseArgs } from "node:util";
 import type { Session } from "../lib/sessions/session.ts";
 import * as session from "../lib/sessions/session.ts";
 import * as whole from "../lib/sessions/whole.ts";
 import * as exact from "../test/helpers/exact-session.ts";
-
-const { values: options } = parseArgs({ options: { json: { type: "boolean", default: false } } });
+import { median } from "./shared/figures.ts";
+import { type Part, runPart } from "./shared/part.ts";
 
 const ROUNDS = 60;
 const TIMES = 300;
@@ -87,9 +86,9 @@ function worksFor(sample: object): Record<string, () => unknown> {
 }
 
 /** Microseconds for one of each. */
-function inTurns(works: Record<string, () => unknown>): Record<string, number> {
+function inTurns(works: Record<string, () => unknown>, rounds: number): Record<string, number> {
   const taken = Object.fromEntries(Object.keys(works).map((name): [string, number[]] => [name, []]));
-  for (let round = 0; round < ROUNDS; round += 1)
+  for (let round = 0; round < rounds; round += 1)
     for (const [name, work] of Object.entries(works)) {
       const started = performance.now();
       for (let nth = 0; nth < TIMES; nth += 1) work();
@@ -98,24 +97,44 @@ function inTurns(works: Record<string, () => unknown>): Record<string, number> {
   return Object.fromEntries(Object.entries(taken).map(([name, us]) => [name, rounded(median(us))]));
 }
 
-const median = (values: number[]) =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 const rounded = (value: number) => Math.round(value * 100) / 100;
 
-const result = Object.fromEntries(
-  Object.entries(SAMPLES).map(([bytes, sample]) => {
-    const us = inTurns(worksFor(sample));
-    const ratios = Object.entries(us).map(([name, one]) => [name, rounded(one / (us.json ?? Number.NaN))]);
-    return [bytes, { us, ratios: Object.fromEntries(ratios) as Record<string, number> }];
-  }),
-);
+export interface CodecResult {
+  target: number;
+  /** By the session's bytes: what each takes, and how many JSON round trips that is. */
+  bytes: Record<string, { us: Record<string, number>; ratios: Record<string, number> }>;
+}
 
-if (options.json) console.log(JSON.stringify({ target: TARGET, bytes: result }));
-else
-  for (const [bytes, { us, ratios }] of Object.entries(result)) {
-    console.log(`a session of ${bytes} bytes`);
-    for (const [name, one] of Object.entries(us))
-      console.log(`  ${name.padEnd(20)} ${one.toFixed(2).padStart(8)} us ${`${ratios[name]}`.padStart(7)} x`);
-    const isMet = (ratios.codec_show ?? Number.NaN) <= TARGET;
-    console.log(`  codec_show is to be ${TARGET} x at most: ${isMet ? "met" : "NOT MET"}`);
+async function measure({ quick }: { quick: boolean }): Promise<CodecResult> {
+  const bytes: CodecResult["bytes"] = {};
+  for (const [size, sample] of Object.entries(SAMPLES)) {
+    const us = inTurns(worksFor(sample), quick ? 1 : ROUNDS);
+    const ratios = Object.entries(us).map(([name, one]) => [name, rounded(one / (us.json ?? Number.NaN))]);
+    bytes[size] = { us, ratios: Object.fromEntries(ratios) };
   }
+  return { target: TARGET, bytes };
+}
+
+const NAMES: Record<string, string> = {
+  json: "a JSON round trip",
+  exact_show: "shown to a script by the exact decoder alone",
+  exact_show_and_set: "shown and set by the exact decoder alone",
+  codec_show: "shown to a script",
+  codec_show_and_set: "shown and set",
+};
+
+export const codec: Part<CodecResult> = {
+  name: "codec",
+  measure,
+  tables: ({ bytes }) => [
+    {
+      title: "A session on its way to a script and back",
+      heads: ["what", "bytes", "µs", "JSON round trips"],
+      rows: Object.entries(bytes).flatMap(([size, { us, ratios }]) =>
+        Object.entries(us).map(([name, one]) => [NAMES[name] ?? name, size, one, ratios[name] ?? ""]),
+      ),
+    },
+  ],
+};
+
+if (import.meta.main) await runPart(codec);

@@ -1,4 +1,5 @@
 // docs/performance.md, made of the stored results: `npm run bench -- --write`.
+import { codec } from "../codec.ts";
 import { coldstart } from "../coldstart.ts";
 import { contention } from "../contention.ts";
 import { io } from "../io.ts";
@@ -148,6 +149,13 @@ nothing of the index takes ${results.pipeline.write_units} write units and ${res
 Where gatehook's time goes:
 
 ${threadsText(results.pipeline)}
+
+## The session's text
+
+What a session costs on its way from the table to a script and back. *Exact* is the decoder that reads every text as the
+gateway does; the quick one takes what it reads the same.
+
+${table(codec.tables(results.codec)[0])}
 
 ## One run of a handler
 

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import type { CodecResult } from "../codec.ts";
 import type { ColdStartResult } from "../coldstart.ts";
 import type { ContentionResult } from "../contention.ts";
 import type { IoResult } from "../io.ts";
@@ -10,6 +11,7 @@ import type { ScaleResult } from "../scale.ts";
 
 export interface Results {
   pipeline: PipelineResult;
+  codec: CodecResult;
   runtime: RuntimeResult;
   io: IoResult;
   coldstart: ColdStartResult;

@@ -32,7 +32,7 @@ function pipelineTargets({ ratios, ratios_large }: Results["pipeline"]): Target[
   );
 }
 
-export function targets({ pipeline, runtime, io, coldstart, scale }: Results): Target[] {
+export function targets({ pipeline, codec, runtime, io, coldstart, scale }: Results): Target[] {
   const isolated = (release: string, where: string) =>
     runtime.rows.find(
       (row) => row.release === release && row.where === where && row.how === "isolated by event",
@@ -41,6 +41,11 @@ export function targets({ pipeline, runtime, io, coldstart, scale }: Results): T
     Math.max(...series.points.map(({ ratio }) => ratio));
   return [
     ...pipelineTargets(pipeline),
+    ...Object.entries(codec.bytes).map(([size, { ratios }]) => ({
+      what: `a session of ${size} bytes shown to a script, in JSON round trips`,
+      measured: ratios.codec_show ?? Number.NaN,
+      bound: { most: codec.target },
+    })),
     { what: "AWS calls an event, batch of 10", measured: pipeline.aws_calls, bound: { most: 0.25 } },
     {
       what: "log bytes an event, the script's own line in them",

@@ -1,9 +1,9 @@
 // npm run bench:runtime: what one run of a handler takes: in the warm sandbox, isolated by event and in a context made
-// for it, beside node:vm and isolated-vm; the same from the main thread, as the consumer does it; and what a kill
+// for it, beside node:vm, and isolated-vm where it is installed (npm install --no-save isolated-vm@7); the same from the main thread, as the consumer does it; and what a kill
 // takes. All in turns within one run: ratios are what to compare, absolute times are this machine's.
 import type { Script } from "../lib/runtime/protocol.ts";
 import { startRuntime } from "../lib/runtime/runtime.ts";
-import { isolatedVm, nodeVm } from "./runtime/others.ts";
+import { isolatedVm, loadIsolatedVm, nodeVm } from "./runtime/others.ts";
 import { assets, freshContexts, kept, type OneRun } from "./runtime/sandboxes.ts";
 import { fillerScripts, sampleRelease, sampleRun, silentHost } from "./sample.ts";
 import { inTurns, median, ratioOf, rounded } from "./shared/figures.ts";
@@ -62,15 +62,19 @@ async function compare(release: string, where: string, works: Work[], quick: boo
 }
 
 async function inThisThread(release: string, scripts: Script[], quick: boolean): Promise<Row[]> {
+  const ivm = await loadIsolatedVm();
   const works: Work[] = [
     { how: "warm", run: await kept("global", scripts), count: FAST },
     { how: "isolated by event", run: await kept("event", scripts), count: FAST },
     { how: "fresh context", run: await freshContexts(scripts), count: SLOW },
     { how: "node:vm, warm", run: nodeVm(scripts, { fresh: false }), count: FAST },
     { how: "node:vm, fresh context", run: nodeVm(scripts, { fresh: true }), count: SLOW },
-    { how: "isolated-vm, warm", run: isolatedVm(scripts, { fresh: false }), count: FAST },
-    { how: "isolated-vm, fresh context", run: isolatedVm(scripts, { fresh: true }), count: SLOW },
   ];
+  if (ivm)
+    works.push(
+      { how: "isolated-vm, warm", run: isolatedVm(ivm, scripts, { fresh: false }), count: FAST },
+      { how: "isolated-vm, fresh context", run: isolatedVm(ivm, scripts, { fresh: true }), count: SLOW },
+    );
   return compare(release, "its own thread", works, quick);
 }
 

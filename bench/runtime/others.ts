@@ -1,7 +1,6 @@
 // The same scripts where others would run them: V8 contexts of node:vm, which Node's own docs do not call a security
-// mechanism, and isolates of isolated-vm. Both have a small stand-in for the gateway's API.
+// mechanism, and isolates of isolated-vm, where that is installed. Both have a small stand-in for the gateway's API.
 import vm from "node:vm";
-import ivm from "isolated-vm";
 import type { Script } from "../../lib/runtime/protocol.ts";
 import { SESSION, sampleRun } from "../sample.ts";
 import type { OneRun } from "./sandboxes.ts";
@@ -55,7 +54,44 @@ export function nodeVm(scripts: Script[], { fresh }: { fresh: boolean }): OneRun
   };
 }
 
-export function isolatedVm(scripts: Script[], { fresh }: { fresh: boolean }): OneRun {
+/**
+ * Undefined where it is not there: `npm install --no-save isolated-vm@7` brings it for Node 24. It is not a dependency,
+ * since it would be compiled, and `npm ci` could fail, wherever it has no binary.
+ */
+export async function loadIsolatedVm(): Promise<IsolatedVm | undefined> {
+  // In a variable, so that nobody needs its types.
+  const name = "isolated-vm";
+  return import(name).then(
+    (module) => module.default as IsolatedVm,
+    () => undefined,
+  );
+}
+
+/** Of isolated-vm what is used here. */
+export interface IsolatedVm {
+  Isolate: new (options: {
+    memoryLimit: number;
+  }) => {
+    compileScriptSync(code: string): { runSync(context: IsolatedContext): unknown };
+    createContextSync(): IsolatedContext;
+  };
+  Callback: new (run: () => unknown) => object;
+}
+
+interface IsolatedContext {
+  global: {
+    setSync(name: string, value: object): void;
+    getSync(name: string, options: { reference: true }): IsolatedFunction;
+  };
+  release(): void;
+}
+
+interface IsolatedFunction {
+  applySync(self: undefined, args: string[], options: { timeout: number }): unknown;
+  release(): void;
+}
+
+export function isolatedVm(ivm: IsolatedVm, scripts: Script[], { fresh }: { fresh: boolean }): OneRun {
   const isolate = new ivm.Isolate({ memoryLimit: MEMORY_MB });
   const code = isolate.compileScriptSync(codeOf(scripts));
   const { seen, calls } = createApi();

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { ConditionalCheckFailedException, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
-import { getQuickJS, type QuickJSContext } from "quickjs-emscripten";
+import { getQuickJS, type QuickJSContext, shouldInterruptAfterDeadline } from "quickjs-emscripten";
 
 const { STATE_TABLE = "", SESSIONS_TABLE = "" } = process.env;
 const isFresh = process.argv[2] === "plain fresh";
@@ -18,12 +18,16 @@ const SHIM = `var TykJS = { TykEventHandlers: { NewEventHandler: function () {
 `;
 const SCRIPT = readFileSync(new URL("../../handlers/session-editor.js", import.meta.url), "utf8");
 const LEDGER_SECONDS = 1_209_600;
+/** The limits that the package's own examples set; gatehook's defaults. */
+const TIMEOUT_MS = 5_000;
+const MEMORY_BYTES = 64 * 1024 * 1024;
 
 /** The session that the handler of the moment reads, and what it writes. */
 const current = { session: "", written: "", eventId: "" };
 
 function newContext(): QuickJSContext {
   const vm = QuickJS.newContext();
+  vm.runtime.setMemoryLimit(MEMORY_BYTES);
   const define = (name: string, run: (...args: string[]) => string | undefined) =>
     vm
       .newFunction(name, (...handles) => {
@@ -49,6 +53,7 @@ const warm = isFresh ? undefined : newContext();
 function runHandler(eventId: string, event: object, session: object): Record<string, unknown> {
   Object.assign(current, { eventId, session: JSON.stringify(session), written: "" });
   const vm = warm ?? newContext();
+  vm.runtime.setInterruptHandler(shouldInterruptAfterDeadline(Date.now() + TIMEOUT_MS));
   const context = { APIID: "demo", EventID: eventId };
   const call = `sessionEditor.run(${JSON.stringify(event)}, ${JSON.stringify(context)})`;
   vm.unwrapResult(vm.evalCode(call)).dispose();

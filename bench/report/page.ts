@@ -20,6 +20,7 @@ const LOADS: Load[] = [10, 100].map((batch) => ({ eventsPerSecond: 10_000, keys:
 const image = (alt: string, name: string) => `![${alt}](images/performance-${name}.svg)`;
 const tableText = ({ heads, rows }: Table) => markdownTable(heads, rows);
 const withTitle = (table: Table) => `${table.title}:\n\n${tableText(table)}`;
+const exact = (value: number) => value.toLocaleString("en");
 const number = (value: number) => rounded(value).toLocaleString("en");
 
 function targetsText(results: Results): string {
@@ -85,8 +86,8 @@ function modelText(results: Results): string {
   );
   const { eventsPerSecond, keys } = first.load;
   return `What ${number(eventsPerSecond)} events a second on ${number(keys)} keys would take, from the figures above and
-these assumptions: a session of ${number(ASSUMED.SESSION_BYTES)} bytes, ${ASSUMED.CALL_MS} ms for a call to DynamoDB, ${number(ASSUMED.MEMORY_MB)} MB of memory, one processor at
-${number(ASSUMED.MB_PER_CORE)} MB, ${ASSUMED.LEDGER_BYTES} bytes for a ledger entry, the default time that it is kept, and the prices of
+these assumptions: a session of ${exact(ASSUMED.SESSION_BYTES)} bytes, ${ASSUMED.CALL_MS} ms for a call to DynamoDB, ${exact(ASSUMED.MEMORY_MB)} MB of memory, one processor at
+${exact(ASSUMED.MB_PER_CORE)} MB, ${ASSUMED.LEDGER_BYTES} bytes for a ledger entry, the default time that it is kept, and the prices of
 [deploy.md](deploy.md#what-it-costs) without the HTTP API and ingest, which a publisher does not need. Nobody ran this load.
 
 ${load}
@@ -131,8 +132,9 @@ ${targetsText(results)}
 Three consumers over the same tables, each in a process of its own, through the function's own \`main\`; the handler is
 \`handlers/session-editor.js\`. *Plain* is what a user would write: a mark by PutItem, GetItem, the handler, PutItem,
 UpdateItem. *Fresh* makes a QuickJS context for each record and takes them one after the other; *warm* has one context
-and takes them in parallel. Plain runs a handler again when it failed halfway, and two of them may overwrite each other's
-session; gatehook does neither.
+and takes them in parallel. Both have the script, a few lines in place of the gateway's API, and a limit of time and
+memory. Plain loses an event whose container ends after its mark, and two of them may overwrite each other's session;
+gatehook does neither.
 
 ${image("Processor time an event with a small session", "pipeline-small")}
 
@@ -179,6 +181,8 @@ ${image("Cold start", "coldstart")}
 ${table(cold)}
 
 ${titled(breakdown)}
+
+The steps are taken from runs of their own, which are traced, so their sum is not the figure above.
 
 ${titled(zips)}
 

@@ -165,6 +165,7 @@ ${table(runs)}
 
 node:vm is not a security boundary, says Node's documentation, and isolated-vm is native code that Lambda's zip would
 have to bring for each platform. Both run the scripts with a small stand-in for the gateway's API and without its limits.
+isolated-vm is measured where it is installed: \`npm install --no-save isolated-vm@7\`.
 
 ${titled(kill)}
 

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { errorText } from "../lib/errors.ts";
+import { SERVICE_NAME } from "../lib/settings/forms.ts";
 import { type Folders, placeIn } from "../lib/settings/project.ts";
 import { prepareAttach } from "./attach.ts";
 import { sayAttached } from "./attach-lines.ts";
@@ -133,7 +134,7 @@ function serviceName(target: string): string {
     .replace(/^[^a-z]+/, "")
     .slice(0, MOST_NAME_CHARS)
     .replace(/-+$/, "");
-  return name || "gatehook";
+  return SERVICE_NAME.pattern.test(name) ? name : "gatehook";
 }
 
 async function nextCommands(target: string): Promise<string[]> {

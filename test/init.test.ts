@@ -140,6 +140,13 @@ describe("gatehook init", () => {
     await assert.rejects(readdir(join(root, "from-none")));
   });
 
+  for (const name of ["h", "7", "sthree-orders", "amzn-s3-demo-orders", "日本", "a".repeat(60)])
+    it(`makes a folder of any name that its own check takes (${name.slice(0, 20)})`, async () => {
+      assert.equal((await init(name)).code, 0);
+      const { code, stderr } = await runCli(["check"], { cwd: join(root, name) });
+      assert.equal(code, 0, stderr);
+    });
+
   it("names the folder that cannot be written", async () => {
     await writeFile(join(root, "file"), "");
     const { code, stderr } = await init("file/below");

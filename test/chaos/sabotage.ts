@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { answer } from "./faults.ts";
 import type { Step } from "./proxy.ts";
 
@@ -17,17 +18,37 @@ interface Transaction {
 
 /** The first commits are told to have been made. */
 const UNWRITTEN = 5;
+const PARTNER_MS = 1_000;
 
 export function createSabotage(kind: Sabotage | undefined): Step {
   let commits = 0;
+  const meet = createMeeting();
   return async (call, forward) => {
     if (!kind || call.operation !== "TransactWriteItems") return forward();
     commits += 1;
     if (kind === "no-writes") return commits <= UNWRITTEN ? answer(200, {}) : forward();
+    // What conditions prevent happens only where two consumers have read before either of them writes.
+    if (kind === "no-conditions") await meet();
     const change = kind === "no-memory" ? withoutMemory : withoutCondition;
     const { TransactItems, ...rest } = JSON.parse(call.body) as Transaction;
     const changed = TransactItems.map(({ Put }) => ({ Put: change(Put) }));
     return forward({ body: JSON.stringify({ ...rest, TransactItems: changed }) });
+  };
+}
+
+/** Ends when somebody else calls it too, or after `PARTNER_MS`. */
+function createMeeting(): () => Promise<void> {
+  let partner: (() => void) | undefined;
+  return async () => {
+    if (partner) {
+      partner();
+      partner = undefined;
+      return;
+    }
+    const met = Promise.withResolvers<void>();
+    partner = met.resolve;
+    await Promise.race([met.promise, delay(PARTNER_MS)]);
+    if (partner === met.resolve) partner = undefined;
   };
 }
 

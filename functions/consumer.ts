@@ -98,7 +98,6 @@ const consume = createConsumer({
   allowMasterKeys: flag(env, "ALLOW_MASTER_KEYS"),
   timeoutMs: runtimeSettings.limits.timeoutMs,
   graceMs: runtimeSettings.limits.graceMs,
-  workers: runtimeSettings.workers,
   maxAttempts: integer(env, "MAX_ATTEMPTS"),
   receiveLimit: integer(env, "RECEIVE_LIMIT"),
   handlerErrors: choice(env, "HANDLER_ERRORS"),

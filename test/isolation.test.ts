@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { loadAssets } from "../lib/runtime/assets.ts";
+import type { Host } from "../lib/runtime/jobs.ts";
 import type { Isolation, Limits, Outcome, Script } from "../lib/runtime/protocol.ts";
 import { type Runtime, startRuntime } from "../lib/runtime/runtime.ts";
-import type { Host } from "../lib/runtime/thread.ts";
 
 const assets = loadAssets();
 const AMPLE_MS = 60_000;

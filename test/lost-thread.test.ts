@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { loadAssets } from "../lib/runtime/assets.ts";
-import { DEFAULT_LIMITS, type Outcome } from "../lib/runtime/protocol.ts";
-import { type Host, startThread, type Thread } from "../lib/runtime/thread.ts";
+import type { Host, JobEnd } from "../lib/runtime/jobs.ts";
+import { DEFAULT_LIMITS } from "../lib/runtime/protocol.ts";
+import { startThread, type Thread } from "../lib/runtime/thread.ts";
 
 const assets = loadAssets();
 const LIMITS = { ...DEFAULT_LIMITS, graceMs: 50 };
@@ -16,18 +17,27 @@ h.NewHandler(function (event) {
 
 async function threadWith(source: string, limits = LIMITS): Promise<Thread> {
   const thread = startThread(assets, limits, "global");
-  assert.deepEqual(await thread.load([{ path: "h.js", source }], SILENT), []);
+  assert.deepEqual(await thread.load([{ path: "h.js", source }], () => {}), []);
   return thread;
 }
 
 const SILENT: Host = { call: async () => undefined, log: () => {} };
 
-const run = (thread: Thread, event: string, timeoutMs: number, host = SILENT) =>
-  thread.run({ handler: "h", event, context: "{}", timeoutMs }, host, () => {});
+async function run(thread: Thread, event: string, timeoutMs: number, host = SILENT): Promise<JobEnd[]> {
+  const ends: JobEnd[] = [];
+  const job = {
+    run: { handler: "h", event, context: "{}", timeoutMs },
+    host,
+    ended: async (end: JobEnd) => void ends.push(end),
+  };
+  const left = await thread.runAll([job], { onLate() {}, onEnd() {}, logLoading() {} });
+  assert.deepEqual(left, []);
+  return ends;
+}
 
-const messageOf = ({ outcome }: { outcome: Outcome }) => {
-  assert.equal(outcome.ok, false);
-  return outcome.ok ? "" : `${outcome.code}: ${outcome.error.message}`;
+const messageOf = ([end]: JobEnd[]) => {
+  assert.ok(end && end !== "unstarted" && !end.ok);
+  return `${end.code}: ${end.error.message}`;
 };
 
 const NATIVE =

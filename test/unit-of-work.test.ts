@@ -159,7 +159,7 @@ describe("a commit", () => {
         { kind: "ledger", identity: "e2", done: ["first"], attempts: 0, digest: undefined, version: 0 },
       ],
     ]);
-    assert.equal(unit.conflicted.size, 0);
+    assert.equal((await unit.commit()).conflicted.size, 0);
   });
 
   it("adds to what the ledger has of an event already", async () => {
@@ -216,7 +216,7 @@ describe("a commit", () => {
     await unit.commit();
     assert.deepEqual(table.stored.get("k1"), { session: { rate: 4 }, version: 3 });
     assert.deepEqual(table.ledger.get("e1"), { version: 2, done: ["first", "second"], attempts: 0 });
-    assert.equal(unit.conflicted.size, 0);
+    assert.equal((await unit.commit()).conflicted.size, 0);
   });
 
   it("of which nobody knows whether it became true is passed on as an error", async () => {
@@ -236,7 +236,7 @@ describe("a session that somebody else changed meanwhile", () => {
     await run(unit, "e2", count("k2"));
     table.change("k1", { rate: 50 });
     await unit.commit();
-    assert.deepEqual([...unit.conflicted], ["e1"]);
+    assert.deepEqual([...(await unit.commit()).conflicted], ["e1"]);
     assert.deepEqual([table.session("k1"), table.session("k2")], [{ rate: 50 }, { rate: 2 }]);
     assert.deepEqual([...table.ledger.keys()], ["e2"]);
     assert.deepEqual([unit.isDone("e1", "h"), unit.isDone("e2", "h")], [false, true]);
@@ -255,7 +255,7 @@ describe("a session that somebody else changed meanwhile", () => {
     await run(unit, "alone", count("d"));
     table.change("a", { rate: 50 });
     await unit.commit();
-    assert.deepEqual([...unit.conflicted].sort(), ["copiesB", "copiesC", "writesA"]);
+    assert.deepEqual([...(await unit.commit()).conflicted].sort(), ["copiesB", "copiesC", "writesA"]);
     assert.deepEqual(
       ["a", "b", "c", "d"].map((key) => table.session(key)?.rate),
       [50, 1, 1, 2],
@@ -270,7 +270,7 @@ describe("a session that somebody else changed meanwhile", () => {
     await run(unit, "e1", count("k2"), "second");
     table.change("k2", { rate: 50 });
     await unit.commit();
-    assert.deepEqual([...unit.conflicted], ["e1"]);
+    assert.deepEqual([...(await unit.commit()).conflicted], ["e1"]);
     assert.deepEqual([table.session("k1"), table.ledger.size], [{ rate: 1 }, 0]);
   });
 
@@ -285,7 +285,7 @@ describe("a session that somebody else changed meanwhile", () => {
     await run(unit, "e2", byPlan("k2"));
     table.change("k1", { rate: 50 });
     await unit.commit();
-    assert.deepEqual([...unit.conflicted], ["e1"]);
+    assert.deepEqual([...(await unit.commit()).conflicted], ["e1"]);
     assert.deepEqual(table.session("k2"), { rate: 9 });
   });
 
@@ -297,7 +297,7 @@ describe("a session that somebody else changed meanwhile", () => {
     table.change("k1", { rate: 50 });
     table.change("new", { rate: 51 });
     await unit.commit();
-    assert.deepEqual([...unit.conflicted].sort(), ["e1", "e2"]);
+    assert.deepEqual([...(await unit.commit()).conflicted].sort(), ["e1", "e2"]);
     assert.deepEqual([table.session("k1"), table.session("new")], [{ rate: 50 }, { rate: 51 }]);
   });
 
@@ -310,7 +310,7 @@ describe("a session that somebody else changed meanwhile", () => {
     await run(unit, "e2", count("k1"));
     await unit.commit();
     assert.deepEqual(table.session("k1"), { rate: 51 });
-    assert.deepEqual([...unit.conflicted], ["e1"]);
+    assert.deepEqual([...(await unit.commit()).conflicted], ["e1"]);
   });
 });
 
@@ -323,7 +323,7 @@ describe("a ledger entry that somebody else changed meanwhile", () => {
     await run(unit, "e3", count("k1"));
     table.ledger.set("e1", { version: 1, done: ["h"], attempts: 0 });
     await unit.commit();
-    assert.deepEqual([...unit.conflicted].sort(), ["e1", "e3"]);
+    assert.deepEqual([...(await unit.commit()).conflicted].sort(), ["e1", "e3"]);
     assert.deepEqual([table.session("k1"), table.session("k2")], [{ rate: 1 }, { rate: 2 }]);
     assert.deepEqual(table.ledger.get("e1"), { version: 1, done: ["h"], attempts: 0 });
   });
@@ -362,7 +362,7 @@ describe("runs at the same time", () => {
     await Promise.all(buffers.map((buffer, index) => unit.accept(buffer, `e${index + 1}`, "h")));
     await unit.commit();
     assert.deepEqual([table.session("k1"), table.session("k2")], [{ rate: 2 }, { rate: 2 }]);
-    assert.deepEqual([...unit.conflicted], ["e2"]);
+    assert.deepEqual([...(await unit.commit()).conflicted], ["e2"]);
     assert.deepEqual([...table.ledger.keys()], ["e1", "e3"]);
   });
 
@@ -374,7 +374,7 @@ describe("runs at the same time", () => {
     await run(unit, "e1", put("plan", { rate: 2 }));
     await unit.accept(reader, "e2", "h");
     await unit.commit();
-    assert.deepEqual([...unit.conflicted], ["e2"]);
+    assert.deepEqual([...(await unit.commit()).conflicted], ["e2"]);
     assert.deepEqual([table.session("plan"), table.session("k1")], [{ rate: 2 }, { rate: 0 }]);
   });
 
@@ -413,7 +413,7 @@ describe("what does not fit into one transaction", () => {
       const events = writes.flatMap((write) => (write.kind === "ledger" ? [`k${write.identity}`] : []));
       assert.deepEqual(sessions.sort(), events.sort());
     }
-    assert.equal(unit.conflicted.size, 0);
+    assert.equal((await unit.commit()).conflicted.size, 0);
     for (const id of ids) {
       assert.deepEqual(table.session(`k${id}`), { alias: id });
       assert.equal(unit.isDone(id, "h"), true);
@@ -498,7 +498,7 @@ describe("what does not fit into one transaction", () => {
       for (const id of numbers(10)) await buffer.write(`copy-${id}`, { session: { ...seen } });
     });
     await unit.commit();
-    assert.deepEqual([...unit.conflicted].sort(), ["first", "last"]);
+    assert.deepEqual([...(await unit.commit()).conflicted].sort(), ["first", "last"]);
     assert.deepEqual(table.session("k1"), { rate: 50 });
     assert.equal(table.session("copy-0"), undefined);
     assert.equal(table.ledger.size, 48);
@@ -550,8 +550,8 @@ describe("for whatever batch", () => {
           assert.ok(pass <= foreign.length, "each change of another costs one more pass at most");
           const unit = createUnitOfWork(table.read(todo.map(({ id }) => id)), table);
           for (const { id, keys } of todo) await run(unit, id, count(...keys));
-          await unit.commit();
-          todo = todo.filter(({ id }) => unit.conflicted.has(id));
+          const { conflicted } = await unit.commit();
+          todo = todo.filter(({ id }) => conflicted.has(id));
         }
         for (const [name, rate] of expected) assert.equal(table.session(name)?.rate, rate, name);
         assert.equal(table.ledger.size, touched.length);
@@ -579,17 +579,16 @@ describe("for whatever batch", () => {
           await pause();
           await run(unit, id, count(...keys));
         });
-        runs.push(pause().then(() => unit.commit()));
+        runs.push(pause().then(async () => void (await unit.commit())));
         await scheduler.waitFor(Promise.all(runs));
-        await scheduler.waitFor(unit.commit());
+        const { conflicted } = await scheduler.waitFor(unit.commit());
         // What fell is run again, one after the other.
-        const left = events.filter(({ id }) => unit.conflicted.has(id));
+        const left = events.filter(({ id }) => conflicted.has(id));
         const again = createUnitOfWork(table.read(left.map(({ id }) => id)), table);
         for (const { id, keys } of left) {
           if (!again.isDone(id, "h")) await run(again, id, count(...keys));
         }
-        await again.commit();
-        assert.equal(again.conflicted.size, 0);
+        assert.equal((await again.commit()).conflicted.size, 0);
         assert.equal(table.ledger.size, events.length);
         for (const name of ["a", "b", "c"] as const) {
           const expected = touched.filter((keys) => keys.includes(name)).length;

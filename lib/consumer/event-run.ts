@@ -1,11 +1,23 @@
-import { GATEWAY_API, type HandlerRef } from "../apis/definition.ts";
+import { type Api, GATEWAY_API, type HandlerRef } from "../apis/definition.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { GatewayEvent } from "../events/event.ts";
+import type { JobEnd } from "../runtime/jobs.ts";
+import type { ConfigOf } from "./config-data.ts";
 import type { Failure } from "./failure.ts";
-import { createHandlerRun, type HandlerRunDeps } from "./handler-run.ts";
+import { createHandlerRun, type HandlerRun, type HandlerRunDeps, tenths } from "./handler-run.ts";
 import type { Loaded } from "./live-runtime.ts";
+import {
+  codeOf,
+  DONE,
+  type EventOutcome,
+  endsEvent,
+  type HandlerReport,
+  UNSTARTED,
+  worse,
+} from "./outcome.ts";
 import type { Prefetch } from "./prefetch.ts";
-import type { Delivery } from "./records.ts";
+import { type Delivery, receives } from "./records.ts";
+import { createSandboxCosts } from "./sandbox-costs.ts";
 import type { UnitOfWork } from "./unit-of-work.ts";
 
 export interface EventRunDeps extends HandlerRunDeps {
@@ -13,6 +25,8 @@ export interface EventRunDeps extends HandlerRunDeps {
   graceMs: number;
   /** `retry`: an event whose handler failed comes again. `drop`: the handler counts as done. */
   handlerErrors: "retry" | "drop";
+  /** What scripts get of their API's config_data. */
+  configOf: ConfigOf;
   /** Where a gateway owns the sessions: keeps them as it has them, told by its own events. */
   mirror?: ((event: GatewayEvent) => Promise<void>) | undefined;
 }
@@ -20,13 +34,25 @@ export interface EventRunDeps extends HandlerRunDeps {
 /** Milliseconds that this invocation has left. */
 export type TimeLeft = () => number;
 
-export type EventEnd = "done" | "unstarted" | Failure;
+export interface EventRun {
+  unit: UnitOfWork;
+  loaded: Loaded;
+  delivery: Delivery;
+  timeLeft: TimeLeft;
+  /** True once a failure of any event says that the others would fail too. */
+  isHalted(): boolean;
+  /** Is told of such a failure. */
+  halt(outage: Failure): void;
+}
+
+/** What became of an event, and how each of its handlers ended that was not done before. */
+export interface EventEnd {
+  outcome: EventOutcome;
+  handlers: HandlerReport[];
+}
 
 /** Kept back for the commit and the answer, in ms. */
 const COMMIT_RESERVE_MS = 1_500;
-
-/** The worst of an event's failures is the one that says most about its next delivery. */
-const WEIGHT = { final: 1, handler: 2, conflict: 3, dependency: 4 } as const;
 
 /**
  * Runs what is not done of one event. One handler's failure does not stop the others, but for a dependency's, which
@@ -35,51 +61,114 @@ const WEIGHT = { final: 1, handler: 2, conflict: 3, dependency: 4 } as const;
  */
 export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
   const { log } = deps;
-  const runHandler = createHandlerRun(deps, prefetch);
+  const { prepare, fail } = createHandlerRun(deps, prefetch);
+  const countCosts = createSandboxCosts(deps);
   const runMs = deps.timeoutMs + deps.graceMs + COMMIT_RESERVE_MS;
 
-  return async (
-    unit: UnitOfWork,
-    loaded: Loaded,
-    delivery: Delivery,
-    timeLeft: TimeLeft,
-  ): Promise<EventEnd> => {
+  /** The handler's second argument without its name: the gateway's two members, and what authors need beside them. */
+  async function contextOf({ envelope, records }: Delivery, api: Api | undefined) {
+    const config_data = api && (await deps.configOf(api));
+    const context = {
+      APIID: envelope.api_id,
+      OrgID: envelope.org_id ?? api?.org_id ?? "",
+      EventID: envelope.id,
+      Attempt: Math.max(...records.map(receives)),
+    };
+    return (Handler: string) => {
+      const { Attempt, ...names } = context;
+      return { ...names, Handler, Attempt, ...(config_data && { config_data }) };
+    };
+  }
+
+  return async (eventRun: EventRun): Promise<EventEnd> => {
+    const { unit, loaded, delivery, timeLeft } = eventRun;
     const { identity, envelope } = delivery;
     const { id, api_id, event } = envelope;
     const release = loaded.release.version;
-    const fromGateway = api_id === GATEWAY_API && deps.mirror !== undefined;
-    if (fromGateway) await deps.mirror?.(event);
-    else if (!loaded.release.api(api_id)) {
+    const api = loaded.release.api(api_id);
+    if (api_id === GATEWAY_API && deps.mirror) await deps.mirror(event);
+    else if (!api) {
       const error = `api_id "${api_id}" is in no definition of release ${release}`;
-      return { kind: "final", reason: "api-unknown", error, eventId: id, release };
+      const failure: Failure = { kind: "final", reason: "api-unknown", error, eventId: id, release };
+      return { outcome: { is: "failed", failure }, handlers: [] };
     }
-    let worst: Failure | undefined;
-    for (const { ref, entry } of numbered(loaded.release.handlers(api_id, event.Type))) {
-      if (unit.conflicted.has(identity)) return "unstarted";
-      if (unit.isDone(identity, entry)) continue;
-      if (timeLeft() < runMs) return "unstarted";
-      const failure = await runHandler({ unit, loaded, delivery, ref, entry }).catch((thrown: unknown) => {
-        // The commit of what was accepted before may be part of it: that is the batch's failure.
-        if (thrown instanceof AppError && thrown.code === "dependency-failed") throw thrown;
-        const error = errorText(thrown);
-        return {
-          kind: "handler",
-          reason: "runtime-failed",
-          error,
-          eventId: id,
-          handler: ref.name,
-          release,
-        } as const;
-      });
-      if (!failure) continue;
-      if (failure.kind === "dependency") return failure;
-      if (deps.handlerErrors === "drop" && failure.kind !== "conflict") {
-        log.error("handler dropped", { event_id: id, handler: ref.name, release, code: failure.reason });
+    const handlers: HandlerReport[] = [];
+    let outcome: EventOutcome = DONE;
+    let outage: unknown;
+
+    function take(run: HandlerRun, end: EventOutcome, ms?: number): void {
+      const { ref, entry } = run;
+      handlers.push({ handler: ref.name, ...(ms !== undefined && { ms: tenths(ms) }), outcome: codeOf(end) });
+      const isDropped = deps.handlerErrors === "drop" && end.is === "failed" && DROPPED.has(end.failure.kind);
+      if (end.is === "failed" && end.failure.kind === "dependency") eventRun.halt(end.failure);
+      if (!isDropped) outcome = worse(outcome, end);
+      else {
+        log.error("handler dropped", { event_id: id, handler: ref.name, release, code: end.failure.reason });
         unit.dismiss(identity, entry);
-      } else if (!worst || WEIGHT[worst.kind] < WEIGHT[failure.kind]) worst = failure;
+      }
     }
-    return worst ?? "done";
+
+    /** What nobody expects fails the handler; an outage while others' work is committed fails the batch. */
+    function takeThrown(run: HandlerRun, thrown: unknown): void {
+      if (thrown instanceof AppError && thrown.code === "dependency-failed") outage ??= thrown;
+      else take(run, fail(run, { kind: "handler", reason: "runtime-failed", error: errorText(thrown) }));
+    }
+
+    const jobOf = (run: HandlerRun) => {
+      const prepared = prepare(run);
+      return {
+        run: prepared.run,
+        host: prepared.host,
+        isWanted: () => !endsEvent(outcome) && outage === undefined && !eventRun.isHalted(),
+        startsWithin: () => timeLeft() - runMs,
+        async ended(end: JobEnd, waitedMs: number) {
+          if (end === "unstarted") return take(run, UNSTARTED);
+          countCosts(loaded.runtime);
+          try {
+            take(run, await prepared.end(end, waitedMs), end.ms);
+          } catch (thrown) {
+            takeThrown(run, thrown);
+          }
+        },
+      };
+    };
+
+    const open = numbered(loaded.release.handlers(api_id, event.Type)).filter(
+      ({ entry }) => !unit.isDone(identity, entry),
+    );
+    if (open.length === 0) return { outcome, handlers };
+    const base = { unit, loaded, delivery };
+    let context: ((handler: string) => object) | undefined;
+    try {
+      context = await contextOf(delivery, api);
+    } catch (thrown) {
+      const why = configFailure(thrown);
+      for (const handler of open) {
+        const run = { ...base, ...handler, context: {} };
+        take(run, fail(run, why));
+      }
+      return { outcome, handlers };
+    }
+    const runs = open.map(({ ref, entry }) => ({ ...base, ref, entry, context: context(ref.name) }));
+    try {
+      await loaded.runtime.runInOrder(runs.map(jobOf));
+    } catch (thrown) {
+      const [lost] = runs.slice(handlers.length);
+      if (lost) takeThrown(lost, thrown);
+    }
+    if (outage !== undefined) throw outage;
+    return { outcome, handlers };
   };
+}
+
+/** A failure that time will mend is worth another delivery also where handlers may fail. */
+const DROPPED: ReadonlySet<Failure["kind"]> = new Set(["final", "handler"]);
+
+/** A store that is away is no outage: the events of other APIs can go on. */
+function configFailure(thrown: unknown): Pick<Failure, "kind" | "reason" | "error"> {
+  if (!(thrown instanceof AppError)) throw thrown;
+  const kind = thrown.code === "dependency-failed" ? "conflict" : "handler";
+  return { kind, reason: thrown.code, error: thrown.message };
 }
 
 /** The ledger's name of each: an API may name one handler twice, and the gateway then runs it twice. */

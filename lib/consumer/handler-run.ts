@@ -2,25 +2,24 @@ import type { HandlerRef } from "../apis/definition.ts";
 import { AppError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import type { FailureCode, Outcome, ScriptError } from "../runtime/protocol.ts";
+import type { FailureCode, Outcome, Run, ScriptError } from "../runtime/protocol.ts";
 import { changedByOf } from "../sessions/item.ts";
-import type { ConfigOf } from "./config-data.ts";
+import { isStorableKey } from "../sessions/limits.ts";
+import { showSession } from "../sessions/session.ts";
 import type { Reason } from "./dead-letters.ts";
 import type { Failure } from "./failure.ts";
 import { createHost, type HostDeps, type RunHost } from "./host.ts";
 import type { Loaded } from "./live-runtime.ts";
-import type { Prefetch } from "./prefetch.ts";
-import { type Delivery, receives } from "./records.ts";
-import { createSandboxCosts } from "./sandbox-costs.ts";
-import type { RunBuffer, UnitOfWork } from "./unit-of-work.ts";
+import { CONFLICTED, DONE, type EventOutcome } from "./outcome.ts";
+import { ownKey, type Prefetch } from "./prefetch.ts";
+import type { Delivery } from "./records.ts";
+import type { UnitBuffer, UnitOfWork } from "./unit-of-work.ts";
 
 export interface HandlerRunDeps extends HostDeps {
   log: Log;
   metrics: Metrics;
   /** Wall time of one handler run. */
   timeoutMs: number;
-  /** What scripts get of their API's config_data. */
-  configOf: ConfigOf;
 }
 
 export interface HandlerRun {
@@ -30,6 +29,19 @@ export interface HandlerRun {
   ref: HandlerRef;
   /** The handler's name in the ledger. */
   entry: string;
+  /** The handler's second argument. */
+  context: object;
+}
+
+/** One handler's run for one event, to be done by the runtime. */
+export interface Prepared {
+  run: Run;
+  host: RunHost;
+  /**
+   * What the outcome comes to. When it succeeded, its writes become part of the unit of work. `waitedMs`: how long its
+   * calls waited for the runs before it to be taken in.
+   */
+  end(outcome: Outcome, waitedMs: number): Promise<EventOutcome>;
 }
 
 const REASONS: Record<FailureCode, Reason> = {
@@ -46,55 +58,36 @@ const REASONS: Record<FailureCode, Reason> = {
 
 const LOG_LEVEL = { debug: "info", info: "info", raw: "info", warn: "warn", error: "error" } as const;
 
-/** Runs one handler for one event; its writes become part of the unit of work when it succeeded. */
-export function createHandlerRun(
-  deps: HandlerRunDeps,
-  prefetch: Prefetch,
-): (run: HandlerRun) => Promise<Failure | undefined> {
-  const { log, metrics } = deps;
-  const countCosts = createSandboxCosts(deps);
+type Why = Pick<Failure, "kind" | "reason" | "error">;
 
-  async function accept(run: HandlerRun, buffer: RunBuffer): Promise<Omit<Failure, keyof Names> | undefined> {
+export function createHandlerRun(deps: HandlerRunDeps, prefetch: Prefetch) {
+  const { log, metrics } = deps;
+
+  /** Tells of a failure, also of one that came before the run. */
+  function fail({ delivery, ref, loaded }: HandlerRun, why: Why, facts: object = {}): EventOutcome {
+    const { id, api_id } = delivery.envelope;
+    const names = { handler: ref.name, release: loaded.release.version };
+    metrics.countBy("RunFailures", why.reason);
+    const { reason: code, error } = why;
+    log.error("handler failed", { ...names, event_id: id, api_id, ...facts, code, error });
+    return { is: "failed", failure: { ...names, eventId: id, ...why } };
+  }
+
+  async function accept(run: HandlerRun, buffer: UnitBuffer): Promise<EventOutcome> {
     try {
-      await run.unit.accept(buffer, run.delivery.identity, run.entry);
-      return undefined;
+      // Where the table did not take it, the commit says so.
+      return (await run.unit.accept(buffer, run.delivery.identity, run.entry)) ? DONE : CONFLICTED;
     } catch (thrown) {
       if (!(thrown instanceof AppError) || thrown.code !== "commit-impossible") throw thrown;
-      return { kind: "final", reason: thrown.code, error: thrown.message };
+      return fail(run, { kind: "final", reason: thrown.code, error: thrown.message });
     }
   }
 
-  /** The handler's second argument: the gateway's two members, and what authors need beside them. */
-  async function contextOf({ delivery, loaded, ref }: HandlerRun) {
-    const { envelope, records } = delivery;
-    const api = loaded.release.api(envelope.api_id);
-    const config_data = api && (await deps.configOf(api));
-    return {
-      APIID: envelope.api_id,
-      OrgID: envelope.org_id ?? api?.org_id ?? "",
-      EventID: envelope.id,
-      Handler: ref.name,
-      Attempt: Math.max(...records.map(receives)),
-      ...(config_data && { config_data }),
-    };
-  }
-
-  function failed(
-    run: HandlerRun,
-    failure: Omit<Failure, keyof Names>,
-    facts: Record<string, unknown>,
-  ): Failure {
-    metrics.countBy("RunFailures", failure.reason);
-    log.error("handler failed", { ...facts, code: failure.reason, error: failure.error });
-    return { ...namesOf(run), eventId: run.delivery.envelope.id, ...failure };
-  }
-
-  return async (run) => {
-    const { unit, loaded, delivery, ref, entry } = run;
+  function prepare(handlerRun: HandlerRun): Prepared {
+    const { unit, loaded, delivery, ref, entry, context } = handlerRun;
     const { envelope } = delivery;
-    const facts = { ...namesOf(run), event_id: envelope.id, api_id: envelope.api_id };
-    const context = await contextOf(run).catch(configFailure);
-    if ("kind" in context) return failed(run, context, facts);
+    const names = { handler: ref.name, release: loaded.release.version };
+    const facts = { ...names, event_id: envelope.id, api_id: envelope.api_id };
     const buffer = unit.startRun();
     const host = createHost(deps, {
       buffer,
@@ -105,55 +98,58 @@ export function createHandlerRun(
       onRead: (key) => prefetch.learn(envelope, ref, key),
       orgOf: (apiId) => loaded.release.api(apiId)?.org_id ?? "",
     });
-    const outcome = await loaded.runtime.run(
-      {
-        handler: ref.name,
-        event: JSON.stringify(envelope.event),
-        context: JSON.stringify(context),
-        timeoutMs: deps.timeoutMs,
-      },
+    const run: Run = {
+      handler: ref.name,
+      event: JSON.stringify(envelope.event),
+      context: JSON.stringify(context),
+      timeoutMs: deps.timeoutMs,
+      sessions: sessionsFor(buffer, delivery),
+    };
+    return {
+      run,
       host,
-    );
-    const ms = Math.round(outcome.ms * 10) / 10;
-    metrics.count("Runs");
-    metrics.observe("RunTime", ms);
-    countCosts(loaded.runtime);
-    const failure = failureOf(outcome, host, deps.timeoutMs) ?? (await accept(run, buffer));
-    if (!failure) {
-      log.info("handler done", { ...facts, ms });
-      return undefined;
-    }
-    return failed(run, failure, { ...facts, ms, ...(!outcome.ok && { sandbox: outcome.sandbox }) });
-  };
+      async end(outcome, waitedMs) {
+        metrics.count("Runs");
+        metrics.observe("RunTime", tenths(outcome.ms));
+        const why = failureOf(outcome, host, { waitedMs, timeoutMs: deps.timeoutMs });
+        if (!why) return accept(handlerRun, buffer);
+        const sandbox = !outcome.ok && { sandbox: outcome.sandbox };
+        return fail(handlerRun, why, { ms: tenths(outcome.ms), ...sandbox });
+      },
+    };
+  }
+
+  return { prepare, fail };
 }
 
-/** A store that is away is no outage: the events of other APIs can go on. */
-function configFailure(thrown: unknown): Omit<Failure, keyof Names> {
-  if (!(thrown instanceof AppError)) throw thrown;
-  const kind = thrown.code === "dependency-failed" ? "conflict" : "handler";
-  return { kind, reason: thrown.code, error: thrown.message };
-}
+export const tenths = (ms: number) => Math.round(ms * 10) / 10;
 
-interface Names {
-  eventId?: string;
-  handler?: string;
-  release?: string;
+/** The session of the event's own key, where the batch has read it: most handlers ask for it. */
+function sessionsFor(buffer: UnitBuffer, { envelope }: Delivery): [string, string][] {
+  const key = ownKey(envelope);
+  const session = isStorableKey(key) ? buffer.offer(key) : undefined;
+  if (!session) return [];
+  try {
+    return [[key, showSession(session)]];
+  } catch {
+    return []; // Who asks for it is told what is wrong with it.
+  }
 }
-
-const namesOf = ({ ref, loaded }: HandlerRun) => ({ handler: ref.name, release: loaded.release.version });
 
 function failureOf(
   outcome: Outcome,
   { failure, stuckFor }: RunHost,
-  timeoutMs: number,
-): Omit<Failure, keyof Names> | undefined {
+  { waitedMs, timeoutMs }: { waitedMs: number; timeoutMs: number },
+): Why | undefined {
   if (failure) {
     const kind = failure.code === "dependency-failed" ? "dependency" : "handler";
     return { kind, reason: failure.code, error: failure.message };
   }
   if (outcome.ok) return undefined;
   // A script that spent most of its time on one answer of a table did not run too long: the table did.
-  const stuck = outcome.code === "timeout" || outcome.code === "killed" ? stuckFor(timeoutMs / 2) : undefined;
+  const late = outcome.code === "timeout" || outcome.code === "killed";
+  const stuck =
+    late && (stuckFor(timeoutMs / 2) ?? (waitedMs > timeoutMs / 2 ? "the commit of others" : undefined));
   if (stuck) {
     const error = `${stuck} had no answer when the time of the run was over`;
     return { kind: "dependency", reason: "dependency-failed", error };

@@ -32,7 +32,8 @@ export function createPrefetch(): Prefetch {
   };
 }
 
-function ownKey({ event }: EventEnvelope): string {
+/** The key that the event is about; "" where it is about none. */
+export function ownKey({ event }: EventEnvelope): string {
   const { Key } = event.Meta;
   return typeof Key === "string" ? Key : "";
 }

@@ -12,8 +12,28 @@ export interface RunBuffer {
   read(key: string, reader?: Reader): Promise<Session | undefined>;
   /** The name under which the gateway has a key that was read; the key itself where that is not another. */
   fullNameOf(key: string): string;
+  /** The run has read what `offer` answered. */
+  gave?(key: string): void;
   /** Throws session-refused for a key that the gateway has deleted. */
   write(key: string, edited: Edited): Promise<void>;
+}
+
+/** As a unit of work gives it. */
+export interface UnitBuffer extends RunBuffer {
+  /** A session that is in memory now, to be sent along with the run. Whether it is fresh is judged when it is read. */
+  offer(key: string): Session | undefined;
+  gave(key: string): void;
+}
+
+/** What became of the events of a unit so far: each is in one of the three. */
+export interface Commit {
+  committed: ReadonlySet<string>;
+  /** What they did was thrown away, because somebody else changed what they read: to be run again. */
+  conflicted: ReadonlySet<string>;
+  /** The table did not take what they wrote, and why. */
+  rejected: ReadonlyMap<string, Refused>;
+  /** Events were thrown away because the table refused them together: each needs a commit of its own. */
+  crowded: boolean;
 }
 
 /** Why the table did not take what an event wrote, and would take that of others. */
@@ -28,21 +48,18 @@ export interface UnitOfWork {
   isDone(identity: string, handler: string): boolean;
   /** How many runs of its handlers have failed so far. */
   attempts(identity: string): number;
-  startRun(): RunBuffer;
-  /** Takes the writes of a successful run. Commits what is there before, when both do not fit in one transaction. */
-  accept(buffer: RunBuffer, identity: string, handler: string): Promise<void>;
+  startRun(): UnitBuffer;
+  /**
+   * Takes the writes of a successful run. Commits what is there before, when both do not fit in one transaction. False:
+   * what the event did is lost, by a conflict or since the table did not take it.
+   */
+  accept(buffer: RunBuffer, identity: string, handler: string): Promise<boolean>;
   /** The handler counts as done although its run failed and left nothing. */
   dismiss(identity: string, handler: string): void;
   /** Has the ledger say that so many runs have failed. */
   setAttempts(identity: string, attempts: number): void;
-  /** Makes everything accepted true, but for the events in `conflicted` and in `refused`. */
-  commit(): Promise<void>;
-  /** Events whose accepted runs were thrown away, because somebody else changed what they read: to be run again. */
-  readonly conflicted: ReadonlySet<string>;
-  /** Events whose writes the table did not take, and why. */
-  readonly refused: ReadonlyMap<string, Refused>;
-  /** True when events were thrown away because the table refused them together: each needs a commit of its own. */
-  readonly crowded: boolean;
+  /** Makes everything accepted true, as far as that goes. */
+  commit(): Promise<Commit>;
 }
 
 const REFUSALS: ReadonlySet<ErrorCode> = new Set(["commit-impossible", "commit-failed"]);
@@ -68,7 +85,7 @@ export function createUnitOfWork(
   const sessions = createBatchSessions(read.sessions, store, rules);
   const ledger = createBatchLedger(read.ledger, digests);
   const conflicted = new Set<string>();
-  const refused = new Map<string, Refused>();
+  const rejected = new Map<string, Refused>();
   let crowded = false;
   const buffers = new WeakMap<RunBuffer, Touched>();
 
@@ -121,7 +138,7 @@ export function createUnitOfWork(
       return;
     }
     keys.forEach(sessions.drop);
-    refused.set(id, why);
+    rejected.set(id, why);
     forget(id);
   }
 
@@ -133,7 +150,7 @@ export function createUnitOfWork(
     return mine;
   }
 
-  async function commit(only?: ReadonlySet<string>): Promise<void> {
+  async function write(only?: ReadonlySet<string>): Promise<void> {
     for (;;) {
       const parts = pendingParts().filter(({ events }) => !only || [...events].some((id) => only.has(id)));
       if (parts.length === 0) return;
@@ -152,7 +169,7 @@ export function createUnitOfWork(
         if (part && others.length === 0) return refuse(part, thrown);
         // One of them is at fault: found by halves.
         for (const half of [parts.slice(0, parts.length / 2), parts.slice(parts.length / 2)]) {
-          await commit(new Set(half.flatMap(({ events }) => [...events])));
+          await write(new Set(half.flatMap(({ events }) => [...events])));
         }
         return;
       }
@@ -170,24 +187,22 @@ export function createUnitOfWork(
     return fitsOneCommit(count + ledger.pendingCount + 1, bytes);
   }
 
-  async function admit(touched: Touched, identity: string, handler: string): Promise<void> {
+  const isLost = (identity: string) => conflicted.has(identity) || rejected.has(identity);
+
+  async function admit(touched: Touched, identity: string, handler: string): Promise<boolean> {
     const { seen, writes } = touched;
     const sizes = new Map([...writes].map(([key, { bytes = 0 }]) => [key, bytes]));
     checkCommit(sizes);
-    if (!fitsWithPending(sizes)) await commit();
-    if (refused.has(identity)) return;
-    if (conflicted.has(identity) || !isFresh(touched)) return drop([], [identity]);
+    if (!fitsWithPending(sizes)) await write();
+    if (!rejected.has(identity) && !isFresh(touched)) drop([], [identity]);
+    if (isLost(identity)) return false;
     for (const key of seen.keys()) sessions.touch(key, identity);
     for (const [key, edited] of writes) sessions.write(key, edited, identity);
     ledger.add(identity, handler);
+    return true;
   }
 
   return {
-    conflicted,
-    refused,
-    get crowded() {
-      return crowded;
-    },
     isDone: ledger.isDone,
     attempts: ledger.attempts,
     setAttempts: ledger.setAttempts,
@@ -201,7 +216,19 @@ export function createUnitOfWork(
         if (!seen.has(key)) seen.set(key, { state, changes: state.changes });
         return state;
       };
-      const buffer: RunBuffer = {
+      const offered: Touched["seen"] = new Map();
+      const buffer: UnitBuffer = {
+        offer(key) {
+          const state = sessions.states.get(key);
+          if (state) offered.set(key, { state, changes: state.changes });
+          return state?.session;
+        },
+        gave(key) {
+          const state = offered.get(key);
+          if (!state || seen.has(key)) return;
+          onSee(true);
+          seen.set(key, state);
+        },
         async read(key, reader) {
           const written = writes.get(key);
           return written ? written.session : (await see(key, reader)).session;
@@ -222,8 +249,13 @@ export function createUnitOfWork(
       inTurn(async () => {
         const touched = buffers.get(buffer);
         if (!touched) throw new Error("this buffer is not of this unit of work");
-        await admit(touched, identity, handler);
+        return admit(touched, identity, handler);
       }),
-    commit: () => inTurn(() => commit()),
+    commit: () =>
+      inTurn(async () => {
+        await write();
+        const committed = new Set([...read.ledger.keys()].filter((identity) => !isLost(identity)));
+        return { committed, conflicted, rejected, crowded };
+      }),
   };
 }

@@ -117,7 +117,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       const { sandbox, snapshot, garbage } = current();
       garbage?.beforeRun();
       const started = performance.now();
-      host.begin({ loading: false, deadline: started + run.timeoutMs });
+      host.begin({ loading: false, deadline: started + run.timeoutMs, run });
       const end = sandbox.run(run);
       const ms = performance.now() - started;
       spoiled = !sandbox.sound || !(snapshot || end.ok || HARMLESS.includes(end.code));

@@ -59,7 +59,20 @@ export interface Run {
   /** JSON text of the handler's second argument. */
   context: string;
   timeoutMs: number;
+  /** Sessions that come with the run, by key, as scripts get them: it need not ask the main thread for them. */
+  sessions?: [key: string, text: string][];
+  /** When it is too late to start it, in ms of `clockMs`. */
+  startBy?: number;
 }
+
+/**
+ * What a run did without waiting for the main thread: it logged a line, read a session that came with it, or set one
+ * (`at` in ms of `clockMs`). Told in order, with its end at the latest.
+ */
+export type Deed =
+  | ["log", level: LogLevel, message: string]
+  | ["read", key: string]
+  | ["set", args: string[], at: number];
 
 /** What a run may be stopped for, in a way that the script cannot catch. */
 export type StopCode = "timeout" | "memory" | "jobs" | "http-calls" | "storage-calls" | "session-calls";
@@ -138,7 +151,8 @@ export type ToWorker =
   | { type: "survey"; scripts: SurveyedScript[] }
   | { type: "probe"; handlers: string[] }
   | { type: "look"; asked: Asked | undefined }
-  | { type: "run"; run: Run };
+  /** In this order. */
+  | { type: "runs"; runs: Run[] };
 
 export type FromWorker =
   /** The script that is evaluated now, and the time that it has in a survey: the one at fault if nothing more comes. */
@@ -147,12 +161,34 @@ export type FromWorker =
   | ({ type: "surveyed" } & Survey)
   | { type: "probed"; answers: Probed[] }
   | { type: "looked"; held: Map<string, Held> }
-  | { type: "ended"; outcome: Outcome; rebuilding: boolean }
+  /** Of the runs that ended since the last such message, in order. */
+  | { type: "ended"; ends: RunEnd[] }
   /** Follows the end of a run after which the sandbox is built anew. */
   | { type: "rebuilt" }
+  /** Of the run under way, when they are many. */
+  | { type: "deeds"; deeds: Deed[] }
+  /** A line of a script that is being loaded. */
   | { type: "log"; level: LogLevel; message: string }
-  /** The worker now waits on the shared signal; the answer goes over the call port, with the same id. */
-  | { type: "call"; id: number; name: HostCallName; args: string[] };
+  | Call;
+
+/** The worker now waits on the shared signal; the answer goes over the call port, with the same id. */
+export interface Call {
+  type: "call";
+  id: number;
+  name: HostCallName;
+  args: string[];
+  /** What the run did before it. */
+  deeds: Deed[];
+  /** When it was made, in ms of `clockMs`. */
+  at: number;
+}
+
+export interface RunEnd {
+  /** Undefined: the run was not started, since it was too late for it. */
+  outcome: Outcome | undefined;
+  rebuilding: boolean;
+  deeds: Deed[];
+}
 
 /** The answer to a host call: what the script gets, or why its run ends here. */
 export type CallAnswer = { id: number } & ({ value: string | undefined } | { stop: StopCode });
@@ -165,4 +201,8 @@ export interface WorkerSetup {
   calls: import("node:worker_threads").MessagePort;
   /** One Int32: the number of answers posted so far, which the worker waits to see change. */
   signal: SharedArrayBuffer;
+  /** See progress.ts. */
+  progress: SharedArrayBuffer;
+  /** See unsent-log.ts. */
+  unsentLog: SharedArrayBuffer;
 }

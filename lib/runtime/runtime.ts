@@ -1,4 +1,7 @@
 import type { RuntimeAssets } from "./assets.ts";
+import { createDispatcher, type Sequence } from "./dispatch.ts";
+import type { Host, Job, JobEnd } from "./jobs.ts";
+import type { WriteLog } from "./log-budget.ts";
 import { createPool } from "./pool.ts";
 import {
   type Asked,
@@ -12,7 +15,7 @@ import {
   type Run,
   type Script,
 } from "./protocol.ts";
-import { type Host, startThread, type Thread } from "./thread.ts";
+import { startThread, type Thread } from "./thread.ts";
 
 /** The scripts of one release, loaded and warm. */
 export interface Runtime {
@@ -28,6 +31,11 @@ export interface Runtime {
    * a new one. As many at a time as there are workers; the others wait.
    */
   run(run: Run, host: Host): Promise<Outcome>;
+  /**
+   * As `run`, one after the other: a job starts when the one before it has ended, and is answered when `ended` of that
+   * has taken it in. What is asked for at the same time crosses to the workers together. Rejects when a host did.
+   */
+  runInOrder(sequence: Sequence): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -47,7 +55,7 @@ export interface RuntimeOptions {
   /** Runs at a time; more than one only where events share nothing, which is in event isolation. */
   workers?: number;
   /** What scripts log while they load. */
-  log?: Host["log"];
+  log?: WriteLog;
   /** A thread that was started ahead with these limits and this isolation, for the first worker. */
   thread?: Thread;
 }
@@ -56,7 +64,7 @@ export async function startRuntime(scripts: Script[], options: RuntimeOptions): 
   const { assets, isolation = "global", workers = 1 } = options;
   if (workers > 1 && isolation === "global") throw new Error("several workers need isolation by event");
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const loadHost: Host = { call: async () => undefined, log: options.log ?? (() => {}) };
+  const logLoading = options.log ?? (() => {});
   const counters: RuntimeCounters = { kills: 0, rebuilds: 0, restores: 0 };
   const lethal = new Set<string>();
   let ahead = options.thread;
@@ -69,7 +77,7 @@ export async function startRuntime(scripts: Script[], options: RuntimeOptions): 
       ahead = undefined;
       const faults = await thread.load(
         scripts.filter(({ path }) => !lethal.has(path)),
-        loadHost,
+        logLoading,
       );
       if (thread.alive || faults.length !== 1) return { thread, faults: [...deadly, ...faults] };
       deadly.push(...faults);
@@ -83,21 +91,39 @@ export async function startRuntime(scripts: Script[], options: RuntimeOptions): 
     return thread;
   });
 
-  async function runOn(thread: Thread, run: Run, host: Host, onLate: () => void): Promise<Outcome> {
-    const { outcome, rebuilding } = await thread.run(run, host, onLate);
-    if (rebuilding) await thread.rebuilt(loadHost);
-    if (!thread.alive) counters.kills += 1;
-    if (rebuilding || !thread.alive) counters.rebuilds += 1;
-    else if (isolation === "event") counters.restores += 1;
-    return outcome;
+  async function runAll(thread: Thread, jobs: Job[], onLate: () => void): Promise<Job[]> {
+    let killed = false;
+    const left = await thread.runAll(jobs, {
+      onLate,
+      logLoading,
+      onEnd(outcome, rebuilding) {
+        killed ||= !outcome.ok && outcome.code === "killed";
+        if (killed) counters.kills += 1;
+        if (killed || rebuilding) counters.rebuilds += 1;
+        else if (isolation === "event") counters.restores += 1;
+      },
+    });
+    // It may also end while its sandbox is built anew.
+    if (!thread.alive && !killed) counters.kills += 1;
+    return left;
   }
+  const dispatcher = createDispatcher({ workers, pool }, runAll);
 
   return {
     faults: first.faults,
     counters,
     probe: (handlers) => pool.use((thread) => thread.probe(handlers)),
     look: (asked) => pool.use((thread) => thread.look(asked)),
-    run: (run, host) => pool.use((thread, onLate) => runOn(thread, run, host, onLate)),
+    async run(run, host) {
+      let outcome: JobEnd = "unstarted";
+      const ended = async (end: JobEnd) => {
+        outcome = end;
+      };
+      await dispatcher.add([{ run, host, ended }]);
+      if (outcome === "unstarted") throw new Error("a run that is always wanted was not started");
+      return outcome;
+    },
+    runInOrder: dispatcher.add,
     close: () => pool.close(),
   };
 }

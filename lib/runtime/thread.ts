@@ -1,13 +1,12 @@
 import { MessageChannel, Worker } from "node:worker_threads";
 import type { RuntimeAssets } from "./assets.ts";
-import { createCallBudget } from "./call-budget.ts";
+import { type Job, type Link, serveJobs, type Watch } from "./jobs.ts";
 import { createRunLog, type WriteLog } from "./log-budget.ts";
+import { createProgress, PROGRESS_BYTES } from "./progress.ts";
 import type {
   Asked,
-  CallAnswer,
   FromWorker,
   Held,
-  HostCallName,
   Isolation,
   Limits,
   LoadFault,
@@ -15,38 +14,17 @@ import type {
   Probed,
   Run,
   Script,
-  StopCode,
   Survey,
   SurveyedScript,
   ToWorker,
   WorkerSetup,
 } from "./protocol.ts";
-
-/** What a run may ask of the main thread, and where its log lines go. */
-export interface Host {
-  /** Must not reject; `undefined` is what a failed call gives the script. */
-  call(name: HostCallName, args: string[], scope: CallScope): Promise<string | undefined>;
-  /** Is given no more than a run may log. */
-  log: WriteLog;
-}
-
-/** What a host call has of the run that makes it. */
-export interface CallScope {
-  /** Aborts when the run ends first. */
-  signal: AbortSignal;
-  /** Counts as the script's own lines do. */
-  log: WriteLog;
-  /**
-   * Counts the HTTP requests of a batch, before any is sent. False: that is more than the run may make. It ends with
-   * this call, whose answer counts no more, and none of them may be sent.
-   */
-  admit(requests: number): boolean;
-}
+import { createUnsentLog, UNSENT_LOG_BYTES } from "./unsent-log.ts";
 
 /** One worker thread with one sandbox. It is used for one thing at a time. */
 export interface Thread {
   /** When the thread does not survive it, the fault is of the script that was being evaluated. */
-  load(scripts: Script[], host: Host): Promise<LoadFault[]>;
+  load(scripts: Script[], log: WriteLog): Promise<LoadFault[]>;
   /**
    * As many of the scripts as there is time for, each looked at before and after. When the thread does not survive
    * it, nothing is known but the script at fault. Throws when the sandbox does not start.
@@ -56,12 +34,10 @@ export interface Thread {
   /** What these names hold, or all own names of the global object; nothing when it cannot be told. */
   look(asked: Asked | undefined): Promise<Map<string, Held>>;
   /**
-   * Always an outcome; `killed` when the thread had to be ended, after which the thread is of no more use. That this
-   * is likely is told halfway through the grace.
+   * Does these jobs in order; resolves with those that are still to be done, since the thread had to be ended, after
+   * which it is of no more use.
    */
-  run(run: Run, host: Host, onLate: () => void): Promise<{ outcome: Outcome; rebuilding: boolean }>;
-  /** After a run that left the sandbox rebuilding: when it can be used again, or the thread is no more. */
-  rebuilt(host: Host): Promise<void>;
+  runAll(jobs: readonly Job[], watch: Watch): Promise<Job[]>;
   readonly alive: boolean;
   close(): Promise<void>;
 }
@@ -79,13 +55,16 @@ const ENDED: Death = {
 };
 const CLOSED: Death = { late: false, why: "its thread was closed with its release" };
 
-const SILENT: Host = { call: async () => undefined, log: () => {} };
+const silent: WriteLog = () => {};
 
 export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Isolation): Thread {
   const { port1, port2 } = new MessageChannel();
   const signal = new SharedArrayBuffer(4);
   const answered = new Int32Array(signal);
-  const setup: WorkerSetup = { wasm: assets.wasm, limits, isolation, calls: port2, signal };
+  const progress = new SharedArrayBuffer(PROGRESS_BYTES);
+  const unsentLog = new SharedArrayBuffer(UNSENT_LOG_BYTES);
+  const { wasm } = assets;
+  const setup: WorkerSetup = { wasm, limits, isolation, calls: port2, signal, progress, unsentLog };
   const worker = new Worker(assets.worker, {
     workerData: setup,
     transferList: [port2],
@@ -119,40 +98,11 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
     receive?.(undefined);
   });
 
-  function answer(message: CallAnswer): void {
-    port1.postMessage(message);
-    Atomics.add(answered, 0, 1);
-    Atomics.notify(answered, 0);
-  }
-
-  type Call = Extract<FromWorker, { type: "call" }>;
-  let calling: AbortController | undefined;
-
-  /** Answers the calls of one run, within its limits. They are counted here, where it is known what was asked. */
-  function createCalls(host: Host, log: WriteLog): (call: Call) => Promise<void> {
-    const budget = createCallBudget(limits);
-    let stop: StopCode | undefined;
-    const admit = (requests: number) => {
-      stop ??= budget.batch(requests);
-      return stop === undefined;
-    };
-    return async ({ id, name, args }) => {
-      stop ??= budget.call(name);
-      if (stop) return answer({ id, stop });
-      const call = new AbortController();
-      calling = call;
-      const value = await host.call(name, args, { signal: call.signal, log, admit });
-      if (calling === call) calling = undefined;
-      answer(stop ? { id, stop } : { id, value });
-    };
-  }
-
-  /** Serves the worker until its answer comes; undefined when the thread died first. */
-  function exchange(message: ToWorker | undefined, host: Host) {
-    return new Promise<FromWorker | undefined>((resolve, reject) => {
+  /** Waits for the worker's answer; undefined when the thread died first. */
+  function exchange(message: ToWorker, writeLog: WriteLog) {
+    return new Promise<FromWorker | undefined>((resolve) => {
       if (!alive) return resolve(undefined);
-      const log = createRunLog(limits, (level, line) => host.log(level, line));
-      const answerCall = createCalls(host, log);
+      const log = createRunLog(limits, writeLog);
       worker.ref();
       receive = (reply) => {
         if (reply?.type === "log") return log(reply.level, reply.message);
@@ -161,41 +111,63 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
           if (reply.leftMs !== undefined) extend?.(reply.leftMs + 2 * limits.graceMs);
           return;
         }
-        if (reply?.type === "call") {
-          answerCall(reply).catch(reject);
-          return;
-        }
         receive = undefined;
         worker.unref();
         resolve(reply);
       };
-      if (message) worker.postMessage(message);
+      worker.postMessage(message);
     });
   }
 
+  function kill(): Promise<number> {
+    death ??= ENDED;
+    return worker.terminate();
+  }
+
   /** As `exchange`, but terminates the thread when no answer comes in time; a script that is loaded has its own. */
-  async function exchangeWithin(timeoutMs: number, message: ToWorker | undefined, host: Host) {
-    // A plain timer, and no abort but of a call under way: a million of `timers/promises` with a signal, or of aborts,
-    // were seen to leave the process some 20 MB larger.
+  async function exchangeWithin(timeoutMs: number, message: ToWorker, log: WriteLog) {
     let ending: Promise<number> | undefined;
     let hardEnd: NodeJS.Timeout | undefined;
     extend = (ms) => {
       clearTimeout(hardEnd);
       hardEnd = setTimeout(() => {
-        death ??= ENDED;
-        ending = worker.terminate();
+        ending = kill();
       }, ms);
     };
     extend(timeoutMs);
     try {
-      return await exchange(message, host);
+      return await exchange(message, log);
     } finally {
       clearTimeout(hardEnd);
-      calling?.abort();
-      calling = undefined;
       await ending;
     }
   }
+
+  const killed = (run: Run, ms: number): Outcome => {
+    const message = lostText(`handler ${run.handler} did not stop`, run.timeoutMs, death);
+    return { ok: false, code: "killed", error: { name: "", message, stack: "" }, ms, sandbox: "rebuilt" };
+  };
+
+  const link: Link = {
+    limits,
+    progress: createProgress(progress),
+    unsentLog: createUnsentLog(unsentLog),
+    restMs: START_MS + limits.loadTimeoutMs,
+    killed,
+    kill: () => void kill(),
+    post: (message) => worker.postMessage(message),
+    answer(message) {
+      port1.postMessage(message);
+      Atomics.add(answered, 0, 1);
+      Atomics.notify(answered, 0);
+    },
+    receive(take) {
+      receive = take;
+      if (take) worker.ref();
+      else worker.unref();
+      if (take && !alive) take(undefined);
+    },
+  };
 
   const lost = (path: string): LoadFault => {
     const message = lostText("did not finish loading", limits.loadTimeoutMs, death);
@@ -206,53 +178,33 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
     get alive() {
       return alive;
     },
-    async load(scripts, host) {
-      const reply = await exchangeWithin(START_MS + limits.loadTimeoutMs, { type: "load", scripts }, host);
+    async load(scripts, log) {
+      const reply = await exchangeWithin(START_MS + limits.loadTimeoutMs, { type: "load", scripts }, log);
       if (reply?.type === "loaded") return reply.faults;
       return loading === undefined ? scripts.map(({ path }) => lost(path)) : [lost(loading)];
     },
     async survey(scripts) {
       const untilFirst = START_MS + limits.loadTimeoutMs;
-      const reply = await exchangeWithin(untilFirst, { type: "survey", scripts }, SILENT);
+      const reply = await exchangeWithin(untilFirst, { type: "survey", scripts }, silent);
       if (reply?.type === "surveyed") return reply;
       if (loading === undefined) throw new Error(lostText("the sandbox did not start", untilFirst, death));
       return { faults: [lost(loading)], defined: [] };
     },
     async probe(handlers) {
-      const reply = await exchangeWithin(limits.loadTimeoutMs, { type: "probe", handlers }, SILENT);
+      const reply = await exchangeWithin(limits.loadTimeoutMs, { type: "probe", handlers }, silent);
       return reply?.type === "probed" ? reply.answers : handlers.map(() => "unreadable");
     },
     async look(asked) {
-      const reply = await exchangeWithin(limits.loadTimeoutMs, { type: "look", asked }, SILENT);
+      const reply = await exchangeWithin(limits.loadTimeoutMs, { type: "look", asked }, silent);
       return reply?.type === "looked" ? reply.held : new Map();
     },
-    async run(run, host, onLate) {
-      const started = performance.now();
-      const { timeoutMs } = run;
-      const late = setTimeout(onLate, timeoutMs + limits.graceMs / 2);
-      const reply = await exchangeWithin(timeoutMs + limits.graceMs, { type: "run", run }, host);
-      clearTimeout(late);
-      if (reply?.type === "ended") return reply;
-      const message = lostText(`handler ${run.handler} did not stop`, timeoutMs, death);
-      return { outcome: killed(message, performance.now() - started), rebuilding: false };
-    },
-    async rebuilt(host) {
-      await exchangeWithin(START_MS + limits.loadTimeoutMs, undefined, host);
-    },
+    runAll: (jobs, watch) => serveJobs(jobs, link, watch),
     async close() {
       death ??= CLOSED;
       await worker.terminate();
     },
   };
 }
-
-const killed = (message: string, ms: number): Outcome => ({
-  ok: false,
-  code: "killed",
-  error: { name: "", message, stack: "" },
-  ms,
-  sandbox: "rebuilt",
-});
 
 /** What was not done, and who ended it and why. */
 const lostText = (what: string, ms: number, death: Death = CLOSED) =>

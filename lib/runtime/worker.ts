@@ -1,24 +1,72 @@
 // The thread of one sandbox. It knows no environment and no credentials; what needs I/O it asks of the main
 // thread and waits for, since the gateway's JavaScript API is synchronous.
 import { parentPort, workerData } from "node:worker_threads";
+import { clockMs } from "./clock.ts";
 import { createHostCalls } from "./host-calls.ts";
 import { readPrelude } from "./jsvm/source.ts";
 import { createKeeper } from "./keeper.ts";
-import type { FromWorker, ToWorker, WorkerSetup } from "./protocol.ts";
+import { createProgress } from "./progress.ts";
+import type { FromWorker, Run, RunEnd, ToWorker, WorkerSetup } from "./protocol.ts";
+import { createUnsentLog } from "./unsent-log.ts";
 
-const { wasm, limits, isolation, calls, signal } = workerData as WorkerSetup;
+/** How long the end of a run waits for the ends of others, which one message tells. */
+const FLUSH_MS = 4;
+
+const setup = workerData as WorkerSetup;
+const { wasm, limits, isolation } = setup;
 const port = parentPort;
 if (!port) throw new Error("worker.ts runs as a worker thread only");
 
 const post = (message: FromWorker) => port.postMessage(message);
+const progress = createProgress(setup.progress);
+const host = createHostCalls({
+  limits,
+  post,
+  answers: setup.calls,
+  answered: new Int32Array(setup.signal),
+  unsentLog: createUnsentLog(setup.unsentLog),
+  beforeAsking: flush,
+});
 const keeper = createKeeper({
   engine: { wasm },
   prelude: readPrelude(),
   limits,
   isolation,
-  host: createHostCalls({ limits, post, answers: calls, answered: new Int32Array(signal) }),
+  host,
   onLoading: (path, leftMs) => post({ type: "loading", path, ...(leftMs !== undefined && { leftMs }) }),
 });
+
+let ends: RunEnd[] = [];
+let flushedAt = 0;
+
+function flush(): void {
+  flushedAt = clockMs();
+  if (ends.length === 0) return;
+  post({ type: "ended", ends });
+  ends = [];
+}
+
+async function runAll(runs: Run[]): Promise<void> {
+  host.beginMessage();
+  flushedAt = clockMs();
+  for (const [index, run] of runs.entries()) {
+    const now = clockMs();
+    if (run.startBy !== undefined && now > run.startBy) {
+      ends.push({ outcome: undefined, rebuilding: false, deeds: [] });
+      continue;
+    }
+    progress.start(index, now);
+    const end = keeper.run(run);
+    ends.push({ ...end, deeds: host.takeDeeds() });
+    // What the main thread did for a run, such as an HTTP request, is never done again for another run's sake.
+    const isLast = index === runs.length - 1;
+    if (isLast || end.rebuilding || host.asked || clockMs() - flushedAt > FLUSH_MS) flush();
+    progress.rest();
+    await keeper.rest();
+    if (end.rebuilding) post({ type: "rebuilt" });
+  }
+  flush();
+}
 
 async function answer(message: ToWorker): Promise<void> {
   switch (message.type) {
@@ -32,12 +80,8 @@ async function answer(message: ToWorker): Promise<void> {
     case "look":
       post({ type: "looked", held: keeper.look(message.asked) });
       return keeper.rest();
-    case "run": {
-      const end = keeper.run(message.run);
-      post({ type: "ended", ...end });
-      await keeper.rest();
-      if (end.rebuilding) post({ type: "rebuilt" });
-    }
+    case "runs":
+      return runAll(message.runs);
   }
 }
 

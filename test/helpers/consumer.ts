@@ -6,14 +6,15 @@ import type { QueueRecord } from "../../lib/consumer/records.ts";
 import type { ConsumerStore, Write } from "../../lib/consumer/store.ts";
 import type { GatewayEvent } from "../../lib/events/event.ts";
 import { type LiveRelease, openRelease } from "../../lib/releases/release.ts";
+import type { Host } from "../../lib/runtime/jobs.ts";
 import type { Outcome, Run } from "../../lib/runtime/protocol.ts";
 import type { Runtime } from "../../lib/runtime/runtime.ts";
-import type { Host } from "../../lib/runtime/thread.ts";
 import type { StoredSession } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { createMemoryEntries, createStorage } from "../../lib/storage/storage.ts";
 import { NO_METRICS } from "./metrics.ts";
 import { scopeOf } from "./scope.ts";
+import { scriptedRuntime } from "./scripted-runtime.ts";
 
 export const MAX_ATTEMPTS = 3;
 export const RECEIVE_LIMIT = 7;
@@ -35,7 +36,6 @@ export const consumerDeps = (): Omit<ConsumerDeps, "store" | "live"> => ({
   configOf: async ({ config_data }) => config_data,
   timeoutMs: 1_000,
   graceMs: 0,
-  workers: 1,
   maxAttempts: 5,
   receiveLimit: 50,
   handlerErrors: "retry",
@@ -140,7 +140,7 @@ export interface Tyk {
 export type Script = (tyk: Tyk) => Promise<void> | void;
 
 /** A runtime whose scripts are functions of the test. */
-export function createRuntime(scripts: Record<string, Script>, runs: string[] = []): Runtime {
+export function createRuntime(scripts: Record<string, Script>, runs: string[] = [], workers = 1): Runtime {
   async function run({ handler, event, context }: Run, host: Host): Promise<Outcome> {
     const scope = scopeOf(host);
     const facts = JSON.parse(context) as Record<string, unknown>;
@@ -163,15 +163,7 @@ export function createRuntime(scripts: Record<string, Script>, runs: string[] = 
       return { ok: false, code: "threw", sandbox: "kept", error: { name, message, stack: "" }, ms: 1 };
     }
   }
-  const counters = { kills: 0, rebuilds: 0, restores: 0 };
-  return {
-    faults: [],
-    counters,
-    probe: async (names) => names.map(() => "handler"),
-    look: async () => new Map(),
-    run,
-    close: async () => {},
-  };
+  return scriptedRuntime(run, workers);
 }
 
 export function createRelease(handlers: Record<string, string[]>, version = "v1"): LiveRelease {
@@ -190,13 +182,13 @@ export interface Letter extends Verdict {
 /** A consumer whose API "demo" runs all of these scripts, in this order, for KeyExpired. */
 export function setUp(
   scripts: Record<string, Script>,
-  options: Partial<ConsumerDeps> & { table?: ReturnType<typeof createTable> } = {},
+  options: Partial<ConsumerDeps> & { table?: ReturnType<typeof createTable>; workers?: number } = {},
 ) {
-  const { table = createTable(), ...deps } = options;
+  const { table = createTable(), workers, ...deps } = options;
   const letters: Letter[] = [];
   const runs: string[] = [];
   const release = createRelease({ KeyExpired: Object.keys(scripts) });
-  const runtime = createRuntime(scripts, runs);
+  const runtime = createRuntime(scripts, runs, workers);
   const returns: [string, number][] = [];
   const requeued: string[] = [];
   const consumer = createConsumer({

@@ -1,8 +1,10 @@
-import type { CallScope, Host } from "../../lib/runtime/thread.ts";
+import { clockMs } from "../../lib/runtime/clock.ts";
+import type { CallScope, Host } from "../../lib/runtime/jobs.ts";
 
 /** What a host call has of its run, for a test that is the runtime: nothing is limited, and nothing ends early. */
 export const scopeOf = ({ log }: Host): CallScope => ({
   signal: new AbortController().signal,
+  at: clockMs(),
   log,
   admit: () => true,
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
+import type { Host } from "../../lib/runtime/jobs.ts";
 import type { HostCallName, LogLevel, Outcome, Script } from "../../lib/runtime/protocol.ts";
 import type { Runtime } from "../../lib/runtime/runtime.ts";
-import type { Host } from "../../lib/runtime/thread.ts";
 
 /** Everything that a run shows to the host. */
 export interface Seen {

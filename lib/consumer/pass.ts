@@ -1,0 +1,173 @@
+import type { LiveRelease } from "../releases/release.ts";
+import type { ChangedState } from "../sessions/item.ts";
+import { sessionEnd } from "../sessions/lifetime.ts";
+import type { SessionRules } from "./batch-sessions.ts";
+import type { Circuit } from "./circuit.ts";
+import { createEventRun, type EventEnd, type EventRunDeps, type TimeLeft } from "./event-run.ts";
+import type { Failure } from "./failure.ts";
+import { type Lane, lanesOf } from "./lanes.ts";
+import type { LiveRuntime } from "./live-runtime.ts";
+import { CONFLICTED, type EventOutcome, type HandlerReport, UNSTARTED } from "./outcome.ts";
+import { createPrefetch } from "./prefetch.ts";
+import { type Delivery, groupsOf } from "./records.ts";
+import type { BatchRead, ConsumerStore } from "./store.ts";
+import { type Commit, createUnitOfWork, type UnitOfWork } from "./unit-of-work.ts";
+
+export interface PassDeps extends EventRunDeps {
+  store: ConsumerStore;
+  live: LiveRuntime;
+  circuit: Circuit;
+  /** Deliveries at which a handler may fail before its event becomes a dead letter. */
+  maxAttempts: number;
+  /** Only where a gateway owns the sessions. */
+  changedState?: ChangedState | undefined;
+}
+
+/** An event after a pass. */
+export interface Passed {
+  delivery: Delivery;
+  outcome: EventOutcome;
+  handlers: HandlerReport[];
+  release: LiveRelease;
+  /** Handlers that the ledger had as done before this pass. */
+  doneBefore: number;
+}
+
+export interface PassEnd {
+  passed: Passed[];
+  /** Events of which another content came first under their identity: they are not run. */
+  others: Delivery[];
+  /** The table refused events together: each needs a commit of its own. */
+  crowded: boolean;
+}
+
+export interface PassOptions {
+  timeLeft: TimeLeft;
+  /** One event after the other, so that those of this batch are no conflict for each other. */
+  inTurn: boolean;
+  /** Each event has a commit of its own. */
+  alone: boolean;
+}
+
+/** Reads what events need, runs them and commits what they did, once. */
+export function createPass(deps: PassDeps) {
+  const { store, metrics, circuit } = deps;
+  const prefetch = createPrefetch();
+  const runEvent = createEventRun(deps, prefetch);
+
+  /** A gateway that owns the sessions decides how long it keeps them. */
+  function rulesOf(release: LiveRelease): SessionRules {
+    const { changedState } = deps;
+    if (changedState) return { changedState };
+    return { endOf: (session) => sessionEnd(session, release, Math.floor(deps.now() / 1000)) };
+  }
+
+  const unitOf = (read: BatchRead, release: LiveRelease, deliveries: Delivery[]) =>
+    createUnitOfWork(read, store, {
+      chains: groupsOf(deliveries),
+      ...rulesOf(release),
+      digests: new Map(deliveries.map(({ identity, digest }) => [identity, digest])),
+      onSee: (inMemory) => metrics.count(inMemory ? "PrefetchHits" : "PrefetchMisses"),
+    });
+
+  /** The count starts anew when the event is given up, so that a redrive has all its attempts. */
+  function countAttempt(unit: UnitOfWork, { identity }: Delivery, failure: Failure): EventOutcome {
+    const attempt = unit.attempts(identity) + 1;
+    const exhausted = attempt >= deps.maxAttempts;
+    unit.setAttempts(identity, exhausted ? 0 : attempt);
+    return { is: "failed", failure, attempt, exhausted };
+  }
+
+  /** Its own write failed; the count of its attempts is a write like everybody's. */
+  async function rejectedOutcome(unit: UnitOfWork, delivery: Delivery, { rejected }: Commit) {
+    const { code, message } = rejected.get(delivery.identity) ?? { code: "commit-failed", message: "" };
+    const why = { reason: code, error: message, eventId: delivery.envelope.id } as const;
+    if (code === "commit-impossible") return { is: "failed", failure: { kind: "final", ...why } } as const;
+    const outcome = countAttempt(unit, delivery, { kind: "handler", ...why });
+    await unit.commit();
+    return outcome;
+  }
+
+  return async (given: Delivery[], { timeLeft, inTurn, alone }: PassOptions): Promise<PassEnd> => {
+    const read = await store.read(given, prefetch.keysFor(given.map(({ envelope }) => envelope)));
+    const [deliveries, others] = split(given, read);
+    const loaded = await deps.live.at(read.liveVersion);
+    prefetch.at(loaded.release);
+    const unit = unitOf(read, loaded.release, deliveries);
+    const ends = new Map<Delivery, EventEnd>();
+    let outage: Failure | undefined;
+    let broken: unknown;
+    const isHalted = () => outage !== undefined || broken !== undefined;
+    const halt = (failure: Failure) => {
+      outage ??= failure;
+    };
+
+    async function runOne(delivery: Delivery): Promise<EventOutcome> {
+      const end = await runEvent({ unit, loaded, delivery, timeLeft, isHalted, halt });
+      let { outcome } = end;
+      if (outcome.is === "failed" && outcome.failure.kind === "handler")
+        outcome = countAttempt(unit, delivery, outcome.failure);
+      ends.set(delivery, { ...end, outcome });
+      if (!alone) return outcome;
+      return atCommit(delivery, outcome, await unit.commit());
+    }
+
+    async function runLane({ ordered, deliveries: lane }: Lane): Promise<void> {
+      for (const delivery of lane) {
+        if (isHalted()) return;
+        const outcome = await runOne(delivery);
+        // What comes after an event that is not done must wait. After one that is run again, it is run again too.
+        if (ordered && outcome.is !== "done" && outcome.is !== "conflicted") return;
+      }
+    }
+
+    /** Others are not left alone with the work of an invocation that is over. */
+    const runWhole = (lane: Lane) =>
+      runLane(lane).catch((thrown: unknown) => {
+        broken ??= thrown;
+      });
+
+    const lanes = lanesOf(deliveries);
+    if (inTurn || alone) for (const lane of lanes) await runWhole(lane);
+    else await Promise.all(lanes.map(runWhole));
+    if (broken !== undefined) throw broken;
+    const commit = await unit.commit();
+    if (outage) circuit.failed();
+    else circuit.succeeded();
+    metrics.count("Conflicts", commit.conflicted.size);
+
+    const passed: Passed[] = [];
+    for (const delivery of deliveries) {
+      const { outcome: ran, handlers } = ends.get(delivery) ?? unrun(delivery, outage);
+      const isRejected = commit.rejected.has(delivery.identity);
+      const outcome = isRejected
+        ? await rejectedOutcome(unit, delivery, commit)
+        : atCommit(delivery, ran, commit);
+      const doneBefore = read.ledger.get(delivery.identity)?.done.length ?? 0;
+      passed.push({ delivery, outcome, handlers, release: loaded.release, doneBefore });
+    }
+    return { passed, others, crowded: commit.crowded };
+  };
+}
+
+/** Those whose content is the one that their ledger entry is about, and the others. */
+function split(deliveries: Delivery[], { ledger }: BatchRead): [Delivery[], Delivery[]] {
+  const isOther = ({ identity, digest }: Delivery) => (ledger.get(identity)?.digest ?? digest) !== digest;
+  return [deliveries.filter((delivery) => !isOther(delivery)), deliveries.filter(isOther)];
+}
+
+/** What a commit makes of an outcome: nothing of an event counts that it did not take. */
+function atCommit({ identity, envelope }: Delivery, outcome: EventOutcome, commit: Commit): EventOutcome {
+  if (commit.conflicted.has(identity)) return CONFLICTED;
+  const refused = commit.rejected.get(identity);
+  if (!refused) return outcome;
+  const { code: reason, message: error } = refused;
+  return { is: "failed", failure: { kind: "handler", reason, error, eventId: envelope.id } };
+}
+
+/** An event that was not begun: what failed for another would have failed for it too. */
+function unrun({ envelope }: Delivery, outage: Failure | undefined): EventEnd {
+  if (!outage) return { outcome: UNSTARTED, handlers: [] };
+  const failure = { ...outage, eventId: envelope.id, handler: undefined };
+  return { outcome: { is: "failed", failure }, handlers: [] };
+}

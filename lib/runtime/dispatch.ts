@@ -1,0 +1,81 @@
+import type { Job } from "./jobs.ts";
+import type { Pool } from "./pool.ts";
+import type { Thread } from "./thread.ts";
+
+/** Jobs of which each starts when the one before it has ended. */
+export type Sequence = readonly Job[];
+
+/** Has threads do what is asked for, in as few messages as leave no thread idle. */
+export interface Dispatcher {
+  /** Resolves when all of them have ended. Rejects when a host or an `ended` did. */
+  add(sequence: Sequence): Promise<void>;
+}
+
+interface Queued {
+  jobs: Job[];
+  resolve(): void;
+  reject(thrown: unknown): void;
+}
+
+/** `runAll`: as a thread's; answers the jobs that are still to be done. */
+export function createDispatcher(
+  { workers, pool }: { workers: number; pool: Pool },
+  runAll: (thread: Thread, jobs: Job[], onLate: () => void) => Promise<Job[]>,
+): Dispatcher {
+  const queue: Queued[] = [];
+  let busy = 0;
+  let planned = false;
+
+  /** What is asked for in one turn of the event loop crosses together. */
+  function plan(): void {
+    if (planned) return;
+    planned = true;
+    setImmediate(() => {
+      planned = false;
+      dispatch();
+    });
+  }
+
+  function dispatch(): void {
+    while (busy < workers && queue.length > 0) {
+      // A share of what is left now, so that the later ones are small: nobody waits long for another's last run.
+      const share = queue.splice(0, Math.ceil(queue.length / workers));
+      busy += 1;
+      void serve(share);
+    }
+  }
+
+  async function serve(share: Queued[]): Promise<void> {
+    try {
+      const wanted = await withoutUnwanted(share);
+      const left =
+        wanted.length === 0 ? [] : await pool.use((thread, onLate) => runAll(thread, wanted, onLate));
+      const open = new Set(left);
+      for (const sequence of share.toReversed()) {
+        const jobs = sequence.jobs.filter((job) => open.has(job));
+        if (jobs.length === 0) sequence.resolve();
+        else queue.unshift({ ...sequence, jobs });
+      }
+    } catch (thrown) {
+      for (const { reject } of share) reject(thrown);
+    } finally {
+      busy -= 1;
+      dispatch();
+    }
+  }
+
+  return {
+    add: (sequence) =>
+      new Promise((resolve, reject) => {
+        queue.push({ jobs: [...sequence], resolve, reject });
+        plan();
+      }),
+  };
+}
+
+async function withoutUnwanted(share: Queued[]): Promise<Job[]> {
+  const jobs = share.flatMap((sequence) => sequence.jobs);
+  const unwanted = jobs.filter((job) => job.isWanted?.() === false || (job.startsWithin?.() ?? 0) < 0);
+  for (const job of unwanted) await job.ended("unstarted", 0);
+  return unwanted.length === 0 ? jobs : jobs.filter((job) => !unwanted.includes(job));
+}

@@ -1,0 +1,303 @@
+import { createCallBudget } from "./call-budget.ts";
+import { clockMs } from "./clock.ts";
+import { createRunLog, type WriteLog } from "./log-budget.ts";
+import type { Progress } from "./progress.ts";
+import type {
+  Call,
+  CallAnswer,
+  Deed,
+  FromWorker,
+  HostCallName,
+  Limits,
+  Outcome,
+  Run,
+  RunEnd,
+  StopCode,
+  ToWorker,
+} from "./protocol.ts";
+import type { UnsentLog } from "./unsent-log.ts";
+
+/** What a run may ask of the main thread, and where its log lines go. */
+export interface Host {
+  /** Must not reject; `undefined` is what a failed call gives the script. */
+  call(name: HostCallName, args: string[], scope: CallScope): Promise<string | undefined>;
+  /** The script was given the session of this key that came with its run. */
+  gave?(key: string): void;
+  /** Is given no more than a run may log. */
+  log: WriteLog;
+}
+
+/** What a host call has of the run that makes it. */
+export interface CallScope {
+  /** Aborts when the run ends first. */
+  signal: AbortSignal;
+  /** When the script made it, in ms of `clockMs`. */
+  at: number;
+  /** Counts as the script's own lines do. */
+  log: WriteLog;
+  /**
+   * Counts the HTTP requests of a batch, before any is sent. False: that is more than the run may make. It ends with
+   * this call, whose answer counts no more, and none of them may be sent.
+   */
+  admit(requests: number): boolean;
+}
+
+/** How a job ended: by its outcome, or, since it was too late for it or it was not wanted any more, without one. */
+export type JobEnd = Outcome | "unstarted";
+
+/** One run, and who waits for its end. */
+export interface Job {
+  run: Run;
+  host: Host;
+  /** False: there is no sense in it any more. It is not started then, or ends with its next call. */
+  isWanted?(): boolean;
+  /** For how many ms more it may be started; below 0: not any more. */
+  startsWithin?(): number;
+  /**
+   * Takes in what the run did. Only then is anything later of the same thread answered. Must not reject. `waitedMs`:
+   * how long calls of the run waited for that to be done for runs before it.
+   */
+  ended(end: JobEnd, waitedMs: number): Promise<void>;
+}
+
+/** What is told of the jobs of one message while they are done. */
+export interface Watch {
+  /** It is likely that the thread must be ended; told halfway through the grace of a run. */
+  onLate(): void;
+  /** Before the job's own `ended`. */
+  onEnd(outcome: Outcome, rebuilding: boolean): void;
+  /** Lines of scripts that are loaded again. */
+  logLoading: WriteLog;
+}
+
+/** What serves a message's jobs has of their thread. */
+export interface Link {
+  limits: Limits;
+  progress: Progress;
+  unsentLog: UnsentLog;
+  post(message: ToWorker): void;
+  answer(message: CallAnswer): void;
+  /** What comes from the worker from now on; undefined once the thread has ended. */
+  receive(take: ((message: FromWorker | undefined) => void) | undefined): void;
+  /** Ends the thread, which did not answer in time. */
+  kill(): void;
+  /** The end of the run that was under way when the thread ended. */
+  killed(run: Run, ms: number): Outcome;
+  /** The longest time between two runs, in ms: the sandbox may be built anew. */
+  restMs: number;
+}
+
+const NEVER = new AbortController().signal;
+
+/** A job under way, on the main thread's side. */
+interface Open {
+  job: Job;
+  log: WriteLog;
+  waitedMs: number;
+  waitingSince: number | undefined;
+  stop: StopCode | undefined;
+  admit(requests: number): boolean;
+  count(name: HostCallName): void;
+  dropped: boolean;
+  /** Its end has come: nobody waits for an answer any more. */
+  over: boolean;
+}
+
+function open(job: Job, limits: Limits): Open {
+  const budget = createCallBudget(limits);
+  const opened: Open = {
+    job,
+    log: createRunLog(limits, (level, line) => job.host.log(level, line)),
+    waitedMs: 0,
+    waitingSince: undefined,
+    stop: undefined,
+    admit(requests) {
+      opened.stop ??= budget.batch(requests);
+      return opened.stop === undefined;
+    },
+    count(name) {
+      opened.stop ??= budget.call(name);
+    },
+    dropped: false,
+    over: false,
+  };
+  return opened;
+}
+
+const runOf = ({ run, startsWithin }: Job): Run =>
+  startsWithin ? { ...run, startBy: clockMs() + startsWithin() } : run;
+
+/**
+ * Has a thread do these jobs in order, all of them in one message, and serves their calls. Resolves with those that
+ * are still to be done, since the thread ended: at most one job is ended by that.
+ */
+export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Promise<Job[]> {
+  const { limits, progress } = link;
+  const { promise, resolve, reject } = Promise.withResolvers<Job[]>();
+  const logLoading = createRunLog(limits, watcher.logLoading);
+  /** The first job whose end was not told yet. */
+  let next = 0;
+  let current = openNext();
+  let rebuilding = false;
+  let calling: AbortController | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let isLate = false;
+  let broken: { thrown: unknown } | undefined;
+  const dispatched = clockMs();
+  const soonest = Math.min(...jobs.map(({ run }) => run.timeoutMs)) + limits.graceMs;
+
+  function openNext(): Open | undefined {
+    const job = jobs[next];
+    return job && open(job, limits);
+  }
+
+  /** What came from the worker is taken in one by one. */
+  let last: Promise<void> = Promise.resolve();
+  function inTurn(work: () => void | Promise<void>): void {
+    last = last.then(work);
+    last.catch(fail);
+  }
+
+  function close(): void {
+    clearTimeout(timer);
+    calling?.abort();
+    calling = undefined;
+    link.receive(undefined);
+  }
+  function finish(left: Job[]): void {
+    close();
+    resolve(left);
+  }
+  /** What the thread is at is not known then: it ends, and only after that somebody learns why. */
+  function fail(thrown: unknown): void {
+    broken ??= { thrown };
+    link.kill();
+  }
+
+  async function takeIn({ job: { host }, log, admit }: Open, deeds: Deed[]): Promise<void> {
+    for (const deed of deeds) {
+      if (deed[0] === "log") log(deed[1], deed[2]);
+      else if (deed[0] === "read") host.gave?.(deed[1]);
+      else {
+        const scope = { signal: NEVER, at: deed[2], log, admit };
+        await host.call("setKeyData", deed[1], scope);
+      }
+    }
+  }
+
+  async function answer(of: Open, { id, name, args, at }: Call): Promise<void> {
+    if (of.over) return;
+    if (of.job.isWanted?.() === false) {
+      // The code does not matter: nothing of this run counts.
+      of.dropped = true;
+      of.stop ??= "timeout";
+    }
+    if (!of.stop) of.count(name);
+    if (of.stop) return link.answer({ id, stop: of.stop });
+    const call = new AbortController();
+    calling = call;
+    const value = await of.job.host.call(name, args, {
+      signal: call.signal,
+      at,
+      log: of.log,
+      admit: of.admit,
+    });
+    if (calling === call) calling = undefined;
+    link.answer(of.stop ? { id, stop: of.stop } : { id, value });
+  }
+
+  function takeCall(of: Open, call: Call): void {
+    const since = clockMs();
+    of.waitingSince = since;
+    inTurn(() => takeIn(of, call.deeds));
+    inTurn(() => {
+      of.waitingSince = undefined;
+      of.waitedMs += clockMs() - since;
+      // Not waited for: when its run is killed meanwhile, the end of that is told now.
+      answer(of, call).catch(fail);
+    });
+  }
+
+  function end(of: Open, { outcome, rebuilding, deeds }: RunEnd): void {
+    next += 1;
+    current = openNext();
+    of.over = true;
+    if (outcome) watcher.onEnd(outcome, rebuilding);
+    const waiting = of.waitingSince === undefined ? 0 : clockMs() - of.waitingSince;
+    inTurn(async () => {
+      await takeIn(of, deeds);
+      await of.job.ended(of.dropped || !outcome ? "unstarted" : outcome, of.waitedMs + waiting);
+    });
+  }
+
+  function takeEnds(ends: RunEnd[]): void {
+    calling?.abort();
+    calling = undefined;
+    for (const one of ends) if (current) end(current, one);
+    rebuilding = ends.at(-1)?.rebuilding ?? false;
+    if (next === jobs.length && !rebuilding) inTurn(() => finish([]));
+  }
+
+  function died(): void {
+    if (broken) {
+      close();
+      reject(broken.thrown);
+      return;
+    }
+    const at = progress.index;
+    // A thread that ends before its first run is given up for a job too, so that each message gets further.
+    const victim = at >= next ? at : next === 0 ? 0 : undefined;
+    const left = jobs.slice(next).filter((_, index) => next + index !== victim);
+    const job = victim === undefined ? undefined : jobs[victim];
+    calling?.abort();
+    calling = undefined;
+    if (job) {
+      const of = (victim === next && current) || open(job, limits);
+      const started = at >= next ? progress.startedAt : dispatched;
+      const deeds =
+        at >= next ? link.unsentLog.read().map(([level, text]): Deed => ["log", level, text]) : [];
+      end(of, { outcome: link.killed(job.run, clockMs() - started), rebuilding: false, deeds });
+    }
+    inTurn(() => finish(left));
+  }
+
+  /** One timer for all runs: it looks at the one that is under way, and since when. */
+  function watch(): void {
+    const running = jobs[progress.index];
+    const since = running ? progress.startedAt : Math.max(dispatched, progress.startedAt);
+    const left = since + (running ? running.run.timeoutMs + limits.graceMs : link.restMs) - clockMs();
+    if (left <= 0) {
+      link.kill();
+      return;
+    }
+    const untilLate = left - limits.graceMs / 2;
+    if (running && untilLate <= 0 && !isLate) {
+      isLate = true;
+      watcher.onLate();
+    }
+    // Another run may begin meanwhile, whose time is over earlier.
+    const look = Math.min(untilLate > 0 ? untilLate : left, soonest - limits.graceMs / 2);
+    timer = setTimeout(watch, Math.max(1, look));
+  }
+
+  progress.rest();
+  link.receive((message) => {
+    if (!message) return died();
+    switch (message.type) {
+      case "log":
+        return logLoading(message.level, message.message);
+      case "rebuilt":
+        rebuilding = false;
+        if (next === jobs.length) inTurn(() => finish([]));
+        return;
+      case "ended":
+        return takeEnds(message.ends);
+    }
+    const of = current;
+    if (of && message.type === "deeds") inTurn(() => takeIn(of, message.deeds));
+    if (of && message.type === "call") takeCall(of, message);
+  });
+  link.post({ type: "runs", runs: jobs.map(runOf) });
+  watch();
+  return promise;
+}

@@ -1,0 +1,32 @@
+/** Which run of a message is under way, in memory that both threads see: only its time is over when it takes too long. */
+export interface Progress {
+  start(index: number, now: number): void;
+  /** Between two runs. */
+  rest(): void;
+  /** -1 between two runs. */
+  readonly index: number;
+  /** When the last run started, in ms of `clockMs`. */
+  readonly startedAt: number;
+}
+
+const TIME = 8;
+export const PROGRESS_BYTES = TIME + 8;
+
+export function createProgress(memory: SharedArrayBuffer): Progress {
+  const index = new Int32Array(memory, 0, 1);
+  const startedAt = new Float64Array(memory, TIME, 1);
+  return {
+    start(at, now) {
+      // The time first: who sees the index reads it.
+      startedAt[0] = now;
+      Atomics.store(index, 0, at);
+    },
+    rest: () => void Atomics.store(index, 0, -1),
+    get index() {
+      return Atomics.load(index, 0);
+    },
+    get startedAt() {
+      return startedAt[0] ?? 0;
+    },
+  };
+}

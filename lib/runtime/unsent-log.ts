@@ -1,0 +1,48 @@
+import type { LogLevel } from "./protocol.ts";
+
+/**
+ * The lines of the run under way that no message has told yet, in memory that outlives the thread: what a script said
+ * before it was killed is kept.
+ */
+export interface UnsentLog {
+  /** False when there is no room for it. */
+  add(level: LogLevel, message: string): boolean;
+  clear(): void;
+  read(): [LogLevel, string][];
+}
+
+const LEVELS: LogLevel[] = ["debug", "info", "warn", "error", "raw"];
+/** The Int32 that says where the lines end; each has its bytes, its level, and its text in UTF-8. */
+const START = 4;
+const LINE_HEAD = 5;
+/** The longest line that the limits allow by default, of characters of 3 bytes, and some more. */
+export const UNSENT_LOG_BYTES = 256 * 1024;
+
+export function createUnsentLog(memory: SharedArrayBuffer): UnsentLog {
+  const bytes = Buffer.from(memory);
+  const end = new Int32Array(memory, 0, 1);
+  return {
+    add(level, message) {
+      const at = Atomics.load(end, 0) || START;
+      // No more than 3 bytes for each UTF-16 unit: that it may fit is told without counting.
+      if (at + LINE_HEAD + message.length * 3 > bytes.length) return false;
+      const written = bytes.write(message, at + LINE_HEAD);
+      bytes.writeUInt32LE(written, at);
+      bytes[at + 4] = LEVELS.indexOf(level);
+      Atomics.store(end, 0, at + LINE_HEAD + written);
+      return true;
+    },
+    clear: () => void Atomics.store(end, 0, START),
+    read() {
+      const lines: [LogLevel, string][] = [];
+      const stop = Atomics.load(end, 0);
+      for (let at = START; at < stop; ) {
+        const length = bytes.readUInt32LE(at);
+        const text = at + LINE_HEAD;
+        lines.push([LEVELS[bytes[at + 4] ?? 0] ?? "info", bytes.toString("utf8", text, text + length)]);
+        at = text + length;
+      }
+      return lines;
+    },
+  };
+}

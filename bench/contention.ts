@@ -160,7 +160,7 @@ async function play({ consumers, hot, cold }: Load) {
       requeue: async (record, { seconds }) =>
         void queue.push({ record, hot: true, at: now() + seconds * 1_000, receives: 0 }),
       now: Date.now,
-      log: { info() {}, warn: say, error: say },
+      log: { debug() {}, info() {}, warn: say, error: say },
     };
     const consume = createConsumer(deps);
     while (took.hot.length + took.cold.length + letters < hot + cold && now() < PATIENCE_MS) {

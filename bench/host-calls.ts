@@ -50,7 +50,7 @@ const scripts = [
 const runtime = await startRuntime(scripts, { assets: loadAssets(), isolation: "event" });
 if (runtime.faults.length > 0) throw new Error(JSON.stringify(runtime.faults));
 const egress = createEgress({ allowHosts: ["127.0.0.1"], maxResponseBytes: 1024 * 1024 });
-const log = createLog("bench");
+const log = createLog();
 
 function createRunHost() {
   const written = new Map<string, Session>();

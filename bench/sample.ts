@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
-import type { Run, Script } from "../lib/runtime/protocol.ts";
 import type { Host } from "../lib/runtime/jobs.ts";
+import type { Run, Script } from "../lib/runtime/protocol.ts";
 
 const HANDLERS = new URL("../handlers/", import.meta.url);
 export const SESSION = JSON.stringify({

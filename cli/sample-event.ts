@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { keyName } from "../functions/key-names.ts";
+import type { HandlerReport } from "../lib/consumer/outcome.ts";
 import { errorText } from "../lib/errors.ts";
 import { sessionItem } from "../lib/sessions/item.ts";
 import type { Session } from "../lib/sessions/session.ts";
@@ -88,7 +89,8 @@ function followEvent(facts: Facts, id: string) {
   const unlisten = facts.listen(({ message, fields }) => {
     if (message === FUNCTION_FAILED) fail(String(fields.error));
     if (fields.event_id !== id) return;
-    seen.handler ||= String(fields.handler ?? "");
+    const [done] = (fields.handlers as HandlerReport[] | undefined) ?? [];
+    seen.handler ||= String(fields.handler ?? done?.name ?? "");
     seen.release ||= String(fields.release ?? "");
     if (message === "script") seen.logs.push(String(fields.text));
     if (message === "handler failed") fail(handlerError(fields));

@@ -1,3 +1,4 @@
+import type { HandlerReport } from "../lib/consumer/outcome.ts";
 import type { Fact } from "./facts.ts";
 import { linesOf } from "./printable.ts";
 
@@ -29,8 +30,6 @@ function lineText(message: string, fields: Record<string, unknown>): string | un
       );
     case "script":
       return row("log", `${handler}: ${fields.text}`);
-    case "handler done":
-      return row("handler", `${handler} ran for ${ms} ms`);
     case "handler failed":
       return row("failed", `${handler} (${fields.code}): ${fields.error}`);
     case "event done":
@@ -49,11 +48,17 @@ function lineText(message: string, fields: Record<string, unknown>): string | un
 }
 
 function doneRow({ api_id, type, handlers, done_before, meant }: Fact["fields"]): string {
-  if (handlers === 0)
+  const ran = handlers as HandlerReport[];
+  if (ran.length === 0 && !done_before)
     return row("no handler", `${api_id} has none for ${type}${meant ? ` (did you mean ${meant}?)` : ""}`);
-  if (Number(done_before) >= Number(handlers))
+  if (ran.length === 0)
     return row("done before", "its handlers ran for an earlier delivery, and do not run again");
-  return row("committed", "session and ledger in one transaction");
+  return [
+    ...ran
+      .filter(({ outcome }) => !outcome)
+      .map(({ name, ms }) => row("handler", `${name} ran for ${ms} ms`)),
+    row("committed", "session and ledger in one transaction"),
+  ].join("\n");
 }
 
 function retryText({ event_id, reason, attempt, max_attempts, seconds }: Fact["fields"]): string {

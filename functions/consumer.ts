@@ -38,7 +38,7 @@ import { runtimeSettings, starter } from "./warm-runtime.ts";
 const TOO_LITTLE = "raise consumerMemory, or lower RUNTIME_WORKERS or RUNTIME_MEMORY_MB";
 
 const { env } = process;
-const log = createLog("consumer");
+const log = createLog();
 const metrics = createMetrics("consumer");
 const dynamoClient = createDynamo();
 const dynamo = createDocuments(dynamoClient);

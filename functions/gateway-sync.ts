@@ -24,7 +24,7 @@ const KEYS_AT_ONCE = 256;
 
 const { env } = process;
 const metrics = createMetrics("gateway-sync");
-const log = createLog("gateway-sync");
+const log = createLog();
 const hashes = hashFunction(env);
 const connections = integer(env, "GATEWAY_CONNECTIONS");
 const gateway = { ...requiredGateway(env), connections };

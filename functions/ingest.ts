@@ -15,7 +15,7 @@ import { readRedact } from "./redact.ts";
 import { choice, text } from "./settings.ts";
 
 const { env } = process;
-const log = createLog("ingest");
+const log = createLog();
 const metrics = createMetrics("ingest");
 const releases = createReleaseStore({
   s3: createS3(env),

@@ -1,10 +1,48 @@
-import { Logger } from "@aws-lambda-powertools/logger";
-import type { Log } from "../lib/log.ts";
+import { LogFormatter, Logger, LogItem } from "@aws-lambda-powertools/logger";
+import type { LogAttributes, UnformattedAttributes } from "@aws-lambda-powertools/logger/types";
+import type { DebugLog } from "../lib/log.ts";
 
-/** One JSON line per fact on stdout; the level is POWERTOOLS_LOG_LEVEL's. */
-export function createLog(serviceName: string): Log {
-  const logger = new Logger({ serviceName });
+/** The members that every line has; a log group is of one function, so its lines do not say which. */
+class LineFormatter extends LogFormatter {
+  formatAttributes(line: UnformattedAttributes, fields: LogAttributes): LogItem {
+    const { logLevel: level, message, timestamp, xRayTraceId: xray_trace_id } = line;
+    const attributes = { level, message, timestamp: this.formatTimestamp(timestamp), xray_trace_id };
+    return new LogItem({ attributes }).addAttributes(fields);
+  }
+}
+
+let waiting = "";
+
+/**
+ * What is logged in one turn of the event loop is written together at its end: a write costs as much as a line. Lambda
+ * freezes a container only once the answer was sent, which takes more turns than that.
+ */
+function write(line: string): void {
+  if (waiting === "") setImmediate(flush);
+  waiting += line;
+}
+
+function flush(): void {
+  const lines = waiting;
+  waiting = "";
+  if (lines !== "") process.stdout.write(lines);
+}
+
+// A process that ends by itself, or by an error, says all that it had to say.
+process.on("exit", flush);
+
+class LineLogger extends Logger {
+  protected override printLog(_level: number, line: LogItem): void {
+    line.prepareForPrint();
+    write(`${JSON.stringify(line.getAttributes(), this.getJsonReplacer())}\n`);
+  }
+}
+
+/** One JSON line per fact on stdout; the level is POWERTOOLS_LOG_LEVEL's. docs/operate.md says what is in which line. */
+export function createLog(): DebugLog {
+  const logger = new LineLogger({ logFormatter: new LineFormatter() });
   return {
+    debug: (message, fields) => logger.debug(message, fields),
     info: (message, fields) => logger.info(message, fields),
     warn: (message, fields) => logger.warn(message, fields),
     error: (message, fields) => logger.error(message, fields),

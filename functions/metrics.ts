@@ -23,20 +23,25 @@ export function createMetrics(serviceName: string): EmfMetrics {
 
   const add = (line: Emf, name: MetricName, value: number) =>
     void line.addMetric(name, METRICS[name].unit, value);
+  // Added up, so that a batch has one value of each and not one for each of its events.
+  const counts = new Map<MetricName, number>();
+  const addUp = (name: MetricName, value: number) => void counts.set(name, (counts.get(name) ?? 0) + value);
 
   return {
     count(name, value = 1) {
-      if (value > 0) add(total, name, value);
+      if (value > 0) addUp(name, value);
     },
     countBy(name, code) {
       const { by } = METRICS[name];
       const line = coded.get(`${by} ${code}`) ?? start({ [by]: code });
       coded.set(`${by} ${code}`, line);
       add(line, name, 1);
-      add(total, name, 1);
+      addUp(name, 1);
     },
     observe: (name, ms) => add(total, name, ms),
     flush() {
+      for (const [name, value] of counts) add(total, name, value);
+      counts.clear();
       for (const line of [total, ...coded.values()]) if (line.hasStoredMetrics()) line.publishStoredMetrics();
     },
   };

@@ -16,7 +16,7 @@ import { integer, text } from "./settings.ts";
 
 const { env } = process;
 const metrics = createMetrics("reconcile");
-const log = createLog("reconcile");
+const log = createLog();
 const options = requiredGateway(env);
 const canary = canaryOf(env);
 const dynamo = createDynamo();

@@ -13,7 +13,7 @@ import { flag, integer, text } from "./settings.ts";
 
 const { env } = process;
 const assets = loadAssets();
-const log = createLog("releaser");
+const log = createLog();
 const metrics = createMetrics("releaser");
 const dynamo = createDocuments();
 const table = text(env, "STATE_TABLE");

@@ -8,7 +8,7 @@ import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
 import { openSessionsApi } from "./sessions-api.ts";
 
-const log = createLog("sessions");
+const log = createLog();
 const metrics = createMetrics("sessions");
 const sessions = openSessionsApi(process.env, { log, metrics });
 const keys = openKeysApi(process.env, { ...sessions, log });

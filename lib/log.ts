@@ -4,3 +4,8 @@ export interface Log {
   warn(message: string, fields: Record<string, unknown>): void;
   error(message: string, fields: Record<string, unknown>): void;
 }
+
+export interface DebugLog extends Log {
+  /** What is said as a rule, and seldom looked for. */
+  debug(message: string, fields: Record<string, unknown>): void;
+}

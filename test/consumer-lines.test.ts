@@ -11,7 +11,8 @@ function createLog() {
   const lines: Line[] = [];
   const add = (text: string, facts: object = {}) => void lines.push({ text, ...facts });
   return {
-    log: { info: add, warn: add, error: add },
+    log: { debug: add, info: add, warn: add, error: add },
+    all: lines,
     of: (text: string) => lines.filter((line) => line.text === text),
   };
 }
@@ -73,14 +74,40 @@ describe("the line of an event that is done", () => {
     return { handlers, done_before, meant };
   }
 
-  it("has how many handlers are for it, and how many were done before", async () => {
-    assert.deepEqual(await lineOf("KeyExpired"), { handlers: 1, done_before: 0, meant: undefined });
-    assert.deepEqual(await lineOf("KeyExpired", 2), { handlers: 1, done_before: 1, meant: undefined });
+  it("has the handlers that ran for it, and how many were done before", async () => {
+    const ran = [{ name: "ok", ms: 1 }];
+    assert.deepEqual(await lineOf("KeyExpired"), { handlers: ran, done_before: undefined, meant: undefined });
+    assert.deepEqual(await lineOf("KeyExpired", 2), { handlers: [], done_before: 1, meant: undefined });
+  });
+
+  it("is the only one that the consumer writes of it", async () => {
+    const { log, all } = createLog();
+    const { consume } = setUp({ ok, too: ok }, { log });
+    await consume([message("e1")]);
+    assert.deepEqual(
+      all.map(({ text }) => text),
+      ["event done"],
+    );
+  });
+
+  it("has the code of a handler that counts as done although it failed", async () => {
+    const { log, of } = createLog();
+    const { consume } = setUp({ ok, fail }, { log, handlerErrors: "drop" });
+    await consume([message("e1")]);
+    const [{ handlers } = {}] = of("event done");
+    assert.deepEqual(handlers, [
+      { name: "ok", ms: 1 },
+      { name: "fail", ms: 1, outcome: "handler-threw" },
+    ]);
   });
 
   it("has the type that was meant, where no handler is for it", async () => {
-    assert.deepEqual(await lineOf("KeyExpird"), { handlers: 0, done_before: 0, meant: "KeyExpired" });
-    assert.deepEqual(await lineOf("HostDown"), { handlers: 0, done_before: 0, meant: undefined });
+    assert.deepEqual(await lineOf("KeyExpird"), {
+      handlers: [],
+      done_before: undefined,
+      meant: "KeyExpired",
+    });
+    assert.deepEqual(await lineOf("HostDown"), { handlers: [], done_before: undefined, meant: undefined });
   });
 });
 

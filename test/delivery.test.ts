@@ -24,7 +24,7 @@ import {
 } from "./helpers/consumer.ts";
 import { scopeOf } from "./helpers/scope.ts";
 
-const LOG = { info() {}, warn() {}, error() {} };
+const LOG = { debug() {}, info() {}, warn() {}, error() {} };
 
 describe("an event that failed", () => {
   it("comes again later after each receive", async () => {

@@ -244,10 +244,11 @@ describe("gatehook dev", () => {
       "gatehook: the sample event failed: handler quota ran longer than 300 ms and was stopped (HANDLER_TIMEOUT_MS says how long it may run)\n",
     );
 
-    const folder = await folderOf(endless);
+    const busy = 'var end = Date.now() + 50; while (Date.now() < end); log("under way"); for (;;);';
+    const folder = await folderOf({ ...ORDERS, "handlers/quota.js": handler("quota", busy) });
     const dev = startDevWith(EMBEDDED, folder, "--set", "HANDLER_TIMEOUT_MS=20000");
     running.push(dev);
-    await dev.says(/Calling built - in handle/);
+    await dev.says(/under way/);
     await writeFile(join(folder, "handlers/quota.js"), handler("quota", ""));
     await dev.says(/saved +handlers\/quota\.js\n/);
     await dev.says(/release \w+ is live/);

@@ -234,10 +234,9 @@ describe("what the functions write", () => {
       }
     };
     has("event queued", ["event_id"]);
-    has("script", ["event_id", "handler", "release"]);
-    has("handler done", ["event_id", "handler", "release"]);
+    has("script", ["event_id", "handler"]);
     has("handler failed", ["event_id", "handler", "release", "code"]);
-    has("event done", ["event_id", "release"]);
+    has("event done", ["event_id", "api_id", "type", "release", "handlers"]);
     has("release loaded", ["release"]);
     has("release refused", ["release"]);
   });

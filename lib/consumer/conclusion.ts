@@ -32,17 +32,16 @@ export interface Conclusions {
 export function createConclusions({ log, metrics, retryDelay, maxAttempts }: ConclusionDeps): Conclusions {
   function tellDone({ delivery: { envelope }, release, doneBefore, handlers }: Passed): void {
     const { id: event_id, api_id, event } = envelope;
-    const count = release.handlers(api_id, event.Type).length;
+    const isHandled = release.handlers(api_id, event.Type).length > 0;
     const types = Object.keys(release.api(api_id)?.handlers ?? {});
-    const meant = count > 0 ? undefined : meantType(event.Type, types);
+    const meant = isHandled ? undefined : meantType(event.Type, types);
     log.info("event done", {
       event_id,
       api_id,
       type: event.Type,
       release: release.version,
-      handlers: count,
-      done_before: doneBefore,
-      runs: handlers,
+      handlers,
+      ...(doneBefore > 0 && { done_before: doneBefore }),
       ...(meant !== undefined && { meant }),
     });
     metrics.count("EventsDone");

@@ -9,7 +9,7 @@ import { createPace } from "./pace.ts";
 import { createPass, type PassDeps } from "./pass.ts";
 import { type Delivery, deliveryOf, groupOf, type QueueRecord, receives } from "./records.ts";
 
-export interface ConsumerDeps extends PassDeps, AnswerDeps {
+export interface ConsumerDeps extends PassDeps, Omit<AnswerDeps, "log"> {
   /** From 0 to 1. */
   random: () => number;
 }

@@ -4,14 +4,14 @@ import type { GatewayEvent } from "../events/event.ts";
 import type { JobEnd } from "../runtime/jobs.ts";
 import type { ConfigOf } from "./config-data.ts";
 import type { Failure } from "./failure.ts";
-import { createHandlerRun, type HandlerRun, type HandlerRunDeps, tenths } from "./handler-run.ts";
+import { createHandlerRun, type HandlerRun, type HandlerRunDeps } from "./handler-run.ts";
 import type { Loaded } from "./live-runtime.ts";
 import {
-  codeOf,
   DONE,
   type EventOutcome,
   endsEvent,
   type HandlerReport,
+  reportOf,
   UNSTARTED,
   worse,
 } from "./outcome.ts";
@@ -98,7 +98,7 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
 
     function take(run: HandlerRun, end: EventOutcome, ms?: number): void {
       const { ref, entry } = run;
-      handlers.push({ handler: ref.name, ...(ms !== undefined && { ms: tenths(ms) }), outcome: codeOf(end) });
+      handlers.push(reportOf(ref.name, end, ms));
       const isDropped = deps.handlerErrors === "drop" && end.is === "failed" && DROPPED.has(end.failure.kind);
       if (end.is === "failed" && end.failure.kind === "dependency") eventRun.halt(end.failure);
       if (!isDropped) outcome = worse(outcome, end);

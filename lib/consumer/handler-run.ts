@@ -1,8 +1,8 @@
 import type { HandlerRef } from "../apis/definition.ts";
 import { AppError } from "../errors.ts";
-import type { Log } from "../log.ts";
+import type { DebugLog } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import type { FailureCode, Outcome, Run, ScriptError } from "../runtime/protocol.ts";
+import type { FailureCode, LogLevel, Outcome, Run, ScriptError } from "../runtime/protocol.ts";
 import { changedByOf } from "../sessions/item.ts";
 import { isStorableKey } from "../sessions/limits.ts";
 import { showSession } from "../sessions/session.ts";
@@ -16,7 +16,7 @@ import type { Delivery } from "./records.ts";
 import type { UnitBuffer, UnitOfWork } from "./unit-of-work.ts";
 
 export interface HandlerRunDeps extends HostDeps {
-  log: Log;
+  log: DebugLog;
   metrics: Metrics;
   /** Wall time of one handler run. */
   timeoutMs: number;
@@ -58,6 +58,11 @@ const REASONS: Record<FailureCode, Reason> = {
 
 const LOG_LEVEL = { debug: "info", info: "info", raw: "info", warn: "warn", error: "error" } as const;
 
+/** The gateway's own core script says it at each run. */
+const CORE_LINE = "Calling built - in handle";
+
+const levelOf = (level: LogLevel, text: string) => (text === CORE_LINE ? "debug" : LOG_LEVEL[level]);
+
 type Why = Pick<Failure, "kind" | "reason" | "error">;
 
 export function createHandlerRun(deps: HandlerRunDeps, prefetch: Prefetch) {
@@ -86,15 +91,14 @@ export function createHandlerRun(deps: HandlerRunDeps, prefetch: Prefetch) {
   function prepare(handlerRun: HandlerRun): Prepared {
     const { unit, loaded, delivery, ref, entry, context } = handlerRun;
     const { envelope } = delivery;
-    const names = { handler: ref.name, release: loaded.release.version };
-    const facts = { ...names, event_id: envelope.id, api_id: envelope.api_id };
     const buffer = unit.startRun();
     const host = createHost(deps, {
       buffer,
       event: delivery.identity,
       handler: entry,
       changedBy: changedByOf(ref.name, envelope.event.Type, envelope.id),
-      log: (level, text) => log[LOG_LEVEL[level]]("script", { ...facts, text }),
+      log: (level, text) =>
+        log[levelOf(level, text)]("script", { handler: ref.name, event_id: envelope.id, text }),
       onRead: (key) => prefetch.learn(envelope, ref, key),
       orgOf: (apiId) => loaded.release.api(apiId)?.org_id ?? "",
     });
@@ -122,7 +126,7 @@ export function createHandlerRun(deps: HandlerRunDeps, prefetch: Prefetch) {
   return { prepare, fail };
 }
 
-export const tenths = (ms: number) => Math.round(ms * 10) / 10;
+const tenths = (ms: number) => Math.round(ms * 10) / 10;
 
 /** The session of the event's own key, where the batch has read it: most handlers ask for it. */
 function sessionsFor(buffer: UnitBuffer, { envelope }: Delivery): [string, string][] {

@@ -12,10 +12,11 @@ export type EventOutcome =
 
 /** How a handler's part ended, as the event's log line says it. */
 export interface HandlerReport {
-  handler: string;
+  name: string;
+  /** What its run took. */
   ms?: number;
-  /** `done`, `unstarted`, `conflicted`, or the code of its failure. */
-  outcome: string;
+  /** Unless it is done: `unstarted`, `conflicted`, or the code of its failure. */
+  outcome?: string;
 }
 
 export const DONE: EventOutcome = { is: "done" };
@@ -33,5 +34,8 @@ export const worse = (a: EventOutcome, b: EventOutcome) => (weightOf(b) > weight
 /** True when the event's other handlers need not be run: they would fail too, or not count. */
 export const endsEvent = (outcome: EventOutcome) => weightOf(outcome) >= WEIGHTS.unstarted;
 
-export const codeOf = (outcome: EventOutcome) =>
-  outcome.is === "failed" ? outcome.failure.reason : outcome.is;
+export function reportOf(name: string, outcome: EventOutcome, ms: number | undefined): HandlerReport {
+  const code = outcome.is === "failed" ? outcome.failure.reason : outcome.is;
+  const time = ms !== undefined && { ms: Math.round(ms * 10) / 10 };
+  return { name, ...time, ...(code !== "done" && { outcome: code }) };
+}

@@ -32,7 +32,7 @@ export interface HostCallDeps {
   answered: Int32Array;
   unsentLog: UnsentLog;
   /** Tells the ends of earlier runs: what the main thread did for them must not be done again. */
-  beforeAsking(): void;
+  flushEnds(): void;
 }
 
 /** Calls that need no I/O; the answer is JSON, since a plain string would end at its first NUL. */
@@ -44,6 +44,9 @@ const LOCAL = new Map<string, (text: string) => string | undefined>([
 ]);
 
 const SESSION_CALLS: ReadonlySet<HostCallName> = new Set(["getKeyData", "setKeyData", "delKeyData"]);
+
+/** How long the lines of a run wait for its end: somebody may be looking on. */
+const TELL_MS = 4;
 
 /** What a run may set before the main thread has taken it in, in UTF-16 units. */
 const UNTAKEN_CHARS = 256 * 1024;
@@ -58,6 +61,7 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
   let budget = createCallBudget(limits);
   let deeds: Deed[] = [];
   let untaken = 0;
+  let toldAt = 0;
   let asked = false;
   let sessions = new Map<string, string>();
   /** Of the run: keys that the main thread was asked for, which may have found another key's session. */
@@ -72,10 +76,18 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
 
   function logRun(level: LogLevel, message: string): void {
     deeds.push(["log", level, message]);
-    if (!unsentLog.add(level, message)) post({ type: "deeds", deeds: takeDeeds() });
+    const isLate = clockMs() - toldAt > TELL_MS;
+    if (!unsentLog.add(level, message) || isLate) tellDeeds();
+  }
+
+  /** The ends of runs before it come first. */
+  function tellDeeds(): void {
+    deps.flushEnds();
+    post({ type: "deeds", deeds: takeDeeds() });
   }
 
   function takeDeeds(): Deed[] {
+    toldAt = clockMs();
     const taken = deeds;
     deeds = [];
     untaken = 0;
@@ -88,7 +100,7 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
       log("error", `${name} is not available while scripts are loading`);
       return text(undefined);
     }
-    deps.beforeAsking();
+    deps.flushEnds();
     asked = true;
     id += 1;
     post({ type: "call", id, name, args, deeds: takeDeeds(), at: clockMs() });

@@ -25,7 +25,7 @@ const host = createHostCalls({
   answers: setup.calls,
   answered: new Int32Array(setup.signal),
   unsentLog: createUnsentLog(setup.unsentLog),
-  beforeAsking: flush,
+  flushEnds: flush,
 });
 const keeper = createKeeper({
   engine: { wasm },

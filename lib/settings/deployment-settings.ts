@@ -256,7 +256,7 @@ export const DEPLOYMENT_SETTINGS = {
     kind: "choice",
     choices: ["INFO", "TRACE", "DEBUG", "WARN", "ERROR", "CRITICAL", "SILENT"],
     what: "the least level of what the functions log",
-    note: "The local stack shows what its functions log, so there it is always INFO",
+    note: "The local stack shows what its functions log, so there it is always DEBUG",
     example: "WARN",
   },
 } as const satisfies Record<string, DeploymentSetting>;

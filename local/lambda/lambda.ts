@@ -116,6 +116,7 @@ export async function startFunction(options: LocalFunctionOptions): Promise<Loca
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       // Only what Lambda gives and serverless.yml sets: nothing of this process's own environment.
       env: {
+        POWERTOOLS_LOG_LEVEL: "DEBUG",
         ...options.env,
         TZ: ":UTC",
         AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}`,

@@ -40,7 +40,7 @@ export const consumerDeps = (): Omit<ConsumerDeps, "store" | "live"> => ({
   receiveLimit: 50,
   handlerErrors: "retry",
   now: () => NOW,
-  log: { info() {}, warn() {}, error() {} },
+  log: { debug() {}, info() {}, warn() {}, error() {} },
   metrics: NO_METRICS,
   random: Math.random,
 });

@@ -3,6 +3,7 @@ import { createSqs } from "../functions/clients.ts";
 import { cacheMs, canaryOf, maxAbsences } from "../functions/gateway.ts";
 import { text } from "../functions/settings.ts";
 import { AppError } from "../lib/errors.ts";
+import { createQueueSender } from "../lib/events/send.ts";
 import { createAbsence } from "../lib/gateway/absence.ts";
 import { createAbsenceLimit } from "../lib/gateway/absence-limit.ts";
 import { isAsked } from "../lib/gateway/asked.ts";
@@ -107,8 +108,7 @@ function settleMissing({ options, gateway, rows }: OpenSessions, canary: Canary,
     }),
     admit: async () => true,
     refuse: createRefusals({
-      sqs,
-      queueUrl: text(env, "SYNC_DEAD_LETTERS_QUEUE_URL"),
+      send: createQueueSender({ sqs, queueUrl: text(env, "SYNC_DEAD_LETTERS_QUEUE_URL") }),
       log,
       metrics: NO_METRICS,
     }),

@@ -13,6 +13,7 @@ import { createRetryDelay } from "../lib/consumer/retry-delay.ts";
 import { createConsumerStore } from "../lib/consumer/store.ts";
 import { createEgress } from "../lib/egress/client.ts";
 import { batchRequest, makeHttpRequest } from "../lib/egress/tyk-http.ts";
+import { createQueueSender } from "../lib/events/send.ts";
 import { isAsked } from "../lib/gateway/asked.ts";
 import { changedState } from "../lib/gateway/change.ts";
 import type { Gateway } from "../lib/gateway/client.ts";
@@ -80,9 +81,11 @@ const consume = createConsumer({
     metrics,
   }),
   circuit: createCircuit(chance),
-  sendDeadLetter: createDeadLetters({ sqs, queueUrl: text(env, "DEAD_LETTERS_QUEUE_URL") }),
+  sendDeadLetter: createDeadLetters(
+    createQueueSender({ sqs, queueUrl: text(env, "DEAD_LETTERS_QUEUE_URL") }),
+  ),
   handBack: createHandBack({ sqs, queueUrl: text(env, "EVENTS_QUEUE_URL"), log }),
-  requeue: createRequeue({ sqs, queueUrl: text(env, "EVENTS_QUEUE_URL") }),
+  requeue: createRequeue(createQueueSender({ sqs, queueUrl: text(env, "EVENTS_QUEUE_URL") })),
   retryDelay: createRetryDelay({
     baseSeconds: integer(env, "RETRY_BASE_SECONDS"),
     maxSeconds: integer(env, "RETRY_MAX_SECONDS"),

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import middy from "@middy/core";
 import type { DynamoDBStreamEvent, SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { errorText } from "../lib/errors.ts";
+import { createQueueSender } from "../lib/events/send.ts";
 import { createAbsence } from "../lib/gateway/absence.ts";
 import { createAbsenceLimit } from "../lib/gateway/absence-limit.ts";
 import { connectGateway } from "../lib/gateway/client.ts";
@@ -55,7 +56,11 @@ const settle = createSettle({
     if (!isAdmitted) tellHeld("there are too many in this hour");
     return isAdmitted;
   },
-  refuse: createRefusals({ sqs, queueUrl: text(env, "SYNC_DEAD_LETTERS_QUEUE_URL"), log, metrics }),
+  refuse: createRefusals({
+    send: createQueueSender({ sqs, queueUrl: text(env, "SYNC_DEAD_LETTERS_QUEUE_URL") }),
+    log,
+    metrics,
+  }),
   overrule({ key }, members) {
     log.warn("change overruled by a policy", { key_sha256: keyDigest(key), members: members.join() });
     metrics.count("SessionsOverruled");

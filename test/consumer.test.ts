@@ -7,6 +7,7 @@ import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
 import type { QueueRecord } from "../lib/consumer/records.ts";
 import type { Write } from "../lib/consumer/store.ts";
 import { AppError } from "../lib/errors.ts";
+import { createQueueSender } from "../lib/events/send.ts";
 import type { Log } from "../lib/log.ts";
 import type { Release } from "../lib/releases/release.ts";
 import { MISS, type Session } from "../lib/sessions/session.ts";
@@ -740,7 +741,9 @@ describe("a dead letter", () => {
   async function send(record: QueueRecord, verdict: Verdict) {
     const sent: SendMessageCommand["input"][] = [];
     const sqs = { send: async ({ input }: SendMessageCommand) => void sent.push(input) };
-    await createDeadLetters({ sqs: sqs as unknown as SQSClient, queueUrl: "https://queue" })(record, verdict);
+    await createDeadLetters(
+      createQueueSender({ sqs: sqs as unknown as SQSClient, queueUrl: "https://queue" }),
+    )(record, verdict);
     assert.equal(sent.length, 1);
     const { QueueUrl, MessageBody, MessageAttributes = {} } = sent[0] ?? {};
     assert.equal(QueueUrl, "https://queue");
@@ -802,7 +805,10 @@ describe("a dead letter", () => {
     const sent: SendMessageCommand["input"][] = [];
     const sqs = { send: async ({ input }: SendMessageCommand) => void sent.push(input) };
     const deps = { sqs: sqs as unknown as SQSClient, queueUrl: "https://queue.fifo" };
-    await createDeadLetters(deps)(message("e1", { group: "g" }), { reason: "event-invalid", error: "e" });
+    await createDeadLetters(createQueueSender(deps))(message("e1", { group: "g" }), {
+      reason: "event-invalid",
+      error: "e",
+    });
     assert.deepEqual([sent[0]?.MessageGroupId, sent[0]?.MessageDeduplicationId], ["g", "m-e1"]);
   });
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { parseRecord } from "../lib/consumer/records.ts";
 import { createRequeue } from "../lib/consumer/requeue.ts";
+import { createQueueSender } from "../lib/events/send.ts";
 import { message, type Script, setUp } from "./helpers/consumer.ts";
 import { startTestQueues, type TestQueues } from "./helpers/queues.ts";
 
@@ -74,7 +75,7 @@ describe("a message that starts anew", () => {
 
   it("keeps its body, its API and the id that its own message gave it", async () => {
     const queueUrl = await queues.create();
-    const requeue = createRequeue({ sqs: queues.sqs, queueUrl });
+    const requeue = createRequeue(createQueueSender({ sqs: queues.sqs, queueUrl }));
     const body = JSON.stringify({ Type: "KeyExpired", Meta: { Key: "k" } });
     const record = message("", { messageId: "m-1", body, attributes: { api_id: "demo" } });
     await requeue(record, { eventId: "m-1", seconds: 0 });

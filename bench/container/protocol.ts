@@ -25,7 +25,7 @@ export interface Measured {
   /** Processor time in ms: all of it, and by thread. */
   cpu: { total: number; main: number; sandbox: number; rest: number };
   wallMs: number;
-  /** What was written to stdout. */
+  /** What was written to stdout, without the texts that gatehook's scripts logged. */
   logBytes: number;
   /** Requests over HTTP. */
   calls: number;

@@ -1,6 +1,6 @@
-import { SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import type { ErrorCode } from "../errors.ts";
 import { MESSAGE_BYTES } from "../events/event.ts";
+import type { QueueSender } from "../events/send.ts";
 import type { FailureCode } from "../runtime/protocol.ts";
 import { type QueueRecord, receives } from "./records.ts";
 
@@ -24,7 +24,7 @@ const ATTRIBUTE_CHARS = 1_000;
 const TYPE = "String";
 
 /** Sends a record's body, unchanged, to the dead-letter queue, with what became of it as attributes. */
-export function createDeadLetters(deps: { sqs: SQSClient; queueUrl: string }): SendDeadLetter {
+export function createDeadLetters(send: QueueSender): SendDeadLetter {
   return async (record, { reason, error, eventId, handler, release }) => {
     // By how much they are needed: beside a body of nearly 1 MiB there may be no room for the last.
     const facts = {
@@ -42,22 +42,15 @@ export function createDeadLetters(deps: { sqs: SQSClient; queueUrl: string }): S
       const bytes = Buffer.byteLength(name + TYPE + text);
       if (!text || bytes > room) return [];
       room -= bytes;
-      return [[name, { DataType: TYPE, StringValue: text }] as const];
+      return [[name, text] as const];
     });
-    await deps.sqs.send(
-      new SendMessageCommand({
-        QueueUrl: deps.queueUrl,
-        MessageBody: record.body,
-        MessageAttributes: Object.fromEntries(attributes),
-        ...ordering(record),
-      }),
-    );
+    await send({ body: record.body, attributes: Object.fromEntries(attributes), ...ordering(record) });
   };
 }
 
 /** A FIFO queue's dead letters are FIFO too; the message id is a new one at each redrive, and so no old duplicate. */
 function ordering({ messageId, attributes: { MessageGroupId } }: QueueRecord) {
-  return MessageGroupId === undefined ? {} : { MessageGroupId, MessageDeduplicationId: messageId };
+  return MessageGroupId === undefined ? {} : { order: { MessageGroupId, MessageDeduplicationId: messageId } };
 }
 
 /** SQS takes only the characters of XML 1.0: no control characters but tab and line ends, no half of a pair. */

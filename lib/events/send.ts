@@ -47,6 +47,42 @@ export interface Queue {
   queueUrl: string;
 }
 
+/** One message that is no event on its way to the consumer, or not any more. */
+export interface QueueMessage {
+  body: string;
+  /** Those that are empty are left out: SQS takes none without a text. */
+  attributes?: Record<string, string | undefined>;
+  /** Until it can be received; SQS's own limit counts where this is more. */
+  delaySeconds?: number;
+  /** In a FIFO queue only. */
+  order?: { MessageGroupId: string; MessageDeduplicationId: string };
+}
+
+/** Throws when the queue does not have it. */
+export type QueueSender = (message: QueueMessage) => Promise<void>;
+
+/** SQS's own limit of a message's delay. */
+export const DELAY_SECONDS = 900;
+
+export function createQueueSender({ sqs, queueUrl }: Queue): QueueSender {
+  return async ({ body, attributes = {}, delaySeconds, order }) => {
+    const MessageAttributes = Object.fromEntries(
+      Object.entries(attributes).flatMap(([name, StringValue]) =>
+        StringValue ? [[name, { DataType: "String", StringValue }] as const] : [],
+      ),
+    );
+    await sqs.send(
+      new SendMessageCommand({
+        QueueUrl: queueUrl,
+        MessageBody: body,
+        MessageAttributes,
+        ...(delaySeconds !== undefined && { DelaySeconds: Math.min(DELAY_SECONDS, delaySeconds) }),
+        ...order,
+      }),
+    );
+  };
+}
+
 const partsOf = (queueUrl: string, { body, envelope }: Message) => ({
   MessageBody: body,
   ...fifoOrder(queueUrl, envelope),

@@ -1,10 +1,10 @@
 import { SendMessageBatchCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { AppError } from "../errors.ts";
 import { messageText } from "../events/message.ts";
+import { DELAY_SECONDS } from "../events/send.ts";
 
-/** SQS's own limits: messages of a call, and the longest delay. */
+/** SQS's own limit of one call. */
 const ENTRIES = 10;
-const DELAY_SECONDS = 900;
 
 /** Has rows come again, by a queue whose messages name them. */
 export function createLater(deps: { sqs: SQSClient; queueUrl: string }) {

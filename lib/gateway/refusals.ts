@@ -1,15 +1,15 @@
-import { SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { messageText } from "../events/message.ts";
+import type { QueueSender } from "../events/send.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { keyDigest } from "./key-digest.ts";
 import type { Refusal, Row } from "./settle.ts";
 
 /** Tells of a change that does not happen: a reference to it on a queue, never the key or the session. */
-export function createRefusals(deps: { sqs: SQSClient; queueUrl: string; log: Log; metrics: Metrics }) {
+export function createRefusals(deps: { send: QueueSender; log: Log; metrics: Metrics }) {
   return async ({ key, version }: Row, refusal: Refusal): Promise<void> => {
     const facts = { key_sha256: keyDigest(key), version, ...refusal };
-    await deps.sqs.send(new SendMessageCommand({ QueueUrl: deps.queueUrl, MessageBody: messageText(facts) }));
+    await deps.send({ body: messageText(facts) });
     const { message: error, ...rest } = facts;
     deps.log.error("change refused", { ...rest, error });
     deps.metrics.count("SyncRefused");

@@ -21,6 +21,8 @@ const STATUS = {
   "session-unfit": 422,
   "definition-invalid": 422,
   "definition-secret": 422,
+  "template-invalid": 422,
+  "template-failed": 422,
   "release-invalid": 422,
   "release-missing": 503,
   "release-conflict": 409,

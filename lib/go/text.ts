@@ -92,7 +92,8 @@ export function encodeForm(form: Record<string, string>): string {
 const QUERY_BYTES = bytesLike(/[\w\-.~]/);
 QUERY_BYTES[" ".charCodeAt(0)] = "+".charCodeAt(0);
 
-const escapeQuery = (text: string) => escapeBytes(Buffer.from(text), QUERY_BYTES);
+/** url.QueryEscape. */
+export const escapeQuery = (text: string) => escapeBytes(Buffer.from(text), QUERY_BYTES);
 
 /** What each of the 256 bytes is written as where it is a character of this kind; 0 where it is to be escaped. */
 export function bytesLike(kind: RegExp): Uint8Array {

@@ -1,0 +1,167 @@
+import { escapeQuery, isBefore } from "../../go/text.ts";
+import { sprint } from "./print.ts";
+import { rfc3339, rfc3339OfStamp } from "./times.ts";
+import { asInteger, GoList, GoMap, GoTime, isTrue, typeOf, type Value } from "./value.ts";
+
+/** One that a template can call. */
+export interface TemplateFunction {
+  /** How many arguments it takes, with what comes through `|`. */
+  least: number;
+  most: number;
+  /** The first argument that is true, or not, is the result, and those after it are not looked at. */
+  decides?: boolean;
+  /** Throws an Error, whose message follows the function's name in the sentence. */
+  call(args: Value[]): Value;
+}
+
+const MANY = Number.POSITIVE_INFINITY;
+
+const last = (args: Value[]) => args.at(-1);
+
+const comparison = (call: (a: Value, b: Value) => boolean): TemplateFunction => ({
+  least: 2,
+  most: 2,
+  call: ([a, b]) => call(a, b),
+});
+
+const lessOrEqual = (a: Value, b: Value) => isLess(a, b) || isEqual(a, b);
+
+/** Those that a template may name. */
+export const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map(
+  Object.entries({
+    and: { least: 1, most: MANY, decides: false, call: last },
+    or: { least: 1, most: MANY, decides: true, call: last },
+    not: { least: 1, most: 1, call: ([value]) => !isTrue(value) },
+    eq: { least: 1, most: MANY, call: ([value, ...others]) => equalsAny(value, others) },
+    ne: comparison((a, b) => !isEqual(a, b)),
+    lt: comparison(isLess),
+    le: comparison(lessOrEqual),
+    gt: comparison((a, b) => !lessOrEqual(a, b)),
+    ge: comparison((a, b) => !isLess(a, b)),
+    len: { least: 1, most: 1, call: ([value]) => BigInt(lengthOf(value)) },
+    index: { least: 1, most: MANY, call: ([value, ...keys]) => keys.reduce(itemOf, held(value)) },
+    print: { least: 0, most: MANY, call: sprint },
+    html: { least: 0, most: MANY, call: (args) => replaced(shown(args), QUOTED) },
+    urlquery: { least: 0, most: MANY, call: (args) => escapeQuery(shown(args)) },
+    as_rfc3339: { least: 1, most: 1, call: ([time]) => rfc3339(checked(time)) },
+    as_rfc3339_from_string: { least: 1, most: 1, call: ([stamp]) => rfc3339OfStamp(text(stamp)) },
+  } satisfies Record<string, TemplateFunction>),
+);
+
+/** What Go's `html/template` calls at the end of an action, and no template can name. */
+export const ESCAPERS = {
+  /** The text of an action without a function: no value is no text. */
+  escape: {
+    least: 1,
+    most: 1,
+    call: ([value]) => (value === undefined || value === null ? "" : replaced(sprint([value]), ESCAPED)),
+  },
+  /** The text of the arguments of `html` and `urlquery` where these begin an action. */
+  joined: { least: 0, most: MANY, call: sprint },
+} satisfies Record<string, TemplateFunction>;
+
+/** text/template's own escaper, which `html` is. */
+const QUOTED: Record<string, string> = {
+  "\0": "\ufffd",
+  '"': "&#34;",
+  "'": "&#39;",
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+};
+/** html/template has one more: a plus begins a character in an old encoding, UTF-7. */
+const ESCAPED = { ...QUOTED, "+": "&#43;" };
+
+const SPECIAL = /[\0"'&<>+]/g;
+const replaced = (written: string, by: Record<string, string>) =>
+  written.replace(SPECIAL, (character) => by[character] ?? character);
+
+/** The arguments as `html` and `urlquery` print them. */
+const shown = (args: Value[]) => sprint(args.map((value) => value ?? "<no value>"));
+
+function equalsAny(value: Value, others: Value[]): boolean {
+  if (others.length === 0) throw new Error("has nothing to compare with: give it two values");
+  return others.some((other) => isEqual(value, other));
+}
+
+type Kind = "bool" | "int" | "float" | "string" | undefined;
+
+function kindOf(value: Value): Kind {
+  if (asInteger(value) !== undefined) return "int";
+  if (typeof value === "string") return "string";
+  if (typeof value === "boolean") return "bool";
+  return typeof value === "number" ? "float" : undefined;
+}
+
+const isNothing = (value: Value) => value === undefined || value === null;
+const isNil = (value: Value) =>
+  isNothing(value) || ((value instanceof GoList || value instanceof GoMap) && value.isNil);
+
+function isEqual(a: Value, b: Value): boolean {
+  const kind = kindOf(a);
+  if (kind !== kindOf(b)) {
+    if (isNothing(a) || isNothing(b)) return false;
+    throw unlike(a, b);
+  }
+  if (kind === "int") return asInteger(a) === asInteger(b);
+  if (kind !== undefined) return a === b;
+  if (!isNothing(a) && !isNothing(b) && a?.constructor !== b?.constructor) throw unlike(a, b);
+  if (isNil(a) || isNil(b)) return isNil(a) === isNil(b);
+  throw new Error(`cannot compare ${typeOf(a)}: compare a member of it`);
+}
+
+const unlike = (a: Value, b: Value) =>
+  new Error(`cannot compare ${typeOf(a)} with ${typeOf(b)}: both must be text, or both integers`);
+
+function isLess(a: Value, b: Value): boolean {
+  const kind = kindOf(a);
+  if (kind === undefined || kind === "bool")
+    throw new Error(`cannot order ${typeOf(a)}: only text and numbers are`);
+  if (kind !== kindOf(b)) throw unlike(a, b);
+  if (kind === "string") return isBefore(a as string, b as string);
+  if (kind === "int") return (asInteger(a) ?? 0n) < (asInteger(b) ?? 0n);
+  return (a as number) < (b as number);
+}
+
+function lengthOf(value: Value): number {
+  if (typeof value === "string") return Buffer.byteLength(value);
+  if (value instanceof GoList) return value.items.length;
+  if (value instanceof GoMap) return value.members.size;
+  throw new Error(`cannot measure ${typeOf(value)}: only text, lists and maps have a length`);
+}
+
+function held(value: Value): Value {
+  if (isNothing(value)) throw new Error("looks into nothing: its first argument has no value");
+  return value;
+}
+
+function itemOf(holder: Value, key: Value): Value {
+  if (holder instanceof GoMap) {
+    if (typeof key !== "string") throw new Error(`asks a map for ${typeOf(key)}, but its keys are text`);
+    // A member without a value is one all the same.
+    return holder.members.has(key) ? (holder.members.get(key) ?? null) : holder.zero;
+  }
+  if (holder instanceof GoList) return holder.items[place(key, holder.items.length)] ?? null;
+  if (typeof holder === "string") {
+    const bytes = Buffer.from(holder);
+    return BigInt(bytes[place(key, bytes.length)] ?? 0);
+  }
+  throw new Error(`cannot look into ${typeOf(holder)}: only maps, lists and text have an index`);
+}
+
+function place(key: Value, length: number): number {
+  const at = asInteger(key);
+  if (at === undefined) throw new Error(`asks a list for ${typeOf(key)}, but its places are integers`);
+  if (at < 0n || at >= BigInt(length)) throw new Error(`asks for place ${at} of ${length}: the first is 0`);
+  return Number(at);
+}
+
+function checked(value: Value): GoTime {
+  if (value instanceof GoTime) return value;
+  throw new Error(`takes a time, not ${typeOf(value)}: for .TimeStamp there is as_rfc3339_from_string`);
+}
+
+function text(value: Value): string {
+  if (typeof value === "string") return value;
+  throw new Error(`takes text, not ${typeOf(value)}`);
+}

@@ -1,0 +1,228 @@
+import { ESCAPERS, FUNCTIONS, type TemplateFunction } from "./functions.ts";
+import { Mistake } from "./mistake.ts";
+import { keysOf } from "./print.ts";
+import type { Branch, Command, Node, Operand, Pipe } from "./tree.ts";
+import { GoDuration, GoList, GoMap, GoStruct, GoTime, isTrue, typeOf, type Value } from "./value.ts";
+
+/** What one run of a template may come to. */
+export interface Limits {
+  /** Of the text that it prints. */
+  bytes: number;
+  /** Values looked at; 16 characters of text that a function makes, or 1024 of one that it reads, are a step too. */
+  steps: number;
+}
+
+const ALL: ReadonlyMap<string, TemplateFunction> = new Map([...FUNCTIONS, ...Object.entries(ESCAPERS)]);
+
+const CHARS_A_STEP = { made: 16, read: 1024 };
+
+/** There is no value from an earlier command. */
+const NONE = Symbol("none");
+type Final = Value | typeof NONE;
+
+/** What the nodes print for this value. Throws a `Mistake` where Go ends with an error, or at a limit. */
+export function run(nodes: Node[], data: Value, limits: Limits): string {
+  const variables: { name: string; value: Value }[] = [{ name: "$", value: data }];
+  const printed: string[] = [];
+  let bytes = 0;
+  let steps = 0;
+
+  function spend(at: number, count: number): void {
+    steps += count;
+    if (steps > limits.steps) throw new Mistake(at, `the template took more than ${limits.steps} steps`);
+  }
+
+  function write(at: number, text: string): void {
+    bytes += Buffer.byteLength(text);
+    if (bytes > limits.bytes) throw new Mistake(at, `the body has more than ${limits.bytes} bytes`);
+    printed.push(text);
+  }
+
+  function all(nodes: Node[], dot: Value): void {
+    for (const node of nodes) {
+      spend(node.at, 1);
+      if (node.kind === "text") write(node.at, node.text);
+      else if (node.kind === "action") {
+        const value = ofPipe(node.pipe, dot);
+        // What is printed has gone through an escaper, which makes text.
+        if (node.pipe.names.length === 0) write(node.at, value as string);
+      } else branch(node, dot);
+    }
+  }
+
+  function branch(node: Branch, dot: Value): void {
+    const outer = variables.length;
+    const value = ofPipe(node.pipe, dot);
+    if (node.kind === "range") range(node, value, dot);
+    else if (isTrue(value)) all(node.body, node.kind === "with" ? value : dot);
+    else all(node.otherwise, dot);
+    variables.length = outer;
+  }
+
+  function range(node: Branch, value: Value, dot: Value): void {
+    const inner = variables.length;
+    const { names, assigns } = node.pipe;
+    let isEmpty = true;
+    for (const [key, item] of itemsOf(value, node)) {
+      isEmpty = false;
+      spend(node.at, 1);
+      const values = names.length > 1 ? [key, item] : [item];
+      for (const [index, name] of names.entries()) {
+        if (assigns) assign(name, values[index], node.at);
+        else variables[inner - names.length + index] = { name, value: values[index] };
+      }
+      all(node.body, item);
+      variables.length = inner;
+    }
+    if (isEmpty) all(node.otherwise, dot);
+  }
+
+  function assign(name: string, value: Value, at: number): void {
+    const variable = variables.findLast((one) => one.name === name);
+    if (!variable) throw new Mistake(at, `${name} is not declared here: write ${name} := …`);
+    variable.value = value;
+  }
+
+  function ofPipe({ at, commands, names, assigns }: Pipe, dot: Value): Value {
+    let value: Final = NONE;
+    for (const command of commands) {
+      // What an interface holds, or nothing.
+      value = ofCommand(command, dot, value) ?? undefined;
+    }
+    const result = value === NONE ? undefined : value;
+    for (const name of names) {
+      if (assigns) assign(name, result, at);
+      else variables.push({ name, value: result });
+    }
+    return result;
+  }
+
+  function ofCommand({ args }: Command, dot: Value, final: Final): Value {
+    const [first, ...others] = args;
+    if (first.kind === "function") return called(first, others, dot, final);
+    const isGiven = others.length > 0 || final !== NONE;
+    if (first.kind === "field") return fieldsOf(dot, first.names, first.at, isGiven);
+    if (first.kind === "chain") return fieldsOf(operand(first.of, dot), first.names, first.at, isGiven);
+    if (first.kind === "variable" && first.fields.length > 0)
+      return fieldsOf(variable(first), first.fields, first.at, isGiven);
+    if (isGiven)
+      throw new Mistake(first.at, "this is a value, which takes no arguments: name a function before them");
+    if (first.kind === "nil") throw new Mistake(first.at, "nil is not printed: leave it out");
+    return operand(first, dot);
+  }
+
+  function operand(of: Operand, dot: Value): Value {
+    spend(of.at, 1);
+    switch (of.kind) {
+      case "dot":
+        return dot;
+      case "nil":
+        return undefined;
+      case "literal":
+        return of.value;
+      case "function":
+        return called(of, [], dot, NONE);
+      case "field":
+        return fieldsOf(dot, of.names, of.at, false);
+      case "variable":
+        return fieldsOf(variable(of), of.fields, of.at, false);
+      case "pipe":
+        return ofPipe(of.pipe, dot);
+      case "chain":
+        return fieldsOf(operand(of.of, dot), of.names, of.at, false);
+    }
+  }
+
+  function variable({ name, at }: { name: string; at: number }): Value {
+    const found = variables.findLast((one) => one.name === name);
+    if (!found) throw new Mistake(at, `${name} is not declared here: write ${name} := …`);
+    return found.value;
+  }
+
+  function called(
+    { name, at }: { name: string; at: number },
+    args: Operand[],
+    dot: Value,
+    final: Final,
+  ): Value {
+    const called = ALL.get(name) as TemplateFunction;
+    const count = args.length + (final === NONE ? 0 : 1);
+    if (count < called.least || count > called.most)
+      throw new Mistake(at, `${name} takes ${countOf(called)}, not ${count}`);
+    const values: Value[] = [];
+    for (const arg of args) {
+      const value = operand(arg, dot);
+      if (called.decides !== undefined && isTrue(value) === called.decides) return value;
+      values.push(value);
+    }
+    if (final !== NONE) values.push(final);
+    for (const value of values) spend(at, charsOf(value) / CHARS_A_STEP.read);
+    const made = attempt(name, at, () => called.call(values));
+    spend(at, charsOf(made) / CHARS_A_STEP.made);
+    return made;
+  }
+
+  all(nodes, data);
+  return printed.join("");
+}
+
+const charsOf = (value: Value) => (typeof value === "string" ? value.length : 0);
+
+function attempt(name: string, at: number, call: () => Value): Value {
+  try {
+    return call();
+  } catch (thrown) {
+    throw new Mistake(at, `${name} ${(thrown as Error).message}`);
+  }
+}
+
+function countOf({ least, most }: TemplateFunction): string {
+  const count = least === 1 ? "1 argument" : `${least} arguments`;
+  return most === least ? count : `${count} or more`;
+}
+
+function fieldsOf(start: Value, names: string[], at: number, isGiven: boolean): Value {
+  let value = start;
+  for (const [index, name] of names.entries()) {
+    const isLast = index === names.length - 1;
+    // Go looks for no member of what is not there, and so not for its arguments.
+    if (value === undefined) return undefined;
+    value = fieldOf(value, name, at);
+    if (isLast && isGiven) throw new Mistake(at, `.${name} takes no arguments: name a function before it`);
+  }
+  return value;
+}
+
+function fieldOf(holder: Value, name: string, at: number): Value {
+  if (holder instanceof GoMap) return holder.members.get(name);
+  const found = holder instanceof GoStruct ? holder.field(name) : undefined;
+  if (found !== undefined) return found;
+  throw new Mistake(at, `.${name} is not a member of ${holderOf(holder)}`);
+}
+
+function holderOf(holder: Value): string {
+  if (holder instanceof GoStruct) return `${holder.type}, which has ${holder.names().join(", ")}`;
+  if (holder instanceof GoTime || holder instanceof GoDuration)
+    return `${typeOf(holder)}: gatehook's templates call no methods`;
+  return typeOf(holder);
+}
+
+function itemsOf(value: Value, { pipe, at }: Branch): Iterable<[key: Value, item: Value]> {
+  if (value === undefined) return [];
+  if (value instanceof GoList) return value.items.map((item, index) => [BigInt(index), item]);
+  if (value instanceof GoMap) return keysOf(value).map((key) => [key, value.members.get(key) ?? null]);
+  const isNumber = typeof value === "bigint" || value instanceof GoDuration;
+  if (!isNumber)
+    throw new Mistake(
+      at,
+      `range cannot go through ${typeOf(value)}: only through lists, maps and up to an integer`,
+    );
+  if (pipe.names.length > 1) throw new Mistake(at, "range up to an integer has one variable only");
+  return upTo(value);
+}
+
+function* upTo(value: bigint | GoDuration): Generator<[key: Value, item: Value]> {
+  const end = value instanceof GoDuration ? value.nanoseconds : value;
+  for (let item = 0n; item < end; item += 1n)
+    yield [undefined, value instanceof GoDuration ? new GoDuration(item) : item];
+}

@@ -107,7 +107,9 @@ function isEqual(a: Value, b: Value): boolean {
   if (kind !== undefined) return a === b;
   if (!isNothing(a) && !isNothing(b) && a?.constructor !== b?.constructor) throw unlike(a, b);
   if (isNil(a) || isNil(b)) return isNil(a) === isNil(b);
-  throw new Error(`cannot compare ${typeOf(a)}: compare a member of it`);
+  throw new Error(
+    `compares texts, numbers and nil, but gatehook's templates not ${typeOf(a)}: compare a member of it`,
+  );
 }
 
 const unlike = (a: Value, b: Value) =>

@@ -88,6 +88,7 @@ const PACKAGES: Record<string, string[]> = {
   "@middy/": ["functions/"],
   "@aws-lambda-powertools/": ["functions/log.ts", "functions/metrics.ts", "functions/references.ts"],
   bcryptjs: ["lib/keys/password.ts"],
+  standardwebhooks: ["lib/webhooks/sign.ts"],
   undici: ["lib/egress/", "lib/gateway/client.ts"],
   acorn: ["lib/releases/"],
   chokidar: ["cli/watch.ts"],

@@ -1,7 +1,7 @@
 import { escapeQuery, isBefore } from "../../go/text.ts";
 import { sprint } from "./print.ts";
 import { rfc3339, rfc3339OfStamp } from "./times.ts";
-import { asInteger, GoList, GoMap, GoTime, isTrue, typeOf, type Value } from "./value.ts";
+import { asInteger, GoList, GoMap, GoStruct, GoTime, isTrue, typeOf, type Value } from "./value.ts";
 
 /** One that a template can call. */
 export interface TemplateFunction {
@@ -94,6 +94,8 @@ function kindOf(value: Value): Kind {
 }
 
 const isNothing = (value: Value) => value === undefined || value === null;
+/** To Go a time is a struct, too. */
+const isStruct = (value: Value) => value instanceof GoStruct || value instanceof GoTime;
 const isNil = (value: Value) =>
   isNothing(value) || ((value instanceof GoList || value instanceof GoMap) && value.isNil);
 
@@ -105,7 +107,8 @@ function isEqual(a: Value, b: Value): boolean {
   }
   if (kind === "int") return asInteger(a) === asInteger(b);
   if (kind !== undefined) return a === b;
-  if (!isNothing(a) && !isNothing(b) && a?.constructor !== b?.constructor) throw unlike(a, b);
+  const isUnlike = isStruct(a) !== isStruct(b) || (!isStruct(a) && a?.constructor !== b?.constructor);
+  if (!isNothing(a) && !isNothing(b) && isUnlike) throw unlike(a, b);
   if (isNil(a) || isNil(b)) return isNil(a) === isNil(b);
   throw new Error(
     `compares texts, numbers and nil, but gatehook's templates not ${typeOf(a)}: compare a member of it`,

@@ -1,0 +1,121 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { Webhook } from "standardwebhooks";
+import { AppError } from "../errors.ts";
+
+// Standard Webhooks 1.0: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+
+export const ID_HEADER = "webhook-id";
+export const TIMESTAMP_HEADER = "webhook-timestamp";
+export const SIGNATURE_HEADER = "webhook-signature";
+
+export interface Signed {
+  id: string;
+  /** Seconds since 1970, of the attempt. */
+  timestamp: number;
+  body: string;
+}
+
+/** What signs the webhooks: one secret, or two while receivers change from the second to the first. */
+export type Secrets = readonly [Webhook, ...Webhook[]];
+
+const PREFIX = "whsec_";
+const MAX_SECRETS = 2;
+const SECRET_BYTES = { least: 24, most: 64 };
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/**
+ * Reads the secrets of a setting, separated by spaces or commas. Throws `setting-invalid`, which names the setting and
+ * the rule, but nothing of a secret.
+ */
+export function parseSecrets(setting: string, text: string): Secrets {
+  const written = text.split(/[\s,]+/).filter(Boolean);
+  if (written.length > MAX_SECRETS)
+    throw invalid(
+      setting,
+      `has ${written.length} secrets, but one is enough, and two while receivers change`,
+    );
+  const [first, ...others] = written.map((secret) => signer(setting, secret));
+  if (!first) throw invalid(setting, `is empty: it is ${FORM}`);
+  return [first, ...others];
+}
+
+const FORM = `${PREFIX} and ${SECRET_BYTES.least} to ${SECRET_BYTES.most} random bytes in base64`;
+
+function signer(setting: string, secret: string): Webhook {
+  const key = secret.slice(PREFIX.length);
+  if (!secret.startsWith(PREFIX))
+    throw invalid(setting, `does not begin with ${PREFIX}: a secret is ${FORM}`);
+  if (!BASE64.test(key)) throw invalid(setting, `is not base64 after ${PREFIX}: a secret is ${FORM}`);
+  const { length } = Buffer.from(key, "base64");
+  if (length < SECRET_BYTES.least || length > SECRET_BYTES.most)
+    throw invalid(setting, `is a secret of ${length} bytes, but must be ${FORM}`);
+  return new Webhook(secret);
+}
+
+const invalid = (setting: string, problem: string) =>
+  new AppError("setting-invalid", `${setting} ${problem}`, { field: setting });
+
+/** One id for all attempts to deliver an event to a target, and for no other event or target. */
+export function webhookId(parts: { apiId: string; eventId: string; target: string }): string {
+  const { apiId, eventId, target } = parts;
+  const hash = createHash("sha256").update(JSON.stringify([apiId, eventId, target]));
+  return `msg_${hash.digest("base64url").slice(0, 27)}`;
+}
+
+/** The headers that a receiver checks; with two secrets a signature of each, the first secret's first. */
+export function signedHeaders(secrets: Secrets, { id, timestamp, body }: Signed): Record<string, string> {
+  const signatures = secrets.map((secret) => secret.sign(id, new Date(timestamp * 1000), body));
+  return {
+    [ID_HEADER]: id,
+    [TIMESTAMP_HEADER]: String(timestamp),
+    [SIGNATURE_HEADER]: signatures.join(" "),
+  };
+}
+
+/** How far a receiver's clock may be from the sender's. */
+export const TOLERANCE_SECONDS = 300;
+
+export type Verification = { ok: true; secret: number } | { ok: false; reason: string };
+
+/**
+ * Whether a webhook is from somebody who has one of the secrets, and when: `secret` counts from 1. `now` in seconds; the
+ * library's own `verify` asks the clock itself, so a webhook of yesterday could not be looked at.
+ */
+export function verify(
+  secrets: Secrets,
+  received: { headers: ReadonlyMap<string, string>; body: string },
+  now: number,
+  tolerance = TOLERANCE_SECONDS,
+): Verification {
+  const { headers, body } = received;
+  const missing = [ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER].filter((name) => !headers.get(name));
+  if (missing.length > 0) return failed(`the header ${missing.join(" and ")} is missing`);
+  const [id = "", stamp = "", signature = ""] = [ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER].map((name) =>
+    headers.get(name),
+  );
+  if (!/^\d{1,12}$/.test(stamp)) return failed(`${TIMESTAMP_HEADER} is not a number of seconds since 1970`);
+  const timestamp = Number(stamp);
+  const given = signature.split(" ").filter((one) => one.startsWith("v1,"));
+  if (given.length === 0) return failed(`${SIGNATURE_HEADER} has no signature of the form v1,…`);
+  const found = secrets.findIndex((secret) => {
+    const expected = secret.sign(id, new Date(timestamp * 1000), body);
+    return given.some((one) => isSame(one, expected));
+  });
+  if (found < 0)
+    return failed("no signature fits: the secret, the id, the time stamp or the body is not what was signed");
+  const age = now - timestamp;
+  if (Math.abs(age) > tolerance)
+    return failed(
+      `it is signed by secret ${found + 1}, but ${age > 0 ? `${age} seconds ago` : `${-age} seconds ahead of this clock`}` +
+        `: at most ${tolerance} are taken`,
+    );
+  return { ok: true, secret: found + 1 };
+}
+
+const failed = (reason: string): Verification => ({ ok: false, reason });
+
+/** In a time that does not tell how much of it is right. */
+function isSame(given: string, expected: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(expected)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,76 @@
+/** How one attempt to deliver a webhook ended. */
+export type Attempt =
+  | { status: number; retryAfter?: string | undefined }
+  /** No whole answer: refused, unreachable, cut off, or too late. */
+  | { failure: string };
+
+/** `gone` switches the webhook off; `retry` may name how many seconds its target asks for. */
+export type Verdict =
+  | { kind: "done" }
+  | { kind: "gone"; reason: string }
+  | { kind: "retry"; reason: string; retryAfter?: number };
+
+/**
+ * What an attempt means, by the rules of Standard Webhooks: 2xx is taken, 410 is not to be asked again, and all else is
+ * tried again: also a redirect, which is not followed, and 4xx, since receivers answer these while they are deployed or
+ * have a wrong secret.
+ */
+export function verdictOf(attempt: Attempt, now: number): Verdict {
+  if ("failure" in attempt) return { kind: "retry", reason: attempt.failure };
+  const { status, retryAfter } = attempt;
+  if (status >= 200 && status < 300) return { kind: "done" };
+  if (status === 410) return { kind: "gone", reason: "the target answered 410: it takes no more webhooks" };
+  const asked = asksToWait(status) ? retryAfterSeconds(retryAfter, now) : undefined;
+  const isRedirect = status >= 300 && status < 400;
+  const reason = `the target answered ${status}${isRedirect ? ", and redirects are not followed" : ""}`;
+  return { kind: "retry", reason, ...(asked !== undefined && { retryAfter: asked }) };
+}
+
+const asksToWait = (status: number) => status === 429 || status >= 500;
+
+/** The queue's longest delay: 12 hours. */
+export const MAX_DELAY_SECONDS = 43_200;
+
+const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/;
+
+/**
+ * Seconds that a Retry-After header asks for, at most those of the longest delay; undefined for what is not one. `now`
+ * in milliseconds since 1970. https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+ */
+export function retryAfterSeconds(header: string | undefined, now: number): number | undefined {
+  const text = header?.trim() ?? "";
+  if (/^\d+$/.test(text)) return Math.min(Number(text), MAX_DELAY_SECONDS);
+  const date = HTTP_DATE.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(date)) return undefined;
+  return Math.min(Math.max(0, Math.ceil((date - now) / 1000)), MAX_DELAY_SECONDS);
+}
+
+/**
+ * The longest delay after each attempt that failed, in seconds. Eleven attempts over 28 hours at most, half of it on
+ * average: long enough for a receiver that is repaired in the morning.
+ */
+export const DELAYS = [5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800, MAX_DELAY_SECONDS];
+
+/**
+ * Seconds until the next attempt; undefined where there is none, after the last. `attempts` are those that failed, one
+ * at least. Full jitter, so that what failed together does not come back together; a target that asks for more gets it,
+ * and up to a tenth more for the same reason.
+ */
+export function retryDelay(attempts: number, random: number, retryAfter = 0): number | undefined {
+  const longest = DELAYS[attempts - 1];
+  if (longest === undefined) return undefined;
+  const delay = Math.max(random * longest, retryAfter * (1 + random / 10));
+  return Math.min(Math.max(1, Math.ceil(delay)), MAX_DELAY_SECONDS);
+}
+
+/** Of an answer in a dead letter. */
+export const ANSWER_BYTES = 1024;
+
+/** Characters that steer a terminal or are no text, but for those that make lines. A queue takes none of the first. */
+const UNSEEN = /[[\p{C}\p{Zl}\p{Zp}]--[\n\t]]/gv;
+
+/** The beginning of an answer's body, for people: without a character that is cut in two. */
+export function answerText(body: Uint8Array): string {
+  const text = new TextDecoder().decode(body.subarray(0, ANSWER_BYTES), { stream: true });
+  return text.replaceAll("\r\n", "\n").replace(UNSEEN, "\ufffd");
+}

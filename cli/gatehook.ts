@@ -11,6 +11,7 @@ import { linesOf } from "./printable.ts";
 import { addSessions } from "./sessions.ts";
 import { UsageError } from "./usage.ts";
 import { ownPackage } from "./version.ts";
+import { addWebhook } from "./webhook.ts";
 
 // As in Lambda, for what scripts make of a date.
 process.env.TZ = "UTC";
@@ -227,6 +228,7 @@ program
 
 addDlq(program);
 addSessions(program);
+addWebhook(program);
 
 /** The commands that change a stack, by what they do to it. */
 const WRITES: Record<string, string> = {

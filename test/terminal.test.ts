@@ -196,6 +196,10 @@ const CASES: Record<string, (world: World) => { args: string[]; cwd: string }[]>
     here("sessions", "export", `/no such ${NAMED}/f`),
   ],
   "sessions hash": () => [here("sessions", "hash", "k", `--no-${HOSTILE}`)],
+  "webhook verify": ({ event }) => [
+    here("webhook", "verify", `no such ${NAMED}`),
+    here("webhook", "verify", event, "--headers", `no such ${NAMED}`),
+  ],
 };
 
 const ID = `event ${QUEUED}`;

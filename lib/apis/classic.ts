@@ -10,6 +10,7 @@ import {
   string,
   struct,
 } from "../go/decode.ts";
+import { isOwn, parseLogHandler, parseWebhook } from "../webhooks/definition.ts";
 import type { Handlers } from "./definition.ts";
 import { type HandlerRef, handlerRef } from "./handler-ref.ts";
 import { inFile, memberOf, type Source } from "./invalid.ts";
@@ -33,8 +34,10 @@ export const classic = struct({
 
 export const SCRIPT_KIND = "eh_dynamic_handler";
 export const WEBHOOK_KIND = "eh_web_hook_handler";
-/** Handler kinds of the gateway that this project does not run; they are left to the gateway. */
-const OTHER_KINDS = new Set([WEBHOOK_KIND, "eh_log_handler", "cp_dynamic_handler"]);
+const LOG_KIND = "eh_log_handler";
+const PLUGIN_KIND = "cp_dynamic_handler";
+/** Handler kinds of the gateway that this project runs no script for; they are left to the gateway. */
+const OTHER_KINDS = new Set([WEBHOOK_KIND, LOG_KIND, PLUGIN_KIND]);
 
 const switched = struct({ disabled: boolean });
 const named = struct({ name: string, path: string });
@@ -70,6 +73,10 @@ function readTrigger(source: Source, at: string, { handler_name, handler_meta }:
     const { name, path } = decodeMeta(source, at, meta, named);
     return [{ refs: [refOf(source, `${at}.handler_meta`, name, path)], byWebhook: false }];
   }
+  if ((handler_name === WEBHOOK_KIND || handler_name === LOG_KIND) && isOwn(meta.gatehook)) {
+    checkOwn(source, at, handler_name, meta);
+    return [];
+  }
   if (handler_name === WEBHOOK_KIND && Object.hasOwn(meta, "gatehook")) {
     const { disabled, gatehook } = decodeMeta(source, at, meta, webhook);
     if (disabled) return [];
@@ -78,12 +85,29 @@ function readTrigger(source: Source, at: string, { handler_name, handler_meta }:
     const refs = gatehook.map(({ name, path }, index) => refOf(source, placeOf(index), name, path));
     return [{ refs, byWebhook: true }];
   }
+  if (handler_name === PLUGIN_KIND && meta.disabled !== true)
+    source.warn(
+      `${memberOf(source, at)}.handler_name is "${PLUGIN_KIND}", a plugin of the gateway: it stays there, and gatehook ` +
+        "does not run it",
+    );
   if (!OTHER_KINDS.has(handler_name) && meta.disabled !== true)
     source.warn(
       `${memberOf(source, at)}.handler_name is "${handler_name}", which is not a kind of handler: this entry runs ` +
         `nothing, and ${SCRIPT_KIND} would run a script`,
     );
   return [];
+}
+
+/** Throws `definition-invalid` for one that could not be run here. */
+function checkOwn(source: Source, at: string, kind: string, meta: Record<string, unknown>): void {
+  if (decodeMeta(source, at, meta, switched).disabled) return;
+  const place = { source, at: `${at}.handler_meta` };
+  if (kind === WEBHOOK_KIND) parseWebhook(place, meta);
+  else parseLogHandler(place, meta);
+  source.warn(
+    `${memberOf(source, place.at)}.gatehook is checked, but this version runs no ${kind}: leave the entry in the ` +
+      "gateway's own definition",
+  );
 }
 
 const decodeMeta = <T>(

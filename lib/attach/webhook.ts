@@ -1,5 +1,6 @@
 import { SCRIPT_KIND, WEBHOOK_KIND } from "../apis/classic.ts";
 import { WEBHOOK_TYPE } from "../apis/oas.ts";
+import { isOwn } from "../webhooks/definition.ts";
 
 /** Where the gateway is to send events, and by which template. */
 export interface Target {
@@ -60,7 +61,8 @@ export const runsScript = (entry: Entry) => kindOf(entry) === SCRIPT_KIND && !is
 /** What a webhook carries of ours: the metas of the scripts that run for its events. Undefined for any other entry. */
 export function carriedBy(entry: Entry): Meta[] | undefined {
   const { gatehook } = metaOf(entry);
-  if (kindOf(entry) !== WEBHOOK_KIND || isDisabled(entry) || !isHolder(gatehook)) return undefined;
+  if (kindOf(entry) !== WEBHOOK_KIND || isDisabled(entry) || !isHolder(gatehook) || isOwn(gatehook))
+    return undefined;
   return (Array.isArray(gatehook) ? gatehook : [gatehook]) as Meta[];
 }
 

@@ -1,0 +1,215 @@
+import { posix } from "node:path";
+import { inFile, invalidDefinition, memberOf, type Source } from "../apis/invalid.ts";
+import { checkHeaderSize, isToken, parseRequestHeaders } from "../egress/headers.ts";
+import { parseTarget } from "../egress/url.ts";
+import { AppError } from "../errors.ts";
+import { boolean, type Decoder, decodeValue, integer, map, raw, string, struct } from "../go/decode.ts";
+
+/** What makes one run of many equal events. */
+export interface Coalesce {
+  windowSeconds: number;
+  /** The member of `Meta` that they have in common; without one, all of a type are equal. */
+  by?: string;
+}
+
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
+
+/** An `eh_web_hook_handler` that is sent from here. */
+export interface Webhook {
+  method: (typeof METHODS)[number];
+  target: string;
+  headers: [name: string, value: string][];
+  /** A file below templates/; the body is the gateway's default one without it. */
+  template?: string;
+  /** The default body is to be JSON for every event. */
+  json: boolean;
+  /** An equal body is not sent again for so long after it was; 0 is always. */
+  cooldownSeconds: number;
+  coalesce?: Coalesce;
+}
+
+/** An `eh_log_handler` that is written from here. */
+export interface LogHandler {
+  prefix: string;
+  coalesce?: Coalesce;
+}
+
+/** Where a `handler_meta` stands. */
+interface Place {
+  source: Source;
+  at: string;
+}
+type Meta = Record<string, unknown>;
+
+const OPTIONS = ["json", "coalesce"];
+
+/**
+ * Whether the member `gatehook` of a `handler_meta` says that the entry is run here: `true`, or an object of options. A
+ * webhook may have the scripts there that it brings the events of, which is another thing.
+ */
+export function isOwn(gatehook: unknown): boolean {
+  if (typeof gatehook !== "object" || gatehook === null || Array.isArray(gatehook)) return gatehook === true;
+  const names = Object.keys(gatehook);
+  return (
+    names.some((name) => OPTIONS.includes(name)) && !names.some((name) => ["name", "path"].includes(name))
+  );
+}
+
+const webhook = struct({
+  method: string,
+  target_path: string,
+  template_path: string,
+  header_map: map(string),
+  event_timeout: integer,
+});
+
+/** Throws `definition-invalid` with the member at fault; says no value of a header, which may be a secret. */
+export function parseWebhook(place: Place, meta: Meta): Webhook {
+  const { method, target_path, template_path, header_map, event_timeout } = decoded(place, meta, webhook);
+  const options = parseOptions(place, meta.gatehook, OPTIONS);
+  const template = template_path && templateFile(place, template_path);
+  if (template && options.json)
+    place.source.warn(`${nameOf(place, "gatehook.json")} has no effect beside template_path`);
+  return {
+    method: methodOf(place, method),
+    target: targetOf(place, target_path),
+    headers: headersOf(place, header_map ?? {}),
+    ...(template && { template }),
+    json: options.json,
+    cooldownSeconds: cooldownOf(place, event_timeout),
+    ...(options.coalesce && { coalesce: options.coalesce }),
+  };
+}
+
+const log = struct({ prefix: string });
+
+/** Throws `definition-invalid` with the member at fault. */
+export function parseLogHandler(place: Place, meta: Meta): LogHandler {
+  const { prefix } = decoded(place, meta, log);
+  const { coalesce } = parseOptions(place, meta.gatehook, ["coalesce"]);
+  return { prefix, ...(coalesce && { coalesce }) };
+}
+
+const decoded = <T>({ source, at }: Place, meta: Meta, decoder: Decoder<T>): T =>
+  inFile(source.file, memberOf(source, at), () => decodeValue(meta, decoder));
+
+const nameOf = ({ source, at }: Place, member: string) => memberOf(source, `${at}.${member}`);
+
+const refused = ({ source, at }: Place, member: string, problem: string) =>
+  invalidDefinition(source, `${at}.${member}`, problem);
+
+function methodOf(place: Place, written: string): Webhook["method"] {
+  const method = METHODS.find((one) => one === (written.toUpperCase() || "GET"));
+  if (!method)
+    throw refused(place, "method", `is ${quoted(written)}, but must be one of ${METHODS.join(", ")}`);
+  if (!written) place.source.warn(`${nameOf(place, "method")} is missing: as in the gateway, GET is sent`);
+  return method;
+}
+
+function targetOf(place: Place, target: string): string {
+  if (!target) throw refused(place, "target_path", "is missing: it is the address to send to");
+  try {
+    parseTarget(target);
+    return target;
+  } catch (thrown) {
+    if (!(thrown instanceof AppError)) throw thrown;
+    const problem = `is not an address to send to, such as https://in.example/hooks: ${thrown.message}`;
+    throw refused(place, "target_path", problem);
+  }
+}
+
+function headersOf(place: Place, written: Record<string, string>): Webhook["headers"] {
+  const headers = Object.entries(written);
+  for (const [name, value] of headers) {
+    const member = `header_map[${quoted(name)}]`;
+    if (!isToken(name))
+      throw refused(place, member, "is not a header's name: it has letters, digits and -, and no line break");
+    if (/^webhook-/i.test(name))
+      throw refused(place, member, "is set by gatehook itself, for signatures: leave it out");
+    const sent = orUndefined(() => parseRequestHeaders([[name, value]]));
+    if (!sent)
+      throw refused(place, member, "has a line break or another control character: a value is one line");
+    if (sent.size === 0)
+      place.source.warn(`${nameOf(place, member)} has no effect: it belongs to the connection`);
+  }
+  if (!orUndefined(() => checkHeaderSize(headers) ?? true))
+    throw refused(
+      place,
+      "header_map",
+      "is larger than any server takes: leave out what the target does not need",
+    );
+  return headers;
+}
+
+/** Undefined where it throws: the words are for scripts, and name no header. */
+function orUndefined<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (thrown) {
+    if (thrown instanceof AppError) return undefined;
+    throw thrown;
+  }
+}
+
+const MAX_PATH_CHARS = 256;
+
+/** The gateway's path starts from its own folder, where its templates are in one of the same name. */
+function templateFile(place: Place, written: string): string {
+  const path = posix.normalize(written.replace(/^\/+/, "")).replace(/^templates\//, "");
+  const isPlain =
+    written.length <= MAX_PATH_CHARS &&
+    !/[\\\p{Cc}]/u.test(written) &&
+    !/^(?:\.\.?(?:\/|$)|$)|\/$/.test(path);
+  if (isPlain) return path;
+  throw refused(place, "template_path", `is ${quoted(written)}, but must name a file below templates/`);
+}
+
+const MAX_COOLDOWN_SECONDS = 30 * 86_400;
+
+function cooldownOf(place: Place, seconds: number): number {
+  if (seconds >= 0 && seconds <= MAX_COOLDOWN_SECONDS) return seconds;
+  const problem = `is ${seconds}, but must be from 0 to ${MAX_COOLDOWN_SECONDS} seconds, which are 30 days`;
+  throw refused(place, "event_timeout", problem);
+}
+
+const coalesce = struct({ window: string, by: string });
+
+function parseOptions(
+  place: Place,
+  gatehook: unknown,
+  known: string[],
+): { json: boolean; coalesce?: Coalesce } {
+  if (typeof gatehook !== "object" || gatehook === null) return { json: false };
+  const unknown = Object.keys(gatehook).find((name) => !known.includes(name));
+  if (unknown !== undefined)
+    throw refused(place, `gatehook.${unknown}`, `is not known here: there is ${known.join(", ")}`);
+  const options = decoded(
+    place,
+    { gatehook },
+    struct({ gatehook: struct({ json: boolean, coalesce: raw }) }),
+  );
+  const { json, coalesce: given } = options.gatehook;
+  return given === null
+    ? { json }
+    : { json, coalesce: parseCoalesce({ ...place, at: `${place.at}.gatehook` }, given) };
+}
+
+const UNITS: Record<string, number> = { s: 1, m: 60, h: 3_600 };
+/** The queue's longest delay: the last event of a window waits there for its end. */
+const MAX_WINDOW_SECONDS = 12 * 3_600;
+
+/** Of the member `coalesce` of what `at` names. Throws `definition-invalid` for a window of 0, or of a year. */
+export function parseCoalesce(place: Place, given: unknown): Coalesce {
+  const { window, by } = decoded(place, { coalesce: given }, struct({ coalesce })).coalesce;
+  const [, count, unit = ""] = /^(\d{1,9})([smh])$/.exec(window) ?? [];
+  const seconds = Number(count) * (UNITS[unit] ?? 0);
+  if (!(seconds >= 1 && seconds <= MAX_WINDOW_SECONDS)) {
+    const problem = window ? `is ${quoted(window)}, but must be` : "is missing: it is";
+    throw refused(place, "coalesce.window", `${problem} a time from 1s to 12h, such as 60s, 5m or 1h`);
+  }
+  if (by.length > MAX_PATH_CHARS || /\p{Cc}/u.test(by))
+    throw refused(place, "coalesce.by", "must be the name of a member of Meta, such as Key");
+  return { windowSeconds: seconds, ...(by && { by }) };
+}
+
+const quoted = (text: string) => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);

@@ -165,6 +165,23 @@ const COMMANDS: Command[] = [
     find: first(/wrote {2}gateway\/apps\/\S+/),
   },
   { args: ["dev", "--once", "--json"], find: outcomeOf },
+  {
+    args: [
+      "webhook",
+      "verify",
+      "/dev/null",
+      "--header",
+      "webhook-id: msg_1",
+      "--header",
+      "webhook-timestamp: 1614265330",
+      "--header",
+      "webhook-signature: v1,/n9JD+QvCBymh/dplZctdnJL3Jc/7vU4siQ5cz50QYY=",
+      "--tolerance",
+      "1000000000",
+    ],
+    env: { WEBHOOK_SECRETS: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" },
+    find: first(/verified: msg_1/),
+  },
 ];
 
 function outcomeOf(stdout: string): string | undefined {

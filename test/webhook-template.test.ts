@@ -6,7 +6,12 @@ import { AppError } from "../lib/errors.ts";
 import type { GatewayEvent } from "../lib/events/event.ts";
 import { defaultBody, hasDefaultBody, jsonBody } from "../lib/webhooks/default-body.ts";
 import { templateValue } from "../lib/webhooks/template/event.ts";
-import { MAX_TEMPLATE_BYTES, parseTemplate, problemOf, render } from "../lib/webhooks/template/template.ts";
+import {
+  MAX_TEMPLATE_BYTES,
+  parseTemplate,
+  render,
+  templateProblems,
+} from "../lib/webhooks/template/template.ts";
 import { WEBHOOK_BODIES, wholeEvent } from "./helpers/webhook-bodies.ts";
 
 const golden = <T>(name: string): T =>
@@ -178,7 +183,6 @@ describe("what is left out of the language", () => {
       const error = refusal(text);
       assert.match(error.message, message);
       assert(error.message.startsWith(`${FILE}:${line}:`), error.message);
-      assert.equal(problemOf(error, text)?.line, line);
     });
 
   it("are the methods of times", () => {
@@ -204,6 +208,37 @@ describe("an error of a template", () => {
   });
 });
 
+describe("a template that is checked", () => {
+  const text = '{\n{{if eq .Type "VersionFailure"}}{{.Meta.Reason}}{{else}}\n {{.Meta.Path}}{{end}}';
+
+  it("has each member told that an event of its types does not have, with the place", () => {
+    assert.deepEqual(
+      templateProblems(FILE, text, ["VersionFailure", "AuthFailure", "OAuth2ExchangeFailed"]),
+      [],
+    );
+    const [problem, ...others] = templateProblems(FILE, text, [
+      "AuthFailure",
+      "TokenCreated",
+      "TokenDeleted",
+    ]);
+    assert.deepEqual(others, []);
+    assert.deepEqual([problem?.line, problem?.column], [3, 4]);
+    assert.match(problem?.message ?? "", /for an event Token\w+: \.Path is not a member of EventTokenMeta/);
+  });
+
+  it("has its first mistake told, whatever the types", () => {
+    assert.deepEqual(templateProblems(FILE, "a\n{{if}}", ["AuthFailure"]), [
+      { line: 2, column: 5, message: "if has no value: name one, such as .Type" },
+    ]);
+    assert.equal(templateProblems(FILE, "x".repeat(MAX_TEMPLATE_BYTES + 1), [])[0]?.line, 1);
+  });
+
+  it("is not blamed for what only empty members bring about", () => {
+    const fragile = "{{index .Meta.HostInfo.Commands 0}}";
+    assert.deepEqual(templateProblems(FILE, fragile, ["HostDown"]), []);
+  });
+});
+
 describe("a template that would not end", () => {
   const big: GatewayEvent = {
     Type: "MyPlugin",
@@ -211,7 +246,7 @@ describe("a template that would not end", () => {
     TimeStamp: "",
   };
   const cases: [name: string, text: string, message: RegExp][] = [
-    ["prints megabytes", "{{range 1000}}{{$.Meta.s}}{{end}}", /more than 262144 bytes/],
+    ["prints megabytes", "{{range 1000}}{{$.Meta.s}}{{end}}", /more than 1048576 bytes/],
     ["counts for ever", "{{range 1000000000000}}{{end}}", /more than 500000 steps/],
     ["counts in counts", "{{range .Meta.n}}{{range $.Meta.n}}{{end}}{{end}}", /more than 500000 steps/],
     [

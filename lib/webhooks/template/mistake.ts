@@ -8,6 +8,9 @@ export class Mistake extends Error {
   }
 }
 
+/** A member that an event does not have. */
+export class MissingMember extends Mistake {}
+
 /** Where an offset is, counted from 1. */
 export function placeOf(text: string, at: number): { line: number; column: number } {
   const before = text.slice(0, at);

@@ -1,5 +1,5 @@
 import { ESCAPERS, FUNCTIONS, type TemplateFunction } from "./functions.ts";
-import { Mistake } from "./mistake.ts";
+import { MissingMember, Mistake } from "./mistake.ts";
 import { keysOf } from "./print.ts";
 import type { Branch, Command, Node, Operand, Pipe } from "./tree.ts";
 import { GoDuration, GoList, GoMap, GoStruct, GoTime, isTrue, typeOf, type Value } from "./value.ts";
@@ -197,7 +197,7 @@ function fieldOf(holder: Value, name: string, at: number): Value {
   if (holder instanceof GoMap) return holder.members.get(name);
   const found = holder instanceof GoStruct ? holder.field(name) : undefined;
   if (found !== undefined) return found;
-  throw new Mistake(at, `.${name} is not a member of ${holderOf(holder)}`);
+  throw new MissingMember(at, `.${name} is not a member of ${holderOf(holder)}`);
 }
 
 function holderOf(holder: Value): string {

@@ -1,13 +1,14 @@
 import { AppError } from "../../errors.ts";
 import { escapeNodes } from "./escape.ts";
-import { Mistake, placeOf } from "./mistake.ts";
+import { templateValue } from "./event.ts";
+import { MissingMember, Mistake, placeOf } from "./mistake.ts";
 import { parse } from "./parse.ts";
 import { type Limits, run } from "./run.ts";
 import type { Node } from "./tree.ts";
 import type { Value } from "./value.ts";
 
 /** A body is a record's worth at most; what takes more steps than this prints no event, it computes. */
-export const LIMITS: Limits = { bytes: 256 * 1024, steps: 500_000 };
+export const LIMITS: Limits = { bytes: 1024 * 1024, steps: 500_000 };
 export const MAX_TEMPLATE_BYTES = 64 * 1024;
 
 export interface Template {
@@ -28,12 +29,11 @@ export interface TemplateProblem {
  * with file and line, for what Go refuses too and for what is left out.
  */
 export function parseTemplate(file: string, text: string): Template {
-  if (Buffer.byteLength(text) > MAX_TEMPLATE_BYTES)
-    throw new AppError(
-      "template-invalid",
-      `${file} has more than ${MAX_TEMPLATE_BYTES} bytes: make it smaller`,
-    );
-  const nodes = located("template-invalid", { file, text }, () => escapeNodes(parse(text), text));
+  const nodes = located("template-invalid", { file, text }, () => {
+    if (Buffer.byteLength(text) > MAX_TEMPLATE_BYTES)
+      throw new Mistake(0, `the template has more than ${MAX_TEMPLATE_BYTES} bytes: make it smaller`);
+    return escapeNodes(parse(text), text);
+  });
   return { file, text, nodes };
 }
 
@@ -44,10 +44,35 @@ export function parseTemplate(file: string, text: string): Template {
 export const render = (template: Template, value: Value, limits = LIMITS): string =>
   located("template-failed", template, () => run(template.nodes, value, limits));
 
-/** The same errors without the file, for a report that has a place for it; undefined for one that is right. */
-export function problemOf(thrown: unknown, text: string): TemplateProblem | undefined {
-  const { cause } = thrown as AppError;
-  return cause instanceof Mistake ? { ...placeOf(text, cause.at), message: cause.message } : undefined;
+/**
+ * What is wrong with a template that webhooks for these types of events name: what does not parse, or else the members
+ * that such an event does not have. It is rendered with every member empty, so what stands behind an `if` that asks for
+ * a member's value is not looked at; what stands behind one that asks for the type is.
+ */
+export function templateProblems(file: string, text: string, types: string[]): TemplateProblem[] {
+  const parsed = attempted(text, () => parseTemplate(file, text));
+  if ("problem" in parsed) return [parsed.problem];
+  const problems = types.flatMap((type) => {
+    const event = templateValue({ Type: type, Meta: {}, TimeStamp: "" });
+    const rendered = attempted(text, () => render(parsed.value, event));
+    // Other errors may be those of empty members alone.
+    if (!("problem" in rendered) || !(rendered.cause instanceof MissingMember)) return [];
+    return [{ ...rendered.problem, message: `for an event ${type}: ${rendered.problem.message}` }];
+  });
+  const byPlace = new Map(problems.map((problem) => [`${problem.line}:${problem.column}`, problem]));
+  return [...byPlace.values()];
+}
+
+type Attempted<T> = { value: T } | { problem: TemplateProblem; cause: Mistake };
+
+function attempted<T>(text: string, work: () => T): Attempted<T> {
+  try {
+    return { value: work() };
+  } catch (thrown) {
+    const { cause } = thrown as AppError;
+    if (!(cause instanceof Mistake)) throw thrown;
+    return { problem: { ...placeOf(text, cause.at), message: cause.message }, cause };
+  }
 }
 
 function located<T>(

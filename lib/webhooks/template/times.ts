@@ -17,8 +17,8 @@ const STAMP = new RegExp(
   [
     /^(?<date>\d{4}-\d\d-\d\d) +(?<hour>\d\d?):(?<rest>\d\d:\d\d)(?:[.,]\d+)? +/,
     /(?<sign>[+-])(?<offset>\d{4}) +/,
-    // A zone's name: three to five capitals, the longer ones with a T at the end, or an offset in place of a name.
-    /(?:UTC|ChST|MeST|(?:GMT)?[+-]0*(?:2[0-3]|1?\d)|GMT|WITA|(?!UTC|GMT)(?:[A-Z]{3}|[A-Z]{3,4}T))$/,
+    // A zone's name: three to five capitals, the longer ones with a T at the end, or an offset, of two digits at least.
+    /(?:UTC|ChST|MeST|(?:GMT[+-]|[+-](?=\d\d))0*(?:2[0-3]|1?\d)|GMT|WITA|(?!UTC|GMT)(?:[A-Z]{3}|[A-Z]{3,4}T))$/,
   ]
     .map(({ source }) => source)
     .join(""),

@@ -3,7 +3,13 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { parseDefinitions } from "../lib/apis/definition.ts";
 import { AppError } from "../lib/errors.ts";
-import { isOwn, parseCoalesce, parseLogHandler, parseWebhook } from "../lib/webhooks/definition.ts";
+import {
+  isOwn,
+  parseCoalesce,
+  parseLogHandler,
+  parseOasWebhook,
+  parseWebhook,
+} from "../lib/webhooks/definition.ts";
 
 const AT = "event_handlers.events.AuthFailure.0.handler_meta";
 
@@ -172,6 +178,80 @@ describe("the member gatehook", () => {
       { name: "h", json: true },
     ];
     for (const other of others) assert.equal(isOwn(other), false, JSON.stringify(other));
+  });
+});
+
+describe("a webhook in an OAS document", () => {
+  const webhook = {
+    enabled: true,
+    trigger: "AuthFailure",
+    type: "webhook",
+    url: "https://in.example/",
+    method: "POST",
+  };
+  const log = { enabled: true, trigger: "AuthFailure", type: "log", logPrefix: "p" };
+  const document = (entry: object, gateways: object[] = []) => {
+    const [read] = parseDefinitions(
+      "apis/a.json",
+      JSON.stringify({
+        "x-tyk-api-gateway": { info: { id: "a" }, server: { eventHandlers: gateways } },
+        "x-gatehook": { eventHandlers: [entry] },
+      }),
+    );
+    assert(read);
+    return read;
+  };
+
+  it("is read under the names that it has there", () => {
+    const entry = {
+      method: "put",
+      url: "https://in.example/",
+      headers: [
+        { name: "X-A", value: "1" },
+        { name: "X-A", value: "2" },
+      ],
+      bodyTemplate: "templates/a.json",
+      cooldownPeriod: 89,
+      gatehook: { coalesce: { window: "60s", by: "Key" } },
+    };
+    assert.deepEqual(parseOasWebhook({ ...place(), at: "x-gatehook.eventHandlers[0]" }, entry), {
+      method: "PUT",
+      target: "https://in.example/",
+      headers: [["X-A", "2"]],
+      template: "a.json",
+      json: false,
+      cooldownSeconds: 89,
+      coalesce: { windowSeconds: 60, by: "Key" },
+    });
+  });
+
+  it("is checked in our own extension, and left alone in the gateway's", () => {
+    for (const entry of [webhook, log]) {
+      const { error, warnings } = document(entry);
+      assert.equal(error, undefined);
+      assert.match(
+        warnings.join(),
+        /^x-gatehook\.eventHandlers\[0\] is checked, but this version runs no handler/,
+      );
+    }
+    const wrong: [entry: object, message: RegExp][] = [
+      [{ ...webhook, url: "x" }, /eventHandlers\[0\]\.url is not an address/],
+      [{ ...webhook, method: "X" }, /eventHandlers\[0\]\.method is "X"/],
+      [
+        { ...webhook, headers: [{ name: "A", value: "b\n" }] },
+        /eventHandlers\[0\]\.headers\["A"\] has a line break/,
+      ],
+      [{ ...webhook, bodyTemplate: "../a" }, /eventHandlers\[0\]\.bodyTemplate/],
+      [{ ...webhook, cooldownPeriod: "800h" }, /eventHandlers\[0\]\.cooldownPeriod is 2880000/],
+      [{ ...webhook, trigger: "" }, /eventHandlers\[0\]\.trigger is missing/],
+      [{ ...webhook, url: 7 }, /url/],
+      [{ ...log, gatehook: { coalesce: { window: "0s" } } }, /gatehook\.coalesce\.window is "0s"/],
+    ];
+    for (const [entry, message] of wrong) {
+      assert.match(document(entry).error?.message ?? "", message);
+      assert.equal(document({ ...entry, enabled: false, url: "" }).error, undefined);
+      assert.deepEqual(document(log, [{ ...entry, trigger: "AuthFailure" }]).error, undefined);
+    }
   });
 });
 

@@ -1,4 +1,5 @@
 import { any, boolean, type Decoder, list, map, raw, string, struct } from "../go/decode.ts";
+import { parseLogHandler, parseOasWebhook } from "../webhooks/definition.ts";
 import type { Handlers } from "./definition.ts";
 import { type HandlerRef, handlerRef } from "./handler-ref.ts";
 import { invalidDefinition, memberOf, type Source } from "./invalid.ts";
@@ -9,15 +10,17 @@ export const OAS_EXTENSION = "x-tyk-api-gateway";
 export const OWN_EXTENSION = "x-gatehook";
 /** What runs a script, and what sends the event to an address. */
 export const [CUSTOM_TYPE, WEBHOOK_TYPE] = ["custom", "webhook"] as const;
+const LOG_TYPE = "log";
 
-const handler = struct({
+const HANDLER = {
   enabled: boolean,
   trigger: string,
   type: string,
   functionName: string,
   path: string,
   gatehook: raw,
-});
+};
+const handler = struct(HANDLER);
 type Handler = ReturnType<typeof handler>;
 
 const SECONDS: Record<string, number> = {
@@ -57,17 +60,34 @@ export const oas = struct({
   }),
 });
 
-/** The handlers that webhooks bring the events of, in the same form as those that the gateway runs. */
-export const own = struct({ eventHandlers: list(handler) });
+const ownHandler = struct({
+  ...HANDLER,
+  url: string,
+  method: string,
+  headers: list(struct({ name: string, value: string })),
+  bodyTemplate: string,
+  cooldownPeriod: duration,
+  logPrefix: string,
+});
+type OwnHandler = ReturnType<typeof ownHandler>;
+
+/** What is run here and not by the gateway, in the form of those that it runs: scripts, and webhooks and log handlers. */
+export const own = struct({ eventHandlers: list(ownHandler) });
 
 /** In the order in which they stand; those of one event type together, where the first of them stands. */
-export function oasHandlers(source: Source, handlers: Handler[] | null, brought: Handler[] | null): Handlers {
+export function oasHandlers(
+  source: Source,
+  handlers: Handler[] | null,
+  brought: OwnHandler[] | null,
+): Handlers {
   const read = (holder: string, entries: Handler[] | null) =>
     (entries ?? []).map((entry, index) => ({
       type: entry.trigger,
       refs: readHandler(source, `${holder}.eventHandlers[${index}]`, entry),
     }));
   const run = read(`${OAS_EXTENSION}.server`, handlers);
+  for (const [index, entry] of (brought ?? []).entries())
+    checkOwn(source, `${OWN_EXTENSION}.eventHandlers[${index}]`, entry);
   // What the gateway runs too is the same run, not another.
   const keyOf = (type: string, { name, path }: HandlerRef) => `${type} ${name} ${path}`;
   const seen = new Set(run.flatMap(({ type, refs }) => refs.map((ref) => keyOf(type, ref))));
@@ -79,23 +99,38 @@ export function oasHandlers(source: Source, handlers: Handler[] | null, brought:
   return [...byType].map(([type, entries]) => [type, entries.flatMap(({ refs }) => refs)]);
 }
 
+/** Throws `definition-invalid` for a webhook or a log handler that could not be run here. */
+function checkOwn(source: Source, at: string, entry: OwnHandler): void {
+  const { enabled, trigger, type, logPrefix: prefix, gatehook } = entry;
+  if (!enabled || (type !== WEBHOOK_TYPE && type !== LOG_TYPE)) return;
+  if (!trigger) throw noTrigger(source, at);
+  if (type === WEBHOOK_TYPE) parseOasWebhook({ source, at }, entry);
+  else parseLogHandler({ source, at }, { prefix, gatehook });
+  source.warn(
+    `${memberOf(source, at)} is checked, but this version runs no handler of type ${type}: leave it to the gateway`,
+  );
+}
+
 function readHandler(source: Source, at: string, entry: Handler): HandlerRef[] {
   const { enabled, trigger, type, functionName, path, gatehook } = entry;
   const warn = (message: string) => source.warn(`${memberOf(source, at)}${message}`);
   if (!enabled) return [];
-  if (type === WEBHOOK_TYPE && gatehook !== null)
+  if (type === WEBHOOK_TYPE && gatehook !== null && !at.startsWith(OWN_EXTENSION))
     warn(
       `.gatehook has no effect: the gateway keeps no such member here. Write the handler into ${OWN_EXTENSION}, ` +
         `beside ${OAS_EXTENSION}`,
     );
   if (type !== CUSTOM_TYPE) {
     // These two are left to the gateway.
-    if (type !== WEBHOOK_TYPE && type !== "log")
+    if (type !== WEBHOOK_TYPE && type !== LOG_TYPE)
       warn(
         `.type is "${type}", which is not a kind of handler: this entry runs nothing, and custom would run a script`,
       );
     return [];
   }
-  if (!trigger) throw invalidDefinition(source, `${at}.trigger`, "is missing: it is the event's type");
+  if (!trigger) throw noTrigger(source, at);
   return [handlerRef({ source, at, members: { name: "functionName", path: "path" } }, functionName, path)];
 }
+
+const noTrigger = (source: Source, at: string) =>
+  invalidDefinition(source, `${at}.trigger`, "is missing: it is the event's type");

@@ -55,7 +55,33 @@ export function isOwn(gatehook: unknown): boolean {
   );
 }
 
-const webhook = struct({
+/** What is the same in both forms of a definition, and what its members are called there. */
+interface Written {
+  method: string;
+  target: string;
+  headers: [name: string, value: string][];
+  template: string;
+  cooldown: number;
+  gatehook: unknown;
+}
+type Names = Record<Exclude<keyof Written, "gatehook">, string>;
+
+const CLASSIC: Names = {
+  method: "method",
+  target: "target_path",
+  headers: "header_map",
+  template: "template_path",
+  cooldown: "event_timeout",
+};
+const OAS: Names = {
+  method: "method",
+  target: "url",
+  headers: "headers",
+  template: "bodyTemplate",
+  cooldown: "cooldownPeriod",
+};
+
+const classic = struct({
   method: string,
   target_path: string,
   template_path: string,
@@ -65,19 +91,55 @@ const webhook = struct({
 
 /** Throws `definition-invalid` with the member at fault; says no value of a header, which may be a secret. */
 export function parseWebhook(place: Place, meta: Meta): Webhook {
-  const { method, target_path, template_path, header_map, event_timeout } = decoded(place, meta, webhook);
-  const options = parseOptions(place, meta.gatehook, OPTIONS);
-  const template = template_path && templateFile(place, template_path);
-  if (template && options.json)
-    place.source.warn(`${nameOf(place, "gatehook.json")} has no effect beside template_path`);
+  const given = decoded(place, meta, classic);
+  return checked(place, CLASSIC, {
+    method: given.method,
+    target: given.target_path,
+    headers: Object.entries(given.header_map ?? {}),
+    template: given.template_path,
+    cooldown: given.event_timeout,
+    gatehook: meta.gatehook,
+  });
+}
+
+/** A webhook of an OAS document, whose cool-down is read already. The same is thrown. */
+export function parseOasWebhook(
+  place: Place,
+  entry: {
+    method: string;
+    url: string;
+    headers: { name: string; value: string }[] | null;
+    bodyTemplate: string;
+    cooldownPeriod: number;
+    gatehook: unknown;
+  },
+): Webhook {
+  const { method, url, headers, bodyTemplate, cooldownPeriod, gatehook } = entry;
+  // As the gateway makes its map of them: of several of one name the last.
+  const pairs = new Map((headers ?? []).map(({ name, value }) => [name, value]));
+  return checked(place, OAS, {
+    method,
+    target: url,
+    headers: [...pairs],
+    template: bodyTemplate,
+    cooldown: cooldownPeriod,
+    gatehook,
+  });
+}
+
+function checked(place: Place, names: Names, given: Written): Webhook {
+  const { json, coalesce } = parseOptions(place, given.gatehook, OPTIONS);
+  const template = given.template && templateFile(place, names.template, given.template);
+  if (template && json)
+    place.source.warn(`${nameOf(place, "gatehook.json")} has no effect beside ${names.template}`);
   return {
-    method: methodOf(place, method),
-    target: targetOf(place, target_path),
-    headers: headersOf(place, header_map ?? {}),
+    method: methodOf(place, names.method, given.method),
+    target: targetOf(place, names.target, given.target),
+    headers: checkedHeaders(place, names.headers, given.headers),
     ...(template && { template }),
-    json: options.json,
-    cooldownSeconds: cooldownOf(place, event_timeout),
-    ...(options.coalesce && { coalesce: options.coalesce }),
+    json,
+    cooldownSeconds: cooldownOf(place, names.cooldown, given.cooldown),
+    ...(coalesce && { coalesce }),
   };
 }
 
@@ -98,30 +160,29 @@ const nameOf = ({ source, at }: Place, member: string) => memberOf(source, `${at
 const refused = ({ source, at }: Place, member: string, problem: string) =>
   invalidDefinition(source, `${at}.${member}`, problem);
 
-function methodOf(place: Place, written: string): Webhook["method"] {
+function methodOf(place: Place, member: string, written: string): Webhook["method"] {
   const method = METHODS.find((one) => one === (written.toUpperCase() || "GET"));
   if (!method)
-    throw refused(place, "method", `is ${quoted(written)}, but must be one of ${METHODS.join(", ")}`);
-  if (!written) place.source.warn(`${nameOf(place, "method")} is missing: as in the gateway, GET is sent`);
+    throw refused(place, member, `is ${quoted(written)}, but must be one of ${METHODS.join(", ")}`);
+  if (!written) place.source.warn(`${nameOf(place, member)} is missing: as in the gateway, GET is sent`);
   return method;
 }
 
-function targetOf(place: Place, target: string): string {
-  if (!target) throw refused(place, "target_path", "is missing: it is the address to send to");
+function targetOf(place: Place, member: string, target: string): string {
+  if (!target) throw refused(place, member, "is missing: it is the address to send to");
   try {
     parseTarget(target);
     return target;
   } catch (thrown) {
     if (!(thrown instanceof AppError)) throw thrown;
     const problem = `is not an address to send to, such as https://in.example/hooks: ${thrown.message}`;
-    throw refused(place, "target_path", problem);
+    throw refused(place, member, problem);
   }
 }
 
-function headersOf(place: Place, written: Record<string, string>): Webhook["headers"] {
-  const headers = Object.entries(written);
+function checkedHeaders(place: Place, holder: string, headers: Webhook["headers"]): Webhook["headers"] {
   for (const [name, value] of headers) {
-    const member = `header_map[${quoted(name)}]`;
+    const member = `${holder}[${quoted(name)}]`;
     if (!isToken(name))
       throw refused(place, member, "is not a header's name: it has letters, digits and -, and no line break");
     if (/^webhook-/i.test(name))
@@ -133,11 +194,7 @@ function headersOf(place: Place, written: Record<string, string>): Webhook["head
       place.source.warn(`${nameOf(place, member)} has no effect: it belongs to the connection`);
   }
   if (!orUndefined(() => checkHeaderSize(headers) ?? true))
-    throw refused(
-      place,
-      "header_map",
-      "is larger than any server takes: leave out what the target does not need",
-    );
+    throw refused(place, holder, "is larger than any server takes: leave out what the target does not need");
   return headers;
 }
 
@@ -154,22 +211,22 @@ function orUndefined<T>(work: () => T): T | undefined {
 const MAX_PATH_CHARS = 256;
 
 /** The gateway's path starts from its own folder, where its templates are in one of the same name. */
-function templateFile(place: Place, written: string): string {
+function templateFile(place: Place, member: string, written: string): string {
   const path = posix.normalize(written.replace(/^\/+/, "")).replace(/^templates\//, "");
   const isPlain =
     written.length <= MAX_PATH_CHARS &&
     !/[\\\p{Cc}]/u.test(written) &&
     !/^(?:\.\.?(?:\/|$)|$)|\/$/.test(path);
   if (isPlain) return path;
-  throw refused(place, "template_path", `is ${quoted(written)}, but must name a file below templates/`);
+  throw refused(place, member, `is ${quoted(written)}, but must name a file below templates/`);
 }
 
 const MAX_COOLDOWN_SECONDS = 30 * 86_400;
 
-function cooldownOf(place: Place, seconds: number): number {
+function cooldownOf(place: Place, member: string, seconds: number): number {
   if (seconds >= 0 && seconds <= MAX_COOLDOWN_SECONDS) return seconds;
   const problem = `is ${seconds}, but must be from 0 to ${MAX_COOLDOWN_SECONDS} seconds, which are 30 days`;
-  throw refused(place, "event_timeout", problem);
+  throw refused(place, member, problem);
 }
 
 const coalesce = struct({ window: string, by: string });

@@ -274,6 +274,28 @@ describe("a template that would not end", () => {
     assert.match(refusal(`{{${"(".repeat(10_000)}1${")".repeat(10_000)}}}`).message, /more than 100 deep/);
   });
 
+  it("is read in a time that grows with its size", () => {
+    // Any of these would take minutes if it grew with the square.
+    const long = (part: string) => part.repeat(60_000 / part.length);
+    for (const text of [
+      `${long(" ")}x{{- 1}}`,
+      `{{- 1 -}}${long(" ")}x`,
+      `{{${long(" ")}1}}`,
+      `<a ${long("b ")}>`,
+      `<a ${long(":")}>`,
+      long("<a b='c'>"),
+      long("< "),
+      long("<!-- -->"),
+      long("{{1}}"),
+      `{{"${long("\\n")}"}}`,
+      `{{${long("x")}}}`,
+      `{{${long("1")}}}`,
+      `{{.${long("x")}}}`,
+      `{{print ${long("1 ")}}}`,
+    ])
+      orNull(() => made(text, EVENTS[0]?.event as GatewayEvent));
+  });
+
   it("renders an event that is nested deep, or says so", () => {
     let deep: unknown = 1;
     for (let level = 0; level < 10_000; level += 1) deep = [deep];

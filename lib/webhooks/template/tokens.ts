@@ -30,7 +30,6 @@ const OPEN = "{{";
 const CLOSE = "}}";
 const TRIM_LEFT = /-[ \t\r\n]/y;
 const TRIM_RIGHT = /[ \t\r\n]-\}\}/y;
-const SPACES_BEFORE = /[ \t\r\n]+$/;
 const SPACES = /[ \t\r\n]*/y;
 
 /** Splits a template. Inside an action a run of space is a token: it is what separates arguments. */
@@ -42,7 +41,7 @@ export function tokensOf(text: string): Token[] {
     const end = start < 0 ? text.length : start;
     const inside = end + OPEN.length;
     const trims = matches(TRIM_LEFT, text, inside);
-    const plain = text.slice(at, end).replace(trims ? SPACES_BEFORE : /$^/, "");
+    const plain = text.slice(at, trims ? withoutSpaces(text, at, end) : end);
     if (plain) tokens.push({ kind: "text", at, text: plain });
     if (start < 0) break;
     const from = inside + trims;
@@ -50,6 +49,13 @@ export function tokensOf(text: string): Token[] {
   }
   tokens.push({ kind: "end", at: text.length, text: "" });
   return tokens;
+}
+
+/** The end of what is there without the spaces at it. By hand: a pattern would try each run of spaces many times. */
+function withoutSpaces(text: string, start: number, end: number): number {
+  let last = end;
+  while (last > start && " \t\r\n".includes(text[last - 1] ?? "x")) last -= 1;
+  return last;
 }
 
 /** How long the match is that begins there; 0 where none does. */

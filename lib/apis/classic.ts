@@ -77,7 +77,7 @@ function readTrigger(source: Source, at: string, { handler_name, handler_meta }:
     checkOwn(source, at, handler_name, meta);
     return [];
   }
-  if (handler_name === WEBHOOK_KIND && Object.hasOwn(meta, "gatehook")) {
+  if (handler_name === WEBHOOK_KIND && Object.hasOwn(meta, "gatehook") && meta.gatehook !== false) {
     const { disabled, gatehook } = decodeMeta(source, at, meta, webhook);
     if (disabled) return [];
     const place = `${at}.handler_meta.gatehook`;

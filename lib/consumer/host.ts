@@ -1,6 +1,5 @@
 import { type Refusal, refusalOf } from "../dynamo/refusal.ts";
 import { AppError, type ErrorCode, errorText } from "../errors.ts";
-import { clockMs } from "../runtime/clock.ts";
 import type { CallScope, Host } from "../runtime/jobs.ts";
 import type { HostCallName } from "../runtime/protocol.ts";
 import type { ChangedBy } from "../sessions/item.ts";
@@ -60,7 +59,7 @@ export interface RunHost extends Host {
 
 /** The gateway's JavaScript API on top of the unit of work. */
 export function createHost(deps: HostDeps, run: HostRun): RunHost {
-  const given = { at: clockMs(), now: deps.now() };
+  let given = deps.now();
   let sent = 0;
   let failure: AppError | undefined;
   let waiting: { name: HostCallName; since: number } | undefined;
@@ -78,13 +77,13 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
       if (session) names.set(key, name);
       return session ? showSession(session) : MISS;
     },
-    async setKeyData([key = "", text = "", suppressReset = ""], { at }) {
+    async setKeyData([key = "", text = "", suppressReset = ""], { after }) {
       if (!isStorableKey(key)) throw new AppError("session-refused", `a key has 1 to ${KEY_BYTES} bytes`);
       const name = names.get(key) ?? key;
       const stored = await run.buffer.read(name);
       const set = applySet(keepPassword(parseSession(text), stored), {
         suppressReset: suppressReset === "1",
-        now: Math.floor((given.now + at - given.at) / 1000), // what the run was told later counts from then too
+        now: Math.floor((given + after) / 1000), // what the run was told later counts from then too
         allowMasterKeys: deps.allowMasterKeys,
       });
       const session = keepUnknown(set, stored);
@@ -115,6 +114,9 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
 
   return {
     log: run.log,
+    begin() {
+      given = deps.now();
+    },
     gave(key) {
       run.onRead(key);
       run.buffer.gave?.(key);

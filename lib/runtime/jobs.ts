@@ -21,6 +21,8 @@ import type { UnsentLog } from "./unsent-log.ts";
 export interface Host {
   /** Must not reject; `undefined` is what a failed call gives the script. */
   call(name: HostCallName, args: string[], scope: CallScope): Promise<string | undefined>;
+  /** The run is given to its thread. */
+  begin?(): void;
   /** The script was given the session of this key that came with its run. */
   gave?(key: string): void;
   /** Is given no more than a run may log. */
@@ -31,8 +33,8 @@ export interface Host {
 export interface CallScope {
   /** Aborts when the run ends first. */
   signal: AbortSignal;
-  /** When the script made it, in ms of `clockMs`. */
-  at: number;
+  /** When the script made it, in ms since `begin`. */
+  after: number;
   /** Counts as the script's own lines do. */
   log: WriteLog;
   /**
@@ -143,7 +145,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
   let timer: NodeJS.Timeout | undefined;
   let isLate = false;
   let broken: { thrown: unknown } | undefined;
-  const dispatched = clockMs();
+  const given = clockMs();
   const soonest = Math.min(...jobs.map(({ run }) => run.timeoutMs)) + limits.graceMs;
 
   function openNext(): Open | undefined {
@@ -179,7 +181,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
       if (deed[0] === "log") log(deed[1], deed[2]);
       else if (deed[0] === "read") host.gave?.(deed[1]);
       else {
-        const scope = { signal: NEVER, at: deed[2], log, admit };
+        const scope = { signal: NEVER, after: deed[2] - given, log, admit };
         await host.call("setKeyData", deed[1], scope);
       }
     }
@@ -196,12 +198,8 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
     if (of.stop) return link.answer({ id, stop: of.stop });
     const call = new AbortController();
     calling = call;
-    const value = await of.job.host.call(name, args, {
-      signal: call.signal,
-      at,
-      log: of.log,
-      admit: of.admit,
-    });
+    const scope = { signal: call.signal, after: at - given, log: of.log, admit: of.admit };
+    const value = await of.job.host.call(name, args, scope);
     if (calling === call) calling = undefined;
     link.answer(of.stop ? { id, stop: of.stop } : { id, value });
   }
@@ -253,7 +251,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
     calling = undefined;
     if (job) {
       const of = (victim === next && current) || open(job, limits);
-      const started = at >= next ? progress.startedAt : dispatched;
+      const started = at >= next ? progress.startedAt : given;
       const deeds =
         at >= next ? link.unsentLog.read().map(([level, text]): Deed => ["log", level, text]) : [];
       end(of, { outcome: link.killed(job.run, clockMs() - started), rebuilding: false, deeds });
@@ -264,7 +262,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
   /** One timer for all runs: it looks at the one that is under way, and since when. */
   function watch(): void {
     const running = jobs[progress.index];
-    const since = running ? progress.startedAt : Math.max(dispatched, progress.startedAt);
+    const since = running ? progress.startedAt : Math.max(given, progress.startedAt);
     const left = since + (running ? running.run.timeoutMs + limits.graceMs : link.restMs) - clockMs();
     if (left <= 0) {
       link.kill();
@@ -281,6 +279,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
   }
 
   progress.rest();
+  for (const { host } of jobs) host.begin?.();
   link.receive((message) => {
     if (!message) return died();
     switch (message.type) {

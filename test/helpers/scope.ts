@@ -1,10 +1,9 @@
-import { clockMs } from "../../lib/runtime/clock.ts";
 import type { CallScope, Host } from "../../lib/runtime/jobs.ts";
 
 /** What a host call has of its run, for a test that is the runtime: nothing is limited, and nothing ends early. */
 export const scopeOf = ({ log }: Host): CallScope => ({
   signal: new AbortController().signal,
-  at: clockMs(),
+  after: 0,
   log,
   admit: () => true,
 });

@@ -13,6 +13,7 @@ import { textTable } from "./shared/table.ts";
 
 const PARTS: (keyof Results)[] = [
   "pipeline",
+  "profile",
   "codec",
   "runtime",
   "io",

@@ -2,7 +2,8 @@
 // function's own `main`. Its output is a file, whose size tells what was logged.
 import { randomUUID } from "node:crypto";
 import { subscribe } from "node:diagnostics_channel";
-import { fstatSync, ftruncateSync, readdirSync, readFileSync } from "node:fs";
+import { fstatSync, ftruncateSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { Session } from "node:inspector/promises";
 import type { SQSBatchResponse } from "aws-lambda";
 import type { FromContainer, Measured, Side, Slice } from "./protocol.ts";
 
@@ -65,6 +66,23 @@ function scriptBytes(): number {
   return texts.reduce((sum, [, text = ""]) => sum + Buffer.byteLength(text), 0);
 }
 
+/** V8's own, on the main thread. */
+function startProfiler() {
+  const session = new Session();
+  session.connect();
+  const started = session
+    .post("Profiler.enable")
+    .then(() => session.post("Profiler.setSamplingInterval", { interval: 200 }))
+    .then(() => session.post("Profiler.start"));
+  return {
+    async end(file: string): Promise<void> {
+      await started;
+      writeFileSync(file, JSON.stringify((await session.post("Profiler.stop")).profile));
+      session.disconnect();
+    },
+  };
+}
+
 const logged = () => readFileSync(LOG, "utf8");
 
 const ms = ({ user, system }: NodeJS.CpuUsage) => (user + system) / 1_000;
@@ -73,6 +91,7 @@ async function run(slice: Slice): Promise<Measured> {
   const batches = Array.from({ length: slice.batches }, () => batchOf(slice));
   const { timeoutMs = TIMEOUT_MS } = slice;
   ftruncateSync(1);
+  const profiler = slice.profile === undefined ? undefined : startProfiler();
   const before = {
     all: process.cpuUsage(),
     main: process.threadCpuUsage(),
@@ -88,6 +107,7 @@ async function run(slice: Slice): Promise<Measured> {
       throw new Error(`${batchItemFailures.length} events of a batch failed: ${logged().slice(-2_000)}`);
   }
   const wallMs = performance.now() - before.started;
+  if (slice.profile !== undefined) await profiler?.end(slice.profile);
   const total = ms(process.cpuUsage(before.all));
   const ofMain = ms(process.threadCpuUsage(before.main));
   const sandbox = (sandboxTime() - before.sandbox) / 1e6;

@@ -5,6 +5,7 @@ import { contention } from "../contention.ts";
 import { io } from "../io.ts";
 import { memory } from "../memory.ts";
 import { pipeline } from "../pipeline.ts";
+import { profile } from "../profile.ts";
 import { reloading } from "../reload.ts";
 import { runtime } from "../runtime.ts";
 import { scale } from "../scale.ts";
@@ -151,6 +152,12 @@ nothing of the index takes ${results.pipeline.write_units} write units and ${res
 Where gatehook's time goes:
 
 ${threadsText(results.pipeline)}
+
+${titled(profile.tables(results.profile)[0])}
+
+What is in the way of more is mostly not ours: two calls to DynamoDB a batch, by the AWS SDK over Node's HTTP, and the
+garbage of their bodies. An own client for them would take less time, and would have to know all of signing, retries and
+endpoints: the SDK stays.
 
 ## The session's text
 

@@ -5,12 +5,14 @@ import type { ContentionResult } from "../contention.ts";
 import type { IoResult } from "../io.ts";
 import type { MemoryResult } from "../memory.ts";
 import type { PipelineResult } from "../pipeline.ts";
+import type { ProfileResult } from "../profile.ts";
 import type { ReloadResult } from "../reload.ts";
 import type { RuntimeResult } from "../runtime.ts";
 import type { ScaleResult } from "../scale.ts";
 
 export interface Results {
   pipeline: PipelineResult;
+  profile: ProfileResult;
   codec: CodecResult;
   runtime: RuntimeResult;
   io: IoResult;

@@ -233,6 +233,25 @@ describe("events of one group of a FIFO queue", () => {
     assert.deepEqual(orders, ["b1", "a1", "a2"], "a2 has no effect before a1");
     assert.deepEqual([table.session("a1"), table.session("a2")], [{ rate: 51 }, { rate: 2 }]);
   });
+
+  it("are not begun once what came before them has fallen", async () => {
+    const table = createTable({ a1: { rate: 1 } });
+    const { commit } = table.store;
+    const changes = [() => table.change("a1", { rate: 50 })];
+    table.store.commit = (writes) => {
+      changes.shift()?.();
+      return commit(writes);
+    };
+    // Too much for one transaction together with others' work, which is committed before.
+    const fills: Script = async ({ event, set }) => {
+      if (event.Meta.Key !== "c1") return;
+      for (let nth = 0; nth < 99; nth += 1) await set(`c${nth}`, { rate: 1 });
+    };
+    const { consume, runs } = setUp({ count, fills }, { table });
+    assert.deepEqual(await consume([inGroup("a1", "a"), inGroup("c1", "c"), inGroup("a2", "a")]), []);
+    assert.equal(runs.filter((run) => run === "a1 count").length, 2);
+    assert.equal(runs.filter((run) => run === "a2 count").length, 1, `${runs}`);
+  });
 });
 
 describe("a commit that the table refuses for what it is", () => {

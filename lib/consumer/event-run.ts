@@ -7,6 +7,7 @@ import type { Failure } from "./failure.ts";
 import { createHandlerRun, type HandlerRun, type HandlerRunDeps } from "./handler-run.ts";
 import type { Loaded } from "./live-runtime.ts";
 import {
+  CONFLICTED,
   DONE,
   type EventOutcome,
   endsEvent,
@@ -93,7 +94,7 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
       return { outcome: { is: "failed", failure }, handlers: [] };
     }
     const handlers: HandlerReport[] = [];
-    let outcome: EventOutcome = DONE;
+    let outcome: EventOutcome = unit.isLost(identity) ? CONFLICTED : DONE;
     let outage: unknown;
 
     function take(run: HandlerRun, end: EventOutcome, ms?: number): void {
@@ -119,7 +120,8 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
       return {
         run: prepared.run,
         host: prepared.host,
-        isWanted: () => !endsEvent(outcome) && outage === undefined && !eventRun.isHalted(),
+        isWanted: () =>
+          !endsEvent(outcome) && outage === undefined && !eventRun.isHalted() && !unit.isLost(identity),
         startsWithin: () => timeLeft() - runMs,
         async ended(end: JobEnd, waitedMs: number) {
           if (end === "unstarted") return take(run, UNSTARTED);
@@ -136,7 +138,7 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
     const open = numbered(loaded.release.handlers(api_id, event.Type)).filter(
       ({ entry }) => !unit.isDone(identity, entry),
     );
-    if (open.length === 0) return { outcome, handlers };
+    if (open.length === 0 || endsEvent(outcome)) return { outcome, handlers };
     const base = { unit, loaded, delivery };
     let context: ((handler: string) => object) | undefined;
     try {

@@ -54,6 +54,8 @@ export interface UnitOfWork {
    * what the event did is lost, by a conflict or since the table did not take it.
    */
   accept(buffer: RunBuffer, identity: string, handler: string): Promise<boolean>;
+  /** True when nothing that the event does counts any more: the commit says why. */
+  isLost(identity: string): boolean;
   /** The handler counts as done although its run failed and left nothing. */
   dismiss(identity: string, handler: string): void;
   /** Has the ledger say that so many runs have failed. */
@@ -204,6 +206,7 @@ export function createUnitOfWork(
 
   return {
     isDone: ledger.isDone,
+    isLost,
     attempts: ledger.attempts,
     setAttempts: ledger.setAttempts,
     dismiss: ledger.add,

@@ -1,4 +1,4 @@
-// npm run soak:memory [events [mode]]: small events through a runtime of one worker, in both modes or one; prints how
+// npm run soak:memory [events [mode]]: small events through a runtime of one worker, ten at a time, in both modes or one; prints how
 // resident memory grows after a warm-up. Each mode has a process of its own: what V8 keeps of the one before is not
 // the other's.
 import { spawnSync } from "node:child_process";
@@ -9,6 +9,8 @@ import { sampleRelease, sampleRun, silentHost } from "./sample.ts";
 
 const WARM_UP = 100_000;
 const STEPS = 10;
+/** Events that cross to the worker in one message. */
+const BATCH = 10;
 const MB = 1024 * 1024;
 const events = Number(process.argv[2] ?? 1_000_000);
 
@@ -16,9 +18,10 @@ async function soak(isolation: Isolation): Promise<void> {
   const runtime = await startRuntime(await sampleRelease(), { assets: loadAssets(), isolation });
   const run = sampleRun(60_000);
   const work = async (count: number) => {
-    for (let done = 0; done < count; done += 1) {
-      const outcome = await runtime.run(run, silentHost);
-      if (!outcome.ok) throw new Error(JSON.stringify(outcome));
+    for (let done = 0; done < count; done += BATCH) {
+      const batch = Array.from({ length: BATCH }, () => runtime.run(run, silentHost));
+      for (const outcome of await Promise.all(batch))
+        if (!outcome.ok) throw new Error(JSON.stringify(outcome));
     }
   };
   await work(WARM_UP);

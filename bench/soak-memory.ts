@@ -1,6 +1,6 @@
-// npm run soak:memory [events [mode]]: small events through a runtime of one worker, ten at a time, in both modes or one; prints how
-// resident memory grows after a warm-up. Each mode has a process of its own: what V8 keeps of the one before is not
-// the other's.
+// npm run soak:memory [events [mode]]: small events through a runtime of one worker, ten at a time, in both modes or
+// one; prints how resident memory grows after a warm-up. Each mode has a process of its own: what V8 keeps of the one
+// before is not the other's.
 import { spawnSync } from "node:child_process";
 import { loadAssets } from "../lib/runtime/assets.ts";
 import type { Isolation } from "../lib/runtime/protocol.ts";

@@ -1,4 +1,4 @@
-import { Pool } from "undici";
+import type { Pool } from "undici";
 import { AppError, errorText } from "../errors.ts";
 import type { Members } from "./merge.ts";
 
@@ -66,15 +66,23 @@ export type Transport = (request: {
 export function connectGateway(options: GatewayOptions): Gateway {
   const { url, secret, timeoutMs } = options;
   const keys = `${url.pathname.replace(/\/+$/, "")}/tyk/keys`;
-  const pool = new Pool(url.origin, {
-    connections: options.connections ?? CONNECTIONS,
-    connect: { timeout: timeoutMs },
-    headersTimeout: 0, // the signal is the deadline
-    bodyTimeout: 0,
-  });
+  let pool: Promise<Pool> | undefined;
+
+  /** With the first request: undici is half of the code of the functions that may ask, and many a start asks nothing. */
+  async function open(): Promise<Pool> {
+    const { Pool } = await import("undici");
+    return new Pool(url.origin, {
+      connections: options.connections ?? CONNECTIONS,
+      connect: { timeout: timeoutMs },
+      headersTimeout: 0, // the signal is the deadline
+      bodyTimeout: 0,
+    });
+  }
+
   const transport: Transport = async ({ method, path, body, maxBytes }) => {
     try {
-      const response = await pool.request({
+      pool ??= open();
+      const response = await (await pool).request({
         method,
         path: keys + path,
         headers: {
@@ -89,7 +97,7 @@ export function connectGateway(options: GatewayOptions): Gateway {
       throw new AppError("dependency-failed", `no answer from the gateway: ${errorText(cause)}`, { cause });
     }
   };
-  return createGateway(transport, options, () => pool.close());
+  return createGateway(transport, options, async () => (await pool)?.close());
 }
 
 async function textOf(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {

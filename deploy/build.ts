@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build, type Plugin } from "esbuild";
+import { checkLean, leanSdk } from "./sdk.ts";
 import { zip } from "./zip.ts";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -34,17 +35,35 @@ const RUNTIME_FILES = {
 
 /**
  * Node's own modules without an `import`: that would make, before the bundle's first line, a namespace of all that a
- * module exports, and for `node:http` this loads a whole HTTP client of its own. `npm run bench:coldstart` compares.
+ * module exports, and for `node:http` this loads a whole HTTP client of its own. What is imported by name is taken by
+ * name, so that no other getter runs. `npm run bench:coldstart` compares.
  */
 const builtins: Plugin = {
   name: "builtins",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^(node:)?[a-z_/]+$/ }, ({ path }) =>
-      isBuiltin(path) ? { path, namespace: "builtin", sideEffects: false } : undefined,
-    );
-    onLoad({ filter: /./, namespace: "builtin" }, ({ path }) => ({
-      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)})`,
+    onResolve({ filter: /^(node:)?[a-z_/]+$/ }, ({ path, kind }) => {
+      if (!isBuiltin(path)) return undefined;
+      return {
+        path,
+        namespace: kind === "import-statement" ? "builtin" : "builtin-whole",
+        sideEffects: false,
+      };
+    });
+    const taken = (path: string) => `process.getBuiltinModule(${JSON.stringify(path)})`;
+    onLoad({ filter: /./, namespace: "builtin-whole" }, ({ path }) => ({
+      contents: `module.exports = ${taken(path)}`,
     }));
+    onLoad({ filter: /./, namespace: "builtin" }, ({ path }) => {
+      const names = Object.keys(process.getBuiltinModule(path) ?? {}).filter((name) => name !== "default");
+      const contents = [
+        `const $module = /* @__PURE__ */ ${taken(path)}`,
+        "const $member = (name) => $module[name]",
+        "export default $module",
+        // Each on its own, and pure, so that those that nobody imports are left out.
+        ...names.map((name) => `export const ${name} = /* @__PURE__ */ $member("${name}")`),
+      ].join(";\n");
+      return { contents };
+    });
   },
 };
 
@@ -96,6 +115,7 @@ export async function buildFunctions(folder: string): Promise<void> {
 export async function bundle(source: string, outdir: string): Promise<void> {
   const { metafile, outputFiles } = await build({
     ...OPTIONS,
+    plugins: [leanSdk, ...OPTIONS.plugins],
     entryPoints: { index: source },
     // What is imported when it is needed, such as most of the SDK's ways to credentials, is parsed when it is needed.
     splitting: true,
@@ -105,6 +125,7 @@ export async function bundle(source: string, outdir: string): Promise<void> {
     outdir: `dist/${basename(outdir)}`,
     write: false,
   });
+  checkLean(metafile);
   mkdirSync(outdir, { recursive: true });
   for (const { path, contents } of outputFiles) writeFileSync(`${outdir}/${basename(path)}`, contents);
   if ("lib/runtime/assets.ts" in metafile.inputs) await addRuntime(outdir);

@@ -1,0 +1,85 @@
+// What the functions do without of the AWS SDK: a bundler cannot tell, and what is bundled is parsed at each cold start.
+import { readFileSync } from "node:fs";
+import type { Metafile, Plugin } from "esbuild";
+
+/** A file of the SDK, and what stands in its place. */
+interface Replacement {
+  file: RegExp;
+  contents: string;
+  /** What would be bundled again if the SDK had that file elsewhere. */
+  gone: RegExp;
+}
+
+const REPLACEMENTS: Replacement[] = [
+  {
+    // Lambda gives a function its credentials in the environment. The chain looks for them in eight more places.
+    file: /@aws-sdk\/credential-provider-node\/dist-es\/index\.js$/,
+    contents: 'export { fromEnv as defaultProvider } from "@aws-sdk/credential-provider-env";',
+    gone: /@aws-sdk\/(credential-provider-(?!env\/|node\/)|nested-clients|token-providers)|credential-provider-imds/,
+  },
+  {
+    // A function has no ~/.aws; gatehook dev runs none with somebody's own.
+    file: /shared-ini-file-loader\/loadSharedConfigFiles\.js$/,
+    contents: `export { CONFIG_PREFIX_SEPARATOR } from "./constants";
+export const loadSharedConfigFiles = async () => ({ configFile: {}, credentialsFile: {} });`,
+    gone: /shared-ini-file-loader\/parseIni\.js$/,
+  },
+  {
+    // No call of ours answers with a stream of events.
+    file: /@smithy\/core\/dist-es\/submodules\/event-streams\/index\.js$/,
+    contents: `export const eventStreamSerdeProvider = () => undefined;
+export const resolveEventStreamSerdeConfig = (config) => config;
+export class EventStreamSerde {
+  constructor() {
+    throw new Error("streams of events are left out of the functions: see deploy/sdk.ts");
+  }
+}`,
+    gone: /event-streams\/eventstream-codec\//,
+  },
+  {
+    // Filled by a middleware that no client of ours uses.
+    file: /@aws-sdk\/endpoint-cache\/dist-es\/index\.js$/,
+    contents: "export class EndpointCache {}",
+    gone: /node_modules\/mnemonist\//,
+  },
+];
+
+/** Every operation of a service, with the shapes of what it takes and answers. */
+const SCHEMAS = /@aws-sdk\/.*\/schemas\/schemas_\d+\.js$/;
+
+/** Leaves out what no function needs. */
+export const leanSdk: Plugin = {
+  name: "lean-sdk",
+  setup({ onLoad }) {
+    for (const { file, contents } of REPLACEMENTS) onLoad({ filter: file }, () => ({ contents }));
+    onLoad({ filter: SCHEMAS }, ({ path }) => ({ contents: withPlainNames(readFileSync(path, "utf8")) }));
+  },
+};
+
+/**
+ * Members are named by constants there, `{ [_hH]: … }`. That could run code, for all that the bundler knows, so it
+ * keeps each operation, whether or not it is used.
+ */
+function withPlainNames(schemas: string): string {
+  const constants = new Map(
+    Array.from(schemas.matchAll(/^const (\w+) = (".*");$/gm), ([, name = "", text = ""]) => [name, text]),
+  );
+  return schemas.replace(/\[(\w+)\]:/g, (member, name: string) => {
+    const text = constants.get(name);
+    return text === undefined ? member : `${text}:`;
+  });
+}
+
+/** Throws when something is bundled that was to be left out: an upgrade of the SDK may have moved its files. */
+export function checkLean({ inputs, outputs }: Metafile): void {
+  for (const { inputs: parts } of Object.values(outputs)) {
+    for (const [path, { bytesInOutput }] of Object.entries(parts)) {
+      const isBack = bytesInOutput > 0 && REPLACEMENTS.some(({ gone }) => gone.test(path));
+      const isWhole = SCHEMAS.test(path) && bytesInOutput > (inputs[path]?.bytes ?? 0) / 2;
+      if (isBack || isWhole)
+        throw new Error(
+          `${path} is bundled${isWhole ? " whole" : ""}: the SDK is no longer as deploy/sdk.ts knows it`,
+        );
+    }
+  }
+}

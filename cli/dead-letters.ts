@@ -1,6 +1,6 @@
 import { QueueDoesNotExist } from "@aws-sdk/client-sqs";
-import { createSqs } from "../functions/clients.ts";
 import { text } from "../functions/settings.ts";
+import { createSqs } from "../functions/sqs.ts";
 import { createQueue, type Queue, READ_SECONDS } from "../lib/dead-letters/queue.ts";
 import type { Sweep, SweepOptions } from "../lib/dead-letters/sweep.ts";
 import { AppError } from "../lib/errors.ts";

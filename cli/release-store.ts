@@ -1,4 +1,5 @@
-import { createDocuments, createS3 } from "../functions/clients.ts";
+import { createS3 } from "../functions/clients.ts";
+import { createDocuments } from "../functions/documents.ts";
 import { text } from "../functions/settings.ts";
 import { createReleaseStore, type ReleaseStore } from "../lib/releases/store.ts";
 

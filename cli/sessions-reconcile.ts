@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { createSqs } from "../functions/clients.ts";
 import { cacheMs, canaryOf, maxAbsences } from "../functions/gateway.ts";
 import { text } from "../functions/settings.ts";
+import { createSqs } from "../functions/sqs.ts";
 import { AppError } from "../lib/errors.ts";
 import { createQueueSender } from "../lib/events/send.ts";
 import { createAbsence } from "../lib/gateway/absence.ts";

@@ -1,7 +1,5 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { S3Client } from "@aws-sdk/client-s3";
-import { SQSClient } from "@aws-sdk/client-sqs";
-import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 
 /**
  * Without a limit, a connection that died without a word would take the rest of the invocation. Ended by it, a
@@ -13,18 +11,10 @@ export const requestHandler = {
   throwOnRequestTimeout: true,
 };
 
+// A module for each client that not every start needs: a module is loaded whole.
+
 /** The SDK itself reads the region, the credentials and AWS_ENDPOINT_URL_DYNAMODB, _SQS and _S3. */
 export const createDynamo = () => new DynamoDBClient({ requestHandler });
-
-/** For items that hold nothing of what a script made: see lib/dynamo/attributes.ts. */
-export const createDocuments = (dynamo = createDynamo()) =>
-  DynamoDBDocumentClient.from(dynamo, {
-    marshallOptions: { removeUndefinedValues: true, allowImpreciseNumbers: true },
-    // By itself the SDK makes a BigInt of a whole number above 2^53, which no session is printed with.
-    unmarshallOptions: { wrapNumbers: Number },
-  });
-
-export const createSqs = () => new SQSClient({ requestHandler });
 
 /** An endpoint of one's own has no host name per bucket. */
 export const createS3 = (env: Record<string, string | undefined>) =>

@@ -4,34 +4,21 @@ import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { createCircuit } from "../lib/consumer/circuit.ts";
 import { createConfigData, type ReadValue } from "../lib/consumer/config-data.ts";
 import { createConsumer } from "../lib/consumer/consumer.ts";
-import { createDeadLetters } from "../lib/consumer/dead-letters.ts";
-import { createHandBack } from "../lib/consumer/hand-back.ts";
 import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
 import { neededMemoryMb } from "../lib/consumer/memory.ts";
-import { createRequeue } from "../lib/consumer/requeue.ts";
 import { createRetryDelay } from "../lib/consumer/retry-delay.ts";
 import { createConsumerStore } from "../lib/consumer/store.ts";
-import { createEgress } from "../lib/egress/client.ts";
-import { batchRequest, makeHttpRequest } from "../lib/egress/tyk-http.ts";
-import { createQueueSender } from "../lib/events/send.ts";
-import { isAsked } from "../lib/gateway/asked.ts";
-import { changedState } from "../lib/gateway/change.ts";
 import type { Gateway } from "../lib/gateway/client.ts";
-import { createFullNames } from "../lib/gateway/full-name.ts";
-import { renamedConsumerStore, renamedRows } from "../lib/gateway/hashed-keys.ts";
-import { createMirror } from "../lib/gateway/mirror.ts";
-import { createReadThrough, withReadThrough } from "../lib/gateway/read-through.ts";
-import { createRows } from "../lib/gateway/rows.ts";
-import { createReleaseStore } from "../lib/releases/store.ts";
-import type { StoredSession } from "../lib/sessions/item.ts";
-import { createStorage } from "../lib/storage/storage.ts";
-import { createEntryStore } from "../lib/storage/store.ts";
-import { createDocuments, createDynamo, createS3, createSqs } from "./clients.ts";
+import { renamedConsumerStore } from "../lib/gateway/hashed-keys.ts";
+import { createBucket } from "../lib/releases/bucket.ts";
+import { createStoredReleases } from "../lib/releases/stored.ts";
+import { createDynamo, createS3 } from "./clients.ts";
 import { gatewayOptions, perInvocation } from "./gateway.ts";
 import { keyName } from "./key-names.ts";
 import { createLocalReferences } from "./local-references.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
+import { once } from "./once.ts";
 import { choice, flag, integer, list, text } from "./settings.ts";
 import { runtimeSettings, starter } from "./warm-runtime.ts";
 
@@ -41,20 +28,14 @@ const TOO_LITTLE = "raise consumerMemory, or lower RUNTIME_WORKERS or RUNTIME_ME
 const { env } = process;
 const log = createLog();
 const metrics = createMetrics("consumer");
-const dynamoClient = createDynamo();
-const dynamo = createDocuments(dynamoClient);
-const sqs = createSqs();
+const dynamo = createDynamo();
 const chance = { random: Math.random, now: Date.now };
 const stateTable = text(env, "STATE_TABLE");
-const egress = createEgress({
-  allowHosts: list(env, "HTTP_ALLOW_HOSTS"),
-  maxResponseBytes: integer(env, "HTTP_MAX_RESPONSE_BYTES"),
-});
 const sessionsTable = text(env, "SESSIONS_TABLE");
 const nameOf = keyName(env);
 const table = renamedConsumerStore(
   createConsumerStore({
-    dynamo: dynamoClient,
+    dynamo,
     sessionsTable,
     stateTable,
     ledgerTtlSeconds: integer(env, "LEDGER_TTL_SECONDS"),
@@ -65,38 +46,40 @@ const table = renamedConsumerStore(
 );
 const owner = gatewayOptions(env);
 const gateway = owner && perInvocation(owner);
+const owned = gateway && (await loadOwned(gateway));
+// What few starts need is loaded when it is first asked for. Its settings are read now: a wrong one stops the start.
+const queues = { deadLetters: text(env, "DEAD_LETTERS_QUEUE_URL"), events: text(env, "EVENTS_QUEUE_URL") };
+const returns = once(async () => (await import("./returns.ts")).createReturns({ ...queues, log }));
+const io = {
+  allowHosts: list(env, "HTTP_ALLOW_HOSTS"),
+  maxResponseBytes: integer(env, "HTTP_MAX_RESPONSE_BYTES"),
+  dynamo,
+  table: stateTable,
+};
+const scriptIo = once(async () => (await import("./script-io.ts")).createScriptIo(io));
+// Only the address policy knows whether an entry is right.
+if (io.allowHosts.length > 0) await scriptIo();
 const consume = createConsumer({
-  ...(gateway ? ownedBy(gateway) : { store: table }),
+  ...(owned ?? { store: table }),
   live: createLiveRuntime({
-    releases: createReleaseStore({
-      s3: createS3(env),
-      bucket: text(env, "FILES_BUCKET"),
-      dynamo,
-      table: stateTable,
-      now: Date.now,
-    }),
+    releases: createStoredReleases(createBucket({ s3: createS3(env), bucket: text(env, "FILES_BUCKET") })),
     start: (release) => starter.start(release.scripts),
     prepare: starter.prepare,
     log,
     metrics,
   }),
   circuit: createCircuit(chance),
-  sendDeadLetter: createDeadLetters(
-    createQueueSender({ sqs, queueUrl: text(env, "DEAD_LETTERS_QUEUE_URL") }),
-  ),
-  handBack: createHandBack({ sqs, queueUrl: text(env, "EVENTS_QUEUE_URL"), log }),
-  requeue: createRequeue(createQueueSender({ sqs, queueUrl: text(env, "EVENTS_QUEUE_URL") })),
+  sendDeadLetter: async (record, verdict) => (await returns()).sendDeadLetter(record, verdict),
+  handBack: async (records) => (await returns()).handBack(records),
+  requeue: async (record, how) => (await returns()).requeue(record, how),
   retryDelay: createRetryDelay({
     baseSeconds: integer(env, "RETRY_BASE_SECONDS"),
     maxSeconds: integer(env, "RETRY_MAX_SECONDS"),
     random: Math.random,
   }),
-  makeHttpRequest: (request, run) => makeHttpRequest(request, { egress, ...run }),
-  batchRequest: (request, run) => batchRequest(request, { egress, ...run }),
-  storage: createStorage({
-    entries: createEntryStore({ dynamo, table: stateTable, newToken: randomUUID, random: Math.random }),
-    now: Date.now,
-  }),
+  makeHttpRequest: async (request, run) => (await scriptIo()).makeHttpRequest(request, run),
+  batchRequest: async (request, run) => (await scriptIo()).batchRequest(request, run),
+  storage: { call: async (...asked) => (await scriptIo()).storage.call(...asked) },
   configOf: createConfigData({ read: references(), log }),
   allowMasterKeys: flag(env, "ALLOW_MASTER_KEYS"),
   timeoutMs: runtimeSettings.limits.timeoutMs,
@@ -121,33 +104,13 @@ function references(): ReadValue {
     maxAge: integer(env, "REFERENCE_MAX_AGE_SECONDS"),
   };
   if (choice(env, "REFERENCES_FROM") === "environment") return createLocalReferences(env);
-  let loading: Promise<ReadValue> | undefined;
-  return async (reference) => {
-    loading ??= import("./references.ts").then(({ createReferences }) => createReferences(settings));
-    return (await loading)(reference);
-  };
+  const loaded = once(async () => (await import("./references.ts")).createReferences(settings));
+  return async (reference) => (await loaded())(reference);
 }
 
-/** What a gateway that owns the sessions changes. */
-function ownedBy(gateway: Pick<Gateway, "get">) {
-  const rows = renamedRows(createRows({ dynamo: dynamoClient, table: sessionsTable, now: Date.now }), nameOf);
-  const findName = createFullNames();
-  const complete = createReadThrough({
-    gateway,
-    mode: choice(env, "GATEWAY_READ"),
-    isAsked,
-    keep: rows.keep,
-    doubt: rows.doubt,
-    fullName: (key, orgId) => findName(gateway, key, orgId),
-    read: table.readSession,
-    log,
-    metrics,
-  });
-  return {
-    store: withReadThrough(table, complete),
-    mirror: createMirror({ doubt: rows.doubt, isAsked }),
-    changedState: (stored: StoredSession, reset: boolean) => changedState(stored, { reset, now: Date.now() }),
-  };
+async function loadOwned(client: Pick<Gateway, "get">) {
+  const { ownedSessions } = await import("./owned-sessions.ts");
+  return ownedSessions({ gateway: client, store: table, dynamo, table: sessionsTable, nameOf, log, metrics });
 }
 
 /** An SQS batch in, the messages that SQS must deliver again out. */

@@ -13,12 +13,13 @@ import { createRefusals } from "../lib/gateway/refusals.ts";
 import { createRows } from "../lib/gateway/rows.ts";
 import { createSettle } from "../lib/gateway/settle.ts";
 import { createSync } from "../lib/gateway/sync.ts";
-import { createDynamo, createSqs } from "./clients.ts";
+import { createDynamo } from "./clients.ts";
 import { cacheMs, canaryName, canaryOf, maxAbsences, requiredGateway } from "./gateway.ts";
 import { hashFunction } from "./key-names.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
 import { integer, text } from "./settings.ts";
+import { createSqs } from "./sqs.ts";
 
 /** Most of a key's time is a pause; what reaches the gateway at a time is limited by its connections. */
 const KEYS_AT_ONCE = 256;

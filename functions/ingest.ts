@@ -6,13 +6,15 @@ import type { HttpRequest } from "../lib/ingest/http.ts";
 import { createIngest } from "../lib/ingest/ingest.ts";
 import { createReleaseReader } from "../lib/releases/reader.ts";
 import { createReleaseStore } from "../lib/releases/store.ts";
-import { createDocuments, createS3, createSqs } from "./clients.ts";
+import { createS3 } from "./clients.ts";
+import { createDocuments } from "./documents.ts";
 import { httpErrors, reply } from "./http-errors.ts";
 import { readIngestAuth } from "./ingest-auth.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
 import { readRedact } from "./redact.ts";
 import { choice, text } from "./settings.ts";
+import { createSqs } from "./sqs.ts";
 
 const { env } = process;
 const log = createLog();

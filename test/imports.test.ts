@@ -44,6 +44,8 @@ const ALLOWED: Record<string, string[]> = {
     "deploy",
     "functions/settings.ts",
     "functions/clients.ts",
+    "functions/documents.ts",
+    "functions/sqs.ts",
     "functions/gateway.ts",
     "functions/ingest-auth.ts",
     "functions/key-names.ts",
@@ -63,9 +65,12 @@ const ALLOWED: Record<string, string[]> = {
 const PACKAGES: Record<string, string[]> = {
   "@aws-sdk/": [
     "functions/clients.ts",
+    "functions/documents.ts",
+    "functions/sqs.ts",
     "functions/references.ts",
     "local/",
     "cli/",
+    "deploy/sdk.ts",
     "lib/consumer/store.ts",
     "lib/consumer/hand-back.ts",
     "lib/dynamo/",
@@ -76,6 +81,7 @@ const PACKAGES: Record<string, string[]> = {
     "lib/gateway/rows.ts",
     "lib/gateway/sync.ts",
     "lib/releases/store.ts",
+    "lib/releases/stored.ts",
     "lib/releases/bucket.ts",
     "lib/releases/history.ts",
     "lib/releases/notices.ts",
@@ -97,7 +103,7 @@ const PACKAGES: Record<string, string[]> = {
   commander: ["cli/"],
   fauxqs: ["local/"],
   fflate: ["local/functions.ts", "deploy/zip.ts"],
-  esbuild: ["deploy/build.ts", "deploy/build-package.ts"],
+  esbuild: ["deploy/build.ts", "deploy/build-package.ts", "deploy/sdk.ts"],
   semver: ["deploy/pack-check.ts"],
   "@aws/cloudformation-validate": ["deploy/schema.ts"],
 };

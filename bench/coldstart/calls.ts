@@ -2,12 +2,12 @@ import { GetObjectCommand } from "@aws-sdk/client-s3";
 import { BatchGetCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
 import middy from "@middy/core";
 import type { SQSEvent } from "aws-lambda";
-import { createDocuments, createS3, createSqs } from "../../functions/clients.ts";
+import { createS3 } from "../../functions/clients.ts";
+import { createDocuments } from "../../functions/documents.ts";
 
 const { STATE_TABLE = "", SESSIONS_TABLE = "", FILES_BUCKET = "" } = process.env;
 const dynamo = createDocuments();
 const s3 = createS3(process.env);
-export const sqs = createSqs();
 
 async function read(table: string, Keys: object[]) {
   const RequestItems = { [table]: { ConsistentRead: true, Keys: Keys as Record<string, string>[] } };

@@ -11,7 +11,7 @@ import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { refusalOf } from "../dynamo/refusal.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { EventKey } from "../events/identity.ts";
-import { LIVE_RELEASE_KEY } from "../releases/store.ts";
+import { LIVE_RELEASE_KEY } from "../releases/release.ts";
 import {
   type ChangedBy,
   type GatewayState,

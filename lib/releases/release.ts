@@ -3,6 +3,9 @@ import type { Api, HandlerRef } from "../apis/definition.ts";
 import { createNearest, type Nearest } from "../apis/nearest.ts";
 import type { Script } from "../runtime/protocol.ts";
 
+/** The key of the item that names the live release. */
+export const LIVE_RELEASE_KEY = "release";
+
 /** An API, and the uploaded file that defined it; releases of earlier versions do not say that. */
 export type ReleasedApi = Api & { file?: string };
 

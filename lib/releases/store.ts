@@ -1,13 +1,11 @@
-import { NoSuchKey, type S3Client } from "@aws-sdk/client-s3";
+import type { S3Client } from "@aws-sdk/client-s3";
 import { type DynamoDBDocumentClient, GetCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
-import { AppError } from "../errors.ts";
 import { type Bucket, createBucket } from "./bucket.ts";
 import { readHistory } from "./history.ts";
-import { type Release, versionOf } from "./release.ts";
+import { LIVE_RELEASE_KEY } from "./release.ts";
 import type { HistoryEntry } from "./report.ts";
+import { createStoredReleases, type StoredReleases } from "./stored.ts";
 
-/** The key of the item that names the live release. */
-export const LIVE_RELEASE_KEY = "release";
 /** The key of the item that lists the versions of the history. */
 export const HISTORY_KEY = "releases";
 export const entryKey = (version: string) => `release#${version}`;
@@ -33,10 +31,8 @@ export interface Pointer extends PointerTarget {
 
 /** The bucket, the pointer to the live release, and the history. */
 export interface ReleaseStore
-  extends Pick<Bucket, "listSources" | "readSources" | "writeSource" | "removeSource"> {
-  /** Throws `release-missing` when there is no such object, or it is not the one that was written. */
-  read(version: string): Promise<Release>;
-  write(version: string, text: string): Promise<void>;
+  extends StoredReleases,
+    Pick<Bucket, "listSources" | "readSources" | "writeSource" | "removeSource"> {
   /** Strongly consistent. */
   pointer(): Promise<Pointer>;
   /** The live version, or undefined before the first release. Strongly consistent. */
@@ -108,24 +104,9 @@ export function createReleaseStore(deps: {
     }
   }
 
-  async function readRelease(version: string): Promise<string> {
-    try {
-      return await bucket.readText(releaseKey(version));
-    } catch (cause) {
-      if (!(cause instanceof NoSuchKey)) throw cause;
-      throw missing(`there is no ${releaseKey(version)} in bucket ${bucket.name}`, { cause });
-    }
-  }
-
   return {
     ...bucket,
-    async read(version) {
-      const text = await readRelease(version);
-      if (versionOf(text) !== version)
-        throw missing(`${releaseKey(version)} in bucket ${bucket.name} is not what was written`);
-      return JSON.parse(text) as Release;
-    },
-    write: (version, text) => bucket.writeText(releaseKey(version), text, "application/json"),
+    ...createStoredReleases(bucket),
     pointer,
     liveVersion: async () => (await pointer()).version,
     record,
@@ -133,11 +114,6 @@ export function createReleaseStore(deps: {
     history: async () => readHistory(dynamo, table, (await versions()).map(entryKey)),
   };
 }
-
-const missing = (message: string, options?: ErrorOptions) =>
-  new AppError("release-missing", message, options);
-
-const releaseKey = (version: string) => `releases/${version}.json`;
 
 function unchangedSince({ revision }: Pointer) {
   return revision === 0

@@ -1,0 +1,21 @@
+import type { AnswerDeps } from "../lib/consumer/answer.ts";
+import { createDeadLetters } from "../lib/consumer/dead-letters.ts";
+import { createHandBack } from "../lib/consumer/hand-back.ts";
+import { createRequeue } from "../lib/consumer/requeue.ts";
+import { createQueueSender } from "../lib/events/send.ts";
+import type { Log } from "../lib/log.ts";
+import { createSqs } from "./sqs.ts";
+
+/** Where events go that are not done. In a module of its own, since most batches are done whole. */
+export function createReturns(deps: {
+  deadLetters: string;
+  events: string;
+  log: Log;
+}): Pick<AnswerDeps, "sendDeadLetter" | "handBack" | "requeue"> {
+  const sqs = createSqs();
+  return {
+    sendDeadLetter: createDeadLetters(createQueueSender({ sqs, queueUrl: deps.deadLetters })),
+    handBack: createHandBack({ sqs, queueUrl: deps.events, log: deps.log }),
+    requeue: createRequeue(createQueueSender({ sqs, queueUrl: deps.events })),
+  };
+}

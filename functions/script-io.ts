@@ -1,0 +1,28 @@
+import { randomUUID } from "node:crypto";
+import type { HostDeps } from "../lib/consumer/host.ts";
+import { createEgress } from "../lib/egress/client.ts";
+import { batchRequest, makeHttpRequest } from "../lib/egress/tyk-http.ts";
+import { createStorage } from "../lib/storage/storage.ts";
+import { createEntryStore } from "../lib/storage/store.ts";
+import type { createDynamo } from "./clients.ts";
+import { createDocuments } from "./documents.ts";
+
+/** What scripts ask for beside sessions. In a module of its own, since most starts run none that does. */
+export function createScriptIo(settings: {
+  allowHosts: string[];
+  maxResponseBytes: number;
+  dynamo: ReturnType<typeof createDynamo>;
+  table: string;
+}): Pick<HostDeps, "makeHttpRequest" | "batchRequest" | "storage"> {
+  const egress = createEgress(settings);
+  const { table } = settings;
+  const dynamo = createDocuments(settings.dynamo);
+  return {
+    makeHttpRequest: (request, run) => makeHttpRequest(request, { egress, ...run }),
+    batchRequest: (request, run) => batchRequest(request, { egress, ...run }),
+    storage: createStorage({
+      entries: createEntryStore({ dynamo, table, newToken: randomUUID, random: Math.random }),
+      now: Date.now,
+    }),
+  };
+}

@@ -36,8 +36,8 @@ export function createGarbage(instance: Instance, limits: Limits): Garbage {
 /** The build does not export JS_SetGCThreshold. It is the word that, once it is 0, the next object sets anew. */
 function findThreshold({ context, layout }: Instance, words: Uint32Array): number {
   const end = layout.heapEnd() / 4;
-  for (let at = layout.stackHigh / 4; at < end; at += 1) {
-    if (words[at] !== FIRST_THRESHOLD) continue;
+  const next = (from: number) => words.indexOf(FIRST_THRESHOLD, from);
+  for (let at = next(layout.stackHigh / 4); at >= 0 && at < end; at = next(at + 1)) {
     words[at] = 0;
     context.unwrapResult(context.evalCode("({})")).dispose();
     const found = words[at] !== 0;

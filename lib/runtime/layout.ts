@@ -29,6 +29,7 @@ const PROBE_BYTES = 256 * 1024;
 /** Left on both sides of what seems to be the stack. */
 const MARGIN = 2 * PAGE;
 const ZERO_PAGE = Buffer.alloc(PAGE);
+const ZEROS = Buffer.alloc(16 * PAGE);
 
 export function layoutOf(memory: ArrayBuffer, bounds: Bounds): Layout {
   const end = new Uint32Array(memory, bounds.breakAt, 1);
@@ -102,7 +103,12 @@ function stackOf(memory: ArrayBuffer, before: Copy | undefined, chunk: number) {
 }
 
 export function isZero(memory: ArrayBuffer, start: number, bytes: number): boolean {
-  return Buffer.from(memory, start, bytes).equals(Buffer.alloc(bytes));
+  // In pieces, since as many zeros as a stack has would have to be made first.
+  for (let at = 0; at < bytes; at += ZEROS.length) {
+    const length = Math.min(ZEROS.length, bytes - at);
+    if (!Buffer.from(memory, start + at, length).equals(ZEROS.subarray(0, length))) return false;
+  }
+  return true;
 }
 
 /**

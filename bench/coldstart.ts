@@ -1,12 +1,14 @@
 // npm run bench:coldstart: from the start of a process to its first event's end, of the packaged consumer, of a
 // function that has the same SDK clients and does nothing, and of one that makes the consumer's calls and nothing
-// else; in turns, so that what else the machine does falls on all. And what of it the consumer spends on what.
+// else; in turns, so that what else the machine does falls on all. And what of it the consumer spends on what, and
+// in which thread.
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
-import { buildFunctions, buildZips, bundle } from "../deploy/build.ts";
+import { build } from "esbuild";
+import { buildFunctions, buildZips, bundle, ROOT } from "../deploy/build.ts";
 import { SCOPED_KEY } from "../lib/consumer/ledger-item.ts";
 import { sessionItem } from "../lib/sessions/item.ts";
 import { readSourceFiles } from "../local/files.ts";
@@ -25,22 +27,25 @@ const VARIANTS = {
   consumer: "consumer",
   "consumer, its thread started after the SDK": "one-step",
   "consumer, V8's own tiering budget": "v8-budget",
+  "the same calls, as esbuild bundles them by itself": "plain-calls",
 };
 type Variant = keyof typeof VARIANTS;
 
 export interface ColdStartResult {
   rows: { what: string; ms: number; ratio_to_empty: number; ratio_to_calls: number }[];
-  /** One after the other, in ms. */
+  /** One after the other in the main thread, in ms. */
   breakdown: { step: string; ms: number }[];
+  /** Processor time in ms, by thread. */
+  cpu: { what: string; all: number; main: number; sandbox: number; others: number }[];
   zips: { zip: string; kb: number }[];
 }
 
-/** In ms since the process began. */
+/** Times are in ms since the process began. */
 interface Trace {
   begun: number;
-  loaded: number;
-  calls: { name: string; from: number; to: number }[];
-  ended: number;
+  /** What was done when, and what the time before it is called; without a name, that time is all of it. */
+  marks: { name?: string; before: string; from: number; to: number }[];
+  cpu: { all: number; main: number; sandbox: number };
 }
 
 function batch() {
@@ -64,7 +69,8 @@ async function coldStart(
     out += chunk;
     ms = performance.now() - started; // at its last word: what the process's end takes is not counted
   }
-  const { batchItemFailures, trace } = JSON.parse(out.slice(out.lastIndexOf("\n") + 1));
+  const last = out.slice(out.lastIndexOf("\n") + 1);
+  const { batchItemFailures, trace } = last.startsWith("{") ? JSON.parse(last) : {};
   if (batchItemFailures?.length !== 0) throw new Error(`${index} did not finish its event: ${out}`);
   return { ms, trace };
 }
@@ -72,9 +78,29 @@ async function coldStart(
 /** As lib/runtime/assets.ts would be without a budget of its own. */
 function withV8Budget(from: string, to: string): void {
   cpSync(from, to, { recursive: true });
+  const [own, v8] = ["=2147483647", "=13e6"];
   const chunks = readdirSync(to).filter((file) => file.endsWith(".mjs"));
-  const [chunk = ""] = chunks.filter((file) => readFileSync(`${to}/${file}`, "utf8").includes("=8e8"));
-  writeFileSync(`${to}/${chunk}`, readFileSync(`${to}/${chunk}`, "utf8").replace("=8e8", "=13e6"));
+  const chunk = chunks.find((file) => readFileSync(`${to}/${file}`, "utf8").includes(own));
+  if (!chunk) throw new Error("lib/runtime/assets.ts has another budget than bench/coldstart.ts takes out");
+  writeFileSync(`${to}/${chunk}`, readFileSync(`${to}/${chunk}`, "utf8").replace(own, v8));
+}
+
+/** As who calls AWS would bundle it, without what deploy/ does beyond. */
+async function bundlePlain(source: string, outdir: string): Promise<void> {
+  const js = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: { index: source },
+    outdir,
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    minify: true,
+    format: "esm",
+    platform: "node",
+    target: "node24",
+    banner: { js },
+    logLevel: "warning",
+  });
 }
 
 async function prepare({ releases, clients, resources, release }: Stack): Promise<void> {
@@ -95,33 +121,47 @@ async function buildVariants(folder: string): Promise<void> {
   await bundle("bench/coldstart/calls.ts", `${folder}/dist/calls`);
   await bundle("functions/consumer.ts", `${folder}/dist/one-step`);
   withV8Budget(`${folder}/dist/consumer`, `${folder}/dist/v8-budget`);
+  await bundlePlain("bench/coldstart/calls.ts", `${folder}/dist/plain-calls`);
 }
 
-/** What follows what: the process, its modules, and each call with the work before it. */
-function stepsOf({ begun, loaded, calls, ended }: Trace): { step: string; ms: number }[] {
-  const steps = [
-    { step: "Node starts", ms: begun },
-    { step: "the function's modules are loaded", ms: loaded - begun },
-  ];
-  let at = loaded;
-  for (const { name, from, to } of calls) {
-    steps.push({ step: `work before ${name}`, ms: Math.max(0, from - at) });
-    steps.push({ step: name, ms: Math.max(0, to - Math.max(from, at)) });
+/** What follows what in the main thread. */
+function stepsOf({ begun, marks }: Trace): { step: string; ms: number }[] {
+  const steps = [{ step: "Node starts", ms: begun }];
+  let at = begun;
+  for (const { name, before, from, to } of marks.toSorted((one, other) => one.from - other.from)) {
+    steps.push({ step: before, ms: Math.max(0, from - at) });
+    if (name) steps.push({ step: name, ms: Math.max(0, to - Math.max(from, at)) });
     at = Math.max(at, to);
   }
-  return [...steps, { step: "work to the answer", ms: ended - at }];
+  return steps;
 }
 
-async function breakdownOf(index: string, env: Record<string, string>, rounds: number) {
-  const taken: { step: string; ms: number }[][] = [];
+async function tracesOf(index: string, env: Record<string, string>, rounds: number): Promise<Trace[]> {
+  const traces: Trace[] = [];
   for (let round = 0; round <= rounds; round += 1) {
     const { trace } = await coldStart(index, env, true);
-    if (trace && round > 0) taken.push(stepsOf(trace));
+    if (trace && round > 0) traces.push(trace);
   }
+  return traces;
+}
+
+function breakdownOf(traces: Trace[]): ColdStartResult["breakdown"] {
+  const taken = traces.map(stepsOf);
   return (taken[0] ?? []).map(({ step }, nth) => ({
     step,
     ms: rounded(median(taken.map((steps) => steps[nth]?.ms ?? Number.NaN))),
   }));
+}
+
+function cpuOf(what: string, traces: Trace[]): ColdStartResult["cpu"][number] {
+  const of = (take: (cpu: Trace["cpu"]) => number) => rounded(median(traces.map(({ cpu }) => take(cpu))));
+  return {
+    what,
+    all: of(({ all }) => all),
+    main: of(({ main }) => main),
+    sandbox: of(({ sandbox }) => sandbox),
+    others: of(({ all, main, sandbox }) => Math.max(0, all - main - sandbox)),
+  };
 }
 
 async function measure({ quick }: { quick: boolean }): Promise<ColdStartResult> {
@@ -148,7 +188,10 @@ async function measure({ quick }: { quick: boolean }): Promise<ColdStartResult> 
     const zips = readdirSync(`${folder}/zips`)
       .sort()
       .map((zip) => ({ zip, kb: Math.round(statSync(`${folder}/zips/${zip}`).size / 1_000) }));
-    return { rows, breakdown: await breakdownOf(indexOf("consumer"), stack.env, rounds), zips };
+    const calls = await tracesOf(indexOf("calls"), stack.env, rounds);
+    const consumer = await tracesOf(indexOf("consumer"), stack.env, rounds);
+    const cpu = [cpuOf("the same calls alone", calls), cpuOf("consumer", consumer)];
+    return { rows, breakdown: breakdownOf(consumer), cpu, zips };
   } finally {
     await stack.close();
     rmSync(folder, { recursive: true });
@@ -158,7 +201,7 @@ async function measure({ quick }: { quick: boolean }): Promise<ColdStartResult> 
 export const coldstart: Part<ColdStartResult> = {
   name: "coldstart",
   measure,
-  tables: ({ rows, breakdown, zips }) => [
+  tables: ({ rows, breakdown, cpu, zips }) => [
     {
       title: "Cold start, from the process's start to its first event's end",
       heads: ["what", "ms", "times the empty one", "times the calls alone"],
@@ -168,6 +211,11 @@ export const coldstart: Part<ColdStartResult> = {
       title: "What the consumer's cold start is spent on",
       heads: ["step", "ms"],
       rows: breakdown.map((row) => Object.values(row)),
+    },
+    {
+      title: "Processor time by thread",
+      heads: ["what", "CPU ms", "main thread", "sandbox", "V8's and others"],
+      rows: cpu.map((row) => Object.values(row)),
     },
     { title: "What is deployed", heads: ["zip", "kB"], rows: zips.map((row) => Object.values(row)) },
   ],

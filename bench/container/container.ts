@@ -2,9 +2,10 @@
 // function's own `main`. Its output is a file, whose size tells what was logged.
 import { randomUUID } from "node:crypto";
 import { subscribe } from "node:diagnostics_channel";
-import { fstatSync, ftruncateSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fstatSync, ftruncateSync, readFileSync, writeFileSync } from "node:fs";
 import { Session } from "node:inspector/promises";
 import type { SQSBatchResponse } from "aws-lambda";
+import { sandboxTime } from "../shared/threads.ts";
 import type { FromContainer, Measured, Side, Slice } from "./protocol.ts";
 
 type Main = (batch: unknown, context: unknown) => Promise<SQSBatchResponse>;
@@ -15,7 +16,6 @@ const MODULES: Record<Side, string> = {
   gatehook: "../../functions/consumer.ts",
 };
 const [, , side, LOG = ""] = process.argv;
-const TASKS = "/proc/self/task";
 const TIMEOUT_MS = 60_000;
 
 const { main } = (await import(MODULES[side as Side])) as { main: Main };
@@ -44,20 +44,6 @@ function batchOf({ batch, prefix, keys, stride = 1, apiId = "demo" }: Slice) {
       return { messageId, receiptHandle: messageId, body, attributes, messageAttributes: {} };
     }),
   };
-}
-
-/** Nanoseconds of the sandboxes' threads; nothing where the system does not tell. */
-function sandboxTime(): number {
-  let sum = 0;
-  try {
-    for (const task of readdirSync(TASKS)) {
-      if (!readFileSync(`${TASKS}/${task}/comm`, "utf8").startsWith("WorkerThread")) continue;
-      sum += Number(readFileSync(`${TASKS}/${task}/schedstat`, "utf8").split(" ")[0]);
-    }
-  } catch {
-    // A thread that ended between the two reads, or a system without these files.
-  }
-  return sum;
 }
 
 /** Of the script's own text, which no consumer can make shorter. */

@@ -104,7 +104,7 @@ minutes and does not help where one key is hot.`;
 export function page({ machine, seconds, results }: Stored): string {
   const [costs, ratios] = pipeline.tables(results.pipeline);
   const [runs, kill] = runtime.tables(results.runtime);
-  const [cold, breakdown, zips] = coldstart.tables(results.coldstart);
+  const [cold, breakdown, cpu, zips] = coldstart.tables(results.coldstart);
   const [times, cost] = contention.tables(results.contention);
   const [scripts, sessions, sizes, batches] = scale.tables(results.scale);
   const table = (one: Table | undefined) => (one ? tableText(one) : "");
@@ -191,6 +191,8 @@ ${table(cold)}
 ${titled(breakdown)}
 
 The steps are taken from runs of their own, which are traced, so their sum is not the figure above.
+
+${titled(cpu)}
 
 ${titled(zips)}
 

@@ -13,7 +13,7 @@ import { createRequire, isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type BuildOptions, build, type Plugin } from "esbuild";
+import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 import { checkLean, leanSdk } from "./sdk.ts";
 import { zip } from "./zip.ts";
 
@@ -111,8 +111,8 @@ export async function buildFunctions(folder: string): Promise<void> {
   );
 }
 
-/** Makes `index.mjs` of a source file, with all that it needs beside it. */
-export async function bundle(source: string, outdir: string): Promise<void> {
+/** Makes `index.mjs` of a source file, with all that it needs beside it. Answers what is in it. */
+export async function bundle(source: string, outdir: string): Promise<Metafile> {
   const { metafile, outputFiles } = await build({
     ...OPTIONS,
     plugins: [leanSdk, ...OPTIONS.plugins],
@@ -129,6 +129,7 @@ export async function bundle(source: string, outdir: string): Promise<void> {
   mkdirSync(outdir, { recursive: true });
   for (const { path, contents } of outputFiles) writeFileSync(`${outdir}/${basename(path)}`, contents);
   if ("lib/runtime/assets.ts" in metafile.inputs) await addRuntime(outdir);
+  return metafile;
 }
 
 /** The sandbox's thread and what it reads. */

@@ -72,14 +72,15 @@ function withPlainNames(schemas: string): string {
 
 /** Throws when something is bundled that was to be left out: an upgrade of the SDK may have moved its files. */
 export function checkLean({ inputs, outputs }: Metafile): void {
-  for (const { inputs: parts } of Object.values(outputs)) {
-    for (const [path, { bytesInOutput }] of Object.entries(parts)) {
-      const isBack = bytesInOutput > 0 && REPLACEMENTS.some(({ gone }) => gone.test(path));
-      const isWhole = SCHEMAS.test(path) && bytesInOutput > (inputs[path]?.bytes ?? 0) / 2;
-      if (isBack || isWhole)
-        throw new Error(
-          `${path} is bundled${isWhole ? " whole" : ""}: the SDK is no longer as deploy/sdk.ts knows it`,
-        );
-    }
-  }
+  const parts = Object.values(outputs).flatMap((output) => Object.entries(output.inputs));
+  const bundled = parts.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path);
+  const whole = parts.find(
+    ([path, { bytesInOutput }]) => SCHEMAS.test(path) && bytesInOutput > (inputs[path]?.bytes ?? 0) / 2,
+  );
+  const found = [
+    ...REPLACEMENTS.flatMap(({ gone }) => bundled.find((path) => gone.test(path)) ?? []),
+    ...(whole ? [`all of ${whole[0]}`] : []),
+  ];
+  if (found.length > 0)
+    throw new Error(`a function has ${found.join(", ")}: the SDK is no longer as deploy/sdk.ts knows it`);
 }

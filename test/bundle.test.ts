@@ -1,12 +1,18 @@
 // What a cold start has to parse, and what is left out of it.
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
 import { build, type Metafile, type Plugin } from "esbuild";
-import { bundle, endBuilder, OPTIONS } from "../deploy/build.ts";
+import { bundle, endBuilder, OPTIONS, ROOT } from "../deploy/build.ts";
 import { checkLean, leanSdk } from "../deploy/sdk.ts";
+import type * as Egress from "../lib/egress/client.ts";
+import type * as Gateway from "../lib/gateway/client.ts";
 
 /** Loaded by the entry itself, see deploy/entries/consumer.ts. */
 const FUNCTION = /\/consumer-\w+\.mjs$/;
@@ -65,6 +71,48 @@ describe("the consumer's bundle", () => {
     const bytes = Object.values(loadedAtStart(metafile)).reduce((sum, output) => sum + output.bytes, 0);
     assert.ok(bytes > MOST_BYTES / 2, `${bytes} bytes are not the whole start`);
     assert.ok(bytes <= MOST_BYTES, `${bytes} bytes are more than ${MOST_BYTES}`);
+  });
+});
+
+describe("what is loaded later", () => {
+  const folder = mkdtempSync(join(tmpdir(), "gatehook-bundle-"));
+  const server = createServer((_, response) => response.end('{"org_id":"o"}'));
+  let url: URL;
+  before(async () => {
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  });
+  after(async () => {
+    server.close();
+    rmSync(folder, { recursive: true });
+    await endBuilder();
+  });
+
+  /** What a source exports, from a bundle. */
+  async function bundled<Exports>(name: string, source: string): Promise<Exports> {
+    writeFileSync(join(folder, `${name}.ts`), source);
+    await bundle(join(folder, `${name}.ts`), join(folder, name));
+    return (await import(pathToFileURL(join(folder, name, "index.mjs")).href)) as Exports;
+  }
+
+  // Node gives what a CommonJS package exports by name; from a bundle, it is there by default only.
+  it("asks a gateway", async () => {
+    const source = `export { connectGateway } from "${ROOT}lib/gateway/client.ts";`;
+    const { connectGateway } = await bundled<typeof Gateway>("gateway", source);
+    const gateway = connectGateway({ hashed: false, url, secret: "s", timeoutMs: 5_000 });
+    assert.deepEqual(await gateway.get("k"), { text: '{"org_id":"o"}', session: { org_id: "o" } });
+    await gateway.close();
+  });
+
+  it("sends a script's request", async () => {
+    const source = `export { createEgress } from "${ROOT}lib/egress/client.ts";`;
+    const { createEgress } = await bundled<typeof Egress>("egress", source);
+    const egress = createEgress({ allowHosts: ["127.0.0.1"], maxResponseBytes: 1_000 });
+    const request = { method: "GET", url: url.href, headers: [], body: "" };
+    const { status, body } = await egress.send(request, { signal: AbortSignal.timeout(5_000) });
+    assert.deepEqual([status, Buffer.from(body).toString()], [200, '{"org_id":"o"}']);
+    await egress.close();
   });
 });
 

@@ -47,8 +47,8 @@ async function connectTo(
   signal: AbortSignal,
 ): Promise<Client> {
   // Loaded with the first request, since most handlers send none.
-  const { Client } = await import("undici");
-  return new Client(target.origin, {
+  const { default: undici } = await import("undici");
+  return new undici.Client(target.origin, {
     connect: {
       lookup: pinnedTo(addresses), // net.connect skips it for a literal address: the very one that was checked
       timeout: deps.connectTimeoutMs,

@@ -70,8 +70,8 @@ export function connectGateway(options: GatewayOptions): Gateway {
 
   /** With the first request: undici is half of the code of the functions that may ask, and many a start asks nothing. */
   async function open(): Promise<Pool> {
-    const { Pool } = await import("undici");
-    return new Pool(url.origin, {
+    const { default: undici } = await import("undici");
+    return new undici.Pool(url.origin, {
       connections: options.connections ?? CONNECTIONS,
       connect: { timeout: timeoutMs },
       headersTimeout: 0, // the signal is the deadline

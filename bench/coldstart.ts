@@ -69,8 +69,9 @@ async function coldStart(
     out += chunk;
     ms = performance.now() - started; // at its last word: what the process's end takes is not counted
   }
-  const last = out.slice(out.lastIndexOf("\n") + 1);
-  const { batchItemFailures, trace } = last.startsWith("{") ? JSON.parse(last) : {};
+  // Log lines are written at a turn's end, so one may come after it.
+  const answer = out.split("\n").find((line) => line.startsWith('{"batchItemFailures"')) ?? "{}";
+  const { batchItemFailures, trace } = JSON.parse(answer);
   if (batchItemFailures?.length !== 0) throw new Error(`${index} did not finish its event: ${out}`);
   return { ms, trace };
 }

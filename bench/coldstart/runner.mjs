@@ -9,7 +9,7 @@ const context = { getRemainingTimeInMillis: () => 30_000 };
 const answer = await main(JSON.parse(batch), context);
 trace?.add({ before: "work to the answer" });
 const told = { ...answer, ...(trace && { trace: await trace.end() }) };
-process.stdout.write(`\n${JSON.stringify(told)}`, () => process.exit(0));
+process.stdout.write(`\n${JSON.stringify(told)}\n`, () => process.exit(0));
 
 /** Notes what is seen from outside: requests over HTTP, QuickJS's compilation, and what passes between the threads. */
 async function startTrace() {

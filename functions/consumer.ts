@@ -70,10 +70,7 @@ const consume = createConsumer({
   }),
   circuit: createCircuit(chance),
   sendDeadLetter: async (record, verdict) => (await returns()).sendDeadLetter(record, verdict),
-  handBack: async (left) => {
-    // Of most batches nothing is left.
-    if (left.length > 0) await (await returns()).handBack(left);
-  },
+  handBack: async (left) => (await returns()).handBack(left),
   requeue: async (record, how) => (await returns()).requeue(record, how),
   retryDelay: createRetryDelay({
     baseSeconds: integer(env, "RETRY_BASE_SECONDS"),

@@ -105,6 +105,7 @@ export function createAnswer(batch: QueueRecord[], deps: AnswerDeps): Answer {
   async function letGo(records: QueueRecord[], why: Verdict): Promise<void> {
     for (const record of records) await mindReceives(record, why);
     const left = records.filter(({ messageId }) => open.has(messageId));
+    if (left.length === 0) return;
     for (const { messageId } of left) released.add(messageId);
     await deps.handBack(
       left.map((record) => {

@@ -30,6 +30,8 @@ export interface DevOptions extends Asked {
   demo: boolean;
   /** Keeps tables, queues and the bucket between two starts. */
   persist?: boolean;
+  /** Names that a request's Host may have beside those of loopback. */
+  allowHost: string[];
   /** Settings, before all others. */
   set: Record<string, string>;
 }
@@ -58,6 +60,7 @@ export async function dev(options: DevOptions): Promise<void> {
     port,
     project: dir,
     env: process.env,
+    allowHosts: options.allowHost,
     ...settings,
     ...(persist && { persist }),
     watchBucket: !options.once,

@@ -5,7 +5,7 @@ import { errorText } from "../lib/errors.ts";
 import { awsAdvice } from "./aws-errors.ts";
 import { addDlq } from "./dlq.ts";
 import { Interrupted } from "./interrupt.ts";
-import { reaching, wholeNumber, yes } from "./option-values.ts";
+import { hostName, reaching, wholeNumber, yes } from "./option-values.ts";
 import { print, printError, printErrorText } from "./print.ts";
 import { linesOf } from "./printable.ts";
 import { addSessions } from "./sessions.ts";
@@ -97,6 +97,14 @@ program
   .option("--event <type>", "the type of the sample event; by default the first that has a handler")
   .option("--api <id>", "the API of the sample event; by default the first that has a handler")
   .option("--no-demo", "send no sample event")
+  .addOption(
+    new Option(
+      "--allow-host <name>",
+      "a further name by which requests may come, such as host.docker.internal; repeatable",
+    )
+      .argParser(hostName)
+      .default([], "none"),
+  )
   .option("--persist", "keep tables, queues and the bucket in .gatehook/ for the next start")
   .option("--set <NAME=value>", "a setting of docs/settings.md; repeatable", nameAndValue, {})
   .action(async (options) => (await import("./dev.ts")).dev(options));

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { isHostName } from "../local/own-hosts.ts";
 
 /** Parsers of options' values: a wrong one is told with what it must be. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
@@ -7,6 +8,15 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
     if (text.trim() !== "" && Number.isInteger(number) && number >= min && number <= max) return number;
     throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
   };
+}
+
+/** A name or an address with any port, or with the one that it has. */
+export function hostName(text: string, before: string[]): string[] {
+  if (isHostName(text)) return [...before, text];
+  throw new InvalidArgumentError(
+    "It must be a host's name or address as in a URL, such as host.docker.internal, gatehook:3000 or [::1]: " +
+      "no scheme, path or wildcard.",
+  );
 }
 
 /** `20`, `20/s` or `0.5/s`. */

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, createConnection, createServer } from "node:net";
 import { dirname } from "node:path";
@@ -29,12 +30,19 @@ const GRACE_MS = 1_000;
 const SIGNAL_MS = 100;
 const MAX_SAID = 1_000;
 
-/** Starts dynoxide, a DynamoDB engine in one binary, on a free loopback port. */
+/** Starts dynoxide, a DynamoDB engine in one binary, on a free port of a loopback address. */
 export async function startDynamo(options: DynamoOptions = {}): Promise<Service> {
   const { binary = findBinary(), file, signal, onEnd = () => {} } = options;
   signal?.throwIfAborted();
-  const port = await freePort();
-  const args = ["serve", "--port", String(port), ...(file ? ["--db-path", file] : [])];
+  const at = await freeAddress();
+  const args = [
+    "serve",
+    "--host",
+    at.address,
+    "--port",
+    String(at.port),
+    ...(file ? ["--db-path", file] : []),
+  ];
   const server = spawn(binary, args, { stdio: ["ignore", "ignore", "pipe"] });
   const watchdog = server.pid ? endWithThisProcess(server.pid) : undefined;
   let said = "";
@@ -61,7 +69,7 @@ export async function startDynamo(options: DynamoOptions = {}): Promise<Service>
   try {
     const stop = AbortSignal.any([started.signal, ...(signal ? [signal] : [])]);
     await Promise.race([
-      reachable(port, stop),
+      reachable(at, stop),
       ended.then(({ error }) => Promise.reject(withFile(error, file))),
     ]);
   } catch (thrown) {
@@ -72,7 +80,7 @@ export async function startDynamo(options: DynamoOptions = {}): Promise<Service>
     started.abort();
   }
   void ended.then(({ byItself, error }) => byItself && onEnd(error));
-  return { endpoint: `http://127.0.0.1:${port}`, close };
+  return { endpoint: `http://${at.address}:${at.port}`, close };
 }
 
 /** An engine that does not start may have found its file damaged. */
@@ -91,21 +99,32 @@ async function endOf(server: ChildProcess): Promise<string> {
   }
 }
 
-function freePort(): Promise<number> {
+type Address = Pick<AddressInfo, "address" | "port">;
+
+/**
+ * The engine answers pages of every origin and requests for every host, and cannot be told otherwise. So it listens where
+ * no page finds it: at a random one of the 16 million addresses that Linux and Windows have for loopback. macOS has one.
+ */
+async function freeAddress(): Promise<Address> {
+  const random = `127.${randomInt(1, 255)}.${randomInt(256)}.${randomInt(1, 255)}`;
+  return freePort(random).catch(() => freePort("127.0.0.1"));
+}
+
+function freePort(host: string): Promise<Address> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
+    probe.listen(0, host, () => {
+      const { address, port } = probe.address() as AddressInfo;
+      probe.close(() => resolve({ address, port }));
     });
   });
 }
 
-async function reachable(port: number, signal: AbortSignal): Promise<void> {
+async function reachable({ address, port }: Address, signal: AbortSignal): Promise<void> {
   for (const end = Date.now() + START_MS; Date.now() < end; await delay(10, undefined, { signal })) {
     const open = await new Promise<boolean>((resolve) => {
-      const socket = createConnection(port, "127.0.0.1");
+      const socket = createConnection(port, address);
       socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
       socket.once("connect", () => socket.destroy());
     });
@@ -113,6 +132,6 @@ async function reachable(port: number, signal: AbortSignal): Promise<void> {
   }
   throw new AppError(
     "local-failed",
-    `the DynamoDB engine did not answer on port ${port} within ${START_MS} ms`,
+    `the DynamoDB engine did not answer at ${address}:${port} within ${START_MS} ms`,
   );
 }

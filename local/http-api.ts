@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import { AppError } from "../lib/errors.ts";
-import { strangerIn } from "../lib/ingest/stranger.ts";
+import { ownHosts, refusalOf } from "./own-hosts.ts";
 
 /** API Gateway's HTTP API, as much as the functions need: payload format 2.0. */
 export interface HttpApi {
@@ -12,8 +12,16 @@ export interface HttpApi {
 
 type Invoke = (request: APIGatewayProxyEventV2) => Promise<unknown>;
 
-/** Routes such as `POST /events/{api_id}` or `ANY /…`, the first that fits; a `{key+}` takes slashes too, `$default` all. */
-export async function startHttpApi(port: number, routes: Record<string, Invoke>): Promise<HttpApi> {
+export interface HttpApiOptions {
+  /** 0: any free port. */
+  port: number;
+  /** Names that a request's Host may have beside those of loopback with this port. */
+  allowHosts?: string[] | undefined;
+  /** Such as `POST /events/{api_id}` or `ANY /…`, the first that fits; a `{key+}` takes slashes too, `$default` all. */
+  routes: Record<string, Invoke>;
+}
+
+export async function startHttpApi({ port, allowHosts, routes }: HttpApiOptions): Promise<HttpApi> {
   const table = Object.entries(routes).map(([routeKey, invoke]) => ({
     routeKey,
     invoke,
@@ -21,8 +29,8 @@ export async function startHttpApi(port: number, routes: Record<string, Invoke>)
   }));
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const stranger = strangerIn(request.headers);
-    if (stranger) return reply(response, 403, `${stranger} is not a loopback name of this machine`);
+    const refusal = refusalOf(request.headers, isOwn);
+    if (refusal) return reply(response, refusal.status, withAdvice(refusal));
     const url = new URL(request.url ?? "/", "http://localhost");
     for (const { routeKey, invoke, match } of table) {
       const pathParameters = match(request.method ?? "GET", url.pathname);
@@ -50,14 +58,20 @@ export async function startHttpApi(port: number, routes: Record<string, Invoke>)
     });
   });
   await listen(server, port);
+  const { port: bound } = server.address() as AddressInfo;
+  const isOwn = ownHosts(bound, allowHosts);
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${bound}`,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   };
 }
+
+/** The name itself is not repeated: whoever calls knows it. */
+const withAdvice = ({ status, message }: { status: number; message: string }) =>
+  status === 421 ? `${message}: gatehook dev takes further ones by --allow-host NAME` : message;
 
 const reply = (response: ServerResponse, status: number, message: string) =>
   void response

@@ -1,8 +1,10 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { buildApp } from "fauxqs";
 import { AppError, errorText } from "../lib/errors.ts";
 import type { Service } from "./dynamodb.ts";
+import { ownHosts, refusalOf } from "./own-hosts.ts";
 
 /**
  * fauxqs is put together here from its own parts: its own start listens on every address of the machine. They are not
@@ -11,6 +13,9 @@ import type { Service } from "./dynamodb.ts";
 type Stores = NonNullable<NonNullable<Parameters<typeof buildApp>[0]>["stores"]>;
 type Persistence = NonNullable<Stores["sqsStore"]["persistence"]>;
 type Maker<T, A extends unknown[] = []> = new (...args: A) => T;
+
+type Asked = { headers: IncomingHttpHeaders };
+type Answer = { code(status: number): { send(body: object): unknown } };
 
 async function part<T>(file: string, name: string): Promise<T> {
   const module = await import(new URL(file, import.meta.resolve("fauxqs")).href);
@@ -37,7 +42,14 @@ export async function startQueueAndBucket({ folder, region }: QueueAndBucketOpti
     keep(stores, persistence);
     app.addHook("onClose", async () => persistence.close());
   }
+  let isOwn = ownHosts(0);
+  // A form of a web page is a SendMessage for SQS, and a name that resolves to this machine reads the bucket.
+  app.addHook("onRequest", async (request: Asked, answer: Answer) => {
+    const refusal = refusalOf(request.headers, isOwn);
+    return refusal && answer.code(refusal.status).send({ message: refusal.message });
+  });
   const endpoint = await app.listen({ port: 0, host: "127.0.0.1" });
+  isOwn = ownHosts(Number(new URL(endpoint).port));
   return { endpoint, close: () => app.close() };
 }
 

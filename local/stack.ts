@@ -54,6 +54,8 @@ export interface ConsumerOptions extends Pick<LocalFunctionOptions, "onMoment"> 
 export interface StackOptions {
   /** 0: any free port. */
   port: number;
+  /** Names that a request's Host may have beside those of loopback. */
+  allowHosts?: string[];
   /** Names the tables, queues and the bucket. */
   prefix?: string;
   /** The folder that the stack is for: without a prefix, services of others get names of its own. */
@@ -174,11 +176,15 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       start("sessions", 10_000),
       ...(options.consumers ?? [{}]).map((own) => start("consumer", consumerTimeoutMs, own)),
     ]);
-    const api = await startHttpApi(options.port, {
-      "ANY /events/{api_id}": ingest.invoke,
-      ...Object.fromEntries(SESSION_ROUTES.map((route) => [route, sessions.invoke])),
-      ...(env.KEYS_API_SECRET?.trim() && { [KEYS_ROUTE]: sessions.invoke }),
-      $default: ingest.invoke,
+    const api = await startHttpApi({
+      port: options.port,
+      allowHosts: options.allowHosts,
+      routes: {
+        "ANY /events/{api_id}": ingest.invoke,
+        ...Object.fromEntries(SESSION_ROUTES.map((route) => [route, sessions.invoke])),
+        ...(env.KEYS_API_SECRET?.trim() && { [KEYS_ROUTE]: sessions.invoke }),
+        $default: ingest.invoke,
+      },
     });
     closers.push(api.close, sources.stop);
     signal.throwIfAborted();

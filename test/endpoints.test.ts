@@ -42,7 +42,7 @@ describe("the endpoints of the environment", () => {
       { ...named, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "true" },
     ])
       for (const endpoint of await endpointsOf(env))
-        assert.match(endpoint ?? "", /^http:\/\/127\.0\.0\.1:\d{4,}$/);
+        assert.match(endpoint ?? "", /^http:\/\/127\.\d+\.\d+\.\d+:\d{4,}$/);
   });
 
   it("are told by name when they are not URLs", async () => {
@@ -125,7 +125,8 @@ describe("a stack on services of others", () => {
     asked.set(target, tokens.add(headers["x-amz-security-token"]?.toString()));
     const service = target.startsWith("DynamoDB") ? "DYNAMODB" : target === "S3" ? "S3" : "SQS";
     const upstream = new URL(url ?? "", services.env[`AWS_ENDPOINT_URL_${service}`]);
-    const outgoing = httpRequest(upstream, { method, headers }, (answer) => {
+    const named = { ...headers, host: upstream.host };
+    const outgoing = httpRequest(upstream, { method, headers: named }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
     });

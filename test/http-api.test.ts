@@ -10,10 +10,13 @@ describe("the routes of the local HTTP API", () => {
       statusCode,
       body: JSON.stringify((given as { pathParameters: unknown }).pathParameters),
     });
-    api = await startHttpApi(0, {
-      "ANY /events/{api_id}": route(202),
-      "GET /sessions/{key+}": route(203),
-      $default: route(404),
+    api = await startHttpApi({
+      port: 0,
+      routes: {
+        "ANY /events/{api_id}": route(202),
+        "GET /sessions/{key+}": route(203),
+        $default: route(404),
+      },
     });
   });
   after(() => api.close());
@@ -35,6 +38,7 @@ describe("the routes of the local HTTP API", () => {
 
 describe("the local HTTP API", () => {
   let api: HttpApi;
+  let port: string;
   const invoked: unknown[] = [];
 
   before(async () => {
@@ -42,60 +46,113 @@ describe("the local HTTP API", () => {
       invoked.push(given);
       return { statusCode: 202 };
     };
-    api = await startHttpApi(0, { "POST /events/{api_id}": invoke });
+    api = await startHttpApi({
+      port: 0,
+      allowHosts: ["host.docker.internal", "Gatehook.test:3000", "[fd00::2]"],
+      routes: { "ANY /events/{api_id}": invoke },
+    });
+    ({ port } = new URL(api.url));
   });
   after(() => api.close());
 
-  function post(headers: Record<string, string>): Promise<number | undefined> {
+  function send(headers: Record<string, string>, method = "POST", path = "/events/demo"): Promise<number> {
     return new Promise((resolve, reject) => {
-      const sent = request(`${api.url}/events/demo`, { method: "POST", headers, setHost: false });
-      sent.once("response", (answer) => resolve(answer.resume().statusCode)).once("error", reject);
-      sent.end("{}");
+      const sent = request(api.url + path, { method, headers, setHost: false });
+      sent.once("response", (answer) => resolve(answer.resume().statusCode ?? 0)).once("error", reject);
+      sent.end(method === "POST" || method === "PUT" ? "{}" : "");
     });
   }
 
-  const OWN = ["127.0.0.1", "localhost", "LocalHost", "[::1]", "gatehook.localhost", "a.b.localhost"];
-  const FOREIGN = [
-    "example.com",
-    "127.0.0.1.example.com",
-    "localhost.example.com",
-    "localhost.",
-    "notlocalhost",
-    "example.com:80@localhost",
-    "localhost@example.com",
-    "localhost/example.com",
-    "192.168.1.7",
-    "0.0.0.0",
-    "[::]",
-    "::1",
-    ".localhost",
+  async function refuses(status: number, headers: Record<string, string>) {
+    invoked.length = 0;
+    for (const method of ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
+      for (const path of ["/events/demo", "/sessions/demo-key", "/"])
+        assert.equal(
+          await send(headers, method, path),
+          status,
+          `${method} ${path} ${JSON.stringify(headers)}`,
+        );
+    assert.deepEqual(invoked, []);
+  }
+
+  const own = () => ["127.0.0.1", "localhost", "LocalHost", "[::1]"].map((name) => `${name}:${port}`);
+  const allowed = () => [
+    "host.docker.internal",
+    "Host.Docker.Internal:8080",
+    `host.docker.internal:${port}`,
+    "gatehook.test:3000",
+    "[fd00::2]:3000",
+  ];
+  const foreign = () => [
+    "evil.example",
+    `evil.example:${port}`,
+    `127.0.0.1.evil.example:${port}`,
+    `localhost.evil.example:${port}`,
+    `x.localhost:${port}`,
+    `localhost.:${port}`,
+    `notlocalhost:${port}`,
+    `evil.example:80@localhost:${port}`,
+    `localhost/evil.example:${port}`,
+    `127.0.0.1 , localhost:${port}`,
+    `192.168.1.7:${port}`,
+    `0.0.0.0:${port}`,
+    `127.0.0.2:${port}`,
+    `[::]:${port}`,
+    `::1:${port}`,
+    "127.0.0.1",
+    "localhost",
     "localhost:",
-    "localhost:123456",
+    `localhost:${Number(port) - 1}`,
+    `localhost:0${port}`,
+    "gatehook.test",
+    "gatehook.test:3001",
+    "docker.internal",
+    "evil.host.docker.internal",
+    "host.docker.internal:",
+    "host.docker.internal:3000:3000",
     "",
   ];
 
-  it("answers to the loopback names, with a port and without", async () => {
-    for (const name of OWN)
-      for (const host of [name, `${name}:3000`]) assert.equal(await post({ host }), 202, host);
+  it("answers to the loopback names with its own port, and to names that are allowed", async () => {
+    for (const host of [...own(), ...allowed()]) assert.equal(await send({ host }), 202, host);
   });
 
-  it("answers to no other name, as a page has it whose own name resolves to this machine", async () => {
-    invoked.length = 0;
-    for (const host of FOREIGN) assert.equal(await post({ host }), 403, host);
-    assert.deepEqual(invoked, []);
+  it("answers to no other host, as a page has it whose own name resolves to this machine", async () => {
+    for (const host of foreign()) await refuses(421, { host });
   });
 
-  it("takes requests of pages that have a loopback name", async () => {
-    for (const name of OWN)
-      for (const origin of [`http://${name}`, `https://${name}:8443`])
-        assert.equal(await post({ host: "localhost", origin }), 202, origin);
+  it("takes what a gateway sends, which has neither Origin nor Sec-Fetch-Site", async () => {
+    const gateway = { "user-agent": "Tyk-Hookshot", "content-type": "application/json" };
+    assert.equal(await send({ host: `127.0.0.1:${port}`, ...gateway }), 202);
+  });
+
+  it("takes requests of its own pages", async () => {
+    for (const host of [...own(), ...allowed()]) {
+      assert.equal(
+        await send({ host, origin: `http://${host}`, "sec-fetch-site": "same-origin" }),
+        202,
+        host,
+      );
+      assert.equal(await send({ host, "sec-fetch-site": "none" }), 202, host);
+    }
   });
 
   it("takes no request of any other page", async () => {
-    invoked.length = 0;
-    const origins = FOREIGN.flatMap((name) => [`http://${name}`, `https://${name}`]);
-    for (const origin of [...origins, "null", "file://", "localhost", "ftp://localhost"])
-      assert.equal(await post({ host: "localhost", origin }), 403, origin);
-    assert.deepEqual(invoked, []);
+    const host = `localhost:${port}`;
+    const origins = foreign().flatMap((name) => [`http://${name}`, `https://${name}`]);
+    for (const origin of [
+      ...origins,
+      "null",
+      "",
+      "file://",
+      "http://",
+      `ftp://${host}`,
+      host,
+      `http://${host}/`,
+    ])
+      await refuses(403, { host, origin, "content-type": "text/plain" });
+    for (const site of ["cross-site", "same-site", "", "None", "same-origin, none"])
+      await refuses(403, { host, "sec-fetch-site": site });
+    await refuses(403, { host, origin: `http://${host}`, "sec-fetch-site": "cross-site" });
   });
 });

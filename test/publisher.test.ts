@@ -268,6 +268,8 @@ describe("the publisher's address", () => {
       [{ host: "evil.example" }, 403],
       [{ origin: "https://evil.example" }, 403],
       [{ origin: "null" }, 403],
+      [{ "sec-fetch-site": "cross-site" }, 403],
+      [{ host: `localhost:${port}`, origin: "http://localhost:3000", "sec-fetch-site": "same-site" }, 403],
       [{ host: `localhost:${port}`, origin: "http://localhost:3000" }, 202],
     ] as const) {
       const asked = request({ port, path: "/events/demo", method: "POST", headers });
@@ -284,6 +286,7 @@ describe("the publisher's address", () => {
     for (const [headers, code] of [
       [{ host: "publisher:9180" }, 202],
       [{ host: "publisher:9180", origin: "https://evil.example" }, 403],
+      [{ host: "publisher:9180", "sec-fetch-site": "cross-site" }, 403],
     ] as const) {
       const asked = request({ port, path: "/events/demo", method: "POST", headers });
       asked.end(eventOf("a"));

@@ -1,18 +1,35 @@
 import type { IncomingHttpHeaders } from "node:http";
 
-const LOOPBACK = /^(?:127\.0\.0\.1|\[::1\]|(?:[a-z0-9-]+\.)*localhost)(?::\d{1,5})?$/i;
+/** Whether a host, with its port where it has one, is a name by which a server is meant. */
+export type IsOwn = (host: string) => boolean;
+
+/** Of a request's headers, the one by which it is not for this server, or comes from a web page of elsewhere. */
+export type Strange = "Host" | "Origin" | "Sec-Fetch-Site";
 
 /**
- * The header by which a web page of elsewhere is found out. Browsers reach loopback too: by a name of the page's own
- * that resolves to it, which shows in Host, or straight from the page, which shows in Origin.
+ * A browser reaches loopback too: by a name of a page's own that resolves to it, which shows in Host, or straight from a
+ * page, which shows in Origin or Sec-Fetch-Site. Programs such as a gateway send neither of the two.
  */
-export function strangerIn({ host = "", origin }: IncomingHttpHeaders): "Host" | "Origin" | undefined {
-  if (!LOOPBACK.test(host)) return "Host";
-  return isStrange(origin) ? "Origin" : undefined;
+export function strangerIn(headers: IncomingHttpHeaders, isOwn: IsOwn): Strange | undefined {
+  return isOwn((headers.host ?? "").toLowerCase()) ? strangePage(headers, isOwn) : "Host";
 }
 
-/** Whether a request comes from a web page that is not of this machine. */
-export function isStrange(origin: string | undefined): boolean {
-  const scheme = /^https?:\/\//i;
-  return origin !== undefined && !(scheme.test(origin) && LOOPBACK.test(origin.replace(scheme, "")));
+/** The same for a server that is reached by any name. */
+export function strangePage(headers: IncomingHttpHeaders, isOwn: IsOwn): Strange | undefined {
+  const { origin, "sec-fetch-site": site } = headers;
+  if (origin !== undefined && !isOwnPage(origin.toLowerCase(), isOwn)) return "Origin";
+  return site === undefined || OWN_SITES.includes(String(site)) ? undefined : "Sec-Fetch-Site";
 }
+
+/** `none`: somebody typed the address. */
+const OWN_SITES = ["same-origin", "none"];
+
+function isOwnPage(origin: string, isOwn: IsOwn): boolean {
+  const [, host] = /^https?:\/\/(.*)$/.exec(origin) ?? [];
+  return host !== undefined && isOwn(host);
+}
+
+const LOOPBACK = /^(?:127\.0\.0\.1|\[::1\]|(?:[a-z0-9-]+\.)*localhost)(?::\d{1,5})?$/;
+
+/** A name that leads to the machine itself wherever it is asked for, with any port. */
+export const isLoopback: IsOwn = (host) => LOOPBACK.test(host);

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { AppError } from "../errors.ts";
 import { invalidEvent } from "../events/invalid.ts";
 import { errorReply, type HttpReply, jsonReply, refusalReply } from "../http-reply.ts";
-import { isStrange, strangerIn } from "../ingest/stranger.ts";
+import { isLoopback, strangePage, strangerIn } from "../ingest/stranger.ts";
 import type { Log } from "../log.ts";
 import type { Head, Publisher } from "./publisher.ts";
 
@@ -61,8 +61,11 @@ export async function startServer({ publisher, at, anyHost, log }: ServerOptions
   }
 
   async function answer(request: IncomingMessage): Promise<HttpReply> {
-    const stranger = anyHost ? isStrange(request.headers.origin) && "Origin" : strangerIn(request.headers);
-    if (stranger) return jsonReply(403, { message: `${stranger} is not a loopback name of this machine` });
+    const stranger = (anyHost ? strangePage : strangerIn)(request.headers, isLoopback);
+    if (stranger === "Host")
+      return jsonReply(403, { message: "Host is not a loopback name of this machine" });
+    if (stranger)
+      return jsonReply(403, { message: `${stranger} tells of a web page that is not of this machine` });
     const path = request.url ?? "/";
     const pathname = URL.parse(path, "http://localhost")?.pathname ?? path;
     if (pathname === "/healthz" && request.method === "GET") {

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { ownHosts, refusalOf } from "../own-hosts.ts";
 
 /** A function in a process of its own, behind the Lambda Runtime API; it takes one invocation at a time. */
 export interface LocalFunction {
@@ -89,6 +90,13 @@ export async function startFunction(options: LocalFunctionOptions): Promise<Loca
   const fail = (error: Error) => (finish() ?? queue.shift())?.reject(error);
 
   async function onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const refusal = refusalOf(request.headers, isOwn);
+    // A web page must not take an invocation, nor answer one.
+    if (refusal) {
+      request.resume();
+      response.writeHead(refusal.status).end(refusal.message);
+      return;
+    }
     const path = request.url ?? "";
     if (path.endsWith("/invocation/next")) {
       poll = response;
@@ -110,6 +118,7 @@ export async function startFunction(options: LocalFunctionOptions): Promise<Loca
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
+  const isOwn = ownHosts(port);
 
   function startContainer(): void {
     const process_ = fork(BOOTSTRAP, [], {

@@ -1,0 +1,29 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { type IsOwn, strangerIn } from "../lib/ingest/stranger.ts";
+
+/** A further name of a local server: as a container or a tunnel calls it, with any port unless it has one. */
+const NAME =
+  /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
+const MAX_CHARS = 255;
+
+export const isHostName = (name: string) => name.length <= MAX_CHARS && NAME.test(name.toLowerCase());
+
+/** The hosts by which a server on a loopback port is meant: three, equal to the letter, and those that are allowed. */
+export function ownHosts(port: number, allowed: string[] = []): IsOwn {
+  const exact = new Set(LOOPBACK.flatMap((name) => [`${name}:${port}`, ...(port === 80 ? [name] : [])]));
+  const names = new Set(allowed.map((name) => name.toLowerCase()));
+  return (host) => exact.has(host) || names.has(host) || names.has(host.replace(/:\d{1,5}$/, ""));
+}
+
+const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
+
+/** How a request is refused that is not for this server, or comes from a web page; undefined for one that is taken. */
+export function refusalOf(
+  headers: IncomingHttpHeaders,
+  isOwn: IsOwn,
+): { status: 403 | 421; message: string } | undefined {
+  const stranger = strangerIn(headers, isOwn);
+  if (!stranger) return undefined;
+  if (stranger === "Host") return { status: 421, message: "Host is not a name of this server" };
+  return { status: 403, message: `${stranger} tells of a web page that is not of this server` };
+}

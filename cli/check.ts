@@ -1,7 +1,7 @@
 import type { Release } from "../lib/releases/release.ts";
 import { checkFolder } from "./folder.ts";
 import { print, printError, printErrorText, printJson, printText } from "./print.ts";
-import { problemLines, textsOf } from "./problem-lines.ts";
+import { problemLines } from "./problem-lines.ts";
 
 export interface CheckOptions {
   dir: string;
@@ -11,7 +11,7 @@ export interface CheckOptions {
 /** `gatehook check`: the releaser's own checks on a folder, without AWS. */
 export async function check({ dir, json }: CheckOptions): Promise<void> {
   const folder = await checkFolder(dir);
-  const { version, release, files, errors, warnings } = folder;
+  const { version, release, sources, errors, warnings } = folder;
   // What is live is not known here: what is at fault would stay as it is.
   const partly = errors.length > 0 ? await folder.partBeside(undefined) : undefined;
   const result = errors.length === 0 ? "ok" : partly ? "partly" : "refused";
@@ -21,7 +21,7 @@ export async function check({ dir, json }: CheckOptions): Promise<void> {
     printJson({ version, result, ...(partly && { held }), errors, warnings });
     return;
   }
-  const textOf = textsOf(files);
+  const { textOf } = sources;
   for (const problem of warnings) print(...problemLines("warning", problem, textOf));
   for (const problem of errors) printError(...problemLines("error", problem, textOf));
   const size = sizeOf(partly?.candidate.release ?? release);

@@ -6,7 +6,7 @@ import { MADE_UP_KEY } from "../local/aws.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { curlLine } from "./curl.ts";
 import { devSettings } from "./dev-settings.ts";
-import { createFacts, type Facts } from "./facts.ts";
+import { createFacts, type Fact, type Facts } from "./facts.ts";
 import { readFolder } from "./folder.ts";
 import { interruption, whenAborted } from "./interrupt.ts";
 import { createLiveFolder, type LiveFolder } from "./live-folder.ts";
@@ -50,7 +50,7 @@ export async function dev(options: DevOptions): Promise<void> {
   const dir = resolve(options.dir);
   // What is wrong with the folder is told before anything is started.
   const project = await readProject(dir);
-  const files = await readFolder(dir, project.folders);
+  const { files } = await readFolder(dir, project.folders);
   if (isAsked(options)) chooseSample(handledIn(files), options);
   const settings = devSettings(project, process.env, options.set);
   const persist = options.persist ? join(dir, STATE_FOLDER, "data") : undefined;
@@ -95,7 +95,9 @@ export async function dev(options: DevOptions): Promise<void> {
 
   async function show(folder: LiveFolder): Promise<void> {
     stop.throwIfAborted();
-    const tell = () => ends.push(facts.listen((fact) => !folder.tells(fact) && say(...timelineLines(fact))));
+    const linesOf = (fact: Fact) =>
+      timelineLines(fact).map((line) => folder.atSources(line, fact.fields.release));
+    const tell = () => ends.push(facts.listen((fact) => !folder.tells(fact) && say(...linesOf(fact))));
     if (!options.once) tell();
     const live = await firstRelease(folder, options);
     say(`gatehook is ready at ${stack.url} (${((performance.now() - started) / 1000).toFixed(1)} s)`, "");
@@ -166,8 +168,9 @@ async function demo({ stack, facts, folder, stop, say }: Demo, options: DevOptio
   }
   const { api, type } = handled;
   say(`A gateway's ${type} event for API ${api.api_id}, from its webhook to the commit:`, "");
-  const report = await sendSampleEvent(stack, facts, handled, stop);
-  if (!report) return;
+  const sent = await sendSampleEvent(stack, facts, handled, stop);
+  if (!sent) return;
+  const report = { ...sent, ...(sent.error && { error: folder.atSources(sent.error) }) };
   sayChanges(report, say);
   if (options.json) printJson(report);
   if (report.outcome === "done") return;

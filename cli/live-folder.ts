@@ -2,15 +2,18 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { errorText } from "../lib/errors.ts";
+import type { Findings } from "../lib/releases/examine.ts";
 import type { ReleaseReport } from "../lib/releases/report.ts";
-import type { SourceFile } from "../lib/releases/sources.ts";
+import { isMap, type SourceFile } from "../lib/releases/sources.ts";
 import type { Folders } from "../lib/settings/project.ts";
 import type { Stack } from "../local/stack.ts";
+import type { Places } from "./bundle/places.ts";
+import type { Sources } from "./bundle/sources.ts";
 import type { Fact } from "./facts.ts";
-import { readFolder } from "./folder.ts";
+import { readFolder, withSources } from "./folder.ts";
 import { heldLines } from "./held-back.ts";
 import { printError } from "./print.ts";
-import { problemLines, textsOf } from "./problem-lines.ts";
+import { problemLines } from "./problem-lines.ts";
 import { row } from "./timeline.ts";
 import { carryOut, isEmpty, type Plan, planChanges, planUpload } from "./upload.ts";
 import { type SourceWatch, watchSources } from "./watch.ts";
@@ -25,6 +28,8 @@ export interface LiveFolder {
   follow(): Promise<() => Promise<void>>;
   /** Whether an upload of this folder tells what this fact tells. */
   tells(fact: Fact): boolean;
+  /** A text that a script of this release said, with each place of a stack where it is in the files of the folder. */
+  atSources(text: string, release?: unknown): string;
 }
 
 /** Between two looks that no hint asked for: the system may have no room for the watch, or no news of a shared folder. */
@@ -39,7 +44,9 @@ export function createLiveFolder(
   say: (...lines: string[]) => void,
 ): LiveFolder {
   const sayRow = (what: string, text: string) => say(`  ${row(what, text)}`);
-  let files: SourceFile[] = [];
+  let sources: Sources | undefined;
+  let opened = false;
+  const places = createReleasedPlaces();
   let uploaded: Map<string, string> | undefined;
   let readMs = 0;
   let told = "";
@@ -53,31 +60,36 @@ export function createLiveFolder(
     return mine;
   }
 
-  async function read(): Promise<void> {
+  async function read(): Promise<Sources> {
     const started = performance.now();
-    files = await readFolder(folder, names);
+    sources = await readFolder(folder, names);
     readMs = performance.now() - started;
+    return sources;
   }
 
-  async function release(plan: Plan): Promise<ReleaseReport> {
-    const textOf = textsOf(files);
+  async function release(plan: Plan, from: Sources): Promise<ReleaseReport> {
     try {
       const report = await stack.release(async () => {
         await carryOut(plan, stack.releases);
-        uploaded = new Map(files.map(({ path, text }) => [path, text]));
+        uploaded = new Map(from.files.map(({ path, text }) => [path, text]));
         building = true;
       });
-      await tell(report, textOf);
+      places.add(report.version, from.places);
+      await tell(report, from);
       return report;
     } finally {
       building = false;
     }
   }
 
-  async function tell(report: ReleaseReport, textOf: ReturnType<typeof textsOf>): Promise<void> {
-    const { version, result, apis, scripts, errors, warnings, held } = report;
+  function sayProblems({ errors, warnings }: Findings, { textOf }: Sources): void {
     for (const problem of warnings) say(...problemLines("warning", problem, textOf));
     for (const problem of errors) printError(...problemLines("error", problem, textOf));
+  }
+
+  async function tell(report: ReleaseReport, from: Sources): Promise<void> {
+    const { version, result, apis, scripts, held } = report;
+    sayProblems(withSources(report, from), from);
     const size = `${apis} API(s), ${scripts} script(s)`;
     // Unchanged is also what the stack's own notice of this upload made live before.
     const live = result === "unchanged" ? await stack.releases.liveVersion() : version;
@@ -90,17 +102,37 @@ export function createLiveFolder(
     told = version;
   }
 
+  /** Of a folder of which scripts cannot be made. */
+  function refuse(from: Sources): ReleaseReport {
+    const findings = { errors: from.problems, warnings: from.warnings };
+    const text = JSON.stringify(findings);
+    if (text !== trouble) {
+      sayProblems(findings, from);
+      printError("nothing was uploaded: what is live goes on");
+    }
+    trouble = text;
+    return { version: "", result: "refused", apis: 0, scripts: 0, ...findings };
+  }
+
+  const planOf = async ({ files }: Sources) =>
+    uploaded ? planChanges(files, uploaded) : planUpload(files, await stack.releases.listSources());
+
   /** Whether there was anything to upload. */
   async function catchUp(): Promise<boolean> {
-    if (!uploaded) return false; // the first upload reads the folder later
-    await read();
-    const plan = planChanges(files, uploaded);
+    if (!opened) return false; // the first upload reads the folder later
+    const from = await read();
+    if (from.problems.length > 0) {
+      refuse(from);
+      return false;
+    }
+    const plan = await planOf(from);
     if (trouble && isEmpty(plan)) sayRow("back", "all can be read again, and nothing has changed");
     trouble = "";
     if (isEmpty(plan)) return false;
-    for (const { path } of plan.upload) sayRow("saved", path);
-    for (const path of plan.remove) sayRow("removed", path);
-    await release(plan);
+    for (const path of seen(plan.upload.map((file) => file.path)))
+      sayRow("saved", from.places.sourceOf(path) ?? path);
+    for (const path of seen(plan.remove)) sayRow("removed", path);
+    await release(plan, from);
     return true;
   }
 
@@ -125,19 +157,22 @@ export function createLiveFolder(
       await delay(pause, undefined, { signal }).catch(() => {});
       if (signal.aborted) return;
       const { hints } = watch;
+      watch.also(sources?.inputs ?? []);
       if ((await look()) && hints === watch.hints) await watch.reopen();
     }
   }
 
   return {
     get files() {
-      return files;
+      return sources?.files ?? [];
     },
     upload: () =>
       inTurn(async () => {
-        await read();
-        return release(planUpload(files, await stack.releases.listSources()));
+        const from = await read();
+        opened = true;
+        return from.problems.length > 0 ? refuse(from) : release(await planOf(from), from);
       }),
+    atSources: (text, release) => (places.of(release) ?? sources?.places)?.text(text) ?? text,
     tells: ({ message, fields }) =>
       (message === "release refused" || message === "release partly live") &&
       (building || String(fields.release) === told),
@@ -146,7 +181,7 @@ export function createLiveFolder(
       const look = catchUpUntil(stop.signal);
       let warned = false;
       const watch = await watchSources(folder, names, {
-        onChange: () => void look(),
+        onChange: () => void look().then(() => watch.also(sources?.inputs ?? [])),
         onError({ message }) {
           if (!warned) sayRow("watch", `some saves are seen only after ${LOOK_MS / 1000} s: ${message}`);
           warned = true;
@@ -157,6 +192,25 @@ export function createLiveFolder(
         stop.abort();
         await watch.close();
       };
+    },
+  };
+}
+
+/** A map is told of by its script. */
+const seen = (paths: string[]) =>
+  paths.filter((path) => !isMap(path) || !paths.includes(path.slice(0, -".map".length)));
+
+const KEPT = 20;
+
+/** Where the scripts of the newest releases come from. */
+function createReleasedPlaces() {
+  const kept = new Map<unknown, Places>();
+  return {
+    of: (release: unknown) => kept.get(release),
+    add(release: string, places: Places) {
+      kept.delete(release);
+      kept.set(release, places);
+      for (const oldest of kept.keys()) if (kept.size > KEPT) kept.delete(oldest);
     },
   };
 }

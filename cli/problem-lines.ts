@@ -22,7 +22,11 @@ export function problemLines(
 }
 
 /** The line's text with a caret below the column, as far as they are known. */
-function codeFrame(text: string | undefined, { line = 0, column = 0 }: Problem, columns: number): string[] {
+export function codeFrame(
+  text: string | undefined,
+  { line = 0, column = 0 }: Problem,
+  columns: number,
+): string[] {
   const source = text?.split(/\r?\n/)[line - 1];
   if (source === undefined) return [];
   const margin = " ".repeat(String(line).length);

@@ -5,10 +5,10 @@ import type { Partly } from "../lib/releases/partly.ts";
 import type { HistoryEntry } from "../lib/releases/report.ts";
 import type { Problem } from "../lib/releases/sources.ts";
 import type { Pointer, ReleaseStore } from "../lib/releases/store.ts";
-import { type CheckedFolder, checkFolder } from "./folder.ts";
+import { type CheckedFolder, checkFolder, withSources } from "./folder.ts";
 import { heldLines } from "./held-back.ts";
 import { print, printError, printErrorText, printText } from "./print.ts";
-import { problemLines, textsOf } from "./problem-lines.ts";
+import { problemLines } from "./problem-lines.ts";
 import { openReleaseStore } from "./release-store.ts";
 import { carryOut, isEmpty, planUpload } from "./upload.ts";
 
@@ -24,19 +24,19 @@ const LOOK_MS = 200;
 export async function push({ dir, dryRun }: PushOptions): Promise<void> {
   const store = openReleaseStore();
   const folder = await checkFolder(dir);
-  const textOf = textsOf(folder.files);
+  const { files, textOf } = folder.sources;
   for (const problem of folder.warnings) print(...problemLines("warning", problem, textOf));
   const partly = folder.errors.length > 0 ? await rightPart(store, folder) : undefined;
   if (folder.errors.length > 0 && !partly) {
     refuse("nothing was uploaded; fix this first:", folder.errors, folder);
     return;
   }
-  const plan = planUpload(folder.files, await store.listSources());
+  const plan = planUpload(files, await store.listSources());
   // Nothing to upload, and yet no release of it: the releaser has missed it, or somebody deleted the object.
   const missing = isEmpty(plan) && (await whyMissing(store, folder));
   if (missing) {
     printText(`${missing}: to wake the releaser, one file is uploaded again`);
-    plan.upload = folder.files.slice(0, 1);
+    plan.upload = files.slice(0, 1);
   }
   const verb = dryRun ? "would " : "";
   for (const { path } of plan.upload) print(`${verb}upload ${path}`);
@@ -75,10 +75,14 @@ function foretell(folder: CheckedFolder, partly: Partly | undefined): void {
   printErrorText("nothing was uploaded");
 }
 
+/** What the releaser says of scripts, as it is in the files that they were made of. */
+const told = ({ errors }: HistoryEntry, { sources }: CheckedFolder) =>
+  withSources({ errors, warnings: [] }, sources).errors;
+
 /** Tells what is wrong, and ends with 1. */
-function refuse(what: string, errors: Problem[], { files }: CheckedFolder): void {
+function refuse(what: string, errors: Problem[], { sources }: CheckedFolder): void {
   printErrorText(`gatehook: ${what}`);
-  printError(...errors.flatMap((error) => problemLines("error", error, textsOf(files))));
+  printError(...errors.flatMap((error) => problemLines("error", error, sources.textOf)));
   process.exitCode = 1;
 }
 
@@ -127,7 +131,7 @@ function conclude(folder: CheckedFolder, before: Pointer, entry: HistoryEntry): 
   const { version } = entry;
   if (entry.result === "refused") {
     const kept = before.version ? `release ${before.version} goes on` : "no release is live";
-    refuse(`release ${version} was refused, ${kept}:`, entry.errors, folder);
+    refuse(`release ${version} was refused, ${kept}:`, told(entry, folder), folder);
     return;
   }
   const size = `${entry.apis} API(s), ${entry.scripts} script(s)`;
@@ -137,7 +141,7 @@ function conclude(folder: CheckedFolder, before: Pointer, entry: HistoryEntry): 
       `release ${version} is what was uploaded last, and ${before.version} was rolled back to: it goes on`,
     );
   else if (entry.result === "partly") {
-    refuse(`only a part is live, as release ${version}: ${size}`, entry.errors, folder);
+    refuse(`only a part is live, as release ${version}: ${size}`, told(entry, folder), folder);
     printError(...heldLines(entry.held ?? { kept: [], left_out: [] }));
   } else if (before.version === version) printText(`release ${version} is live already: ${size}`);
   else printText(`release ${version} is live: ${size}`);

@@ -4,7 +4,13 @@ import type { Api } from "../lib/apis/definition.ts";
 import { errorText } from "../lib/errors.ts";
 import { createListedFor, listed } from "../lib/releases/problems.ts";
 import { type ApiFile, namedHandlers, readApis } from "../lib/releases/read-apis.ts";
-import { CORE_SCRIPT, GATEWAY_FILE, type Problem, type SourceFile } from "../lib/releases/sources.ts";
+import {
+  CORE_SCRIPT,
+  GATEWAY_FILE,
+  type Problem,
+  type SourceFile,
+  scriptOf,
+} from "../lib/releases/sources.ts";
 import type { Script } from "../lib/runtime/protocol.ts";
 import { type Folders, foldersText } from "../lib/settings/project.ts";
 import { readProject } from "./project.ts";
@@ -119,7 +125,8 @@ export async function choose(folder: RunFolder | undefined, asked: Asked): Promi
   // Those of the event's type come first: where one of them fits, it is what the event would run.
   named.sort((a, b) => Number(b.type === type) - Number(a.type === type));
   if (script === undefined) return byHandler(folder, named, asked);
-  const path = folder && (await pathBelow(join(folder.dir, folder.names.handlers), script));
+  const below = folder && (await pathBelow(join(folder.dir, folder.names.handlers), script));
+  const path = below && scriptOf(below);
   const ofScript = named.filter((each) => each.path === path);
   const first = ofScript.find(({ name }) => name === handler) ?? ofScript[0];
   const names = ofScript

@@ -1,5 +1,8 @@
+import { stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import type { Api } from "../lib/apis/definition.ts";
 import type { GatewayEvent } from "../lib/events/event.ts";
+import { MODULE_ENDINGS } from "../lib/releases/sources.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
 import type { LogLevel, Outcome, Script, ScriptError } from "../lib/runtime/protocol.ts";
 import type { Runtime } from "../lib/runtime/runtime.ts";
@@ -58,6 +61,9 @@ export interface Plan {
   scripts: Script[];
   script: Script;
   handler: string | undefined;
+  /** Why the script cannot run; and a text that it said, with each place of a stack where it is in its files. */
+  fault: ScriptError | undefined;
+  atSources(text: string): string;
   api: Pick<Api, "api_id" | "org_id" | "config_data">;
   orgOf: (apiId: string) => string;
 }
@@ -80,7 +86,9 @@ export async function runHandler(
     http: [],
     ms: 0,
   };
-  const log = (level: LogLevel, message: string) => {
+  let plan: Plan | undefined;
+  const log = (level: LogLevel, said: string) => {
+    const message = plan?.atSources(said) ?? said;
     if (level === "raw") report.rawlogs.push(message);
     else report.logs.push({ level, message });
     listener.log(level, message);
@@ -94,7 +102,10 @@ export async function runHandler(
   // All else is loaded while the sandbox's thread starts.
   starter.prepare();
   try {
-    await runOn(starter, asked, settings, read, { ...listener, log }, report);
+    const onPlan = (made: Plan) => {
+      plan = made;
+    };
+    await runOn(starter, asked, settings, read, { ...listener, log, onPlan }, report);
   } finally {
     await starter.close();
   }
@@ -106,13 +117,18 @@ async function runOn(
   asked: string | undefined,
   settings: RunSettings,
   read: () => Promise<Given>,
-  listener: Listener,
+  listener: Listener & { onPlan(plan: Plan): void },
   report: RunReport,
 ): Promise<void> {
   const hostHalf = await import("./run-host.ts");
   const { event, sessions } = await read();
   const plan = await planOf(asked, event.Type, settings, listener);
   report.api_id = plan.api.api_id;
+  if (plan.fault) {
+    fail(report, "load-error", plan.fault);
+    return;
+  }
+  listener.onPlan(plan);
   const runtime = await starter.start(plan.scripts);
   const deps = hostHalf.createDeps(settings, report);
   try {
@@ -137,6 +153,10 @@ async function runOn(
   } finally {
     await Promise.all([runtime.close(), deps.close()]);
   }
+  if (report.error) {
+    report.error.message = plan.atSources(report.error.message);
+    report.error.stack = plan.atSources(report.error.stack);
+  }
 }
 
 async function planOf(
@@ -149,7 +169,7 @@ async function planOf(
   const folder = await openRunFolder(settings.dir, asked);
   if (folder) listener.opened(folder);
   const chosen = await choose(folder, { ...settings, script: asked, type });
-  const script = { path: chosen.script, source: await readText(chosen.script, "script") };
+  const { script, fault, atSources } = await readScript(chosen.script, folder?.dir);
   const api = chosen.api ?? { ...NO_API, ...(settings.api !== undefined && { api_id: settings.api }) };
   const orgs = new Map(folder?.apis.map((one) => [one.api.api_id, one.api.org_id]));
   const org = settings.org ?? api.org_id;
@@ -157,10 +177,35 @@ async function planOf(
     scripts: [...(folder?.core ?? []), script],
     script,
     handler: chosen.handler,
+    fault,
+    atSources,
     api,
     orgOf: (apiId) => (apiId === api.api_id ? org : (orgs.get(apiId) ?? org)),
   };
 }
+
+const MAY_BE_MODULE = /\b(?:import|export|exports|require)\b/;
+
+/** Of a file in TypeScript, or one that imports, the script that is made of it. */
+async function readScript(asked: string, dir: string | undefined) {
+  const path = (await anyOf(asked)) ?? asked;
+  const script = { path, source: await readText(path, "script") };
+  const asItIs = { script, fault: undefined, atSources: (text: string) => text };
+  if (path.endsWith(".js") && !MAY_BE_MODULE.test(script.source)) return asItIs;
+  const { makeRunSource } = await import("./run-source.ts");
+  const made = await makeRunSource(script, dir ?? dirname(resolve(path)));
+  if (!made) return asItIs;
+  return { script: { path, source: made.source }, fault: made.fault, atSources: made.places.text };
+}
+
+/** Definitions name `foo.js`, also where that is made of another file. */
+async function anyOf(path: string): Promise<string | undefined> {
+  const paths = [path, ...MODULE_ENDINGS.map((ending) => path.replace(/\.js$/, ending))];
+  for (const one of new Set(paths)) if (await isFile(one)) return one;
+  return undefined;
+}
+
+const isFile = async (path: string) => (await stat(path).catch(() => undefined))?.isFile() === true;
 
 /** With a parser, which takes a moment to load: only where a script's text is looked at. */
 const scriptReader = () => import("./run-script.ts");

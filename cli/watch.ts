@@ -9,6 +9,8 @@ import type { Folders } from "../lib/settings/project.ts";
 export interface SourceWatch {
   /** How many hints came so far. */
   readonly hints: number;
+  /** Watches these files too, which are in scripts and may lie anywhere, and no others that were given before. */
+  also(files: string[]): void;
   /** Starts anew, when a hint was missed: what the watch has of the folder is not right any more. */
   reopen(): Promise<void>;
   close(): Promise<void>;
@@ -52,8 +54,9 @@ export async function watchSources(
       // Rights are the matter of whoever reads.
       ignorePermissionErrors: true,
       atomic: false,
-      ignored: (path, stats) => stats?.isFile() === true && !/\.js(on)?$/.test(path),
+      ignored: (path, stats) => stats?.isFile() === true && !/\.(?:[cm]?[jt]sx?|json)$/.test(path),
     });
+    watcher.add([...beside]);
     watcher.on("all", (_, path) => {
       hints += 1;
       bursts.add();
@@ -64,11 +67,25 @@ export async function watchSources(
     return watcher;
   }
 
+  /** Of a package its package.json, which each installation writes, in the place of its many files. */
+  const markOf = (file: string) =>
+    file.replace(/^(.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+)[\\/].*$/s, `$1${sep}package.json`);
+
+  let beside = new Set<string>();
   let watcher = await open();
   let closed = false;
   return {
     get hints() {
       return hints;
+    },
+    also(files) {
+      const isBelow = (file: string) => folders.some((path) => file.startsWith(path + sep));
+      const wanted = new Set(files.filter((file) => !isBelow(file)).map(markOf));
+      const isKnown = wanted.isSubsetOf(beside) && beside.isSubsetOf(wanted);
+      if (closed || isKnown) return;
+      watcher.unwatch([...beside.difference(wanted)]);
+      watcher.add([...wanted.difference(beside)]);
+      beside = wanted;
     },
     async reopen() {
       const [old, fresh] = [watcher, await open()];

@@ -9,13 +9,18 @@ import { type Folders, foldersText, OWN_FOLDERS } from "../lib/settings/project.
  * The uploadable files of a folder: apis/*.json, handlers/**\/*.js, gateway.json and tykjs.js, by these names also where
  * `names` has others for the two folders. What is read is shown and uploaded, so a symbolic link that leads out of the
  * two is refused with `release-invalid`; others are followed. Throws `local-failed` when one of the two is not there.
+ * `endings`: of the files of the two, where they are to be others.
  */
-export async function readSourceFiles(folder: string, names: Folders = OWN_FOLDERS): Promise<SourceFile[]> {
+export async function readSourceFiles(
+  folder: string,
+  names: Folders = OWN_FOLDERS,
+  endings: Endings = SOURCE_FOLDERS,
+): Promise<SourceFile[]> {
   const root = await realpath(folder).catch(() => folder);
   const folders = await Promise.all(
     (["apis", "handlers"] as const).map(async (name) => {
       const path = names[name];
-      return { name, path, ending: SOURCE_FOLDERS[`${name}/`], real: await realFolder(root, path, names) };
+      return { name, path, endings: [endings[`${name}/`]].flat(), real: await realFolder(root, path, names) };
     }),
   );
   const bounds = { inside: folders.map(({ real }) => real), named: foldersText(names) };
@@ -25,6 +30,8 @@ export async function readSourceFiles(folder: string, names: Folders = OWN_FOLDE
   ]);
   return readAll(found.flat());
 }
+
+export type Endings = Record<keyof typeof SOURCE_FOLDERS, string | readonly string[]>;
 
 /** From the folder's own name to that in the bucket. */
 const renamed = (places: Place[], from: string, to: string): Place[] =>
@@ -68,7 +75,7 @@ async function realFolder(root: string, path: string, names: Folders): Promise<s
 /** More than anybody makes by hand: links into each other's folders would multiply without end. */
 const MAX_LINKED_FOLDERS = 1_000;
 
-async function filesBelow(top: Place & { ending: string }, bounds: Bounds): Promise<Place[]> {
+async function filesBelow(top: Place & { endings: string[] }, bounds: Bounds): Promise<Place[]> {
   const files: Place[] = [];
   const folders = [{ path: top.path, real: top.real, above: [top.real] }];
   let linked = 0;
@@ -76,7 +83,7 @@ async function filesBelow(top: Place & { ending: string }, bounds: Bounds): Prom
     for (const entry of await readdir(folder.real, { withFileTypes: true })) {
       const place = { path: `${folder.path}/${entry.name}`, real: join(folder.real, entry.name) };
       const target = entry.isSymbolicLink() ? await statsOf(stat, place) : entry;
-      const isFile = target?.isFile() && entry.name.endsWith(top.ending);
+      const isFile = target?.isFile() && top.endings.some((ending) => entry.name.endsWith(ending));
       if (!isFile && !target?.isDirectory()) continue;
       const isLink = entry.isSymbolicLink();
       const real = isLink ? await followed(place, bounds) : place.real;

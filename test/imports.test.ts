@@ -103,7 +103,7 @@ const PACKAGES: Record<string, string[]> = {
   commander: ["cli/"],
   fauxqs: ["local/"],
   fflate: ["local/functions.ts", "deploy/zip.ts"],
-  esbuild: ["deploy/build.ts", "deploy/build-package.ts", "deploy/sdk.ts"],
+  esbuild: ["cli/bundle/", "deploy/build.ts", "deploy/build-package.ts", "deploy/sdk.ts"],
   semver: ["deploy/pack-check.ts"],
   "@aws/cloudformation-validate": ["deploy/schema.ts"],
 };

@@ -10,31 +10,32 @@ import { startRuntime } from "../lib/runtime/runtime.ts";
 import { runCli } from "./helpers/cli.ts";
 
 const MODULES = "modules are not supported: one script per file, no import or export";
+const HOW = "; gatehook push makes one script of a file of handlers/ with all that it imports";
 const AWAIT = "await works only inside an async function: a script is not a module";
 
 const HANDLER = "var h = new TykJS.TykEventHandlers.NewEventHandler({});\nh.NewHandler(function () {});\n";
 
 /** The text that follows the two lines of the handler, what is said of it, and where: its line and column. */
 const REFUSED: [source: string, message: string, line: number, column?: number][] = [
-  ["import x from 'y';", MODULES, 3, 1],
-  ["\n  import { a } from 'y';", MODULES, 4, 3],
-  ["import * as all from 'y';", MODULES, 3, 1],
-  ["import 'y';", MODULES, 3, 1],
-  ["import\n{ a }\nfrom 'y';", MODULES, 3, 1],
-  ["import x, { a } from './y.json' with { type: 'json' };", MODULES, 3, 1],
-  ["if (true) { import 'y'; }", MODULES, 3, 13],
-  ["export default h;", MODULES, 3, 1],
-  ["export const a = 1;", MODULES, 3, 1],
-  ["export { h };", MODULES, 3, 1],
-  ["export * from 'y';", MODULES, 3, 1],
-  ["export function f() {}", MODULES, 3, 1],
-  ["var place = import.meta.url;", MODULES, 3, 13],
-  ["export default h;\nvar broken = (;", MODULES, 3, 1],
+  ["import x from 'y';", MODULES + HOW, 3, 1],
+  ["\n  import { a } from 'y';", MODULES + HOW, 4, 3],
+  ["import * as all from 'y';", MODULES + HOW, 3, 1],
+  ["import 'y';", MODULES + HOW, 3, 1],
+  ["import\n{ a }\nfrom 'y';", MODULES + HOW, 3, 1],
+  ["import x, { a } from './y.json' with { type: 'json' };", MODULES + HOW, 3, 1],
+  ["if (true) { import 'y'; }", MODULES + HOW, 3, 13],
+  ["export default h;", MODULES + HOW, 3, 1],
+  ["export const a = 1;", MODULES + HOW, 3, 1],
+  ["export { h };", MODULES + HOW, 3, 1],
+  ["export * from 'y';", MODULES + HOW, 3, 1],
+  ["export function f() {}", MODULES + HOW, 3, 1],
+  ["var place = import.meta.url;", MODULES + HOW, 3, 13],
+  ["export default h;\nvar broken = (;", MODULES + HOW, 3, 1],
   ["import('y');", MODULES, 3],
   ["h.NewHandler(async function () {\n  var y = await import('y');\n});", MODULES, 4],
-  ["var fs = require('fs');", `${MODULES}, nor require`, 3, 10],
-  ["module.exports = h;", `${MODULES}, nor module.exports`, 3, 1],
-  ["exports.h = h;", `${MODULES}, nor exports`, 3, 1],
+  ["var fs = require('fs');", `${MODULES}, nor require${HOW}`, 3, 10],
+  ["module.exports = h;", `${MODULES}, nor module.exports${HOW}`, 3, 1],
+  ["exports.h = h;", `${MODULES}, nor exports${HOW}`, 3, 1],
   ["await h;", AWAIT, 3, 1],
   ["var y = await h;", AWAIT, 3, 9],
   ["await(h);", AWAIT, 3, 1],
@@ -105,11 +106,9 @@ describe("what only a module may have, for gatehook run", () => {
     return [code, JSON.parse(stdout).outcome, JSON.parse(stdout).error.message];
   }
 
-  for (const source of ["import x from 'y';", "export default h;", "var m = import.meta;", "import('y');"]) {
-    it(`is refused in the same words: ${source}`, async () => {
-      assert.deepEqual(await run(HANDLER + source), [1, "load-error", MODULES]);
-    });
-  }
+  it("is refused in the same words, where it is not bundled: import()", async () => {
+    assert.deepEqual(await run(`${HANDLER}import('y');`), [1, "load-error", MODULES]);
+  });
 });
 
 describe("what only a module may have, while a handler runs", () => {

@@ -34,8 +34,15 @@ export function handlerRef(place: RefPlace, name: string, path: string): Handler
     );
   const script = plainPath(path);
   if (script === undefined)
-    throw refuse("path", `is ${quoted(path)}, but must name a .js file below handlers/`);
+    throw refuse("path", `is ${quoted(path)}, but must name a .js file below handlers/${ofModule(path)}`);
   return { name, path: script };
+}
+
+function ofModule(path: string): string {
+  const [, stem] = /([^/]+)\.(?:m?ts|mjs)$/.exec(path) ?? [];
+  return stem === undefined
+    ? ""
+    : `: ${stem}.js, also where it is made of ${path.slice(path.lastIndexOf("/") + 1)}`;
 }
 
 /** The same path without `.`, `..` and repeated slashes; undefined for one that does not lead to a script. */

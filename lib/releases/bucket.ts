@@ -9,6 +9,8 @@ import {
 import {
   CORE_SCRIPT,
   GATEWAY_FILE,
+  isMap,
+  isModuleFile,
   isSource,
   SOURCE_FOLDERS,
   type SourceFile,
@@ -28,8 +30,9 @@ export interface BucketFile {
 /** The bucket: what was uploaded, and the releases made of it. */
 export interface Bucket {
   name: string;
-  /** What releases are made of, and nothing else that may lie beside it. */
+  /** What releases are made of, with the maps of its scripts and what should have been made a script; no other file. */
   listSources(): Promise<BucketFile[]>;
+  /** The same without the maps; of what should have been made a script, the name and size alone. */
   readSources(): Promise<SourceFile[]>;
   writeSource(file: SourceFile): Promise<void>;
   removeSource(path: string): Promise<void>;
@@ -54,7 +57,8 @@ export function createBucket({ s3, bucket }: { s3: S3Client; bucket: string }): 
       );
       for (const { Key = "", Size = 0, ETag = "", LastModified } of page.Contents ?? []) {
         const etag = ETag.replaceAll('"', "");
-        if (isSource(Key)) files.push({ path: Key, bytes: Size, etag, putAt: LastModified?.getTime() ?? 0 });
+        if (isSource(Key) || isMap(Key) || isModuleFile(Key))
+          files.push({ path: Key, bytes: Size, etag, putAt: LastModified?.getTime() ?? 0 });
       }
       token = page.NextContinuationToken;
     } while (token);
@@ -73,7 +77,7 @@ export function createBucket({ s3, bucket }: { s3: S3Client; bucket: string }): 
   }
 
   async function readSource({ path, bytes }: BucketFile): Promise<SourceFile[]> {
-    if (bytes > sizeLimit(path)) return [{ path, text: "", bytes }];
+    if (isModuleFile(path) || bytes > sizeLimit(path)) return [{ path, text: "", bytes }];
     try {
       return [{ path, text: await readText(path) }];
     } catch (thrown) {
@@ -89,7 +93,7 @@ export function createBucket({ s3, bucket }: { s3: S3Client; bucket: string }): 
     name: bucket,
     listSources,
     async readSources() {
-      const left = await listSources();
+      const left = (await listSources()).filter(({ path }) => !isMap(path));
       const files: SourceFile[] = [];
       const readOn = async () => {
         for (let next = left.pop(); next; next = left.pop()) files.push(...(await readSource(next)));
@@ -98,7 +102,7 @@ export function createBucket({ s3, bucket }: { s3: S3Client; bucket: string }): 
       return files;
     },
     writeSource: ({ path, text }) =>
-      writeText(path, text, path.endsWith(".json") ? "application/json" : "text/javascript"),
+      writeText(path, text, /\.(?:json|map)$/.test(path) ? "application/json" : "text/javascript"),
     async removeSource(path) {
       await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: path }));
     },

@@ -4,7 +4,7 @@ import type { Script } from "../runtime/protocol.ts";
 import { createHintAllowance } from "./problems.ts";
 import { type ApiFile, namedHandlers, readApis, usersOf } from "./read-apis.ts";
 import type { Release } from "./release.ts";
-import { CORE_SCRIPT, type Problem, type SourceFile, tooLarge } from "./sources.ts";
+import { CORE_SCRIPT, isModuleFile, type Problem, type SourceFile, scriptOf, tooLarge } from "./sources.ts";
 
 /** A release with what keeps it from going live, and what is odd about its definitions. */
 export interface Built {
@@ -22,7 +22,13 @@ export function buildRelease(files: SourceFile[]): Built {
   const { apis, problems, warnings } = readApis(files);
   const sources = new Map(files.flatMap((file) => scriptEntry(file)));
   const core = files.filter(({ path }) => path === CORE_SCRIPT).flatMap((file) => asScript(file, problems));
-  const scripts = [...core, ...scriptsInLoadOrder(apis, sources, problems)];
+  const modules = new Map(
+    files
+      .map(({ path }) => path)
+      .filter(isModuleFile)
+      .map((path) => [scriptOf(path), path]),
+  );
+  const scripts = [...core, ...scriptsInLoadOrder(apis, { sources, modules }, problems)];
   const release = { format: 1 as const, apis: apis.map(({ file, api }) => ({ ...api, file })), scripts };
   return { release, apis, problems, warnings };
 }
@@ -39,15 +45,18 @@ function asScript(file: SourceFile, problems: Problem[], path = file.path, users
   return large ? [] : [{ path, source: file.text }];
 }
 
+interface Uploaded {
+  /** The scripts, by their paths below handlers/. */
+  sources: Map<string, SourceFile>;
+  /** What should have been made a script before it was uploaded, by the file of that script. */
+  modules: Map<string, string>;
+}
+
 /** By API file, then event in the definition, then place in its list; a file that several name loads once, first. */
-function scriptsInLoadOrder(
-  apis: ApiFile[],
-  sources: Map<string, SourceFile>,
-  problems: Problem[],
-): Script[] {
+function scriptsInLoadOrder(apis: ApiFile[], { sources, modules }: Uploaded, problems: Problem[]): Script[] {
   const scripts = new Map<string, Script[]>();
   const users = usersOf(apis);
-  const hintFor = createHints(sources);
+  const hintFor = createHints({ sources, modules });
   for (const { file, type, ref, apiId } of apis.flatMap(namedHandlers)) {
     const source = sources.get(ref.path);
     if (!source) problems.push({ file, message: missing(type, ref, hintFor(ref.path)), apis: [apiId] });
@@ -61,7 +70,7 @@ const missing = (type: string, { name, path }: HandlerRef, hint: string) =>
   `${type} names handler ${name} in ${path}, but there is no handlers/${path}${hint}; upload it, or fix the path`;
 
 /** What a path that leads nowhere was meant to be, in brackets; "" when nothing is like it. */
-function createHints(sources: Map<string, SourceFile>): (path: string) => string {
+function createHints({ sources, modules }: Uploaded): (path: string) => string {
   const hints = new Map<string, string>();
   const allowance = createHintAllowance();
   const nearest = createNearest(sources.keys());
@@ -70,6 +79,8 @@ function createHints(sources: Map<string, SourceFile>): (path: string) => string
   return (path) => {
     const known = hints.get(path);
     if (known !== undefined) return known;
+    const module = modules.get(`handlers/${path}`);
+    if (module) return ` (there is ${module}, of which gatehook push makes it)`;
     const near = nearest(path, allowance) ?? byName.get(nameOf(path))?.[0];
     const hint = near === undefined ? "" : ` (there is handlers/${near}${otherLetters(path, near)})`;
     hints.set(path, hint);

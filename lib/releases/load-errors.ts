@@ -1,6 +1,6 @@
 import { NO_MODULES } from "../runtime/failures.ts";
 import type { LoadFault, ScriptError } from "../runtime/protocol.ts";
-import { NO_AWAIT } from "./module-syntax.ts";
+import { BUNDLED, NO_AWAIT } from "./module-syntax.ts";
 import type { ScriptFacts } from "./script-facts.ts";
 
 /** The place in the script itself at which it failed to load: the error may have been thrown in another. */
@@ -29,9 +29,9 @@ export function knownFault(
 
 /** What the loaders of modules give their files. */
 const MODULE_NAMES = new Map([
-  ["require", `${NO_MODULES}, nor require`],
-  ["module", `${NO_MODULES}, nor module.exports`],
-  ["exports", `${NO_MODULES}, nor exports`],
+  ["require", `${NO_MODULES}, nor require; ${BUNDLED}`],
+  ["module", `${NO_MODULES}, nor module.exports; ${BUNDLED}`],
+  ["exports", `${NO_MODULES}, nor exports; ${BUNDLED}`],
   ["await", NO_AWAIT],
 ]);
 

@@ -1,6 +1,9 @@
 import { NO_MODULES } from "../runtime/failures.ts";
 import type { Finding, Visitor } from "./parse.ts";
 
+/** Said of a file that was uploaded by itself. */
+export const BUNDLED = "gatehook push makes one script of a file of handlers/ with all that it imports";
+export const NOT_BUNDLED = `${NO_MODULES}; ${BUNDLED}`;
 export const NO_AWAIT = "await works only inside an async function: a script is not a module";
 
 /** What only a module may have, found where a parser of scripts met its first mistake. */
@@ -19,7 +22,7 @@ const NEAR = 100;
 
 /** How the text goes on at the mistake, or ends before it, on its line. */
 const FORMS: [message: string, next: RegExp, last: RegExp][] = [
-  [NO_MODULES, /^(import|export)\b/, /\bimport[ \t]+$/],
+  [NOT_BUNDLED, /^(import|export)\b/, /\bimport[ \t]+$/],
   [NO_AWAIT, /^await\b/, /\bawait[ \t]+$/],
 ];
 

@@ -28,6 +28,22 @@ export const GATEWAY_FILE = "gateway.json";
 /** What the uploads below these two folders are. */
 export const SOURCE_FOLDERS = { "apis/": ".json", "handlers/": ".js" } as const;
 
+/** What gatehook's commands make a script of, beside those `.js` that import: the releaser cannot. */
+export const MODULE_ENDINGS = [".ts", ".mts", ".mjs"] as const;
+
+/** Whether a file of this name has to be made a script before it is uploaded. */
+export const isModuleFile = (path: string) =>
+  path.startsWith("handlers/") && !isDeclaration(path) && MODULE_ENDINGS.some((end) => path.endsWith(end));
+
+/** Whether a file of this name holds types alone. */
+export const isDeclaration = (path: string) => /\.d\.m?ts$/.test(path);
+
+/** The script that is made of such a file. */
+export const scriptOf = (path: string) => path.replace(/\.(?:m?ts|mjs)$/, ".js");
+
+/** Whether a file is the source map of a script that was made so; it is uploaded for people, and read by nobody here. */
+export const isMap = (path: string) => path.startsWith("handlers/") && path.endsWith(".js.map");
+
 /** Whether a file of this name holds definitions. */
 export const isDefinition = (path: string) => path.endsWith(".json");
 

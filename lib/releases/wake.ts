@@ -1,7 +1,7 @@
 import type { Log } from "../log.ts";
 import type { Notices } from "./notices.ts";
 import type { ReleaseReport } from "./report.ts";
-import { isSource } from "./sources.ts";
+import { isModuleFile, isSource } from "./sources.ts";
 
 /** How often the leader looks again, at most, while more files keep coming. */
 const MAX_LOOKS = 10;
@@ -43,7 +43,8 @@ export function createWake(deps: {
   return async ({ id, notice }) => {
     const keys = noticedKeys(notice);
     if (!keys) return deps.release();
-    if (!keys.some(isSource)) return undefined; // of the releases, which lie in the same bucket
+    // Others are of the releases, which lie in the same bucket; of what is no script yet a report has to tell.
+    if (!keys.some((key) => isSource(key) || isModuleFile(key))) return undefined;
     await notices.count();
     if (!(await notices.lead(id, deps.now() + MAX_LOOKS * quietMs + LEASE_RESERVE_MS))) {
       deps.log.info("notice left to the invocation that waits already", { keys });

@@ -1,7 +1,7 @@
 import { oddApiEvent, oddGatewayEvent } from "../apis/event-types.ts";
 import type { Built } from "./build.ts";
 import { firstFew } from "./problems.ts";
-import { GATEWAY_FILE, type Problem, type SourceFile, scriptFile } from "./sources.ts";
+import { GATEWAY_FILE, isModuleFile, type Problem, type SourceFile, scriptFile } from "./sources.ts";
 
 /** What does not keep a release from going live, but is worth knowing, before any script is looked at. */
 export function uploadWarnings(files: SourceFile[], { apis, release, problems, warnings }: Built): Problem[] {
@@ -25,13 +25,19 @@ function oddEvents({ file, api }: Built["apis"][number]): Problem[] {
 function leftOut(files: SourceFile[], used: Set<string>): Problem[] {
   const scripts = files
     .map(({ path }) => path)
-    .filter((path) => path.startsWith("handlers/") && !used.has(path));
+    .filter((path) => path.startsWith("handlers/") && !isModuleFile(path) && !used.has(path));
+  const modules = files.map(({ path }) => path).filter(isModuleFile);
   const deep = files.map(({ path }) => path).filter((path) => /^apis\/.+\//.test(path));
   return [
     ...together(
       scripts,
       "no definition names it, so it is not loaded",
       "no definition names them, so they are not loaded",
+    ),
+    ...together(
+      modules,
+      "it is no script: upload by gatehook push, which makes one of it; a copy of the files does not",
+      "they are no scripts: upload by gatehook push, which makes some of them; a copy of the files does not",
     ),
     ...together(
       deep,

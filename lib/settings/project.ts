@@ -48,6 +48,13 @@ export function placeIn({ apis, handlers }: Folders, path: string): string {
   return path.replace(/^(apis|handlers)\//, (_, name) => `${name === "apis" ? apis : handlers}/`);
 }
 
+/** The other way round; a file of neither is called as it is. */
+export function bucketPath(folders: Folders, path: string): string {
+  for (const name of ["apis", "handlers"] as const)
+    if (path.startsWith(`${folders[name]}/`)) return name + path.slice(folders[name].length);
+  return path;
+}
+
 /** Those of the local stack. It has no CloudFormation to put a secret in the place of its reference. */
 export function localSettings({ settings, stages }: Project): Record<string, string> {
   const all = Object.entries({ ...settings, ...stages[LOCAL_STAGE]?.settings });

@@ -1,0 +1,51 @@
+import { isBuiltin } from "node:module";
+import type { Message } from "esbuild";
+import { NO_AWAIT } from "../../lib/releases/module-syntax.ts";
+import type { Problem } from "../../lib/releases/sources.ts";
+
+/** What the bundler says, with what helps; `nameOf` tells how a message calls a file. */
+export function asProblem({ text, location }: Message, nameOf: (path: string) => string): Problem {
+  const message = explained(text);
+  if (!location) return { file: "handlers/", message };
+  const { file, line, column } = location;
+  return { file: nameOf(file), line, column: column + 1, message };
+}
+
+export const NO_DYNAMIC_IMPORT =
+  "a handler cannot load files while it runs, since all of it is one script: import this at the top of the file";
+export const NO_STYLESHEET = "a stylesheet is nothing that a handler can import";
+
+function explained(text: string): string {
+  const [, name] = /^Could not resolve "(.*)"$/s.exec(text) ?? [];
+  if (name !== undefined) return missing(name);
+  return text.startsWith("Top-level await ") ? NO_AWAIT : text;
+}
+
+function missing(name: string): string {
+  if (/^\.{0,2}\//.test(name)) return `there is no file ${name}: fix the path`;
+  const [, builtin = name] = /^node:(.*)$/s.exec(name) ?? [];
+  if (isBuiltin(name))
+    return `a handler has no module ${name} of Node: ${insteadOf(builtin.replace(/\/.*/, ""))}`;
+  const [, packageName] = /^((?:@[\w.-]+\/)?[\w.-]+)(?:\/.*)?$/.exec(name) ?? [];
+  if (packageName === undefined || name.startsWith("@/"))
+    return `there is no ${name}: it is no package, and "paths" in tsconfig.json does not name it`;
+  return `the package ${packageName} is not installed, or has no ${name}: npm install ${packageName}`;
+}
+
+/** What is there in the place of a module of Node. */
+function insteadOf(builtin: string): string {
+  if (PACKAGED.has(builtin)) return `npm install ${builtin}, and import it as "${builtin}/", or do without`;
+  return INSTEAD.find(([names]) => names.includes(builtin))?.[1] ?? "use a package that is plain JavaScript";
+}
+
+/** Those that a package of the same name is in plain JavaScript. */
+const PACKAGED = new Set(["assert", "events", "punycode", "querystring", "string_decoder", "url", "util"]);
+
+const INSTEAD: [names: string[], instead: string][] = [
+  [["http", "https", "http2", "net", "tls", "dns", "dgram"], "it makes requests by TykMakeHttpRequest"],
+  [["fs", "sqlite"], "it keeps texts by TykStorageSet, and a JSON file is imported"],
+  [["buffer"], "it has b64enc and b64dec"],
+  [["process", "os"], "settings are in the API's config_data, which is context.config_data"],
+  [["timers"], "it has no timers"],
+  [["path"], 'npm install path, and import it as "path/", or do without'],
+];

@@ -1,0 +1,111 @@
+import { readFileSync } from "node:fs";
+import { realpath } from "node:fs/promises";
+import { join } from "node:path";
+import { isModule } from "../../lib/releases/modules.ts";
+import { listed } from "../../lib/releases/problems.ts";
+import { readApis, usersOf } from "../../lib/releases/read-apis.ts";
+import {
+  isDeclaration,
+  isModuleFile,
+  MODULE_ENDINGS,
+  type Problem,
+  SOURCE_FOLDERS,
+  type SourceFile,
+  scriptOf,
+} from "../../lib/releases/sources.ts";
+import { bucketPath, type Folders, placeIn } from "../../lib/settings/project.ts";
+import { readSourceFiles } from "../../local/files.ts";
+import { seenFrom } from "./bundle.ts";
+import { type Making, makeScripts } from "./make.ts";
+import { createPlaces, type Made, type Places } from "./places.ts";
+
+/** A folder's files as they are uploaded, and what they were made of. */
+export interface Sources extends Pick<Making, "unmade" | "inputs" | "problems" | "warnings"> {
+  /** What stands for a script that could not be made is empty. */
+  files: SourceFile[];
+  places: Places;
+  /** Of a file as messages call it. */
+  textOf(file: string): string | undefined;
+}
+
+const HANDLERS = "handlers/";
+const ENDINGS = { ...SOURCE_FOLDERS, [HANDLERS]: [SOURCE_FOLDERS[HANDLERS], ...MODULE_ENDINGS] };
+
+/**
+ * Reads a folder. Scripts that stand for themselves are as they are; each other file that a definition names is made one
+ * script with all that it imports, and its map. Throws as `readSourceFiles` does, and `release-invalid` without a bundler.
+ */
+export async function readSources(folder: string, names: Folders): Promise<Sources> {
+  const found = (await readSourceFiles(folder, names, ENDINGS)).filter(({ path }) => !isDeclaration(path));
+  const root = await realpath(folder);
+  const fileOf = (name: string) => join(root, placeIn(names, name));
+  const nameOf = (file: string) => bucketPath(names, seenFrom(root, file));
+  const texts = new Map(found.map(({ path, text }) => [path, text]));
+
+  const { modules = [], others = [] } = Object.groupBy(found, (file) =>
+    isToMake(file) ? "modules" : "others",
+  );
+  const named = modules.length > 0 ? usersOf(readApis(found).apis) : new Map();
+  const isNamed = ({ path }: SourceFile) => named.has(scriptOf(path).slice(HANDLERS.length));
+  const inputs = await Promise.all(
+    modules.filter(isNamed).map(async ({ path: source, text }) => {
+      const path = scriptOf(source).slice(HANDLERS.length);
+      return { path, out: path, file: await realpath(fileOf(source)), source, text };
+    }),
+  );
+  const making = await makeScripts(inputs, { root, nameOf });
+  const imported = new Set(making.inputs.map(nameOf));
+  const isHelper = (file: SourceFile) =>
+    file.path.startsWith(HANDLERS) && imported.has(file.path) && !isNamed(file);
+  const idle = modules.filter((file) => !isNamed(file) && !isHelper(file));
+  return {
+    ...making,
+    files: [...others.filter((file) => !isHelper(file)), ...making.made.flatMap(filesOf)].sort(byPath),
+    problems: [...twinProblems(found.filter(isNamed)), ...making.problems],
+    warnings: [...making.warnings, ...idleWarning(idle)],
+    places: createPlaces(making.made),
+    textOf: (file) => texts.get(file) ?? textAt(fileOf(file)),
+  };
+}
+
+const isToMake = ({ path, text }: SourceFile) =>
+  isModuleFile(path) || (path.startsWith(HANDLERS) && isModule(text));
+
+const byPath = (a: SourceFile, b: SourceFile) => (a.path < b.path ? -1 : 1);
+
+const filesOf = ({ path, script, map }: Made): SourceFile[] => [
+  { path: `${HANDLERS}${path}`, text: script },
+  { path: `${HANDLERS}${path}.map`, text: map },
+];
+
+/** Of what a message names, such as a helper beside the folder of handlers; undefined where it is gone. */
+function textAt(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** Which of the two a definition means cannot be told. */
+function twinProblems(named: SourceFile[]): Problem[] {
+  const groups = Map.groupBy(named, ({ path }) => scriptOf(path));
+  return [...groups].flatMap(([script, files]) => {
+    const paths = files.map(({ path }) => path);
+    const [file = "", ...others] = paths;
+    if (others.length === 0) return [];
+    const message = `${script} is made of this file and of ${listed(others)}: remove or rename all but one`;
+    return [{ file, message }];
+  });
+}
+
+/** One warning for all. */
+function idleWarning(idle: SourceFile[]): Problem[] {
+  const paths = idle.map(({ path }) => path);
+  const [file] = paths;
+  if (file === undefined) return [];
+  const names = paths.length > 1 ? `${listed(paths)}: ` : "";
+  return [
+    { file, message: `${names}no definition names it as ${scriptOf(file)}, and no handler imports it` },
+  ];
+}

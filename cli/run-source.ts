@@ -1,0 +1,52 @@
+import { readFileSync } from "node:fs";
+import { realpath } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { isModule } from "../lib/releases/modules.ts";
+import { isModuleFile, type Problem, scriptOf } from "../lib/releases/sources.ts";
+import type { Script, ScriptError } from "../lib/runtime/protocol.ts";
+import { seenFrom } from "./bundle/bundle.ts";
+import { makeScripts } from "./bundle/make.ts";
+import { createPlaces, type Places } from "./bundle/places.ts";
+import { codeFrame } from "./problem-lines.ts";
+
+/** A script that was made of a file, or why it cannot be. */
+export interface RunSource {
+  source: string;
+  places: Places;
+  fault: ScriptError | undefined;
+}
+
+/** Makes a script of a file with all that it imports; undefined for one that stands for itself. Messages see it from here. */
+export async function makeRunSource(
+  { path, source: text }: Script,
+  dir: string,
+): Promise<RunSource | undefined> {
+  if (!isModuleFile(`handlers/${path}`) && !isModule(text)) return undefined;
+  const file = await realpath(path);
+  const nameOf = (of: string) => seenFrom(process.cwd(), of);
+  const input = { path, out: scriptOf(basename(file)), file, source: path, text };
+  const { made, problems } = await makeScripts([input], { root: await realpath(dir), nameOf });
+  const [first, ...others] = problems;
+  return {
+    source: made[0]?.script ?? "",
+    places: createPlaces(made),
+    fault: first && {
+      name: "",
+      message: placed(first),
+      stack: [...frameOf(first), ...others.map(placed)].join("\n"),
+    },
+  };
+}
+
+const placed = ({ file, line, column, message }: Problem) =>
+  `${[file, line, column].filter((part) => part !== undefined).join(":")}: ${message}`;
+
+function frameOf(problem: Problem): string[] {
+  try {
+    return codeFrame(readFileSync(resolve(problem.file), "utf8"), problem, FRAME_COLUMNS);
+  } catch {
+    return [];
+  }
+}
+
+const FRAME_COLUMNS = 100;

@@ -10,7 +10,7 @@ import { heldLines } from "./held-back.ts";
 import { print, printError, printErrorText, printText } from "./print.ts";
 import { problemLines } from "./problem-lines.ts";
 import { openReleaseStore } from "./release-store.ts";
-import { carryOut, isEmpty, planUpload } from "./upload.ts";
+import { carryOut, planUpload, wakesNobody } from "./upload.ts";
 
 export interface PushOptions {
   dir: string;
@@ -33,10 +33,10 @@ export async function push({ dir, dryRun }: PushOptions): Promise<void> {
   }
   const plan = planUpload(files, await store.listSources());
   // Nothing to upload, and yet no release of it: the releaser has missed it, or somebody deleted the object.
-  const missing = isEmpty(plan) && (await whyMissing(store, folder));
+  const missing = wakesNobody(plan) && (await whyMissing(store, folder));
   if (missing) {
     printText(`${missing}: to wake the releaser, one file is uploaded again`);
-    plan.upload = files.slice(0, 1);
+    plan.upload.unshift(...files.slice(0, 1));
   }
   const verb = dryRun ? "would " : "";
   for (const { path } of plan.upload) print(`${verb}upload ${path}`);

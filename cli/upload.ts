@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { BucketFile } from "../lib/releases/bucket.ts";
-import type { SourceFile } from "../lib/releases/sources.ts";
+import { isMap, type SourceFile } from "../lib/releases/sources.ts";
 import type { ReleaseStore } from "../lib/releases/store.ts";
 
 /** What makes the bucket the same as a folder. */
@@ -30,6 +30,10 @@ function planOf(files: SourceFile[], there: Iterable<string>, isThere: (file: So
 }
 
 export const isEmpty = ({ upload, remove }: Plan) => upload.length + remove.length === 0;
+
+/** Whether the releaser learns nothing of it: maps are for people. */
+export const wakesNobody = ({ upload, remove }: Plan) =>
+  [...upload.map(({ path }) => path), ...remove].every((path) => isMap(path));
 
 /** Scripts before the definitions that name them, and what is gone last: so each moment in between is whole. */
 export async function carryOut({ upload, remove }: Plan, store: ReleaseStore): Promise<void> {

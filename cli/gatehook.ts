@@ -69,6 +69,7 @@ program
   .argument("[dir]", "the folder; made where it is not there", ".")
   .option("--tyk <folder>", "take definitions and handlers from this folder of a gateway, as attach does")
   .option("--url <address>", "with --tyk: where the gateway sends its events", LOCAL_URL)
+  .option("--ts", "handlers in TypeScript: with a tsconfig.json, and what makes scripts of them")
   .option("--json", "print one JSON object and nothing else")
   .action(async (dir, options) => (await import("./init.ts")).init(dir, options));
 

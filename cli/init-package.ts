@@ -4,18 +4,25 @@ import { ownPackage } from "./version.ts";
 
 const SCRIPTS = { start: "gatehook dev", check: "gatehook check", test: "node --test" };
 
+/** For handlers in TypeScript: what is asked for beside the rest. */
+export interface PackageOptions {
+  name: string;
+  ts: boolean;
+}
+
 /** The text of a package.json with what gatehook needs; of one that is there, what it has stays as it is. */
-export async function completedPackage(text: string | undefined, name: string): Promise<string> {
-  if (text === undefined) return `${JSON.stringify(newPackage(name), undefined, 2)}\n`;
+export async function completedPackage(text: string | undefined, options: PackageOptions): Promise<string> {
+  if (text === undefined) return `${JSON.stringify(newPackage(options), undefined, 2)}\n`;
   const errors: ParseError[] = [];
   const found = parse(text, errors) as Partial<Record<string, Record<string, string>>> | undefined;
   if (errors.length > 0 || typeof found !== "object" || found === null || Array.isArray(found))
     throw new UsageError("package.json is not a JSON object: fix it, then run gatehook init again");
-  const wanted: [path: string[], value: string][] = [
-    ...Object.entries(SCRIPTS).map(([script, command]): [string[], string] => [["scripts", script], command]),
-    ...Object.entries(dependencies())
-      .filter(([dependency]) => !found.dependencies?.[dependency])
-      .map(([dependency, range]): [string[], string] => [["devDependencies", dependency], range]),
+  const { scripts, devDependencies, allowScripts = {} } = newPackage(options);
+  const missing = Object.entries(devDependencies).filter(([name]) => !found.dependencies?.[name]);
+  const wanted = [
+    ...membersOf("scripts", scripts),
+    ...membersOf("devDependencies", Object.fromEntries(missing)),
+    ...membersOf("allowScripts", allowScripts),
   ];
   return wanted
     .filter(([[section = "", member = ""]]) => found[section]?.[member] === undefined)
@@ -26,18 +33,26 @@ export async function completedPackage(text: string | undefined, name: string): 
     );
 }
 
-const newPackage = (name: string) => ({
-  name,
-  private: true,
-  type: "module",
-  scripts: SCRIPTS,
-  devDependencies: dependencies(),
-});
+const membersOf = (section: string, members: object) =>
+  Object.entries(members).map(([name, value]): [path: string[], value: unknown] => [[section, name], value]);
 
-/** This version, and the deployer that it was tried with. */
-function dependencies(): Record<string, string> {
-  const { version, peerDependencies } = ownPackage();
-  return { gatehook: `^${version}`, ...peerDependencies };
+/** This version, with the deployer, the bundler and the compiler that it was tried with. */
+function newPackage({ name, ts }: PackageOptions) {
+  const { version, peerDependencies, devDependencies } = ownPackage();
+  const { esbuild, osls } = peerDependencies;
+  return {
+    name,
+    private: true,
+    type: "module",
+    scripts: { ...SCRIPTS, ...(ts && { types: "tsc" }) },
+    devDependencies: {
+      gatehook: `^${version}`,
+      osls,
+      ...(ts && { esbuild, typescript: devDependencies.typescript }),
+    },
+    // It works without its install script, which npm would warn of.
+    ...(ts && { allowScripts: { esbuild: false } }),
+  };
 }
 
 const formatOf = (text: string) =>

@@ -37,14 +37,16 @@ export interface InitOptions {
   tyk?: string;
   /** Where that gateway sends its events. */
   url: string;
+  /** Handlers in TypeScript. */
+  ts?: boolean;
 }
 
 /** `gatehook init`: a folder of one's own, with a handler that works. Nothing that is there is overwritten. */
-export async function init(dir: string, { json, tyk, url }: InitOptions): Promise<void> {
+export async function init(dir: string, { json, tyk, url, ts = false }: InitOptions): Promise<void> {
   const target = resolve(dir);
   const gateway = tyk === undefined ? undefined : { ...(await gatewayIn(tyk)), dir: target, url };
   const putAttached = gateway && (await prepareAttach(gateway));
-  const files = await filesFor(target, { hasHandlers: gateway !== undefined });
+  const files = await filesFor(target, { hasHandlers: gateway !== undefined, ts });
   const report: InitReport = { dir: target, written: [], kept: [] };
   for (const [path, text] of files) {
     const isNew = (await textAt(target, path)) !== text && (await write(target, path, text));
@@ -62,7 +64,7 @@ export async function init(dir: string, { json, tyk, url }: InitOptions): Promis
 /** Reads all that is there, and refuses what it cannot complete, before anything is written. */
 async function filesFor(
   target: string,
-  { hasHandlers }: { hasHandlers: boolean },
+  { hasHandlers, ts }: { hasHandlers: boolean; ts: boolean },
 ): Promise<[path: string, text: string][]> {
   const name = serviceName(target);
   const project = { $schema: "./node_modules/gatehook/dist/gatehook.schema.json", name, settings: {} };
@@ -71,11 +73,28 @@ async function filesFor(
     hasHandlers || (await exists(target, folders.apis)) || (await exists(target, folders.handlers));
   const paths = (await templatePaths()).filter((path) => !(isOccupied && SAMPLES.test(path)));
   return [
-    ["package.json", await completedPackage(await textAt(target, "package.json"), name)],
+    ["package.json", await completedPackage(await textAt(target, "package.json"), { name, ts })],
     [".gitignore", IGNORED],
     ["gatehook.json", `${JSON.stringify(project, undefined, 2)}\n`],
-    ...(await Promise.all(paths.map((path) => fromTemplate(path, folders)))),
+    ...(await Promise.all(paths.map((path) => fromTemplate(path, folders)))).map((file) =>
+      ts ? inTypeScript(file) : file,
+    ),
   ];
+}
+
+/** The same file for handlers in TypeScript. */
+function inTypeScript([path, text]: [path: string, text: string]): [path: string, text: string] {
+  if (path === "jsconfig.json") return ["tsconfig.json", withTypeScript(text)];
+  // The definition names the script, which is made of the file.
+  if (path.endsWith(".test.mjs")) return [path, text.replaceAll(/(?<=grace-period)\.js/g, ".ts")];
+  if (!path.endsWith(".js")) return [path, text];
+  return [path.replace(/\.js$/, ".ts"), text.replace(/^var (?=\w+ = new TykJS)/m, "export const ")];
+}
+
+function withTypeScript(text: string): string {
+  const { compilerOptions, ...rest } = JSON.parse(text) as { compilerOptions: object };
+  const options = { ...compilerOptions, allowImportingTsExtensions: true, isolatedModules: true };
+  return `${JSON.stringify({ compilerOptions: options, ...rest }, undefined, 2)}\n`;
 }
 
 async function templatePaths(): Promise<string[]> {

@@ -4,7 +4,9 @@ import { findPackageJSON } from "node:module";
 interface OwnPackage {
   version: string;
   /** What it needs only for some commands, and leaves to the user to install. */
-  peerDependencies: Record<string, string>;
+  peerDependencies: Record<"esbuild" | "osls", string>;
+  /** What it was built and tried with. */
+  devDependencies: Record<string, string>;
 }
 
 /** What the package that this file belongs to says of itself, wherever in it the file is. */

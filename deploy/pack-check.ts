@@ -233,6 +233,24 @@ async function runInit(tarball: string, folder: string, version: string, env: En
   return own;
 }
 
+/** The same with handlers in TypeScript, which the bundler of that folder makes scripts of. */
+async function runTypeScript(tarball: string, folder: string, version: string, env: Env): Promise<void> {
+  const own = mkdir(folder, "own-ts");
+  await output("npm", ["install", "--save-dev", "--silent", "--no-audit", "--no-fund", tarball], own, env);
+  await runCommands(
+    [{ args: ["init", "--ts"], find: first(/handlers\/grace-period\.ts/) }],
+    own,
+    version,
+    env,
+  );
+  await output("npm", ["install", "--no-audit", "--no-fund", "--loglevel", "warn"], own, env);
+  const run: Command = { args: ["run", "handlers/grace-period.ts"], find: first(/there is no session/) };
+  await runCommands([...OWN_COMMANDS.slice(0, 2), run], own, version, env);
+  await runTests(own, 2, env);
+  await output("npm", ["run", "--silent", "types"], own, env);
+  say("npm run types", "the author's TypeScript fits the declarations");
+}
+
 /** The same package with the next version's number, in a folder that uses this one. */
 async function runUpgrade(tarball: string, folder: string, own: string, version: string, env: Env) {
   const next = inc(version, "patch") ?? "";
@@ -298,6 +316,7 @@ async function main(): Promise<void> {
     await runTests(project, 2, env);
     await checkTypes(project, ["jsconfig.json", "tsconfig.json"], env);
     const own = await runInit(tarball, folder, version, env);
+    await runTypeScript(tarball, folder, version, env);
     await runUpgrade(tarball, folder, own, version, env);
   } finally {
     rmSync(folder, { recursive: true });

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import { runCli } from "./helpers/cli.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 const FILES = [
   ".github/workflows/check.yml",
@@ -85,6 +89,46 @@ describe("gatehook init", () => {
     assert.match(stderr, /package\.json is not a JSON object/);
     assert.deepEqual(await filesIn(broken), ["package.json"]);
   });
+
+  it("makes a folder in TypeScript, whose check and tests are clean too", async () => {
+    assert.equal((await init("ts", "--ts")).code, 0);
+    const made = join(root, "ts");
+    const inTypeScript = FILES.map((file) =>
+      file.replace("jsconfig", "tsconfig").replace("handlers/grace-period.js", "handlers/grace-period.ts"),
+    );
+    assert.deepEqual(await filesIn(made), inTypeScript.sort());
+    const { scripts, devDependencies, allowScripts } = JSON.parse(
+      await readFile(join(made, "package.json"), "utf8"),
+    );
+    assert.equal(scripts.types, "tsc");
+    assert.deepEqual(Object.keys(devDependencies), ["gatehook", "osls", "esbuild", "typescript"]);
+    assert.deepEqual(allowScripts, { esbuild: false });
+    await symlinked(made);
+    const check = await runCli(["check"], { cwd: made });
+    assert.deepEqual([check.code, check.stderr], [0, ""]);
+    assert.match(check.stdout, /1 API\(s\), 1 script\(s\), 0 warning\(s\)/);
+    const tsc = `${ROOT}node_modules/typescript/bin/tsc`;
+    execFileSync(process.execPath, [tsc], { cwd: made, stdio: ["ignore", 2, 2] });
+    // A test of a test must not be one of this run's.
+    const env = { ...process.env, NODE_TEST_CONTEXT: undefined };
+    const told = execFileSync(process.execPath, ["--test", "--test-reporter=tap"], {
+      cwd: made,
+      env,
+      encoding: "utf8",
+    });
+    assert.match(told, /^# pass 2$/m);
+    const again = JSON.parse((await init("ts", "--ts", "--json")).stdout);
+    assert.deepEqual(again.written, []);
+  });
+
+  /** As an installation has it, but for the public module, which only a package has built. */
+  async function symlinked(made: string): Promise<void> {
+    const { exports, ...rest } = JSON.parse(await readFile(`${ROOT}package.json`, "utf8"));
+    const own = { ...exports, "./test": "./public/test.ts" };
+    await folder("ts/node_modules/gatehook", { "package.json": JSON.stringify({ ...rest, exports: own }) });
+    for (const name of ["handlers", "public", "cli", "lib", "local", "functions", "node_modules"])
+      await symlink(`${ROOT}${name}`, join(made, "node_modules/gatehook", name));
+  }
 
   it("takes over a gateway's handlers instead of the sample", async () => {
     const event_handlers = {

@@ -4,12 +4,11 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { errorText } from "../lib/errors.ts";
 import { awsAdvice } from "./aws-errors.ts";
 import { addDlq } from "./dlq.ts";
-import { Interrupted } from "./interrupt.ts";
 import { hostName, reaching, wholeNumber, yes } from "./option-values.ts";
 import { print, printError, printErrorText } from "./print.ts";
 import { linesOf } from "./printable.ts";
 import { addSessions } from "./sessions.ts";
-import { UsageError } from "./usage.ts";
+import { Interrupted, UsageError } from "./usage.ts";
 import { ownPackage } from "./version.ts";
 import { addWebhook } from "./webhook.ts";
 

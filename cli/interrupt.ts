@@ -1,17 +1,6 @@
-import { constants } from "node:os";
+import { Interrupted } from "./usage.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-
-/** A command ended before its end, by Ctrl-C or a kill: nothing is wrong, and nothing is to be said. */
-export class Interrupted extends Error {
-  readonly exitCode: number;
-
-  constructor(signal: (typeof SIGNALS)[number]) {
-    super(`interrupted by ${signal}`);
-    this.name = "Interrupted";
-    this.exitCode = 128 + constants.signals[signal];
-  }
-}
 
 /** Aborts at the first Ctrl-C or kill, so that a command ends in order; the second one ends it at once. */
 export function interruption(): AbortSignal {

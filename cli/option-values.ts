@@ -1,5 +1,4 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { isHostName } from "../local/own-hosts.ts";
 
 /** Parsers of options' values: a wrong one is told with what it must be. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
@@ -10,9 +9,13 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
+const HOST =
+  /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
+const MAX_HOST_CHARS = 255;
+
 /** A name or an address with any port, or with the one that it has. */
 export function hostName(text: string, before: string[]): string[] {
-  if (isHostName(text)) return [...before, text];
+  if (text.length <= MAX_HOST_CHARS && HOST.test(text)) return [...before, text];
   throw new InvalidArgumentError(
     "It must be a host's name or address as in a URL, such as host.docker.internal, gatehook:3000 or [::1]: " +
       "no scheme, path or wildcard.",

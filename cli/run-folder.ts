@@ -7,6 +7,7 @@ import { type ApiFile, namedHandlers, readApis } from "../lib/releases/read-apis
 import {
   CORE_SCRIPT,
   GATEWAY_FILE,
+  MODULE_ENDINGS,
   type Problem,
   type SourceFile,
   scriptOf,
@@ -14,7 +15,7 @@ import {
 import type { Script } from "../lib/runtime/protocol.ts";
 import { type Folders, foldersText } from "../lib/settings/project.ts";
 import { readProject } from "./project.ts";
-import { UsageError } from "./usage.ts";
+import { readText, UsageError } from "./usage.ts";
 
 /** A folder with definitions or scripts, as far as a run of one script needs it. */
 export interface RunFolder {
@@ -182,3 +183,26 @@ async function pathBelow(folder: string, file: string): Promise<string | undefin
   const way = relative(await real(folder), join(await real(dirname(file)), basename(file)));
   return way.startsWith("..") ? undefined : way.split(sep).join("/");
 }
+
+const MAY_BE_MODULE = /\b(?:import|export|exports|require)\b/;
+
+/** Of a file in TypeScript, or one that imports, the script that is made of it. */
+export async function readScript(asked: string, dir: string | undefined) {
+  const path = (await anyOf(asked)) ?? asked;
+  const script = { path, source: await readText(path, "script") };
+  const asItIs = { script, fault: undefined, atSources: (text: string) => text };
+  if (path.endsWith(".js") && !MAY_BE_MODULE.test(script.source)) return asItIs;
+  const { makeRunSource } = await import("./run-source.ts");
+  const made = await makeRunSource(script, dir ?? dirname(resolve(path)));
+  if (!made) return asItIs;
+  return { script: { path, source: made.source }, fault: made.fault, atSources: made.places.text };
+}
+
+/** Definitions name `foo.js`, also where that is made of another file. */
+async function anyOf(path: string): Promise<string | undefined> {
+  const paths = [path, ...MODULE_ENDINGS.map((ending) => path.replace(/\.js$/, ending))];
+  for (const one of new Set(paths)) if (await isFile(one)) return one;
+  return undefined;
+}
+
+const isFile = async (path: string) => (await stat(path).catch(() => undefined))?.isFile() === true;

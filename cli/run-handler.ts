@@ -1,15 +1,12 @@
-import { stat } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
 import type { Api } from "../lib/apis/definition.ts";
 import type { GatewayEvent } from "../lib/events/event.ts";
-import { MODULE_ENDINGS } from "../lib/releases/sources.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
 import type { LogLevel, Outcome, Script, ScriptError } from "../lib/runtime/protocol.ts";
 import type { Runtime } from "../lib/runtime/runtime.ts";
 import { createStarter, type Starter } from "../lib/runtime/starter.ts";
 import type { Session } from "../lib/sessions/session.ts";
 import type { RunFolder } from "./run-folder.ts";
-import { readText, UsageError } from "./usage.ts";
+import { UsageError } from "./usage.ts";
 
 /** What is asked of a run beside its script. */
 export interface RunSettings {
@@ -165,7 +162,7 @@ async function planOf(
   settings: RunSettings,
   listener: Listener,
 ): Promise<Plan> {
-  const { choose, openRunFolder } = await import("./run-folder.ts");
+  const { choose, openRunFolder, readScript } = await import("./run-folder.ts");
   const folder = await openRunFolder(settings.dir, asked);
   if (folder) listener.opened(folder);
   const chosen = await choose(folder, { ...settings, script: asked, type });
@@ -183,29 +180,6 @@ async function planOf(
     orgOf: (apiId) => (apiId === api.api_id ? org : (orgs.get(apiId) ?? org)),
   };
 }
-
-const MAY_BE_MODULE = /\b(?:import|export|exports|require)\b/;
-
-/** Of a file in TypeScript, or one that imports, the script that is made of it. */
-async function readScript(asked: string, dir: string | undefined) {
-  const path = (await anyOf(asked)) ?? asked;
-  const script = { path, source: await readText(path, "script") };
-  const asItIs = { script, fault: undefined, atSources: (text: string) => text };
-  if (path.endsWith(".js") && !MAY_BE_MODULE.test(script.source)) return asItIs;
-  const { makeRunSource } = await import("./run-source.ts");
-  const made = await makeRunSource(script, dir ?? dirname(resolve(path)));
-  if (!made) return asItIs;
-  return { script: { path, source: made.source }, fault: made.fault, atSources: made.places.text };
-}
-
-/** Definitions name `foo.js`, also where that is made of another file. */
-async function anyOf(path: string): Promise<string | undefined> {
-  const paths = [path, ...MODULE_ENDINGS.map((ending) => path.replace(/\.js$/, ending))];
-  for (const one of new Set(paths)) if (await isFile(one)) return one;
-  return undefined;
-}
-
-const isFile = async (path: string) => (await stat(path).catch(() => undefined))?.isFile() === true;
 
 /** With a parser, which takes a moment to load: only where a script's text is looked at. */
 const scriptReader = () => import("./run-script.ts");

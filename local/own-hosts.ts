@@ -1,13 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { type IsOwn, strangerIn } from "../lib/ingest/stranger.ts";
 
-/** A further name of a local server: as a container or a tunnel calls it, with any port unless it has one. */
-const NAME =
-  /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
-const MAX_CHARS = 255;
-
-export const isHostName = (name: string) => name.length <= MAX_CHARS && NAME.test(name.toLowerCase());
-
 /** The hosts by which a server on a loopback port is meant: three, equal to the letter, and those that are allowed. */
 export function ownHosts(port: number, allowed: string[] = []): IsOwn {
   const exact = new Set(LOOPBACK.flatMap((name) => [`${name}:${port}`, ...(port === 80 ? [name] : [])]));

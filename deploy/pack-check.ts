@@ -243,7 +243,7 @@ async function runTypeScript(tarball: string, folder: string, version: string, e
     version,
     env,
   );
-  await output("npm", ["install", "--no-audit", "--no-fund", "--loglevel", "warn"], own, env);
+  await output("npm", ["install", "--silent", "--no-audit", "--no-fund"], own, env);
   const run: Command = { args: ["run", "handlers/grace-period.ts"], find: first(/there is no session/) };
   await runCommands([...OWN_COMMANDS.slice(0, 2), run], own, version, env);
   await runTests(own, 2, env);

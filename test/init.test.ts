@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { runCli } from "./helpers/cli.ts";
+import { asInstalled } from "./helpers/folder.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -103,7 +104,7 @@ describe("gatehook init", () => {
     assert.equal(scripts.types, "tsc");
     assert.deepEqual(Object.keys(devDependencies), ["gatehook", "osls", "esbuild", "typescript"]);
     assert.deepEqual(allowScripts, { esbuild: false });
-    await symlinked(made);
+    await asInstalled(made);
     const check = await runCli(["check"], { cwd: made });
     assert.deepEqual([check.code, check.stderr], [0, ""]);
     assert.match(check.stdout, /1 API\(s\), 1 script\(s\), 0 warning\(s\)/);
@@ -120,15 +121,6 @@ describe("gatehook init", () => {
     const again = JSON.parse((await init("ts", "--ts", "--json")).stdout);
     assert.deepEqual(again.written, []);
   });
-
-  /** As an installation has it, but for the public module, which only a package has built. */
-  async function symlinked(made: string): Promise<void> {
-    const { exports, ...rest } = JSON.parse(await readFile(`${ROOT}package.json`, "utf8"));
-    const own = { ...exports, "./test": "./public/test.ts" };
-    await folder("ts/node_modules/gatehook", { "package.json": JSON.stringify({ ...rest, exports: own }) });
-    for (const name of ["handlers", "public", "cli", "lib", "local", "functions", "node_modules"])
-      await symlink(`${ROOT}${name}`, join(made, "node_modules/gatehook", name));
-  }
 
   it("takes over a gateway's handlers instead of the sample", async () => {
     const event_handlers = {

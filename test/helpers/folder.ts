@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** A folder of somebody's own, gone with its test. */
 export interface Folder {
@@ -23,4 +24,17 @@ export async function ownFolder(project: object = {}): Promise<Folder> {
   };
   await folder.write("gatehook.json", project);
   return folder;
+}
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** This clone as the package of a folder, with the sources of the public module that only a package has built. */
+export async function asInstalled(dir: string): Promise<void> {
+  const { exports, ...rest } = JSON.parse(await readFile(`${ROOT}package.json`, "utf8"));
+  const own = join(dir, "node_modules/gatehook");
+  await mkdir(own, { recursive: true });
+  const installed = { ...rest, exports: { ...exports, "./test": "./public/test.ts" } };
+  await writeFile(join(own, "package.json"), JSON.stringify(installed));
+  for (const name of ["handlers", "public", "cli", "lib", "local", "functions", "node_modules"])
+    await symlink(join(ROOT, name), join(own, name));
 }

@@ -195,7 +195,7 @@ export async function readScript(asked: string, dir: string | undefined) {
   const { makeRunSource } = await import("./run-source.ts");
   const made = await makeRunSource(script, dir ?? dirname(resolve(path)));
   if (!made) return asItIs;
-  return { script: { path, source: made.source }, fault: made.fault, atSources: made.places.text };
+  return { script: { path, source: made.source }, fault: made.fault, atSources: made.atSources };
 }
 
 /** Definitions name `foo.js`, also where that is made of another file. */

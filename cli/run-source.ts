@@ -6,13 +6,14 @@ import { isModuleFile, type Problem, scriptOf } from "../lib/releases/sources.ts
 import type { Script, ScriptError } from "../lib/runtime/protocol.ts";
 import { seenFrom } from "./bundle/bundle.ts";
 import { makeScripts } from "./bundle/make.ts";
-import { createPlaces, type Places } from "./bundle/places.ts";
+import { createPlaces, ofMade } from "./bundle/places.ts";
 import { codeFrame } from "./problem-lines.ts";
 
 /** A script that was made of a file, or why it cannot be. */
 export interface RunSource {
   source: string;
-  places: Places;
+  /** What is said of the script, as it is in the files that it was made of. */
+  atSources(text: string): string;
   fault: ScriptError | undefined;
 }
 
@@ -26,10 +27,11 @@ export async function makeRunSource(
   const nameOf = (of: string) => seenFrom(process.cwd(), of);
   const input = { path, out: scriptOf(basename(file)), file, source: path, text };
   const { made, problems } = await makeScripts([input], { root: await realpath(dir), nameOf });
+  const places = createPlaces(made);
   const [first, ...others] = problems;
   return {
     source: made[0]?.script ?? "",
-    places: createPlaces(made),
+    atSources: (said) => places.text(ofMade(said)),
     fault: first && {
       name: "",
       message: placed(first),

@@ -120,6 +120,18 @@ describe("gatehook run tells of a script that was made of others", () => {
     assert.deepEqual([code, outcome, error.code, handler], [1, "load-error", "load-error", null]);
   });
 
+  it("that it imports while it runs, which no bundle can", async () => {
+    const text = `import { y } from "./y";\nexport const x = ${NEW};\nx.NewHandler(async () => import(y));\n`;
+    const folder = await folderOf({
+      ...APIS,
+      "handlers/x.ts": text,
+      "handlers/y.ts": "export const y = 'y';",
+    });
+    const { code, stderr } = await runCli(["run", "handlers/x.ts"], { cwd: folder });
+    assert.equal(code, 1);
+    assert.match(stderr, /^a handler cannot load files while it runs, .*\n +at handlers\/x\.ts:3\n/);
+  });
+
   it("by its own name that it has no handler, or several", async () => {
     const none = await folderOf({ "handlers/x.ts": "export const x = 1;" });
     assert.match(
@@ -211,6 +223,13 @@ describe("gatehook dev with a script that is made of others", () => {
     await dev.says(/editor: of a newer one in others 4/);
     assert.equal(dev.said().match(/nothing was uploaded/g)?.length, 1);
   });
+});
+
+it("gatehook dev --once tells why the sample event failed by the files and lines that it passed", async () => {
+  const folder = await folderOf(FILES);
+  const { code, stderr } = await runCli(["dev", "--once", "--dir", folder]);
+  assert.equal(code, 1);
+  assert.match(stderr, /the sample event failed: .*RangeError: more than two\n.*\(lib\/checked\.ts:5:\d+\)/);
 });
 
 it("gatehook dev begins with what cannot be made, and has it live when it can", async () => {

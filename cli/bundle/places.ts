@@ -1,5 +1,7 @@
 import { SourceMap } from "node:module";
 import type { Problem } from "../../lib/releases/sources.ts";
+import { NO_MODULES } from "../../lib/runtime/failures.ts";
+import { NO_DYNAMIC_IMPORT } from "./mistakes.ts";
 
 /** A script that was made of others, as a place in it is called: `foo.js`, or `handlers/foo.js`. */
 export interface Made {
@@ -54,7 +56,7 @@ export function createPlaces(made: Made[]): Places {
       const script = scriptOf(problem.file);
       if (!script) return { ...problem, message: text(problem.message) };
       const { line, column, ...rest } = problem;
-      const message = text(problem.message) + (/^there is no handler /.test(problem.message) ? EXPORTED : "");
+      const message = text(ofMade(problem.message));
       const place = line === undefined ? undefined : origin(script.path, line, column);
       if (!place) return { ...rest, file: script.source, message };
       const { file, line: row, column: at } = place;
@@ -64,6 +66,12 @@ export function createPlaces(made: Made[]): Places {
 }
 
 const escaped = (text: string) => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+
+/** What is said of a script, where it was made of a file that may import. */
+export function ofMade(message: string): string {
+  if (message === NO_MODULES) return NO_DYNAMIC_IMPORT;
+  return message.startsWith("there is no handler ") ? message + EXPORTED : message;
+}
 
 const EXPORTED = "; of a file that is bundled, what it exports is global: export it under this name";
 

@@ -62,7 +62,8 @@ export async function readSources(folder: string, names: Folders): Promise<Sourc
     ...making,
     files: [...others.filter((file) => !isHelper(file)), ...making.made.flatMap(filesOf)].sort(byPath),
     problems: [...twinProblems(found.filter(isNamed)), ...making.problems],
-    warnings: [...making.warnings, ...idleWarning(idle)],
+    // What a script imports that could not be made is not known.
+    warnings: [...making.warnings, ...(making.unmade.size === 0 ? idleWarning(idle) : [])],
     places: createPlaces(making.made),
     textOf: (file) => texts.get(file) ?? textAt(fileOf(file)),
   };

@@ -151,13 +151,18 @@ export function createLiveFolder(
       return false;
     });
 
+  /** What is in scripts that could not be made is not known: then the watch goes on as it is. */
+  function followInputs(watch: SourceWatch): void {
+    if (sources && sources.problems.length === 0) watch.also(sources.inputs);
+  }
+
   async function lookNowAndThen(watch: SourceWatch, look: () => Promise<boolean>, signal: AbortSignal) {
     for (;;) {
       const pause = Math.max(LOOK_MS, LOOK_SHARE * readMs);
       await delay(pause, undefined, { signal }).catch(() => {});
       if (signal.aborted) return;
       const { hints } = watch;
-      watch.also(sources?.inputs ?? []);
+      followInputs(watch);
       if ((await look()) && hints === watch.hints) await watch.reopen();
     }
   }
@@ -181,7 +186,7 @@ export function createLiveFolder(
       const look = catchUpUntil(stop.signal);
       let warned = false;
       const watch = await watchSources(folder, names, {
-        onChange: () => void look().then(() => watch.also(sources?.inputs ?? [])),
+        onChange: () => void look().then(() => followInputs(watch)),
         onError({ message }) {
           if (!warned) sayRow("watch", `some saves are seen only after ${LOOK_MS / 1000} s: ${message}`);
           warned = true;

@@ -336,8 +336,8 @@ describe("TypeScript that was uploaded as it is", () => {
       {
         file: "handlers/helper.mts",
         message:
-          "handlers/helper.mts, handlers/parts/editor.ts: they are no scripts: upload by gatehook push, which makes " +
-          "some of them; a copy of the files does not",
+          "handlers/helper.mts, handlers/parts/editor.ts: they are not scripts: gatehook push makes scripts of them, " +
+          "and a copy of the files does not",
       },
     ]);
   });

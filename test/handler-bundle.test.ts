@@ -305,7 +305,7 @@ describe("imports", () => {
       "a path that tsconfig.json does not know",
       `import "@/x";`,
       [1, 8],
-      `there is no @/x: it is no package, and "paths" in tsconfig.json does not name it`,
+      `@/x is neither a package nor one of the "paths" of tsconfig.json: fix the name`,
     ],
     [
       "the file system",

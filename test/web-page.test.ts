@@ -34,7 +34,7 @@ function send(
   });
 }
 
-describe("what a web page can reach of the local stack", () => {
+describe("a web page, beside the local stack,", () => {
   let stack: TestStack;
   before(async () => {
     stack = await startTestStack();
@@ -47,7 +47,7 @@ describe("what a web page can reach of the local stack", () => {
   for (const [who, headersFor] of Object.entries(PAGES)) {
     const status = who.includes("name") ? 421 : 403;
 
-    it(`is no session and no event: ${who}`, async () => {
+    it(`has no way to sessions and events: ${who}`, async () => {
       await stack.storeSession(KEY, SESSION);
       const queued: unknown[] = [];
       const stop = stack.facts.listen((fact) => fact.message === "event queued" && queued.push(fact));
@@ -74,7 +74,7 @@ describe("what a web page can reach of the local stack", () => {
   }
 });
 
-describe("what a web page can reach of the embedded services", () => {
+describe("a web page, beside the embedded services,", () => {
   let service: Service;
   before(async () => {
     service = await startQueueAndBucket({ region: "us-east-1" });
@@ -82,7 +82,7 @@ describe("what a web page can reach of the embedded services", () => {
   after(() => service.close());
 
   for (const [who, headersFor] of Object.entries(PAGES)) {
-    it(`is no queue and no file of the bucket: ${who}`, async () => {
+    it(`has no way to queues and files of the bucket: ${who}`, async () => {
       const status = who.includes("name") ? 421 : 403;
       const { endpoint } = service;
       const { port, host } = new URL(endpoint);
@@ -99,7 +99,7 @@ describe("what a web page can reach of the embedded services", () => {
     });
   }
 
-  it("is no table: the engine, which answers every page, is at an address that none can guess", async () => {
+  it("finds no table: the engine, which answers every page, is at an address that none can guess", async () => {
     const engines = await Promise.all([startDynamo(), startDynamo()]);
     await Promise.all(engines.map(({ close }) => close()));
     const hosts = engines.map(({ endpoint }) => new URL(endpoint).hostname);
@@ -175,7 +175,7 @@ describe("gatehook dev --allow-host", () => {
     "a..b",
     "::1",
   ])
-    it(`refuses ${JSON.stringify(name)}, which is no host`, async () => {
+    it(`refuses ${JSON.stringify(name)}, which is not a host`, async () => {
       const { code, stderr } = await runCli(["dev", "--allow-host", name]);
       assert.equal(code, 2);
       assert.match(stderr, /--allow-host.*must be a host's name or address as in a URL/s);

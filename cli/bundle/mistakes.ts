@@ -28,7 +28,7 @@ function missing(name: string): string {
     return `a handler has no module ${name} of Node: ${insteadOf(builtin.replace(/\/.*/, ""))}`;
   const [, packageName] = /^((?:@[\w.-]+\/)?[\w.-]+)(?:\/.*)?$/.exec(name) ?? [];
   if (packageName === undefined || name.startsWith("@/"))
-    return `there is no ${name}: it is no package, and "paths" in tsconfig.json does not name it`;
+    return `${name} is neither a package nor one of the "paths" of tsconfig.json: fix the name`;
   return `the package ${packageName} is not installed, or has no ${name}: npm install ${packageName}`;
 }
 

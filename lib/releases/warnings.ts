@@ -36,8 +36,8 @@ function leftOut(files: SourceFile[], used: Set<string>): Problem[] {
     ),
     ...together(
       modules,
-      "it is no script: upload by gatehook push, which makes one of it; a copy of the files does not",
-      "they are no scripts: upload by gatehook push, which makes some of them; a copy of the files does not",
+      "it is not a script: gatehook push makes one of it, and a copy of the files does not",
+      "they are not scripts: gatehook push makes scripts of them, and a copy of the files does not",
     ),
     ...together(
       deep,

@@ -1,9 +1,9 @@
 // Handlers in TypeScript, and those that import: what is made of them, and how their mistakes are told.
 import assert from "node:assert/strict";
-import { cp, mkdtemp, readFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { after, describe, it } from "node:test";
 import { loadBundler } from "../cli/bundle/esbuild.ts";
 import { type CheckedFolder, checkFolder } from "../cli/folder.ts";
 import { isMap } from "../lib/releases/sources.ts";
@@ -20,7 +20,13 @@ const MS = {
   "node_modules/ms/index.js": "module.exports = function (text) { return 86400000; };\n",
 };
 
-const folderOf = (files: Record<string, string>) => newFolder({ ...DEMO, ...files });
+const folders: string[] = [];
+after(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))));
+async function keep(folder: Promise<string>): Promise<string> {
+  folders.push(await folder);
+  return folder;
+}
+const folderOf = (files: Record<string, string>) => keep(newFolder({ ...DEMO, ...files }));
 const checked = async (files: Record<string, string>) => checkFolder(await folderOf(files));
 const scripts = ({ sources }: CheckedFolder) =>
   sources.files.filter(({ path }) => path.endsWith(".js")).map(({ path }) => path);
@@ -102,7 +108,7 @@ const unused: Rate = 1;
       "handlers/teller.ts": `import ms from "ms";\nimport { b } from "../lib/b";\n${saying("teller", "ms() + b")}`,
       "lib/b.ts": "export const b = 'é';",
     });
-    const other = join(await mkdtemp(join(tmpdir(), "elsewhere-")), "deeper", "x");
+    const other = join(await keep(mkdtemp(join(tmpdir(), "gatehook-"))), "deeper", "x");
     await cp(folder, other, { recursive: true });
     const [here, there] = [await checkFolder(folder), await checkFolder(other)];
     assert.deepEqual(here.sources.files, there.sources.files);
@@ -437,12 +443,14 @@ describe("the folder of handlers", () => {
   });
 
   it("may be called otherwise", async () => {
-    const folder = await newFolder({
-      "gatehook.json": `{"folders":{"apis":"src/definitions","handlers":"src/events"}}`,
-      "src/definitions/demo.json": definition("demo", { KeyExpired: "teller" }),
-      "src/events/teller.ts": `import { one } from "../one.ts";\nimport "./nowhere.ts";\n${saying("teller", "one")}`,
-      "src/one.ts": "export const one = 1;",
-    });
+    const folder = await keep(
+      newFolder({
+        "gatehook.json": `{"folders":{"apis":"src/definitions","handlers":"src/events"}}`,
+        "src/definitions/demo.json": definition("demo", { KeyExpired: "teller" }),
+        "src/events/teller.ts": `import { one } from "../one.ts";\nimport "./nowhere.ts";\n${saying("teller", "one")}`,
+        "src/one.ts": "export const one = 1;",
+      }),
+    );
     const { errors, sources } = await checkFolder(folder);
     const message = "there is no file ./nowhere.ts: fix the path";
     assert.deepEqual(errors, [{ file: "handlers/teller.ts", line: 2, column: 8, message }]);
@@ -471,7 +479,7 @@ describe("the folder of handlers", () => {
   });
 
   it("has to be told where its bundler is not installed", async () => {
-    const nowhere = await newFolder({});
+    const nowhere = await keep(newFolder({}));
     assert.throws(() => loadBundler(nowhere, join(nowhere, "gatehook.mjs")), {
       code: "release-invalid",
       message: /which is not installed: npm install --save-dev esbuild$/,

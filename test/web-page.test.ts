@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
 import { request } from "node:http";
 import { after, before, describe, it } from "node:test";
 import { type Service, startDynamo } from "../local/dynamodb.ts";
@@ -117,10 +118,11 @@ it("no web page takes a function's invocation, or answers it", async () => {
       return "its own answer";
     };
   `;
+  const taskRoot = await newFolder({ "page.mjs": code });
   const local = await startFunction({
     name: "page",
     handler: "page.main",
-    taskRoot: await newFolder({ "page.mjs": code }),
+    taskRoot,
     moduleEnding: ".mjs",
     env: {},
     timeoutMs: 10_000,
@@ -142,6 +144,7 @@ it("no web page takes a function's invocation, or answers it", async () => {
     }
   } finally {
     await local.close();
+    await rm(taskRoot, { recursive: true });
   }
 });
 
@@ -160,6 +163,7 @@ describe("gatehook dev --allow-host", () => {
       assert.equal(await send(url, { host: "evil.example" }, event), 421);
     } finally {
       await dev.end();
+      await rm(folder, { recursive: true });
     }
   });
 

@@ -2,6 +2,7 @@ import { DescribeTableCommand, type DynamoDBClient, type TableDescription } from
 import { GetBucketNotificationConfigurationCommand, type S3Client } from "@aws-sdk/client-s3";
 import { GetQueueAttributesCommand, GetQueueUrlCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { errorText } from "../lib/errors.ts";
+import { BY_ALIAS, BY_ORG } from "../lib/sessions/search.ts";
 import { type Parameters, parameterOf } from "../lib/settings/deployment.ts";
 
 /** What does not fit of resources that are there, and what may not. */
@@ -103,14 +104,13 @@ async function queueAttributes(arn: string, sqs: SQSClient): Promise<Record<stri
 
 async function sessionsTable(arn: string, { dynamo }: Services, parameters: Parameters): Promise<Findings> {
   const table = await describeTable(arn, dynamo);
-  const byOrg = table.GlobalSecondaryIndexes?.find(({ IndexName }) => IndexName === "by-org");
-  const isWhole = byOrg?.Projection?.ProjectionType === "ALL";
+  const byOrg = table.GlobalSecondaryIndexes?.find(({ IndexName }) => IndexName === BY_ORG);
   const stream = parameters.sessionsStreamArn;
   const problems = those([
     [keys(table) !== "key:S:HASH", "needs the partition key `key`, a string, and no sort key"],
     [
-      keys(table, byOrg ?? {}) !== "org_id:S:HASH expires:N:RANGE" || !isWhole,
-      "needs the index by-org, with the keys org_id (a string) and expires (a number), and all attributes",
+      keys(table, byOrg ?? {}) !== "org_id:S:HASH expires:N:RANGE",
+      `needs the index ${BY_ORG}, with the keys org_id (a string) and expires (a number), and no other attributes`,
     ],
     [
       Boolean(stream) && table.StreamSpecification?.StreamViewType !== "NEW_AND_OLD_IMAGES",
@@ -121,8 +121,13 @@ async function sessionsTable(arn: string, { dynamo }: Services, parameters: Para
       `has the stream ${table.LatestStreamArn}, and not resources.sessionsStream`,
     ],
   ]);
-  const byAlias = table.GlobalSecondaryIndexes?.find(({ IndexName }) => IndexName === "by-alias");
+  const byAlias = table.GlobalSecondaryIndexes?.find(({ IndexName }) => IndexName === BY_ALIAS);
+  const isLean = byOrg?.Projection?.ProjectionType === "KEYS_ONLY";
   const warnings = those([
+    [
+      byOrg !== undefined && !isLean,
+      `has more than the keys in its index ${BY_ORG}: each change of a session costs as much again there`,
+    ],
     [
       keys(table, byAlias ?? {}) !== "alias:S:HASH",
       "has no index by-alias with the key alias (a string): sessions cannot be found by their alias",

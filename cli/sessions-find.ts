@@ -1,7 +1,7 @@
 import { AppError } from "../lib/errors.ts";
 import { formatCursor, parseCursor } from "../lib/sessions/list.ts";
-import type { SessionRow } from "../lib/sessions/rows.ts";
-import { accessOf, type Place, placeOf, type Search } from "../lib/sessions/search.ts";
+import type { FoundRow, SessionRow } from "../lib/sessions/rows.ts";
+import { accessOf, type Place, type Search } from "../lib/sessions/search.ts";
 import { showSession } from "../lib/sessions/session.ts";
 import { countOf } from "./count.ts";
 import { interruption } from "./interrupt.ts";
@@ -86,7 +86,7 @@ const scanCost = ({ size, bytes }: OpenRows) =>
 const PAGE = 1_000;
 
 interface Found {
-  rows: SessionRow[];
+  rows: FoundRow[];
   next: Place | undefined;
   looked: number;
   units: number;
@@ -113,7 +113,7 @@ async function tellFound({ rows }: OpenRows, search: Search, options: ListOption
       found.rows.push(...kept);
       found.looked += page.looked;
       found.units += page.units;
-      found.next = kept.length < page.rows.length && last ? placeOf(search, last) : page.next;
+      found.next = kept.length < page.rows.length && last ? last.place : page.next;
     } while (found.next && found.rows.length < limit && !stop.aborted);
   } finally {
     progress.end();

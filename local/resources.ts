@@ -12,6 +12,7 @@ import {
 import { SQSClient, type SQSServiceException } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { AppError } from "../lib/errors.ts";
+import { BY_ALIAS, BY_ORG } from "../lib/sessions/search.ts";
 import type { LocalAws } from "./aws.ts";
 import { createQueues, type QueueOptions } from "./queues.ts";
 import { createTable } from "./tables.ts";
@@ -144,15 +145,15 @@ const sessionsTable = (TableName: string, stream = false): CreateTableCommandInp
   KeySchema: [{ AttributeName: "key", KeyType: "HASH" }],
   GlobalSecondaryIndexes: [
     {
-      IndexName: "by-org",
+      IndexName: BY_ORG,
       KeySchema: [
         { AttributeName: "org_id", KeyType: "HASH" },
         { AttributeName: "expires", KeyType: "RANGE" },
       ],
-      Projection: { ProjectionType: "ALL" },
+      Projection: { ProjectionType: "KEYS_ONLY" },
     },
     {
-      IndexName: "by-alias",
+      IndexName: BY_ALIAS,
       KeySchema: [{ AttributeName: "alias", KeyType: "HASH" }],
       Projection: { ProjectionType: "KEYS_ONLY" },
     },

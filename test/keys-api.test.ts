@@ -9,7 +9,7 @@ import fc from "fast-check";
 import { readKeysAuth } from "../functions/keys-auth.ts";
 import { createKeysApi, type KeysRequest } from "../lib/keys/api.ts";
 import type { KeysDeps } from "../lib/keys/deps.ts";
-import { MAX_KEYS, MAX_PAGES } from "../lib/keys/list.ts";
+import { MAX_KEYS, MAX_UNITS } from "../lib/keys/list.ts";
 import type { SessionRow } from "../lib/sessions/rows.ts";
 import type { Place, Search } from "../lib/sessions/search.ts";
 import type { Session } from "../lib/sessions/session.ts";
@@ -306,12 +306,12 @@ describe("the key API on a table of any kind", () => {
     };
     return { table, store };
   };
-  /** A table of so many pages with so many rows each. */
-  const pages = (count: number, rowsOf: (page: number) => SessionRow[]) => ({
+  /** A table of so many pages with so many rows each, a page at so many read units. */
+  const pages = (count: number, rowsOf: (page: number) => SessionRow[], units = 1) => ({
     async page(_search: Search, _limit: number, after?: Place) {
       const at = Number(after?.key ?? 0);
-      const rows = rowsOf(at);
-      return { rows, looked: rows.length, next: at + 1 < count ? { key: at + 1 } : undefined, units: 0 };
+      const rows = rowsOf(at).map((row) => ({ ...row, place: { key: row.key } }));
+      return { rows, looked: rows.length, next: at + 1 < count ? { key: at + 1 } : undefined, units };
     },
   });
 
@@ -320,11 +320,11 @@ describe("the key API on a table of any kind", () => {
       rows: pages(10, (at) => Array.from({ length: 1_000 }, (_, n) => row(`${at}-${n}`))),
     })({});
     assert.equal((JSON.parse(full.body) as { keys: string[] }).keys.length, MAX_KEYS);
-    const empty = await api({ rows: pages(MAX_PAGES, () => []) })({});
+    const empty = await api({ rows: pages(10, () => [], MAX_UNITS / 10) })({});
     assert.deepEqual([empty.status, empty.body], [200, '{"keys":[]}\n']);
     const TOO_MANY = [
       pages(11, (at) => Array.from({ length: 1_000 }, (_, n) => row(`${at}-${n}`))),
-      pages(MAX_PAGES + 1, () => []),
+      pages(11, () => [], MAX_UNITS / 10),
       pages(4, (at) => Array.from({ length: 1_000 }, (_, n) => row(`${at}-${n}`.padEnd(2_000, "x")))),
     ];
     for (const rows of TOO_MANY) {

@@ -103,7 +103,7 @@ describe("a start on what is there already", () => {
       assert.deepEqual(
         table.GlobalSecondaryIndexes?.map(({ IndexName, IndexStatus }) => [IndexName, IndexStatus]),
         [
-          ["by-org", "ACTIVE"],
+          ["keys-by-org", "ACTIVE"],
           ["by-alias", "ACTIVE"],
         ],
       );

@@ -11,6 +11,8 @@ import { type Attributes, toAttributes } from "./attributes.ts";
 /** DynamoDB's own limit of one call. */
 const KEYS = 100;
 const ATTEMPTS = 6;
+/** Calls at the same time. */
+const LANES = 4;
 
 export interface BatchGetOptions {
   random: () => number;
@@ -27,8 +29,18 @@ export async function batchGet(
   { random, consistent = false, onUnits }: BatchGetOptions,
 ): Promise<Attributes[]> {
   const found: Attributes[] = [];
-  for (let at = 0; at < keys.length; at += KEYS) {
-    const Keys = keys.slice(at, at + KEYS).map(toAttributes);
+  let next = 0;
+
+  async function readAll(): Promise<void> {
+    while (next < keys.length) {
+      const some = keys.slice(next, next + KEYS);
+      next += KEYS;
+      await readSome(some);
+    }
+  }
+
+  async function readSome(some: Record<string, string>[]): Promise<void> {
+    const Keys = some.map(toAttributes);
     let open: BatchGetItemCommandInput["RequestItems"] = { [table]: { Keys, ConsistentRead: consistent } };
     for (let attempt = 0; open?.[table]; attempt += 1) {
       if (attempt === ATTEMPTS)
@@ -42,8 +54,13 @@ export async function batchGet(
       );
       for (const { CapacityUnits = 0 } of answer.ConsumedCapacity ?? []) onUnits?.(CapacityUnits);
       found.push(...(answer.Responses?.[table] ?? []));
+      // What is only too large for one answer is no throttling.
+      const left = answer.UnprocessedKeys?.[table]?.Keys?.length ?? 0;
+      if (left < (open[table]?.Keys?.length ?? 0)) attempt = 0;
       open = answer.UnprocessedKeys;
     }
   }
+
+  await Promise.all(Array.from({ length: LANES }, readAll));
   return found;
 }

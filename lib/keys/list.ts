@@ -7,8 +7,10 @@ import { json, type KeysReply, problem } from "./reply.ts";
 
 /** What one answer holds. A gateway lists all that there is; a function that did so would end in the middle. */
 export const MAX_KEYS = 10_000;
-/** DynamoDB reads 1 MiB a page, so this is what one list costs at most. */
-export const MAX_PAGES = 32;
+/** What one list costs at most, in read units, but for a page: that of 10,000 sessions of up to 4 KB is less. */
+export const MAX_UNITS = 6_000;
+/** Rows that are read by one request. */
+const PAGE = 1_000;
 /** Lambda's answers have at most 6 MiB. */
 const MAX_BYTES = 4 * 1024 * 1024;
 
@@ -36,9 +38,11 @@ async function keysOf(
 ): Promise<string[]> {
   const keys: string[] = [];
   let bytes = 0;
+  let spent = 0;
   let after: Place | undefined;
-  for (let page = 0; page < MAX_PAGES; page += 1) {
-    const { rows: found, next } = await rows.page({ orgId }, MAX_KEYS, after);
+  while (spent < MAX_UNITS) {
+    const { rows: found, next, units } = await rows.page({ orgId }, PAGE, after);
+    spent += units;
     for (const { key } of found.filter(isListed)) {
       keys.push(key);
       bytes += Buffer.byteLength(key);
@@ -53,6 +57,6 @@ async function keysOf(
 const tooMany = () =>
   new AppError(
     "request-invalid",
-    `one answer lists at most ${MAX_KEYS} keys of at most ${MAX_PAGES} MiB of sessions, and there are more: list an ` +
+    `one answer lists at most ${MAX_KEYS} keys and costs at most ${MAX_UNITS} read units, and there are more: list an ` +
       "organisation's keys with ?filter=ORG_ID, or page by page with GET /sessions?org_id=ORG_ID",
   );

@@ -8,7 +8,7 @@ import {
 import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { batchGet } from "../dynamo/batch-get.ts";
 import { type ChangedBy, type StoredSession, storedSession } from "./item.ts";
-import { indexQuery, isFound, type Place, type Search } from "./search.ts";
+import { indexQuery, isFound, type Place, placeOf, type Search } from "./search.ts";
 
 /** An item of the sessions table, with what those want to know who read many. */
 export interface SessionRow {
@@ -35,9 +35,14 @@ export interface SessionRows {
   page(search: Search, limit: number, after?: Place): Promise<RowPage>;
 }
 
+/** With where it stands in what is read: its index may not show yet what the row itself does. */
+export interface FoundRow extends SessionRow {
+  place: Place;
+}
+
 export interface RowPage {
   /** Those of the rows that were looked at which the search is for. */
-  rows: SessionRow[];
+  rows: FoundRow[];
   /** How many were looked at. */
   looked: number;
   /** Where the page ended; undefined when the search is through. */
@@ -53,23 +58,21 @@ export function createSessionRows(deps: {
   random: () => number;
 }): SessionRows {
   const { dynamo, table: TableName, now, random } = deps;
-  const rowsOf = (items: Attributes[]) => items.map((item) => rowOf(fromAttributes(item), now(), random));
+  const toRow = (item: Attributes) => rowOf(fromAttributes(item), now(), random);
 
-  /** Of an index that has the keys alone, in its order; what is gone since is not among them. */
-  async function wholeItems(found: Attributes[]): Promise<{ items: Attributes[]; units: number }> {
+  /** Of an index, which has the keys alone: the items as they are now; what is gone since is not among them. */
+  async function wholeItems(found: Attributes[]): Promise<{ items: Map<string, Attributes>; units: number }> {
     let units = 0;
     const keys = found.map(({ key }) => ({ key: key?.S ?? "" }));
     const items = await batchGet(dynamo, TableName, keys, { random, onUnits: (more) => (units += more) });
-    const byKey = new Map(items.map((item) => [item.key?.S, item]));
-    const inOrder = keys.map(({ key }) => byKey.get(key)).filter((item) => item !== undefined);
-    return { items: inOrder, units };
+    return { items: new Map(items.map((item) => [item.key?.S ?? "", item])), units };
   }
 
   return {
     async readMany(keys) {
       const names = keys.map((key) => ({ key }));
       const items = await batchGet(dynamo, TableName, names, { random, consistent: true });
-      return new Map(rowsOf(items).map((row) => [row.key, row]));
+      return new Map(items.map(toRow).map((row) => [row.key, row]));
     },
     async put(item, read) {
       try {
@@ -95,12 +98,16 @@ export function createSessionRows(deps: {
       } = await (query
         ? dynamo.send(new QueryCommand({ ...input, ...query }))
         : dynamo.send(new ScanCommand(input)));
-      const whole = query?.IndexName === "by-alias" ? await wholeItems(Items) : { items: Items, units: 0 };
+      const whole = query && (await wholeItems(Items));
+      const rows = Items.flatMap((found) => {
+        const item = whole ? whole.items.get(found.key?.S ?? "") : found;
+        return item ? [{ ...toRow(item), place: placeOf(search, fromAttributes(found) as Place) }] : [];
+      });
       return {
-        rows: rowsOf(whole.items).filter((row) => isFound(row, search)),
+        rows: rows.filter((row) => isFound(row, search)),
         looked: Items.length,
         next: LastEvaluatedKey && (fromAttributes(LastEvaluatedKey) as Place),
-        units: (ConsumedCapacity?.CapacityUnits ?? 0) + whole.units,
+        units: (ConsumedCapacity?.CapacityUnits ?? 0) + (whole?.units ?? 0),
       };
     },
   };

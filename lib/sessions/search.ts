@@ -1,6 +1,11 @@
 import { type Attributes, toAttributes } from "../dynamo/attributes.ts";
 import type { SessionRow } from "./rows.ts";
 
+/** By organisation and end. Of the keys alone, so that a change of anything else costs it nothing. */
+export const BY_ORG = "keys-by-org";
+/** By alias, of the keys alone. */
+export const BY_ALIAS = "by-alias";
+
 /** Which sessions are looked for: every condition that is given holds. */
 export interface Search {
   orgId?: string | undefined;
@@ -25,12 +30,12 @@ const NEVER: ExpiryRange = { from: Number.MIN_SAFE_INTEGER, to: 0 };
 const rangeOf = (expires: Search["expires"]) => (expires === "never" ? NEVER : expires);
 
 /** How the sessions of a search are found: by an index, or by reading the whole table. */
-export type Access = "by-org" | "by-alias" | "scan";
+export type Access = typeof BY_ORG | typeof BY_ALIAS | "scan";
 
 /** An alias is of few keys, an organisation may be of all. */
 export function accessOf({ orgId, alias }: Search): Access {
-  if (alias) return "by-alias";
-  return orgId ? "by-org" : "scan";
+  if (alias) return BY_ALIAS;
+  return orgId ? BY_ORG : "scan";
 }
 
 /** The key of an item in the index or the table: after it a page begins. */
@@ -47,7 +52,7 @@ export function indexQuery(search: Search): IndexQuery | undefined {
   const { orgId, alias, expires } = search;
   const IndexName = accessOf(search);
   if (IndexName === "scan") return undefined;
-  if (IndexName === "by-alias")
+  if (IndexName === BY_ALIAS)
     return {
       IndexName,
       KeyConditionExpression: "alias = :alias",
@@ -64,11 +69,11 @@ export function indexQuery(search: Search): IndexQuery | undefined {
   };
 }
 
-/** Where a row stands in what is read. */
-export function placeOf(search: Search, { key, orgId, alias, expires }: SessionRow): Place {
+/** Where an item of the index or the table that a search reads stands in it. */
+export function placeOf(search: Search, { key, org_id, alias, expires }: Place): Place {
   const access = accessOf(search);
-  if (access === "by-alias") return { key, alias };
-  return access === "by-org" ? { key, org_id: orgId, expires } : { key };
+  if (access === BY_ALIAS) return { key, alias } as Place;
+  return (access === BY_ORG ? { key, org_id, expires } : { key }) as Place;
 }
 
 /** Whether a page of this search can have ended there: DynamoDB refuses other places, or goes on elsewhere. */
@@ -78,7 +83,7 @@ export function isPlaceOf(search: Search, place: Place): boolean {
   const { key, ...rest } = place;
   if (typeof key !== "string" || key === "") return false;
   if (access === "scan") return Object.keys(rest).length === 0;
-  if (access === "by-alias") return rest.alias === alias && Object.keys(rest).length === 1;
+  if (access === BY_ALIAS) return rest.alias === alias && Object.keys(rest).length === 1;
   const { from, to } = rangeOf(expires) ?? { from: -Infinity, to: Infinity };
   return (
     rest.org_id === orgId &&

@@ -146,6 +146,13 @@ export const DEPLOYMENT_SETTINGS = {
     what: "what becomes of tables, bucket and queues when the stack is removed: Retain or Delete",
     example: "Delete",
   },
+  formerIndex: {
+    kind: "choice",
+    choices: ["remove", "keep"],
+    what: "what becomes of the sessions table's index by-org of an earlier version: remove, or keep for the first deployment after it",
+    note: "docs/operate.md says how a deployment moves",
+    example: "keep",
+  },
   logRetention: {
     kind: "choice",
     choices: [

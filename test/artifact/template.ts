@@ -14,6 +14,7 @@ const OTHERWISE = {
   queue: "fifo",
   ingestAuth: "iam",
   onRemove: "Delete",
+  formerIndex: "keep",
   tracing: "Active",
   alarmEmail: "operator@example.com",
   subnetIds: "subnet-0123456789abcdef0,subnet-0123456789abcdef1",

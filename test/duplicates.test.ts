@@ -9,7 +9,7 @@ import {
 } from "@aws-sdk/client-sqs";
 import { GetCommand } from "@aws-sdk/lib-dynamodb";
 import type { SQSEvent, SQSRecord } from "aws-lambda";
-import type { Step } from "./chaos/proxy.ts";
+import { isCommit, type Step } from "./chaos/proxy.ts";
 import { type Rig, startRig } from "./chaos/rig.ts";
 
 describe("an event that is delivered twice", () => {
@@ -20,8 +20,7 @@ describe("an event that is delivered twice", () => {
     rig = await startRig({
       env: process.env,
       consumers: 2,
-      step: (nth) => (call, forward) =>
-        call.operation === "TransactWriteItems" ? onCommit(nth)(call, forward) : forward(),
+      step: (nth) => (call, forward) => (isCommit(call) ? onCommit(nth)(call, forward) : forward()),
       settings: { MAX_ATTEMPTS: "1" },
     });
   });
@@ -122,6 +121,59 @@ describe("an event that is delivered twice", () => {
     };
     assert.deepEqual(await invoke(0, recordOf(bodyOf("lost"))), ALL_DONE);
     assert.deepEqual(await effects("key-of-lost"), ["lost/counter"]);
+  });
+
+  /** What is done of an event that writes no session, and how often its entry was put. */
+  async function entryOf(id: string) {
+    const TableName = rig.stack.resources.STATE_TABLE;
+    const command = new GetCommand({ TableName, Key: { pk: `event#chaos#${id}` }, ConsistentRead: true });
+    const { done, version } = (await rig.stack.clients.dynamo.send(command)).Item ?? {};
+    return { done, version };
+  }
+  const ONE_PUT = { done: ["looker"], version: 1 };
+
+  for (const [when, reaches] of [
+    ["before its entry was put", false],
+    ["before it heard that its entry was put", true],
+  ] as const)
+    test(`and writes no session, since its process died ${when}, is done once`, async () => {
+      const kill = killer(0);
+      let puts = 0;
+      onCommit = () => async (call, forward) => {
+        puts += 1;
+        assert.equal(call.operation, "PutItem");
+        if (reaches) await forward();
+        kill();
+        return "cut";
+      };
+      const id = `entry-${reaches}`;
+      const record = recordOf(bodyOf(id, "Look"));
+      await assert.rejects(async () => invoke(0, record), /SIGKILL/);
+      assert.deepEqual(await entryOf(id), reaches ? ONE_PUT : { done: undefined, version: undefined });
+      onCommit = () => (_, forward) => {
+        puts += 1;
+        return forward();
+      };
+      assert.deepEqual(await invoke(0, record), ALL_DONE);
+      assert.deepEqual(await entryOf(id), ONE_PUT);
+      assert.equal(puts, reaches ? 1 : 2, "what the ledger has is not put again");
+    });
+
+  test("in two containers at once, with both at the put of its entry, is done once", async () => {
+    const both = Promise.withResolvers<void>();
+    const here = new Set<number>();
+    const statuses: number[] = [];
+    onCommit = (nth) => async (_, forward) => {
+      if (here.add(nth).size === 2) both.resolve();
+      await both.promise;
+      const answer = await forward();
+      if (answer !== "cut") statuses.push(answer.status);
+      return answer;
+    };
+    const record = recordOf(bodyOf("entry-race", "Look"));
+    assert.deepEqual(await Promise.all([invoke(0, record), invoke(1, record)]), [ALL_DONE, ALL_DONE]);
+    assert.deepEqual(statuses.sort(), [200, 400]);
+    assert.deepEqual(await entryOf("entry-race"), ONE_PUT);
   });
 
   async function takeDeadLetter(): Promise<Message> {

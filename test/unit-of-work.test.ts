@@ -4,6 +4,7 @@ import fc from "fast-check";
 import type { LedgerEntry } from "../lib/consumer/ledger-item.ts";
 import { type BatchRead, COMMIT_ACTIONS, type Write } from "../lib/consumer/store.ts";
 import { createUnitOfWork, type RunBuffer, type UnitOfWork } from "../lib/consumer/unit-of-work.ts";
+import { AppError } from "../lib/errors.ts";
 import type { StoredSession } from "../lib/sessions/item.ts";
 import type { Session } from "../lib/sessions/session.ts";
 import { frozen } from "./helpers/frozen.ts";
@@ -225,6 +226,107 @@ describe("a commit", () => {
     const unit = createUnitOfWork(table.read(["e1"]), failing);
     await run(unit, "e1", put("k1", { rate: 1 }));
     await assert.rejects(unit.commit(), /connection lost/);
+  });
+});
+
+describe("events that wrote no session", () => {
+  const look =
+    (key: string): Work =>
+    async (buffer) =>
+      void (await buffer.read(key));
+  const idsOf = (commits: Write[][]) =>
+    commits.map((writes) => writes.map((write) => (write.kind === "session" ? write.key : write.identity)));
+  /** Of the entries of these events the table says this. */
+  const refusing = (table: ReturnType<typeof createTable>, refused: Record<string, Error>) => ({
+    ...table,
+    tried: [] as Write[][],
+    async commit(writes: Write[]) {
+      this.tried.push(writes);
+      for (const write of writes) {
+        const error = write.kind === "ledger" ? refused[write.identity] : undefined;
+        if (error) throw error;
+      }
+      return table.commit(writes);
+    },
+  });
+  const BATCH = ["looks", "counts", "is idle", "counts too"];
+  async function runBatch(unit: UnitOfWork): Promise<void> {
+    await run(unit, "looks", look("other"));
+    await run(unit, "counts", count("k1"));
+    await run(unit, "is idle", async () => {});
+    await run(unit, "counts too", count("k2"));
+  }
+
+  it("commit each by its entry alone, those that did in one transaction", async () => {
+    const table = createTable();
+    const unit = createUnitOfWork(table.read(BATCH), table);
+    await runBatch(unit);
+    await unit.commit();
+    assert.deepEqual(idsOf(table.commits), [["k1", "counts", "k2", "counts too"], ["looks"], ["is idle"]]);
+  });
+
+  it("commit with the event whose session they read, and with those before them in their group", async () => {
+    const table = createTable();
+    const ids = ["counts", "looks", "first", "second", "alone"];
+    const unit = createUnitOfWork(table.read(ids), table, { chains: [["first", "second"]] });
+    await run(unit, "counts", count("k1"));
+    await run(unit, "looks", look("k1"));
+    for (const id of ["first", "second", "alone"]) await run(unit, id, async () => {});
+    await unit.commit();
+    assert.deepEqual(idsOf(table.commits), [["k1", "counts", "looks", "first", "second"], ["alone"]]);
+  });
+
+  it("fall alone when somebody else has changed their entry, and alone hold when the others fall", async () => {
+    for (const [changed, fallen] of [
+      ["looks", ["looks"]],
+      ["counts", ["counts"]],
+    ] as const) {
+      const table = createTable();
+      const unit = createUnitOfWork(table.read(BATCH), table);
+      await runBatch(unit);
+      table.ledger.set(changed, { version: 7, done: [] });
+      const { conflicted, committed } = await unit.commit();
+      assert.deepEqual([...conflicted], fallen);
+      const others = BATCH.filter((id) => id !== changed);
+      assert.deepEqual([...committed], others);
+      for (const id of others) assert.deepEqual(table.ledger.get(id)?.done, ["h"], id);
+    }
+  });
+
+  it("are refused alone, and are not put again when the transaction is refused", async () => {
+    for (const refused of ["looks", "counts"]) {
+      const table = createTable();
+      const store = refusing(table, { [refused]: new AppError("commit-impossible", "no") });
+      const unit = createUnitOfWork(table.read(BATCH), store);
+      await runBatch(unit);
+      const { rejected, conflicted } = await unit.commit();
+      assert.deepEqual([[...rejected.keys()], [...conflicted]], [[refused], []]);
+      for (const id of BATCH)
+        assert.deepEqual(table.ledger.get(id)?.done, id === refused ? undefined : ["h"], id);
+      const puts = idsOf(store.tried).filter(([id]) => id === "is idle");
+      assert.equal(puts.length, 1);
+    }
+  });
+
+  it("are all tried when one of them meets an outage, and stay done", async () => {
+    const table = createTable();
+    const store = refusing(table, { looks: new AppError("dependency-failed", "away") });
+    const unit = createUnitOfWork(table.read(BATCH), store);
+    await runBatch(unit);
+    await assert.rejects(unit.commit(), { code: "dependency-failed" });
+    assert.deepEqual(table.ledger.get("is idle")?.done, ["h"]);
+    assert.deepEqual(table.session("k1"), { rate: 1 });
+    assert.equal(table.ledger.get("looks"), undefined);
+  });
+
+  it("are followed by more work of the same event, on the version that their entry has then", async () => {
+    const table = createTable();
+    const unit = createUnitOfWork(table.read(["e1"]), table);
+    await run(unit, "e1", async () => {});
+    await unit.commit();
+    await run(unit, "e1", count("k1"), "second");
+    assert.equal((await unit.commit()).conflicted.size, 0);
+    assert.deepEqual(table.ledger.get("e1")?.done, ["h", "second"]);
   });
 });
 

@@ -5,7 +5,7 @@ import { createBatchLedger } from "./batch-ledger.ts";
 import { createBatchSessions, type Edited, type SessionRules, type Touched } from "./batch-sessions.ts";
 import { checkCommit, fitsOneCommit } from "./commit-limits.ts";
 import { type Part, partsOf } from "./commit-parts.ts";
-import type { BatchRead, ConsumerStore, Write } from "./store.ts";
+import { type BatchRead, COMMIT_ACTIONS, type ConsumerStore, type Write } from "./store.ts";
 
 /** What one run reads and writes; it becomes part of the unit only when the run succeeded. */
 export interface RunBuffer {
@@ -62,6 +62,13 @@ export interface UnitOfWork {
   setAttempts(identity: string, attempts: number): void;
   /** Makes everything accepted true, as far as that goes. */
   commit(): Promise<Commit>;
+}
+
+/** A commit that was tried: it holds, unless others had changed something of it or it failed. */
+interface Attempt {
+  parts: Part[];
+  changed: Write[];
+  thrown?: unknown;
 }
 
 const REFUSALS: ReadonlySet<ErrorCode> = new Set(["commit-impossible", "commit-failed"]);
@@ -152,30 +159,49 @@ export function createUnitOfWork(
     return mine;
   }
 
+  /** The entries of events that wrote no session are put one by one; all else is one transaction. */
+  function commitsOf(parts: Part[]): Part[][] {
+    const isAlone = ({ events, keys }: Part) => keys.length === 0 && events.size === 1;
+    const together = parts.filter((part) => !isAlone(part));
+    return [...(together.length > 0 ? [together] : []), ...parts.filter(isAlone).map((part) => [part])];
+  }
+
+  async function attempt(parts: Part[]): Promise<Attempt> {
+    const writes = parts.flatMap(writesOf);
+    try {
+      const { conflicts } = await store.commit(writes);
+      return { parts, changed: conflicts.flatMap((index) => writes[index] ?? []) };
+    } catch (thrown) {
+      return { parts, changed: [], thrown };
+    }
+  }
+
+  /** Those of the events `only`, if any are given. When one fails, the others have been tried too. */
   async function write(only?: ReadonlySet<string>): Promise<void> {
     for (;;) {
-      const parts = pendingParts().filter(({ events }) => !only || [...events].some((id) => only.has(id)));
-      if (parts.length === 0) return;
-      const writes = parts.flatMap(writesOf);
-      try {
-        const { conflicts } = await store.commit(writes);
-        if (conflicts.length === 0) return parts.forEach(settle);
-        const changed = conflicts.flatMap((index) => writes[index] ?? []);
+      const open = pendingParts().filter(({ events }) => !only || [...events].some((id) => only.has(id)));
+      if (open.length === 0) return;
+      const attempts = await Promise.all(commitsOf(open.slice(0, COMMIT_ACTIONS)).map(attempt));
+      for (const { parts, changed, thrown } of attempts)
+        if (thrown === undefined && changed.length === 0) parts.forEach(settle);
+      for (const { changed } of attempts)
         drop(
           changed.flatMap((write) => (write.kind === "session" ? [write.key] : [])),
           changed.flatMap((write) => (write.kind === "ledger" ? [write.identity] : [])),
         );
-      } catch (thrown) {
+      const failed = attempts.filter(({ thrown }) => thrown !== undefined);
+      for (const { thrown } of failed)
         if (!(thrown instanceof AppError) || !REFUSALS.has(thrown.code)) throw thrown;
-        const [part, ...others] = parts;
-        if (part && others.length === 0) return refuse(part, thrown);
-        // One of them is at fault: found by halves.
-        for (const half of [parts.slice(0, parts.length / 2), parts.slice(parts.length / 2)]) {
-          await write(new Set(half.flatMap(({ events }) => [...events])));
-        }
-        return;
-      }
+      for (const { parts, thrown } of failed) await split(parts, thrown as AppError);
     }
+  }
+
+  /** The table does not take these parts: one of them is at fault, found by halves. */
+  async function split(parts: Part[], why: AppError): Promise<void> {
+    const [part, ...others] = parts;
+    if (part && others.length === 0) return refuse(part, why);
+    for (const half of [parts.slice(0, parts.length / 2), parts.slice(parts.length / 2)])
+      await write(new Set(half.flatMap(({ events }) => [...events])));
   }
 
   /** False when another run changed what this one saw, or a commit threw it away: then this one counts for nothing. */

@@ -1,6 +1,6 @@
 /** Why DynamoDB did not do a call, by what is to be done about it. */
 export type Refusal =
-  /** Other writers were first with these items of the transaction, or are at them; nothing was written. */
+  /** Other writers were first with these items of the write, or are at them; nothing was written. */
   | { kind: "changed"; indexes: number[] }
   /** Cancelled for the moment only (throttling); nothing was written. */
   | { kind: "cancelled" }
@@ -28,6 +28,8 @@ interface Reason {
 }
 
 const PASSING = new Set(["ThrottlingError", "ProvisionedThroughputExceeded"]);
+/** Of a write of one item. */
+const HELD = new Set(["ConditionalCheckFailedException", "TransactionConflictException"]);
 const UNFIT = new Set(["ValidationError", "ItemCollectionSizeLimitExceeded"]);
 const THROTTLED = new Set([
   "ThrottlingException",
@@ -61,6 +63,7 @@ const NO_ANSWER = new Set(["TimeoutError", "RequestTimeout", "RequestTimeoutExce
 export function refusalOf(thrown: unknown): Refusal {
   const { name = "", message = "", CancellationReasons, $metadata } = (thrown ?? {}) as Thrown;
   if (name === "TransactionCanceledException") return cancellation(CancellationReasons ?? []);
+  if (HELD.has(name)) return { kind: "changed", indexes: [0] };
   if (name === "ValidationException") return { kind: "unfit", message };
   if (THROTTLED.has(name) || ($metadata?.httpStatusCode ?? 0) >= 500) return { kind: "unknown" };
   if (BROKEN.has(name)) return { kind: "broken" };

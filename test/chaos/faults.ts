@@ -46,6 +46,10 @@ const FAULTS = {
     inflict: refuse(400, "com.amazonaws.dynamodb.v20120810#TransactionInProgressException"),
   },
   "transaction-cancelled": { operation: "TransactWriteItems", inflict: cancel },
+  "entry-in-transaction": {
+    operation: "PutItem",
+    inflict: refuse(400, "com.amazonaws.dynamodb.v20120810#TransactionConflictException"),
+  },
   "keys-unprocessed": { operation: "BatchGetItem", inflict: leaveUnprocessed },
 } as const satisfies Record<string, Fault>;
 
@@ -54,6 +58,7 @@ export const FAULT_KINDS = Object.keys(FAULTS) as [FaultKind, ...FaultKind[]];
 
 /** A batch reads more often than it commits. */
 const READS_RATE = 0.25;
+const WRITES = new Set(["TransactWriteItems", "PutItem"]);
 
 /** Inflicts one commit of `1 / rate` with a fault, and fewer of the other calls; each kind in its turn. */
 export function createFaults(deps: {
@@ -64,7 +69,7 @@ export function createFaults(deps: {
   const { rate, random } = deps;
   const decks = new Map<string, { next: () => FaultKind; until: number }>();
   const pause = (operation: string) => {
-    const share = operation === "TransactWriteItems" ? rate : rate * READS_RATE;
+    const share = WRITES.has(operation) ? rate : rate * READS_RATE;
     return between(random, 0, 2 / share - 2);
   };
 

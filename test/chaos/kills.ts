@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { between, createDeck, type Random } from "../helpers/random.ts";
-import type { Step } from "./proxy.ts";
+import { isCommit, isEntry, type Step } from "./proxy.ts";
 
 /** Where in an invocation's life its process ends. */
 export const KILL_KINDS = [
@@ -8,6 +8,8 @@ export const KILL_KINDS = [
   "after-delivery",
   "before-commit",
   "after-commit",
+  "before-entry",
+  "after-entry",
   "before-acknowledgement",
 ] as const;
 export type KillKind = (typeof KILL_KINDS)[number];
@@ -17,7 +19,7 @@ export interface Kills {
   advance(share: number): void;
   /** True once for each armed kill of this kind: whoever asks ends the process. */
   takes(kind: KillKind): boolean;
-  /** Ends the n-th process before its commits reach the table, or before it hears that they have. */
+  /** Ends the n-th process before its commits, or its puts of one entry, reach the table, or before it hears that they have. */
   aroundCommits(nth: number): Step;
   byKind: Record<KillKind, number>;
 }
@@ -64,13 +66,14 @@ export function createKills(deps: {
       return true;
     },
     aroundCommits: (nth) => async (call, forward) => {
-      if (call.operation !== "TransactWriteItems") return forward();
-      if (kills.takes("before-commit")) {
+      if (!isCommit(call)) return forward();
+      const what = isEntry(call) ? "entry" : "commit";
+      if (kills.takes(`before-${what}`)) {
         processes[nth]?.();
         return "cut";
       }
       const answer = await forward();
-      if (answer === "cut" || answer.status !== 200 || !kills.takes("after-commit")) return answer;
+      if (answer === "cut" || answer.status !== 200 || !kills.takes(`after-${what}`)) return answer;
       processes[nth]?.();
       return "cut";
     },

@@ -9,6 +9,11 @@ export interface Call {
   body: string;
 }
 
+/** The put of one event's ledger entry, or a transaction of several items. */
+export const isEntry = ({ operation, body }: Call) =>
+  operation === "PutItem" && /"pk":\{"S":"event#[^#]/.test(body);
+export const isCommit = (call: Call) => call.operation === "TransactWriteItems" || isEntry(call);
+
 export interface Answer {
   status: number;
   headers: Record<string, string>;

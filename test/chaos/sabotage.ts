@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { answer } from "./faults.ts";
-import type { Step } from "./proxy.ts";
+import { isCommit, isEntry, type Step } from "./proxy.ts";
 
 /** A consumer as it must not be, made between it and its tables, to prove that the chaos finds it out. */
 export const SABOTAGES = ["no-conditions", "no-memory", "no-writes"] as const;
@@ -11,6 +11,7 @@ interface Put {
   ConditionExpression?: string;
   ExpressionAttributeNames?: object;
   ExpressionAttributeValues?: object;
+  ReturnValuesOnConditionCheckFailure?: string;
 }
 interface Transaction {
   TransactItems: { Put: Put }[];
@@ -24,12 +25,13 @@ export function createSabotage(kind: Sabotage | undefined): Step {
   let commits = 0;
   const meet = createMeeting();
   return async (call, forward) => {
-    if (!kind || call.operation !== "TransactWriteItems") return forward();
+    if (!kind || !isCommit(call)) return forward();
     commits += 1;
     if (kind === "no-writes") return commits <= UNWRITTEN ? answer(200, {}) : forward();
     // What conditions prevent happens only where two consumers have read before either of them writes.
     if (kind === "no-conditions") await meet();
     const change = kind === "no-memory" ? withoutMemory : withoutCondition;
+    if (isEntry(call)) return forward({ body: JSON.stringify(change(JSON.parse(call.body) as Put)) });
     const { TransactItems, ...rest } = JSON.parse(call.body) as Transaction;
     const changed = TransactItems.map(({ Put }) => ({ Put: change(Put) }));
     return forward({ body: JSON.stringify({ ...rest, TransactItems: changed }) });
@@ -61,6 +63,7 @@ function withoutCondition(put: Put): Put {
     ConditionExpression: _,
     ExpressionAttributeNames: __,
     ExpressionAttributeValues: ___,
+    ReturnValuesOnConditionCheckFailure: ____,
     ...kept
   } = put;
   return kept;

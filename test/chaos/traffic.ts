@@ -9,7 +9,7 @@ import { BatchGetCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import type { Session } from "../../lib/sessions/session.ts";
 import type { Stack } from "../../local/stack.ts";
 import type { Accounts } from "./accounts.ts";
-import { type ChaosEvent, markOf } from "./workload.ts";
+import { type ChaosEvent, effectOf, entryOf, idOfEntry, LEDGER_HANDLER, markOf } from "./workload.ts";
 
 /** What the chaos itself says to the queues and tables, past all proxies. */
 export interface Traffic {
@@ -18,20 +18,53 @@ export interface Traffic {
   backlog(): Promise<number>;
   /** Takes what is in the dead letters to account. */
   readDeadLetters(): Promise<void>;
-  /** Takes these events' own sessions to account. */
+  /** Takes these events' own sessions to account, or their ledger entries. */
   readMarks(events: ChaosEvent[]): Promise<void>;
+  /** A ledger entry that alone tells of its event counts as the event's own session. */
   readSessions(): Promise<Map<string, Session>>;
 }
+
+// biome-ignore lint/suspicious/noExplicitAny: whatever an item holds
+type Item = Record<string, any>;
+
+const isOfLedger = ({ effects }: ChaosEvent) => effects.some(({ handler }) => handler === LEDGER_HANDLER);
+const effectsIn = (id: string, done: string[] = []) => done.map((handler) => effectOf(id, handler));
 
 const SQS_BATCH = 10;
 const DYNAMO_BATCH = 100;
 
 export function createTraffic({ clients, resources }: Stack, accounts: Accounts): Traffic {
   const { sqs, dynamo } = clients;
-  const { EVENTS_QUEUE_URL, DEAD_LETTERS_QUEUE_URL, SESSIONS_TABLE } = resources;
+  const { EVENTS_QUEUE_URL, DEAD_LETTERS_QUEUE_URL, SESSIONS_TABLE, STATE_TABLE } = resources;
 
   const fifo = EVENTS_QUEUE_URL.endsWith(".fifo");
   let sent = 0;
+
+  async function readSome(
+    table: string,
+    events: ChaosEvent[],
+    keyOf: (event: ChaosEvent) => Record<string, string>,
+  ): Promise<[ChaosEvent, Item][]> {
+    if (events.length === 0) return [];
+    const byKey = new Map(events.map((event) => [Object.values(keyOf(event))[0], event]));
+    const RequestItems = { [table]: { Keys: events.map(keyOf) } };
+    const { Responses } = await dynamo.send(new BatchGetCommand({ RequestItems }));
+    return (Responses?.[table] ?? []).flatMap((item) => {
+      const event = byKey.get(item.key ?? item.pk);
+      return event ? [[event, item] satisfies [ChaosEvent, Item]] : [];
+    });
+  }
+
+  async function* scan(TableName: string): AsyncGenerator<Item> {
+    let ExclusiveStartKey: Item | undefined;
+    do {
+      const page = await dynamo.send(
+        new ScanCommand({ TableName, ConsistentRead: true, ...(ExclusiveStartKey && { ExclusiveStartKey }) }),
+      );
+      yield* page.Items ?? [];
+      ExclusiveStartKey = page.LastEvaluatedKey;
+    } while (ExclusiveStartKey);
+  }
 
   return {
     async send(events) {
@@ -71,31 +104,26 @@ export function createTraffic({ clients, resources }: Stack, accounts: Accounts)
     },
     async readMarks(events) {
       for (let at = 0; at < events.length; at += DYNAMO_BATCH) {
-        const some = new Map(events.slice(at, at + DYNAMO_BATCH).map((event) => [markOf(event.id), event]));
-        const Keys = [...some.keys()].map((key) => ({ key }));
-        const answer = await dynamo.send(
-          new BatchGetCommand({ RequestItems: { [SESSIONS_TABLE]: { Keys } } }),
-        );
-        for (const { key, session } of answer.Responses?.[SESSIONS_TABLE] ?? []) {
-          const event = some.get(key);
-          if (event) accounts.see(event, session.tags ?? []);
-        }
+        const some = events.slice(at, at + DYNAMO_BATCH);
+        const seen = [
+          ...(await readSome(SESSIONS_TABLE, some, ({ id }) => ({ key: markOf(id) }))).map(
+            ([event, { session }]) => [event, session.tags ?? []] as const,
+          ),
+          ...(await readSome(STATE_TABLE, some.filter(isOfLedger), ({ id }) => ({ pk: entryOf(id) }))).map(
+            ([event, { done }]) => [event, effectsIn(event.id, done)] as const,
+          ),
+        ];
+        for (const [event, effects] of seen) accounts.see(event, effects);
       }
     },
     async readSessions() {
       const sessions = new Map<string, Session>();
-      let ExclusiveStartKey: Record<string, unknown> | undefined;
-      do {
-        const page = await dynamo.send(
-          new ScanCommand({
-            TableName: SESSIONS_TABLE,
-            ConsistentRead: true,
-            ...(ExclusiveStartKey && { ExclusiveStartKey }),
-          }),
-        );
-        for (const { key, session } of page.Items ?? []) sessions.set(key, session);
-        ExclusiveStartKey = page.LastEvaluatedKey;
-      } while (ExclusiveStartKey);
+      for await (const { key, session } of scan(SESSIONS_TABLE)) sessions.set(key, session);
+      for await (const { pk, done = [] } of scan(STATE_TABLE)) {
+        const id = idOfEntry(pk);
+        if (id !== undefined && done.includes(LEDGER_HANDLER))
+          sessions.set(markOf(id), { tags: effectsIn(id, done) } as Session);
+      }
       return sessions;
     },
   };

@@ -14,7 +14,8 @@ export interface ChaosEvent {
 }
 
 const KINDS = [
-  ...Array<"Count">(70).fill("Count"),
+  ...Array<"Count">(60).fill("Count"),
+  ...Array<"Look">(10).fill("Look"),
   ...Array<"Move">(15).fill("Move"),
   ...Array<"Flaky">(8).fill("Flaky"),
   ...Array<"Poison">(2).fill("Poison"),
@@ -26,10 +27,17 @@ const KINDS = [
 /** It throws at each attempt that gets so far; the last may be stopped while it waits for a table's answer. */
 const POISON_REASONS = ["handler-threw", "handler-timeout", "handler-killed"];
 
+/** It writes no session, so its event's ledger entry alone says that it is done. */
+export const LEDGER_HANDLER = "looker";
+
 /** As what a handler's effect stands in a session's tags. */
 export const effectOf = (id: string, handler: string) => `${id}/${handler}`;
 export const eventOf = (effect: string) => effect.split("/")[0] ?? "";
 export const markOf = (id: string) => `mark-${id}`;
+const ENTRY = "event#chaos#";
+/** The key of an event's ledger entry, and the event of such a key. */
+export const entryOf = (id: string) => ENTRY + id;
+export const idOfEntry = (pk: string) => (pk.startsWith(ENTRY) ? pk.slice(ENTRY.length) : undefined);
 
 /** The share of the events that are all aimed at one key. */
 const HOT_SHARE = 0.1;
@@ -64,6 +72,8 @@ function createEvent(
     }
     case "Flaky":
       return event([{ handler: "flaky", sessions: [key] }, counter], { Failures: between(random, 1, 2) });
+    case "Look":
+      return event([{ handler: LEDGER_HANDLER, sessions: [] }]);
     case "Odd":
       return event([{ handler: "odd", sessions: [key] }]);
     case "Loop":

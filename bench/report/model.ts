@@ -4,17 +4,7 @@
 import { DEPLOYMENT_SETTINGS } from "../../lib/settings/deployment-settings.ts";
 import { FUNCTION_SETTINGS } from "../../lib/settings/function-settings.ts";
 import type { PipelineResult } from "../pipeline.ts";
-
-/** In USD, as in docs/deploy.md. */
-const PRICE = {
-  writeUnit: 0.625e-6,
-  readUnit: 0.125e-6,
-  sqsRequest: 0.4e-6,
-  invocation: 0.2e-6,
-  gbSecond: 13.3e-6,
-  logGb: 0.5,
-  storedGbMonth: 0.25,
-};
+import { GB, PRICE } from "../shared/prices.ts";
 
 const MEMORY_MB = Number(DEPLOYMENT_SETTINGS.consumerMemory.default);
 /** At which a function has one processor. */
@@ -25,7 +15,6 @@ const CALL_MS = 8;
 const SESSION_BYTES = 2_000;
 /** A ledger entry, with the 100 bytes that DynamoDB counts for each item. */
 const LEDGER_BYTES = 300;
-const GB = 1e9;
 
 const QUOTA = {
   concurrency: 1_000,

@@ -36,6 +36,24 @@ export const EDITOR_RELEASE: SourceFile[] = [
   { path: EDITOR, text: readFileSync(new URL(`../../${EDITOR}`, import.meta.url), "utf8") },
 ];
 
+/** Reads its session and writes none. */
+const LOOK = `var look = new TykJS.TykEventHandlers.NewEventHandler({});
+look.NewHandler(function (event, context) {
+  TykGetKeyData(event.Meta.Key, context.APIID);
+});
+`;
+
+/** With an API whose events are for no handler. */
+export const COST_RELEASE: SourceFile[] = [
+  ...EDITOR_RELEASE,
+  definition("look", "look", "look.js"),
+  { path: "handlers/look.js", text: LOOK },
+  {
+    path: "apis/unhandled.json",
+    text: JSON.stringify({ api_id: "unhandled", name: "unhandled", org_id: "demo-org" }),
+  },
+];
+
 const RIGHTS = { demo: { api_name: "Demo", api_id: "demo", versions: ["Default"] } };
 const QUOTA = {
   quota_max: 1_000,

@@ -1,11 +1,13 @@
 // npm run bench [-- part … --json --quick --write --page]: every part of the suite, or these, each in a process of its own.
-// --json: the results as one object in the last line. --write: bench/results.json, docs/performance.md and its charts.
-// --page: the page and the charts anew, from the results that are stored.
+// --json: the results as one object in the last line. --write: bench/results.json, docs/performance.md and its charts,
+// and the costs of docs/deploy.md.
+// --page: the same documents anew, from the results that are stored.
 import { spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { charts } from "./report/charts.ts";
+import { withCost } from "./report/cost-page.ts";
 import { page } from "./report/page.ts";
 import { type Results, readStored, STORED, type Stored } from "./report/results.ts";
 import { boundText, isMet, targets } from "./report/targets.ts";
@@ -21,6 +23,7 @@ const PARTS: (keyof Results)[] = [
   "reload",
   "memory",
   "contention",
+  "cost",
   "scale",
 ];
 const DOCS = new URL("../docs/", import.meta.url);
@@ -54,6 +57,8 @@ export function writeAll(stored: Stored): void {
   mkdirSync(new URL("images/", DOCS), { recursive: true });
   writeFileSync(STORED, `${JSON.stringify(stored, undefined, 2)}\n`);
   writeFileSync(new URL("performance.md", DOCS), page(stored));
+  const deploy = new URL("deploy.md", DOCS);
+  writeFileSync(deploy, withCost(readFileSync(deploy, "utf8"), stored.results.cost));
   for (const [name, text] of Object.entries(charts(stored.results)))
     writeFileSync(new URL(`images/${name}`, DOCS), text);
 }

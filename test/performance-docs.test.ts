@@ -1,12 +1,15 @@
-// docs/performance.md says what bench/results.json has, and nothing else.
+// docs/performance.md and the costs of docs/deploy.md say what bench/results.json has, and nothing else.
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { billOf } from "../bench/report/bill.ts";
 import { charts } from "../bench/report/charts.ts";
+import { withCost } from "../bench/report/cost-page.ts";
 import { measuredOf, project } from "../bench/report/model.ts";
 import { page } from "../bench/report/page.ts";
 import { readStored } from "../bench/report/results.ts";
 import { boundText, isMet, targets } from "../bench/report/targets.ts";
+import { PRICE } from "../bench/shared/prices.ts";
 import { ROOT } from "../deploy/build.ts";
 
 const stored = readStored();
@@ -40,6 +43,32 @@ describe("docs/performance.md", () => {
       const row = `| ${target.what} | ${target.measured} | ${boundText(target)} | ${isMet(target) ? "yes" : "no"} |`;
       assert.ok(text.includes(row), row);
     }
+  });
+});
+
+describe("the costs of docs/deploy.md", () => {
+  const { cost } = stored.results;
+
+  it("are what the stored results make (npm run bench -- --page writes them)", () => {
+    const text = read("deploy.md");
+    assert.equal(text, withCost(text, cost));
+    assert.doesNotMatch(text, /NaN|undefined|Infinity/);
+    assert.ok(text.includes(`| **${cost.usd_per_million.toFixed(2)}** |`));
+  });
+
+  it("are those of the units that were measured, by the prices of the code", () => {
+    assert.deepEqual(cost.bill, billOf(cost));
+    const { sessions, indexes, ledger } = cost.writes;
+    assert.equal(sessions + indexes + ledger, cost.write_units);
+    const dynamo = cost.write_units * PRICE.writeUnit + cost.read_units * PRICE.readUnit;
+    const [writes, reads] = cost.bill.rows.filter(({ what }) => what.startsWith("DynamoDB"));
+    assert.equal(((writes?.usd ?? 0) + (reads?.usd ?? 0)).toFixed(2), (dynamo * 1e6).toFixed(2));
+    const sum = cost.bill.rows.reduce((all, { usd }) => all + usd, 0);
+    assert.equal(sum.toFixed(2), cost.usd_per_million.toFixed(2));
+  });
+
+  it("stay below 6.6 USD a million", () => {
+    assert.ok(cost.usd_per_million <= 6.6, String(cost.usd_per_million));
   });
 });
 

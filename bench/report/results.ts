@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { CodecResult } from "../codec.ts";
 import type { ColdStartResult } from "../coldstart.ts";
 import type { ContentionResult } from "../contention.ts";
+import type { CostResult } from "../cost.ts";
 import type { IoResult } from "../io.ts";
 import type { MemoryResult } from "../memory.ts";
 import type { PipelineResult } from "../pipeline.ts";
@@ -20,6 +21,7 @@ export interface Results {
   reload: ReloadResult;
   memory: MemoryResult;
   contention: ContentionResult;
+  cost: CostResult;
   scale: ScaleResult;
 }
 

@@ -8,9 +8,9 @@ import { COST_RELEASE, keysOf, sessionOf } from "./samples.ts";
 /** By API of the release: what its handler does with the session of the event's key. */
 export const KINDS = {
   touch: "reads and writes one session",
-  demo: "the same, and moves its end",
-  look: "reads one session",
-  unhandled: "has no handler",
+  demo: "reads and writes one session, and moves its end",
+  look: "reads one session and writes none",
+  unhandled: "is for no handler",
 } as const;
 export type Kind = keyof typeof KINDS;
 

@@ -60,20 +60,24 @@ function nextSteps(
   place: Place,
   outputs: Record<string, string>,
 ): string[] {
-  const { DomainUrl, HttpApiUrl, IngestToken, DomainTarget } = outputs;
+  const { IngestToken, DomainTarget } = outputs;
   const { region } = place;
   const here = relative(process.cwd(), dir);
-  const record = DomainUrl && !parameters.domainHostedZone;
+  const record = outputs.DomainUrl && !parameters.domainHostedZone;
   return [
     `${placeText(place)}: deployed`,
     "",
-    `  events    POST ${DomainUrl ?? HttpApiUrl}/events/<api_id>`,
+    `  events    POST ${ingestUrl(outputs)}/events/<api_id>`,
     ...(record ? [`  domain    make its DNS record an alias of ${DomainTarget}`] : []),
     `  token     ${tokenText(parameters, IngestToken)}`,
     ...(IngestToken ? [`            ${secretCommand(region, IngestToken)}`] : []),
     `  handlers  npx gatehook push --stage ${stage}${here ? ` --dir ${here}` : ""}`,
   ];
 }
+
+/** A function's own URL ends with a slash. */
+const ingestUrl = ({ IngestFunctionUrl, DomainUrl, HttpApiUrl }: Record<string, string>) =>
+  IngestFunctionUrl?.replace(/\/$/, "") ?? DomainUrl ?? HttpApiUrl;
 
 /** Where the token is, never the token. */
 function tokenText({ INGEST_TOKEN }: Record<string, string>, made: string | undefined): string {

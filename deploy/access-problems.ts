@@ -80,3 +80,16 @@ export function openRoutes(template: Template): string[] {
     return open ? [`route ${RouteKey} is open to everybody: give it an authorizer`] : [];
   });
 }
+
+/** Of ingest, whose function checks the token. */
+const INGEST = { "Fn::GetAtt": ["IngestLambdaFunction", "Arn"] };
+
+export function openUrls(template: Template): string[] {
+  return ofType(template, "AWS::Lambda::Url").flatMap(([id, { Properties }]) => {
+    const { TargetFunctionArn, AuthType } = Properties;
+    const isIngest = JSON.stringify(TargetFunctionArn) === JSON.stringify(INGEST);
+    return isIngest || AuthType === "AWS_IAM"
+      ? []
+      : [`the URL ${id} is open to everybody: its AuthType must be AWS_IAM`];
+  });
+}

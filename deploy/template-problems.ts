@@ -1,4 +1,4 @@
-import { openRoutes, silentAlarms, wholeTables, wideStatements } from "./access-problems.ts";
+import { openRoutes, openUrls, silentAlarms, wholeTables, wideStatements } from "./access-problems.ts";
 import { gatewayTiming, lostInvocations, queues, sources, timing } from "./queue-problems.ts";
 import { namesIn, type Template } from "./template.ts";
 
@@ -11,6 +11,7 @@ export function templateProblems(template: Template): string[] {
     wholeTables,
     silentAlarms,
     openRoutes,
+    openUrls,
     timing,
     gatewayTiming,
     sources,

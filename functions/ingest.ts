@@ -2,13 +2,13 @@ import { randomUUID } from "node:crypto";
 import middy from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { createSend } from "../lib/events/send.ts";
-import type { HttpRequest } from "../lib/ingest/http.ts";
 import { createIngest } from "../lib/ingest/ingest.ts";
 import { createReleaseReader } from "../lib/releases/reader.ts";
 import { createReleaseStore } from "../lib/releases/store.ts";
 import { createS3 } from "./clients.ts";
 import { createDocuments } from "./documents.ts";
 import { httpErrors, reply } from "./http-errors.ts";
+import { asHttpRequest } from "./http-request.ts";
 import { readIngestAuth } from "./ingest-auth.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
@@ -46,13 +46,3 @@ export const main = middy<APIGatewayProxyEventV2>()
     const { status, body } = await ingest(asHttpRequest(request));
     return reply(status, body);
   });
-
-function asHttpRequest(request: APIGatewayProxyEventV2): HttpRequest {
-  return {
-    method: request.requestContext.http.method,
-    path: request.rawPath,
-    apiId: request.pathParameters?.api_id,
-    headers: request.headers,
-    body: Buffer.from(request.body ?? "", request.isBase64Encoded ? "base64" : "utf8").toString(),
-  };
-}

@@ -40,6 +40,8 @@ class LineLogger extends Logger {
 
 /** One JSON line per fact on stdout; the level is POWERTOOLS_LOG_LEVEL's. docs/operate.md says what is in which line. */
 export function createLog(): DebugLog {
+  // With Lambda's JSON format it stands there, and would count in place of ours.
+  delete process.env.AWS_LAMBDA_LOG_LEVEL;
   const logger = new LineLogger({ logFormatter: new LineFormatter() });
   return {
     debug: (message, fields) => logger.debug(message, fields),

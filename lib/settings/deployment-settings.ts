@@ -41,6 +41,13 @@ export const DEPLOYMENT_SETTINGS = {
     what: "who may send events: token (whoever has the secret that the stack makes) or iam (whom IAM lets call the route)",
     example: "token",
   },
+  ingestUrl: {
+    kind: "choice",
+    choices: ["api", "function"],
+    what: "where ingest is called: api (the HTTP API) or function (the function's own URL)",
+    note: "What a URL of its own saves and what is lost with it, docs/deploy.md says",
+    example: "function",
+  },
   apiRate: {
     kind: "integer",
     default: 500,

@@ -31,6 +31,7 @@ export function createResolver(template: Template, names: Names): (value: unknow
     "Fn::Join": ([separator, parts]: [string, unknown[]]) => parts.map(resolve).join(separator),
     "Fn::If": ([name, yes, no]: [string, unknown, unknown]) => resolve(condition(name) ? yes : no),
     "Fn::Equals": ([one, other]: [unknown, unknown]) => String(resolve(one)) === String(resolve(other)),
+    "Fn::And": (all: unknown[]) => all.every((one) => resolve(one) === true),
     "Fn::Not": ([inner]: [unknown]) => resolve(inner) !== true,
     Condition: (name: string) => condition(name),
   };

@@ -8,11 +8,13 @@ import { KEYS_ROUTE } from "../../lib/keys/api.ts";
 import { SESSION_ROUTES } from "../../lib/sessions/api.ts";
 import { packageWith } from "../helpers/service.ts";
 import { settingsOf } from "./function-settings.ts";
+import { createResolver } from "./resolve.ts";
 
 /** The other choice of each parameter that has few; without a GATEWAY_URL here. */
 const OTHERWISE = {
   queue: "fifo",
   ingestAuth: "iam",
+  ingestUrl: "function",
   onRemove: "Delete",
   formerIndex: "keep",
   tracing: "Active",
@@ -118,6 +120,13 @@ export function templateSuite(artifact: () => Artifact, folder: string): void {
           /GET \/sessions is open/,
           (t) => (properties(t, "HttpApiRouteGetSessions").AuthorizationType = "NONE"),
         ],
+        [
+          /IngestUrl is open to everybody/,
+          (t) =>
+            (properties(t, "IngestUrl").TargetFunctionArn = {
+              "Fn::GetAtt": ["SessionsLambdaFunction", "Arn"],
+            }),
+        ],
         [/EventsQueue is not encrypted/, (t) => (properties(t, "EventsQueue").SqsManagedSseEnabled = false)],
         [/given up goes to DeadLettersQueue/, (t) => delete t.Resources.DeadLettersAlarm],
         [/given up goes to ReleaserFailuresQueue/, (t) => delete t.Resources.ReleaserFailuresAlarm],
@@ -161,6 +170,67 @@ export function templateSuite(artifact: () => Artifact, folder: string): void {
         return /^dist\/([a-z-]+)\/index\.main$/.exec(Handler as string)?.[1];
       });
       assert.deepEqual(names.sort(), functionNames().sort());
+    });
+
+    const resolved = (template: Template, id: string) =>
+      createResolver(template, { ref: (name) => name, attribute: (name) => name, pseudo: {} })(
+        properties(template, id),
+      ) as Record<string, unknown>;
+    const holds = (template: Template, condition = "") =>
+      createResolver(template, { ref: String, attribute: String, pseudo: {} })({
+        "Fn::If": [condition, true, false],
+      });
+
+    it("logs JSON lines, of the platform only what went wrong, and all of its own, whose level is their own matter", () => {
+      for (const [id, { Properties }] of ofType(artifact().template, "AWS::Lambda::Function"))
+        assert.deepEqual(
+          Properties.LoggingConfig,
+          { LogFormat: "JSON", SystemLogLevel: "WARN", ApplicationLogLevel: "TRACE" },
+          id,
+        );
+    });
+
+    it("calls ingest by the HTTP API, or at its own URL and by no route", async () => {
+      const isThere = (template: Template) => (id: string) =>
+        holds(template, template.Resources[id]?.Condition as string);
+      const ROUTES = ["HttpApiRouteAnyEventsApiidVar", "HttpApiRouteDefault"];
+      const URL = ["IngestUrl", "IngestUrlErrorsAlarm"];
+      const OPEN = ["IngestUrlPermission", "IngestUrlCallPermission"];
+      const byApi = isThere(artifact().template);
+      assert.deepEqual(
+        [...ROUTES.map(byApi), ...[...URL, ...OPEN].map(byApi)],
+        [...Array(2).fill(true), ...Array(4).fill(false)],
+      );
+      for (const [ingestAuth, AuthType, isOpen] of [
+        ["token", "NONE", true],
+        ["iam", "AWS_IAM", false],
+      ] as const) {
+        const { template, problems } = await packageWith(folder, "dev", {
+          ingestUrl: "function",
+          ingestAuth,
+        });
+        assert.deepEqual(problems, []);
+        const byUrl = isThere(template);
+        assert.deepEqual(ROUTES.map(byUrl), [false, false]);
+        assert.deepEqual(URL.map(byUrl), [true, true]);
+        assert.deepEqual(OPEN.map(byUrl), [isOpen, isOpen], ingestAuth);
+        assert.equal(resolved(template, "IngestUrl").AuthType, AuthType);
+      }
+    });
+
+    it("has the former index, and leave to ask it, only when it is to be kept", async () => {
+      const indexesOf = (template: Template) => {
+        const { GlobalSecondaryIndexes } = resolved(template, "SessionsTable");
+        return (GlobalSecondaryIndexes as { IndexName: string; Projection: object }[]).map(
+          ({ IndexName }) => IndexName,
+        );
+      };
+      const asked = (template: Template) =>
+        JSON.stringify(resolved(template, "SessionsRole")).includes("index/by-org");
+      const { template } = artifact();
+      assert.deepEqual([indexesOf(template), asked(template)], [["keys-by-org", "by-alias"], false]);
+      const { template: kept } = await packageWith(folder, "dev", { formerIndex: "keep" });
+      assert.deepEqual([indexesOf(kept), asked(kept)], [["keys-by-org", "by-org", "by-alias"], true]);
     });
 
     it("has every route of the functions, and no other", () => {

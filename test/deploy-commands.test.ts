@@ -56,6 +56,13 @@ describe("gatehook deploy and remove", () => {
     assert.doesNotMatch(stderr, /_COMPLETE - AWS::(?!CloudFormation::Stack)/);
   });
 
+  it("says where events go when ingest has a URL of its own", async () => {
+    const set = ["--set", "ingestUrl=function"];
+    const { code, stdout, stderr } = await gatehook("deploy", "--stage", "prod", "--yes", ...set);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /events {4}POST shop-prod-ingesturl\.FunctionUrl\/events\/<api_id>/);
+  });
+
   it("lets the other commands find the stack by its stage", async () => {
     await folder.write("apis/orders.json", { api_id: "orders" });
     await folder.write("handlers/none.js", "");

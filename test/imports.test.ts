@@ -71,6 +71,7 @@ const PACKAGES: Record<string, string[]> = {
     "local/",
     "cli/",
     "deploy/sdk.ts",
+    "lib/consumer/commit.ts",
     "lib/consumer/store.ts",
     "lib/consumer/hand-back.ts",
     "lib/dynamo/",

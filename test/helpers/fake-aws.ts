@@ -132,10 +132,11 @@ export async function startFakeAws(): Promise<FakeAws> {
         "AWS::Partition": "aws",
       },
     });
-    return Object.entries(template.Outputs ?? {}).map(([OutputKey, { Value }]) => ({
-      OutputKey,
-      OutputValue: String(resolve(Value)),
-    }));
+    const isThere = (condition: string | undefined) =>
+      condition === undefined || resolve({ "Fn::If": [condition, true, false] }) === true;
+    return Object.entries(template.Outputs ?? {})
+      .filter(([, { Condition }]) => isThere(Condition))
+      .map(([OutputKey, { Value }]) => ({ OutputKey, OutputValue: String(resolve(Value)) }));
   }
 
   const listOf = (form: Form, name: string) =>

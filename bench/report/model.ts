@@ -13,6 +13,8 @@ const SECONDS_A_MONTH = 2_592_000;
 /** A call's round trip to DynamoDB. */
 const CALL_MS = 8;
 const SESSION_BYTES = 2_000;
+/** An entry of the index by organisation: three keys, and the 100 bytes that DynamoDB counts for each item. */
+const INDEX_BYTES = 180;
 /** A ledger entry, with the 100 bytes that DynamoDB counts for each item. */
 const LEDGER_BYTES = 300;
 
@@ -87,7 +89,7 @@ export function project(load: Load, measured: Measured): Projection {
     { what: "CloudWatch Logs", usd: (logBytes / GB) * PRICE.logGb },
   ].map(({ what, usd }) => ({ what, usd: usd * 1e6 }));
   const ledgerEntries = eventsPerSecond * FUNCTION_SETTINGS.LEDGER_TTL_SECONDS.default;
-  const stored = keys * SESSION_BYTES * 2 + ledgerEntries * LEDGER_BYTES;
+  const stored = keys * (SESSION_BYTES + INDEX_BYTES) + ledgerEntries * LEDGER_BYTES;
   const limits: Limit[] = [
     { what: "Lambda: functions that run at the same time", need: containers, quota: QUOTA.concurrency },
     { what: "SQS poller: invocations at the same time", need: containers, quota: QUOTA.pollerInvocations },

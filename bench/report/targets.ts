@@ -32,7 +32,7 @@ function pipelineTargets({ ratios, ratios_large }: Results["pipeline"]): Target[
   );
 }
 
-export function targets({ pipeline, codec, runtime, io, coldstart, scale }: Results): Target[] {
+export function targets({ pipeline, codec, runtime, io, coldstart, scale, cost }: Results): Target[] {
   const isolated = (release: string, where: string) =>
     runtime.rows.find(
       (row) => row.release === release && row.where === where && row.how === "isolated by event",
@@ -52,6 +52,12 @@ export function targets({ pipeline, codec, runtime, io, coldstart, scale }: Resu
       measured: pipeline.log_bytes,
       bound: { most: 450 },
     },
+    {
+      what: "write units an event that reads and writes one session of 2 KB",
+      measured: cost.write_units,
+      bound: { most: 6 },
+    },
+    { what: "USD a million of such events", measured: cost.usd_per_million, bound: { most: 6.6 } },
     {
       what: "ten events with one HTTP call each and ten workers: times one event",
       measured: io.rows.find(({ workers }) => workers === 10)?.ratio ?? Number.NaN,

@@ -106,6 +106,12 @@ program
       .default([], "none"),
   )
   .option("--persist", "keep tables, queues and the bucket in .gatehook/ for the next start")
+  .option(
+    "--history <number>",
+    "how many events to keep for gatehook events; 0 records none",
+    wholeNumber(0, 1_000_000),
+    10_000,
+  )
   .option("--set <NAME=value>", "a setting of docs/settings.md; repeatable", nameAndValue, {})
   .action(async (options) => (await import("./dev.ts")).dev(options));
 

@@ -22,6 +22,8 @@ export interface ReceivedRecord {
 
 /** A request that ingest did not take. */
 export interface RefusedRecord {
+  /** Made for the history alone: the event has none. */
+  id: string;
   api_id: string;
   at: string;
   code: string;

@@ -115,17 +115,18 @@ export function openHistory(
     if (isCounted(line)) open.lines += 1;
   }
 
-  return {
-    append(line) {
-      try {
-        write(line);
-      } catch (thrown) {
-        if (!isTold) onTrouble(thrown);
-        isTold = true;
-      }
-    },
-    close,
-  };
+  function attempt(work: () => void): void {
+    try {
+      work();
+    } catch (thrown) {
+      if (!isTold) onTrouble(thrown);
+      isTold = true;
+    }
+  }
+
+  // So that others find it before its first line.
+  attempt(openNext);
+  return { append: (line) => attempt(() => write(line)), close };
 }
 
 const isCounted = (line: string) => line !== "" && !line.startsWith(RECEIVED);

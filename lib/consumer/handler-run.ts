@@ -7,6 +7,7 @@ import type { FailureCode, LogLevel, Outcome, Run, ScriptError } from "../runtim
 import { changedByOf } from "../sessions/item.ts";
 import { isStorableKey } from "../sessions/limits.ts";
 import { showSession } from "../sessions/session.ts";
+import { CORE_LINE } from "./core-line.ts";
 import type { Reason } from "./dead-letters.ts";
 import type { Failure } from "./failure.ts";
 import { createHost, type HostDeps, type RunHost } from "./host.ts";
@@ -60,9 +61,6 @@ const REASONS: Record<FailureCode, Reason> = {
 };
 
 const LOG_LEVEL = { debug: "info", info: "info", raw: "info", warn: "warn", error: "error" } as const;
-
-/** The gateway's own core script says it at each run. */
-const CORE_LINE = "Calling built - in handle";
 
 const levelOf = (level: LogLevel, text: string) => (text === CORE_LINE ? "debug" : LOG_LEVEL[level]);
 

@@ -54,8 +54,6 @@ export function createRunRecorder(run: Run, path: string, batch: Room): RunRecor
     if (answer !== undefined) call.answer = keep(answer);
   }
 
-  const given = new Map(run.sessions);
-
   return {
     around: (host) => ({
       log(level, text) {
@@ -68,7 +66,8 @@ export function createRunRecorder(run: Run, path: string, batch: Room): RunRecor
       },
       gave(key) {
         const t = tenths(performance.now() - started);
-        const answer = keep(given.get(key) ?? "");
+        const [, given = ""] = run.sessions?.find(([name]) => name === key) ?? [];
+        const answer = keep(given);
         calls.push({ i: number(), name: "getKeyData", args: [keep(key)], answer, t, ms: 0, given: true });
         host.gave?.(key);
       },

@@ -63,7 +63,13 @@ export function comparedLines({ outcome, reason, event, runs }: AttemptRecord): 
     ...linesOf(JSON.stringify(event, undefined, 2)),
     ...runs.flatMap((run) => [
       `handler ${run.handler} of ${run.path}`,
-      ...stepsOf(run).flatMap(({ what, text }) => linesOf(`  ${what.padEnd(WHAT)}${text}`)),
+      ...stepsOf(asked(run)).flatMap(({ what, text }) => linesOf(`  ${what.padEnd(WHAT)}${text}`)),
     ]),
   ];
 }
+
+/** Whether a session came with the run or was asked for makes no difference to a script. */
+const asked = (run: RunRecord): RunRecord => ({
+  ...run,
+  calls: run.calls.map(({ given, ...call }) => call),
+});

@@ -5,6 +5,7 @@ import { foldersText } from "../lib/settings/project.ts";
 import { MADE_UP_KEY } from "../local/aws.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { curlLine } from "./curl.ts";
+import { keepHistory } from "./dev-history.ts";
 import { devSettings } from "./dev-settings.ts";
 import { createFacts, type Fact, type Facts } from "./facts.ts";
 import { readFolder } from "./folder.ts";
@@ -32,6 +33,8 @@ export interface DevOptions extends Asked {
   persist?: boolean;
   /** Names that a request's Host may have beside those of loopback. */
   allowHost: string[];
+  /** How many events are kept for `gatehook events`. */
+  history: number;
   /** Settings, before all others. */
   set: Record<string, string>;
 }
@@ -56,6 +59,8 @@ export async function dev(options: DevOptions): Promise<void> {
   const persist = options.persist ? join(dir, STATE_FOLDER, "data") : undefined;
   const facts = createFacts((name, line) => printError(`  [${name}] ${line}`));
   const port = options.once ? 0 : options.port;
+  const isKept = !options.once && options.history > 0;
+  const history = isKept ? keepHistory(dir, options.history, facts) : undefined;
   const stack = await startStack({
     port,
     project: dir,
@@ -65,6 +70,7 @@ export async function dev(options: DevOptions): Promise<void> {
     ...(persist && { persist }),
     watchBucket: !options.once,
     signal: stop,
+    onHistory: history?.append,
     onLine: facts.onLine,
     onError: facts.onError,
   }).catch(async (thrown: unknown) => {
@@ -91,6 +97,7 @@ export async function dev(options: DevOptions): Promise<void> {
     const lost = stop.aborted && !options.once && (await lossLine(stack, persist));
     if (lost) say("", lost);
     await stack.close();
+    history?.close();
   }
 
   async function show(folder: LiveFolder): Promise<void> {

@@ -1,6 +1,6 @@
-import { diff as diffLines } from "node:util";
 import { type Changes, changesBetween, parts } from "../lib/releases/changes.ts";
 import type { ReleaseStore } from "../lib/releases/store.ts";
+import { lineHunks } from "./line-hunks.ts";
 import { print, printText } from "./print.ts";
 import { openReleaseStore } from "./release-store.ts";
 import { UsageError } from "./usage.ts";
@@ -17,7 +17,10 @@ export async function diff(from: string, to: string): Promise<void> {
     return [...added, ...changed, ...removed].sort().flatMap((name) => {
       const [old = "", now = ""] = [texts.before[kind].get(name), texts.after[kind].get(name)];
       const what = added.includes(name) ? "added" : removed.includes(name) ? "removed" : "changed";
-      return [`${what} ${kind === "apis" ? "API" : "script"} ${name}`, ...hunks(old, now)];
+      return [
+        `${what} ${kind === "apis" ? "API" : "script"} ${name}`,
+        ...lineHunks(toLines(old), toLines(now)),
+      ];
     });
   });
   if (lines.length > 0) print(...lines);
@@ -28,22 +31,6 @@ async function read(store: ReleaseStore, name: string) {
   const version = name === "live" ? await store.liveVersion() : name;
   if (!version) throw new UsageError("no release is live yet");
   return store.read(version);
-}
-
-const CONTEXT = 3;
-
-/** The lines that differ, each with those around it; three dots where others are left out. */
-function hunks(before: string, after: string): string[] {
-  const lines = diffLines(toLines(before), toLines(after));
-  const near = new Set<number>();
-  for (const [at, [operation]] of lines.entries()) {
-    if (operation === 0) continue;
-    for (let line = at - CONTEXT; line <= at + CONTEXT; line += 1) near.add(line);
-  }
-  return lines.flatMap(([operation, text], at) => {
-    if (!near.has(at)) return near.has(at - 1) ? ["  ..."] : [];
-    return [`  ${operation === 0 ? " " : operation === 1 ? "-" : "+"} ${text}`];
-  });
 }
 
 const toLines = (text: string) => (text === "" ? [] : text.replace(/\n$/, "").split("\n"));

@@ -4,7 +4,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { errorText } from "../lib/errors.ts";
 import { awsAdvice } from "./aws-errors.ts";
 import { addDlq } from "./dlq.ts";
-import { hostName, reaching, wholeNumber, yes } from "./option-values.ts";
+import { addEvents } from "./events.ts";
+import { hostName, perSecond, reaching, wholeNumber, yes } from "./option-values.ts";
 import { print, printError, printErrorText } from "./print.ts";
 import { linesOf } from "./printable.ts";
 import { addSessions } from "./sessions.ts";
@@ -106,6 +107,12 @@ program
       .default([], "none"),
   )
   .option("--persist", "keep tables, queues and the bucket in .gatehook/ for the next start")
+  .option(
+    "--history <number>",
+    "how many events to keep for gatehook events; 0 records none",
+    wholeNumber(0, 1_000_000),
+    10_000,
+  )
   .option("--set <NAME=value>", "a setting of docs/settings.md; repeatable", nameAndValue, {})
   .action(async (options) => (await import("./dev.ts")).dev(options));
 
@@ -234,7 +241,24 @@ program
   .option(...JSON_OPTION)
   .action(async (options) => (await import("./eject.ts")).eject(options));
 
+program
+  .command("send")
+  .description("send an event to the stack of gatehook dev, as a gateway sends it")
+  .argument("[type]", "a gateway's type of event, made as the gateway makes it")
+  .option("--api <id>", "its API; by default the first that has a handler for it")
+  .option("--key <key>", "the key that it is about")
+  .option("--set <Meta.Path=value>", "another value of a member; repeatable", collect, [])
+  .option("--file <file>", "events of a file: one, an array, or one a line; - for standard input")
+  .option("--from <event>", "a recorded event again, under another id: an id, its beginning, or last")
+  .option("--repeat <number>", "how often, each time as another event", wholeNumber(1, 100_000), 1)
+  .option("--rate <number/s>", "how many events to send per second at most", perSecond(0.1, 1_000))
+  .option("--wait", "tell what became of it: exit code 1 when it is not done")
+  .option(...JSON_OPTION)
+  .addOption(new Option("--dir <folder>", "the folder of gatehook dev, or one below it").default("."))
+  .action(async (type, options) => (await import("./send.ts")).send(type, options));
+
 addDlq(program);
+addEvents(program);
 addSessions(program);
 addWebhook(program);
 

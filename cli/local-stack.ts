@@ -42,6 +42,13 @@ export async function liveStackIn(dir: string): Promise<LocalStack | undefined> 
   return found && (await isAlive(found)) ? found : undefined;
 }
 
+/** The one that runs in this folder or in the nearest above it that has one, and its folder. Throws `local-failed`. */
+export async function findLiveStack(dir: string): Promise<{ dir: string; stack: LocalStack }> {
+  const found = await findStack(resolve(dir));
+  if (found && (await isAlive(found.stack))) return found;
+  throw missing(resolve(dir), found?.dir);
+}
+
 export interface LocalOptions {
   /** Use the local stack, whatever the environment says. */
   local?: boolean;

@@ -10,7 +10,7 @@ import type { Session } from "../lib/sessions/session.ts";
 import type { Stack } from "../local/stack.ts";
 import { type Fact, type Facts, FUNCTION_FAILED } from "./facts.ts";
 import type { Handled } from "./sample-choice.ts";
-import { keyOf, sampleMeta } from "./sample-meta.ts";
+import { gatewayTime, keyOf, sampleMeta } from "./sample-meta.ts";
 
 /** How the sample event went: what `--once --json` prints. */
 export interface SampleReport {
@@ -194,9 +194,4 @@ function sampleSession({ api, type }: Handled, now: number): Session {
     ...(org_id && { org_id }),
     alias: "a sample session",
   };
-}
-
-/** The gateway's time stamps are in Go's own form. */
-function gatewayTime(date: Date): string {
-  return `${date.toISOString().replace("T", " ").replace("Z", "")} +0000 UTC`;
 }

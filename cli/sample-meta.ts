@@ -167,3 +167,8 @@ export function keyOf({ Key, key }: Meta): string | undefined {
   const name = Key ?? key;
   return typeof name === "string" && isStorableKey(name) ? name : undefined;
 }
+
+/** The gateway's time stamps are in Go's own form. */
+export function gatewayTime(date: Date): string {
+  return `${date.toISOString().replace("T", " ").replace("Z", "")} +0000 UTC`;
+}

@@ -25,6 +25,12 @@ function changesBetween(before: Members, after: Members, prefix = ""): Change[] 
   });
 }
 
+/** `expires 1 → 2` for each member that changed. */
+export const memberChanges = (before: Members, after: Members): string[] =>
+  changesBetween(before, after).map(
+    (change) => `${change.name} ${valueText(change.before)} → ${valueText(change.after)}`,
+  );
+
 /** Of many changed members the first ones. */
 const SHOWN = 6;
 const VALUE = 60;

@@ -14,6 +14,7 @@ import { createBucket } from "../lib/releases/bucket.ts";
 import { createStoredReleases } from "../lib/releases/stored.ts";
 import { createDynamo, createS3 } from "./clients.ts";
 import { gatewayOptions, perInvocation } from "./gateway.ts";
+import { createHistory } from "./history.ts";
 import { keyName } from "./key-names.ts";
 import { createLocalReferences } from "./local-references.ts";
 import { createLog } from "./log.ts";
@@ -90,6 +91,7 @@ const consume = createConsumer({
   ...chance,
   log,
   metrics,
+  history: createHistory(env, { metrics, isolation: runtimeSettings.isolation }),
 });
 
 const memoryMb = Number(env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE);

@@ -82,6 +82,7 @@ export const METRICS = {
     meaning: "how long such a key had had something to be settled",
   },
   SyncRefused: { unit: "Count", meaning: "session changes that the gateway refused" },
+  HistoryDropped: { unit: "Count", meaning: "attempts of events that the history did not keep" },
   RemainingTime: { unit: "Milliseconds", meaning: "what was left of its timeout when an invocation ended" },
 } as const satisfies Record<string, Metric>;
 

@@ -1,5 +1,6 @@
 import { LOCAL_VALUES } from "../lib/apis/references.ts";
 import { AppError } from "../lib/errors.ts";
+import { LINE_START } from "../lib/history/records.ts";
 import { KEYS_ROUTE } from "../lib/keys/api.ts";
 import type { ReleaseReport } from "../lib/releases/report.ts";
 import { createReleaseStore, type ReleaseStore } from "../lib/releases/store.ts";
@@ -79,6 +80,8 @@ export interface StackOptions {
   persist?: string;
   /** Ends the start, with the signal's reason. */
   signal?: AbortSignal;
+  /** Has events recorded: takes the lines of their history, which `onLine` is not told. */
+  onHistory?: ((line: string) => void) | undefined;
   /** What the functions write, line by line: one JSON line per fact. */
   onLine?: (functionName: string, line: string) => void;
   onError?: (error: Error) => void;
@@ -147,6 +150,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       ...configValues(options.env),
       RELEASE_QUIET_MS: "0",
       INGEST_AUTH: "none",
+      ...(options.onHistory && { GATEHOOK_HISTORY: "lines" }),
       REFERENCES_FROM: "environment",
       ...options.settings,
       ...resources,
@@ -161,6 +165,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         timeoutMs,
         ...(memoryMb && { memoryMb }),
         onLine(line) {
+          if (options.onHistory && line.startsWith(LINE_START)) return options.onHistory(line);
           if (/"level":"(WARN|ERROR)"/.test(line)) folder?.suspect();
           options.onLine?.(name, line);
         },

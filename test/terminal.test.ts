@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
 import { confirm } from "../cli/confirm.ts";
 import { printOver } from "../cli/print.ts";
+import { type AttemptRecord, FORMAT } from "../lib/history/records.ts";
 import type { Session } from "../lib/sessions/session.ts";
 import { runCli } from "./helpers/cli.ts";
 import { startTestStack, type TestStack } from "./helpers/stack.ts";
@@ -63,6 +64,66 @@ const refused = (named: string) => ({
   [`handlers/s${named}.js`]: `\tvar ${HOSTILE} = (;\n`,
 });
 
+const at = "2026-12-24T00:00:00.000Z";
+const attempt = (id: string, text: string): AttemptRecord => ({
+  id,
+  api_id: HOSTILE,
+  n: 1,
+  at: id === "older" ? "2026-12-23T00:00:00.000Z" : at,
+  ms: 1,
+  container: "c",
+  isolation: "global",
+  release: HOSTILE,
+  outcome: "failed",
+  reason: "handler-threw",
+  error: text,
+  event: { Type: HOSTILE, Meta: { Key: text, [HOSTILE]: HOSTILE }, TimeStamp: HOSTILE },
+  runs: [
+    {
+      handler: HOSTILE,
+      path: HOSTILE,
+      context: { [HOSTILE]: HOSTILE },
+      timeout_ms: 1,
+      ms: 1,
+      outcome: "failed",
+      reason: "handler-threw",
+      error: text,
+      calls: [
+        { i: 0, name: "getKeyData", args: [HOSTILE], answer: JSON.stringify({ [HOSTILE]: 1 }), t: 1, ms: 1 },
+        { i: 1, name: "makeHttpRequest", args: [JSON.stringify({ Domain: HOSTILE })], t: 1, ms: 1 },
+        {
+          i: 2,
+          name: "batchRequest",
+          args: [JSON.stringify({ requests: [{ relative_url: HOSTILE }] })],
+          t: 1,
+          ms: 1,
+        },
+        {
+          i: 3,
+          name: "storage",
+          args: ["get", HOSTILE],
+          answer: JSON.stringify({ error: HOSTILE }),
+          t: 1,
+          ms: 1,
+        },
+      ],
+      logs: [{ i: 4, level: "info", text }],
+      writes: [{ i: 5, key: HOSTILE, before: "{}", after: JSON.stringify({ alias: HOSTILE }) }],
+    },
+  ],
+});
+/** The last one is the newest. */
+const HISTORY = [
+  {
+    history: FORMAT,
+    refused: { id: `refused-${HOSTILE}`, api_id: HOSTILE, at: "2026-12-22", code: HOSTILE, error: HOSTILE },
+  },
+  { history: FORMAT, attempt: attempt("older", "x") },
+  { history: FORMAT, attempt: attempt(`e${HOSTILE}`, HOSTILE) },
+]
+  .map((line) => `${JSON.stringify(line)}\n`)
+  .join("");
+
 interface World {
   /** A folder that makes a release, and one that is refused. */
   good: string;
@@ -79,6 +140,8 @@ interface World {
   /** One whose script is made of a file that imports what is not there. */
   made: string;
   event: string;
+  /** A folder in which a dev ran. */
+  history: string;
   /** The release before the one that `good` makes, and that one. */
   samples: string;
   live: string;
@@ -204,6 +267,30 @@ const CASES: Record<string, (world: World) => { args: string[]; cwd: string }[]>
     here("sessions", "export", `/no such ${NAMED}/f`),
   ],
   "sessions hash": () => [here("sessions", "hash", "k", `--no-${HOSTILE}`)],
+  "events ls": ({ history }) => [
+    here("events", "ls", "--dir", history),
+    here("events", "ls", "--dir", history, "--json"),
+    here("events", "ls", "--dir", history, "--query", `"${QUEUED}`),
+    here("events", "ls", "--dir", `no such ${NAMED}`),
+  ],
+  "events show": ({ history }) => [
+    here("events", "show", "last", "--dir", history),
+    here("events", "show", "last", "--dir", history, "--json"),
+    here("events", "show", "last", "--dir", history, "--raw"),
+    here("events", "show", HOSTILE, "--dir", history),
+    here("events", "show", "refused", "--dir", history),
+  ],
+  "events tail": ({ history }) => [here("events", "tail", "--dir", history, "--outcome", HOSTILE)],
+  "events diff": ({ history }) => [
+    here("events", "diff", "last", "older", "--dir", history),
+    here("events", "diff", "last", "older", "--dir", history, "--json"),
+  ],
+  "events save": ({ history }) => [
+    here("events", "save", "last", "-", "--dir", history),
+    here("events", "save", "last", `saved ${NAMED}`, "--dir", history),
+    here("events", "save", "last", `saved ${NAMED}`, "--dir", history),
+  ],
+  send: () => [here("send", "KeyExpired", "--dir", `no such ${NAMED}`)],
   "webhook verify": ({ event }) => [
     here("webhook", "verify", `no such ${NAMED}`),
     here("webhook", "verify", event, "--headers", `no such ${NAMED}`),
@@ -282,6 +369,7 @@ describe("no command lets others steer the reader's terminal", () => {
       conf: join(await folder("conf", { [`c${NAMED}.json`]: `{"secret": ${HOSTILE}` }), `c${NAMED}.json`),
       script: join(await folder("one", { [path]: HANDLER }), path),
       event: join(await folder("event", { "e.json": event }), "e.json"),
+      history: await folder("history", { ".gatehook/history/00000001.jsonl": HISTORY }),
       samples: (await stack.releases.liveVersion()) ?? "",
       live: "",
     };

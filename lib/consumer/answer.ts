@@ -1,4 +1,5 @@
 import { errorText } from "../errors.ts";
+import type { Recorder } from "../history/recorder.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { SendDeadLetter, Verdict } from "./dead-letters.ts";
@@ -16,6 +17,7 @@ export interface AnswerDeps {
   receiveLimit: number;
   log: Log;
   metrics: Metrics;
+  history?: Recorder | undefined;
 }
 
 /** How a record stays in the queue. */
@@ -63,6 +65,7 @@ export function createAnswer(batch: QueueRecord[], deps: AnswerDeps): Answer {
       await deps.sendDeadLetter(record, verdict);
       log.error("event to the dead letters", facts);
       metrics.countBy("DeadLetters", verdict.reason);
+      deps.history?.dead(record);
       done([record]);
     } catch (thrown) {
       const cause = errorText(thrown);

@@ -1,4 +1,5 @@
 import { meantType } from "../apis/event-types.ts";
+import type { AttemptEnd, Recorder } from "../history/recorder.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Answer, Stay } from "./answer.ts";
@@ -12,6 +13,7 @@ export interface ConclusionDeps {
   maxAttempts: number;
   log: Log;
   metrics: Metrics;
+  history?: Recorder | undefined;
 }
 
 /** What is told of an event when its fate at this delivery is known, and what becomes of its records. */
@@ -29,7 +31,9 @@ export interface Conclusions {
   drop(delivery: Delivery): void;
 }
 
-export function createConclusions({ log, metrics, retryDelay, maxAttempts }: ConclusionDeps): Conclusions {
+export function createConclusions(deps: ConclusionDeps): Conclusions {
+  const { log, metrics, retryDelay, maxAttempts, history } = deps;
+
   function tellDone({ delivery: { envelope }, release, doneBefore, handlers }: Passed): void {
     const { id: event_id, api_id, event } = envelope;
     const isHandled = release.handlers(api_id, event.Type).length > 0;
@@ -48,16 +52,18 @@ export function createConclusions({ log, metrics, retryDelay, maxAttempts }: Con
   }
 
   function leave(
-    { records }: Delivery,
+    delivery: Delivery,
     why: Verdict,
     answer: Answer,
     { attempt, ...how }: Stay & { attempt?: number | undefined } = {},
   ): void {
-    const { eventId: event_id, reason, handler, release } = why;
+    const { records } = delivery;
+    const { eventId: event_id, reason, error, handler, release } = why;
     const seconds = how.seconds ?? retryDelay(Math.max(...records.map(receives)));
     const counted = attempt !== undefined && { attempt, max_attempts: maxAttempts };
     log.warn("event left to SQS", { event_id, reason, handler, release, seconds, ...counted });
     metrics.count(reason === "unstarted" ? "EventsUnstarted" : "EventsFailed");
+    history?.ended(delivery, { outcome: leftAs(why, attempt), reason, error, release, attempt, seconds });
     answer.stay(records, why, { ...how, seconds });
   }
 
@@ -68,20 +74,32 @@ export function createConclusions({ log, metrics, retryDelay, maxAttempts }: Con
       if (outcome.is === "done") {
         answer.done(delivery.records);
         tellDone(passed);
+        const { release, doneBefore } = passed;
+        history?.ended(delivery, { outcome: "done", release: release.version, doneBefore });
       }
       if (outcome.is !== "failed") return;
       const { failure, attempt, exhausted = false } = outcome;
       if (failure.kind !== "final" && !exhausted) return leave(delivery, failure, answer, { attempt });
       metrics.count("EventsFailed");
+      const { reason, error, release } = failure;
+      history?.ended(delivery, { outcome: "failed", reason, error, release, attempt });
       await answer.giveUp(delivery.records, failure);
     },
-    drop({ envelope: { id, api_id, event } }) {
+    drop(delivery) {
+      const { id, api_id, event } = delivery.envelope;
       log.warn("event dropped: another content came under its id before", {
         event_id: id,
         api_id,
         type: event.Type,
       });
       metrics.count("EventsDropped");
+      history?.ended(delivery, { outcome: "dropped" });
     },
   };
+}
+
+function leftAs({ reason }: Verdict, attempt: number | undefined): AttemptEnd["outcome"] {
+  if (attempt !== undefined) return "failed";
+  if (reason === "unstarted") return "unstarted";
+  return reason === "session-stale" ? "conflict" : "handed-back";
 }

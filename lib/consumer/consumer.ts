@@ -110,8 +110,10 @@ export function createConsumer(
       rounds.conflicted = [];
       for (const passed of end.passed) {
         const { delivery, outcome } = passed;
-        if (outcome.is === "conflicted") rounds.conflicted.push(delivery);
-        else if (outcome.is === "unstarted") rounds.unstarted.push(delivery);
+        if (outcome.is === "conflicted") {
+          rounds.conflicted.push(delivery);
+          deps.history?.conflicted(delivery);
+        } else if (outcome.is === "unstarted") rounds.unstarted.push(delivery);
         else {
           await conclude(passed, answer);
           rounds.ended += 1;
@@ -137,7 +139,7 @@ export function createConsumer(
     leaveUnstarted(unstarted, { ended, ms }, answer);
   }
 
-  return async (records, timeLeft) => {
+  async function consume(records: QueueRecord[], timeLeft: TimeLeft): Promise<string[]> {
     const answer = createAnswer(records, deps);
     const seconds = circuit.wait();
     if (seconds > 0) {
@@ -158,6 +160,12 @@ export function createConsumer(
       circuit.failed();
       return answer.close({ reason: "dependency-failed", error });
     }
+  }
+
+  return async (records, timeLeft) => {
+    const failed = await consume(records, timeLeft);
+    await deps.history?.flush();
+    return failed;
   };
 }
 

@@ -1,11 +1,13 @@
 import type { HandlerRef } from "../apis/definition.ts";
 import { AppError } from "../errors.ts";
+import type { Recorder } from "../history/recorder.ts";
 import type { DebugLog } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { FailureCode, LogLevel, Outcome, Run, ScriptError } from "../runtime/protocol.ts";
 import { changedByOf } from "../sessions/item.ts";
 import { isStorableKey } from "../sessions/limits.ts";
 import { showSession } from "../sessions/session.ts";
+import { CORE_LINE } from "./core-line.ts";
 import type { Reason } from "./dead-letters.ts";
 import type { Failure } from "./failure.ts";
 import { createHost, type HostDeps, type RunHost } from "./host.ts";
@@ -20,6 +22,8 @@ export interface HandlerRunDeps extends HostDeps {
   metrics: Metrics;
   /** Wall time of one handler run. */
   timeoutMs: number;
+  /** Only where a history is kept. */
+  history?: Recorder | undefined;
 }
 
 export interface HandlerRun {
@@ -58,9 +62,6 @@ const REASONS: Record<FailureCode, Reason> = {
 
 const LOG_LEVEL = { debug: "info", info: "info", raw: "info", warn: "warn", error: "error" } as const;
 
-/** The gateway's own core script says it at each run. */
-const CORE_LINE = "Calling built - in handle";
-
 const levelOf = (level: LogLevel, text: string) => (text === CORE_LINE ? "debug" : LOG_LEVEL[level]);
 
 type Why = Pick<Failure, "kind" | "reason" | "error">;
@@ -92,16 +93,6 @@ export function createHandlerRun(deps: HandlerRunDeps, prefetch: Prefetch) {
     const { unit, loaded, delivery, ref, entry, context } = handlerRun;
     const { envelope } = delivery;
     const buffer = unit.startRun();
-    const host = createHost(deps, {
-      buffer,
-      event: delivery.identity,
-      handler: entry,
-      changedBy: changedByOf(ref.name, envelope.event.Type, envelope.id),
-      log: (level, text) =>
-        log[levelOf(level, text)]("script", { handler: ref.name, event_id: envelope.id, text }),
-      onRead: (key) => prefetch.learn(envelope, ref, key),
-      orgOf: (apiId) => loaded.release.api(apiId)?.org_id ?? "",
-    });
     const run: Run = {
       handler: ref.name,
       event: JSON.stringify(envelope.event),
@@ -109,16 +100,37 @@ export function createHandlerRun(deps: HandlerRunDeps, prefetch: Prefetch) {
       timeoutMs: deps.timeoutMs,
       sessions: sessionsFor(buffer, delivery),
     };
+    const recorded = deps.history?.startRun(delivery, run, ref.path);
+    const plain = createHost(deps, {
+      buffer,
+      event: delivery.identity,
+      handler: entry,
+      changedBy: changedByOf(ref.name, envelope.event.Type, envelope.id),
+      log: (level, text) =>
+        log[levelOf(level, text)]("script", { handler: ref.name, event_id: envelope.id, text }),
+      onRead: (key) => prefetch.learn(envelope, ref, key),
+      onWrite: recorded?.wrote,
+      orgOf: (apiId) => loaded.release.api(apiId)?.org_id ?? "",
+    });
+    const host = recorded ? recorded.around(plain) : plain;
+
+    async function endOf(outcome: Outcome, waitedMs: number): Promise<EventOutcome> {
+      metrics.count("Runs");
+      metrics.observe("RunTime", tenths(outcome.ms));
+      const why = failureOf(outcome, host, { waitedMs, timeoutMs: deps.timeoutMs });
+      if (!why) return accept(handlerRun, buffer);
+      const sandbox = !outcome.ok && { sandbox: outcome.sandbox };
+      return fail(handlerRun, why, { ms: tenths(outcome.ms), ...sandbox });
+    }
+
+    if (!recorded) return { run, host, end: endOf };
     return {
       run,
       host,
       async end(outcome, waitedMs) {
-        metrics.count("Runs");
-        metrics.observe("RunTime", tenths(outcome.ms));
-        const why = failureOf(outcome, host, { waitedMs, timeoutMs: deps.timeoutMs });
-        if (!why) return accept(handlerRun, buffer);
-        const sandbox = !outcome.ok && { sandbox: outcome.sandbox };
-        return fail(handlerRun, why, { ms: tenths(outcome.ms), ...sandbox });
+        const end = await endOf(outcome, waitedMs);
+        recorded.ended(outcome, end);
+        return end;
       },
     };
   }

@@ -42,6 +42,8 @@ export interface HostRun {
   changedBy?: ChangedBy;
   log: Host["log"];
   onRead: (key: string) => void;
+  /** Is told what the run changes; undefined for a session that is not there. */
+  onWrite?: ((key: string, before: Session | undefined, after: Session | undefined) => void) | undefined;
   /** The organisation of an API; "" for one that the release does not have. */
   orgOf: (apiId: string) => string;
 }
@@ -90,11 +92,14 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
       const bytes = storableBytes(session) + Buffer.byteLength(name);
       const by = run.changedBy && { changedBy: run.changedBy };
       await run.buffer.write(name, { session, bytes, reset: suppressReset !== "1", ...by });
+      run.onWrite?.(name, stored, session);
       return undefined;
     },
     async delKeyData([key = "", apiId = ""]) {
       const { name, session } = await findSession(run, key, apiId);
-      if (session) await run.buffer.write(name, { session: undefined });
+      if (!session) return undefined;
+      await run.buffer.write(name, { session: undefined });
+      run.onWrite?.(name, session, undefined);
       return undefined;
     },
     makeHttpRequest: ([request = ""], scope) => deps.makeHttpRequest(request, { ...scope, idempotencyKey }),

@@ -6,8 +6,12 @@ export interface QueueRecord {
   messageId: string;
   receiptHandle: string;
   body: string;
-  /** `MessageGroupId` in FIFO queues only. */
-  attributes: { ApproximateReceiveCount: string; MessageGroupId?: string | undefined };
+  /** `MessageGroupId` in FIFO queues only; `SentTimestamp` in ms. */
+  attributes: {
+    ApproximateReceiveCount: string;
+    MessageGroupId?: string | undefined;
+    SentTimestamp?: string | undefined;
+  };
   messageAttributes: Record<string, { stringValue?: string | undefined } | undefined>;
 }
 

@@ -1,0 +1,27 @@
+import { createEventList } from "../lib/history/event-list.ts";
+import { countOf } from "./count.ts";
+import { type FilterOptions, filterOf, openReader } from "./events-open.ts";
+import { eventLines } from "./events-rows.ts";
+import { lineWidth } from "./layout.ts";
+import { print, printJson, printText } from "./print.ts";
+
+export interface EventsLsOptions extends FilterOptions {
+  limit: number;
+  json?: boolean;
+}
+
+/** `gatehook events ls`: the events that are recorded, the newest first. */
+export async function eventsLs(options: EventsLsOptions): Promise<void> {
+  const list = createEventList(filterOf(options));
+  for await (const line of openReader(options).read()) list.add(line);
+  const found = list.rows();
+  const shown = found.slice(0, options.limit);
+  const more = found.length - shown.length;
+  if (options.json) {
+    printJson({ events: shown, more });
+    return;
+  }
+  if (found.length === 0) printText("no event is recorded that fits");
+  else print(...eventLines(shown, lineWidth()));
+  if (more > 0) printText(`${countOf(more, "older event")} fit too: --limit shows them`);
+}

@@ -1,0 +1,110 @@
+import { existsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { AppError } from "../lib/errors.ts";
+import { createEventList, eventOf } from "../lib/history/event-list.ts";
+import { type EventRow, rowAfter, rowKey } from "../lib/history/event-rows.ts";
+import { type Filter, filterText, parseFilter, type Word } from "../lib/history/filter.ts";
+import type { AttemptRecord, HistoryLine } from "../lib/history/records.ts";
+import { createHistoryReader, type HistoryReader } from "../local/history-reader.ts";
+import { historyFolder } from "./dev-history.ts";
+import { UsageError } from "./usage.ts";
+
+export interface FolderOptions {
+  dir: string;
+}
+
+/** The words of the filter that have an option of their own, and the filter as it is written. */
+export interface FilterOptions extends FolderOptions, Partial<Record<(typeof OPTION_WORDS)[number], string>> {
+  query?: string;
+}
+
+export const OPTION_WORDS = [
+  "type",
+  "api",
+  "org",
+  "key",
+  "handler",
+  "release",
+  "outcome",
+  "reason",
+  "since",
+  "until",
+] as const satisfies Word[];
+
+/** Throws a UsageError that names the word at fault. */
+export function filterOf(options: FilterOptions): Filter {
+  const terms = OPTION_WORDS.flatMap((word) => {
+    const value = options[word];
+    return value === undefined ? [] : [{ word, value, not: false }];
+  });
+  try {
+    return parseFilter([filterText(terms), options.query ?? ""].join(" "), Date.now());
+  } catch (cause) {
+    if (cause instanceof AppError) throw new UsageError(cause.message, { cause });
+    throw cause;
+  }
+}
+
+/** The history that `dev` keeps in this folder or in one above it. Throws `local-failed` where there is none. */
+export function openReader({ dir }: FolderOptions): HistoryReader {
+  const start = resolve(dir);
+  for (let at = start; ; at = dirname(at)) {
+    if (existsSync(historyFolder(at))) return createHistoryReader(historyFolder(at));
+    if (at !== dirname(at)) continue;
+    throw new AppError(
+      "local-failed",
+      `no events are recorded in ${start} or in a folder above it: start gatehook dev there, or name the folder with --dir`,
+    );
+  }
+}
+
+/** All that is known of one event. */
+export interface WholeEvent {
+  row: EventRow;
+  lines: HistoryLine[];
+  attempts: AttemptRecord[];
+}
+
+const EVERYTHING = parseFilter("", 0);
+
+/**
+ * The event that somebody names: `last`, an id or its beginning. Throws `local-failed` where there is none, and a
+ * UsageError where that may be several.
+ */
+export async function findEvent(
+  named: string,
+  options: FolderOptions & { api?: string },
+): Promise<WholeEvent> {
+  const list = createEventList(
+    options.api === undefined ? EVERYTHING : filterOf({ dir: "", api: options.api }),
+  );
+  for await (const line of openReader(options).read()) list.add(line);
+  const { id, api_id } = chosen(named, list.rows());
+  const lines: HistoryLine[] = [];
+  let row: EventRow | undefined;
+  for await (const line of openReader(options).read()) {
+    if (rowKey(eventOf(line)) !== rowKey({ id, api_id })) continue;
+    lines.push(line);
+    row = rowAfter(row, line);
+  }
+  if (!row) throw notThere(named);
+  return { row, lines, attempts: lines.flatMap((line) => ("attempt" in line ? line.attempt : [])) };
+}
+
+const SHOWN = 5;
+
+function chosen(named: string, rows: EventRow[]): EventRow {
+  const [newest] = rows;
+  if (named === "last" && newest) return newest;
+  const whole = rows.filter(({ id }) => id === named);
+  const found = whole.length > 0 ? whole : rows.filter(({ id }) => named !== "" && id.startsWith(named));
+  const [first, second] = found;
+  if (!first) throw notThere(named);
+  if (!second) return first;
+  const such = found.slice(0, SHOWN).map(({ id, api_id }) => `${id} of API ${api_id}`);
+  const more = found.length > SHOWN ? ` and ${found.length - SHOWN} more` : "";
+  throw new UsageError(`${named} may be one of ${such.join(", ")}${more}: write more of it, or add --api`);
+}
+
+const notThere = (named: string) =>
+  new AppError("local-failed", `no event ${named} is recorded: gatehook events ls lists those that are`);

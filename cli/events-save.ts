@@ -1,0 +1,44 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { AppError } from "../lib/errors.ts";
+import { keyOfEvent } from "../lib/history/event-rows.ts";
+import { testCaseOf, testCaseText } from "../lib/history/test-case.ts";
+import { countOf } from "./count.ts";
+import { type FolderOptions, findEvent } from "./events-open.ts";
+import { print, printErrorText, printText } from "./print.ts";
+import { linesOf } from "./printable.ts";
+import { UsageError } from "./usage.ts";
+
+/** `gatehook events save`: an event with its inputs and what came of it, as a file for a test. */
+export async function eventsSave(
+  named: string,
+  file: string,
+  options: FolderOptions & { api?: string },
+): Promise<void> {
+  const { row, attempts } = await findEvent(named, options);
+  const attempt = attempts.at(-1);
+  if (!attempt) throw new AppError("local-failed", `event ${row.id} has no attempt: it is ${row.outcome}`);
+  if (attempt.runs.some(({ cut }) => cut))
+    printErrorText(
+      "some texts of this event were cut when it was recorded: the test has them as they are there",
+    );
+  const test = testCaseOf(attempt);
+  const text = testCaseText(test);
+  if (file === "-") {
+    print(...linesOf(text.trimEnd()));
+    return;
+  }
+  await write(file, text);
+  const keys = new Set([keyOfEvent(attempt.event), ...Object.keys(test.sessions)].filter(Boolean));
+  printText(
+    `${file}: ${row.type} for API ${row.api_id}, with ${countOf(keys.size, "key")} and ${countOf(Object.keys(test.sessions).length, "session")} as they are: look at it before you commit it`,
+  );
+}
+
+async function write(file: string, text: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, text, { flag: "wx" }).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "EEXIST") throw cause;
+    throw new UsageError(`${file} is there already: name another, or remove it`, { cause });
+  });
+}

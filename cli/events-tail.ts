@@ -1,0 +1,38 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { errorText } from "../lib/errors.ts";
+import { createEventList } from "../lib/history/event-list.ts";
+import { type FilterOptions, filterOf, openReader } from "./events-open.ts";
+import { eventLines } from "./events-rows.ts";
+import { interruption } from "./interrupt.ts";
+import { lineWidth } from "./layout.ts";
+import { findLiveStack } from "./local-stack.ts";
+import { print, printErrorText, printJson } from "./print.ts";
+
+export interface EventsTailOptions extends FilterOptions {
+  /** After which it ends. */
+  limit?: number;
+  json?: boolean;
+}
+
+const LOOK_MS = 100;
+
+/** `gatehook events tail`: each attempt of an event from now on, when its outcome is known. */
+export async function eventsTail(options: EventsTailOptions): Promise<void> {
+  const stop = interruption();
+  const list = createEventList(filterOf(options));
+  const reader = openReader(options);
+  for await (const line of reader.read()) list.add(line);
+  await findLiveStack(options.dir).catch((thrown: unknown) =>
+    printErrorText(`waiting for events, but ${errorText(thrown)}`),
+  );
+  for (let left = options.limit ?? Number.POSITIVE_INFINITY; left > 0 && !stop.aborted; ) {
+    for await (const line of reader.read()) {
+      const row = list.add(line);
+      if ("received" in line || left <= 0 || !list.fits(row)) continue;
+      left -= 1;
+      if (options.json) printJson(row);
+      else print(...eventLines([row], lineWidth(), false));
+    }
+    if (left > 0) await delay(LOOK_MS, undefined, { signal: stop }).catch(() => {});
+  }
+}

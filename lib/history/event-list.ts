@@ -1,0 +1,55 @@
+import { type EventRow, rowAfter, rowKey } from "./event-rows.ts";
+import type { Filter } from "./filter.ts";
+import type { HistoryLine } from "./records.ts";
+
+/** The events of a history, made line by line. */
+export interface EventList {
+  /** The row of the line's event after it. */
+  add(line: HistoryLine): EventRow;
+  /** Whether the filter fits the row, with all that was said of its event. */
+  fits(row: EventRow): boolean;
+  /** Those that the filter fits, the newest first. */
+  rows(): EventRow[];
+}
+
+export function createEventList(filter: Filter): EventList {
+  const rows = new Map<string, EventRow>();
+  const found = new Map<string, Set<string>>();
+
+  const fits = (row: EventRow) => filter.matches(row, (text) => found.get(rowKey(row))?.has(text) ?? false);
+
+  function look(key: string, line: HistoryLine): void {
+    const left = filter.texts.filter((text) => !found.get(key)?.has(text));
+    const here = left.filter((text) => hasText(line, text));
+    if (here.length > 0) found.set(key, new Set([...(found.get(key) ?? []), ...here]));
+  }
+
+  return {
+    add(line) {
+      const key = rowKey(eventOf(line));
+      const row = rowAfter(rows.get(key), line);
+      rows.set(key, row);
+      look(key, line);
+      return row;
+    },
+    fits,
+    rows: () => [...rows.values()].filter(fits).sort((a, b) => (a.at === b.at ? 0 : a.at < b.at ? 1 : -1)),
+  };
+}
+
+/** Which event a line is about. */
+export function eventOf(line: HistoryLine): { id: string; api_id: string } {
+  if ("attempt" in line) return line.attempt;
+  return "received" in line ? line.received : line.refused;
+}
+
+/** Whether a text in small letters is in a value: in a string, a number, or the name of a member. */
+function hasText(value: unknown, text: string): boolean {
+  if (typeof value === "string") return value.toLowerCase().includes(text);
+  if (typeof value === "number") return String(value).includes(text);
+  if (Array.isArray(value)) return value.some((each) => hasText(each, text));
+  if (typeof value !== "object" || value === null) return false;
+  return Object.entries(value).some(
+    ([name, each]) => name.toLowerCase().includes(text) || hasText(each, text),
+  );
+}

@@ -1,0 +1,109 @@
+import type { GatewayEvent } from "../events/event.ts";
+import type { AttemptOutcome, AttemptRecord, HistoryLine } from "./records.ts";
+
+/** `queued`: it waits for its first attempt. `refused`: ingest did not take it. */
+export type RowOutcome = AttemptOutcome | "queued" | "refused";
+
+export const ROW_OUTCOMES: RowOutcome[] = [
+  "queued",
+  "done",
+  "failed",
+  "dead",
+  "conflict",
+  "unstarted",
+  "handed-back",
+  "dropped",
+  "refused",
+];
+
+/** `webhook`: over ingest. `queue`: straight to the queue. `again`: a dead letter that was sent again, or a requeue. */
+export const SOURCES = ["webhook", "queue", "again"] as const;
+export type Source = (typeof SOURCES)[number];
+
+/** An event as its last attempt left it: what a list shows, and what a filter asks. */
+export interface EventRow {
+  id: string;
+  api_id: string;
+  org_id: string;
+  type: string;
+  /** "" for an event that is about none. */
+  key: string;
+  source: Source;
+  /** When it was first heard of, and last. */
+  at: string;
+  last_at: string;
+  outcome: RowOutcome;
+  /** The code of what went wrong; "" for nothing. */
+  reason: string;
+  error: string;
+  /** Of the last attempt: its release, its handlers, its time in ms. */
+  release: string;
+  handlers: string[];
+  ms: number;
+  /** Deliveries so far. */
+  attempts: number;
+  next_at: string;
+}
+
+/** Events of different APIs may have one id. */
+export const rowKey = ({ api_id, id }: { api_id: string; id: string }) => `${api_id}#${id}`;
+
+export function keyOfEvent({ Meta }: GatewayEvent): string {
+  const key = Meta.Key ?? Meta.key;
+  return typeof key === "string" ? key : "";
+}
+
+/** The row of an event after one more line of it. */
+export function rowAfter(before: EventRow | undefined, line: HistoryLine): EventRow {
+  if ("received" in line) {
+    const { received } = line;
+    // The consumer may have been faster than the line that says that it came.
+    if (before)
+      return { ...before, source: before.source === "again" ? "again" : "webhook", at: received.at };
+    return { ...EMPTY, ...received, last_at: received.at };
+  }
+  if ("refused" in line) {
+    const { id, api_id, at, code, error, field } = line.refused;
+    const where = field === undefined ? "" : `${field}: `;
+    const told = { reason: code, error: `${where}${error}` };
+    return { ...EMPTY, id, api_id, at, last_at: at, outcome: "refused", ...told };
+  }
+  return attempted(before, line.attempt);
+}
+
+const EMPTY = {
+  org_id: "",
+  type: "",
+  key: "",
+  source: "webhook",
+  outcome: "queued",
+  reason: "",
+  error: "",
+  release: "",
+  handlers: [],
+  ms: 0,
+  attempts: 0,
+  next_at: "",
+} satisfies Partial<EventRow>;
+
+function attempted(before: EventRow | undefined, attempt: AttemptRecord): EventRow {
+  const { id, api_id, org_id = "", event, outcome, reason = "", error = "", release = "" } = attempt;
+  return {
+    id,
+    api_id,
+    org_id,
+    type: event.Type,
+    key: keyOfEvent(event),
+    source: attempt.again ? "again" : (before?.source ?? "queue"),
+    at: before?.at ?? attempt.sent_at ?? attempt.at,
+    last_at: attempt.at,
+    outcome,
+    reason,
+    error,
+    release,
+    handlers: attempt.runs.map(({ handler }) => handler),
+    ms: attempt.ms,
+    attempts: Math.max(attempt.n, (before?.attempts ?? 0) + 1),
+    next_at: attempt.next_at ?? "",
+  };
+}

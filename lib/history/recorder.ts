@@ -1,0 +1,150 @@
+import type { Reason } from "../consumer/dead-letters.ts";
+import { type Delivery, type QueueRecord, receives } from "../consumer/records.ts";
+import type { Metrics } from "../metrics.ts";
+import type { Isolation, Run } from "../runtime/protocol.ts";
+import type { AttemptOutcome, AttemptRecord, HistorySink } from "./records.ts";
+import { createRunRecorder, type Room, type RunRecorder, tenths } from "./run-recorder.ts";
+
+/** How a delivery ended. */
+export interface AttemptEnd {
+  outcome: AttemptOutcome;
+  reason?: Reason;
+  error?: string;
+  release?: string | undefined;
+  attempt?: number | undefined;
+  /** Until it comes again. */
+  seconds?: number;
+  doneBefore?: number;
+}
+
+/** Sees what a consumer does with its events, beside their way: nothing here rejects, throws or waits for a sink. */
+export interface Recorder {
+  startRun(delivery: Delivery, run: Run, path: string): RunRecorder;
+  /** The runs so far count for nothing: the event is run again. */
+  conflicted(delivery: Delivery): void;
+  ended(delivery: Delivery, end: AttemptEnd): void;
+  /** The record is in the dead-letter queue, whatever was said of its event before. */
+  dead(record: QueueRecord): void;
+  /** Hands over what is there, once the batch's answer is settled. Never rejects. */
+  flush(): Promise<void>;
+}
+
+export interface RecorderDeps {
+  sink: HistorySink;
+  metrics: Metrics;
+  now: () => number;
+  /** Names this process. */
+  container: string;
+  isolation: Isolation;
+}
+
+export const BATCH_CHARS = 4_000_000;
+
+interface Open {
+  at: number;
+  started: number;
+  runs: RunRecorder[];
+  conflicts: number;
+  /** Its runs lost their effect. */
+  stale: boolean;
+  end?: Ended;
+}
+
+/** `ms` after it was begun, at a time in ms. */
+type Ended = AttemptEnd & { ms: number; at: number };
+
+export function createRecorder(deps: RecorderDeps): Recorder {
+  const { now, container, isolation } = deps;
+  let attempts = new Map<Delivery, Open>();
+  let room: Room = { left: BATCH_CHARS };
+
+  function openOf(delivery: Delivery): Open {
+    const known = attempts.get(delivery);
+    if (known) return known;
+    const open: Open = { at: now(), started: performance.now(), runs: [], conflicts: 0, stale: false };
+    attempts.set(delivery, open);
+    return open;
+  }
+
+  function recordOf(delivery: Delivery, open: Open): AttemptRecord {
+    const { id, api_id, org_id, event } = delivery.envelope;
+    const { end = unended(open, now()), conflicts } = open;
+    const { outcome, reason, error, release, attempt, seconds, doneBefore = 0 } = end;
+    const [{ attributes, messageAttributes } = NOTHING] = delivery.records;
+    return {
+      id,
+      api_id,
+      ...(org_id !== undefined && { org_id }),
+      n: Math.max(...delivery.records.map(receives)),
+      at: iso(open.at),
+      ...(attributes.SentTimestamp && { sent_at: iso(Number(attributes.SentTimestamp)) }),
+      ms: tenths(end.ms),
+      ...(messageAttributes.event_id && { again: true }),
+      container,
+      isolation,
+      ...(release !== undefined && { release }),
+      outcome,
+      ...(reason && { reason }),
+      ...(error && { error }),
+      ...(attempt !== undefined && { attempt }),
+      ...(seconds !== undefined && outcome !== "dead" && { next_at: iso(end.at + seconds * 1_000) }),
+      ...(conflicts > 0 && { conflicts }),
+      ...(doneBefore > 0 && { done_before: doneBefore }),
+      event,
+      runs: open.runs.flatMap((run) => run.record() ?? []),
+    };
+  }
+
+  return {
+    startRun(delivery, run, path) {
+      const open = openOf(delivery);
+      if (open.stale) open.runs = [];
+      open.stale = false;
+      const recorder = createRunRecorder(run, path, room);
+      open.runs.push(recorder);
+      return recorder;
+    },
+    conflicted(delivery) {
+      const open = openOf(delivery);
+      open.conflicts += 1;
+      open.stale = true;
+    },
+    ended(delivery, end) {
+      const open = openOf(delivery);
+      open.end = { ...end, ms: performance.now() - open.started, at: now() };
+    },
+    dead(record) {
+      for (const [delivery, { end }] of attempts)
+        if (end && delivery.records.includes(record)) end.outcome = "dead";
+    },
+    async flush() {
+      const ended = attempts;
+      attempts = new Map();
+      room = { left: BATCH_CHARS };
+      if (ended.size === 0) return;
+      let dropped = ended.size;
+      try {
+        dropped = await deps.sink([...ended].map(([delivery, open]) => recordOf(delivery, open)));
+      } catch {
+        // What is lost is counted: the events themselves are safe.
+      }
+      deps.metrics.count("HistoryDropped", dropped);
+    },
+  };
+}
+
+const NOTHING: Pick<QueueRecord, "attributes" | "messageAttributes"> = {
+  attributes: { ApproximateReceiveCount: "1" },
+  messageAttributes: {},
+};
+
+const iso = (ms: number) => new Date(ms).toISOString();
+
+/** The batch was not finished: all that is not proven done is delivered again. */
+const unended = ({ started }: Open, at: number): Ended => ({
+  outcome: "handed-back",
+  reason: "dependency-failed",
+  error: "its batch was not finished",
+  ms: performance.now() - started,
+  at,
+});

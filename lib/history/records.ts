@@ -1,0 +1,134 @@
+import type { Reason } from "../consumer/dead-letters.ts";
+import type { GatewayEvent } from "../events/event.ts";
+import type { HostCallName, Isolation, LogLevel, SandboxFate } from "../runtime/protocol.ts";
+
+/** Stands in front of each line of a history, so that it is told from any other line. */
+export const FORMAT = 1;
+export const LINE_START = `{"history":${FORMAT},`;
+
+/** One line of a history. `at` is always a time in ISO 8601, ms and milliseconds have one digit after the point. */
+export type HistoryLine =
+  | { history: typeof FORMAT; attempt: AttemptRecord }
+  | { history: typeof FORMAT; received: ReceivedRecord }
+  | { history: typeof FORMAT; refused: RefusedRecord };
+
+/** An event that ingest put on the queue. */
+export interface ReceivedRecord {
+  id: string;
+  api_id: string;
+  type: string;
+  at: string;
+}
+
+/** A request that ingest did not take. */
+export interface RefusedRecord {
+  /** Made for the history alone: the event has none. */
+  id: string;
+  api_id: string;
+  at: string;
+  code: string;
+  /** The field at fault, where there is one. */
+  field?: string;
+  error: string;
+}
+
+/** `handed-back`: a dependency failed. `dropped`: another content came under its id before. */
+export const ATTEMPT_OUTCOMES = [
+  "done",
+  "failed",
+  "dead",
+  "conflict",
+  "unstarted",
+  "handed-back",
+  "dropped",
+] as const;
+export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];
+
+/** One delivery of an event to the consumer. */
+export interface AttemptRecord {
+  id: string;
+  api_id: string;
+  org_id?: string;
+  /** The nth receive. */
+  n: number;
+  /** When it was begun. */
+  at: string;
+  /** When it came to the queue. */
+  sent_at?: string;
+  /** From `at` until its outcome was known, its commit included. */
+  ms: number;
+  /** It was a dead letter, or was put on the queue anew. */
+  again?: true;
+  container: string;
+  isolation: Isolation;
+  release?: string;
+  outcome: AttemptOutcome;
+  reason?: Reason;
+  error?: string;
+  /** How many attempts it has cost so far, where this one counts. */
+  attempt?: number;
+  /** When about it comes again. */
+  next_at?: string;
+  /** How often it was run again in this delivery, since others had changed what it read. */
+  conflicts?: number;
+  /** Handlers that were done before, and were not run again. */
+  done_before?: number;
+  /** As handlers get it. */
+  event: GatewayEvent;
+  /** Those of the last time, in order. */
+  runs: RunRecord[];
+}
+
+/** One handler, run once. */
+export interface RunRecord {
+  handler: string;
+  /** The script that the definition names. */
+  path: string;
+  /** The handler's second argument. */
+  context: Record<string, unknown>;
+  timeout_ms: number;
+  ms: number;
+  outcome: "done" | "failed" | "conflicted";
+  reason?: Reason;
+  error?: string;
+  sandbox?: SandboxFate;
+  calls: CallRecord[];
+  logs: LogRecord[];
+  writes: WriteRecord[];
+  /** Texts are missing: there were more than a record holds. */
+  cut?: true;
+}
+
+/** `i` is the place among all that the run did: calls, lines and session writes. */
+export interface CallRecord {
+  i: number;
+  name: HostCallName;
+  args: string[];
+  /** What the script got; absent for nothing, which is also what a failed call gives. */
+  answer?: string;
+  /** Since the start of the run. */
+  t: number;
+  /** How long the answer took. */
+  ms: number;
+  /** It was read from what came with the run, without asking. */
+  given?: true;
+}
+
+export interface LogRecord {
+  i: number;
+  level: LogLevel;
+  text: string;
+}
+
+/** Sessions as scripts get them, as JSON text; null for none. */
+export interface WriteRecord {
+  i: number;
+  key: string;
+  before: string | null;
+  after: string | null;
+}
+
+/** Takes what a batch's attempts left, once its answer is settled. Answers how many it did not keep. */
+export type HistorySink = (attempts: AttemptRecord[]) => Promise<number>;
+
+export const lineOf = (line: HistoryLine) => JSON.stringify(line);

@@ -1,0 +1,258 @@
+import { createHash, createHmac } from "node:crypto";
+import type { GatewayEvent } from "../events/event.ts";
+import { MISS } from "../sessions/session.ts";
+import type { AttemptRecord, CallRecord, LogRecord, RunRecord, WriteRecord } from "./records.ts";
+import { isObject, isTime, PLAIN_HEADERS, PLAIN_SESSION, parsed, readRequest, secretsOf } from "./secrets.ts";
+
+/** Takes out of a record what may not leave the stage that it was made on. */
+export type RedactRecord = (attempt: AttemptRecord) => AttemptRecord;
+
+/** Stands for a key: who has the key can make it, and nobody the key of it. */
+export type KeyRef = (key: string) => string;
+
+/** Hex digits of a key's name, and of what stands for a value. */
+const REF_DIGITS = 16;
+const VALUE_DIGITS = 8;
+
+/** Of all the lines of a run. */
+export const LOG_BYTES = 4_096;
+
+export function createRedaction(secret: string): { redact: RedactRecord; keyRef: KeyRef } {
+  const mac = (text: string, digits: number) =>
+    createHmac("sha256", secret).update(text).digest("hex").slice(0, digits);
+  const keyRef: KeyRef = (key) => mac(key, REF_DIGITS);
+  const outline = (value: unknown) => outlineOf(value, (text) => mac(text, VALUE_DIGITS));
+
+  function redact(attempt: AttemptRecord): AttemptRecord {
+    const inText = textRedaction(keysOf(attempt), secretsOf(attempt), keyRef);
+    const tools: Tools = { inText, keyRef, outline };
+    const { event, runs, error } = attempt;
+    return {
+      ...attempt,
+      ...(error !== undefined && { error: inText(error) }),
+      event: redactEvent(event, tools),
+      runs: runs.map((run) => redactRun(run, tools)),
+    };
+  }
+
+  return { redact, keyRef };
+}
+
+type InText = (text: string) => string;
+type Outline = (value: unknown) => { type: string; length: number; hmac8: string };
+
+interface Tools {
+  inText: InText;
+  keyRef: KeyRef;
+  outline: Outline;
+}
+
+/** What a value is, how long, and whether it is another than before. */
+function outlineOf(value: unknown, mac: (text: string) => string): ReturnType<Outline> {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const type = Array.isArray(value) ? "array" : value === null ? "null" : typeof value;
+  return { type, length: text.length, hmac8: mac(text) };
+}
+
+/** All that this attempt used as the name of a session. */
+function keysOf({ event, runs }: AttemptRecord): Set<string> {
+  const ofCalls = runs.flatMap(({ calls }) =>
+    calls.flatMap(({ name, args: [key] }) => (SESSION_CALLS.has(name) ? key : undefined) ?? []),
+  );
+  const ofWrites = runs.flatMap(({ writes }) => writes.map(({ key }) => key));
+  const { Key, key } = event.Meta;
+  return new Set([...ofCalls, ...ofWrites, ...[Key, key].filter((each) => typeof each === "string")]);
+}
+
+const SESSION_CALLS: ReadonlySet<CallRecord["name"]> = new Set(["getKeyData", "setKeyData", "delKeyData"]);
+
+/** What looks like a credential wherever it stands: a token of an `Authorization`, a JWT, an AWS key's id. */
+const MASKED =
+  /\b(Bearer|Basic)\s+[\w.~+/=-]{4,}|\beyJ[\w-]{4,}\.[\w-]{4,}\.[\w-]*|\b(?:AKIA|ASIA)[A-Z0-9]{12,}/gi;
+export const MASK = "[masked]";
+
+/**
+ * Keys are replaced by what stands for them, and secrets are masked, the longest first, also where a URL or JSON has
+ * them encoded.
+ */
+function textRedaction(keys: Set<string>, secrets: Set<string>, keyRef: KeyRef): InText {
+  const found = new Map<string, string>();
+  for (const secret of secrets) for (const form of formsOf(secret)) found.set(form, MASK);
+  for (const key of keys) for (const form of formsOf(key)) found.set(form, keyRef(key));
+  const forms = [...found.keys()].sort((a, b) => b.length - a.length).map(escaped);
+  const any = forms.length > 0 ? new RegExp(forms.join("|"), "g") : undefined;
+  return (text) => {
+    const replaced = any ? text.replace(any, (form) => found.get(form) ?? "") : text;
+    return replaced.replace(MASKED, MASK);
+  };
+}
+
+const formsOf = (text: string) =>
+  [text, encodeURIComponent(text.toWellFormed()), JSON.stringify(text).slice(1, -1)].filter(Boolean);
+
+const escaped = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+
+/** Members of Meta that are names and numbers of the gateway's own; of all others an outline is kept. */
+const PLAIN_META: ReadonlySet<string> = new Set([
+  "Message",
+  "Origin",
+  "Reason",
+  "APIID",
+  "CircuitEvent",
+  "Org",
+  "org_id",
+  "trigger_limit",
+  "usage_percentage",
+  "api_id",
+  "cert_role",
+  "expires_at",
+  "expired_at",
+  "days_remaining",
+  "days_since_expiry",
+  "method",
+  "oauth2_api_id",
+  "oauth2_provider",
+  "oauth2_exchange_outcome",
+  "oauth2_exchange_cache_hit",
+]);
+
+function redactEvent(event: GatewayEvent, { inText, keyRef, outline }: Tools): GatewayEvent {
+  const Meta = Object.entries(event.Meta).map(([name, value]) => {
+    if (name === "OriginatingRequest")
+      return [name, typeof value === "string" ? requestOutline(value, inText) : null];
+    if (name.toLowerCase() === "key" && typeof value === "string") return [name, value && keyRef(value)];
+    if (name === "Path" && typeof value === "string") return [name, inText(withoutQuery(value))];
+    if (!PLAIN_META.has(name)) return [inText(name), outline(value)];
+    return [name, typeof value === "string" ? inText(value) : isFlat(value) ? value : outline(value)];
+  });
+  const { Type, TimeStamp, Partial: missing } = event;
+  return {
+    Type: inText(Type),
+    Meta: Object.fromEntries(Meta),
+    TimeStamp: inText(TimeStamp),
+    ...(missing && { Partial: missing }),
+  };
+}
+
+const isFlat = (value: unknown) => value === null || typeof value === "number" || typeof value === "boolean";
+
+const withoutQuery = (path: string) => path.replace(/[?#].*$/s, "");
+
+function requestOutline(text: string, inText: InText): object | string {
+  if (text === "") return "";
+  const { method, path, headers, body } = readRequest(text);
+  return {
+    method,
+    path: inText(path),
+    headers: Object.fromEntries(
+      headers.map(([name, value]) => [name, PLAIN_HEADERS.has(name.toLowerCase()) ? inText(value) : null]),
+    ),
+    body: { length: body.length, sha256: createHash("sha256").update(body, "latin1").digest("hex") },
+  };
+}
+
+function redactRun(run: RunRecord, tools: Tools): RunRecord {
+  const { inText, keyRef } = tools;
+  const { context, error, calls, logs, writes } = run;
+  const session = (text: string | null) => (text === null ? null : redactSession(text, tools));
+  return {
+    ...run,
+    context: redactContext(context, tools),
+    ...(error !== undefined && { error: inText(error) }),
+    calls: calls.map((call) => redactCall(call, tools)),
+    logs: redactLogs(logs, inText),
+    writes: writes.map(
+      ({ i, key, before, after }): WriteRecord => ({
+        i,
+        key: keyRef(key),
+        before: session(before),
+        after: session(after),
+      }),
+    ),
+  };
+}
+
+const CONTEXT: ReadonlySet<string> = new Set(["APIID", "OrgID", "EventID", "Handler", "Attempt"]);
+
+/** `config_data` may hold what a reference led to. */
+const redactContext = (context: RunRecord["context"], { outline }: Tools) =>
+  Object.fromEntries(
+    Object.entries(context).map(([name, value]) => [name, CONTEXT.has(name) ? value : outline(value)]),
+  );
+
+function redactLogs(logs: LogRecord[], inText: InText): LogRecord[] {
+  let room = LOG_BYTES;
+  return logs.flatMap(({ i, level, text }) => {
+    if (room <= 0) return [];
+    const bytes = Buffer.from(inText(text));
+    const kept = bytes.length <= room ? bytes.toString() : bytes.toString("utf8", 0, room);
+    room -= bytes.length;
+    return [{ i, level, text: kept }];
+  });
+}
+
+function redactSession(text: string, { inText, outline }: Tools): string {
+  const session = parsed(text);
+  if (text === MISS) return text;
+  if (!isObject(session)) return JSON.stringify(outline(text));
+  const members = Object.entries(session).map(([name, value]) => {
+    if (PLAIN_SESSION.has(name) || isFlat(value) || isTime(name, value)) return [name, value];
+    return [inText(name), outline(value)];
+  });
+  return inText(JSON.stringify(Object.fromEntries(members)));
+}
+
+function redactCall(call: CallRecord, tools: Tools): CallRecord {
+  const { name, args, answer } = call;
+  const { inText, keyRef, outline } = tools;
+  const [first = "", second = "", third = "", ...rest] = args;
+  const answered = (text: string) => (answer === undefined ? {} : { answer: text });
+  switch (name) {
+    case "getKeyData":
+      return { ...call, args: [keyRef(first), second], ...answered(redactSession(answer ?? "", tools)) };
+    case "setKeyData":
+      return { ...call, args: [keyRef(first), redactSession(second, tools), third] };
+    case "delKeyData":
+      return { ...call, args: [keyRef(first), second] };
+    case "makeHttpRequest":
+    case "batchRequest":
+      return { ...call, args: [outlineHttp(first, inText)], ...answered(outlineHttp(answer ?? "", inText)) };
+    case "storage":
+      return {
+        ...call,
+        args: [first, keyRef(second), JSON.stringify(outline(third)), ...rest.slice(0, 1)],
+        ...answered(JSON.stringify(outline(answer ?? ""))),
+      };
+  }
+}
+
+/** Of requests and answers what is no content: method, host, path, status, sizes, and the names of headers. */
+function outlineHttp(text: string, inText: InText): string {
+  return inText(JSON.stringify(outlinePart(parsed(text)) ?? { bytes: Buffer.byteLength(text) }));
+}
+
+function outlinePart(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(outlinePart);
+  if (!isObject(value)) return undefined;
+  const members = Object.entries(value).flatMap(([name, each]): [string, unknown][] => {
+    switch (name.toLowerCase()) {
+      case "method":
+      case "domain":
+      case "resource":
+      case "relative_url":
+        return typeof each === "string" ? [[name, withoutQuery(each).replace(/\/\/[^/@]*@/, "//")]] : [];
+      case "code":
+        return typeof each === "number" ? [[name, each]] : [];
+      case "headers":
+        return isObject(each) ? [[name, Object.keys(each)]] : [];
+      case "body":
+        return typeof each === "string" ? [["body_bytes", Buffer.byteLength(each)]] : [];
+      case "requests":
+      case "responses":
+        return [[name, outlinePart(each)]];
+      default:
+        return [];
+    }
+  });
+  return Object.fromEntries(members);
+}

@@ -1,0 +1,106 @@
+import type { AttemptRecord, CallRecord } from "./records.ts";
+
+export const PLAIN_HEADERS: ReadonlySet<string> = new Set([
+  "host",
+  "user-agent",
+  "accept",
+  "content-type",
+  "content-length",
+]);
+
+/** Members of a session that say nothing of who has it. */
+export const PLAIN_SESSION: ReadonlySet<string> = new Set([
+  "org_id",
+  "access_rights",
+  "apply_policy_id",
+  "apply_policies",
+]);
+const TIME = /^(\d{1,19}|\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d))$/;
+
+/** Of any other name, what looks like a time may be a secret of digits. */
+export const isTime = (name: string, value: unknown) =>
+  (name === "date_created" || name === "last_updated") && typeof value === "string" && TIME.test(value);
+
+interface ClientRequest {
+  method: string;
+  path: string;
+  headers: [name: string, value: string][];
+  body: string;
+}
+
+/** The gateway puts the client's whole request there, in base64. */
+export function readRequest(text: string): ClientRequest {
+  const request = Buffer.from(text, "base64").toString("latin1");
+  const end = /\r?\n\r?\n/.exec(request);
+  const head = request.slice(0, end?.index ?? request.length);
+  const [first = "", ...lines] = head.split(/\r?\n/);
+  const [, method = "", path = ""] = /^([A-Z]{1,20}) ([^\s?#]*)/.exec(first) ?? [];
+  const headers = lines.flatMap((line): [string, string][] => {
+    const [, name, value = ""] = /^([\w!#$%&'*+.^`|~-]+):[ \t]*(.*)$/.exec(line) ?? [];
+    return name === undefined ? [] : [[name, value]];
+  });
+  return { method, path, headers, body: end ? request.slice(end.index + end[0].length) : "" };
+}
+
+/** Shorter ones are words, which stand in any text. */
+const SECRET_CHARS = 8;
+
+/** What the attempt met that is taken out where it belongs, and may have been logged, or sent on in an address. */
+export function secretsOf({ event, runs }: AttemptRecord): Set<string> {
+  const { OriginatingRequest: request } = event.Meta;
+  const client = typeof request === "string" && request !== "" ? readRequest(request) : undefined;
+  const texts = [
+    ...(client?.headers.flatMap(([name, value]) => (PLAIN_HEADERS.has(name.toLowerCase()) ? [] : value)) ??
+      []),
+    ...textsIn(parsed(client?.body ?? "") ?? client?.body),
+    ...runs.flatMap(({ context, calls, writes }) => [
+      ...textsIn(context.config_data),
+      ...calls.flatMap(secretsOfCall),
+      ...writes.flatMap(({ before, after }) => [...sessionSecrets(before), ...sessionSecrets(after)]),
+    ]),
+  ];
+  return new Set(texts.filter((text) => text.length >= SECRET_CHARS));
+}
+
+function secretsOfCall({ name, args, answer }: CallRecord): string[] {
+  if (name === "getKeyData") return sessionSecrets(answer ?? null);
+  if (name === "setKeyData") return sessionSecrets(args[1] ?? null);
+  if (name === "storage") return [args[2] ?? "", ...textsIn(parsed(answer ?? ""))];
+  return [...contentOf(parsed(args[0] ?? "")), ...contentOf(parsed(answer ?? ""))];
+}
+
+/** Bodies and the values of headers. */
+function contentOf(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(contentOf);
+  if (!isObject(value)) return [];
+  return Object.entries(value).flatMap(([name, each]) => {
+    if (/^(requests|responses)$/i.test(name)) return contentOf(each);
+    if (!/^(headers|body)$/i.test(name)) return [];
+    return typeof each === "string" ? [each, ...textsIn(parsed(each))] : textsIn(each);
+  });
+}
+
+function sessionSecrets(text: string | null): string[] {
+  const session = parsed(text ?? "");
+  if (!isObject(session)) return [];
+  return Object.entries(session).flatMap(([name, value]) =>
+    PLAIN_SESSION.has(name) || isTime(name, value) ? [] : textsIn(value),
+  );
+}
+
+function textsIn(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.values(value).flatMap(textsIn);
+}
+
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+export function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,142 @@
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { LINE_START } from "../lib/history/records.ts";
+
+/** Keeps the newest lines of a history in files of a folder. Nothing here throws. */
+export interface HistoryWriter {
+  append(line: string): void;
+  close(): void;
+}
+
+export interface HistoryLimits {
+  /** Lines that are kept about, without those that only tell that an event came. */
+  lines: number;
+  bytes: number;
+}
+
+export const HISTORY_LIMITS: HistoryLimits = { lines: 10_000, bytes: 256 * 1024 * 1024 };
+
+/** In how many parts it is thrown away. */
+const FILES = 10;
+const FILE = /^(\d{8})\.jsonl$/;
+
+/** The files of a history, the oldest first. */
+export const historyFiles = (folder: string) =>
+  readdirSync(folder)
+    .filter((name) => FILE.test(name))
+    .sort();
+
+/** Lines that are not counted: they are small, and another comes for their event. */
+const RECEIVED = `${LINE_START}"received"`;
+
+interface OpenFile {
+  fd: number;
+  lines: number;
+  bytes: number;
+}
+
+/** `onTrouble` is told once when nothing can be written: what comes while that lasts is lost. */
+export function openHistory(
+  folder: string,
+  { lines: mostLines, bytes: mostBytes }: HistoryLimits,
+  onTrouble: (error: unknown) => void,
+): HistoryWriter {
+  let file: OpenFile | undefined;
+  let isTorn = false;
+  let isTold = false;
+
+  function close(): void {
+    if (file) closeSync(file.fd);
+    file = undefined;
+  }
+
+  function prune(names: string[]): void {
+    const sizes = names.map((name) => statSync(join(folder, name)).size);
+    let bytes = sizes.reduce((sum, size) => sum + size, 0);
+    for (const [at, name] of names.entries()) {
+      // Another one comes, and grows to one part.
+      if (names.length - at <= FILES && bytes <= mostBytes - mostBytes / FILES) return;
+      rmSync(join(folder, name), { force: true });
+      bytes -= sizes[at] ?? 0;
+    }
+  }
+
+  const isFull = ({ lines, bytes }: Pick<OpenFile, "lines" | "bytes">) =>
+    lines >= mostLines / FILES || bytes >= mostBytes / FILES;
+
+  /** The last file where it has room: the one that this process began, or one of the start before. */
+  function openNext(): OpenFile {
+    close();
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    writeFileSync(join(folder, ".gitignore"), "*\n");
+    const names = historyFiles(folder);
+    const last = names.at(-1);
+    const found = last === undefined ? undefined : measured(join(folder, last));
+    if (last !== undefined && found && !isFull(found)) {
+      isTorn = found.isTorn;
+      file = { ...found, fd: openSync(join(folder, last), "a", 0o600) };
+      return file;
+    }
+    prune(names);
+    const number = Number(FILE.exec(last ?? "")?.[1] ?? 0) + 1;
+    isTorn = false;
+    const path = join(folder, `${String(number).padStart(8, "0")}.jsonl`);
+    file = { fd: openSync(path, "ax", 0o600), lines: 0, bytes: 0 };
+    return file;
+  }
+
+  function fileForNext(): OpenFile {
+    // Somebody may have removed the folder meanwhile.
+    const isUsable = file && !isFull(file) && fstatSync(file.fd).nlink > 0;
+    return isUsable && file ? file : openNext();
+  }
+
+  function write(line: string): void {
+    const open = fileForNext();
+    const bytes = Buffer.from(`${isTorn ? "\n" : ""}${line}\n`);
+    isTorn = true;
+    for (let at = 0; at < bytes.length; ) {
+      const written = writeSync(open.fd, bytes, at);
+      at += written;
+      open.bytes += written;
+    }
+    isTorn = false;
+    if (isCounted(line)) open.lines += 1;
+  }
+
+  function attempt(work: () => void): void {
+    try {
+      work();
+    } catch (thrown) {
+      if (!isTold) onTrouble(thrown);
+      isTold = true;
+    }
+  }
+
+  // So that others find it before its first line.
+  attempt(openNext);
+  return { append: (line) => attempt(() => write(line)), close };
+}
+
+const isCounted = (line: string) => line !== "" && !line.startsWith(RECEIVED);
+
+/** A line that was cut in the middle, at the end of a process or of the disk's room, is to spoil no other. */
+function measured(path: string) {
+  const text = readFileSync(path, "utf8");
+  return {
+    lines: text.split("\n").filter(isCounted).length,
+    bytes: Buffer.byteLength(text),
+    isTorn: text !== "" && !text.endsWith("\n"),
+  };
+}

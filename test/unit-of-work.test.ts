@@ -661,6 +661,31 @@ describe("for whatever batch", () => {
     );
   });
 
+  it("an attempt that is counted while a commit is under way is written by the next", async () => {
+    const table = createTable();
+    const sent = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    const slow = {
+      readSession: table.readSession,
+      async commit(writes: Write[]) {
+        sent.resolve();
+        await goOn.promise;
+        return table.commit(writes);
+      },
+    };
+    const unit = createUnitOfWork(table.read(["e1"]), slow);
+    await run(unit, "e1", count("k1"));
+    const committing = unit.commit();
+    await sent.promise;
+    unit.setAttempts("e1", 1);
+    unit.dismiss("e1", "other");
+    goOn.resolve();
+    await committing;
+    await unit.commit();
+    const { attempts, done } = table.ledger.get("e1") ?? {};
+    assert.deepEqual([attempts, done], [1, ["h", "other"]]);
+  });
+
   it("every event counts exactly once, in whatever order the steps of its runs fall", async () => {
     const key = fc.constantFrom("a", "b", "c");
     const batch = fc.array(fc.uniqueArray(key, { minLength: 1, maxLength: 2 }), {

@@ -234,8 +234,9 @@ export function createUnitOfWork(
     isDone: ledger.isDone,
     isLost,
     attempts: ledger.attempts,
-    setAttempts: ledger.setAttempts,
-    dismiss: ledger.add,
+    // In turn with commits: one that is under way would count as written what came after it was sent.
+    setAttempts: (identity, attempts) => void inTurn(async () => ledger.setAttempts(identity, attempts)),
+    dismiss: (identity, handler) => void inTurn(async () => ledger.add(identity, handler)),
     startRun() {
       const touched: Touched = { seen: new Map(), writes: new Map() };
       const { seen, writes } = touched;

@@ -14,7 +14,6 @@ import { createBucket } from "../lib/releases/bucket.ts";
 import { createStoredReleases } from "../lib/releases/stored.ts";
 import { createDynamo, createS3 } from "./clients.ts";
 import { gatewayOptions, perInvocation } from "./gateway.ts";
-import { createHistory } from "./history.ts";
 import { keyName } from "./key-names.ts";
 import { createLocalReferences } from "./local-references.ts";
 import { createLog } from "./log.ts";
@@ -91,8 +90,15 @@ const consume = createConsumer({
   ...chance,
   log,
   metrics,
-  history: createHistory(env, { metrics, isolation: runtimeSettings.isolation }),
+  history: await history(),
 });
+
+/** Only the local stack keeps one. */
+async function history() {
+  if (env.GATEHOOK_HISTORY === undefined) return undefined;
+  const { createHistory } = await import("./history.ts");
+  return createHistory(env, { metrics, isolation: runtimeSettings.isolation });
+}
 
 const memoryMb = Number(env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE);
 const neededMb = neededMemoryMb(runtimeSettings.workers, integer(env, "RUNTIME_MEMORY_MB"));

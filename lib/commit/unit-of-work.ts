@@ -222,14 +222,14 @@ export function createUnitOfWork(
     sessions.touch(home, identity);
   }
 
-  /** The homes of events that wrote sessions, where none of them is written: they close the fast way to those. */
+  /** The homes of events that wrote sessions: where they are not written too, a fence closes the fast way to them. */
   function fencesOf(part: Part): string[] | "marked" {
     const fences = new Set<string>();
     for (const id of writersOf(part)) {
       const home = homes.get(id);
       if (home === undefined) continue;
       if (isMarked(id, home)) return "marked";
-      if (!part.keys.includes(home)) fences.add(home);
+      fences.add(home);
     }
     return [...fences];
   }
@@ -257,7 +257,8 @@ export function createUnitOfWork(
       for (const key of own) fences.add(key);
       parts.push(part);
     }
-    for (const key of marks.keys()) fences.delete(key);
+    // One that was made and removed again in this batch is a key of a part, and nothing is written of it.
+    for (const key of marks.keys()) if (sessions.writeOf(key).length > 0) fences.delete(key);
     return { parts, fences: [...fences], marks };
   }
 

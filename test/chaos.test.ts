@@ -61,14 +61,12 @@ describe("the chaos finds out a consumer with", { concurrency: 3 }, () => {
     "no-writes": "lost",
     "no-marks": "doubled",
     "marks-unproven": "doubled",
-    "no-fences": "doubled",
   };
   /** What marks are for happens only where consumers die between a session and its ledger entry. */
   const AT_HOME = { events: 80, kills: 18, kinds: ["Home", "Home", "Wander"] } as const;
   const OPTIONS: Partial<Record<Sabotage, Partial<ChaosOptions>>> = {
     "no-marks": AT_HOME,
     "marks-unproven": AT_HOME,
-    "no-fences": { ...AT_HOME, kills: 2 },
   };
   for (const sabotage of SABOTAGES)
     test(sabotage, async () => {

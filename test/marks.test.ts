@@ -2,7 +2,7 @@
 // can die, against the real engine. And what would be cheaper: the order of requests in which it goes wrong.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, it, test } from "node:test";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { SCOPED_KEY } from "../lib/commit/ledger-item.ts";
@@ -285,6 +285,21 @@ describe("what would be cheaper applies a run twice, and the marks do not", () =
       assert.equal(times(place), expected);
     }
   });
+});
+
+test("a session that a batch makes and removes again keeps the fast way closed", async () => {
+  const place = open();
+  await place.put(place.other);
+  const elsewhere = place.deliver(place.event, async (buffer, run) => {
+    await buffer.read(place.home);
+    await buffer.write(place.home, { session: undefined });
+    return adds(place.other)(buffer, run);
+  });
+  await elsewhere.next(READ + 1);
+  await place.put(place.home);
+  await dies(place, place.event);
+  await elsewhere.rest();
+  assert.deepEqual(place.applied(place.event), { h: 1 });
 });
 
 describe("a consumer that dies", () => {

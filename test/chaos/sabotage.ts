@@ -2,15 +2,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { answer } from "./faults.ts";
 import { type Call, type CommitKind, commitKind, type Forward, type Outcome, type Step } from "./proxy.ts";
 
-/** A consumer as it must not be, made between it and its tables, to prove that the chaos finds it out. */
-export const SABOTAGES = [
-  "no-conditions",
-  "no-memory",
-  "no-writes",
-  "no-marks",
-  "marks-unproven",
-  "no-fences",
-] as const;
+/**
+ * A consumer as it must not be, made between it and its tables, to prove that the chaos finds it out. One without fences
+ * needs an order of requests that is rare here: test/marks.test.ts and test/marks-schedules.test.ts have it.
+ */
+export const SABOTAGES = ["no-conditions", "no-memory", "no-writes", "no-marks", "marks-unproven"] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
 
 // biome-ignore lint/suspicious/noExplicitAny: DynamoDB's own wire format
@@ -19,8 +15,6 @@ type Json = Record<string, any>;
 /** The first commits are told to have been made. */
 const UNWRITTEN = 5;
 const PARTNER_MS = 1_000;
-/** In which time its events are delivered to others. */
-const LATE_MS = 10_000;
 
 type Change = (call: Call, kind: CommitKind, forward: Forward) => Promise<Outcome>;
 
@@ -60,18 +54,6 @@ const CHANGES: Record<Sabotage, () => Change> = {
   "no-marks": () => (call, _, forward) =>
     forward({ body: changed(call, (put) => withMarks(put, () => ({}))) }),
   "marks-unproven": () => (_call, _kind, forward) => forward(),
-  "no-fences"() {
-    const meeting = createLateMeeting();
-    return async (call, kind, forward) => {
-      if (kind === "session") return meeting.mark(identitiesIn(call), forward);
-      if (kind === "entry") return meeting.say(identitiesIn(call), forward);
-      const { TransactItems, ...rest } = JSON.parse(call.body) as { TransactItems: Json[] };
-      const kept = TransactItems.filter(({ Update, ConditionCheck }) => !Update && !ConditionCheck);
-      if (kept.length === TransactItems.length || kept.length === 0) return forward();
-      const body = JSON.stringify({ ...rest, TransactItems: kept });
-      return meeting.land(identitiesIn(call), () => forward({ body }));
-    };
-  },
 };
 
 /** Ends when somebody else calls it too, or after `PARTNER_MS`. */
@@ -87,43 +69,6 @@ function createMeeting(): () => Promise<void> {
     partner = met.resolve;
     await Promise.race([met.promise, delay(PARTNER_MS)]);
     if (partner === met.resolve) partner = undefined;
-  };
-}
-
-/** The events whose marks or entries a call has. */
-const identitiesIn = ({ body }: Call) => [
-  ...new Set([...body.matchAll(/(?:event#)?(chaos#e\d+)"/g)].map(([, identity = ""]) => identity)),
-];
-
-/**
- * What a fence prevents: a transaction that lands when another delivery of its event has put the event's home, and the
- * ledger does not say so yet.
- */
-function createLateMeeting() {
-  const late = new Map<string, { marked: () => void; landed: Promise<unknown> }>();
-  return {
-    async land(identities: string[], forward: () => Promise<Outcome>) {
-      const marked = Promise.withResolvers<void>();
-      const landed = Promise.withResolvers<void>();
-      for (const identity of identities)
-        late.set(identity, { marked: marked.resolve, landed: landed.promise });
-      await Promise.race([marked.promise, delay(LATE_MS)]);
-      try {
-        return await forward();
-      } finally {
-        landed.resolve();
-        for (const identity of identities) late.delete(identity);
-      }
-    },
-    async mark(identities: string[], forward: Forward) {
-      const outcome = await forward();
-      for (const identity of identities) late.get(identity)?.marked();
-      return outcome;
-    },
-    async say(identities: string[], forward: Forward) {
-      await Promise.all(identities.map((identity) => late.get(identity)?.landed));
-      return forward();
-    },
   };
 }
 

@@ -57,7 +57,7 @@ function doneRow({ api_id, type, handlers, done_before, meant }: Fact["fields"])
     ...ran
       .filter(({ outcome }) => !outcome)
       .map(({ name, ms }) => row("handler", `${name} ran for ${ms} ms`)),
-    row("committed", "session and ledger in one transaction"),
+    row("committed", "session and ledger, exactly once"),
   ].join("\n");
 }
 

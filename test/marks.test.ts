@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, it, test } from "node:test";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { PutCommand } from "@aws-sdk/lib-dynamodb";
+import { DeleteCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { SCOPED_KEY } from "../lib/commit/ledger-item.ts";
 import { createProveMarks } from "../lib/commit/prove-marks.ts";
 import {
@@ -317,6 +317,50 @@ describe("a consumer that dies", () => {
       const after = await place.people.read(place.home);
       assert.deepEqual(Object.keys(after.marks ?? {}), [place.later.identity], JSON.stringify(marks));
     }
+  });
+});
+
+describe("where marks end", () => {
+  const remove = (key: string) =>
+    clients.dynamo.send(new DeleteCommand({ TableName: env.SESSIONS_TABLE, Key: { key } }));
+
+  it("an item that is deleted by hand takes its marks along: the event of a dead consumer is run again", async () => {
+    const place = open();
+    await place.put(place.home);
+    await dies(place, place.event);
+    await remove(place.home);
+    await place.put(place.home);
+    await whole(place, place.event);
+    assert.deepEqual(place.applied(place.event), { h: 2 });
+  });
+
+  it("but not once the ledger has said what they say", async () => {
+    const place = open();
+    await place.put(place.home);
+    await whole(place, place.event);
+    await remove(place.home);
+    await place.put(place.home);
+    await whole(place, place.event);
+    assert.deepEqual(place.applied(place.event), { h: 1 });
+  });
+
+  it("two messages of one id about different keys both run while the first has not reached the ledger", async () => {
+    const place = open();
+    await place.put(place.home);
+    await place.put(place.other);
+    const elsewhere = { ...place.event, home: place.other };
+    await dies(place, place.event);
+    await whole(place, elsewhere, adds(place.other));
+    assert.deepEqual(place.applied(place.event), { h: 2 });
+  });
+
+  it("and one of them alone once it has", async () => {
+    const place = open();
+    await place.put(place.home);
+    await place.put(place.other);
+    await whole(place, place.event);
+    await whole(place, { ...place.event, home: place.other }, adds(place.other));
+    assert.deepEqual(place.applied(place.event), { h: 1 });
   });
 });
 

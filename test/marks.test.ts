@@ -14,6 +14,7 @@ import {
   type SessionWrite,
 } from "../lib/commit/store.ts";
 import { takeMarks } from "../lib/commit/take-marks.ts";
+import { createRows } from "../lib/gateway/rows.ts";
 import { createSessionStore } from "../lib/sessions/store.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type Clients, createClients, createResources, type Resources } from "../local/resources.ts";
@@ -434,6 +435,32 @@ describe("the marks of a session", () => {
     assert.ok(read.marks);
     await people.put(home, { session_lifetime: 100 }, read);
     assert.equal((await people.read(home)).marks, undefined);
+    await whole(place, place.event);
+    assert.deepEqual(place.applied(place.event), { h: 1 });
+  });
+
+  it("go on with what gateway-sync writes, and are the ledger's before it removes a row", async () => {
+    const place = open();
+    const { home, people } = place;
+    const dynamo = clients.dynamoClient;
+    const proveMarks = createProveMarks({
+      dynamo,
+      stateTable: env.STATE_TABLE,
+      ledgerTtlSeconds: 60,
+      ...common,
+    });
+    const rows = createRows({ dynamo, table: env.SESSIONS_TABLE, proveMarks, now: Date.now });
+    await place.put(home);
+    await dies(place, place.event);
+    const marksNow = async () => Object.keys((await people.read(home)).marks ?? {});
+    assert.ok(await rows.keep(home, await people.read(home), { rate: 1 }, { created: "" }));
+    assert.deepEqual(await marksNow(), [place.event.identity]);
+    const row = await rows.read(home);
+    assert.ok(row && (await rows.write(row, { rate: 2 }, { created: "" })));
+    assert.deepEqual(await marksNow(), [place.event.identity]);
+    const again = await rows.read(home);
+    assert.ok(again && (await rows.remove(again)));
+    await place.put(home);
     await whole(place, place.event);
     assert.deepEqual(place.applied(place.event), { h: 1 });
   });

@@ -1,6 +1,6 @@
 import { CORE_LINE } from "../lib/consumer/core-line.ts";
+import { callText } from "../lib/history/call-text.ts";
 import type { AttemptRecord, RunRecord, WriteRecord } from "../lib/history/records.ts";
-import { callText } from "./call-text.ts";
 import { linesOf } from "./printable.ts";
 import { memberChanges } from "./session-changes.ts";
 

@@ -5,6 +5,7 @@ import { foldersText } from "../lib/settings/project.ts";
 import { MADE_UP_KEY } from "../local/aws.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { curlLine } from "./curl.ts";
+import { consoleLink, createDevConsole } from "./dev-console.ts";
 import { keepHistory } from "./dev-history.ts";
 import { devSettings } from "./dev-settings.ts";
 import { createFacts, type Fact, type Facts } from "./facts.ts";
@@ -60,7 +61,8 @@ export async function dev(options: DevOptions): Promise<void> {
   const facts = createFacts((name, line) => printError(`  [${name}] ${line}`));
   const port = options.once ? 0 : options.port;
   const isKept = !options.once && options.history > 0;
-  const history = isKept ? keepHistory(dir, options.history, facts) : undefined;
+  const page = createDevConsole(dir);
+  const history = isKept ? keepHistory(dir, options.history, facts, page.recorded) : undefined;
   const stack = await startStack({
     port,
     project: dir,
@@ -70,6 +72,7 @@ export async function dev(options: DevOptions): Promise<void> {
     ...(persist && { persist }),
     watchBucket: !options.once,
     signal: stop,
+    console: page.listener,
     onHistory: history?.append,
     onLine: facts.onLine,
     onError: facts.onError,
@@ -80,7 +83,9 @@ export async function dev(options: DevOptions): Promise<void> {
   over.catch(() => {}); // it may come before somebody waits for it
   const ends: (() => unknown)[] = [];
   try {
-    const folder = createLiveFolder(stack, dir, project.folders, say);
+    const folder = createLiveFolder(stack, dir, project.folders, say, page.released);
+    page.open({ dir, stack, folder, project, allowHosts: options.allowHost, isRecording: isKept });
+    ends.push(page.close);
     if (!options.once) {
       // Before the folder is read, so that no save is missed.
       ends.push(await folder.follow());
@@ -89,6 +94,7 @@ export async function dev(options: DevOptions): Promise<void> {
     await Promise.race([over, show(folder)]);
     if (options.once) return;
     sayHowToGoOn(stack, handledIn(folder.files), foldersText(project.folders, "or"), say);
+    say(`See what your handlers do, in a browser: ${consoleLink(stack.url, page.token)}`, "");
     await over.catch((thrown) => {
       if (!stop.aborted) throw thrown;
     });

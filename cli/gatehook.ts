@@ -257,6 +257,24 @@ program
   .addOption(new Option("--dir <folder>", "the folder of gatehook dev, or one below it").default("."))
   .action(async (type, options) => (await import("./send.ts")).send(type, options));
 
+program
+  .command("console")
+  .description("see events, sessions, releases and dead letters in a browser")
+  .addOption(new Option("--dir <folder>", "the folder of gatehook dev, or one below it").default("."))
+  .option("--stage <name>", "of a deployed stage, with your rights: only to read, unless --write is there")
+  .option("--region <name>", "with --stage: by default the stage's in gatehook.json, or AWS_REGION")
+  .option("--write", "with --stage: to change sessions and releases, and to send dead letters again")
+  .option("--open <file>", "of recorded events: what events show --raw or events save wrote")
+  .option(
+    "--port <number>",
+    "with --stage and --open: where the page is; 0 is any free port",
+    wholeNumber(0, 65_535),
+    0,
+  )
+  .option("--no-browser", "only print the link")
+  .addOption(yes())
+  .action(async (options) => (await import("./console.ts")).consoleCommand(options));
+
 addDlq(program);
 addEvents(program);
 addSessions(program);

@@ -42,6 +42,7 @@ export function createLiveFolder(
   folder: string,
   names: Folders,
   say: (...lines: string[]) => void,
+  onRelease: () => void = () => {},
 ): LiveFolder {
   const sayRow = (what: string, text: string) => say(`  ${row(what, text)}`);
   let sources: Sources | undefined;
@@ -76,6 +77,7 @@ export function createLiveFolder(
       });
       places.add(report.version, from.places);
       await tell(report, from);
+      onRelease();
       return report;
     } finally {
       building = false;

@@ -26,6 +26,8 @@ const STATUS = {
   "release-invalid": 422,
   "release-missing": 503,
   "release-conflict": 409,
+  "event-missing": 404,
+  "read-only": 403,
   "dead-letter-missing": 404,
   "queue-failed": 502,
   "spool-full": 503,

@@ -1,0 +1,93 @@
+import { join } from "node:path";
+import { createQueue } from "../lib/dead-letters/queue.ts";
+import { AppError } from "../lib/errors.ts";
+import type { Backend, RecordedEvents } from "../local/console/backend.ts";
+import { createHistoryIndex } from "../local/console/history-index.ts";
+import { type Served, serveConsole } from "../local/console/serve.ts";
+import { createHistoryReader } from "../local/history-reader.ts";
+import { ownHosts } from "../local/own-hosts.ts";
+import { createFrames, createSender, sessionsAt, shownSettings } from "./console-backend.ts";
+import type { Shown } from "./dev-console.ts";
+import { historyFolder } from "./dev-history.ts";
+import { saveCase } from "./events-save.ts";
+
+type Listeners = Record<"recorded" | "released", Set<() => void>>;
+
+/** The console of `gatehook dev`: what its stack has and its history. */
+export async function serveDev(shown: Shown, token: string, listeners: Listeners): Promise<Served> {
+  const { stack, allowHosts } = shown;
+  const backend: Backend = {
+    ...partsOf(shown),
+    history: shown.isRecording ? await openHistory(shown, listeners) : undefined,
+  };
+  const { port } = new URL(stack.url);
+  return serveConsole(backend, token, ownHosts(Number(port), allowHosts));
+
+  function partsOf({ dir, folder }: Shown): Omit<Backend, "history"> {
+    const queue = (queueUrl: string) => createQueue({ sqs: stack.clients.sqs, queueUrl });
+    return {
+      about: {
+        mode: "dev",
+        place: dir,
+        dir,
+        url: stack.url,
+        write: true,
+        settings: shownSettings(stack.env),
+      },
+      historyState: shown.isRecording
+        ? { on: true, why: "", content: "full" }
+        : {
+            on: false,
+            why: "gatehook dev --history 0 records no events: start it without --history",
+            content: "",
+          },
+      sender: createSender(stack.url, () => folder.files),
+      sessions: sessionsAt(stack.url),
+      releases: {
+        store: stack.releases,
+        onChange(listener) {
+          listeners.released.add(listener);
+          return () => listeners.released.delete(listener);
+        },
+      },
+      deadLetters: {
+        letters: queue(stack.resources.DEAD_LETTERS_QUEUE_URL),
+        events: queue(stack.resources.EVENTS_QUEUE_URL),
+      },
+      async saveTest(attempt, name) {
+        if (!/^[\w-][\w.-]{0,99}$/.test(name))
+          throw new AppError("request-invalid", "name must have 1 to 100 letters, digits, . _ and -", {
+            field: "name",
+          });
+        const handler = attempt.runs[0]?.handler ?? attempt.event.Type;
+        const path = join(
+          "tests",
+          handler.replaceAll(/[^\w.-]/g, "-").replace(/^\.+/, "") || "events",
+          `${name}.json`,
+        );
+        await saveCase(attempt, join(dir, path));
+        return path;
+      },
+    };
+  }
+}
+
+/** Reads what is there, and then each time after something was written. */
+async function openHistory({ dir, stack, project }: Shown, { recorded }: Listeners): Promise<RecordedEvents> {
+  const read = () => createHistoryReader(historyFolder(dir));
+  const index = createHistoryIndex(read());
+  await index.refresh();
+  let isSoon = false;
+  recorded.add(() => {
+    if (isSoon) return;
+    isSoon = true;
+    setTimeout(() => {
+      isSoon = false;
+      index.refresh().catch(() => {}); // Somebody may have removed the folder: it is made again with the next line.
+    }, SOON_MS);
+  });
+  return { index, read, frameOf: createFrames(stack.releases, { dir, folders: project.folders }) };
+}
+
+/** What is written together is read together. */
+const SOON_MS = 20;

@@ -1,12 +1,18 @@
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import type { State } from "./answers.ts";
 import { bringToken, takeToken, token } from "./api.ts";
+import { DeadLetters } from "./dead-letters.tsx";
 import { Events } from "./events.tsx";
 import { Help } from "./help.tsx";
 import { useKeys } from "./keys.ts";
 import { follow, onRelease, show } from "./list.ts";
+import { Overview } from "./overview.tsx";
 import { Key, Notice, useLoaded } from "./parts.tsx";
+import { Releases } from "./releases.tsx";
 import { go, link, route, type Screen } from "./router.ts";
+import { Send } from "./send.tsx";
+import { Sessions } from "./sessions.tsx";
 import { link as connection, lostSince, readState, said, state, toast } from "./state.ts";
 import { clock, count, shown } from "./text.ts";
 
@@ -61,7 +67,7 @@ function Console() {
         </div>
         <Rail />
         <main class="main" id="main" tabIndex={-1}>
-          {state.value && <ScreenOf screen={screen} />}
+          {state.value && <ScreenOf screen={screen} has={state.value.has} />}
         </main>
       </div>
       <div class="hidden" role="status" aria-live="polite">
@@ -80,12 +86,24 @@ function Console() {
   );
 }
 
-function ScreenOf({ screen }: { screen: Screen }) {
+function NotHere({ what }: { what: string }) {
+  return <p class="empty">There is no {what} here.</p>;
+}
+
+function ScreenOf({ screen, has }: { screen: Screen; has: State["has"] }) {
   switch (screen) {
     case "events":
       return <Events />;
-    default:
-      return null;
+    case "sessions":
+      return has.sessions ? <Sessions /> : <NotHere what="sessions" />;
+    case "releases":
+      return has.releases ? <Releases /> : <NotHere what="releases" />;
+    case "dead-letters":
+      return has.dead_letters ? <DeadLetters /> : <NotHere what="dead letters" />;
+    case "overview":
+      return <Overview />;
+    case "send":
+      return has.send ? <Send /> : <NotHere what="way to send events" />;
   }
 }
 

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { createQueue } from "../lib/dead-letters/queue.ts";
 import { AppError } from "../lib/errors.ts";
+import type { AttemptRecord } from "../lib/history/records.ts";
 import type { Backend, RecordedEvents } from "../local/console/backend.ts";
 import { createHistoryIndex } from "../local/console/history-index.ts";
 import { type Served, serveConsole } from "../local/console/serve.ts";
@@ -10,66 +11,61 @@ import { createFrames, createSender, sessionsAt, shownSettings } from "./console
 import type { Shown } from "./dev-console.ts";
 import { historyFolder } from "./dev-history.ts";
 import { saveCase } from "./events-save.ts";
+import { UsageError } from "./usage.ts";
 
 type Listeners = Record<"recorded" | "released", Set<() => void>>;
 
-/** The console of `gatehook dev`: what its stack has and its history. */
+/** The console of `gatehook dev`. */
 export async function serveDev(shown: Shown, token: string, listeners: Listeners): Promise<Served> {
-  const { stack, allowHosts } = shown;
-  const backend: Backend = {
-    ...partsOf(shown),
-    history: shown.isRecording ? await openHistory(shown, listeners) : undefined,
-  };
-  const { port } = new URL(stack.url);
-  return serveConsole(backend, token, ownHosts(Number(port), allowHosts));
+  const { port } = new URL(shown.stack.url);
+  return serveConsole(await devBackend(shown, listeners), token, ownHosts(Number(port), shown.allowHosts));
+}
 
-  function partsOf({ dir, folder }: Shown): Omit<Backend, "history"> {
-    const queue = (queueUrl: string) => createQueue({ sqs: stack.clients.sqs, queueUrl });
-    return {
-      about: {
-        mode: "dev",
-        place: dir,
-        dir,
-        url: stack.url,
-        write: true,
-        settings: shownSettings(stack.env),
+/** What a stack on this machine has, and its history. */
+export async function devBackend(shown: Shown, listeners: Listeners): Promise<Backend> {
+  const { dir, stack, folder, isRecording } = shown;
+  const queue = (queueUrl: string) => createQueue({ sqs: stack.clients.sqs, queueUrl });
+  return {
+    about: { mode: "dev", place: dir, dir, url: stack.url, write: true, settings: shownSettings(stack.env) },
+    history: isRecording ? await openHistory(shown, listeners) : undefined,
+    historyState: isRecording ? RECORDING : NOT_RECORDING,
+    sender: createSender(stack.url, () => folder.files),
+    sessions: sessionsAt(stack.url),
+    releases: {
+      store: stack.releases,
+      onChange(listener) {
+        listeners.released.add(listener);
+        return () => listeners.released.delete(listener);
       },
-      historyState: shown.isRecording
-        ? { on: true, why: "", content: "full" }
-        : {
-            on: false,
-            why: "gatehook dev --history 0 records no events: start it without --history",
-            content: "",
-          },
-      sender: createSender(stack.url, () => folder.files),
-      sessions: sessionsAt(stack.url),
-      releases: {
-        store: stack.releases,
-        onChange(listener) {
-          listeners.released.add(listener);
-          return () => listeners.released.delete(listener);
-        },
-      },
-      deadLetters: {
-        letters: queue(stack.resources.DEAD_LETTERS_QUEUE_URL),
-        events: queue(stack.resources.EVENTS_QUEUE_URL),
-      },
-      async saveTest(attempt, name) {
-        if (!/^[\w-][\w.-]{0,99}$/.test(name))
-          throw new AppError("request-invalid", "name must have 1 to 100 letters, digits, . _ and -", {
-            field: "name",
-          });
-        const handler = attempt.runs[0]?.handler ?? attempt.event.Type;
-        const path = join(
-          "tests",
-          handler.replaceAll(/[^\w.-]/g, "-").replace(/^\.+/, "") || "events",
-          `${name}.json`,
-        );
-        await saveCase(attempt, join(dir, path));
-        return path;
-      },
-    };
+    },
+    deadLetters: {
+      letters: queue(stack.resources.DEAD_LETTERS_QUEUE_URL),
+      events: queue(stack.resources.EVENTS_QUEUE_URL),
+    },
+    saveTest: (attempt, name) => saveTest(dir, attempt, name),
+  };
+}
+
+const RECORDING: Backend["historyState"] = { on: true, why: "", content: "full" };
+const NOT_RECORDING: Backend["historyState"] = {
+  on: false,
+  why: "gatehook dev --history 0 records no events: start it without --history",
+  content: "",
+};
+
+/** Below `tests/`, whatever the handler is called. */
+async function saveTest(dir: string, attempt: AttemptRecord, name: string): Promise<string> {
+  if (!/^[\w-][\w.-]{0,99}$/.test(name))
+    throw new AppError("request-invalid", "name must have 1 to 100 letters, digits, . _ and -", { field: "name" });
+  const handler = (attempt.runs[0]?.handler ?? attempt.event.Type).replaceAll(/[^\w.-]/g, "-").replace(/^\.+/, "");
+  const path = join("tests", handler || "events", `${name}.json`);
+  try {
+    await saveCase(attempt, join(dir, path));
+  } catch (cause) {
+    if (!(cause instanceof UsageError)) throw cause;
+    throw new AppError("request-invalid", `${path} is there already: choose another name`, { field: "name", cause });
   }
+  return path;
 }
 
 /** Reads what is there, and then each time after something was written. */

@@ -28,7 +28,7 @@ export interface DevConsole {
 export interface Shown {
   dir: string;
   stack: Stack;
-  folder: LiveFolder;
+  folder: Pick<LiveFolder, "files">;
   project: Project;
   allowHosts: string[];
   isRecording: boolean;

@@ -56,14 +56,21 @@ const NOT_RECORDING: Backend["historyState"] = {
 /** Below `tests/`, whatever the handler is called. */
 async function saveTest(dir: string, attempt: AttemptRecord, name: string): Promise<string> {
   if (!/^[\w-][\w.-]{0,99}$/.test(name))
-    throw new AppError("request-invalid", "name must have 1 to 100 letters, digits, . _ and -", { field: "name" });
-  const handler = (attempt.runs[0]?.handler ?? attempt.event.Type).replaceAll(/[^\w.-]/g, "-").replace(/^\.+/, "");
+    throw new AppError("request-invalid", "name must have 1 to 100 letters, digits, . _ and -", {
+      field: "name",
+    });
+  const handler = (attempt.runs[0]?.handler ?? attempt.event.Type)
+    .replaceAll(/[^\w.-]/g, "-")
+    .replace(/^\.+/, "");
   const path = join("tests", handler || "events", `${name}.json`);
   try {
     await saveCase(attempt, join(dir, path));
   } catch (cause) {
     if (!(cause instanceof UsageError)) throw cause;
-    throw new AppError("request-invalid", `${path} is there already: choose another name`, { field: "name", cause });
+    throw new AppError("request-invalid", `${path} is there already: choose another name`, {
+      field: "name",
+      cause,
+    });
   }
   return path;
 }

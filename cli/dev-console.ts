@@ -10,7 +10,7 @@ import { STATE_FOLDER } from "./local-stack.ts";
 /** In the folder that `dev` runs. */
 export const tokenFile = (dir: string) => join(dir, STATE_FOLDER, "token");
 
-export const consoleLink = (url: string, token: string) => `${url}/console#token=${token}`;
+export const consoleLink = (url: string, token: string) => `${url}/console/events/last#token=${token}`;
 
 /** The page of a stack, loaded with its first request. */
 export interface DevConsole {

@@ -3,7 +3,7 @@ import type { LetterGroup } from "../lib/dead-letters/groups.ts";
 import type { DeadLetters as Answer, Job, Selection } from "./answers.ts";
 import { ask, get, messageOf } from "./api.ts";
 import { useKeys } from "./keys.ts";
-import { Copy, Dialog, Key, Notice, useAction, useLoaded } from "./parts.tsx";
+import { Back, Copy, Dialog, Notice, useAction, useLoaded } from "./parts.tsx";
 import { go, link, route } from "./router.ts";
 import { mayWrite, state, tell } from "./state.ts";
 import { count, countOf, dayClock, shown, utc } from "./text.ts";
@@ -45,10 +45,10 @@ export function DeadLetters() {
     <>
       <section class="pane list" aria-label="Dead letters">
         <div class="tools">
-          <h1>
+          <h2>
             ☠ {value ? countOf(value.visible + value.held, "dead letter") : "…"}
             {value && value.held > 0 && <span class="muted">, {count(value.held)} with a reader</span>}
-          </h1>
+          </h2>
           <button type="button" disabled={busy || isRunning} onClick={read}>
             Read the queue
           </button>
@@ -209,12 +209,10 @@ function Detail({ group: letters, isBusy, act, onClose }: DetailProps) {
   return (
     <>
       <div class="tools">
-        <button type="button" onClick={onClose} aria-label="Back to the groups">
-          ←<Key of="Esc" />
-        </button>
-        <h1 ref={title} tabIndex={-1}>
+        <Back to="groups" onClick={onClose} />
+        <h2 ref={title} tabIndex={-1}>
           {countOf(number, "letter")}: {shown(reason)}
-        </h1>
+        </h2>
       </div>
       <div class="tools">
         <label>

@@ -4,7 +4,7 @@ import type { ShownAttempt, WholeEvent } from "./answers.ts";
 import { ask, eventPath, get, request } from "./api.ts";
 import { useKeys } from "./keys.ts";
 import { keyOf, rowOf } from "./list.ts";
-import { copy, Dialog, Key, Notice, Outcome, Tabs, useAction, useLoaded } from "./parts.tsx";
+import { Back, copy, Dialog, Key, Notice, Outcome, Tabs, useAction, useLoaded } from "./parts.tsx";
 import { addressOf, go, link, refine, route } from "./router.ts";
 import {
   AttemptsSection,
@@ -18,6 +18,9 @@ import { mayWrite, state, tell } from "./state.ts";
 import { clock, dayClock, quoted, shown } from "./text.ts";
 
 const HTTP: ReadonlySet<string> = new Set(["makeHttpRequest", "batchRequest"]);
+
+/** The newest one. */
+const LAST = "last";
 
 export function EventPane({
   id,
@@ -35,6 +38,16 @@ export function EventPane({
     (signal) => get<WholeEvent>(`/events/${encodeURIComponent(id)}${query}`, signal),
     [id, api, row],
   );
+  // The address names the event itself, so that it is the same one when the page is read anew.
+  useEffect(() => {
+    if (id !== LAST) return;
+    if (value)
+      go(
+        { screen: "events", id: value.row.id, query: { ...route.value.query, api: value.row.api_id } },
+        "replace",
+      );
+    else if (error !== undefined) go({ screen: "events", query: route.value.query }, "replace");
+  }, [value, error]);
   const title = useRef<HTMLHeadingElement>(null);
   const isThere = value !== undefined;
   useEffect(() => {
@@ -128,15 +141,13 @@ function Whole({ event, title, onClose }: WholeProps) {
   return (
     <>
       <div class="tools">
-        <button type="button" onClick={onClose} aria-label="Back to the list">
-          ←<Key of="Esc" />
-        </button>
-        <h1 ref={title} tabIndex={-1}>
+        <Back to="list" onClick={onClose} />
+        <h2 ref={title} tabIndex={-1}>
           {[row.type || "an event that ingest refused", row.api_id, row.key]
             .filter(Boolean)
             .map(shown)
             .join(" · ")}
-        </h1>
+        </h2>
         <span>
           <Outcome of={row.outcome} />
           {row.attempts > 1 && `, ${row.attempts} tries`}

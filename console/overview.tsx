@@ -25,7 +25,7 @@ export function Overview() {
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls */}
       <div class="body" tabIndex={0} role="region" aria-label="Figures">
         <div class="actions">
-          <h1>Overview</h1>
+          <h2>Overview</h2>
           <label>
             <span class="hidden">Time</span>
             <select value={span} onChange={(event) => refine({ window: event.currentTarget.value }, "push")}>

@@ -121,12 +121,15 @@ function Head({ onHelp }: { onHelp: () => void }) {
   return (
     <header class="head">
       <strong>gatehook</strong>
+      <h1 class="hidden">{NAMES[route.value.screen]}</h1>
       <span class="break">
         {mode === "dev" ? "dev" : shown(place)}
         {release?.version ? (
           <>
-            {" · release "}
-            <a {...link({ screen: "releases", id: release.version })}>{shown(release.version.slice(0, 8))}</a>
+            {" · "}
+            <a {...link({ screen: "releases", id: release.version })}>
+              release {shown(release.version.slice(0, 8))}
+            </a>
           </>
         ) : null}
       </span>

@@ -36,6 +36,17 @@ export function Key({ of }: { of: string }) {
   );
 }
 
+/** Out of what is open. */
+export function Back({ to, onClick }: { to: string; onClick: () => void }) {
+  return (
+    <button type="button" onClick={onClick}>
+      <span aria-hidden="true">←</span>
+      <span class="hidden">Back to the {to}</span>
+      <Key of="Esc" />
+    </button>
+  );
+}
+
 export async function copy(text: string, what: string): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);

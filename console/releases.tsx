@@ -3,7 +3,7 @@ import type { Releases as Answer, ReleaseDiff } from "./answers.ts";
 import { ask, get } from "./api.ts";
 import { useKeys } from "./keys.ts";
 import { onRelease } from "./list.ts";
-import { Copy, Dialog, DiffLines, Key, Notice, useAction, useLoaded } from "./parts.tsx";
+import { Back, Copy, Dialog, DiffLines, Key, Notice, useAction, useLoaded } from "./parts.tsx";
 import { go, link, refine, route } from "./router.ts";
 import { mayWrite, readState, tell } from "./state.ts";
 import { count, countOf, dayClock, share, shown, utc } from "./text.ts";
@@ -146,12 +146,10 @@ function Detail({
   return (
     <>
       <div class="tools">
-        <button type="button" onClick={onClose} aria-label="Back to the list">
-          ←<Key of="Esc" />
-        </button>
-        <h1 class="mono" ref={title} tabIndex={-1}>
+        <Back to="list" onClick={onClose} />
+        <h2 class="mono" ref={title} tabIndex={-1}>
           {shown(version)}
-        </h1>
+        </h2>
         <span>{resultOf(release, live)}</span>
       </div>
       <div class="tools">

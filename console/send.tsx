@@ -106,7 +106,7 @@ export function Send() {
   return (
     <section class="pane" aria-label="Send" onKeyDown={onKeyDown}>
       <div class="body">
-        <h1>Send an event</h1>
+        <h2>Send an event</h2>
         {error !== undefined && <Notice kind="fail">{shown(error)}</Notice>}
         <form class="fields" onSubmit={(event) => event.preventDefault()}>
           <label class="field">

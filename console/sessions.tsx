@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Compared, SessionHistory, SessionList, SessionSummary, Types } from "./answers.ts";
 import { ask, get, messageOf, Refused, request } from "./api.ts";
 import { useKeys } from "./keys.ts";
-import { Changes, Copy, Dialog, Key, Notice, parsed, useAction, useLoaded } from "./parts.tsx";
+import { Back, Changes, Copy, Dialog, Key, Notice, parsed, useAction, useLoaded } from "./parts.tsx";
 import { go, link, refine, route } from "./router.ts";
 import { mayWrite, state, tell } from "./state.ts";
 import { countOf, dayClock, fromNow, quoted, shown, utc, valueText } from "./text.ts";
@@ -216,12 +216,10 @@ function SessionPane({ id, onClose }: { id: string; onClose: () => void }) {
   return (
     <section class="pane detail" aria-label="Session">
       <div class="tools">
-        <button type="button" onClick={onClose} aria-label="Back to the list">
-          ←<Key of="Esc" />
-        </button>
-        <h1 ref={title} tabIndex={-1}>
+        <Back to="list" onClick={onClose} />
+        <h2 ref={title} tabIndex={-1}>
           {shown(id)}
-        </h1>
+        </h2>
         {value && <span class="muted">version {shown(value.etag.replaceAll('"', ""))}</span>}
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls */}

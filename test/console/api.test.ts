@@ -12,11 +12,20 @@ import { definition, handler, newFolder } from "../helpers/dev.ts";
 const MOVE = `var session = JSON.parse(TykGetKeyData(event.Meta.Key, context.APIID));
 session.expires += 10; log("moved " + event.Meta.Key);
 TykSetKeyData(event.Meta.Key, JSON.stringify(session), 1);`;
-const SESSION = { rate: 1, per: 1, expires: 4_000_000_000, org_id: "shop", access_rights: { shop: { api_id: "shop" } } };
+const SESSION = {
+  rate: 1,
+  per: 1,
+  expires: 4_000_000_000,
+  org_id: "shop",
+  access_rights: { shop: { api_id: "shop" } },
+};
 
 /** With a value for each parameter of a path. */
 const ROUTES = Object.entries(OPENAPI.paths).flatMap(([path, methods]) =>
-  Object.keys(methods).map((method) => [method.toUpperCase(), path.replaceAll(/\{n\}/g, "1").replaceAll(/\{\w+\}/g, "last")] as const),
+  Object.keys(methods).map(
+    (method) =>
+      [method.toUpperCase(), path.replaceAll(/\{n\}/g, "1").replaceAll(/\{\w+\}/g, "last")] as const,
+  ),
 );
 
 describe("the console's API", () => {
@@ -35,8 +44,14 @@ describe("the console's API", () => {
   after(() => own.close());
 
   /** Sends an event, and waits until it is recorded with this outcome. */
-  async function sent(Type: string, Meta: Record<string, unknown>, outcome: EventRow["outcome"] = "done"): Promise<EventRow> {
-    const { status, json } = await ask("POST", "/events", { events: [{ api_id: "shop", event: { Type, Meta } }] });
+  async function sent(
+    Type: string,
+    Meta: Record<string, unknown>,
+    outcome: EventRow["outcome"] = "done",
+  ): Promise<EventRow> {
+    const { status, json } = await ask("POST", "/events", {
+      events: [{ api_id: "shop", event: { Type, Meta } }],
+    });
     assert.equal(status, 202);
     return recorded(json.ids[0], outcome);
   }
@@ -83,7 +98,10 @@ describe("the console's API", () => {
     });
 
     it("each route that openapi.json tells is there", async () => {
-      assert.deepEqual((await ask("GET", "/openapi.json")).json.paths, JSON.parse(JSON.stringify(OPENAPI.paths)));
+      assert.deepEqual(
+        (await ask("GET", "/openapi.json")).json.paths,
+        JSON.parse(JSON.stringify(OPENAPI.paths)),
+      );
       for (const [method, path] of ROUTES.filter(([, path]) => path !== "/tail")) {
         const { json } = await ask(method, path, method === "GET" ? undefined : {});
         assert.notEqual(json?.error?.code, "path-unknown", `${method} ${path}`);
@@ -93,11 +111,21 @@ describe("the console's API", () => {
 
     it("without write nothing can be changed, and all can be looked at", async () => {
       const app = own.with({ about: { ...own.backend.about, write: false } });
-      const looks = ["/events/check", "/sessions/compare", "/selections", "/dead-letters/sweep", "/events/last/rerun"];
+      const looks = [
+        "/events/check",
+        "/sessions/compare",
+        "/selections",
+        "/dead-letters/sweep",
+        "/events/last/rerun",
+      ];
       for (const [method, path] of ROUTES.filter(([, path]) => path !== "/tail")) {
         const { json } = await askApp(app, method, path, method === "GET" ? undefined : {});
         const isChange = method !== "GET" && !looks.includes(path);
-        assert.equal(json?.error?.code === "read-only", isChange, `${method} ${path}: ${JSON.stringify(json)}`);
+        assert.equal(
+          json?.error?.code === "read-only",
+          isChange,
+          `${method} ${path}: ${JSON.stringify(json)}`,
+        );
       }
     });
 
@@ -106,7 +134,10 @@ describe("the console's API", () => {
         const answer = await own.app.request(`http://${HOST}${path}`, { headers: { host: HOST } });
         assert.equal(answer.status, 200, path);
         const policy = answer.headers.get("content-security-policy") ?? "";
-        assert.match(policy, /default-src 'none'.*frame-ancestors 'none'.*require-trusted-types-for 'script'/);
+        assert.match(
+          policy,
+          /default-src 'none'.*frame-ancestors 'none'.*require-trusted-types-for 'script'/,
+        );
         assert.doesNotMatch(policy, /unsafe|\*|https?:|data:/);
         assert.equal(answer.headers.get("x-content-type-options"), "nosniff");
         assert.equal(answer.headers.get("cache-control"), "no-store");
@@ -121,7 +152,10 @@ describe("the console's API", () => {
     it("lists what a filter fits, page by page, the newest first", async () => {
       for (const Key of ["p-1", "p-2", "p-3"]) await sent("QuotaExceeded", { Key });
       const first = await ask("GET", "/events?q=type:QuotaExceeded&limit=2");
-      assert.deepEqual(first.json.events.map(({ key }: EventRow) => key), ["p-3", "p-2"]);
+      assert.deepEqual(
+        first.json.events.map(({ key }: EventRow) => key),
+        ["p-3", "p-2"],
+      );
       assert.equal(first.json.found, 3);
       const { json } = await ask("GET", `/events?q=type:QuotaExceeded&limit=2&cursor=${first.json.cursor}`);
       assert.deepEqual([json.events.map(({ key }: EventRow) => key), json.cursor], [["p-1"], null]);
@@ -154,8 +188,13 @@ describe("the console's API", () => {
       const row = await sent("KeyExpired", { Key: "one-key" });
       const { json } = (await ask("GET", `/events/${row.id}?api=shop`)) as { json: WholeEvent };
       const [run] = json.attempts[0]?.runs ?? [];
-      assert.deepEqual(run?.calls.map(({ verb, text }) => `${verb} ${text}`.replace(/ \(.*/, "")), ["read one-key", "set one-key"]);
-      assert.deepEqual(run?.writes[0]?.changes, [{ name: "expires", before: 4_000_000_010, after: 4_000_000_020 }]);
+      assert.deepEqual(
+        run?.calls.map(({ verb, text }) => `${verb} ${text}`.replace(/ \(.*/, "")),
+        ["read one-key", "set one-key"],
+      );
+      assert.deepEqual(run?.writes[0]?.changes, [
+        { name: "expires", before: 4_000_000_010, after: 4_000_000_020 },
+      ]);
       assert.ok(run?.logs.some(({ text }) => text === "moved one-key"));
       assert.deepEqual([json.previous?.id, json.next], [before.id, null]);
       const one = await ask("GET", `/events/${row.id}/attempts/1`);
@@ -168,7 +207,10 @@ describe("the console's API", () => {
       const row = await sent("HostDown", {}, "failed");
       const { json } = (await ask("GET", `/events/${row.id}`)) as { json: WholeEvent };
       const frame = json.attempts[0]?.runs[0]?.frame;
-      assert.deepEqual([frame?.path, frame?.line, frame?.file], ["fails.js", 4, join(own.dir, "handlers/fails.js")]);
+      assert.deepEqual(
+        [frame?.path, frame?.line, frame?.file],
+        ["fails.js", 4, join(own.dir, "handlers/fails.js")],
+      );
       assert.match(frame?.lines.find(({ number }) => number === 4)?.text ?? "", /throw new TypeError/);
     });
 
@@ -219,14 +261,20 @@ describe("the console's API", () => {
       ])
         assert.equal((await ask("POST", "/events", body)).status, 400, JSON.stringify(body));
       assert.equal((await ask("POST", "/events", "{")).json.error.code, "json-invalid");
-      assert.deepEqual((await ask("POST", "/events/check", { events: [{ api_id: "shop", event: edit }] })).json, { ok: true });
+      assert.deepEqual(
+        (await ask("POST", "/events/check", { events: [{ api_id: "shop", event: edit }] })).json,
+        { ok: true },
+      );
     });
 
     it("has a sample of each type, and who handles it", async () => {
       const { json } = await ask("GET", "/types?api=shop&key=k");
       const types = new Map(json.types.map((each: { type: string }) => [each.type, each]));
       const expired = types.get("KeyExpired") as { handlers: object[]; sample: { Meta: { Key: string } } };
-      assert.deepEqual([expired.handlers, expired.sample.Meta.Key], [[{ api_id: "shop", name: "move" }], "k"]);
+      assert.deepEqual(
+        [expired.handlers, expired.sample.Meta.Key],
+        [[{ api_id: "shop", name: "move" }], "k"],
+      );
       assert.equal(json.types.length, 24);
     });
   });
@@ -249,7 +297,8 @@ describe("the console's API", () => {
               const part = text.slice(0, end);
               text = text.slice(end + 2);
               const data = /^data: (.*)$/m.exec(part)?.[1];
-              if (data && fits(JSON.parse(data))) return { ...JSON.parse(data), id: /^id: (.*)$/m.exec(part)?.[1] };
+              if (data && fits(JSON.parse(data)))
+                return { ...JSON.parse(data), id: /^id: (.*)$/m.exec(part)?.[1] };
               continue;
             }
             const { done, value } = (await reader?.read()) ?? { done: true };
@@ -260,8 +309,10 @@ describe("the console's API", () => {
         end: () => reader?.cancel(),
       };
     }
-    const has = (key: string, name: "rows" | "left" = "rows") => (message: Record<string, unknown>) =>
-      message.type === "rows" && (message[name] as EventRow[]).some((row) => row.key === key);
+    const has =
+      (key: string, name: "rows" | "left" = "rows") =>
+      (message: Record<string, unknown>) =>
+        message.type === "rows" && (message[name] as EventRow[]).some((row) => row.key === key);
 
     it("tells rows that the filter fits as they change, and of none else", async () => {
       const { json } = await ask("GET", "/events?limit=1");
@@ -269,7 +320,10 @@ describe("the console's API", () => {
       await sent("QuotaExceeded", { Key: "s-other" });
       await sent("QuotaExceeded", { Key: "s-1" });
       const { rows } = await stream.until(has("s-1"));
-      assert.deepEqual((rows as EventRow[]).map(({ key }) => key), ["s-1"]);
+      assert.deepEqual(
+        (rows as EventRow[]).map(({ key }) => key),
+        ["s-1"],
+      );
       await stream.end();
     });
 
@@ -309,7 +363,9 @@ describe("the console's API", () => {
       const at = new Date().toISOString();
       const { appendFileSync, readdirSync } = await import("node:fs");
       const folder = join(own.dir, ".gatehook/history");
-      const [file = ""] = readdirSync(folder).filter((name) => name.endsWith(".jsonl")).slice(-1);
+      const [file = ""] = readdirSync(folder)
+        .filter((name) => name.endsWith(".jsonl"))
+        .slice(-1);
       const lines = Array.from({ length: 3_000 }, (_, n) =>
         JSON.stringify({ history: 1, received: { id: `burst-${n}`, api_id: "shop", type: "X", at } }),
       );
@@ -343,13 +399,19 @@ describe("the console's API", () => {
     it("lists those of an organisation, and passes on what the list refuses", async () => {
       await own.stack.clients.dynamo.send(await sessionPut("listed"));
       const { json } = await ask("GET", "/sessions?org_id=shop&limit=100");
-      assert.ok(json.sessions.some(({ key }: { key: string }) => key === "listed"), JSON.stringify(json));
+      assert.ok(
+        json.sessions.some(({ key }: { key: string }) => key === "listed"),
+        JSON.stringify(json),
+      );
       assert.equal((await ask("GET", "/sessions")).status, 400);
     });
     async function sessionPut(key: string) {
       const { PutCommand } = await import("@aws-sdk/lib-dynamodb");
       const { sessionItem } = await import("../../lib/sessions/item.ts");
-      return new PutCommand({ TableName: own.stack.resources.SESSIONS_TABLE, Item: sessionItem(key, SESSION as never, 1, 0) });
+      return new PutCommand({
+        TableName: own.stack.resources.SESSIONS_TABLE,
+        Item: sessionItem(key, SESSION as never, 1, 0),
+      });
     }
 
     it("tells what events did to it, the newest first", async () => {
@@ -357,8 +419,13 @@ describe("the console's API", () => {
       await sent("KeyExpired", { Key: "h-1" });
       const { id } = await sent("KeyExpired", { Key: "h-1" });
       const { json } = await ask("GET", "/sessions/h-1/history");
-      assert.deepEqual([json.changes.length, json.changes[0].event.id, json.changes[0].handler], [2, id, "move"]);
-      assert.deepEqual(json.changes[0].changes, [{ name: "expires", before: 4_000_000_010, after: 4_000_000_020 }]);
+      assert.deepEqual(
+        [json.changes.length, json.changes[0].event.id, json.changes[0].handler],
+        [2, id, "move"],
+      );
+      assert.deepEqual(json.changes[0].changes, [
+        { name: "expires", before: 4_000_000_010, after: 4_000_000_020 },
+      ]);
     });
 
     it("compares what two made of one", async () => {
@@ -377,7 +444,10 @@ describe("the console's API", () => {
       assert.equal(json.live, await own.stack.releases.liveVersion());
       assert.ok(json.releases.find(({ version }: { version: string }) => version === before).runs > 0);
       const diff = await ask("GET", `/releases/${before}/diff/live`);
-      assert.deepEqual(diff.json.parts.map(({ kind, name, what }: Record<string, string>) => [kind, name, what]), [["script", "say.js", "changed"]]);
+      assert.deepEqual(
+        diff.json.parts.map(({ kind, name, what }: Record<string, string>) => [kind, name, what]),
+        [["script", "say.js", "changed"]],
+      );
       assert.ok(diff.json.parts[0].lines.some((line: string) => /\+ .*third/.test(line)));
       assert.equal((await ask("GET", "/releases/nothing/diff/live")).json.error.code, "release-missing");
     });
@@ -396,13 +466,20 @@ describe("the console's API", () => {
       await own.release([{ path: "handlers/say.js", text: "var (" }]);
       const { release } = (await ask("GET", "/state")).json;
       assert.match(release.trouble.error, /handlers\/say\.js:1: /);
-      assert.deepEqual([release.trouble.result, release.version === release.trouble.version], ["refused", false]);
+      assert.deepEqual(
+        [release.trouble.result, release.version === release.trouble.version],
+        ["refused", false],
+      );
     });
   });
 
   describe("dead letters", () => {
     const letter = (id: string, reason: string) => ({
-      MessageBody: JSON.stringify({ id, api_id: "shop", event: { Type: "QuotaExceeded", Meta: { Key: id } } }),
+      MessageBody: JSON.stringify({
+        id,
+        api_id: "shop",
+        event: { Type: "QuotaExceeded", Meta: { Key: id } },
+      }),
       MessageAttributes: {
         reason: { DataType: "String", StringValue: reason },
         error: { DataType: "String", StringValue: `${reason} of ${id}1` },
@@ -422,7 +499,11 @@ describe("the console's API", () => {
     }
 
     it("acts on what was selected, and not on what came since, and once", async () => {
-      await Promise.all([lay("d-1", "handler-threw"), lay("d-2", "handler-threw"), lay("d-3", "api-unknown")]);
+      await Promise.all([
+        lay("d-1", "handler-threw"),
+        lay("d-2", "handler-threw"),
+        lay("d-3", "api-unknown"),
+      ]);
       assert.equal((await ask("GET", "/dead-letters")).json.visible, 3);
       const sweep = await over((await ask("POST", "/dead-letters/sweep")).json);
       assert.deepEqual([sweep.state, sweep.read, sweep.complete], ["done", 3, true]);
@@ -432,11 +513,17 @@ describe("the console's API", () => {
       assert.deepEqual([selected.status, selected.json.count], [201, 2]);
       await lay("d-4", "handler-threw");
       const { selection } = selected.json;
-      assert.equal((await ask("POST", "/dead-letters/redrive", { selection, rate: 0 })).json.error.field, "rate");
+      assert.equal(
+        (await ask("POST", "/dead-letters/redrive", { selection, rate: 0 })).json.error.field,
+        "rate",
+      );
       const job = await over((await ask("POST", "/dead-letters/redrive", { selection, rate: 1_000 })).json);
       assert.deepEqual([job.state, job.done, job.total, job.failed], ["done", 2, 2, 0]);
       await Promise.all([recorded("d-1", "done"), recorded("d-2", "done")]);
-      assert.equal((await ask("POST", "/dead-letters/redrive", { selection, rate: 5 })).json.error.field, "selection");
+      assert.equal(
+        (await ask("POST", "/dead-letters/redrive", { selection, rate: 5 })).json.error.field,
+        "selection",
+      );
       const other = (await ask("POST", "/selections", { group: gone.group })).json.selection;
       const deleted = await over((await ask("POST", "/dead-letters/delete", { selection: other })).json);
       assert.deepEqual([deleted.done, deleted.failed], [1, 0]);
@@ -471,8 +558,17 @@ describe("the console's API", () => {
   });
 
   it("what is not there is not offered", async () => {
-    const app = own.with({ history: undefined, sender: undefined, sessions: undefined, releases: undefined, deadLetters: undefined });
-    assert.deepEqual(new Set(Object.values((await askApp(app, "GET", "/state")).json.has).slice(0, 5)), new Set([false]));
+    const app = own.with({
+      history: undefined,
+      sender: undefined,
+      sessions: undefined,
+      releases: undefined,
+      deadLetters: undefined,
+    });
+    assert.deepEqual(
+      new Set(Object.values((await askApp(app, "GET", "/state")).json.has).slice(0, 5)),
+      new Set([false]),
+    );
     for (const path of ["/events", "/types", "/sessions", "/releases", "/dead-letters"])
       assert.equal((await askApp(app, "GET", path)).status, 404, path);
   });

@@ -49,7 +49,12 @@ export async function startTestConsole(dir: string): Promise<TestConsole> {
     listeners,
   );
   const open = (given: Backend) =>
-    createConsoleApp({ backend: given, token: TOKEN, isOwn: ownHosts(PORT), page: async () => ({ js: "", css: "" }) });
+    createConsoleApp({
+      backend: given,
+      token: TOKEN,
+      isOwn: ownHosts(PORT),
+      page: async () => ({ js: "", css: "" }),
+    });
   const { app, close } = open(backend);
   return {
     stack,

@@ -57,10 +57,14 @@ export interface TestPage {
   tabTo(words: RegExp): Promise<void>;
   /** Waits until the page shows these words. */
   shows(words: RegExp | string): Promise<void>;
+  /** Waits until what it has asked for is there and painted, but for the stream, which does not end. */
+  settled(): Promise<void>;
   close(): Promise<void>;
 }
 
 const MOST_TABS = 120;
+/** Frames without an open request: what an answer asks for next is begun in the frame after it. */
+const CALM = 3;
 
 export async function openPage(
   browser: Browser,
@@ -84,6 +88,10 @@ export async function openPage(
     complaints.push(`a script opened a dialog: ${dialog.message()}`);
     void dialog.dismiss();
   });
+  const open = new Set<unknown>();
+  page.on("request", (request) => !request.url().includes("/tail?") && open.add(request));
+  for (const end of ["requestfinished", "requestfailed"] as const)
+    page.on(end as "requestfinished", (request) => open.delete(request));
   await page.goto(link);
   return {
     page,
@@ -99,6 +107,10 @@ export async function openPage(
         await page.keyboard.press("Tab");
       }
       assert.fail(`no Tab leads to ${words}:\n${await page.locator("body").innerText()}`);
+    },
+    async settled() {
+      for (let calm = 0; calm < CALM; calm = open.size === 0 ? calm + 1 : 0)
+        await page.evaluate("new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))");
     },
     shows: (words) => page.getByText(words).filter({ visible: true }).first().waitFor(),
     async close() {

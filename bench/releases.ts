@@ -1,7 +1,7 @@
 // The figures of releases, printed and never asserted: `npm run bench:releases`. Reloads are `npm run bench:reload`.
 import { randomUUID } from "node:crypto";
 import { BatchGetItemCommand } from "@aws-sdk/client-dynamodb";
-import { createConsumerStore } from "../lib/consumer/store.ts";
+import { createConsumerStore } from "../lib/commit/store.ts";
 import { checkRelease } from "../lib/releases/check.ts";
 import { examine, readCandidate } from "../lib/releases/examine.ts";
 import { MAX_BYTES, type SourceFile } from "../lib/releases/sources.ts";

@@ -1,5 +1,6 @@
 import { createDynamo } from "../functions/clients.ts";
 import { requiredGateway } from "../functions/gateway.ts";
+import { proveMarks } from "../functions/prove-marks.ts";
 import { AppError } from "../lib/errors.ts";
 import { connectGateway } from "../lib/gateway/client.ts";
 import { createRows } from "../lib/gateway/rows.ts";
@@ -21,7 +22,7 @@ export async function openSessions() {
     options,
     gateway: connectGateway(options),
     dynamo,
-    rows: createRows({ dynamo, table, now: Date.now }),
+    rows: createRows({ dynamo, table, proveMarks: proveMarks(env, dynamo), now: Date.now }),
     /** Roughly. */
     size,
   };

@@ -20,7 +20,7 @@ const namesOf = ({ hashFunction, owner, nameOf }: OpenRows, areHashes: boolean) 
 
 /** The table, for what the gateway that owns the sessions has. */
 export function copyTarget(open: OpenRows, pace: Pace): Target {
-  const gatewayRows = createRows({ dynamo: open.dynamo, table: open.table, now: Date.now });
+  const gatewayRows = createRows({ ...open, now: Date.now });
   return {
     take: createFill({ rows: open.rows, gatewayRows, pace, random: Math.random }),
     whenKept: "the row differs: gateway-sync is to make it as the gateway has it",
@@ -43,6 +43,7 @@ export function tableTarget(
       rows: { readMany, put: options.dryRun ? async () => true : open.rows.put },
       stateOf: open.owner && ((read, entry) => broughtState(read, entry, { isHashed, now: Date.now() })),
       allowMasterKeys: flag(env, "ALLOW_MASTER_KEYS"),
+      proveMarks: options.dryRun ? async () => {} : open.proveMarks,
       pace,
       ...chance,
     }),

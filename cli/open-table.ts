@@ -6,6 +6,7 @@ import {
 import { createDynamo } from "../functions/clients.ts";
 import { gatewayOptions } from "../functions/gateway.ts";
 import { hashFunction, keyName } from "../functions/key-names.ts";
+import { proveMarks } from "../functions/prove-marks.ts";
 import { text } from "../functions/settings.ts";
 import { AppError } from "../lib/errors.ts";
 import { createSessionRows } from "../lib/sessions/rows.ts";
@@ -37,6 +38,7 @@ export async function openSessionRows() {
     table,
     size,
     bytes,
+    proveMarks: proveMarks(env, dynamo),
     rows: createSessionRows({ dynamo, table, now: Date.now, random: Math.random }),
     /** With what its rows are named; "" where they have raw keys. */
     hashed: hashes ?? "",

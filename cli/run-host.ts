@@ -1,7 +1,7 @@
 import { createLocalReferences } from "../functions/local-references.ts";
+import type { RunBuffer } from "../lib/commit/unit-of-work.ts";
 import { createConfigData } from "../lib/consumer/config-data.ts";
 import { createHost, type HostDeps } from "../lib/consumer/host.ts";
-import type { RunBuffer } from "../lib/consumer/unit-of-work.ts";
 import { createEgress } from "../lib/egress/client.ts";
 import { batchRequest, makeHttpRequest } from "../lib/egress/tyk-http.ts";
 import type { GatewayEvent } from "../lib/events/event.ts";

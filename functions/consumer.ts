@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import middy from "@middy/core";
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
+import { createConsumerStore } from "../lib/commit/store.ts";
 import { createCircuit } from "../lib/consumer/circuit.ts";
 import { createConfigData, type ReadValue } from "../lib/consumer/config-data.ts";
 import { createConsumer } from "../lib/consumer/consumer.ts";
 import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
 import { neededMemoryMb } from "../lib/consumer/memory.ts";
 import { createRetryDelay } from "../lib/consumer/retry-delay.ts";
-import { createConsumerStore } from "../lib/consumer/store.ts";
 import type { Gateway } from "../lib/gateway/client.ts";
 import { renamedConsumerStore } from "../lib/gateway/hashed-keys.ts";
 import { createBucket } from "../lib/releases/bucket.ts";

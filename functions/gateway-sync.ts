@@ -18,6 +18,7 @@ import { cacheMs, canaryName, canaryOf, maxAbsences, requiredGateway } from "./g
 import { hashFunction } from "./key-names.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
+import { proveMarks } from "./prove-marks.ts";
 import { integer, text } from "./settings.ts";
 import { createSqs } from "./sqs.ts";
 
@@ -32,7 +33,12 @@ const connections = integer(env, "GATEWAY_CONNECTIONS");
 const gateway = { ...requiredGateway(env), connections };
 const sqs = createSqs();
 const dynamo = createDynamo();
-const rows = createRows({ dynamo, table: text(env, "SESSIONS_TABLE"), now: Date.now });
+const rows = createRows({
+  dynamo,
+  table: text(env, "SESSIONS_TABLE"),
+  proveMarks: proveMarks(env, dynamo),
+  now: Date.now,
+});
 const limit = createAbsenceLimit({
   dynamo,
   stateTable: text(env, "STATE_TABLE"),

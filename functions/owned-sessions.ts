@@ -1,4 +1,4 @@
-import type { ConsumerStore } from "../lib/consumer/store.ts";
+import type { ConsumerStore } from "../lib/commit/store.ts";
 import { isAsked } from "../lib/gateway/asked.ts";
 import { changedState } from "../lib/gateway/change.ts";
 import type { Gateway } from "../lib/gateway/client.ts";
@@ -24,7 +24,10 @@ export function ownedSessions(deps: {
   metrics: Metrics;
 }) {
   const { gateway, store, dynamo, table, nameOf, log, metrics } = deps;
-  const rows = renamedRows(createRows({ dynamo, table, now: Date.now }), nameOf);
+  const rows = renamedRows(
+    createRows({ dynamo, table, proveMarks: store.proveMarks, now: Date.now }),
+    nameOf,
+  );
   const findName = createFullNames();
   const complete = createReadThrough({
     gateway,

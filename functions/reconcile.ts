@@ -12,6 +12,7 @@ import { createDynamo } from "./clients.ts";
 import { canaryOf, maxAbsences, requiredGateway } from "./gateway.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
+import { proveMarks } from "./prove-marks.ts";
 import { integer, text } from "./settings.ts";
 
 const { env } = process;
@@ -21,7 +22,12 @@ const options = requiredGateway(env);
 const canary = canaryOf(env);
 const dynamo = createDynamo();
 const stateTable = text(env, "STATE_TABLE");
-const rows = createRows({ dynamo, table: text(env, "SESSIONS_TABLE"), now: Date.now });
+const rows = createRows({
+  dynamo,
+  table: text(env, "SESSIONS_TABLE"),
+  proveMarks: proveMarks(env, dynamo),
+  now: Date.now,
+});
 const limit = createAbsenceLimit({ dynamo, stateTable, perHour: maxAbsences(env), now: Date.now });
 const place = createReconcilePlace({ dynamo, stateTable, now: Date.now });
 const rate = integer(env, "GATEWAY_RECONCILE_RATE");

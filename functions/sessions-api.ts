@@ -18,6 +18,7 @@ import { createDynamo, createS3 } from "./clients.ts";
 import { createDocuments } from "./documents.ts";
 import { gatewayOptions, perInvocation } from "./gateway.ts";
 import { hashFunction, keyName } from "./key-names.ts";
+import { proveMarks } from "./prove-marks.ts";
 import { choice, flag, text } from "./settings.ts";
 
 type Env = Record<string, string | undefined>;
@@ -49,17 +50,18 @@ export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics:
   const release = liveRelease(env, dynamo);
   // A gateway decides itself how long it keeps a session.
   const endOf = gateway ? undefined : lifetimesOf(release);
+  const stored = { dynamo, table, endOf, proveMarks: proveMarks(env, dynamo), ...chance };
 
   /** Sessions by the names that `nameOf` makes of what is asked for, completed by the gateway that owns them. */
   function storeOf(nameOf: KeyName, asked: Pick<Gateway, "get"> | undefined): SessionStore {
-    const store = renamedSessionStore(createSessionStore({ dynamo, table, endOf, ...chance }), nameOf);
+    const store = renamedSessionStore(createSessionStore(stored), nameOf);
     if (!asked) return store;
     return withSessionReadThrough(store, readThroughOf(store, nameOf, asked));
   }
 
   const readThroughOf = (store: SessionStore, nameOf: KeyName, asked: Pick<Gateway, "get">): ReadThrough =>
     createReadThrough({
-      ...renamedRows(createRows({ dynamo, table, now: Date.now }), nameOf),
+      ...renamedRows(createRows(stored), nameOf),
       gateway: asked,
       mode: choice(env, "GATEWAY_READ"),
       isAsked,
@@ -71,7 +73,7 @@ export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics:
 
   /** By the names of rows, for those who have no raw keys. */
   const asked = gateway && (hashFunction(env) ? byHash(gateway) : gateway);
-  const byName = createSessionStore({ dynamo, table, endOf, ...chance });
+  const byName = createSessionStore(stored);
 
   const rows = createSessionRows({ dynamo, table, ...chance });
   const store = storeOf(keyName(env), gateway);

@@ -8,7 +8,7 @@ import { defaultText, problemWith } from "../lib/settings/setting.ts";
 
 // Readers of the settings from the environment. Each throws `setting-invalid`, with the setting, its rule and an example.
 
-type Env = Record<string, string | undefined>;
+export type Env = Record<string, string | undefined>;
 type Settings = typeof FUNCTION_SETTINGS;
 type Name<Kind extends FunctionSetting["kind"]> = {
   [Each in FunctionSettingName]: Settings[Each]["kind"] extends Kind ? Each : never;

@@ -43,6 +43,7 @@ const STATUS = {
   "commit-impossible": 422,
   "commit-failed": 500,
   "dependency-failed": 503,
+  "format-unknown": 503,
   "setting-invalid": 500,
   "local-failed": 500,
   "deploy-failed": 500,

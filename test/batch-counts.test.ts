@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { createBatchLedger } from "../lib/consumer/batch-ledger.ts";
-import { createBatchSessions } from "../lib/consumer/batch-sessions.ts";
+import { createBatchLedger } from "../lib/commit/batch-ledger.ts";
+import { createBatchSessions } from "../lib/commit/batch-sessions.ts";
 import type { StoredSession } from "../lib/sessions/item.ts";
 
 const KEYS = ["a", "b", "c", "d"];

@@ -5,7 +5,6 @@ import { createCircuit } from "../lib/consumer/circuit.ts";
 import { createDeadLetters, type Verdict } from "../lib/consumer/dead-letters.ts";
 import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
 import type { QueueRecord } from "../lib/consumer/records.ts";
-import type { Write } from "../lib/consumer/store.ts";
 import { AppError } from "../lib/errors.ts";
 import { createQueueSender } from "../lib/events/send.ts";
 import type { Log } from "../lib/log.ts";
@@ -272,11 +271,7 @@ describe("the last attempt of an event that fails", () => {
 
   it("is not the last for contention: its message starts anew before its receives are used up", async () => {
     const table = createTable();
-    const { commit } = table.store;
-    table.store.commit = (writes) => {
-      table.change("e1", { rate: 50 });
-      return commit(writes);
-    };
+    table.store.meanwhile = () => table.change("e1", { rate: 50 });
     const { consume, letters, requeued, returns } = setUp({ count }, { table });
     assert.deepEqual(await consume([message("e1")]), ["m-e1"], "it was not the event's fault");
     assert.ok((returns[0]?.[1] ?? 0) <= 5, "and it comes again soon");
@@ -288,11 +283,7 @@ describe("the last attempt of an event that fails", () => {
 
   it("is the queue's last receive for contention in a FIFO queue, where a copy would lose its place", async () => {
     const table = createTable();
-    const { commit } = table.store;
-    table.store.commit = (writes) => {
-      table.change("e1", { rate: 50 });
-      return commit(writes);
-    };
+    table.store.meanwhile = () => table.change("e1", { rate: 50 });
     const { consume, letters, requeued } = setUp({ count }, { table });
     assert.deepEqual(await consume([message("e1", { receives: RECEIVE_LIMIT, group: "g" })]), []);
     assert.deepEqual(requeued, []);
@@ -408,11 +399,7 @@ describe("an invocation with no time left", () => {
 describe("a session that somebody else changes between the read and the commit", () => {
   /** A table in which this happens right before each of the next commits. */
   function tableWith(changes: (() => void)[], table = createTable({ k1: { rate: 1 }, k2: { rate: 1 } })) {
-    const { commit } = table.store;
-    table.store.commit = (writes) => {
-      changes.shift()?.();
-      return commit(writes);
-    };
+    table.store.meanwhile = () => changes.shift()?.();
     return table;
   }
 
@@ -473,12 +460,7 @@ describe("a session that a handler removes", () => {
 
   it("goes in the same transaction as the ledger entry, on condition of what was read", async () => {
     const table = createTable({ k: { rate: 1 } });
-    const commits: Write[][] = [];
-    const { commit } = table.store;
-    table.store.commit = (writes) => {
-      commits.push(writes);
-      return commit(writes);
-    };
+    const { commits } = table.store;
     const { consume } = setUp({ remove }, { table });
     assert.deepEqual(await consume([message("e1", { key: "k" })]), []);
     const [[removal, entry] = [], ...others] = commits;
@@ -490,12 +472,9 @@ describe("a session that a handler removes", () => {
 
   it("that somebody changes meanwhile is looked at again, not removed unread", async () => {
     const table = createTable({ k: { rate: 1 } });
-    const { commit } = table.store;
-    let commits = 0;
-    table.store.commit = (writes) => {
-      if (commits === 0) table.change("k", { rate: 9 });
-      commits += 1;
-      return commit(writes);
+    table.store.meanwhile = () => {
+      table.store.meanwhile = () => {};
+      table.change("k", { rate: 9 });
     };
     const removeIdle: Script = async ({ get, del }) => {
       if (((await get("k")) as Session).rate === 1) await del("k");
@@ -550,7 +529,7 @@ describe("a part that fails", () => {
 
   it("has everything reported that is not done, and never throws: the commit", async () => {
     const table = createTable();
-    table.store.commit = () => Promise.reject(new Error("connection lost"));
+    table.store.put = () => Promise.reject(new Error("connection lost"));
     const { consume } = setUp({ count, no: failFor("e1") }, { table });
     assert.deepEqual(await consume(batch), ["m-e1", "m-e2"]);
   });
@@ -598,12 +577,28 @@ describe("a part that fails", () => {
 });
 
 describe("the batch's one read", () => {
-  it("brings the event's own session, once a handler was seen to ask for it", async () => {
+  it("brings the event's own session", async () => {
     const { consume, table } = setUp({ count });
     await consume([message("e1", { key: "k1" })]);
     await consume([message("e2", { key: "k1" }), message("e3", { key: "k2" }), message("e4", { key: "k1" })]);
-    assert.deepEqual(table.prefetched, [[], ["k1", "k2"]]);
+    assert.deepEqual(table.prefetched, [["k1"], ["k1", "k2"]]);
     assert.deepEqual([table.session("k1"), table.session("k2")], [{ rate: 3 }, { rate: 1 }]);
+  });
+
+  it("leaves out the sessions of events whose handler was seen to do without", async () => {
+    const other: Script = async ({ get }) => void (await get("other"));
+    const { consume, table } = setUp({ other });
+    await consume([message("e1", { key: "k1" })]);
+    await consume([message("e2", { key: "k2" })]);
+    assert.deepEqual(table.prefetched, [["k1"], []]);
+  });
+
+  it("brings it too for a handler that writes others: what it writes is committed by its own", async () => {
+    const other: Script = async ({ set }) => set("other", { rate: 1 });
+    const { consume, table } = setUp({ other });
+    await consume([message("e1", { key: "k1" })]);
+    await consume([message("e2", { key: "k2" })]);
+    assert.deepEqual(table.prefetched, [["k1"], ["k2"]]);
   });
 
   it("does not ask for keys that no table can have", async () => {

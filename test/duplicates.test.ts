@@ -9,7 +9,7 @@ import {
 } from "@aws-sdk/client-sqs";
 import { GetCommand } from "@aws-sdk/lib-dynamodb";
 import type { SQSEvent, SQSRecord } from "aws-lambda";
-import { isCommit, type Step } from "./chaos/proxy.ts";
+import { commitKind, type Step } from "./chaos/proxy.ts";
 import { type Rig, startRig } from "./chaos/rig.ts";
 
 describe("an event that is delivered twice", () => {
@@ -20,7 +20,7 @@ describe("an event that is delivered twice", () => {
     rig = await startRig({
       env: process.env,
       consumers: 2,
-      step: (nth) => (call, forward) => (isCommit(call) ? onCommit(nth)(call, forward) : forward()),
+      step: (nth) => (call, forward) => (commitKind(call) ? onCommit(nth)(call, forward) : forward()),
       settings: { MAX_ATTEMPTS: "1" },
     });
   });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { hashFunction, keyName } from "../functions/key-names.ts";
-import type { ConsumerStore, Write } from "../lib/consumer/store.ts";
+import type { ConsumerStore, Write } from "../lib/commit/store.ts";
 import { renamedConsumerStore } from "../lib/gateway/hashed-keys.ts";
 import { hashKey } from "../lib/gateway/key-hash.ts";
 import { fullName, storedName } from "../lib/gateway/key-name.ts";
@@ -81,6 +81,11 @@ describe("a store whose items have other names", () => {
       asked.push(writes);
       return { conflicts: [] };
     },
+    async put(writes) {
+      asked.push(writes);
+      return writes.map(() => ({ is: "held" }));
+    },
+    async proveMarks() {},
   };
   const renamed = renamedConsumerStore(store, nameOf);
 
@@ -102,7 +107,13 @@ describe("a store whose items have other names", () => {
   it("writes sessions by their names, and the ledger as it is", async () => {
     asked.length = 0;
     const entry: Write = { kind: "ledger", identity: "api#e1", done: ["h"], version: 0 };
-    await renamed.commit([{ kind: "session", key: "a1", session: undefined, version: 1 }, entry]);
-    assert.deepEqual(asked, [[{ kind: "session", key: "a", session: undefined, version: 1 }, entry]]);
+    const removed = { kind: "session", session: undefined, version: 1 } as const;
+    const fence = { kind: "fence", version: 1 } as const;
+    await renamed.commit([{ ...removed, key: "a1" }, entry, { ...fence, key: "b1" }]);
+    await renamed.put([{ ...removed, key: "c1" }, entry]);
+    assert.deepEqual(asked, [
+      [{ ...removed, key: "a" }, entry, { ...fence, key: "b" }],
+      [{ ...removed, key: "c" }, entry],
+    ]);
   });
 });

@@ -172,8 +172,8 @@ describe("a history's recorder", () => {
 
   it("tells what was not finished as handed back", async () => {
     const table = createTable({ a: session(1) });
-    const commit = () => Promise.reject(new Error("the table is away"));
-    const { consume, batches } = recorded({ count }, { store: { ...table.store, commit } });
+    table.store.failing = () => new Error("the table is away");
+    const { consume, batches } = recorded({ count }, { store: table.store });
     assert.deepEqual(await consume([message("a")]), ["m-a"]);
     const [[a] = []] = batches;
     assert.deepEqual([a?.outcome, a?.reason], ["handed-back", "dependency-failed"]);

@@ -1,55 +1,25 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { createUnitOfWork } from "../lib/commit/unit-of-work.ts";
 import { createConsumer } from "../lib/consumer/consumer.ts";
-import type { ConsumerStore, Write } from "../lib/consumer/store.ts";
-import { createUnitOfWork } from "../lib/consumer/unit-of-work.ts";
 import { AppError } from "../lib/errors.ts";
 import { openRelease } from "../lib/releases/release.ts";
 import type { Host } from "../lib/runtime/jobs.ts";
 import type { Run } from "../lib/runtime/protocol.ts";
 import type { StoredSession } from "../lib/sessions/item.ts";
 import { consumerDeps, message } from "./helpers/consumer.ts";
+import { createMemoryTable } from "./helpers/memory-table.ts";
 import { scopeOf } from "./helpers/scope.ts";
 import { scriptedRuntime } from "./helpers/scripted-runtime.ts";
 
-/** A table of sessions and ledger entries with versions, where each write is on condition of its own. */
 function createTable(aliases: Record<string, string>) {
-  const items = new Map<string, StoredSession>(
-    Object.entries(aliases).map(([key, alias]) => [key, { session: { alias }, version: 1 }]),
-  );
-  const ledger = new Map<string, { version: number; done: string[] }>();
-  const reads: string[] = [];
-  const versionOf = (write: Write) =>
-    write.kind === "session"
-      ? (items.get(write.key)?.version ?? 0)
-      : (ledger.get(write.identity)?.version ?? 0);
-  const store: ConsumerStore = {
-    read: async (events, keys) => ({
-      liveVersion: "v1",
-      ledger: new Map(events.map(({ identity: id }) => [id, ledger.get(id) ?? { version: 0, done: [] }])),
-      sessions: new Map(keys.map((key) => [key, items.get(key) ?? { session: undefined, version: 0 }])),
-    }),
-    async readSession(key) {
-      reads.push(key);
-      const found = items.get(key) ?? { session: undefined, version: 0 };
-      return { ...found };
-    },
-    async commit(writes) {
-      const conflicts = writes.flatMap((write, index) => (write.version === versionOf(write) ? [] : [index]));
-      if (conflicts.length > 0) return { conflicts };
-      for (const write of writes) {
-        const version = write.version + 1;
-        if (write.kind === "session") items.set(write.key, { session: write.session, version });
-        else ledger.set(write.identity, { done: write.done, version });
-      }
-      return { conflicts: [] };
-    },
-  };
+  const sessions = Object.entries(aliases).map(([key, alias]) => [key, { alias }]);
+  const table = createMemoryTable({ sessions: Object.fromEntries(sessions) });
   return {
-    store,
-    ledger,
-    reads,
-    alias: (key: string) => items.get(key)?.session?.alias,
+    store: table,
+    ledger: table.ledger,
+    reads: table.reads,
+    alias: (key: string) => table.session(key)?.alias,
   };
 }
 

@@ -17,6 +17,7 @@ import { formatSession, parseSession, type Session } from "../lib/sessions/sessi
 import { createSessionStore, type SessionStore } from "../lib/sessions/store.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type Clients, createClients, createResources } from "../local/resources.ts";
+import { NO_MARKS } from "./helpers/no-marks.ts";
 
 const nested = (levels: number): unknown => (levels === 0 ? 1 : { x: nested(levels - 1) });
 
@@ -89,7 +90,13 @@ describe("a session that the table can just hold", () => {
     const prefix = `limits-${randomUUID().slice(0, 8)}`;
     const { env } = await createResources(clients, { prefix, visibilitySeconds: 30, receiveLimit: 5 });
     const dynamo = clients.dynamoClient;
-    store = createSessionStore({ dynamo, table: env.SESSIONS_TABLE, now: Date.now, random: Math.random });
+    store = createSessionStore({
+      dynamo,
+      table: env.SESSIONS_TABLE,
+      proveMarks: NO_MARKS,
+      now: Date.now,
+      random: Math.random,
+    });
   });
   after(async () => {
     for (const client of Object.values(clients)) client.destroy();
@@ -133,7 +140,7 @@ describe("a session that the table can just hold", () => {
     it(`is held and comes back: ${what}`, async () => {
       storableBytes(session);
       const key = `${"k".repeat(2_000)}${randomUUID()}`;
-      assert.ok(await store.put(key, session, 0));
+      assert.ok(await store.put(key, session, { version: 0 }));
       const read = await store.read(key);
       assert.equal(formatSession(read.session ?? {}), formatSession(session));
     });
@@ -142,6 +149,6 @@ describe("a session that the table can just hold", () => {
   it("is not held when it is larger than an item, whatever was counted", async () => {
     const large: Session = { alias: "x".repeat(410_000) };
     assert.throws(() => storableBytes(large), AppError);
-    await assert.rejects(store.put("large", large, 0));
+    await assert.rejects(store.put("large", large, { version: 0 }));
   });
 });

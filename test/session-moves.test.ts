@@ -20,6 +20,7 @@ import { formatWhole, keepUnknown, parseWhole } from "../lib/sessions/whole.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type Clients, createClients, createResources } from "../local/resources.ts";
 import { anySession, MEMBERS } from "./helpers/any-session.ts";
+import { NO_MARKS } from "./helpers/no-marks.ts";
 
 const NOW = 1_795_000_000_000;
 const SECONDS = NOW / 1000;
@@ -69,6 +70,7 @@ async function importInto({ rows }: Table, text: string, source = entriesIn(text
   const tally = emptyImport();
   const leftOut: LeftOut[] = [];
   const take = createTake({
+    proveMarks: NO_MARKS,
     rows,
     allowMasterKeys: false,
     pace: async () => true,
@@ -332,6 +334,7 @@ describe("an import", () => {
     let left = 90;
     const tally = emptyImport();
     const take = createTake({
+      proveMarks: NO_MARKS,
       rows: table.rows,
       allowMasterKeys: false,
       pace: async () => left-- > 0,

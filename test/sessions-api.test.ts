@@ -4,12 +4,13 @@ import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DeleteCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
-import { type ConsumerStore, createConsumerStore } from "../lib/consumer/store.ts";
+import { type ConsumerStore, createConsumerStore } from "../lib/commit/store.ts";
 import { createSessionsApi } from "../lib/sessions/api.ts";
 import { sessionItem } from "../lib/sessions/item.ts";
 import { createSessionRows } from "../lib/sessions/rows.ts";
 import type { Session } from "../lib/sessions/session.ts";
 import { createSessionStore, type SessionStore } from "../lib/sessions/store.ts";
+import { NO_MARKS } from "./helpers/no-marks.ts";
 import { startTestStack, type TestStack } from "./helpers/stack.ts";
 
 const RIGHTS = { access_rights: { demo: { api_id: "demo" } } };
@@ -33,7 +34,7 @@ before(async () => {
     newToken: randomUUID,
     ...common,
   });
-  store = createSessionStore({ table: SESSIONS_TABLE, ...common });
+  store = createSessionStore({ proveMarks: NO_MARKS, table: SESSIONS_TABLE, ...common });
 });
 after(() => stack.close());
 
@@ -279,15 +280,16 @@ describe("beside a handler's commit", () => {
       { step: "deserialize" },
     );
     const twice = createSessionStore({
+      proveMarks: NO_MARKS,
       dynamo: client,
       table: stack.resources.SESSIONS_TABLE,
       now: Date.now,
       random: Math.random,
     });
-    const first = (await twice.put(key, SESSION, 0)) ?? 0;
+    const first = (await twice.put(key, SESSION, { version: 0 })) ?? 0;
     assert.equal(first, 1);
-    assert.equal(await twice.put(key, { ...SESSION, tags: ["a"] }, first), 2);
-    assert.equal(await twice.remove(key, 2), true);
+    assert.equal(await twice.put(key, { ...SESSION, tags: ["a"] }, { version: first }), 2);
+    assert.equal(await twice.remove(key, { version: 2 }), true);
     assert.equal(sent, 6);
     client.destroy();
   });
@@ -295,14 +297,17 @@ describe("beside a handler's commit", () => {
   it("of two that write the same on one version, one is told that the other came first", async () => {
     const key = newKey();
     const store = createSessionStore({
+      proveMarks: NO_MARKS,
       dynamo: stack.clients.dynamoClient,
       table: stack.resources.SESSIONS_TABLE,
       now: Date.now,
       random: Math.random,
     });
-    const first = (await store.put(key, SESSION, 0)) ?? 0;
+    const first = (await store.put(key, SESSION, { version: 0 })) ?? 0;
     const counted = { ...SESSION, rate: 2 };
-    const writes = await Promise.all(Array.from({ length: 5 }, () => store.put(key, counted, first)));
+    const writes = await Promise.all(
+      Array.from({ length: 5 }, () => store.put(key, counted, { version: first })),
+    );
     assert.equal(
       writes.filter((version) => version !== undefined).length,
       1,

@@ -1,71 +1,49 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { LedgerEntry } from "../lib/consumer/ledger-item.ts";
-import { type BatchRead, COMMIT_ACTIONS, type Write } from "../lib/consumer/store.ts";
-import { createUnitOfWork, type RunBuffer, type UnitOfWork } from "../lib/consumer/unit-of-work.ts";
+import {
+  type BatchRead,
+  COMMIT_ACTIONS,
+  type EntryWrite,
+  type PutResult,
+  type SessionWrite,
+  type Write,
+} from "../lib/commit/store.ts";
+import { createUnitOfWork, type RunBuffer, type UnitOfWork } from "../lib/commit/unit-of-work.ts";
 import { AppError } from "../lib/errors.ts";
-import type { StoredSession } from "../lib/sessions/item.ts";
 import type { Session } from "../lib/sessions/session.ts";
-import { frozen } from "./helpers/frozen.ts";
+import { createMemoryTable } from "./helpers/memory-table.ts";
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html */
 const COMMIT_BYTES = 4 * 1024 * 1024;
 
-/** A table with versions in memory that takes what DynamoDB would take. */
+/** A table in memory that takes what DynamoDB would take. */
 function createTable(sessions: Record<string, Session> = {}) {
-  const stored = new Map<string, StoredSession>(
-    Object.entries(sessions).map(([key, session]) => [key, frozen({ session, version: 1 })]),
-  );
-  const ledger = new Map<string, LedgerEntry>();
-  const commits: Write[][] = [];
-  const reads: string[] = [];
-  const versionOf = (write: Write) =>
-    (write.kind === "session" ? stored.get(write.key)?.version : ledger.get(write.identity)?.version) ?? 0;
-
+  const inner = createMemoryTable({ sessions, marks: false });
   const table = {
-    stored,
-    ledger,
-    /** The writes of every transaction that became true. */
-    commits,
-    /** The keys that were read one by one. */
-    reads,
-    /** What happens elsewhere, right before a commit arrives. */
-    meanwhile: () => {},
-    session: (key: string) => stored.get(key)?.session,
-    /** Somebody else's write. */
-    change(key: string, session: Session) {
-      stored.set(key, frozen({ session, version: (stored.get(key)?.version ?? 0) + 1 }));
-    },
-    async readSession(key: string): Promise<StoredSession> {
-      reads.push(key);
-      return stored.get(key) ?? { session: undefined, version: 0 };
-    },
+    ...inner,
     async commit(writes: Write[]): Promise<{ conflicts: number[] }> {
       table.meanwhile();
       const bytes = Buffer.byteLength(JSON.stringify(writes));
       const items = writes.map((write) =>
-        write.kind === "session" ? `s ${write.key}` : `l ${write.identity}`,
+        write.kind === "ledger" ? `l ${write.identity}` : `s ${write.key}`,
       );
       assert.ok(writes.length > 0 && writes.length <= COMMIT_ACTIONS, `${writes.length} actions`);
       assert.ok(bytes <= COMMIT_BYTES, `${bytes} bytes in one transaction`);
       assert.equal(new Set(items).size, items.length, "one action per item");
-      const conflicts = writes.flatMap((write, index) => (versionOf(write) === write.version ? [] : [index]));
-      if (conflicts.length > 0) return { conflicts };
-      commits.push(writes);
-      for (const write of writes) {
-        const version = write.version + 1;
-        if (write.kind === "session") stored.set(write.key, frozen({ session: write.session, version }));
-        else ledger.set(write.identity, { version, done: write.done, attempts: write.attempts });
-      }
-      return { conflicts: [] };
+      return inner.commit(writes);
+    },
+    async put(writes: (SessionWrite | EntryWrite)[]): Promise<PutResult[]> {
+      if (writes.length > 0) table.meanwhile();
+      return inner.put(writes);
     },
     /** As the batch's one read: the ledger of its events, and the sessions that were asked for. */
     read(eventIds: string[], keys: string[] = []): BatchRead {
+      const none = { session: undefined, version: 0 };
       return {
         liveVersion: "v1",
-        ledger: new Map(eventIds.map((id) => [id, ledger.get(id) ?? { version: 0, done: [] }])),
-        sessions: new Map(keys.map((key) => [key, stored.get(key) ?? { session: undefined, version: 0 }])),
+        ledger: new Map(eventIds.map((id) => [id, inner.ledger.get(id) ?? { version: 0, done: [] }])),
+        sessions: new Map(keys.map((key) => [key, inner.stored.get(key) ?? none])),
       };
     },
   };
@@ -222,7 +200,7 @@ describe("a commit", () => {
 
   it("of which nobody knows whether it became true is passed on as an error", async () => {
     const table = createTable();
-    const failing = { ...table, commit: () => Promise.reject(new Error("connection lost")) };
+    const failing = { ...(await table), commit: () => Promise.reject(new Error("connection lost")) };
     const unit = createUnitOfWork(table.read(["e1"]), failing);
     await run(unit, "e1", put("k1", { rate: 1 }));
     await assert.rejects(unit.commit(), /connection lost/);
@@ -235,7 +213,7 @@ describe("events that wrote no session", () => {
     async (buffer) =>
       void (await buffer.read(key));
   const idsOf = (commits: Write[][]) =>
-    commits.map((writes) => writes.map((write) => (write.kind === "session" ? write.key : write.identity)));
+    commits.map((writes) => writes.map((write) => (write.kind === "ledger" ? write.identity : write.key)));
   /** Of the entries of these events the table says this. */
   const refusing = (table: ReturnType<typeof createTable>, refused: Record<string, Error>) => ({
     ...table,
@@ -247,6 +225,14 @@ describe("events that wrote no session", () => {
         if (error) throw error;
       }
       return table.commit(writes);
+    },
+    async put(writes: (SessionWrite | EntryWrite)[]): Promise<PutResult[]> {
+      const results = writes.map(async (write): Promise<PutResult[]> => {
+        this.tried.push([write]);
+        const thrown = write.kind === "ledger" ? refused[write.identity] : undefined;
+        return thrown ? [{ is: "failed", thrown }] : table.put([write]);
+      });
+      return (await Promise.all(results)).flat();
     },
   });
   const BATCH = ["looks", "counts", "is idle", "counts too"];
@@ -436,7 +422,7 @@ describe("runs at the same time", () => {
     const table = createTable({ k1: { rate: 1 } });
     const { promise: hold, resolve: release } = Promise.withResolvers<void>();
     const slow = {
-      ...table,
+      ...(await table),
       async readSession(key: string) {
         const stored = await table.readSession(key);
         await hold;
@@ -484,7 +470,7 @@ describe("runs at the same time", () => {
     const table = createTable({ k1: { rate: 1 } });
     const { promise: hold, resolve: release } = Promise.withResolvers<void>();
     const slow = {
-      ...table,
+      ...(await table),
       async commit(writes: Write[]) {
         await hold;
         return table.commit(writes);
@@ -666,7 +652,7 @@ describe("for whatever batch", () => {
     const sent = Promise.withResolvers<void>();
     const goOn = Promise.withResolvers<void>();
     const slow = {
-      readSession: table.readSession,
+      ...(await table),
       async commit(writes: Write[]) {
         sent.resolve();
         await goOn.promise;
@@ -696,8 +682,10 @@ describe("for whatever batch", () => {
       fc.asyncProperty(batch, fc.scheduler(), async (touched, scheduler) => {
         const table = createTable();
         const slow = {
+          ...(await table),
           readSession: scheduler.scheduleFunction(table.readSession),
           commit: scheduler.scheduleFunction(table.commit),
+          put: scheduler.scheduleFunction(table.put),
         };
         const events = touched.map((keys, index) => ({ id: `e${index}`, keys }));
         const unit = createUnitOfWork(table.read(events.map(({ id }) => id)), slow);

@@ -15,11 +15,11 @@ export interface ConsumerDeps extends PassDeps, Omit<AnswerDeps, "log"> {
 }
 
 /** How often an event is run because others changed a session it read meanwhile; then it is handed back. */
-const CONFLICT_RUNS = 3;
+const CONFLICT_RUNS = 8;
 /** The longest pause before the second of these runs; each further one is twice as long at most. */
-const CONFLICT_PAUSE_MS = 20;
+const CONFLICT_PAUSE_MS = 10;
 /** After which an event that met others every time comes again. */
-const CONFLICT_SECONDS = 3;
+const CONFLICT_SECONDS = 2;
 
 /** What one invocation has of its own. */
 interface Batch {

@@ -1,4 +1,5 @@
 import { type Api, GATEWAY_API, type HandlerRef } from "../apis/definition.ts";
+import type { UnitOfWork } from "../commit/unit-of-work.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { GatewayEvent } from "../events/event.ts";
 import type { JobEnd } from "../runtime/jobs.ts";
@@ -19,7 +20,6 @@ import {
 import type { Prefetch } from "./prefetch.ts";
 import { type Delivery, receives } from "./records.ts";
 import { createSandboxCosts } from "./sandbox-costs.ts";
-import type { UnitOfWork } from "./unit-of-work.ts";
 
 export interface EventRunDeps extends HandlerRunDeps {
   /** How much later than `timeoutMs` a run is over for certain. */

@@ -1,4 +1,5 @@
 import type { HandlerRef } from "../apis/definition.ts";
+import type { UnitBuffer, UnitOfWork } from "../commit/unit-of-work.ts";
 import { AppError } from "../errors.ts";
 import type { Recorder } from "../history/recorder.ts";
 import type { DebugLog } from "../log.ts";
@@ -15,7 +16,6 @@ import type { Loaded } from "./live-runtime.ts";
 import { CONFLICTED, DONE, type EventOutcome } from "./outcome.ts";
 import { ownKey, type Prefetch } from "./prefetch.ts";
 import type { Delivery } from "./records.ts";
-import type { UnitBuffer, UnitOfWork } from "./unit-of-work.ts";
 
 export interface HandlerRunDeps extends HostDeps {
   log: DebugLog;
@@ -108,14 +108,20 @@ export function createHandlerRun(deps: HandlerRunDeps, prefetch: Prefetch) {
       changedBy: changedByOf(ref.name, envelope.event.Type, envelope.id),
       log: (level, text) =>
         log[levelOf(level, text)]("script", { handler: ref.name, event_id: envelope.id, text }),
-      onRead: (key) => prefetch.learn(envelope, ref, key),
-      onWrite: recorded?.wrote,
+      onRead(key) {
+        if (key === ownKey(envelope)) prefetch.learn(ref);
+      },
+      onWrite(...change) {
+        prefetch.learn(ref);
+        recorded?.wrote(...change);
+      },
       orgOf: (apiId) => loaded.release.api(apiId)?.org_id ?? "",
     });
     const host = recorded ? recorded.around(plain) : plain;
 
     async function endOf(outcome: Outcome, waitedMs: number): Promise<EventOutcome> {
       metrics.count("Runs");
+      prefetch.ran(ref);
       metrics.observe("RunTime", tenths(outcome.ms));
       const why = failureOf(outcome, host, { waitedMs, timeoutMs: deps.timeoutMs });
       if (!why) return accept(handlerRun, buffer);

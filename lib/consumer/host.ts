@@ -1,3 +1,4 @@
+import type { RunBuffer } from "../commit/unit-of-work.ts";
 import { type Refusal, refusalOf } from "../dynamo/refusal.ts";
 import { AppError, type ErrorCode, errorText } from "../errors.ts";
 import type { CallScope, Host } from "../runtime/jobs.ts";
@@ -14,7 +15,6 @@ import {
 } from "../sessions/session.ts";
 import { keepUnknown } from "../sessions/whole.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { RunBuffer } from "./unit-of-work.ts";
 
 /** Sends a script's HTTP requests; the JSON answer of the gateway's API, or undefined when it failed. */
 export type SendHttp = (request: string, run: HttpRun) => Promise<string | undefined>;
@@ -43,7 +43,7 @@ export interface HostRun {
   log: Host["log"];
   onRead: (key: string) => void;
   /** Is told what the run changes; undefined for a session that is not there. */
-  onWrite?: ((key: string, before: Session | undefined, after: Session | undefined) => void) | undefined;
+  onWrite?: (key: string, before: Session | undefined, after: Session | undefined) => void;
   /** The organisation of an API; "" for one that the release does not have. */
   orgOf: (apiId: string) => string;
 }

@@ -1,17 +1,19 @@
+import type { SessionRules } from "../commit/batch-sessions.ts";
+import { withMarks } from "../commit/marks.ts";
+import type { BatchRead, ConsumerStore } from "../commit/store.ts";
+import { type Commit, createUnitOfWork, type UnitOfWork } from "../commit/unit-of-work.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import type { ChangedState } from "../sessions/item.ts";
 import { sessionEnd } from "../sessions/lifetime.ts";
-import type { SessionRules } from "./batch-sessions.ts";
+import { isStorableKey } from "../sessions/limits.ts";
 import type { Circuit } from "./circuit.ts";
 import { createEventRun, type EventEnd, type EventRunDeps, type TimeLeft } from "./event-run.ts";
 import type { Failure } from "./failure.ts";
 import { type Lane, lanesOf } from "./lanes.ts";
 import type { LiveRuntime } from "./live-runtime.ts";
 import { CONFLICTED, type EventOutcome, type HandlerReport, UNSTARTED } from "./outcome.ts";
-import { createPrefetch } from "./prefetch.ts";
+import { createPrefetch, ownKey } from "./prefetch.ts";
 import { type Delivery, groupsOf } from "./records.ts";
-import type { BatchRead, ConsumerStore } from "./store.ts";
-import { type Commit, createUnitOfWork, type UnitOfWork } from "./unit-of-work.ts";
 
 export interface PassDeps extends EventRunDeps {
   store: ConsumerStore;
@@ -62,9 +64,10 @@ export function createPass(deps: PassDeps) {
     return { endOf: (session) => sessionEnd(session, release, Math.floor(deps.now() / 1000)) };
   }
 
-  const unitOf = (read: BatchRead, release: LiveRelease, deliveries: Delivery[]) =>
+  const unitOf = (read: BatchRead, release: LiveRelease, deliveries: Delivery[], homes: Homes) =>
     createUnitOfWork(read, store, {
       chains: groupsOf(deliveries),
+      homes,
       ...rulesOf(release),
       digests: new Map(deliveries.map(({ identity, digest }) => [identity, digest])),
       onSee: (inMemory) => metrics.count(inMemory ? "PrefetchHits" : "PrefetchMisses"),
@@ -89,11 +92,13 @@ export function createPass(deps: PassDeps) {
   }
 
   return async (given: Delivery[], { timeLeft, inTurn, alone }: PassOptions): Promise<PassEnd> => {
-    const read = await store.read(given, prefetch.keysFor(given.map(({ envelope }) => envelope)));
+    const homes = homesOf(given);
+    const found = await store.read(given, prefetch.keysFor(given.map(({ envelope }) => envelope)));
+    const read = { ...found, ledger: withMarks(found, homes) };
     const [deliveries, others] = split(given, read);
     const loaded = await deps.live.at(read.liveVersion);
     prefetch.at(loaded.release);
-    const unit = unitOf(read, loaded.release, deliveries);
+    const unit = unitOf(read, loaded.release, deliveries, homes);
     const ends = new Map<Delivery, EventEnd>();
     let outage: Failure | undefined;
     let broken: unknown;
@@ -143,11 +148,20 @@ export function createPass(deps: PassDeps) {
       const outcome = isRejected
         ? await rejectedOutcome(unit, delivery, commit)
         : atCommit(delivery, ran, commit);
-      const doneBefore = read.ledger.get(delivery.identity)?.done.length ?? 0;
+      const { done = [], marked = [] } = read.ledger.get(delivery.identity) ?? {};
+      const doneBefore = done.length + marked.length;
       passed.push({ delivery, outcome, handlers, release: loaded.release, doneBefore });
     }
     return { passed, others, crowded: commit.crowded };
   };
+}
+
+/** By identity, the key that an event is about. */
+type Homes = ReadonlyMap<string, string>;
+
+function homesOf(deliveries: Delivery[]): Homes {
+  const homes = deliveries.map(({ identity, envelope }) => [identity, ownKey(envelope)] as const);
+  return new Map(homes.filter(([, key]) => isStorableKey(key)));
 }
 
 /** Those whose content is the one that their ledger entry is about, and the others. */

@@ -3,29 +3,38 @@ import type { EventEnvelope } from "../events/event.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import { isStorableKey } from "../sessions/limits.ts";
 
-/** Learns which handlers read the event's own key, so that its session comes with the batch's first read. */
+/**
+ * Learns which handlers want the session of the event's own key with the batch's first read: those that read it, and
+ * those that write any, for what they write is committed by it. A handler that has not run here is taken for one.
+ */
 export interface Prefetch {
-  learn(envelope: EventEnvelope, ref: HandlerRef, readKey: string): void;
+  /** This handler has run. */
+  ran(ref: HandlerRef): void;
+  /** This handler wants it. */
+  learn(ref: HandlerRef): void;
   /** The release that the next `keysFor` asks; what was learnt is kept, for most handlers outlive a release. */
   at(release: LiveRelease): void;
   keysFor(envelopes: EventEnvelope[]): string[];
 }
 
 export function createPrefetch(): Prefetch {
-  const readers = new Set<string>();
+  /** Whether they want it, by handler. */
+  const handlers = new Map<string, boolean>();
   let live: LiveRelease | undefined;
+  const isAsked = ({ api_id, event }: EventEnvelope) =>
+    live?.handlers(api_id, event.Type).some(({ name }) => handlers.get(name) ?? true) ?? true;
   return {
-    learn(envelope, ref, readKey) {
-      if (readKey === ownKey(envelope)) readers.add(ref.name);
+    learn: ({ name }) => void handlers.set(name, true),
+    ran({ name }) {
+      if (!handlers.has(name)) handlers.set(name, false);
     },
     at(release) {
       live = release;
     },
     keysFor(envelopes) {
       const keys = envelopes.flatMap((envelope) => {
-        const refs = live?.handlers(envelope.api_id, envelope.event.Type) ?? [];
         const key = ownKey(envelope);
-        return isStorableKey(key) && refs.some(({ name }) => readers.has(name)) ? [key] : [];
+        return isStorableKey(key) && isAsked(envelope) ? [key] : [];
       });
       return [...new Set(keys)];
     },

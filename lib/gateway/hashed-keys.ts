@@ -1,4 +1,4 @@
-import type { ConsumerStore } from "../consumer/store.ts";
+import type { ConsumerStore, Write } from "../commit/store.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import { type HashFunction, hashKey } from "./key-hash.ts";
 import { storedName } from "./key-name.ts";
@@ -18,7 +18,10 @@ export const hashedName =
 
 /** The same store, whose items have other names than the keys that it is asked for. */
 export function renamedConsumerStore(store: ConsumerStore, nameOf: KeyName): ConsumerStore {
+  const named = <W extends Write>(write: W): W =>
+    write.kind === "ledger" ? write : { ...write, key: nameOf(write.key) };
   return {
+    ...store,
     async read(events, keys) {
       const names = new Map(keys.map((key) => [key, nameOf(key)]));
       const read = await store.read(events, [...new Set(names.values())]);
@@ -29,10 +32,8 @@ export function renamedConsumerStore(store: ConsumerStore, nameOf: KeyName): Con
       return { ...read, sessions: new Map(sessions) };
     },
     readSession: (key, reader) => store.readSession(nameOf(key), reader),
-    commit: (writes) =>
-      store.commit(
-        writes.map((write) => (write.kind === "session" ? { ...write, key: nameOf(write.key) } : write)),
-      ),
+    commit: (writes) => store.commit(writes.map(named)),
+    put: (writes) => store.put(writes.map(named)),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { ConsumerStore } from "../consumer/store.ts";
+import type { ConsumerStore } from "../commit/store.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
@@ -92,7 +92,15 @@ export function createReadThrough(deps: ReadThroughDeps): ReadThrough {
     if (stored.version > 0 && showsTheirs(held, theirs)) return { ...stored, session };
     const state = { created: createdOf(theirs) };
     const version = await deps.keep(key, stored, session, state);
-    return version === undefined ? deps.read(key) : { session, version, gateway: state };
+    if (version === undefined) return deps.read(key);
+    const { marks, beforeLedger } = stored;
+    return {
+      session,
+      version,
+      gateway: state,
+      ...(marks && { marks }),
+      ...(beforeLedger && { beforeLedger }),
+    };
   };
 }
 

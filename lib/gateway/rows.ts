@@ -12,7 +12,11 @@ import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attribu
 import {
   type ChangedBy,
   type GatewayState,
+  type Marks,
+  nextMarks,
   nextVersion,
+  ownEnd,
+  type ProveMarks,
   type StoredSession,
   sessionItem,
 } from "../sessions/item.ts";
@@ -51,9 +55,10 @@ export interface Rows {
 export function createRows(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   table: string;
+  proveMarks: ProveMarks;
   now: () => number;
 }): Rows {
-  const { dynamo, table: TableName } = deps;
+  const { dynamo, table: TableName, proveMarks } = deps;
   const keyed = (key: string) => ({ TableName, Key: toAttributes({ key }) });
   const seconds = () => Math.floor(deps.now() / 1000);
   const asRead = ({ version }: Pick<Row, "version">) => ({
@@ -92,7 +97,7 @@ export function createRows(deps: {
     },
     copy,
     async page(after, limit) {
-      const names = ["key", "session", "version", "gateway"];
+      const names = ["key", "session", "version", "gateway", "marks"];
       const { Items = [], LastEvaluatedKey } = await dynamo.send(
         new ScanCommand({
           TableName,
@@ -107,17 +112,22 @@ export function createRows(deps: {
       );
       return { copies: Items.flatMap((item) => copyOf(item) ?? []), next: LastEvaluatedKey?.key?.S };
     },
-    write: (row, session, gateway) => {
+    async write(row, session, gateway) {
       // What a handler's change became at the gateway is still the handler's; anything else is the gateway's own.
       const changedBy = row.gateway.change && row.changedBy;
-      const Item = toAttributes(
-        sessionItem(row.key, session, nextVersion(row.version), seconds(), gateway, undefined, changedBy),
-      );
+      const now = seconds();
+      const end = ownEnd(session, now);
+      const marks = await nextMarks(row, end, proveMarks);
+      const version = nextVersion(row.version);
+      const Item = toAttributes(sessionItem(row.key, session, version, now, gateway, end, changedBy, marks));
       return holds(dynamo.send(new PutItemCommand({ TableName, Item, ...asRead(row) })));
     },
     async keep(key, read, session, gateway) {
       const version = nextVersion(read.version);
-      const Item = toAttributes(sessionItem(key, session, version, seconds(), gateway));
+      const now = seconds();
+      const end = ownEnd(session, now);
+      const marks = await nextMarks(read, end, proveMarks);
+      const Item = toAttributes(sessionItem(key, session, version, now, gateway, end, undefined, marks));
       return (await holds(dynamo.send(new PutItemCommand({ TableName, Item, ...asRead(read) }))))
         ? version
         : undefined;
@@ -141,7 +151,10 @@ export function createRows(deps: {
       });
       return marked ? version : undefined;
     },
-    remove: (row) => holds(dynamo.send(new DeleteItemCommand({ ...keyed(row.key), ...asRead(row) }))),
+    async remove(row) {
+      if (row.marks) await proveMarks(row.marks);
+      return holds(dynamo.send(new DeleteItemCommand({ ...keyed(row.key), ...asRead(row) })));
+    },
     async touch(key) {
       await update(key, {
         UpdateExpression: "SET #again = :now",
@@ -173,7 +186,7 @@ export function createRows(deps: {
 
 /** Undefined for an item that is none of ours. */
 export function copyOf(item: Attributes): Copy | undefined {
-  const { key, session, version, gateway, changed_by } = fromAttributes(item);
+  const { key, session, version, gateway, changed_by, marks } = fromAttributes(item);
   if (typeof key !== "string" || typeof version !== "number") return undefined;
   return {
     key,
@@ -181,6 +194,7 @@ export function copyOf(item: Attributes): Copy | undefined {
     version,
     gateway: gateway as GatewayState | undefined,
     ...(changed_by !== undefined && { changedBy: changed_by as ChangedBy }),
+    ...(marks !== undefined && { marks: marks as Marks }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { AppError, type ErrorCode } from "../errors.ts";
-import type { Change, ChangedBy, GatewayState } from "../sessions/item.ts";
+import type { Change, ChangedBy, GatewayState, Marks } from "../sessions/item.ts";
 import { storableBytes } from "../sessions/limits.ts";
 import { formatSession, parseSession, type Session } from "../sessions/session.ts";
 import type { Absence } from "./absence.ts";
@@ -14,6 +14,7 @@ export interface Row {
   version: number;
   gateway: GatewayState;
   changedBy?: ChangedBy;
+  marks?: Marks;
 }
 
 /** Why a change was not carried out, or not as it was. */

@@ -24,9 +24,10 @@ export async function deleteKey(deps: KeysDeps, request: KeyRequest): Promise<Ke
   if (!found) return NOT_FOUND;
   const { key } = found;
   const store = storeFor(deps, hashed);
-  const { result } = await changeSession(key, { ...deps, store }, async ({ session, version }) => {
+  const { result } = await changeSession(key, { ...deps, store }, async (stored) => {
+    const { session, version } = stored;
     if (!session) return NOT_FOUND;
-    if (!(await store.remove(key, version))) return undefined;
+    if (!(await store.remove(key, stored))) return undefined;
     deps.log.info("session deleted", { key_hash: shortKeyDigest(key), org_id: session.org_id, version });
     return query.api_id === "-1" ? json(200, "null") : done("deleted", key);
   });

@@ -121,7 +121,7 @@ async function write(
     const { session, reply } = await make(stored.session);
     if (!session) return reply;
     storableBytes(session);
-    const version = await store.put(key, session, stored.version);
+    const version = await store.put(key, session, stored);
     if (version === undefined) return undefined;
     const action = stored.session ? "modified" : "added";
     deps.log.info(`session ${action}`, { key_hash: shortKeyDigest(key), org_id: session.org_id, version });

@@ -5,6 +5,7 @@ import { readHistory } from "./history.ts";
 import { LIVE_RELEASE_KEY } from "./release.ts";
 import type { HistoryEntry } from "./report.ts";
 import { createStoredReleases, type StoredReleases } from "./stored.ts";
+import { TABLE_FORMAT } from "./table-format.ts";
 
 /** The key of the item that lists the versions of the history. */
 export const HISTORY_KEY = "releases";
@@ -27,6 +28,8 @@ export interface PointerTarget {
 /** As it was read; `revision` is another after every change, so that nobody overwrites what they have not seen. */
 export interface Pointer extends PointerTarget {
   revision: number;
+  /** Of the tables; undefined where the item says nothing of it. */
+  format?: number | undefined;
 }
 
 /** The bucket, the pointer to the live release, and the history. */
@@ -64,8 +67,9 @@ export function createReleaseStore(deps: {
   }
 
   async function pointer(): Promise<Pointer> {
-    const { version, built, refused = false, settled, revision = 0 } = (await item(LIVE_RELEASE_KEY)) ?? {};
-    return { version, built, refused, settled, revision } as Pointer;
+    const found = (await item(LIVE_RELEASE_KEY)) ?? {};
+    const { version, built, refused = false, settled, revision = 0, format } = found;
+    return { version, built, refused, settled, revision, format } as Pointer;
   }
 
   async function entry(version: string): Promise<HistoryEntry | undefined> {
@@ -83,7 +87,8 @@ export function createReleaseStore(deps: {
     const uploaded = to.built === (given.upload ?? given.version);
     const before = await versions();
     const order = uploaded ? [given.version, ...before.filter((one) => one !== given.version)] : before;
-    const moved = { pk: LIVE_RELEASE_KEY, ...to, revision: from.revision + 1, at: at() };
+    const format = from.revision === 0 ? TABLE_FORMAT : from.format;
+    const moved = { pk: LIVE_RELEASE_KEY, ...to, revision: from.revision + 1, at: at(), format };
     return transact([
       { TableName: table, Item: moved, ...unchangedSince(from) },
       { TableName: table, Item: kept },

@@ -90,7 +90,7 @@ async function putSession(request: SessionsRequest, deps: SessionsDeps): Promise
     const set = applySet(keepPassword(given, read.session), { suppressReset, now, allowMasterKeys });
     const session = keepUnknown(set, read.session);
     storableBytes(session);
-    return store.put(key, session, read.version, changedState?.(read, !suppressReset));
+    return store.put(key, session, read, changedState?.(read, !suppressReset));
   });
   const action = stored.session ? "modified" : "added";
   log.info(`session ${action}`, { key_hash: shortKeyDigest(key), org_id: given.org_id, version });
@@ -107,8 +107,8 @@ async function deleteSession(request: SessionsRequest, deps: SessionsDeps): Prom
   const store = storeFor(request.query, [], deps);
   const { stored } = await change(request, store, deps, async (read) => {
     if (!read.session) throw missing();
-    if (changedState) return store.put(key, undefined, read.version, changedState(read, false));
-    return (await store.remove(key, read.version)) || undefined;
+    if (changedState) return store.put(key, undefined, read, changedState(read, false));
+    return (await store.remove(key, read)) || undefined;
   });
   const { session, version } = stored;
   deps.log.info("session deleted", { key_hash: shortKeyDigest(key), org_id: session?.org_id, version });

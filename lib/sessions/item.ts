@@ -12,6 +12,41 @@ export interface StoredSession {
   gateway?: GatewayState | undefined;
   /** The name under which the gateway, and so the table, has this key. */
   fullName?: string;
+  /** Of its item. */
+  marks?: Marks | undefined;
+  /** When DynamoDB may remove its item, in unix seconds. */
+  ttl?: number;
+  /** Read before the ledger of its batch was: only then may a write of it stand for an entry of the ledger. */
+  beforeLedger?: true;
+}
+
+/**
+ * What an item says of the events, by identity, whose handlers' writes it has while the ledger may not say so yet. Such
+ * a mark may go only when the ledger was seen to say it. An item that DynamoDB may remove (`ttl`) has none.
+ */
+export type Marks = Record<string, Mark>;
+
+export interface Mark {
+  done: string[];
+  /** Of the event's content. */
+  digest?: string;
+}
+
+/** Has the ledger say what these marks say. */
+export type ProveMarks = (marks: Marks) => Promise<void>;
+
+/** What an item's next version is put on. */
+export type ReadItem = Pick<StoredSession, "version" | "marks">;
+
+/** The marks that go on with the next version. Where DynamoDB may remove that one, they are the ledger's first. */
+export async function nextMarks(
+  { marks }: ReadItem,
+  end: number,
+  proveMarks: ProveMarks,
+): Promise<Marks | undefined> {
+  if (!marks || end <= 0) return marks;
+  await proveMarks(marks);
+  return undefined;
 }
 
 /** The API in whose name a key is read; an organisation's custom keys go by short names there. */
@@ -87,6 +122,7 @@ export function sessionItem(
   gateway?: GatewayState,
   end: number = ownEnd(session, now),
   changedBy?: ChangedBy,
+  marks?: Marks,
 ): Record<string, unknown> {
   return {
     key,
@@ -101,6 +137,7 @@ export function sessionItem(
     ...(changedBy && { changed_by: changedBy }),
     ...(session && end > 0 && { ttl: end }),
     ...(gateway && { gateway }),
+    ...(marks && Object.keys(marks).length > 0 && { marks }),
   };
 }
 
@@ -119,13 +156,16 @@ export function storedSession(
   if (!item) return newSession(random);
   const ended = typeof item.ttl === "number" && item.ttl * 1000 <= now;
   const gateway = item.gateway as GatewayState | undefined;
+  const marks = item.marks as Marks | undefined;
   return {
     session: ended ? undefined : (item.session as Session | undefined),
     version: item.version as number,
     ...(gateway && { gateway }),
+    ...(marks && { marks }),
+    ...(typeof item.ttl === "number" && { ttl: item.ttl }),
   };
 }
 
 /** Beside a gateway, which decides itself how long it keeps a session: as far as the session tells. */
-const ownEnd = ({ session_lifetime = 0 }: Session = {} as Session, now: number) =>
+export const ownEnd = ({ session_lifetime = 0 }: Session = {} as Session, now: number) =>
   session_lifetime > 0 ? now + session_lifetime : 0;

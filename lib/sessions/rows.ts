@@ -130,7 +130,13 @@ const numberOr0 = (value: unknown) => (typeof value === "number" ? value : 0);
 const textOrNone = (value: unknown) => (typeof value === "string" ? value : "");
 
 /** As in the consumer's commits: nobody's change is written over unread. */
-export const condition = (read: number) => ({
+export const condition = (
+  read: number,
+): {
+  ConditionExpression: string;
+  ExpressionAttributeNames: Record<string, string>;
+  ExpressionAttributeValues?: Attributes;
+} => ({
   ExpressionAttributeNames: { "#version": "version" },
   ...(read <= 0
     ? { ConditionExpression: "attribute_not_exists(#version)" }

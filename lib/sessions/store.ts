@@ -5,7 +5,17 @@ import {
   TransactWriteItemsCommand,
 } from "@aws-sdk/client-dynamodb";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
-import { type GatewayState, nextVersion, type StoredSession, sessionItem, storedSession } from "./item.ts";
+import {
+  type GatewayState,
+  nextMarks,
+  nextVersion,
+  ownEnd,
+  type ProveMarks,
+  type ReadItem,
+  type StoredSession,
+  sessionItem,
+  storedSession,
+} from "./item.ts";
 import type { SessionEnd } from "./lifetime.ts";
 import { condition } from "./rows.ts";
 import type { Session } from "./session.ts";
@@ -19,11 +29,11 @@ export interface SessionStore {
   put(
     key: string,
     session: Session | undefined,
-    read: number,
+    read: ReadItem,
     gateway?: GatewayState,
   ): Promise<number | undefined>;
   /** False when the item is there, but not at the version that was read any more. */
-  remove(key: string, read: number): Promise<boolean>;
+  remove(key: string, read: ReadItem): Promise<boolean>;
 }
 
 /** The table that handlers' commits change at the same time; each write is put on condition of the version read. */
@@ -32,6 +42,7 @@ export function createSessionStore(deps: {
   table: string;
   /** Where no gateway decides how long a session is kept. */
   endOf?: (() => Promise<SessionEnd>) | undefined;
+  proveMarks: ProveMarks;
   now: () => number;
   random: () => number;
 }): SessionStore {
@@ -61,12 +72,17 @@ export function createSessionStore(deps: {
   return {
     read: async (key) => storedSession(await readItem(key), deps.now(), deps.random),
     async put(key, session, read, gateway) {
-      const version = nextVersion(read);
-      const end = session && (await deps.endOf?.())?.(session, seconds());
-      const Item = toAttributes(sessionItem(key, session, version, seconds(), gateway, end));
-      return (await holds({ Put: { TableName, Item, ...condition(read) } })) ? version : undefined;
+      const version = nextVersion(read.version);
+      const end = (session && (await deps.endOf?.())?.(session, seconds())) ?? ownEnd(session, seconds());
+      const marks = await nextMarks(read, end, deps.proveMarks);
+      const item = sessionItem(key, session, version, seconds(), gateway, end, undefined, marks);
+      const put = { TableName, Item: toAttributes(item), ...condition(read.version) };
+      return (await holds({ Put: put })) ? version : undefined;
     },
-    remove: (key, read) => holds({ Delete: { TableName, Key: toAttributes({ key }), ...condition(read) } }),
+    async remove(key, read) {
+      if (read.marks) await deps.proveMarks(read.marks);
+      return holds({ Delete: { TableName, Key: toAttributes({ key }), ...condition(read.version) } });
+    },
   };
 }
 

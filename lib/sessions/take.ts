@@ -2,7 +2,17 @@ import { setTimeout as delay } from "node:timers/promises";
 import { refusalOf } from "../dynamo/refusal.ts";
 import { AppError } from "../errors.ts";
 import type { Entry } from "./forms.ts";
-import { type GatewayState, newSession, nextVersion, type StoredSession, sessionItem } from "./item.ts";
+import {
+  type GatewayState,
+  type Marks,
+  newSession,
+  nextMarks,
+  nextVersion,
+  ownEnd,
+  type ProveMarks,
+  type StoredSession,
+  sessionItem,
+} from "./item.ts";
 import { storableBytes } from "./limits.ts";
 import type { SessionRow, SessionRows } from "./rows.ts";
 import { checkRights, type Session } from "./session.ts";
@@ -18,6 +28,7 @@ export interface TakeDeps {
   /** Only where a gateway owns the sessions: what the row is to say of it. Throws for what that would not take. */
   stateOf?: ((read: StoredSession, entry: Entry) => GatewayState) | undefined;
   allowMasterKeys: boolean;
+  proveMarks: ProveMarks;
   /** Waits before each write; false when it is time to end. */
   pace: (count: number) => Promise<boolean>;
   now: () => number;
@@ -50,7 +61,7 @@ export function createTake(deps: TakeDeps): Take {
   const { rows, stateOf, allowMasterKeys, now, random } = deps;
   const seconds = () => Math.floor(now() / 1000);
 
-  function itemOf(entry: Entry, name: string, read: StoredSession): Record<string, unknown> {
+  async function itemOf(entry: Entry, name: string, read: StoredSession): Promise<Record<string, unknown>> {
     const { session, ttl, changedBy } = entry;
     checkRights(session, allowMasterKeys);
     storableBytes(session);
@@ -58,7 +69,10 @@ export function createTake(deps: TakeDeps): Take {
     if (ttl && ttl <= at)
       throw new AppError("session-refused", "its ttl is over: nobody would see it any more");
     const state = stateOf?.(read, entry);
-    const item = sessionItem(name, session, nextVersion(read.version), at, state, ttl, changedBy);
+    const end = ttl ?? ownEnd(session, at);
+    const marks = await nextMarks(read, end, deps.proveMarks);
+    const version = nextVersion(read.version);
+    const item = sessionItem(name, session, version, at, state, end, changedBy, marks);
     return { ...item, updated_at: entry.updatedAt ?? at };
   }
 
@@ -76,7 +90,7 @@ export function createTake(deps: TakeDeps): Take {
       const verdict = compare(entry, row);
       if (verdict === "unchanged" || verdict === "kept") return verdict;
       const before = row?.stored ?? newSession(random);
-      const item = itemOf(entry, name, before);
+      const item = await itemOf(entry, name, before);
       if (!(await deps.pace(1))) return "stopped";
       if (!(await retried(() => rows.put(item, before.version), random))) continue;
       found.set(name, rowAfter(item, entry));
@@ -89,8 +103,8 @@ export function createTake(deps: TakeDeps): Take {
 }
 
 /** What a later line of the same key is to be compared with. */
-const rowAfter = ({ version, updated_at }: Record<string, unknown>, { session }: Entry): FoundRow => ({
-  stored: { session, version: version as number },
+const rowAfter = ({ version, updated_at, marks }: Record<string, unknown>, { session }: Entry): FoundRow => ({
+  stored: { session, version: version as number, marks: marks as Marks | undefined },
   updatedAt: updated_at as number,
 });
 

@@ -31,9 +31,12 @@ export function audit(
   };
   for (const { id, effects, deadLetter } of events) {
     const buried = reasons.get(id);
-    for (const { handler, sessions: shared } of effects) {
+    for (const { handler, sessions: given, inOne } of effects) {
       const effect = effectOf(id, handler);
-      for (const key of [markOf(id), ...shared]) allow(key, effect);
+      for (const key of [markOf(id), ...given]) allow(key, effect);
+      const showing = given.filter((key) => timesIn(key, effect) > 0);
+      const shared = inOne ? [...showing, ...given].slice(0, 1) : given;
+      if (inOne && showing.length > 1) found.doubled.push(id);
       const missing = shared.filter((key) => timesIn(key, effect) === 0);
       const marked = timesIn(markOf(id), effect) > 0;
       // Written together or not at all: one of them is enough to know that the handler's work was committed.

@@ -7,13 +7,14 @@ import { audit } from "./audit.ts";
 import { createFaults } from "./faults.ts";
 import { follow } from "./follow.ts";
 import { createKills, type Kills } from "./kills.ts";
+import { startPeople } from "./people.ts";
 import { inSteps } from "./proxy.ts";
 import { type ChaosResult, resultOf } from "./result.ts";
 import { startRig } from "./rig.ts";
 import { createSabotage, type Sabotage } from "./sabotage.ts";
 import { createTally, sum } from "./tally.ts";
 import { createTraffic } from "./traffic.ts";
-import { createEvents, createMessages } from "./workload.ts";
+import { createEvents, createMessages, type Kind } from "./workload.ts";
 
 export interface ChaosOptions {
   events: number;
@@ -29,6 +30,8 @@ export interface ChaosOptions {
   patienceMs: number;
   env: Record<string, string | undefined>;
   sabotage?: Sabotage;
+  /** Events of these kinds alone. */
+  kinds?: readonly Kind[];
   onProgress?: (progress: Progress) => void;
   /** What the functions write beside their log. */
   onLine?: (line: string) => void;
@@ -59,7 +62,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { consumers, seed, fifo = false } = options;
   const random = (use: string) => createRandom(seedFor(seed, use));
   const keys = Math.max(3, Math.round(options.events / (fifo ? EVENTS_PER_GROUP : EVENTS_PER_KEY)));
-  const events = createEvents(options.events, keys, random("events"));
+  const events = createEvents(options.events, keys, random("events"), options.kinds);
   const accounts = createAccounts(events);
   const tally = createTally();
   const processes: (() => boolean)[] = [];
@@ -89,6 +92,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   try {
     processes.push(...rig.stack.consumers.map(({ kill }) => kill));
     const traffic = createTraffic(rig.stack, accounts);
+    const people = startPeople(rig.stack.url, events, random("people"));
     const unacknowledged = await follow({
       messages: createMessages(events, random("messages")),
       accounts,
@@ -101,9 +105,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       },
     });
     await rig.idle();
-    const found = audit(events, await traffic.readSessions(), accounts.reasons, fifo);
+    await people.end();
+    const sessions = people.withRemoved(await traffic.readSessions());
+    const found = audit(events, sessions, accounts.reasons, fifo);
     const ms = performance.now() - started;
-    return resultOf({ seed, consumers, ms, found, unacknowledged, accounts, kills, tally });
+    return resultOf({ seed, consumers, ms, found, unacknowledged, accounts, people, kills, tally });
   } finally {
     await rig.close();
   }

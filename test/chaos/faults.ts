@@ -50,6 +50,7 @@ const FAULTS = {
     operation: "PutItem",
     inflict: refuse(400, "com.amazonaws.dynamodb.v20120810#TransactionConflictException"),
   },
+  "statements-refused": { operation: "BatchExecuteStatement", inflict: refuseStatements },
   "keys-unprocessed": { operation: "BatchGetItem", inflict: leaveUnprocessed },
 } as const satisfies Record<string, Fault>;
 
@@ -58,7 +59,7 @@ export const FAULT_KINDS = Object.keys(FAULTS) as [FaultKind, ...FaultKind[]];
 
 /** A batch reads more often than it commits. */
 const READS_RATE = 0.25;
-const WRITES = new Set(["TransactWriteItems", "PutItem"]);
+const WRITES = new Set(["TransactWriteItems", "PutItem", "BatchExecuteStatement"]);
 
 /** Inflicts one commit of `1 / rate` with a fault, and fewer of the other calls; each kind in its turn. */
 export function createFaults(deps: {
@@ -117,6 +118,23 @@ async function cancel(call: Call, _: Forward, random: Random): Promise<Answer> {
 }
 
 const PASSING_REASONS = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"] as const;
+
+/** Some statements are not run; the others are. */
+async function refuseStatements(call: Call, forward: Forward, random: Random): Promise<Outcome> {
+  const { Statements, ...rest } = JSON.parse(call.body) as { Statements: unknown[] };
+  const isRun = Statements.map(() => random() < 0.5);
+  const run = Statements.filter((_, at) => isRun[at]);
+  const given =
+    run.length > 0
+      ? await forward({ body: JSON.stringify({ ...rest, Statements: run }) })
+      : answer(200, { Responses: [] });
+  if (given === "cut" || given.status !== 200) return given;
+  const { Responses } = JSON.parse(given.body) as { Responses: object[] };
+  const refused = () => ({ Error: { Code: pick(random, STATEMENT_ERRORS), Message: "injected" } });
+  return answer(200, { Responses: isRun.map((wasRun) => (wasRun ? Responses.shift() : refused())) });
+}
+
+const STATEMENT_ERRORS = ["TransactionConflict", "ThrottlingError", "InternalServerError"] as const;
 
 type Keys = Record<string, { Keys: unknown[] }>;
 

@@ -1,13 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { between, createDeck, type Random } from "../helpers/random.ts";
-import { isCommit, isEntry, type Step } from "./proxy.ts";
+import { commitKind, type Step } from "./proxy.ts";
 
 /** Where in an invocation's life its process ends. */
 export const KILL_KINDS = [
   "any-instant",
   "after-delivery",
-  "before-commit",
-  "after-commit",
+  "before-transaction",
+  "after-transaction",
+  "before-session",
+  "after-session",
   "before-entry",
   "after-entry",
   "before-acknowledgement",
@@ -19,7 +21,7 @@ export interface Kills {
   advance(share: number): void;
   /** True once for each armed kill of this kind: whoever asks ends the process. */
   takes(kind: KillKind): boolean;
-  /** Ends the n-th process before its commits, or its puts of one entry, reach the table, or before it hears that they have. */
+  /** Ends the n-th process before what it commits reaches the table, or before it hears that it has. */
   aroundCommits(nth: number): Step;
   byKind: Record<KillKind, number>;
 }
@@ -66,8 +68,8 @@ export function createKills(deps: {
       return true;
     },
     aroundCommits: (nth) => async (call, forward) => {
-      if (!isCommit(call)) return forward();
-      const what = isEntry(call) ? "entry" : "commit";
+      const what = commitKind(call);
+      if (!what) return forward();
       if (kills.takes(`before-${what}`)) {
         processes[nth]?.();
         return "cut";

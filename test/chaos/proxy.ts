@@ -9,10 +9,15 @@ export interface Call {
   body: string;
 }
 
-/** The put of one event's ledger entry, or a transaction of several items. */
-export const isEntry = ({ operation, body }: Call) =>
-  operation === "PutItem" && /"pk":\{"S":"event#[^#]/.test(body);
-export const isCommit = (call: Call) => call.operation === "TransactWriteItems" || isEntry(call);
+/** What a commit does: a transaction, or puts of sessions and after them of ledger entries, each by itself. */
+export type CommitKind = "transaction" | "session" | "entry";
+
+export function commitKind({ operation, body }: Call): CommitKind | undefined {
+  if (operation === "TransactWriteItems") return "transaction";
+  if (operation !== "PutItem" && operation !== "BatchExecuteStatement") return undefined;
+  if (/"S":"event#[^#]/.test(body)) return "entry";
+  return /-sessions\\?"/.test(body) ? "session" : undefined;
+}
 
 export interface Answer {
   status: number;

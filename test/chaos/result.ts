@@ -2,6 +2,7 @@ import type { Accounts } from "./accounts.ts";
 import { type Audit, countsOf } from "./audit.ts";
 import type { FaultKind } from "./faults.ts";
 import type { KillKind, Kills } from "./kills.ts";
+import type { People } from "./people.ts";
 import { sum, type Tally } from "./tally.ts";
 
 export interface ChaosResult {
@@ -24,6 +25,9 @@ export interface ChaosResult {
   misordered: number;
   /** Messages that were still in the queue at the end. */
   unacknowledged: number;
+  /** Sessions that people put and deleted by the API meanwhile. */
+  api_puts: number;
+  api_deletes: number;
   workers_killed: number;
   /** Dead letters, of which an event may have several. */
   letters_by_reason: Record<string, number>;
@@ -41,6 +45,7 @@ interface Parts {
   found: Audit;
   unacknowledged: number;
   accounts: Accounts;
+  people: People;
   kills: Kills;
   tally: Tally;
 }
@@ -63,6 +68,8 @@ export function resultOf(parts: Parts): ChaosResult {
     misplaced: found.misplaced.length,
     misordered: found.misordered.length,
     unacknowledged: parts.unacknowledged,
+    api_puts: parts.people.puts,
+    api_deletes: parts.people.deletes,
     workers_killed: tally.workersKilled,
     letters_by_reason: Object.fromEntries(countsOf([...accounts.reasons.values()].flat())),
     kills_by_kind: kills.byKind,

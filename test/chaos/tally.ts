@@ -5,7 +5,7 @@ import type { Step } from "./proxy.ts";
 /** What happened while the chaos went on. */
 export interface Tally {
   faults: Record<FaultKind, number>;
-  /** Commits that the engine refused because an item had changed, or was in another transaction. */
+  /** Writes that the engine refused because an item had changed, or was in another transaction. */
   conflicts: number;
   /** Threads that were ended because a handler did not end. */
   workersKilled: number;
@@ -16,7 +16,8 @@ export interface Tally {
   fail(error: Error): void;
 }
 
-const CONFLICT = /"Code":\s*"(ConditionalCheckFailed|TransactionConflict)"/;
+const CONFLICT =
+  /"Code":\s*"(ConditionalCheckFailed|DuplicateItem|TransactionConflict)"|#(ConditionalCheckFailed|TransactionConflict)Exception"/;
 
 export function createTally(): Tally {
   const tally: Tally = {
@@ -26,7 +27,7 @@ export function createTally(): Tally {
     failedInvocations: [],
     async countConflicts(_, forward) {
       const outcome = await forward();
-      if (outcome !== "cut" && outcome.status === 400 && CONFLICT.test(outcome.body)) tally.conflicts += 1;
+      if (outcome !== "cut" && CONFLICT.test(outcome.body)) tally.conflicts += 1;
       return outcome;
     },
     note({ message, fields }) {

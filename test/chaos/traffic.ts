@@ -9,7 +9,7 @@ import { BatchGetCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import type { Session } from "../../lib/sessions/session.ts";
 import type { Stack } from "../../local/stack.ts";
 import type { Accounts } from "./accounts.ts";
-import { type ChaosEvent, effectOf, entryOf, idOfEntry, LEDGER_HANDLER, markOf } from "./workload.ts";
+import { type ChaosEvent, effectOf, entryOf, idOfEntry, LEDGER_HANDLERS, markOf } from "./workload.ts";
 
 /** What the chaos itself says to the queues and tables, past all proxies. */
 export interface Traffic {
@@ -27,7 +27,7 @@ export interface Traffic {
 // biome-ignore lint/suspicious/noExplicitAny: whatever an item holds
 type Item = Record<string, any>;
 
-const isOfLedger = ({ effects }: ChaosEvent) => effects.some(({ handler }) => handler === LEDGER_HANDLER);
+const isOfLedger = ({ effects }: ChaosEvent) => effects.some(({ handler }) => LEDGER_HANDLERS.has(handler));
 const effectsIn = (id: string, done: string[] = []) => done.map((handler) => effectOf(id, handler));
 
 const SQS_BATCH = 10;
@@ -121,8 +121,9 @@ export function createTraffic({ clients, resources }: Stack, accounts: Accounts)
       for await (const { key, session } of scan(SESSIONS_TABLE)) sessions.set(key, session);
       for await (const { pk, done = [] } of scan(STATE_TABLE)) {
         const id = idOfEntry(pk);
-        if (id !== undefined && done.includes(LEDGER_HANDLER))
-          sessions.set(markOf(id), { tags: effectsIn(id, done) } as Session);
+        const said = (done as string[]).filter((handler) => LEDGER_HANDLERS.has(handler));
+        if (id !== undefined && said.length > 0)
+          sessions.set(markOf(id), { tags: effectsIn(id, said) } as Session);
       }
       return sessions;
     },

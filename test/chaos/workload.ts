@@ -8,16 +8,25 @@ export interface ChaosEvent {
   /** Its key; in a FIFO queue, the group whose order it keeps. */
   key: string;
   /** Handlers that must have their effect, and the shared sessions that must show it. */
-  effects: { handler: string; sessions: string[] }[];
+  effects: Effect[];
   /** For an event that must end in the dead letters: with one of these reasons. */
   deadLetter?: readonly string[];
 }
 
+export interface Effect {
+  handler: string;
+  sessions: string[];
+  /** One of the sessions shows it, and no other: which one is known by the run that counts. */
+  inOne?: boolean;
+}
+
 const KINDS = [
-  ...Array<"Count">(60).fill("Count"),
-  ...Array<"Look">(10).fill("Look"),
-  ...Array<"Move">(15).fill("Move"),
-  ...Array<"Flaky">(8).fill("Flaky"),
+  ...Array<"Count">(26).fill("Count"),
+  ...Array<"Home">(34).fill("Home"),
+  ...Array<"Wander">(8).fill("Wander"),
+  ...Array<"Look">(7).fill("Look"),
+  ...Array<"Move">(11).fill("Move"),
+  ...Array<"Flaky">(7).fill("Flaky"),
   ...Array<"Poison">(2).fill("Poison"),
   ...Array<"Odd">(2).fill("Odd"),
   ...Array<"malformed">(2).fill("malformed"),
@@ -27,8 +36,19 @@ const KINDS = [
 /** It throws at each attempt that gets so far; the last may be stopped while it waits for a table's answer. */
 const POISON_REASONS = ["handler-threw", "handler-timeout", "handler-killed"];
 
-/** It writes no session, so its event's ledger entry alone says that it is done. */
-export const LEDGER_HANDLER = "looker";
+export type Kind = (typeof KINDS)[number];
+
+/** They write no session of the event's own: its ledger entry says in the end that they are done. */
+export const LEDGER_HANDLERS: ReadonlySet<string> = new Set(["looker", "homer", "wanderer"]);
+
+/** What becomes of sessions that nothing but the handlers of their own events write, by the beginning of their keys. */
+export const HOMES = ["home", "kept", "gone", "brief"] as const;
+
+/** The `home` of a counter: left alone, put by the API meanwhile, deleted by it, or with an end now and then. */
+function homeOf(counter: string): string {
+  const nth = Number(counter.replace("counter-", ""));
+  return counter.replace("counter", HOMES[Number.isNaN(nth) ? 0 : nth % HOMES.length] ?? "home");
+}
 
 /** As what a handler's effect stands in a session's tags. */
 export const effectOf = (id: string, handler: string) => `${id}/${handler}`;
@@ -43,25 +63,30 @@ export const idOfEntry = (pk: string) => (pk.startsWith(ENTRY) ? pk.slice(ENTRY.
 const HOT_SHARE = 0.1;
 
 /** Events of all kinds on this number of keys, the first ones more often, and on a hot one beside them. */
-export function createEvents(count: number, keys: number, random: Random): ChaosEvent[] {
-  const kind = createDeck(random, KINDS as unknown as [(typeof KINDS)[number]]);
+export function createEvents(
+  count: number,
+  keys: number,
+  random: Random,
+  kinds: readonly Kind[] = KINDS,
+): ChaosEvent[] {
+  const kind = createDeck(random, kinds as [Kind]);
   const key = () => (random() < HOT_SHARE ? "counter-hot" : `counter-${Math.floor(random() ** 2 * keys)}`);
   return Array.from({ length: count }, (_, nth) => createEvent(`e${nth}`, kind(), key, random));
 }
 
-function createEvent(
-  id: string,
-  kind: (typeof KINDS)[number],
-  anyKey: () => string,
-  random: Random,
-): ChaosEvent {
+function createEvent(id: string, kind: Kind, anyKey: () => string, random: Random): ChaosEvent {
   const key = anyKey();
   const counter = { handler: "counter", sessions: [key] };
-  const event = (effects: ChaosEvent["effects"], meta: object = {}): ChaosEvent => ({
+  const event = (effects: Effect[], meta: object = {}): ChaosEvent => ({
     id,
     key,
     effects,
     body: bodyOf(id, kind, { Key: key, ...meta }, random),
+  });
+  const atHome = (effects: Effect[], meta: object = {}): ChaosEvent => ({
+    ...event(effects),
+    key: homeOf(key),
+    body: bodyOf(id, kind, { Key: homeOf(key), ...meta }, random),
   });
   switch (kind) {
     case "Count":
@@ -70,10 +95,16 @@ function createEvent(
       const To = `moved-${anyKey()}`;
       return event([{ handler: "mover", sessions: [key, To] }], { To });
     }
+    case "Home":
+      return atHome([{ handler: "homer", sessions: [homeOf(key)] }]);
+    case "Wander": {
+      const To = `moved-${id}`;
+      return atHome([{ handler: "wanderer", sessions: [homeOf(key), To], inOne: true }], { To });
+    }
     case "Flaky":
       return event([{ handler: "flaky", sessions: [key] }, counter], { Failures: between(random, 1, 2) });
     case "Look":
-      return event([{ handler: LEDGER_HANDLER, sessions: [] }]);
+      return event([{ handler: "looker", sessions: [] }]);
     case "Odd":
       return event([{ handler: "odd", sessions: [key] }]);
     case "Loop":

@@ -16,6 +16,7 @@ import { type GatewayState, sessionItem } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { type LocalAws, startAws } from "../../local/aws.ts";
 import { type Clients, createClients } from "../../local/resources.ts";
+import { NO_MARKS } from "../helpers/no-marks.ts";
 import { plainConfig } from "./config.ts";
 import { always } from "./faults.ts";
 import { createGateway, type Gateway } from "./model.ts";
@@ -109,7 +110,7 @@ describe("the comparison of both sides", () => {
     return session;
   }
   function setUp(options: { perHour?: number; stopAfter?: number } = {}) {
-    const rows = createRows({ dynamo, table, now: () => NOW });
+    const rows = createRows({ dynamo, table, proveMarks: NO_MARKS, now: () => NOW });
     const gateway = api();
     const { perHour = 100, stopAfter = Number.POSITIVE_INFINITY } = options;
     const limit = createAbsenceLimit({ dynamo, stateTable, perHour, now: () => NOW });
@@ -175,7 +176,7 @@ describe("the comparison of both sides", () => {
     assert.equal(tally.differing, 0);
     const newer = { ...session, brand_new: { a: 1 }, smoothing: { enabled: false, threshold: 5 } };
     const { session: kept, gateway } = asTheirs({ session: newer });
-    const rows = createRows({ dynamo, table, now: () => NOW });
+    const rows = createRows({ dynamo, table, proveMarks: NO_MARKS, now: () => NOW });
     const reconcile = createReconcile({
       gateway: { get: async () => ({ text: "", session: newer }) },
       rows,

@@ -1,17 +1,15 @@
 import { createCircuit } from "../../lib/consumer/circuit.ts";
 import { type ConsumerDeps, createConsumer } from "../../lib/consumer/consumer.ts";
 import type { Verdict } from "../../lib/consumer/dead-letters.ts";
-import type { LedgerEntry } from "../../lib/consumer/ledger-item.ts";
 import type { QueueRecord } from "../../lib/consumer/records.ts";
-import type { ConsumerStore, Write } from "../../lib/consumer/store.ts";
 import type { GatewayEvent } from "../../lib/events/event.ts";
 import { type LiveRelease, openRelease } from "../../lib/releases/release.ts";
 import type { Host } from "../../lib/runtime/jobs.ts";
 import type { Outcome, Run } from "../../lib/runtime/protocol.ts";
 import type { Runtime } from "../../lib/runtime/runtime.ts";
-import type { StoredSession } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { createMemoryEntries, createStorage } from "../../lib/storage/storage.ts";
+import { createMemoryTable } from "./memory-table.ts";
 import { NO_METRICS } from "./metrics.ts";
 import { scopeOf } from "./scope.ts";
 import { scriptedRuntime } from "./scripted-runtime.ts";
@@ -81,48 +79,14 @@ export function message(id: string, options: MessageOptions = {}): QueueRecord {
 
 /** The tables in memory. */
 export function createTable(sessions: Record<string, Session> = {}) {
-  const stored = new Map<string, StoredSession>(
-    Object.entries(sessions).map(([key, session]) => [key, { session, version: 1 }]),
-  );
-  const ledger = new Map<string, LedgerEntry>();
-  const prefetched: string[][] = [];
-  const none = { session: undefined, version: 0 };
-  const versionOf = (write: Write) =>
-    (write.kind === "session" ? stored.get(write.key)?.version : ledger.get(write.identity)?.version) ?? 0;
-
-  const store: ConsumerStore = {
-    async read(events, sessionKeys) {
-      prefetched.push(sessionKeys);
-      return {
-        liveVersion: "v1",
-        ledger: new Map(
-          events.map(({ identity }) => [identity, ledger.get(identity) ?? { version: 0, done: [] }]),
-        ),
-        sessions: new Map(sessionKeys.map((key) => [key, stored.get(key) ?? none])),
-      };
-    },
-    readSession: async (key) => stored.get(key) ?? none,
-    async commit(writes) {
-      const conflicts = writes.flatMap((write, index) => (versionOf(write) === write.version ? [] : [index]));
-      if (conflicts.length > 0) return { conflicts };
-      for (const write of writes) {
-        const version = write.version + 1;
-        if (write.kind === "session") stored.set(write.key, { session: write.session, version });
-        else ledger.set(write.identity, { ...write, version });
-      }
-      return { conflicts: [] };
-    },
-  };
+  const table = createMemoryTable({ sessions });
   return {
-    store,
-    ledger,
-    prefetched,
-    session: (key: string) => stored.get(key)?.session,
-    done: (eventId: string) => ledger.get(`demo#${eventId}`)?.done ?? [],
-    /** Somebody else's write. */
-    change(key: string, session: Session) {
-      stored.set(key, { session, version: (stored.get(key)?.version ?? 0) + 1 });
-    },
+    store: table,
+    ledger: table.ledger,
+    prefetched: table.prefetched,
+    session: table.session,
+    done: (eventId: string) => table.ledger.get(`demo#${eventId}`)?.done ?? [],
+    change: table.change,
   };
 }
 

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
+import { createConsumerStore } from "../../lib/commit/store.ts";
+import { createUnitOfWork } from "../../lib/commit/unit-of-work.ts";
 import { createHost } from "../../lib/consumer/host.ts";
-import { createConsumerStore } from "../../lib/consumer/store.ts";
-import { createUnitOfWork } from "../../lib/consumer/unit-of-work.ts";
 import { createEgress } from "../../lib/egress/client.ts";
 import { batchRequest, makeHttpRequest } from "../../lib/egress/tyk-http.ts";
 import { loadAssets } from "../../lib/runtime/assets.ts";

@@ -5,6 +5,7 @@ function addEffect(key, context) {
   if (session.status === "error") {
     session = { org_id: context.OrgID, access_rights: { chaos: { api_id: "chaos" } } };
   }
+  if (key.startsWith("brief-")) session.session_lifetime = (session.tags || []).length % 2 ? 100000 : 0;
   session.tags = (session.tags || []).concat([context.EventID + "/" + context.Handler]);
   TykSetKeyData(key, JSON.stringify(session), 1);
 }

@@ -1,9 +1,11 @@
+import type { Mark } from "../sessions/item.ts";
 import type { LedgerEntry } from "./ledger-item.ts";
-import type { Write } from "./store.ts";
+import type { EntryWrite } from "./store.ts";
 
 interface LedgerState {
   version: number;
   committed: string[];
+  marked: string[];
   added: string[];
   attempts: number;
   /** Of the content that this batch has of it. */
@@ -20,7 +22,13 @@ export interface BatchLedger {
   pending(): string[];
   /** How many these are, in constant time: it is asked at each run. */
   readonly pendingCount: number;
-  writeOf(identity: string): Write;
+  writeOf(identity: string): EntryWrite;
+  /** Whether the table's own entry says it. */
+  isCommitted(identity: string, handler: string): boolean;
+  /** Whether it was known to be done when the batch was read, by the entry or by a mark. */
+  wasDone(identity: string, handler: string): boolean;
+  /** As a session's mark says what is done and not committed. */
+  markOf(identity: string): Mark;
   /** What was to be committed of it is true now. */
   settle(identity: string): void;
   /** Nothing of it is to be committed any more. */
@@ -35,9 +43,10 @@ export function createBatchLedger(
   const states = new Map<string, LedgerState>();
   /** Those whose `added` or `attempts` are not what the table has. */
   const pending = new Set<string>();
-  for (const [identity, { version, done, attempts = 0 }] of read) {
+  for (const [identity, { version, done, attempts = 0, marked = [] }] of read) {
     const digest = digests.get(identity);
-    states.set(identity, { version, committed: done, added: [], attempts, digest });
+    states.set(identity, { version, committed: done, marked, added: [...marked], attempts, digest });
+    if (marked.length > 0) pending.add(identity);
   }
 
   function of(identity: string): LedgerState {
@@ -59,6 +68,15 @@ export function createBatchLedger(
     isDone(identity, handler) {
       const { committed, added } = of(identity);
       return committed.includes(handler) || added.includes(handler);
+    },
+    isCommitted: (identity, handler) => states.get(identity)?.committed.includes(handler) ?? false,
+    wasDone(identity, handler) {
+      const { committed, marked } = of(identity);
+      return committed.includes(handler) || marked.includes(handler);
+    },
+    markOf(identity) {
+      const { added, digest } = of(identity);
+      return { done: added, ...(digest && { digest }) };
     },
     attempts: (identity) => of(identity).attempts,
     add: (identity, handler) => void pend(identity).added.push(handler),

@@ -10,13 +10,14 @@ export function fitsOneCommit(actions: number, bytes: number): boolean {
   return actions <= COMMIT_ACTIONS && bytes <= COMMIT_BYTES;
 }
 
-/** Throws `commit-impossible` for what no transaction can take, however often it is tried; `sizes` in bytes. */
-export function checkCommit(sizes: Map<string, number>): void {
-  if (sizes.size + 1 > COMMIT_ACTIONS) {
-    throw impossible(
-      `the handler wrote ${sizes.size} sessions; at most ${COMMIT_ACTIONS - 1} can be committed as one`,
-    );
-  }
+/**
+ * Throws `commit-impossible` for what no transaction can take, however often it is tried; `sizes` in bytes, `fences` that
+ * come with them.
+ */
+export function checkCommit(sizes: Map<string, number>, fences: number): void {
+  const most = COMMIT_ACTIONS - 1 - fences;
+  if (sizes.size > most)
+    throw impossible(`the handler wrote ${sizes.size} sessions; at most ${most} can be committed as one`);
   const total = sum(sizes);
   if (total > COMMIT_BYTES) {
     throw impossible(

@@ -1,10 +1,11 @@
 import { AppError, type ErrorCode } from "../errors.ts";
-import type { Reader } from "../sessions/item.ts";
+import type { Marks, Reader } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
 import { createBatchLedger } from "./batch-ledger.ts";
 import { createBatchSessions, type Edited, type SessionRules, type Touched } from "./batch-sessions.ts";
-import { checkCommit, fitsOneCommit } from "./commit-limits.ts";
-import { type Part, partsOf } from "./commit-parts.ts";
+import { checkCommit, fitsOneCommit } from "./limits.ts";
+import { addMark, fitsItem, unproven } from "./marks.ts";
+import { type Part, partsOf } from "./parts.ts";
 import { type BatchRead, COMMIT_ACTIONS, type ConsumerStore, type Write } from "./store.ts";
 
 /** What one run reads and writes; it becomes part of the unit only when the run succeeded. */
@@ -64,30 +65,45 @@ export interface UnitOfWork {
   commit(): Promise<Commit>;
 }
 
-/** A commit that was tried: it holds, unless others had changed something of it or it failed. */
-interface Attempt {
+/** A part of which each write is made by itself, and by which marks it is known that its events are in the session. */
+interface FastPart extends Part {
+  key: string;
+  marks: Marks;
+}
+
+/** A transaction, with what makes it more than the writes of its parts. */
+interface Transaction {
   parts: Part[];
-  changed: Write[];
-  thrown?: unknown;
+  fences: string[];
+  marks: ReadonlyMap<string, Marks>;
 }
 
 const REFUSALS: ReadonlySet<ErrorCode> = new Set(["commit-impossible", "commit-failed"]);
 
+/** Why the table did not take a write, or what else was thrown. */
+function refusalIn(thrown: unknown): Refused {
+  if (thrown instanceof AppError && REFUSALS.has(thrown.code)) return thrown;
+  throw thrown;
+}
+
 /**
  * `chains`: events that must take effect in this order, if at all; each list is a group of a FIFO queue. `onSee` is
- * told of each session that a run asks for, once, whether it was in memory. `digests`: of the events' content.
+ * told of each session that a run asks for, once, whether it was in memory. `digests`: of the events' content. `homes`:
+ * by identity, the key that an event is about, where a session can have it.
  */
 export function createUnitOfWork(
   read: BatchRead,
-  store: Pick<ConsumerStore, "readSession" | "commit">,
+  store: Pick<ConsumerStore, "readSession" | "commit" | "put" | "proveMarks">,
   {
     chains = [],
     digests,
+    homes = new Map(),
     onSee = () => {},
     ...rules
   }: SessionRules & {
     chains?: string[][];
     digests?: ReadonlyMap<string, string>;
+    homes?: ReadonlyMap<string, string>;
     onSee?: (inMemory: boolean) => void;
   } = {},
 ): UnitOfWork {
@@ -96,14 +112,11 @@ export function createUnitOfWork(
   const conflicted = new Set<string>();
   const rejected = new Map<string, Refused>();
   let crowded = false;
+  /** Events that wrote other sessions than their home. */
+  const fenced = new Set<string>();
   const buffers = new WeakMap<RunBuffer, Touched>();
 
   const pendingParts = (): Part[] => partsOf(ledger.pending(), sessions.pending(), chains);
-
-  const writesOf = ({ events, keys }: Part): Write[] => [
-    ...keys.flatMap(sessions.writeOf),
-    ...[...events].map(ledger.writeOf),
-  ];
 
   /** What fell with these items: the events that touched them, what those wrote, the events that touched that, … */
   function drop(keys: string[], identities: string[]): void {
@@ -126,16 +139,9 @@ export function createUnitOfWork(
   }
 
   function forget(id: string): void {
+    fenced.delete(id);
     ledger.forget(id);
     sessions.forget(id);
-  }
-
-  function settle({ events, keys }: Part): void {
-    keys.forEach(sessions.settle);
-    for (const id of events) {
-      ledger.settle(id);
-      sessions.forget(id);
-    }
   }
 
   /** The table does not take this part. One event alone is at fault then; of several, it may be any. */
@@ -147,6 +153,10 @@ export function createUnitOfWork(
       return;
     }
     keys.forEach(sessions.drop);
+    reject(id, why);
+  }
+
+  function reject(id: string, why: Refused): void {
     rejected.set(id, why);
     forget(id);
   }
@@ -159,49 +169,187 @@ export function createUnitOfWork(
     return mine;
   }
 
-  /** The entries of events that wrote no session are put one by one; all else is one transaction. */
-  function commitsOf(parts: Part[]): Part[][] {
-    const isAlone = ({ events, keys }: Part) => keys.length === 0 && events.size === 1;
-    const together = parts.filter((part) => !isAlone(part));
-    return [...(together.length > 0 ? [together] : []), ...parts.filter(isAlone).map((part) => [part])];
+  const isSaid = (identity: string, handler: string) =>
+    ledger.isCommitted(identity, handler) || (read.marked?.get(identity)?.includes(handler) ?? false);
+
+  /**
+   * The marks that stand for the ledger's entries, if this part can be written so: of one session that was there, that
+   * is the home of each event which wrote it, and that nothing takes away.
+   */
+  function fastMarks({ keys: [key, ...others] }: Part): FastPart["marks"] | undefined {
+    const state = key === undefined ? undefined : sessions.states.get(key);
+    if (!read.marks || key === undefined || others.length > 0 || !state?.session) return undefined;
+    const { stored, writers } = state;
+    if (!stored.beforeLedger || stored.version <= 0 || sessions.mayVanish(key)) return undefined;
+    const marks = unproven(stored.marks, isSaid);
+    for (const id of writers) {
+      if (homes.get(id) !== key) return undefined;
+      addMark(marks, id, ledger.markOf(id));
+    }
+    return fitsItem(marks) ? marks : undefined;
   }
 
-  async function attempt(parts: Part[]): Promise<Attempt> {
-    const writes = parts.flatMap(writesOf);
+  /** By how they are written: with marks, by entries of the ledger alone, or in one transaction. */
+  function sorted(parts: Part[]): { fast: FastPart[]; alone: Part[]; slow: Part[] } {
+    const fast: FastPart[] = [];
+    const alone: Part[] = [];
+    const slow: Part[] = [];
+    for (const part of parts) {
+      const [key] = part.keys;
+      const marks = fastMarks(part);
+      if (key !== undefined && marks) fast.push({ ...part, key, marks });
+      else if (key === undefined && part.events.size === 1) alone.push(part);
+      else slow.push(part);
+    }
+    return { fast, alone, slow };
+  }
+
+  /** Of a part, the events that wrote sessions. */
+  const writersOf = ({ events, keys }: Part): string[] =>
+    [...events].filter((id) => keys.some((key) => sessions.states.get(key)?.writers.has(id)));
+
+  /** Whether another delivery of the event is in its home already, by a mark that came after this batch was read. */
+  function isMarked(identity: string, home: string): boolean {
+    const marks = sessions.states.get(home)?.stored.marks ?? {};
+    const mark = Object.hasOwn(marks, identity) ? marks[identity] : undefined;
+    return mark?.done.some((handler) => !ledger.wasDone(identity, handler)) ?? false;
+  }
+
+  async function loadHome(identity: string): Promise<void> {
+    const home = homes.get(identity);
+    if (home === undefined || sessions.states.has(home)) return;
+    await sessions.load(home);
+    sessions.touch(home, identity);
+  }
+
+  /** The homes of events that wrote sessions: where they are not written too, a fence closes the fast way to them. */
+  function fencesOf(part: Part): string[] | "marked" {
+    const fences = new Set<string>();
+    for (const id of writersOf(part)) {
+      const home = homes.get(id);
+      if (home === undefined) continue;
+      if (isMarked(id, home)) return "marked";
+      fences.add(home);
+    }
+    return [...fences];
+  }
+
+  /** The marks that a session keeps in a transaction. Those of an item that may vanish are the ledger's before it does. */
+  async function keptMarks(key: string): Promise<Marks> {
+    const open = unproven(sessions.states.get(key)?.stored.marks, isSaid);
+    if (Object.keys(open).length === 0 || (fitsItem(open) && !sessions.mayVanish(key))) return open;
+    await store.proveMarks(open);
+    return {};
+  }
+
+  async function openTransaction(slow: Part[]): Promise<Transaction> {
+    const parts: Part[] = [];
+    const fences = new Set<string>();
+    const marks = new Map<string, Marks>();
+    if (read.marks) await Promise.all(slow.flatMap(writersOf).map(loadHome));
+    for (const part of slow) {
+      const own = read.marks ? fencesOf(part) : [];
+      if (own === "marked") {
+        drop(part.keys, [...part.events]);
+        continue;
+      }
+      for (const key of part.keys) marks.set(key, await keptMarks(key));
+      for (const key of own) fences.add(key);
+      parts.push(part);
+    }
+    // One that was made and removed again in this batch is a key of a part, and nothing is written of it.
+    for (const key of marks.keys()) if (sessions.writeOf(key).length > 0) fences.delete(key);
+    return { parts, fences: [...fences], marks };
+  }
+
+  /** All or nothing of these parts. When the table does not take them, one of them is at fault, found by halves. */
+  async function writeSlow(slow: Part[]): Promise<void> {
+    const { parts, fences, marks } = await openTransaction(slow);
+    if (parts.length === 0) return;
+    const writes: Write[] = [
+      ...parts.flatMap(({ events, keys }) => [
+        ...keys.flatMap((key) => sessions.writeOf(key, marks.get(key))),
+        ...[...events].map(ledger.writeOf),
+      ]),
+      ...fences.map((key): Write => ({ kind: "fence", key, version: versionOf(key) })),
+    ];
+    let conflicts: number[];
     try {
-      const { conflicts } = await store.commit(writes);
-      return { parts, changed: conflicts.flatMap((index) => writes[index] ?? []) };
+      ({ conflicts } = await store.commit(writes));
     } catch (thrown) {
-      return { parts, changed: [], thrown };
+      return split(parts, refusalIn(thrown));
     }
+    if (conflicts.length > 0) {
+      const changed = conflicts.flatMap((index) => writes[index] ?? []);
+      return drop(
+        changed.flatMap((write) => (write.kind === "ledger" ? [] : [write.key])),
+        changed.flatMap((write) => (write.kind === "ledger" ? [write.identity] : [])),
+      );
+    }
+    for (const { events, keys } of parts) {
+      for (const key of keys) sessions.settle(key, marks.get(key));
+      for (const id of events) settleEntry(id);
+    }
+    fences.forEach(sessions.raise);
   }
 
-  /** Those of the events `only`, if any are given. When one fails, the others have been tried too. */
-  async function write(only?: ReadonlySet<string>): Promise<void> {
-    for (;;) {
-      const open = pendingParts().filter(({ events }) => !only || [...events].some((id) => only.has(id)));
-      if (open.length === 0) return;
-      const attempts = await Promise.all(commitsOf(open.slice(0, COMMIT_ACTIONS)).map(attempt));
-      for (const { parts, changed, thrown } of attempts)
-        if (thrown === undefined && changed.length === 0) parts.forEach(settle);
-      for (const { changed } of attempts)
-        drop(
-          changed.flatMap((write) => (write.kind === "session" ? [write.key] : [])),
-          changed.flatMap((write) => (write.kind === "ledger" ? [write.identity] : [])),
-        );
-      const failed = attempts.filter(({ thrown }) => thrown !== undefined);
-      for (const { thrown } of failed)
-        if (!(thrown instanceof AppError) || !REFUSALS.has(thrown.code)) throw thrown;
-      for (const { parts, thrown } of failed) await split(parts, thrown as AppError);
-    }
+  const versionOf = (key: string) => sessions.states.get(key)?.stored.version ?? 0;
+
+  function settleEntry(id: string): void {
+    fenced.delete(id);
+    ledger.settle(id);
+    sessions.forget(id);
   }
 
-  /** The table does not take these parts: one of them is at fault, found by halves. */
-  async function split(parts: Part[], why: AppError): Promise<void> {
+  async function split(parts: Part[], why: Refused): Promise<void> {
     const [part, ...others] = parts;
     if (part && others.length === 0) return refuse(part, why);
     for (const half of [parts.slice(0, parts.length / 2), parts.slice(parts.length / 2)])
       await write(new Set(half.flatMap(({ events }) => [...events])));
+  }
+
+  /** The sessions, and then the entries of their events and of those that wrote none. */
+  async function writeFast(fast: FastPart[], alone: Part[]): Promise<void> {
+    const held: Part[] = [];
+    const results = await store.put(fast.flatMap(({ key, marks }) => sessions.writeOf(key, marks)));
+    const failures: unknown[] = [];
+    fast.forEach((part, index) => {
+      const result = results[index];
+      if (result?.is === "held") {
+        sessions.settle(part.key, part.marks);
+        held.push(part);
+      } else if (result?.is === "failed") take(result.thrown, (why) => refuse(part, why), failures);
+      else drop([part.key], []);
+    });
+    const ids = [...held, ...alone].flatMap(({ events }) => [...events]);
+    const ends = await store.put(ids.map(ledger.writeOf));
+    ids.forEach((id, index) => {
+      const end = ends[index];
+      if (end?.is === "held") settleEntry(id);
+      else if (end?.is === "failed") take(end.thrown, (why) => reject(id, why), failures);
+      else drop([], [id]);
+    });
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** What concerns one part alone is that part's; all else is thrown when the others have been tried too. */
+  function take(thrown: unknown, whenRefused: (why: Refused) => void, failures: unknown[]): void {
+    if (thrown instanceof AppError && REFUSALS.has(thrown.code)) whenRefused(thrown);
+    else failures.push(thrown);
+  }
+
+  /** Those of the events `only`, if any are given. When one way fails, the other has been tried too. */
+  async function write(only?: ReadonlySet<string>): Promise<void> {
+    for (;;) {
+      const open = pendingParts().filter(({ events }) => !only || [...events].some((id) => only.has(id)));
+      if (open.length === 0) return;
+      const { fast, alone, slow } = sorted(open);
+      const ways = await Promise.allSettled([
+        writeSlow(slow.slice(0, COMMIT_ACTIONS)),
+        writeFast(fast, alone),
+      ]);
+      for (const way of ways) if (way.status === "rejected") throw way.reason;
+    }
   }
 
   /** False when another run changed what this one saw, or a commit threw it away: then this one counts for nothing. */
@@ -212,7 +360,7 @@ export function createUnitOfWork(
 
   function fitsWithPending(sizes: Map<string, number>): boolean {
     const { count, bytes } = sessions.pendingWith(sizes);
-    return fitsOneCommit(count + ledger.pendingCount + 1, bytes);
+    return fitsOneCommit(count + ledger.pendingCount + fenced.size + 2, bytes);
   }
 
   const isLost = (identity: string) => conflicted.has(identity) || rejected.has(identity);
@@ -220,12 +368,17 @@ export function createUnitOfWork(
   async function admit(touched: Touched, identity: string, handler: string): Promise<boolean> {
     const { seen, writes } = touched;
     const sizes = new Map([...writes].map(([key, { bytes = 0 }]) => [key, bytes]));
-    checkCommit(sizes);
+    const home = homes.get(identity);
+    const isForeign = read.marks === true && [...writes.keys()].some((key) => key !== home);
+    checkCommit(sizes, isForeign && home !== undefined && !writes.has(home) ? 1 : 0);
     if (!fitsWithPending(sizes)) await write();
     if (!rejected.has(identity) && !isFresh(touched)) drop([], [identity]);
     if (isLost(identity)) return false;
     for (const key of seen.keys()) sessions.touch(key, identity);
     for (const [key, edited] of writes) sessions.write(key, edited, identity);
+    // What it wrote elsewhere is committed with a fence at its home.
+    if (isForeign && home !== undefined) sessions.touch(home, identity);
+    if (isForeign) fenced.add(identity);
     ledger.add(identity, handler);
     return true;
   }

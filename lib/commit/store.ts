@@ -4,38 +4,53 @@ import { refusalOf } from "../dynamo/refusal.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { EventKey } from "../events/identity.ts";
 import { LIVE_RELEASE_KEY } from "../releases/release.ts";
-import { type Reader, type StoredSession, storedSession } from "../sessions/item.ts";
+import { knowsMarks } from "../releases/table-format.ts";
+import { type Marks, type Reader, type StoredSession, storedSession } from "../sessions/item.ts";
 import {
   ATTEMPTS,
   type CommitDeps,
-  createCommit,
+  createCommits,
   dependencyFailed,
+  type EntryWrite,
+  type PutResult,
   pauseBefore,
+  type SessionWrite,
   type Write,
 } from "./commit.ts";
 import { entryOf, type LedgerEntry, ledgerKey, oldLedgerKey, SCOPED_KEY } from "./ledger-item.ts";
+import { createProveMarks } from "./prove-marks.ts";
 
-export type { Write };
+export type { EntryWrite, PutResult, SessionWrite, Write };
 
 export interface BatchRead {
   liveVersion: string | undefined;
   /** By the identity of the event. */
   ledger: Map<string, LedgerEntry>;
   sessions: Map<string, StoredSession>;
+  /** What the ledger says of the other events that the sessions have marks of: their handlers that are done, by identity. */
+  marked?: Map<string, string[]>;
+  /** Whether marks may be made: no consumer runs any more that does not know them. */
+  marks?: boolean;
 }
 
 export interface ConsumerStore {
-  /** The live version, the ledger of these events and these sessions: one consistent read. Throws `dependency-failed`. */
+  /**
+   * The live version and these sessions, and after them the ledger of these events, both consistent: of what a session
+   * says by its marks, no entry can be missed then. Throws `dependency-failed`.
+   */
   read(events: EventKey[], sessionKeys: string[]): Promise<BatchRead>;
   readSession(key: string, reader?: Reader): Promise<StoredSession>;
   /**
-   * Makes all writes true, or none; then answers the indexes of those whose item others had changed or were at. One
-   * ledger entry alone costs half of what it does among others.
+   * Makes all writes true, or none; then answers the indexes of those whose item others had changed or were at.
    * Throws `commit-impossible` when the table will never take them, `commit-failed` when they failed in a way that
    * others' writes did not, and `dependency-failed` when it is not known whether they became true (the ledger tells
    * at the next delivery).
    */
   commit(writes: Write[]): Promise<{ conflicts: number[] }>;
+  /** Makes each write true by itself, for half of what it costs among others. The results stand in their order. */
+  put(writes: (SessionWrite | EntryWrite)[]): Promise<PutResult[]>;
+  /** Has the ledger say what these marks say. Throws `dependency-failed`. */
+  proveMarks(marks: Marks): Promise<void>;
 }
 
 /** DynamoDB's own limits of one call. */
@@ -103,35 +118,55 @@ export function createConsumerStore(deps: CommitDeps): ConsumerStore {
     });
   }
 
+  const stateKey = (pk: string) => ({ table: stateTable, key: { pk } });
+
+  async function readLedger(events: EventKey[], sessions: Map<string, StoredSession>) {
+    const old = oldUntil === undefined || seconds() <= oldUntil;
+    const own = new Set(events.map(({ identity }) => identity));
+    const others = new Set(
+      [...sessions.values()].flatMap(({ marks = {} }) => Object.keys(marks).filter((id) => !own.has(id))),
+    );
+    const keys = new Set([
+      ...[...own, ...others].map(ledgerKey),
+      ...(old ? events.map(({ id }) => oldLedgerKey(id)) : []),
+    ]);
+    const found = await readAll([...keys].map(stateKey));
+    const state = (pk: string) => found.get(`${stateTable} ${pk}`);
+    return {
+      ledger: new Map(
+        events.map(({ identity, id }) => [
+          identity,
+          entryOf(state(ledgerKey(identity)), state(oldLedgerKey(id))),
+        ]),
+      ),
+      marked: new Map([...others].map((id) => [id, entryOf(state(ledgerKey(id)), undefined).done])),
+    };
+  }
+
   return {
     async read(events, sessionKeys) {
-      const old = oldUntil === undefined || seconds() <= oldUntil;
-      const stateKeys = new Set([
-        LIVE_RELEASE_KEY,
-        ...(oldUntil === undefined ? [SCOPED_KEY] : []),
-        ...events.flatMap(({ identity, id }) => [ledgerKey(identity), ...(old ? [oldLedgerKey(id)] : [])]),
-      ]);
       const found = await readAll([
-        ...[...stateKeys].map((pk) => ({ table: stateTable, key: { pk } })),
+        stateKey(LIVE_RELEASE_KEY),
+        ...(oldUntil === undefined ? [stateKey(SCOPED_KEY)] : []),
         ...sessionKeys.map((key) => ({ table: sessionsTable, key: { key } })),
       ]);
       const state = (pk: string) => found.get(`${stateTable} ${pk}`);
       await learnOldUntil(state(SCOPED_KEY));
+      const live = state(LIVE_RELEASE_KEY);
+      const sessions = sessionsIn(found, sessionKeys);
+      for (const stored of sessions.values()) stored.beforeLedger = true;
       return {
-        liveVersion: state(LIVE_RELEASE_KEY)?.version as string | undefined,
-        ledger: new Map(
-          events.map(({ identity, id }) => [
-            identity,
-            entryOf(state(ledgerKey(identity)), state(oldLedgerKey(id))),
-          ]),
-        ),
-        sessions: sessionsIn(found, sessionKeys),
+        liveVersion: live?.version as string | undefined,
+        marks: knowsMarks(live),
+        sessions,
+        ...(await readLedger(events, sessions)),
       };
     },
     async readSession(key) {
       return (await readSessions([key])).get(key) as StoredSession;
     },
-    commit: createCommit(deps),
+    ...createCommits(deps),
+    proveMarks: createProveMarks(deps),
   };
 }
 

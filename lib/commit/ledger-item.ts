@@ -5,6 +5,8 @@ export interface LedgerEntry {
   attempts?: number | undefined;
   /** Of the content that the entry is about; not there in entries of versions that did not keep it. */
   digest?: string | undefined;
+  /** Handlers that are done by a mark of the event's session alone: the entry is to say so too. */
+  marked?: string[];
 }
 
 type Item = Record<string, unknown>;

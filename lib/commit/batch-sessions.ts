@@ -1,12 +1,14 @@
 import {
   type ChangedBy,
   type ChangedState,
+  type Marks,
   nextVersion,
+  ownEnd,
   type Reader,
   type StoredSession,
 } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
-import type { ConsumerStore, Write } from "./store.ts";
+import type { ConsumerStore, SessionWrite } from "./store.ts";
 
 /** A session as the batch has it; only `BatchSessions` changes it. */
 export interface SessionState {
@@ -37,9 +39,13 @@ export interface BatchSessions {
   pending(): Map<string, Set<string>>;
   /** What is to be committed, once a run has written sessions of these bytes too; in time for those alone. */
   pendingWith(sizes: ReadonlyMap<string, number>): { count: number; bytes: number };
-  writeOf(key: string): Write[];
+  writeOf(key: string, marks?: Marks): SessionWrite[];
+  /** Whether DynamoDB or this write takes its item away, or may: it can have no marks then. */
+  mayVanish(key: string): boolean;
   /** What was to be committed of it is true now. */
-  settle(key: string): void;
+  settle(key: string, marks?: Marks): void;
+  /** Its version was raised, and nothing else of it. */
+  raise(key: string): void;
   /** It is read afresh by later runs. */
   drop(key: string): void;
   /** Nothing of this event is to be committed any more. */
@@ -89,6 +95,9 @@ export function createBatchSessions(
     touched.set(eventId, keys.add(key));
   }
 
+  /** When the table drops it, as far as it matters whether it does; 0 is never. */
+  const endIn = (session: Session) => (endOf ? endOf(session) : ownEnd(session, 1));
+
   return {
     states,
     /** Runs at the same time must get one and the same state, not two reads of it. */
@@ -121,7 +130,7 @@ export function createBatchSessions(
       }
       return { count, bytes };
     },
-    writeOf(key) {
+    writeOf(key, marks) {
       const state = states.get(key);
       if (!state) return [];
       const { stored, session, reset, changedBy } = state;
@@ -129,21 +138,45 @@ export function createBatchSessions(
       // Made and removed again before anybody saw it.
       if (!session && version <= 0 && !changedState) return [];
       const gateway = changedState?.(stored, reset);
-      const marks = { ...(gateway && { gateway }), ...(changedBy && { changedBy }) };
+      const facts = {
+        ...(gateway && { gateway }),
+        ...(changedBy && { changedBy }),
+        ...(marks && Object.keys(marks).length > 0 && { marks }),
+      };
       const end = session && endOf && { end: endOf(session) };
-      return [{ kind: "session", key, session, version, ...end, ...marks }];
+      return [{ kind: "session", key, session, version, ...end, ...facts }];
     },
-    settle(key) {
+    mayVanish(key) {
+      const state = states.get(key);
+      if (!state) return false;
+      const { stored, session } = state;
+      return stored.ttl !== undefined || (session ? endIn(session) > 0 : !changedState);
+    },
+    settle(key, marks) {
       const state = states.get(key);
       if (!state) return;
       const { stored, session, reset } = state;
       const gateway = changedState?.(stored, reset);
       const gone = !session && !gateway;
-      // A new item must not get a version that this one had.
-      const version = gone ? 0 - nextVersion(stored.version) : nextVersion(stored.version);
-      state.stored = { session, version, ...(gateway && { gateway }) };
+      const { beforeLedger } = stored;
+      const end = session ? endIn(session) : 0;
+      state.stored = {
+        session,
+        // A new item must not get a version that this one had.
+        version: gone ? 0 - nextVersion(stored.version) : nextVersion(stored.version),
+        ...(gateway && { gateway }),
+        ...(marks && !gone && { marks }),
+        ...(end > 0 && { ttl: end }),
+        // Nobody wrote between that read and this write.
+        ...(beforeLedger && { beforeLedger }),
+      };
       state.reset = false;
       pend(key, undefined);
+    },
+    raise(key) {
+      const state = states.get(key);
+      if (state && state.stored.version > 0)
+        state.stored = { ...state.stored, version: nextVersion(state.stored.version) };
     },
     drop(key) {
       states.delete(key);

@@ -1,0 +1,260 @@
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  type DynamoDBClient,
+  type TransactWriteItem,
+  TransactWriteItemsCommand,
+} from "@aws-sdk/client-dynamodb";
+import { type Attributes, toAttributes } from "../dynamo/attributes.ts";
+import { batchGet } from "../dynamo/batch-get.ts";
+import { type Refusal, refusalOf } from "../dynamo/refusal.ts";
+import { AppError, errorText } from "../errors.ts";
+import { type ChangedBy, type GatewayState, type Marks, nextVersion, sessionItem } from "../sessions/item.ts";
+import { condition } from "../sessions/rows.ts";
+import type { Session } from "../sessions/session.ts";
+import { INNOCENT_KEY, type LedgerEntry, ledgerItem } from "./ledger-item.ts";
+import { isItself, type Put, putItem, putTogether } from "./puts.ts";
+
+/** One item of a commit, put on condition that it still has the version that was read. */
+export type Write = SessionWrite | EntryWrite | Fence;
+
+export interface SessionWrite {
+  kind: "session";
+  key: string;
+  /** Undefined: it is removed; where a gateway owns the sessions, its item says so. */
+  session: Session | undefined;
+  version: number;
+  /** When the table drops it, in unix seconds; 0 is never. */
+  end?: number;
+  gateway?: GatewayState;
+  changedBy?: ChangedBy;
+  marks?: Marks | undefined;
+}
+
+export type EntryWrite = { kind: "ledger"; identity: string } & LedgerEntry;
+
+/** Raises the version of a session and changes nothing of it, so that no other writer goes on from what was read of it. */
+export interface Fence {
+  kind: "fence";
+  key: string;
+  version: number;
+}
+
+/** What became of a put. `failed`: as `commit` throws. */
+export type PutResult = { is: "held" } | { is: "conflict" } | { is: "failed"; thrown: unknown };
+
+/** What is sent again until it is known what became of it; at each try the same, so that it has one effect. */
+interface Sending {
+  action: "TransactWriteItems" | "PutItem";
+  send(): Promise<unknown>;
+  /** `done`: an earlier try of this was done, whose answer was lost. */
+  whyNot(thrown: unknown): Refusal | { kind: "done" };
+}
+
+export interface CommitDeps {
+  dynamo: Pick<DynamoDBClient, "send">;
+  sessionsTable: string;
+  stateTable: string;
+  /** How long a ledger entry lives, in seconds: longer than an event can stay in the queue and its DLQ. */
+  ledgerTtlSeconds: number;
+  now: () => number;
+  random: () => number;
+  /** A token that was never used before, by which a write that was sent twice is known again. */
+  newToken: () => string;
+}
+
+export interface Commits {
+  commit(writes: Write[]): Promise<{ conflicts: number[] }>;
+  put(writes: (SessionWrite | EntryWrite)[]): Promise<PutResult[]>;
+}
+
+export const ATTEMPTS = 6;
+export const pauseBefore = (attempt: number, random: () => number) => delay(random() * 25 * 2 ** attempt);
+
+/** What an item may have had of a session that its next version has no more. */
+const OPTIONAL_OF_SESSION = ["again", "alias", "changed_by", "gateway", "marks", "org_id", "ttl"];
+const OPTIONAL_OF_ENTRY = ["attempts", "digest"];
+
+/** `commit` and `put` of a consumer's store. */
+export function createCommits(deps: CommitDeps): Commits {
+  const { dynamo, sessionsTable, stateTable, newToken } = deps;
+  const seconds = () => Math.floor(deps.now() / 1000);
+  const entryItem = (write: EntryWrite) =>
+    ledgerItem(write.identity, write, seconds() + deps.ledgerTtlSeconds);
+  const sessionItemOf = ({ key, session, version, end, gateway, changedBy, marks }: SessionWrite) =>
+    sessionItem(key, session, nextVersion(version), seconds(), gateway, end, changedBy, marks);
+
+  function actionOf(write: Write): TransactWriteItem {
+    if (write.kind === "fence") return fenceAction(write);
+    const asRead = condition(write.version);
+    if (write.kind === "ledger")
+      return { Put: { TableName: stateTable, Item: toAttributes(entryItem(write)), ...asRead } };
+    const { key, session, gateway } = write;
+    if (!session && !gateway)
+      return { Delete: { TableName: sessionsTable, Key: toAttributes({ key }), ...asRead } };
+    return { Put: { TableName: sessionsTable, Item: toAttributes(sessionItemOf(write)), ...asRead } };
+  }
+
+  function fenceAction({ key, version }: Fence): TransactWriteItem {
+    const place = { TableName: sessionsTable, Key: toAttributes({ key }) };
+    const { ExpressionAttributeValues: read, ...asRead } = condition(version);
+    if (!read) return { ConditionCheck: { ...place, ...asRead } };
+    const values = { ...read, ...toAttributes({ ":next": nextVersion(version) }) };
+    return {
+      Update: {
+        ...place,
+        ...asRead,
+        UpdateExpression: "SET #version = :next",
+        ExpressionAttributeValues: values,
+      },
+    };
+  }
+
+  function transaction(writes: Write[]): Sending {
+    const TransactItems = writes.map(actionOf);
+    let token = newToken();
+    return {
+      action: "TransactWriteItems",
+      send: () => dynamo.send(new TransactWriteItemsCommand({ TransactItems, ClientRequestToken: token })),
+      whyNot(thrown) {
+        const refusal = refusalOf(thrown);
+        // Of a cancelled transaction nothing was written. Of any other it is not known: with the same token it is
+        // answered again, not done again.
+        if (refusal.kind === "cancelled") token = newToken();
+        return refusal;
+      },
+    };
+  }
+
+  /** An entry has a token of its own: two deliveries of one event may have the same to say. */
+  const putOf = (write: SessionWrite | EntryWrite): Put =>
+    write.kind === "ledger"
+      ? {
+          table: stateTable,
+          key: "pk",
+          item: { ...entryItem(write), token: newToken() },
+          read: write.version,
+          optional: OPTIONAL_OF_ENTRY,
+        }
+      : {
+          table: sessionsTable,
+          key: "key",
+          item: sessionItemOf(write),
+          read: write.version,
+          optional: OPTIONAL_OF_SESSION,
+        };
+
+  /** Half the price of a transaction. It has no token that DynamoDB knows it by: what it met tells. */
+  const plainPut = (put: Put): Sending => ({
+    action: "PutItem",
+    send: () => putItem(dynamo, put),
+    whyNot(thrown) {
+      const met = metBy(thrown);
+      return met && isItself(put, met) ? { kind: "done" } : refusalOf(thrown);
+    },
+  });
+
+  /** One that changes nothing that anybody reads, and asks both tables. */
+  const innocent = (): TransactWriteItem[] => [
+    { Put: { TableName: stateTable, Item: toAttributes({ pk: INNOCENT_KEY, ttl: seconds() }) } },
+    {
+      ConditionCheck: {
+        TableName: sessionsTable,
+        Key: toAttributes({ key: newToken() }),
+        ConditionExpression: "attribute_not_exists(#key)",
+        ExpressionAttributeNames: { "#key": "key" },
+      },
+    },
+  ];
+
+  /** Whether a write fails because of what it is, or everybody's does: an innocent one tells. */
+  async function failsAlone(): Promise<boolean> {
+    try {
+      await dynamo.send(new TransactWriteItemsCommand({ TransactItems: innocent() }));
+      return true;
+    } catch (thrown) {
+      // At the same time as another such one it conflicts, which it does only where writes are taken.
+      return refusalOf(thrown).kind === "changed";
+    }
+  }
+
+  async function sendUntilKnown(make: () => Sending): Promise<{ conflicts: number[] }> {
+    let sending: Sending | undefined;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        sending ??= make();
+        await sending.send();
+        return { conflicts: [] };
+      } catch (thrown) {
+        const refusal = sending?.whyNot(thrown) ?? refusalOf(thrown);
+        if (refusal.kind === "done") return { conflicts: [] };
+        if (refusal.kind === "changed") return { conflicts: refusal.indexes };
+        if ((refusal.kind === "unfit" || refusal.kind === "strange") && (await failsAlone())) {
+          const code = refusal.kind === "unfit" ? "commit-impossible" : "commit-failed";
+          throw new AppError(code, errorText(thrown), { cause: thrown });
+        }
+        const passes = refusal.kind === "cancelled" || refusal.kind === "unknown";
+        if (!passes || attempt === ATTEMPTS)
+          throw dependencyFailed(sending?.action ?? "TransactWriteItems", thrown);
+        await pauseBefore(attempt, deps.random);
+      }
+    }
+  }
+
+  async function putAlone(put: Put): Promise<PutResult> {
+    try {
+      const { conflicts } = await sendUntilKnown(() => plainPut(put));
+      return { is: conflicts.length > 0 ? "conflict" : "held" };
+    } catch (thrown) {
+      return { is: "failed", thrown };
+    }
+  }
+
+  /** What stands in the place of a put that was refused. */
+  async function itemAt({ table, key, item }: Put): Promise<Attributes | undefined> {
+    const name = String(item[key]);
+    const [found] = await batchGet(dynamo, table, [{ [key]: name }], {
+      random: deps.random,
+      consistent: true,
+    });
+    return found;
+  }
+
+  async function whenRefused(put: Put, met: Attributes | undefined): Promise<PutResult> {
+    try {
+      const found = met ?? (await itemAt(put));
+      return { is: found && isItself(put, found) ? "held" : "conflict" };
+    } catch (thrown) {
+      return { is: "failed", thrown };
+    }
+  }
+
+  async function putAll(puts: Put[]): Promise<PutResult[]> {
+    const ends = await putTogether(dynamo, puts);
+    return Promise.all(
+      puts.map((put, index): PutResult | Promise<PutResult> => {
+        const end = ends[index];
+        if (end?.is === "held") return end;
+        return end?.is === "refused" ? whenRefused(put, end.met) : putAlone(put);
+      }),
+    );
+  }
+
+  return {
+    commit: (writes) => sendUntilKnown(() => transaction(writes)),
+    async put(writes) {
+      const puts = writes.map(putOf);
+      const [only, ...others] = puts;
+      return only && others.length === 0 ? [await putAlone(only)] : putAll(puts);
+    },
+  };
+}
+
+/** The item that a put on condition met. */
+function metBy(thrown: unknown): Attributes | undefined {
+  const { name, Item } = (thrown ?? {}) as { name?: string; Item?: Attributes };
+  return name === "ConditionalCheckFailedException" ? Item : undefined;
+}
+
+/** DynamoDB's message names the action and the resource that a role lacks a permission for. */
+export const dependencyFailed = (action: string, cause: unknown) =>
+  new AppError("dependency-failed", `dynamodb:${action} failed: ${errorText(cause)}`, { cause });

@@ -1,0 +1,42 @@
+import type { Mark, Marks } from "../sessions/item.ts";
+import type { LedgerEntry } from "./ledger-item.ts";
+import type { BatchRead } from "./store.ts";
+
+/** As many bytes of marks as a session may have: beyond, a write of it costs more than the mark saves. */
+const MARK_BYTES = 1024;
+
+/** Those of which the ledger was not seen to say it. */
+export function unproven(marks: Marks = {}, isSaid: (identity: string, handler: string) => boolean): Marks {
+  const left = Object.entries(marks).flatMap(([identity, mark]) => {
+    const done = mark.done.filter((handler) => !isSaid(identity, handler));
+    return done.length > 0 ? [[identity, { ...mark, done }] as const] : [];
+  });
+  return Object.fromEntries(left);
+}
+
+/** Adds it to what these marks say of the event. */
+export function addMark(marks: Marks, identity: string, { done, digest }: Mark): void {
+  // An identity has a # in it, so it is no name that an object has of its own.
+  const before = marks[identity];
+  marks[identity] = {
+    ...before,
+    done: [...new Set([...(before?.done ?? []), ...done])],
+    ...(digest && { digest }),
+  };
+}
+
+export const fitsItem = (marks: Marks) => Buffer.byteLength(JSON.stringify(marks)) <= MARK_BYTES;
+
+/** The ledger as a batch has to take it: with what the marks of the events' homes say, and it does not yet. */
+export function withMarks(
+  { ledger, sessions }: BatchRead,
+  homes: ReadonlyMap<string, string>,
+): Map<string, LedgerEntry> {
+  const entries = [...ledger].map(([identity, entry]) => {
+    const mark = sessions.get(homes.get(identity) ?? "")?.marks?.[identity];
+    if (!mark) return [identity, entry] as const;
+    const marked = mark.done.filter((handler) => !entry.done.includes(handler));
+    return [identity, { ...entry, marked, digest: entry.digest ?? mark.digest }] as const;
+  });
+  return new Map(entries);
+}

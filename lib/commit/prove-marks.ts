@@ -1,0 +1,65 @@
+import { type DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
+import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
+import { batchGet } from "../dynamo/batch-get.ts";
+import { refusalOf } from "../dynamo/refusal.ts";
+import type { Mark, ProveMarks } from "../sessions/item.ts";
+import { condition } from "../sessions/rows.ts";
+import { ATTEMPTS, dependencyFailed, pauseBefore } from "./commit.ts";
+import { entryOf, type LedgerEntry, ledgerItem, ledgerKey } from "./ledger-item.ts";
+
+export interface ProveMarksDeps {
+  dynamo: Pick<DynamoDBClient, "send">;
+  stateTable: string;
+  ledgerTtlSeconds: number;
+  now: () => number;
+  random: () => number;
+}
+
+/** Before marks are lost with their item, or taken off it: the ledger gets what it does not say yet. */
+export function createProveMarks({
+  dynamo,
+  stateTable,
+  ledgerTtlSeconds,
+  now,
+  random,
+}: ProveMarksDeps): ProveMarks {
+  async function entriesOf(identities: string[]): Promise<Map<string, LedgerEntry>> {
+    const keys = identities.map((identity) => ({ pk: ledgerKey(identity) }));
+    const items = await batchGet(dynamo, stateTable, keys, { random, consistent: true });
+    const found = new Map(items.map((item) => [item.pk?.S, fromAttributes(item)]));
+    return new Map(identities.map((id) => [id, entryOf(found.get(ledgerKey(id)), undefined)]));
+  }
+
+  /** False when others changed the entry meanwhile. */
+  async function say(identity: string, { done, digest }: Mark, entry: LedgerEntry): Promise<boolean> {
+    const missing = done.filter((handler) => !entry.done.includes(handler));
+    if (missing.length === 0) return true;
+    const said = { ...entry, done: [...entry.done, ...missing], digest: entry.digest ?? digest };
+    const Item = toAttributes(ledgerItem(identity, said, Math.floor(now() / 1000) + ledgerTtlSeconds));
+    try {
+      await dynamo.send(new PutItemCommand({ TableName: stateTable, Item, ...condition(entry.version) }));
+      return true;
+    } catch (thrown) {
+      // Also one whose answer was lost: it is found at the next look.
+      const { kind } = refusalOf(thrown);
+      if (kind === "changed" || kind === "unknown" || kind === "cancelled") return false;
+      throw dependencyFailed("PutItem", thrown);
+    }
+  }
+
+  return async (marks) => {
+    let open = Object.entries(marks);
+    for (let attempt = 0; open.length > 0; attempt += 1) {
+      if (attempt === ATTEMPTS)
+        throw dependencyFailed("PutItem", new Error("others change the ledger again and again"));
+      if (attempt > 0) await pauseBefore(attempt, random);
+      const entries = await entriesOf(open.map(([identity]) => identity));
+      const isSaid = await Promise.all(
+        open.map(([identity, mark]) => say(identity, mark, entries.get(identity) ?? NO_ENTRY)),
+      );
+      open = open.filter((_, index) => !isSaid[index]);
+    }
+  };
+}
+
+const NO_ENTRY: LedgerEntry = { version: 0, done: [] };

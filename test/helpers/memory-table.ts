@@ -1,0 +1,196 @@
+import { isDeepStrictEqual } from "node:util";
+import type { LedgerEntry } from "../../lib/commit/ledger-item.ts";
+import type {
+  BatchRead,
+  ConsumerStore,
+  EntryWrite,
+  PutResult,
+  SessionWrite,
+  Write,
+} from "../../lib/commit/store.ts";
+import { type Marks, nextVersion, type StoredSession } from "../../lib/sessions/item.ts";
+import type { Session } from "../../lib/sessions/session.ts";
+import { frozen } from "./frozen.ts";
+
+export interface MemoryTable extends ConsumerStore {
+  stored: Map<string, StoredSession>;
+  ledger: Map<string, LedgerEntry>;
+  /** The writes that became true together, or one by one. */
+  commits: Write[][];
+  /** The keys that were read one by one, and those of each batch's read. */
+  reads: string[];
+  prefetched: string[][];
+  session(key: string): Session | undefined;
+  /** What a transaction, or a put, fails with; undefined for one that it does not. */
+  failing: (writes: Write[]) => unknown;
+  /** What happens elsewhere, right before the next writes arrive. */
+  meanwhile: () => void;
+  /** Told of each write that becomes true, with what was there before. */
+  onWrite: (write: Write, before: StoredSession | undefined) => void;
+  /** Somebody else's write. */
+  change(key: string, session: Session | undefined): void;
+  /** The same tables, as one process reaches them. */
+  as(hooks: Hooks): ConsumerStore;
+}
+
+export interface MemoryTableOptions {
+  sessions?: Record<string, Session>;
+  /** Whether its format knows marks. */
+  marks?: boolean;
+  /** Whether an item that is made anew begins at a version of its own, as in the real table, and not at 1. */
+  firstVersions?: boolean;
+}
+
+/** What happens to one process's requests. */
+export interface Hooks {
+  /** Awaited right before each access of an item, or each transaction. */
+  step: (what: string) => Promise<void>;
+  /** Whether the answer to a write is lost, so that it is sent again. */
+  isLost: (what: string) => boolean;
+}
+
+const NO_ENTRY: LedgerEntry = { version: 0, done: [] };
+const PLAIN: Hooks = { step: async () => {}, isLost: () => false };
+
+/** The two tables in memory: each item with its version, each write on condition of it. */
+export function createMemoryTable({
+  sessions = {},
+  marks: knowsMarks = true,
+  firstVersions = false,
+}: MemoryTableOptions = {}): MemoryTable {
+  const stored = new Map<string, StoredSession>(
+    Object.entries(sessions).map(([key, session]) => [key, frozen({ session, version: 1 })]),
+  );
+  const ledger = new Map<string, LedgerEntry>();
+
+  const versionOf = (write: Write) =>
+    (write.kind === "ledger" ? ledger.get(write.identity) : stored.get(write.key))?.version ?? 0;
+  const holds = (write: Write) => versionOf(write) === Math.max(0, write.version);
+  let births = 0;
+  /** As it is read. A new item never gets a version that a former one of its key had. */
+  const itemAt = (key: string): StoredSession =>
+    stored.get(key) ?? { session: undefined, version: firstVersions ? 0 - 1_000 * ++births : 0 };
+  const entry = (identity: string) => ledger.get(identity) ?? NO_ENTRY;
+
+  function apply(write: Write): void {
+    const version = nextVersion(write.version);
+    if (write.kind === "ledger") {
+      const { done, attempts = 0, digest } = write;
+      ledger.set(write.identity, { version, done, attempts, ...(digest && { digest }) });
+      return;
+    }
+    const before = stored.get(write.key);
+    table.onWrite(write, before);
+    if (write.kind === "fence") {
+      if (before) stored.set(write.key, frozen({ ...before, version }));
+      return;
+    }
+    if (!write.session && !write.gateway) stored.delete(write.key);
+    else stored.set(write.key, itemOf(write, version));
+  }
+
+  const storeFor = ({ step, isLost }: Hooks): ConsumerStore => ({
+    async read(events, keys): Promise<BatchRead> {
+      table.prefetched.push(keys);
+      await step("read sessions");
+      const found = new Map(keys.map((key) => [key, { ...itemAt(key), beforeLedger: true as const }]));
+      const named = new Set(events.map(({ identity }) => identity));
+      await step("read ledger");
+      const others = [...found.values()].flatMap(({ marks = {} }) => Object.keys(marks));
+      return {
+        liveVersion: "v1",
+        marks: knowsMarks,
+        ledger: new Map([...named].map((identity) => [identity, entry(identity)])),
+        sessions: found,
+        marked: new Map(others.filter((id) => !named.has(id)).map((id) => [id, entry(id).done])),
+      };
+    },
+    async readSession(key) {
+      table.reads.push(key);
+      await step("read session");
+      return { ...itemAt(key) };
+    },
+    async commit(writes) {
+      table.meanwhile();
+      await step("transaction");
+      const thrown = table.failing(writes);
+      if (thrown !== undefined) throw thrown;
+      const conflicts = writes.flatMap((write, index) => (holds(write) ? [] : [index]));
+      if (conflicts.length === 0) {
+        writes.forEach(apply);
+        table.commits.push(writes);
+      }
+      // Sent again, it is known by its token.
+      if (isLost("transaction")) await step("transaction again");
+      return { conflicts };
+    },
+    async put(writes: (SessionWrite | EntryWrite)[]) {
+      if (writes.length > 0) table.meanwhile();
+      return Promise.all(writes.map(putFor({ step, isLost })));
+    },
+    async proveMarks(marks: Marks) {
+      for (const [identity, { done }] of Object.entries(marks)) {
+        await step("prove marks");
+        const { version, done: before, ...rest } = entry(identity);
+        const missing = done.filter((handler) => !before.includes(handler));
+        if (missing.length > 0)
+          ledger.set(identity, { ...rest, version: version + 1, done: [...before, ...missing] });
+      }
+    },
+  });
+
+  const putFor =
+    ({ step, isLost }: Hooks) =>
+    async (write: SessionWrite | EntryWrite): Promise<PutResult> => {
+      const what = write.kind === "ledger" ? "put entry" : "put session";
+      await step(what);
+      const thrown = table.failing([write]);
+      if (thrown !== undefined) return { is: "failed", thrown };
+      const held = holds(write);
+      if (held) {
+        apply(write);
+        table.commits.push([write]);
+      }
+      if (!isLost(what)) return { is: held ? "held" : "conflict" };
+      await step(`${what} again`);
+      return { is: held && isThere(write) ? "held" : "conflict" };
+    };
+
+  /** What a put that is sent again finds: itself, or something else. */
+  function isThere(write: SessionWrite | EntryWrite): boolean {
+    const version = nextVersion(write.version);
+    if (write.kind === "ledger") return entry(write.identity).version === version;
+    return isDeepStrictEqual(stored.get(write.key), itemOf(write, version));
+  }
+
+  const table: MemoryTable = {
+    ...storeFor(PLAIN),
+    stored,
+    ledger,
+    commits: [],
+    reads: [],
+    prefetched: [],
+    session: (key) => stored.get(key)?.session,
+    meanwhile: () => {},
+    failing: () => undefined,
+    onWrite: () => {},
+    change(key, session) {
+      const before = stored.get(key);
+      const kept = before?.marks && { marks: before.marks };
+      if (!session) stored.delete(key);
+      else stored.set(key, frozen({ ...kept, session, version: (before?.version ?? 0) + 1 }));
+    },
+    as: storeFor,
+  };
+  return table;
+}
+
+function itemOf({ session, gateway, marks, end = 0 }: SessionWrite, version: number): StoredSession {
+  return frozen({
+    session,
+    version,
+    ...(gateway && { gateway }),
+    ...(marks && Object.keys(marks).length > 0 && { marks }),
+    ...(end > 0 && { ttl: end }),
+  });
+}

@@ -109,6 +109,7 @@ export function createHandlerRun(deps: HandlerRunDeps, prefetch: Prefetch) {
       log: (level, text) =>
         log[levelOf(level, text)]("script", { handler: ref.name, event_id: envelope.id, text }),
       onRead: (key) => prefetch.learn(envelope, ref, key),
+      onName: recorded?.named,
       onWrite: recorded?.wrote,
       orgOf: (apiId) => loaded.release.api(apiId)?.org_id ?? "",
     });
@@ -152,7 +153,8 @@ function sessionsFor(buffer: UnitBuffer, { envelope }: Delivery): [string, strin
   }
 }
 
-function failureOf(
+/** What a run failed by; undefined for one that did not. */
+export function failureOf(
   outcome: Outcome,
   { failure, stuckFor }: RunHost,
   { waitedMs, timeoutMs }: { waitedMs: number; timeoutMs: number },

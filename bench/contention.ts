@@ -10,11 +10,11 @@ import {
   TransactWriteItemsCommand,
 } from "@aws-sdk/client-dynamodb";
 import { Command } from "commander";
+import { createConsumerStore } from "../lib/commit/store.ts";
 import { createCircuit } from "../lib/consumer/circuit.ts";
 import { type ConsumerDeps, createConsumer } from "../lib/consumer/consumer.ts";
 import type { QueueRecord } from "../lib/consumer/records.ts";
 import { createRetryDelay } from "../lib/consumer/retry-delay.ts";
-import { createConsumerStore } from "../lib/commit/store.ts";
 import { consumerDeps, count, createRelease, createRuntime, message } from "../test/helpers/consumer.ts";
 import { times } from "./shared/figures.ts";
 import { type Part, runPart } from "./shared/part.ts";

@@ -8,42 +8,55 @@ import { type Served, serveConsole } from "../local/console/serve.ts";
 import { createHistoryReader } from "../local/history-reader.ts";
 import { ownHosts } from "../local/own-hosts.ts";
 import { createFrames, createSender, sessionsAt, shownSettings } from "./console-backend.ts";
-import type { Shown } from "./dev-console.ts";
+import { openReruns } from "./console-reruns.ts";
+import type { News, Shown } from "./dev-console.ts";
 import { historyFolder } from "./dev-history.ts";
 import { saveCase } from "./events-save.ts";
 import { UsageError } from "./usage.ts";
 
-type Listeners = Record<"recorded" | "released", Set<() => void>>;
-
 /** The console of `gatehook dev`. */
-export async function serveDev(shown: Shown, token: string, listeners: Listeners): Promise<Served> {
+export async function serveDev(shown: Shown, token: string, news: News): Promise<Served> {
   const { port } = new URL(shown.stack.url);
-  return serveConsole(await devBackend(shown, listeners), token, ownHosts(Number(port), shown.allowHosts));
+  const { backend, close } = await devBackend(shown, news);
+  const served = serveConsole(backend, token, ownHosts(Number(port), shown.allowHosts));
+  return {
+    listener: served.listener,
+    async close() {
+      await served.close();
+      await close();
+    },
+  };
 }
 
 /** What a stack on this machine has, and its history. */
-export async function devBackend(shown: Shown, listeners: Listeners): Promise<Backend> {
+export async function devBackend(
+  shown: Shown,
+  news: News,
+): Promise<{ backend: Backend; close(): Promise<void> }> {
   const { dir, stack, folder, isRecording } = shown;
+  const reruns = openReruns(dir, stack, news.pins, news.pinned);
   const queue = (queueUrl: string) => createQueue({ sqs: stack.clients.sqs, queueUrl });
-  return {
+  const backend: Backend = {
     about: { mode: "dev", place: dir, dir, url: stack.url, write: true, settings: shownSettings(stack.env) },
-    history: isRecording ? await openHistory(shown, listeners) : undefined,
+    history: isRecording ? await openHistory(shown, news) : undefined,
     historyState: isRecording ? RECORDING : NOT_RECORDING,
     sender: createSender(stack.url, () => folder.files),
     sessions: sessionsAt(stack.url),
     releases: {
       store: stack.releases,
       onChange(listener) {
-        listeners.released.add(listener);
-        return () => listeners.released.delete(listener);
+        news.released.add(listener);
+        return () => news.released.delete(listener);
       },
     },
     deadLetters: {
       letters: queue(stack.resources.DEAD_LETTERS_QUEUE_URL),
       events: queue(stack.resources.EVENTS_QUEUE_URL),
     },
+    reruns: isRecording ? reruns.port : undefined,
     saveTest: (attempt, name) => saveTest(dir, attempt, name),
   };
+  return { backend, close: reruns.close };
 }
 
 const RECORDING: Backend["historyState"] = { on: true, why: "", content: "full" };
@@ -76,7 +89,7 @@ async function saveTest(dir: string, attempt: AttemptRecord, name: string): Prom
 }
 
 /** Reads what is there, and then each time after something was written. */
-async function openHistory({ dir, stack, project }: Shown, { recorded }: Listeners): Promise<RecordedEvents> {
+async function openHistory({ dir, stack, project }: Shown, { recorded }: News): Promise<RecordedEvents> {
   const read = () => createHistoryReader(historyFolder(dir));
   const index = createHistoryIndex(read());
   await index.refresh();

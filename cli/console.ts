@@ -155,6 +155,7 @@ function isCase(value: unknown): value is TestCase & { event: AttemptRecord["eve
 /** A case tells what was asked and what came of it, and nothing of when. */
 function attemptOf(test: TestCase & { event: AttemptRecord["event"] }): AttemptRecord {
   const { api_id, event, sessions = {}, http = [], expect } = test;
+  const { logs = [], sessions: left = {} } = expect;
   const texts = (value: unknown) => JSON.stringify(value) ?? "";
   const reads = Object.entries(sessions).map(
     ([key, session]) => ["getKeyData", [key], texts(session)] as const,
@@ -170,7 +171,7 @@ function attemptOf(test: TestCase & { event: AttemptRecord["event"] }): AttemptR
     t: 0,
     ms: 0,
   }));
-  const handlers = new Set(expect.logs.map(({ handler }) => handler));
+  const handlers = new Set(logs.map(({ handler }) => handler));
   const run: RunRecord = {
     handler: [...handlers].join(", ") || "the handlers",
     path: "",
@@ -179,9 +180,9 @@ function attemptOf(test: TestCase & { event: AttemptRecord["event"] }): AttemptR
     ms: 0,
     outcome: expect.outcome === "done" ? "done" : "failed",
     calls,
-    logs: expect.logs.map(({ text }, at) => ({ i: calls.length + at, level: "info", text })),
-    writes: Object.entries(expect.sessions).map(([key, after], at) => ({
-      i: calls.length + expect.logs.length + at,
+    logs: logs.map(({ text }, at) => ({ i: calls.length + at, level: "info", text })),
+    writes: Object.entries(left).map(([key, after], at) => ({
+      i: calls.length + logs.length + at,
       key,
       before: key in sessions ? texts(sessions[key]) : null,
       after: after === null ? null : texts(after),

@@ -1,9 +1,13 @@
 import type { RequestListener } from "node:http";
 import { join } from "node:path";
+import { rowKey } from "../lib/history/event-rows.ts";
+import type { AttemptRecord } from "../lib/history/records.ts";
+import type { Rerun } from "../lib/history/rerun.ts";
 import type { Project } from "../lib/settings/project.ts";
 import type { Served } from "../local/console/serve.ts";
 import { tokenIn } from "../local/console/token.ts";
 import type { Stack } from "../local/stack.ts";
+import type { PinResults } from "./console-reruns.ts";
 import type { LiveFolder } from "./live-folder.ts";
 import { STATE_FOLDER } from "./local-stack.ts";
 
@@ -22,8 +26,26 @@ export interface DevConsole {
   recorded(): void;
   /** Another release may be live. */
   released(): void;
+  /** A pinned event was run again, or why it was not. */
+  pinned(attempt: AttemptRecord, told: Rerun | string): void;
   close(): Promise<void>;
 }
+
+/** What the console is told by `dev`. */
+export interface News {
+  recorded: Set<() => void>;
+  released: Set<() => void>;
+  pinned: Set<() => void>;
+  /** What pinned events came to at the last save. */
+  pins: PinResults;
+}
+
+export const noNews = (): News => ({
+  recorded: new Set(),
+  released: new Set(),
+  pinned: new Set(),
+  pins: new Map(),
+});
 
 export interface Shown {
   dir: string;
@@ -37,12 +59,12 @@ export interface Shown {
 export function createDevConsole(dir: string): DevConsole {
   const { promise: shown, resolve: open } = Promise.withResolvers<Shown>();
   const token = tokenIn(tokenFile(dir));
-  const listeners = { recorded: new Set<() => void>(), released: new Set<() => void>() };
+  const news = noNews();
   let served: Promise<Served> | undefined;
 
   const serve = async () => {
     const { serveDev } = await import("./console-dev.ts");
-    return serveDev(await shown, token, listeners);
+    return serveDev(await shown, token, news);
   };
 
   return {
@@ -60,8 +82,16 @@ export function createDevConsole(dir: string): DevConsole {
         },
       );
     },
-    recorded: () => listeners.recorded.forEach((tell) => void tell()),
-    released: () => listeners.released.forEach((tell) => void tell()),
+    recorded: () => tellAll(news.recorded),
+    released: () => tellAll(news.released),
+    pinned(attempt, told) {
+      news.pins.set(rowKey(attempt), told);
+      tellAll(news.pinned);
+    },
     close: async () => (await served?.catch(() => undefined))?.close(),
   };
+}
+
+function tellAll(listeners: Set<() => void>): void {
+  for (const tell of listeners) tell();
 }

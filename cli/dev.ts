@@ -7,6 +7,7 @@ import { type Stack, startStack } from "../local/stack.ts";
 import { curlLine } from "./curl.ts";
 import { consoleLink, createDevConsole } from "./dev-console.ts";
 import { keepHistory } from "./dev-history.ts";
+import { followPins } from "./dev-pins.ts";
 import { devSettings } from "./dev-settings.ts";
 import { createFacts, type Fact, type Facts } from "./facts.ts";
 import { readFolder } from "./folder.ts";
@@ -89,6 +90,7 @@ export async function dev(options: DevOptions): Promise<void> {
     if (!options.once) {
       // Before the folder is read, so that no save is missed.
       ends.push(await folder.follow());
+      if (isKept) ends.push(followPins(dir, folder, say, page.pinned));
       ends.push(await tellOthers(dir, stack));
     }
     await Promise.race([over, show(folder)]);

@@ -1,6 +1,7 @@
 // What the server of the page answers: types alone, for both sides.
 import type { LetterGroup } from "../lib/dead-letters/groups.ts";
 import type { EventRow } from "../lib/history/event-rows.ts";
+import type { Grade } from "../lib/history/grade.ts";
 import type { AttemptRecord, CallRecord, RunRecord, WriteRecord } from "../lib/history/records.ts";
 import type { HistoryEntry } from "../lib/releases/report.ts";
 import type { MemberChange } from "../lib/sessions/changes.ts";
@@ -22,6 +23,7 @@ export interface State {
   release: LiveRelease;
   counts: Counts;
   settings: Record<string, string>;
+  pins: Pinned[];
 }
 
 export interface HistoryState {
@@ -105,7 +107,52 @@ export type TailMessage =
   | { type: "behind"; count: number }
   | { type: "reset" }
   | { type: "release"; release: LiveRelease }
-  | { type: "counts"; counts: Counts };
+  | { type: "counts"; counts: Counts }
+  | { type: "pins"; pins: Pinned[] };
+
+/** As lib/history/rerun.ts has it. */
+export type Verdict = "same" | "done" | "fails" | "differs";
+
+/** `POST /events/{id}/rerun` */
+export interface RerunAnswer {
+  verdict: Verdict;
+  exact: boolean;
+  /** Why it is not exact. */
+  why: string[];
+  grade: Grade;
+  diverged_at: number | null;
+  then: RerunSide;
+  now: RerunSide;
+  /** Step by step, in the words of the command line. */
+  diff: { handler: string; then: string[] | null; now: string[] | null; same: boolean }[];
+}
+
+export interface RerunSide {
+  release: string;
+  outcome: string;
+  error: string;
+  ms: number;
+}
+
+/** An event that each save runs again; `verdict` is "" before the first. */
+export interface Pinned {
+  id: string;
+  api_id: string;
+  type: string;
+  verdict: Verdict | "";
+  /** Why it was not run again. */
+  error: string;
+}
+
+/** What one of many events came to. */
+export interface Tried {
+  id: string;
+  api_id: string;
+  type: string;
+  key: string;
+  verdict: Verdict | "not run";
+  why: string;
+}
 
 /** `GET /types` */
 export interface Types {
@@ -205,6 +252,8 @@ export interface Job {
   error: string;
   /** Of a sweep. */
   groups: LetterGroup[];
+  /** Of a try: those that did not do the same. */
+  tried: Tried[];
   complete: boolean;
 }
 

@@ -12,6 +12,7 @@ import {
   addDeadLetterRoutes,
   addEventRoutes,
   addReleaseRoutes,
+  addRerunRoutes,
   addSessionRoutes,
   addSharedRoutes,
 } from "./routes.ts";
@@ -54,7 +55,8 @@ const HEADERS = {
 const MAX_BODY = 4 * 1024 * 1024;
 
 /** Ways that only look, however they are asked. */
-const LOOKS = /\/(?:events\/check|sessions\/compare|selections|dead-letters\/sweep|events\/[^/]+\/rerun)$/;
+const LOOKS =
+  /\/(?:events\/check|sessions\/compare|selections|dead-letters\/sweep|dead-letters\/try|releases\/[^/]+\/try|events\/[^/]+\/rerun)$/;
 
 /** The page of `/console` and its API. */
 export function createConsoleApp({ backend, token, isOwn, page }: ConsoleOptions): ConsoleApp {
@@ -114,6 +116,7 @@ export function createConsoleApp({ backend, token, isOwn, page }: ConsoleOptions
   addSessionRoutes(api, backend);
   addReleaseRoutes(api, backend);
   addDeadLetterRoutes(api, backend, jobs);
+  addRerunRoutes(api, backend, jobs);
   api.all("*", (c) => {
     throw new AppError("path-unknown", `there is no ${c.req.method} ${c.req.path}: see ${API}/openapi.json`);
   });

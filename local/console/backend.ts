@@ -1,4 +1,13 @@
-import type { Frame, HistoryState, LiveRelease, State, Types } from "../../console/answers.ts";
+import type {
+  Frame,
+  HistoryState,
+  LiveRelease,
+  Pinned,
+  RerunAnswer,
+  State,
+  Tried,
+  Types,
+} from "../../console/answers.ts";
 import type { Queue } from "../../lib/dead-letters/queue.ts";
 import type { GatewayEvent } from "../../lib/events/event.ts";
 import type { AttemptRecord } from "../../lib/history/records.ts";
@@ -17,6 +26,7 @@ export interface Backend {
   sessions?: Sessions | undefined;
   releases?: Releases | undefined;
   deadLetters?: DeadLetterQueues | undefined;
+  reruns?: Reruns | undefined;
   /** Writes a file of a test below `tests/`; answers its path. */
   saveTest?: ((attempt: AttemptRecord, name: string) => Promise<string>) | undefined;
 }
@@ -34,6 +44,23 @@ export interface Sender {
   types(api: string | undefined, key: string | undefined): Promise<Types>;
   /** Over ingest, as a gateway does; answers the new event's id. */
   send(event: { api_id: string; event: GatewayEvent }): Promise<string>;
+}
+
+/** Recorded events run again, dry, and those that each save runs again. */
+export interface Reruns {
+  /** `release`: a version, `live`, or `working`, which is the files of the folder. Throws `not-recorded` for what cannot be. */
+  run(attempt: AttemptRecord, release: string, http: "recorded" | "live"): Promise<RerunAnswer>;
+  /** The same of many, of which only those that differ are told. */
+  tryAll(
+    attempts: AttemptRecord[],
+    release: string,
+    onOne: (told: Tried) => void,
+    stop: AbortSignal,
+  ): Promise<void>;
+  pins(): Pinned[];
+  pin(attempt: AttemptRecord, on: boolean): void;
+  /** Called when pins were run again, or are others. */
+  onPins(listener: () => void): () => void;
 }
 
 export type Sessions = (request: SessionsRequest) => Promise<SessionsReply>;

@@ -9,8 +9,9 @@ import { readLetters } from "../../lib/dead-letters/sweep.ts";
 import { AppError } from "../../lib/errors.ts";
 import { rowKey } from "../../lib/history/event-rows.ts";
 import { createPace } from "../../lib/pace.ts";
-import type { Backend, DeadLetterQueues } from "./backend.ts";
+import type { Backend, DeadLetterQueues, RecordedEvents } from "./backend.ts";
 import { attemptsOf } from "./events.ts";
+import type { HistoryIndex, IndexedEvent } from "./history-index.ts";
 import type { Jobs } from "./jobs.ts";
 
 /** Letters that are passed over at most. */
@@ -35,41 +36,39 @@ export interface DeadLetterDesk {
   remove(body: Record<string, unknown>): Job;
 }
 
-const eventKey = ({ api_id = "", event_id }: Pick<LetterFacts, "api_id" | "event_id">) =>
+export const letterKey = ({ api_id = "", event_id }: Pick<LetterFacts, "api_id" | "event_id">) =>
   rowKey({ api_id, id: event_id });
+
+/** Of the recorded events that are dead: nothing is asked of the queue. */
+export async function recordedLetters(history: RecordedEvents | undefined): Promise<LetterFacts[]> {
+  if (!history) return [];
+  const dead = history.index.events().filter(({ row }) => row.outcome === "dead");
+  return Promise.all(dead.map((event) => factsOf(history.index, event)));
+}
+
+async function factsOf(index: HistoryIndex, event: IndexedEvent): Promise<LetterFacts> {
+  const attempt = (await attemptsOf(index, event)).at(-1);
+  const handler = attempt?.runs.find(({ outcome }) => outcome === "failed")?.handler;
+  const { id, api_id, type, last_at, reason, error, release } = event.row;
+  return {
+    message_id: "",
+    event_id: id,
+    api_id,
+    type,
+    sent_at: last_at,
+    reason,
+    error,
+    ...groupOf({ reason, error, handler }),
+    ...(handler !== undefined && { handler }),
+    ...(release && { release }),
+  };
+}
 
 export function createDeadLetterDesk(backend: Backend, queues: DeadLetterQueues, jobs: Jobs): DeadLetterDesk {
   const { history } = backend;
   const selections = new Map<string, Frozen>();
   /** Of the last sweep: the letters of each group. */
   let swept: Map<string, string[]> | undefined;
-
-  /** Of the recorded events that are dead: nothing is asked of the queue. */
-  async function recorded(): Promise<LetterFacts[]> {
-    if (!history) return [];
-    const dead = history.index.events().filter(({ row }) => row.outcome === "dead");
-    const facts = await Promise.all(
-      dead.map(async (event): Promise<LetterFacts | undefined> => {
-        const attempt = (await attemptsOf(history.index, event)).at(-1);
-        const handler = attempt?.runs.find(({ outcome }) => outcome === "failed")?.handler;
-        const { row } = event;
-        const { reason, error } = row;
-        return {
-          message_id: "",
-          event_id: row.id,
-          api_id: row.api_id,
-          type: row.type,
-          sent_at: row.last_at,
-          reason,
-          error,
-          ...groupOf({ reason, error, handler }),
-          ...(handler !== undefined && { handler }),
-          ...(row.release && { release: row.release }),
-        };
-      }),
-    );
-    return facts.filter((each) => each !== undefined);
-  }
 
   function taken(body: Record<string, unknown>): { frozen: Frozen; chosen: (facts: LetterFacts) => boolean } {
     const id = String(body.selection ?? "");
@@ -80,12 +79,12 @@ export function createDeadLetterDesk(backend: Backend, queues: DeadLetterQueues,
         field: "selection",
       });
     const { ids, by } = frozen;
-    return { frozen, chosen: (facts) => ids.has(by === "message_id" ? facts.message_id : eventKey(facts)) };
+    return { frozen, chosen: (facts) => ids.has(by === "message_id" ? facts.message_id : letterKey(facts)) };
   }
 
   return {
     async read() {
-      const [size, facts] = await Promise.all([queues.letters.size(), recorded()]);
+      const [size, facts] = await Promise.all([queues.letters.size(), recordedLetters(history)]);
       const groups = createGroups();
       for (const each of facts) groups.add(each);
       return { ...size, groups: groups.list(), source: history ? "history" : "none" };
@@ -166,8 +165,8 @@ export function createDeadLetterDesk(backend: Backend, queues: DeadLetterQueues,
     if (typeof group !== "string")
       throw new AppError("request-invalid", "group is missing, or events", { field: "group" });
     if (swept) return { ...times, by: "message_id", ids: new Set(swept.get(group)) };
-    const ofGroup = (await recorded()).filter((facts) => facts.group === group);
-    return { ...times, by: "event", ids: new Set(ofGroup.map(eventKey)) };
+    const ofGroup = (await recordedLetters(history)).filter((facts) => facts.group === group);
+    return { ...times, by: "event", ids: new Set(ofGroup.map(letterKey)) };
   }
 }
 

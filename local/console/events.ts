@@ -92,6 +92,19 @@ export async function attemptOf(
   throw new AppError("event-missing", `event ${event.row.id} has ${what}: it is ${event.row.outcome}`);
 }
 
+/** The last attempt at which a handler ran, or the nth. Throws `not-recorded` where none did. */
+export async function ranAttempt(
+  index: HistoryIndex,
+  event: IndexedEvent,
+  nth?: number,
+): Promise<AttemptRecord> {
+  if (nth !== undefined) return attemptOf(index, event, nth);
+  const attempts = await attemptsOf(index, event);
+  const ran = attempts.findLast(({ runs }) => runs.length > 0);
+  if (ran) return ran;
+  throw new AppError("not-recorded", `no handler ran for event ${event.row.id}: it is ${event.row.outcome}`);
+}
+
 export async function wholeEvent(history: RecordedEvents, event: IndexedEvent): Promise<WholeEvent> {
   const { index } = history;
   const attempts = await attemptsOf(index, event);

@@ -44,7 +44,7 @@ export function createJobs(): Jobs {
           "request-invalid",
           `a ${running.job.kind} is running: wait for its end, or stop it`,
         );
-      const job: Job = { ...EMPTY, id: randomUUID(), kind, groups: [] };
+      const job: Job = { ...EMPTY, id: randomUUID(), kind, groups: [], tried: [] };
       const stop = new AbortController();
       jobs.set(job.id, { job, stop, over: run(job, stop.signal, work) });
       for (const oldest of jobs.keys()) if (jobs.size > KEPT) jobs.delete(oldest);
@@ -63,7 +63,7 @@ export function createJobs(): Jobs {
   };
 }
 
-const EMPTY: Omit<Job, "id" | "kind" | "groups"> = {
+const EMPTY: Omit<Job, "id" | "kind" | "groups" | "tried"> = {
   state: "running",
   read: 0,
   total: 0,

@@ -13,12 +13,13 @@ export async function stateOf(backend: Backend): Promise<State> {
       sessions: sessions !== undefined,
       releases: releases !== undefined,
       dead_letters: deadLetters !== undefined,
-      rerun: false,
+      rerun: backend.reruns !== undefined,
       tests: saveTest !== undefined,
     },
     history: { ...historyState, events: history?.index.events().length ?? 0 },
     release: await liveRelease(backend),
     counts: countsOf(backend),
+    pins: backend.reruns?.pins() ?? [],
   };
 }
 

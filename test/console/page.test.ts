@@ -8,7 +8,15 @@ import { gzipSync } from "node:zlib";
 import type { Browser } from "playwright-core";
 import { type AttemptRecord, FORMAT } from "../../lib/history/records.ts";
 import { bundlePage, HTML } from "../../local/console/page.ts";
-import { checkAccess, type Look, openPage, PHONE, startBrowser, WIDE, withoutBrowser } from "../helpers/browser.ts";
+import {
+  checkAccess,
+  type Look,
+  openPage,
+  PHONE,
+  startBrowser,
+  WIDE,
+  withoutBrowser,
+} from "../helpers/browser.ts";
 import { EMBEDDED } from "../helpers/cli.ts";
 import { type Dev, definition, handler, newFolder, startDevWith } from "../helpers/dev.ts";
 
@@ -20,7 +28,9 @@ it("the whole page is at most 45 kB, gzipped, and asks nobody else", async () =>
   assert.ok(bytes <= MOST_BYTES, `${bytes} bytes`);
   assert.doesNotMatch(css, /url\(|@import/);
   // Preact has a way to set HTML, which nothing here goes.
-  for (const name of readdirSync(new URL("../../console/", import.meta.url)).filter((each) => /\.tsx?$/.test(each)))
+  for (const name of readdirSync(new URL("../../console/", import.meta.url)).filter((each) =>
+    /\.tsx?$/.test(each),
+  ))
     assert.doesNotMatch(
       readFileSync(new URL(`../../console/${name}`, import.meta.url), "utf8"),
       /innerHTML|outerHTML|insertAdjacent|document\.write|\beval\(|new Function/i,
@@ -34,15 +44,15 @@ const HOSTILE = [
   "\u202eturned\u2066\u200e\u009b",
   "<script>window.hacked=1</script>",
   "<img src=x onerror=window.hacked=1>",
-  "\"><svg onload=window.hacked=1>",
+  '"><svg onload=window.hacked=1>',
   "javascript:window.hacked=1//",
-  "{{window.hacked=1}}${window.hacked=1}",
+  "{{window.hacked=1}}",
   "\x1b[31mred\x1b]8;;http://evil.example\x07",
   "</textarea></style></title><base href=//evil.example>",
   "' onfocus=window.hacked=1 autofocus='",
   "\u200b\u2028\u2029\ufeff\u{e0041}",
 ].join(" ");
-const STEERS = /[\u202a-\u202e\u2066-\u2069\u200b\u200e\u200f\u2028\u2029\ufeff\u0000-\u0008\u001b\u0080-\u009f]|\u{e0041}/u;
+const STEERS = /[[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]--[\n\t]]/v;
 
 const at = (minute: number) => new Date(Date.now() - minute * 60_000).toISOString();
 
@@ -60,7 +70,11 @@ function hostileAttempt(id: string): AttemptRecord {
     outcome: "dead",
     reason: "handler-threw",
     error: text,
-    event: { Type: HOSTILE, Meta: { Key: HOSTILE, [HOSTILE]: HOSTILE, OriginatingRequest: Buffer.from(HOSTILE).toString("base64") }, TimeStamp: HOSTILE },
+    event: {
+      Type: HOSTILE,
+      Meta: { Key: HOSTILE, [HOSTILE]: HOSTILE, OriginatingRequest: Buffer.from(HOSTILE).toString("base64") },
+      TimeStamp: HOSTILE,
+    },
     runs: [
       {
         handler: HOSTILE,
@@ -72,21 +86,57 @@ function hostileAttempt(id: string): AttemptRecord {
         reason: "handler-threw",
         error: `${HOSTILE}\n    at ${HOSTILE} (fails.js:1:1)`,
         calls: [
-          { i: 0, name: "getKeyData", args: [HOSTILE], answer: JSON.stringify({ [HOSTILE]: HOSTILE }), t: 1, ms: 1 },
           {
-            i: 1,
-            name: "makeHttpRequest",
-            args: [JSON.stringify({ Method: HOSTILE, Domain: HOSTILE, Headers: { [HOSTILE]: HOSTILE }, Body: HOSTILE })],
-            answer: JSON.stringify({ Code: HOSTILE, Headers: { [HOSTILE]: [HOSTILE] }, Body: JSON.stringify({ [HOSTILE]: HOSTILE }) }),
+            i: 0,
+            name: "getKeyData",
+            args: [HOSTILE],
+            answer: JSON.stringify({ [HOSTILE]: HOSTILE }),
             t: 1,
             ms: 1,
           },
-          { i: 2, name: "batchRequest", args: [JSON.stringify({ requests: [{ relative_url: HOSTILE }] })], t: 1, ms: 1 },
-          { i: 3, name: "storage", args: ["get", HOSTILE], answer: JSON.stringify({ error: HOSTILE }), t: 1, ms: 1 },
+          {
+            i: 1,
+            name: "makeHttpRequest",
+            args: [
+              JSON.stringify({
+                Method: HOSTILE,
+                Domain: HOSTILE,
+                Headers: { [HOSTILE]: HOSTILE },
+                Body: HOSTILE,
+              }),
+            ],
+            answer: JSON.stringify({
+              Code: HOSTILE,
+              Headers: { [HOSTILE]: [HOSTILE] },
+              Body: JSON.stringify({ [HOSTILE]: HOSTILE }),
+            }),
+            t: 1,
+            ms: 1,
+          },
+          {
+            i: 2,
+            name: "batchRequest",
+            args: [JSON.stringify({ requests: [{ relative_url: HOSTILE }] })],
+            t: 1,
+            ms: 1,
+          },
+          {
+            i: 3,
+            name: "storage",
+            args: ["get", HOSTILE],
+            answer: JSON.stringify({ error: HOSTILE }),
+            t: 1,
+            ms: 1,
+          },
         ],
         logs: [{ i: 4, level: "error", text }],
         writes: [
-          { i: 5, key: HOSTILE, before: JSON.stringify({ [HOSTILE]: HOSTILE }), after: JSON.stringify({ alias: HOSTILE }) },
+          {
+            i: 5,
+            key: HOSTILE,
+            before: JSON.stringify({ [HOSTILE]: HOSTILE }),
+            after: JSON.stringify({ alias: HOSTILE }),
+          },
         ],
       },
     ],
@@ -111,7 +161,10 @@ const FILES = {
   "handlers/fails.js": handler("fails", "throw new Error('no');"),
 };
 
-async function startWith(folder: string, ...args: string[]): Promise<{ dev: Dev; url: string; link: (path: string) => string }> {
+async function startWith(
+  folder: string,
+  ...args: string[]
+): Promise<{ dev: Dev; url: string; link: (path: string) => string }> {
   const dev = startDevWith(EMBEDDED, folder, "--no-demo", "--set", "MAX_ATTEMPTS=1", ...args);
   const [, url = ""] = await dev.says(/ready at (http:\S+)/);
   const [, link = ""] = await dev.says(/in a browser: (\S+)/);
@@ -126,11 +179,23 @@ describe("what others wrote", { skip: withoutBrowser() }, () => {
     folder = await folderWith([hostileAttempt(HOSTILE), hostileAttempt("plain")], {
       ...FILES,
       "apis/hostile.json": JSON.stringify({ ...JSON.parse(definition("hostile", {})), name: HOSTILE }),
-      "handlers/say.js": handler("say", `// ${HOSTILE.replaceAll(/[\r\n\u2028\u2029]/g, "")}\nlog(event.Meta.Key);`),
+      "handlers/say.js": handler(
+        "say",
+        `// ${HOSTILE.replaceAll(/[\r\n\u2028\u2029]/g, "")}\nlog(event.Meta.Key);`,
+      ),
     });
     own = await startWith(folder);
-    const session = { alias: HOSTILE, org_id: "shop", expires: 4_000_000_000, access_rights: { shop: { api_id: "shop" } }, meta_data: { [HOSTILE]: HOSTILE } };
-    const put = await fetch(`${own.url}/sessions/${encodeURIComponent("k<img src=x onerror=window.hacked=1>")}`, { method: "PUT", body: JSON.stringify(session) });
+    const session = {
+      alias: HOSTILE,
+      org_id: "shop",
+      expires: 4_000_000_000,
+      access_rights: { shop: { api_id: "shop" } },
+      meta_data: { [HOSTILE]: HOSTILE },
+    };
+    const put = await fetch(
+      `${own.url}/sessions/${encodeURIComponent("k<img src=x onerror=window.hacked=1>")}`,
+      { method: "PUT", body: JSON.stringify(session) },
+    );
     assert.equal(put.status, 201);
     browser = await startBrowser();
   });
@@ -165,7 +230,9 @@ describe("what others wrote", { skip: withoutBrowser() }, () => {
       await on.page.locator("main .pane, main .empty").first().waitFor();
       await on.settled();
       for (const name of opened)
-        await on.page.evaluate<void>(`document.querySelectorAll("${name}").forEach((each) => { each.open = true; })`);
+        await on.page.evaluate<void>(
+          `document.querySelectorAll("${name}").forEach((each) => { each.open = true; })`,
+        );
       await on.settled();
       const seen = await on.page.evaluate<Record<string, unknown>>(`({
         hacked: "hacked" in window,
@@ -205,7 +272,8 @@ describe("each screen is for everybody", { skip: withoutBrowser() }, () => {
     own = await startWith(folder);
     const session = { org_id: "shop", expires: 4_000_000_000, access_rights: { shop: { api_id: "shop" } } };
     await fetch(`${own.url}/sessions/k`, { method: "PUT", body: JSON.stringify(session) });
-    const send = (event: object) => fetch(`${own.url}/events/shop`, { method: "POST", body: JSON.stringify({ event }) });
+    const send = (event: object) =>
+      fetch(`${own.url}/events/shop`, { method: "POST", body: JSON.stringify({ event }) });
     await send({ Type: "QuotaExceeded", Meta: { Key: "k" } });
     await send({ Type: "HostDown", Meta: {} });
     await send({ Type: 7 });
@@ -318,7 +386,10 @@ describe("the page's states", { skip: withoutBrowser() }, () => {
     let again: Dev | undefined;
     try {
       await on.shows(/^\S live$/);
-      await fetch(`${first.url}/events/shop`, { method: "POST", body: '{"event":{"Type":"QuotaExceeded","Meta":{"Key":"before"}}}' });
+      await fetch(`${first.url}/events/shop`, {
+        method: "POST",
+        body: '{"event":{"Type":"QuotaExceeded","Meta":{"Key":"before"}}}',
+      });
       await on.shows("before");
       await first.dev.end();
       await on.shows(/Lost since \d\d:\d\d:\d\d, trying/);
@@ -327,7 +398,10 @@ describe("the page's states", { skip: withoutBrowser() }, () => {
       again = startDevWith(EMBEDDED, folder, "--no-demo", "--port", port);
       await again.says(/ready at/);
       await on.shows(/^\S live$/);
-      await fetch(`${first.url}/events/shop`, { method: "POST", body: '{"event":{"Type":"QuotaExceeded","Meta":{"Key":"after"}}}' });
+      await fetch(`${first.url}/events/shop`, {
+        method: "POST",
+        body: '{"event":{"Type":"QuotaExceeded","Meta":{"Key":"after"}}}',
+      });
       await on.shows("after");
       await on.close();
     } finally {
@@ -386,7 +460,10 @@ describe("10,000 events", { skip: withoutBrowser() }, () => {
   let folder = "";
   let own: Awaited<ReturnType<typeof startWith>>;
   before(async () => {
-    folder = await folderWith(Array.from({ length: MANY }, (_, n) => attempt(n)), FILES);
+    folder = await folderWith(
+      Array.from({ length: MANY }, (_, n) => attempt(n)),
+      FILES,
+    );
     own = await startWith(folder);
     browser = await startBrowser();
   });
@@ -416,7 +493,10 @@ describe("10,000 events", { skip: withoutBrowser() }, () => {
     const meant = on.page.locator('.row[aria-selected="true"]');
     const before = await meant.innerText();
     const place = await meant.boundingBox();
-    await fetch(`${own.url}/events/shop`, { method: "POST", body: '{"event":{"Type":"QuotaExceeded","Meta":{"Key":"new"}}}' });
+    await fetch(`${own.url}/events/shop`, {
+      method: "POST",
+      body: '{"event":{"Type":"QuotaExceeded","Meta":{"Key":"new"}}}',
+    });
     await on.shows(/▲ 1 new/);
     assert.deepEqual([await meant.innerText(), await meant.boundingBox()], [before, place]);
     await on.keys(".");

@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import { devBackend } from "../../cli/console-dev.ts";
+import { noNews } from "../../cli/dev-console.ts";
 import { keepHistory } from "../../cli/dev-history.ts";
 import { createFacts } from "../../cli/facts.ts";
 import type { SourceFile } from "../../lib/releases/sources.ts";
@@ -37,16 +38,16 @@ export interface Answer {
 }
 
 export async function startTestConsole(dir: string): Promise<TestConsole> {
-  const listeners = { recorded: new Set<() => void>(), released: new Set<() => void>() };
+  const news = noNews();
   const facts = createFacts(() => {});
   const history = keepHistory(dir, 10_000, facts, () => {
-    for (const tell of listeners.recorded) tell();
+    for (const tell of news.recorded) tell();
   });
   const stack = await startTestStack({ folder: dir, onHistory: history.append, onLine: facts.onLine });
   const folder = { files: await readSourceFiles(dir) };
-  const backend = await devBackend(
+  const { backend, close: closeBackend } = await devBackend(
     { dir, stack, folder, project: NO_PROJECT, allowHosts: [], isRecording: true },
-    listeners,
+    news,
   );
   const open = (given: Backend) =>
     createConsoleApp({
@@ -66,10 +67,11 @@ export async function startTestConsole(dir: string): Promise<TestConsole> {
     async release(files) {
       await Promise.all(files.map((file) => stack.releases.writeSource(file)));
       await stack.release();
-      for (const tell of listeners.released) tell();
+      for (const tell of news.released) tell();
     },
     async close() {
       await close();
+      await closeBackend();
       history.close();
       await stack.close();
       await rm(dir, { recursive: true });

@@ -4,6 +4,7 @@ import type { DeadLetters as Answer, Job, Selection } from "./answers.ts";
 import { ask, get, messageOf } from "./api.ts";
 import { useKeys } from "./keys.ts";
 import { Back, Copy, Dialog, Notice, useAction, useLoaded } from "./parts.tsx";
+import { followTry, TryResult } from "./rerun.tsx";
 import { go, link, route } from "./router.ts";
 import { mayWrite, state, tell } from "./state.ts";
 import { count, countOf, dayClock, shown, utc } from "./text.ts";
@@ -200,6 +201,9 @@ function Detail({ group: letters, isBusy, act, onClose }: DetailProps) {
   const { busy, problem, run } = useAction();
   const title = useRef<HTMLHeadingElement>(null);
   useEffect(() => title.current?.focus(), []);
+  const [tried, setTried] = useState<Job | undefined>(undefined);
+  const tryOut = () =>
+    run(async () => followTry(await ask<Job>("POST", "/dead-letters/try", { body: { group } }), setTried));
   const can = mayWrite() && !isBusy && !busy;
   const select = (what: "redrive" | "delete") =>
     run(async () =>
@@ -238,11 +242,17 @@ function Detail({ group: letters, isBusy, act, onClose }: DetailProps) {
         <button type="button" class="harm" disabled={!can} onClick={() => select("delete")}>
           Delete…
         </button>
+        {state.value?.has.rerun && (
+          <button type="button" disabled={!can} onClick={tryOut}>
+            Try 20 first
+          </button>
+        )}
         <Copy text={`npx gatehook dlq redrive ${group} --rate ${rate}/s`} />
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls */}
       <div class="body" tabIndex={0} role="region" aria-label="The group">
         {problem && <Notice kind="fail">{shown(problem)}</Notice>}
+        {tried && <TryResult job={tried} />}
         <dl class="facts">
           <dt>error</dt>
           <dd>{shown(error || "–")}</dd>

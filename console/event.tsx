@@ -1,11 +1,12 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { ShownAttempt, WholeEvent } from "./answers.ts";
+import type { RerunAnswer, ShownAttempt, WholeEvent } from "./answers.ts";
 import { ask, eventPath, get, request } from "./api.ts";
 import { useKeys } from "./keys.ts";
 import { keyOf, rowOf } from "./list.ts";
 import { Back, copy, Dialog, Key, Notice, Outcome, Tabs, useAction, useLoaded } from "./parts.tsx";
-import { addressOf, go, link, refine, route } from "./router.ts";
+import { RerunResult, runAgain, setPin, TARGETS, type Target } from "./rerun.tsx";
+import { addressOf, go, refine, route } from "./router.ts";
 import {
   AttemptsSection,
   BodySection,
@@ -14,7 +15,7 @@ import {
   SessionsSection,
   Timeline,
 } from "./sections.tsx";
-import { mayWrite, state, tell } from "./state.ts";
+import { link as connection, mayWrite, state, tell } from "./state.ts";
 import { clock, dayClock, quoted, shown } from "./text.ts";
 
 const HTTP: ReadonlySet<string> = new Set(["makeHttpRequest", "batchRequest"]);
@@ -83,6 +84,9 @@ function Whole({ event, title, onClose }: WholeProps) {
   const { row, attempts, previous, next } = event;
   const nth = useSignal<number | undefined>(undefined);
   const isSaving = useSignal(false);
+  const target = useSignal<Target>("working");
+  const isAsking = useSignal(false);
+  const rerun = useSignal<{ told: RerunAnswer; release: string } | undefined>(undefined);
   const { busy, problem, run } = useAction();
   const attempt = attempts[nth.value ?? attempts.length - 1];
   const section = Math.min(Math.max(Number(route.value.query.s ?? "1") - 1, 0), 5);
@@ -99,6 +103,21 @@ function Whole({ event, title, onClose }: WholeProps) {
       const { id } = await ask<{ id: string }>("POST", eventPath(row, "/send"), { body: {} });
       tell("sent again as another event");
       await openWhenThere(id, row.api_id);
+    });
+  const canRerun =
+    state.value?.has.rerun === true && (attempt?.runs.length ?? 0) > 0 && connection.value !== "lost";
+  const again = () =>
+    run(async () => {
+      const release = target.value === "recorded" ? (attempt?.release ?? "") : target.value;
+      rerun.value = { told: await runAgain(row, release, isAsking.value ? "live" : "recorded"), release };
+      choose(0);
+    });
+  const isPinned = state.value?.pins.some((pin) => pin.id === row.id && pin.api_id === row.api_id) ?? false;
+  const pin = () =>
+    run(async () => {
+      const { pins } = await setPin(row, !isPinned);
+      if (state.value) state.value = { ...state.value, pins };
+      tell(isPinned ? "not pinned any more" : "pinned: each save runs it again, dry");
     });
   const edit = () => go({ screen: "send", query: { from: row.id, api: row.api_id } });
   const copies: Record<string, () => Promise<void>> = {
@@ -118,6 +137,8 @@ function Whole({ event, title, onClose }: WholeProps) {
         { does, run: () => choose(at) },
       ]),
     ),
+    r: { does: "run again, dry", run: when(canRerun, again, "running it again") },
+    p: { does: "pin or not", run: when(canRerun, pin, "pinning") },
     R: { does: "send again", run: when(canSend, sendAgain, "sending again") },
     e: { does: "edit and send", run: when(canSend, edit, "sending") },
     t: { does: "save as a test", run: when(canSave, () => (isSaving.value = true), "saving a test") },
@@ -155,6 +176,37 @@ function Whole({ event, title, onClose }: WholeProps) {
         </span>
       </div>
       <div class="tools">
+        {state.value?.has.rerun && (
+          <>
+            <button type="button" class="main-action" disabled={!canRerun || busy} onClick={again}>
+              Rerun
+              <Key of="r" />
+            </button>
+            <label>
+              <span class="hidden">Run it on</span>
+              <select
+                value={target.value}
+                onChange={(event) => (target.value = event.currentTarget.value as Target)}
+              >
+                {Object.entries(TARGETS).map(([name, text]) => (
+                  <option value={name}>{text}</option>
+                ))}
+              </select>
+            </label>
+            <label>
+              <input
+                type="checkbox"
+                checked={isAsking.value}
+                onChange={(event) => (isAsking.value = event.currentTarget.checked)}
+              />{" "}
+              ask the real host
+            </label>
+            <button type="button" aria-pressed={isPinned} disabled={!canRerun || busy} onClick={pin}>
+              Pin
+              <Key of="p" />
+            </button>
+          </>
+        )}
         {state.value?.has.send && (
           <>
             <button type="button" disabled={!canSend || busy} onClick={sendAgain}>
@@ -184,15 +236,19 @@ function Whole({ event, title, onClose }: WholeProps) {
       <Tabs tabs={tabs} chosen={section} onChoose={choose} label="What is shown of the event" />
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls */}
       <div class="body" role="tabpanel" id="tab-panel" aria-labelledby={`tab-${section}`} tabIndex={0}>
-        <Section
-          event={event}
-          attempt={attempt}
-          section={section}
-          onAttempt={(at) => {
-            nth.value = at;
-            choose(0);
-          }}
-        />
+        {rerun.value && section === 0 ? (
+          <RerunResult row={row} {...rerun.value} onClose={() => (rerun.value = undefined)} />
+        ) : (
+          <Section
+            event={event}
+            attempt={attempt}
+            section={section}
+            onAttempt={(at) => {
+              nth.value = at;
+              choose(0);
+            }}
+          />
+        )}
       </div>
       {isSaving.value && attempt && (
         <SaveTest event={event} attempt={attempt} onClose={() => (isSaving.value = false)} />
@@ -364,5 +420,3 @@ function SaveTest({
     </Dialog>
   );
 }
-
-export { link };

@@ -136,6 +136,9 @@ function heard(message: TailMessage): void {
     case "release":
       release(message.release);
       return;
+    case "pins":
+      if (state.value) state.value = { ...state.value, pins: message.pins };
+      return;
     case "counts":
       counts(message.counts);
   }

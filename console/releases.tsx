@@ -1,11 +1,12 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Releases as Answer, ReleaseDiff } from "./answers.ts";
+import type { Releases as Answer, Job, ReleaseDiff } from "./answers.ts";
 import { ask, get } from "./api.ts";
 import { useKeys } from "./keys.ts";
 import { onRelease } from "./list.ts";
 import { Back, Copy, Dialog, DiffLines, Key, Notice, useAction, useLoaded } from "./parts.tsx";
+import { followTry, TryResult } from "./rerun.tsx";
 import { go, link, refine, route } from "./router.ts";
-import { mayWrite, readState, tell } from "./state.ts";
+import { mayWrite, readState, state, tell } from "./state.ts";
 import { count, countOf, dayClock, share, shown, utc } from "./text.ts";
 
 type Release = Answer["releases"][number];
@@ -138,6 +139,15 @@ function Detail({
   const isLive = version === live;
   const isDiffing = route.value.query.diff === "live";
   const [isRolling, setRolling] = useState(false);
+  const [tried, setTried] = useState<Job | undefined>(undefined);
+  const { problem, run } = useAction();
+  const tryOut = () =>
+    run(async () =>
+      followTry(
+        await ask<Job>("POST", `/releases/${encodeURIComponent(version)}/try`, { body: {} }),
+        setTried,
+      ),
+    );
   const title = useRef<HTMLHeadingElement>(null);
   useEffect(() => title.current?.focus(), []);
   const canRoll = mayWrite() && !isLive && live_at !== undefined;
@@ -160,6 +170,11 @@ function Detail({
         <button type="button" class="harm" disabled={!canRoll} onClick={() => setRolling(true)}>
           Roll back…
         </button>
+        {state.value?.has.rerun && (
+          <button type="button" disabled={tried?.state === "running"} onClick={tryOut}>
+            Try on the last 50 events
+          </button>
+        )}
         <Copy text={isLive ? `npx gatehook releases ${version}` : `npx gatehook diff live ${version}`} />
         <a {...link({ screen: "events", query: { q: `release:${version.slice(0, SHORT)}` } })}>its events</a>
       </div>
@@ -169,6 +184,8 @@ function Detail({
           built {dayClock(built_at)}
           {live_at ? `, live since ${dayClock(live_at)}` : ", never live"}
         </p>
+        {problem && <Notice kind="fail">{shown(problem)}</Notice>}
+        {tried && <TryResult job={tried} />}
         {isDiffing && !isLive ? <Diff from={live} to={version} /> : null}
         {held && (
           <Notice kind="fail">

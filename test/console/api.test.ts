@@ -7,7 +7,7 @@ import type { WholeEvent } from "../../console/answers.ts";
 import type { EventRow } from "../../lib/history/event-rows.ts";
 import { OPENAPI } from "../../local/console/openapi.ts";
 import { askApp, HOST, startTestConsole, type TestConsole } from "../helpers/console.ts";
-import { definition, handler, newFolder } from "../helpers/dev.ts";
+import { definition, handler, newFolder, writeFiles } from "../helpers/dev.ts";
 
 const MOVE = `var session = JSON.parse(TykGetKeyData(event.Meta.Key, context.APIID));
 session.expires += 10; log("moved " + event.Meta.Key);
@@ -68,6 +68,14 @@ describe("the console's API", () => {
       look();
     });
   }
+  /** A job at its end. */
+  async function over(job: { id: string }) {
+    for (;;) {
+      const { json } = await ask("GET", `/jobs/${job.id}`);
+      if (json.state !== "running") return json;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
   const put = (key: string, session: object = SESSION) => own.stack.storeSession(key, session as never);
 
   describe("who may ask", () => {
@@ -117,6 +125,8 @@ describe("the console's API", () => {
         "/selections",
         "/dead-letters/sweep",
         "/events/last/rerun",
+        "/releases/last/try",
+        "/dead-letters/try",
       ];
       for (const [method, path] of ROUTES.filter(([, path]) => path !== "/tail")) {
         const { json } = await askApp(app, method, path, method === "GET" ? undefined : {});
@@ -490,14 +500,6 @@ describe("the console's API", () => {
       const QueueUrl = own.stack.resources.DEAD_LETTERS_QUEUE_URL;
       await own.stack.clients.sqs.send(new SendMessageCommand({ QueueUrl, ...letter(id, reason) }));
     }
-    async function over(job: { id: string }) {
-      for (;;) {
-        const { json } = await ask("GET", `/jobs/${job.id}`);
-        if (json.state !== "running") return json;
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    }
-
     it("acts on what was selected, and not on what came since, and once", async () => {
       await Promise.all([
         lay("d-1", "handler-threw"),
@@ -541,6 +543,63 @@ describe("the console's API", () => {
       assert.equal(json.id, first.json.id);
       assert.equal((await over(first.json)).state, "stopped");
       assert.equal((await ask("GET", "/jobs/nothing")).status, 400);
+    });
+  });
+
+  describe("reruns", () => {
+    it("runs an event again on the files of the folder, dry, and tells step by step what differs", async () => {
+      await put("rr-1");
+      const { id } = await sent("KeyExpired", { Key: "rr-1" });
+      const same = await ask("POST", `/events/${id}/rerun?api=shop`, { release: "working" });
+      assert.deepEqual([same.status, same.json.verdict, same.json.diverged_at], [200, "same", null]);
+      await writeFiles(own.dir, { "handlers/move.js": handler("move", MOVE.replace("10", "20")) });
+      const { json } = await ask("POST", `/events/${id}/rerun?api=shop`, { release: "working" });
+      assert.equal(json.verdict, "differs");
+      const first = json.diff[json.diverged_at];
+      assert.equal(first.same, false);
+      assert.deepEqual(
+        [json.then, json.now].map(({ outcome }: { outcome: string }) => outcome),
+        ["done", "done"],
+      );
+      assert.equal(((await own.stack.session("rr-1")) as { expires: number }).expires, 4_000_000_010);
+      const onThen = await ask("POST", `/events/${id}/rerun?api=shop`, { release: json.then.release });
+      assert.equal(onThen.json.verdict, "same");
+      await writeFiles(own.dir, { "handlers/move.js": handler("move", MOVE) });
+    });
+
+    it("refuses what is no release, no way to ask, and an event for which no handler ran", async () => {
+      const { id } = await sent("QuotaExceeded", { Key: "rr-2" });
+      for (const [body, code] of [
+        [{ release: "" }, "request-invalid"],
+        [{ http: "maybe" }, "request-invalid"],
+        [{ release: "0000000000000000" }, "release-missing"],
+      ] as const)
+        assert.equal((await ask("POST", `/events/${id}/rerun`, body)).json.error.code, code);
+      const refused = (await ask("GET", "/events?q=outcome:refused")).json.events[0];
+      assert.equal((await ask("POST", `/events/${refused.id}/rerun`, {})).json.error.code, "not-recorded");
+    });
+
+    it("pins events, and tells of them", async () => {
+      const { id } = await sent("QuotaExceeded", { Key: "rr-3" });
+      const { json } = await ask("POST", `/events/${id}/pin?api=shop`, { on: true });
+      assert.deepEqual(
+        json.pins.map((pin: { id: string }) => pin.id),
+        [id],
+      );
+      assert.deepEqual((await ask("GET", "/state")).json.pins, json.pins);
+      assert.deepEqual((await ask("POST", `/events/${id}/pin?api=shop`, { on: false })).json.pins, []);
+      assert.equal((await ask("POST", `/events/${id}/pin?api=shop`, { on: "yes" })).json.error.field, "on");
+    });
+
+    it("tries a release on the newest events, and tells those that do not do the same", async () => {
+      const live = await own.stack.releases.liveVersion();
+      for (const n of [1, 2, 3]) await sent("QuotaExceeded", { Key: `try-${n}` });
+      const { status, json } = await ask("POST", `/releases/${live}/try`, { last: 3 });
+      assert.equal(status, 202);
+      const job = await over(json);
+      assert.deepEqual([job.state, job.read, job.done, job.tried], ["done", 3, 3, []]);
+      assert.equal((await ask("POST", `/releases/${live}/try`, { last: 0 })).json.error.field, "last");
+      assert.equal((await ask("POST", "/dead-letters/try", {})).json.error.field, "group");
     });
   });
 

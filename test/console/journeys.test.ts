@@ -103,7 +103,16 @@ function journeys(look: Look): void {
       const address = (await place.getAttribute("href")) ?? "";
       assert.match(address, /^vscode:\/\/file\/.*\/handlers\/breaks\.js:5:\d+$/);
       await on.shows(/> +5 \| plan\.name;/);
+      await on.keys("p");
+      await on.shows("waits for a save");
       await writeFiles(folder, { "handlers/breaks.js": handler("breaks", 'log("works now");') });
+      // The pinned event is run again by itself, and says that it is mended before anything is sent.
+      await on.shows("failed then, is done now");
+      await on.keys("r");
+      await on.shows("Dry: nothing was written or sent.");
+      await on.shows("outcome failed → done");
+      await on.shows(/log info +works now/);
+      await checkAccess(on.page, "a rerun");
       await dev.says(/release \w+ is live/);
       await on.keys("Shift+R");
       await on.shows("works now");

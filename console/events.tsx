@@ -19,7 +19,6 @@ import {
   waiting,
 } from "./list.ts";
 import { Key, Notice, OUTCOMES, Outcome } from "./parts.tsx";
-import { Pins } from "./rerun.tsx";
 import { go, refine, route } from "./router.ts";
 import { behindBy, state } from "./state.ts";
 import { clock, count, shown, utc } from "./text.ts";
@@ -63,7 +62,6 @@ export function Events() {
           </button>
           <New />
         </div>
-        <Pins />
         <List q={q} />
       </section>
       {id !== undefined && <EventPane key={`${query.api}#${id}`} id={id} api={query.api} onClose={back} />}

@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 /** A key, or two one after the other such as `g e`, and what it does. */
 export type Keys = Record<string, { does: string; run: () => void }>;
@@ -19,7 +19,8 @@ const layers: { current: Keys }[] = [];
 export function useKeys(keys: Keys): void {
   const layer = useRef(keys);
   layer.current = keys;
-  useEffect(() => {
+  // Before it is painted: whoever sees it may use its keys.
+  useLayoutEffect(() => {
     layers.push(layer);
     return () => void layers.splice(layers.indexOf(layer), 1);
   }, []);

@@ -10,6 +10,7 @@ import { follow, onRelease, show } from "./list.ts";
 import { Overview } from "./overview.tsx";
 import { Key, Notice, useLoaded } from "./parts.tsx";
 import { Releases } from "./releases.tsx";
+import { Pins } from "./rerun.tsx";
 import { go, link, route, type Screen } from "./router.ts";
 import { Send } from "./send.tsx";
 import { Sessions } from "./sessions.tsx";
@@ -62,9 +63,10 @@ function Console() {
       </a>
       <div class="app">
         <Head onHelp={() => setHelping(true)} />
-        <div class="bars">
+        <section class="bars" aria-label="State">
           <Bars error={error} />
-        </div>
+          <Pins />
+        </section>
         <Rail />
         <main class="main" id="main" tabIndex={-1}>
           {state.value && <ScreenOf screen={screen} has={state.value.has} />}

@@ -134,7 +134,7 @@ export function Pins() {
   const { pins = [] } = state.value ?? {};
   if (pins.length === 0) return null;
   return (
-    <ul class="tools pins" aria-label="Pinned events, run again at each save">
+    <ul class="bar pins" aria-label="Pinned events, run again at each save">
       {pins.map(({ id, api_id, type, verdict, error }) => (
         <li>
           <a {...link({ screen: "events", id, query: { api: api_id } })}>

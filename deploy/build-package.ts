@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 import { projectSchema } from "../lib/settings/json-schema.ts";
+import { bundlePage } from "../local/console/page.ts";
 import { addRuntime, buildZips, endBuilder, OPTIONS, ROOT } from "./build.ts";
 
 const DIST = `${ROOT}dist`;
@@ -20,6 +21,8 @@ const TOGETHER: Record<string, RegExp> = {
     /^\.\/(connect|deploy|diff|dlq-\w+|eject|events-\w+|package|publish|push|releases|remove|replay|rollback|send|sessions-\w+)\.ts$/,
   // All of them look at files, most of them with a parser.
   files: /^\.\/(attach|check|detach|init|test|run-script|run-source|webhook-verify)\.ts$/,
+  // The server of the page, with the page in it.
+  console: /^\.\/console(-\w+)?\.ts$/,
   // What `run` loads while the sandbox's thread starts.
   "run-more": /^\.\/run-(folder|host|input)/,
 };
@@ -83,7 +86,8 @@ const INSTALLED = {
 async function buildCommands(): Promise<void> {
   const entryPoints = { gatehook: "cli/gatehook.ts", bootstrap: "local/lambda/bootstrap.ts" };
   const chunkNames = "[name]-[hash]";
-  await build({ ...INSTALLED, entryPoints, splitting: true, chunkNames, plugins: [together] });
+  const define = { ...OPTIONS.define, CONSOLE_PAGE: JSON.stringify(await bundlePage()) };
+  await build({ ...INSTALLED, define, entryPoints, splitting: true, chunkNames, plugins: [together] });
 }
 
 /** Each is one file: what it shared with the commands would be several more. */

@@ -290,6 +290,11 @@ const CASES: Record<string, (world: World) => { args: string[]; cwd: string }[]>
     here("events", "save", "last", `saved ${NAMED}`, "--dir", history),
     here("events", "save", "last", `saved ${NAMED}`, "--dir", history),
   ],
+  console: () => [
+    here("console", "--open", `no such ${NAMED}`),
+    here("console", "--dir", `no such ${NAMED}`),
+    here("console", "--port", HOSTILE),
+  ],
   send: () => [here("send", "KeyExpired", "--dir", `no such ${NAMED}`)],
   "webhook verify": ({ event }) => [
     here("webhook", "verify", `no such ${NAMED}`),

@@ -159,7 +159,7 @@ function journeys(look: Look): void {
       await on.page.keyboard.type("k-1");
       await on.keys("Enter");
       await on.page.waitForURL(/q=key%3Ak-1/);
-      await on.page.locator(".row").nth(1).waitFor();
+      await on.page.locator('.grid[aria-rowcount="3"]').waitFor();
       assert.equal(await on.page.locator(".row").count(), 2);
       await on.keys("j", "j", "Enter");
       await on.shows("BreakerTripped · shop · k-1");

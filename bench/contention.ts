@@ -1,91 +1,47 @@
 // npm run bench:contention [-- --consumers N --hot N --cold N --json]: what events on one session cost the others.
 // The consumer as it is, over a table in memory that locks the items of a transaction as DynamoDB does, with latencies
-// that are assumed. Both sides in one run: the cold events beside as many others, once on one session, once on their own.
+// that are assumed. All sides in one run: the cold events beside as many others, once on one session, once on their own;
+// the same from a FIFO queue, and with transactions in place of marks.
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  type AttributeValue,
-  BatchGetItemCommand,
-  type TransactWriteItem,
-  TransactWriteItemsCommand,
-} from "@aws-sdk/client-dynamodb";
 import { Command } from "commander";
+import { SCOPED_KEY } from "../lib/commit/ledger-item.ts";
 import { createConsumerStore } from "../lib/commit/store.ts";
-import { createCircuit } from "../lib/consumer/circuit.ts";
+import { type Circuit, createCircuit } from "../lib/consumer/circuit.ts";
 import { type ConsumerDeps, createConsumer } from "../lib/consumer/consumer.ts";
 import type { QueueRecord } from "../lib/consumer/records.ts";
 import { createRetryDelay } from "../lib/consumer/retry-delay.ts";
+import { TABLE_FORMAT } from "../lib/releases/table-format.ts";
 import { consumerDeps, count, createRelease, createRuntime, message } from "../test/helpers/consumer.ts";
-import { times } from "./shared/figures.ts";
+import { createContendedTable } from "./shared/contended-table.ts";
+import { rounded, times } from "./shared/figures.ts";
 import { type Part, runPart } from "./shared/part.ts";
 
-const READ_MS = 5;
-const TRANSACTION_MS = 12;
 const BATCH = 10;
 const PATIENCE_MS = 180_000;
+const HOT = "hot";
+/** The session of 2 KB that each event reads and writes, but for what its item has beside it. */
+const ALIAS = "x".repeat(1_700);
 
-type Item = Record<string, AttributeValue>;
-
-/** DynamoDB as far as contention goes: a transaction that meets a locked item is cancelled. */
-function createEngine() {
-  const items = new Map<string, Item>();
-  const locked = new Set<string>();
-  const refused = { TransactionConflict: 0, ConditionalCheckFailed: 0 };
-  const jitter = (ms: number) => delay(ms * (0.7 + Math.random() * 0.6));
-  const nameOf = (table: string | undefined, item: Item) => `${table} ${(item.pk ?? item.key)?.S}`;
-
-  function cancel(at: boolean[], code: keyof typeof refused): void {
-    if (!at.some(Boolean)) return;
-    refused[code] += 1;
-    throw Object.assign(new Error(code), {
-      name: "TransactionCanceledException",
-      CancellationReasons: at.map((hit) => ({ Code: hit ? code : "None" })),
-      $metadata: { httpStatusCode: 400 },
-    });
-  }
-
-  async function transact(actions: TransactWriteItem[]): Promise<void> {
-    const puts = actions.flatMap(({ Put }) => Put ?? []);
-    const names = puts.map(({ TableName, Item = {} }) => nameOf(TableName, Item));
-    await delay(1);
-    cancel(
-      names.map((name) => locked.has(name)),
-      "TransactionConflict",
-    );
-    for (const name of names) locked.add(name);
-    try {
-      await jitter(TRANSACTION_MS);
-      cancel(
-        puts.map(({ ExpressionAttributeValues }, nth) => {
-          const version = items.get(names[nth] ?? "")?.version?.N;
-          return version !== ExpressionAttributeValues?.[":read"]?.N;
-        }),
-        "ConditionalCheckFailed",
-      );
-      for (const [nth, { Item = {} }] of puts.entries()) items.set(names[nth] ?? "", Item);
-    } finally {
-      for (const name of names) locked.delete(name);
-    }
-  }
-
-  async function send(command: object): Promise<object> {
-    if (command instanceof TransactWriteItemsCommand) await transact(command.input.TransactItems ?? []);
-    if (!(command instanceof BatchGetItemCommand)) return {};
-    await jitter(READ_MS);
-    const Responses: Record<string, Item[]> = {};
-    for (const [table, { Keys = [] }] of Object.entries(command.input.RequestItems ?? {}))
-      Responses[table] = Keys.flatMap((key) => {
-        const item = items.get(nameOf(table, key));
-        return item ? [item] : [];
-      });
-    return { Responses };
-  }
-
-  items.set("state release", { pk: { S: "release" }, version: { S: "v1" } });
+/** `format` 1: without marks, each commit is a transaction. */
+function createEngine(format: number) {
+  const table = createContendedTable();
+  table.items.set("state release", {
+    pk: { S: "release" },
+    version: { S: "v1" },
+    format: { N: String(format) },
+  });
+  table.items.set(`state ${SCOPED_KEY}`, { pk: { S: SCOPED_KEY }, since: { N: "1" } });
   return {
-    refused,
-    rateOf: (key: string) => Number(items.get(`sessions ${key}`)?.session?.M?.rate?.N ?? 0),
-    client: { send } as unknown as Parameters<typeof createConsumerStore>[0]["dynamo"],
+    ...table,
+    seed: (key: string) =>
+      table.items.set(`sessions ${key}`, {
+        key: { S: key },
+        session: { M: { alias: { S: ALIAS } } },
+        version: { N: "1" },
+      }),
+    rateOf: (key: string) => Number(table.items.get(`sessions ${key}`)?.session?.M?.rate?.N ?? 0),
+    client: { send: table.send } as unknown as Parameters<typeof createConsumerStore>[0]["dynamo"],
   };
 }
 
@@ -105,12 +61,21 @@ interface Load {
   cold: number;
 }
 
-async function play({ consumers, hot, cold }: Load) {
-  const engine = createEngine();
+interface Mode {
+  /** Of the tables. */
+  format?: number;
+  /** A FIFO queue, whose groups are the keys. */
+  fifo?: boolean;
+}
+
+async function play({ consumers, hot, cold }: Load, { format = TABLE_FORMAT, fifo = false }: Mode = {}) {
+  const engine = createEngine(format);
   const queue: Queued[] = Array.from({ length: hot + cold }, (_, nth) => {
     const isHot = nth < hot;
+    const key = isHot ? HOT : `cold-${nth}`;
+    engine.seed(key);
     return {
-      record: message(`e${nth}`, { key: isHot ? "hot" : `cold-${nth}` }),
+      record: message(`e${nth}`, { key, ...(fifo && { group: key }) }),
       hot: isHot,
       at: 0,
       receives: 0,
@@ -120,15 +85,33 @@ async function play({ consumers, hot, cold }: Load) {
   const release = createRelease({ KeyExpired: ["count"] });
   const took = { hot: [] as number[], cold: [] as number[] };
   const said = new Map<string, number>();
+  let circuits = 0;
+  const counted = (circuit: Circuit): Circuit => ({
+    ...circuit,
+    failed() {
+      circuits += 1;
+      circuit.failed();
+    },
+  });
   const say = (text: string) => void said.set(text, (said.get(text) ?? 0) + 1);
   let letters = 0;
   const started = performance.now();
   const now = () => performance.now() - started;
 
+  /** Of a FIFO queue, groups of which messages are under way, or wait. */
+  const busy = new Set<string>();
+  const groupOf = ({ record }: Queued) => record.attributes?.MessageGroupId ?? "";
+
   function take(): Queued[] {
     const batch: Queued[] = [];
+    const waits = new Set(busy);
+    const isReady = (one: Queued | undefined) => {
+      if (!one || waits.has(groupOf(one))) return false;
+      if (one.at > now() && fifo) waits.add(groupOf(one));
+      return one.at <= now();
+    };
     for (let at = 0; at < queue.length && batch.length < BATCH; ) {
-      const [next] = (queue[at]?.at ?? 0) <= now() ? queue.splice(at, 1) : [];
+      const [next] = isReady(queue[at]) ? queue.splice(at, 1) : [];
       if (next) batch.push(next);
       else at += 1;
     }
@@ -149,7 +132,7 @@ async function play({ consumers, hot, cold }: Load) {
         newToken: randomUUID,
       }),
       live: { at: async () => ({ release, runtime }), close: async () => {} },
-      circuit: createCircuit({ now: Date.now, random: Math.random }),
+      circuit: counted(createCircuit({ now: Date.now, random: Math.random })),
       retryDelay: createRetryDelay({ baseSeconds: 5, maxSeconds: 900, random: Math.random }),
       handBack: async (returns) => {
         for (const { record, seconds } of returns) back.set(record.messageId, seconds);
@@ -173,7 +156,9 @@ async function play({ consumers, hot, cold }: Load) {
         ...record,
         attributes: { ApproximateReceiveCount: String(receives + 1) },
       }));
+      if (fifo) for (const one of batch) busy.add(groupOf(one));
       const failed = new Set(await consume(records, () => 30_000));
+      for (const one of batch) busy.delete(groupOf(one));
       for (const one of batch) {
         const { messageId } = one.record;
         if (!failed.has(messageId)) took[one.hot ? "hot" : "cold"].push(now());
@@ -187,8 +172,11 @@ async function play({ consumers, hot, cold }: Load) {
   return {
     hot: timesOf(took.hot),
     cold: timesOf(took.cold),
-    counted: engine.rateOf("hot"),
+    counted: engine.rateOf(HOT),
     dead_letters: letters,
+    circuits_opened: circuits,
+    units_per_event: rounded(engine.units.write / (hot + cold)),
+    ms: Math.round(Math.max(...took.hot, ...took.cold)),
     refused: engine.refused,
     said: Object.fromEntries(said),
   };
@@ -201,36 +189,50 @@ function timesOf(ms: number[]) {
   return { done: sorted.length, p50_ms: at(0.5), max_ms: at(1) };
 }
 
+type Played = Awaited<ReturnType<typeof play>>;
+
 export interface ContentionResult {
   consumers: number;
   events: { hot: number; cold: number };
-  apart: Awaited<ReturnType<typeof play>>;
-  together: Awaited<ReturnType<typeof play>>;
-  ratios: { cold_p50: number; cold_max: number };
+  apart: Played;
+  together: Played;
+  /** The same with transactions alone, and from a FIFO queue. */
+  without_marks: Played;
+  fifo: Played;
+  ratios: { cold_p50: number; cold_max: number; fifo: number };
 }
 
 async function compare(load: Load): Promise<ContentionResult> {
   const { consumers, hot, cold } = load;
   const apart = await play({ consumers, hot: 0, cold: cold + hot });
   const together = await play(load);
+  const fifo = await play(load, { fifo: true });
+  const without_marks = await play(load, { format: 1 });
   const ratios = {
     cold_p50: times(together.cold.p50_ms, apart.cold.p50_ms),
     cold_max: times(together.cold.max_ms, apart.cold.max_ms),
+    fifo: times(together.ms, fifo.ms),
   };
-  return { consumers, events: { hot, cold }, apart, together, ratios };
+  return { consumers, events: { hot, cold }, apart, together, without_marks, fifo, ratios };
 }
 
-const DEFAULTS: Load = { consumers: 20, hot: 1_000, cold: 1_000 };
+const DEFAULTS: Load = { consumers: 20, hot: 1_000, cold: 250 };
 
 export const contention: Part<ContentionResult> = {
   name: "contention",
   measure: ({ quick }) => compare(quick ? { consumers: 4, hot: 50, cold: 50 } : DEFAULTS),
-  tables({ consumers, events, apart, together, ratios }) {
+  tables({ consumers, events, apart, together, without_marks, fifo, ratios }) {
     const row = (name: string, { done, p50_ms, max_ms }: ReturnType<typeof timesOf>) => [
       name,
       done,
       p50_ms,
       max_ms,
+    ];
+    const costs = (name: string, { ms, units_per_event, circuits_opened }: Played) => [
+      name,
+      ms,
+      units_per_event,
+      circuits_opened,
     ];
     return [
       {
@@ -248,9 +250,19 @@ export const contention: Part<ContentionResult> = {
         rows: [
           ["half of them done, times", ratios.cold_p50],
           ["all of them done, times", ratios.cold_max],
+          ["all events done, times a FIFO queue with a group for each key", ratios.fifo],
           ["dead letters", together.dead_letters],
-          ["transactions that met another", together.refused.TransactionConflict],
-          ["transactions that came too late", together.refused.ConditionalCheckFailed],
+          ["writes that met a transaction", together.refused.TransactionConflict],
+          ["writes that came too late", together.refused.ConditionalCheckFailed],
+        ],
+      },
+      {
+        title: "What it costs",
+        heads: ["", "all done after, ms", "write units an event", "circuits opened"],
+        rows: [
+          costs("as it is", together),
+          costs("from a FIFO queue", fifo),
+          costs("without marks", without_marks),
         ],
       },
     ];

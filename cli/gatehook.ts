@@ -183,6 +183,13 @@ reaching(program.command("rollback"))
   .addOption(yes())
   .action(async (version) => (await import("./rollback.ts")).rollback(version));
 
+reaching(program.command("format"))
+  .description("show the format of the tables, or change it (docs/operate.md says when)")
+  .argument("[number]", "1, or 2", wholeNumber(1, 1_000))
+  .addOption(yes())
+  .option("--json", "print one JSON object and nothing else")
+  .action(async (number, options) => (await import("./format.ts")).format(number, options));
+
 reaching(program.command("diff"))
   .description("show what changes from one release to another")
   .argument("<a>", "a version, or live")
@@ -312,6 +319,7 @@ addWebhook(program);
 const WRITES: Record<string, string> = {
   push: "push to",
   rollback: "roll back",
+  format: "change the format of the tables",
   redrive: "redrive in",
   rm: "delete in",
   reconcile: "reconcile",
@@ -325,7 +333,8 @@ program.hook("preAction", async (_, command) => {
   // A queue that is named is all that a command needs.
   if (!reachesStack || command.opts().queue !== undefined) return;
   const { connect } = await import("./connect.ts");
-  const writes = command.opts().dryRun ? undefined : WRITES[command.name()];
+  const shows = command.opts().dryRun || (command.name() === "format" && command.args.length === 0);
+  const writes = shows ? undefined : WRITES[command.name()];
   if (!(await connect(command.opts(), writes))) throw new Declined();
 });
 

@@ -13,6 +13,7 @@ import {
   type EntryWrite,
   type SessionWrite,
 } from "../lib/commit/store.ts";
+import { takeMarks } from "../lib/commit/take-marks.ts";
 import { createSessionStore } from "../lib/sessions/store.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type Clients, createClients, createResources, type Resources } from "../local/resources.ts";
@@ -316,6 +317,57 @@ describe("a consumer that dies", () => {
       const after = await place.people.read(place.home);
       assert.deepEqual(Object.keys(after.marks ?? {}), [place.later.identity], JSON.stringify(marks));
     }
+  });
+});
+
+describe("the format of the tables", () => {
+  const setFormat = (format?: number) =>
+    clients.dynamo.send(
+      new PutCommand({
+        TableName: env.STATE_TABLE,
+        Item: { pk: "release", version: "v1", ...(format && { format }) },
+      }),
+    );
+  after(() => setFormat(2));
+
+  it("without a number has none make marks, and what has some is not run again", async () => {
+    const place = open();
+    await place.put(place.home);
+    await dies(place, place.event);
+    await setFormat();
+    await whole(place, place.later);
+    const { marks } = await place.people.read(place.home);
+    assert.deepEqual(Object.keys(marks ?? {}), [place.event.identity]);
+    await whole(place, place.event);
+    assert.deepEqual([place.applied(place.event), place.applied(place.later)], [{ h: 1 }, { h: 1 }]);
+    await setFormat(2);
+  });
+
+  it("of a later version has events wait", async () => {
+    await setFormat(3);
+    const place = open();
+    await assert.rejects(whole(place, place.event), { code: "format-unknown", message: /format 3/ });
+    await setFormat(2);
+  });
+
+  it("can go back: the ledger says what marks said, and the sessions have none", async () => {
+    const place = open();
+    await place.put(place.home);
+    await dies(place, place.event);
+    let told = 0;
+    const dynamo = clients.dynamoClient;
+    const taken = await takeMarks({
+      dynamo,
+      table: env.SESSIONS_TABLE,
+      proveMarks: createProveMarks({ dynamo, stateTable: env.STATE_TABLE, ledgerTtlSeconds: 60, ...common }),
+      onTaken: (count) => {
+        told = count;
+      },
+    });
+    assert.ok(taken > 0 && told === taken);
+    assert.equal((await place.people.read(place.home)).marks, undefined);
+    await whole(place, place.event);
+    assert.deepEqual(place.applied(place.event), { h: 1 });
   });
 });
 

@@ -15,11 +15,11 @@ export interface ConsumerDeps extends PassDeps, Omit<AnswerDeps, "log"> {
 }
 
 /** How often an event is run because others changed a session it read meanwhile; then it is handed back. */
-const CONFLICT_RUNS = 8;
+const CONFLICT_RUNS = 4;
 /** The longest pause before the second of these runs; each further one is twice as long at most. */
 const CONFLICT_PAUSE_MS = 10;
 /** After which an event that met others every time comes again. */
-const CONFLICT_SECONDS = 2;
+const CONFLICT_SECONDS = 1;
 
 /** What one invocation has of its own. */
 interface Batch {
@@ -131,8 +131,7 @@ export function createConsumer(
       batch,
     );
     for (const delivery of conflicted) {
-      const seconds = 1 + Math.floor(deps.random() * CONFLICT_SECONDS);
-      leave(delivery, staleFailure(delivery), answer, { seconds, blameless: true });
+      leave(delivery, staleFailure(delivery), answer, { seconds: CONFLICT_SECONDS, blameless: true });
     }
     const ms = started - timeLeft();
     pace.learn(ended + conflicted.length, ms);

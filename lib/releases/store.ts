@@ -42,6 +42,8 @@ export interface ReleaseStore
   liveVersion(): Promise<string | undefined>;
   /** Moves the pointer and keeps the entry, both or none; false when the pointer is no longer as it was read. */
   record(from: Pointer, to: PointerTarget, entry: HistoryEntry): Promise<boolean>;
+  /** Has the pointer say another format of the tables; false when it is no longer as it was read. */
+  setFormat(from: Pointer, format: number): Promise<boolean>;
   entry(version: string): Promise<HistoryEntry | undefined>;
   /** The newest built first. */
   history(): Promise<HistoryEntry[]>;
@@ -88,7 +90,7 @@ export function createReleaseStore(deps: {
     const before = await versions();
     const order = uploaded ? [given.version, ...before.filter((one) => one !== given.version)] : before;
     const format = from.revision === 0 ? TABLE_FORMAT : from.format;
-    const moved = { pk: LIVE_RELEASE_KEY, ...to, revision: from.revision + 1, at: at(), format };
+    const moved = { ...movedTo(from, to), format };
     return transact([
       { TableName: table, Item: moved, ...unchangedSince(from) },
       { TableName: table, Item: kept },
@@ -96,6 +98,12 @@ export function createReleaseStore(deps: {
       { TableName: table, Item: { pk: HISTORY_KEY, versions: order.slice(0, MAX_HISTORY) } },
     ]);
   }
+
+  const movedTo = ({ revision }: Pointer, { version, built, refused, settled }: PointerTarget) => ({
+    ...{ pk: LIVE_RELEASE_KEY, version, built, refused, settled },
+    revision: revision + 1,
+    at: at(),
+  });
 
   const at = () => new Date(deps.now()).toISOString();
 
@@ -115,6 +123,8 @@ export function createReleaseStore(deps: {
     pointer,
     liveVersion: async () => (await pointer()).version,
     record,
+    setFormat: (from, format) =>
+      transact([{ TableName: table, Item: { ...movedTo(from, from), format }, ...unchangedSince(from) }]),
     entry,
     history: async () => readHistory(dynamo, table, (await versions()).map(entryKey)),
   };

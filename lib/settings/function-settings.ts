@@ -299,7 +299,7 @@ export const FUNCTION_SETTINGS = {
     min: 60,
     max: 31_622_400,
     unit: "seconds",
-    ...CONSUMER,
+    functions: ["consumer", "sessions", "gateway-sync", "reconcile"],
     what: "how long it is remembered which events are done, in seconds; longer than the retention of the queue and its dead-letter queue together",
     note: "The default is 21 days",
     example: "1814400",

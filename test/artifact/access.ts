@@ -66,6 +66,7 @@ interface DynamoItem {
 interface DynamoBody extends DynamoItem {
   RequestItems?: Record<string, { Keys: Attributes[] }>;
   TransactItems?: Record<string, DynamoItem>[];
+  Statements?: { Statement: string; Parameters: { S?: string }[] }[];
 }
 
 /** The members of a TransactWriteItems, each an action of its own. */
@@ -89,6 +90,15 @@ function dynamoAccesses(operation: string, body: DynamoBody, prefix: string): Ac
         return part ? [access(action, part)] : [];
       }),
     );
+  }
+  if (body.Statements) {
+    return body.Statements.map(({ Statement, Parameters }) => {
+      const isInsert = Statement.startsWith("INSERT");
+      // An insert begins with its item's key, an update ends with its key and its version.
+      const item = (isInsert ? Parameters[0] : Parameters.at(-2))?.S;
+      const action = `dynamodb:PartiQL${isInsert ? "Insert" : "Update"}`;
+      return { action, resource: `${prefix}:table/${/"([^"]+)"/.exec(Statement)?.[1]}`, item };
+    });
   }
   if (body.RequestItems) {
     return Object.entries(body.RequestItems).flatMap(([TableName, { Keys }]) =>

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { GetCommand } from "@aws-sdk/lib-dynamodb";
-import { eventRequest, type World } from "./world.ts";
+import { batch, eventRequest, type World } from "./world.ts";
 
 export function functionSuite(world: () => World): void {
   describe("the packaged functions", () => {
@@ -91,6 +91,20 @@ export function functionSuite(world: () => World): void {
       for (const { ids, failed } of answers) assert.deepEqual(failed, ids.includes("e6") ? ["e6"] : []);
       assert.match(await fact("handler failed", "e6"), /broken on purpose/);
       assert.deepEqual(await tags(key), ["two"]);
+    });
+
+    it("put the sessions of a batch in one call, and its ledger entries in one", async () => {
+      const keys = [world().createKey(), world().createKey()];
+      const Records = () => keys.flatMap((Key) => batch({ Type: "KeyExpired", Key }).Records);
+      for (const _ of ["the sessions come from the gateway", "and are in the table"])
+        assert.deepEqual(await world().container("consumer").invoke({ Records: Records() }), {
+          batchItemFailures: [],
+        });
+      const asked = world()
+        .deployed("consumer")
+        .gate.asked.map(({ action }) => action);
+      assert.ok(asked.includes("dynamodb:PartiQLUpdate") && asked.includes("dynamodb:PartiQLInsert"));
+      for (const key of keys) assert.equal((await tags(key))?.at(-1), "two");
     });
 
     it("send what can never succeed to the dead letters", async () => {

@@ -47,14 +47,24 @@ const UNREACHED: Record<string, RegExp[]> = {
   ],
   // What S3 asks for to say of a missing object that it is missing; it is no call.
   ingest: [/^s3:ListBucket /],
-  sessions: [/^s3:ListBucket /],
+  // What a deleted session's marks say is in the ledger already, unless a consumer has died.
+  sessions: [/^s3:ListBucket /, /^dynamodb:(BatchGetItem|PutItem) .*-state /],
   // What waited for others until half of its receives were used goes to the events queue anew; and when a commit fails
   // for a reason that nobody foresaw, an innocent write tells whether that is the event's fault.
-  consumer: [/^s3:ListBucket /, /^sqs:SendMessage .*-events$/, /^dynamodb:ConditionCheckItem .*-sessions$/],
+  consumer: [
+    /^s3:ListBucket /,
+    /^sqs:SendMessage .*-events$/,
+    /^dynamodb:ConditionCheckItem .*-sessions$/,
+    // Entries of several events that have been here before.
+    /^dynamodb:PartiQLUpdate .*-state /,
+  ],
   // Lambda keeps what the function failed at in its name.
   releaser: [/^sqs:SendMessage .*-releaser-failures$/],
   // Lambda reads the stream in the function's name.
-  "gateway-sync": [/^dynamodb:(DescribeStream|GetRecords|GetShardIterator|ListStreams) /],
+  "gateway-sync": [
+    /^dynamodb:(DescribeStream|GetRecords|GetShardIterator|ListStreams) /,
+    /^dynamodb:(BatchGetItem|PutItem) .*-state event#/,
+  ],
 };
 
 export function permissionSuite(world: () => World): void {

@@ -1,0 +1,78 @@
+import {
+  ConditionalCheckFailedException,
+  type DynamoDBClient,
+  ScanCommand,
+  UpdateItemCommand,
+} from "@aws-sdk/client-dynamodb";
+import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attributes.ts";
+import { type Marks, nextVersion, type ProveMarks } from "../sessions/item.ts";
+import { condition } from "../sessions/rows.ts";
+
+export interface TakeMarksDeps {
+  dynamo: Pick<DynamoDBClient, "send">;
+  table: string;
+  proveMarks: ProveMarks;
+  /** Told how many sessions had marks so far. */
+  onTaken: (count: number) => void;
+}
+
+/**
+ * Takes the marks off all sessions, once the ledger says what they say: then code that does not know them may run. It
+ * looks until none is left, so consumers must not make new ones meanwhile. Answers how many sessions had some.
+ */
+export async function takeMarks({
+  dynamo,
+  table: TableName,
+  proveMarks,
+  onTaken,
+}: TakeMarksDeps): Promise<number> {
+  let taken = 0;
+
+  async function takeFrom(item: Attributes): Promise<void> {
+    const { version, marks } = fromAttributes(item) as { version: number; marks: Marks };
+    await proveMarks(marks);
+    const { ExpressionAttributeNames, ExpressionAttributeValues, ConditionExpression } = condition(version);
+    const update = new UpdateItemCommand({
+      TableName,
+      Key: { key: item.key ?? { NULL: true } },
+      UpdateExpression: "SET #version = :next REMOVE #marks",
+      ConditionExpression,
+      ExpressionAttributeNames: { ...ExpressionAttributeNames, "#marks": "marks" },
+      ExpressionAttributeValues: {
+        ...ExpressionAttributeValues,
+        ...toAttributes({ ":next": nextVersion(version) }),
+      },
+    });
+    await dynamo.send(update).catch((thrown: unknown) => {
+      // Somebody else has put it: the next look finds what it has then.
+      if (!(thrown instanceof ConditionalCheckFailedException)) throw thrown;
+    });
+    taken += 1;
+    onTaken(taken);
+  }
+
+  /** How many had marks. */
+  async function look(): Promise<number> {
+    let found = 0;
+    let after: Attributes | undefined;
+    do {
+      const { Items = [], LastEvaluatedKey } = await dynamo.send(
+        new ScanCommand({
+          TableName,
+          ConsistentRead: true,
+          ProjectionExpression: "#key, #version, #marks",
+          FilterExpression: "attribute_exists(#marks)",
+          ExpressionAttributeNames: { "#key": "key", "#version": "version", "#marks": "marks" },
+          ...(after && { ExclusiveStartKey: after }),
+        }),
+      );
+      for (const item of Items) await takeFrom(item);
+      found += Items.length;
+      after = LastEvaluatedKey;
+    } while (after);
+    return found;
+  }
+
+  while ((await look()) > 0);
+  return taken;
+}

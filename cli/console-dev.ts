@@ -18,7 +18,7 @@ import { UsageError } from "./usage.ts";
 export async function serveDev(shown: Shown, token: string, news: News): Promise<Served> {
   const { port } = new URL(shown.stack.url);
   const { backend, close } = await devBackend(shown, news);
-  const served = serveConsole(backend, token, ownHosts(Number(port), shown.allowHosts));
+  const served = await serveConsole(backend, token, ownHosts(Number(port), shown.allowHosts));
   return {
     listener: served.listener,
     async close() {

@@ -1,5 +1,4 @@
-import { Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
+import type { Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { AppError, errorText } from "../../lib/errors.ts";
 import { type IsOwn, strangerIn } from "../../lib/ingest/stranger.ts";
@@ -58,8 +57,9 @@ const MAX_BODY = 4 * 1024 * 1024;
 const LOOKS =
   /\/(?:events\/check|sessions\/compare|selections|dead-letters\/sweep|dead-letters\/try|releases\/[^/]+\/try|events\/[^/]+\/rerun)$/;
 
-/** The page of `/console` and its API. */
-export function createConsoleApp({ backend, token, isOwn, page }: ConsoleOptions): ConsoleApp {
+/** The page of `/console` and its API. Hono is loaded with the first one: it stands beside commands that need none. */
+export async function createConsoleApp({ backend, token, isOwn, page }: ConsoleOptions): Promise<ConsoleApp> {
+  const [{ Hono }, { bodyLimit }] = await Promise.all([import("hono"), import("hono/body-limit")]);
   const jobs: Jobs = createJobs();
   const isToken = createSecretCheck([token]);
   const app = new Hono();

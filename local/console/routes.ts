@@ -1,6 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Context, Hono } from "hono";
-import { streamSSE } from "hono/streaming";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { EventPage, TailMessage } from "../../console/answers.ts";
 import { AppError } from "../../lib/errors.ts";
@@ -94,7 +93,8 @@ export function addEventRoutes(api: Hono, backend: Backend): void {
 const KEEP_ALIVE_MS = 10_000;
 
 /** Server-sent events, which the page reads by `fetch`, since it sends a token. */
-function tail(c: Context, backend: Backend): Response {
+async function tail(c: Context, backend: Backend): Promise<Response> {
+  const { streamSSE } = await import("hono/streaming");
   const { q = "", since } = known(c, ["q", "since"]);
   const follow = backend.history && createTail(backend.history, q, since);
   return streamSSE(c, async (stream) => {

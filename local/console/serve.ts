@@ -1,6 +1,5 @@
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import { getRequestListener } from "@hono/node-server";
 import type { IsOwn } from "../../lib/ingest/stranger.ts";
 import { ownHosts } from "../own-hosts.ts";
 import { createConsoleApp } from "./app.ts";
@@ -13,8 +12,9 @@ export interface Served {
 }
 
 /** For a server that has the hosts already, such as that of `dev`. */
-export function serveConsole(backend: Backend, token: string, isOwn: IsOwn): Served {
-  const { app, close } = createConsoleApp({ backend, token, isOwn, page: loadPage });
+export async function serveConsole(backend: Backend, token: string, isOwn: IsOwn): Promise<Served> {
+  const { getRequestListener } = await import("@hono/node-server");
+  const { app, close } = await createConsoleApp({ backend, token, isOwn, page: loadPage });
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   return { listener: (request, response) => void listener(request, response), close };
 }
@@ -31,7 +31,7 @@ export async function startConsole(
     server.listen(port, "127.0.0.1", resolve);
   });
   const { port: bound } = server.address() as AddressInfo;
-  const served = serveConsole(backend, token, ownHosts(bound));
+  const served = await serveConsole(backend, token, ownHosts(bound));
   server.on("request", served.listener);
   return {
     url: `http://127.0.0.1:${bound}`,

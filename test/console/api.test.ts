@@ -118,7 +118,7 @@ describe("the console's API", () => {
     });
 
     it("without write nothing can be changed, and all can be looked at", async () => {
-      const app = own.with({ about: { ...own.backend.about, write: false } });
+      const app = await own.with({ about: { ...own.backend.about, write: false } });
       const looks = [
         "/events/check",
         "/sessions/compare",
@@ -617,7 +617,7 @@ describe("the console's API", () => {
   });
 
   it("what is not there is not offered", async () => {
-    const app = own.with({
+    const app = await own.with({
       history: undefined,
       sender: undefined,
       sessions: undefined,

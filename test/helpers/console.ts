@@ -22,7 +22,7 @@ export interface TestConsole {
   backend: Backend;
   app: ConsoleApp["app"];
   /** The same with something else in its backend. */
-  with(other: Partial<Backend>): ConsoleApp["app"];
+  with(other: Partial<Backend>): Promise<ConsoleApp["app"]>;
   /** Sends the token, and answers status and JSON. */
   ask(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   /** Makes a release of these files. */
@@ -56,13 +56,13 @@ export async function startTestConsole(dir: string): Promise<TestConsole> {
       isOwn: ownHosts(PORT),
       page: async () => ({ js: "", css: "" }),
     });
-  const { app, close } = open(backend);
+  const { app, close } = await open(backend);
   return {
     stack,
     dir,
     backend,
     app,
-    with: (other) => open({ ...backend, ...other }).app,
+    with: async (other) => (await open({ ...backend, ...other })).app,
     ask: (method, path, body, headers) => askApp(app, method, path, body, headers),
     async release(files) {
       await Promise.all(files.map((file) => stack.releases.writeSource(file)));

@@ -37,6 +37,7 @@ const STATUS = {
   "http-too-large": 502,
   "storage-failed": 400,
   "runtime-failed": 500,
+  "not-recorded": 422,
   "config-unresolved": 422,
   "commit-impossible": 422,
   "commit-failed": 500,

@@ -36,7 +36,8 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
   const found = new Map([...deps.others, ...sessionsOf(recorded)]);
   const own = new Map(deps.changed);
   const names = new Map(Object.entries(recorded.names ?? {}));
-  const nameOf = (key: string) => names.get(key) ?? key;
+  /** The name of a key's session now: one of its own name comes first, which the run may have made. */
+  const nameOf = (key: string) => (own.get(key) ? key : (names.get(key) ?? key));
   const isKnown = (name: string) => own.has(name) || found.has(name);
   const current = (name: string) => (own.has(name) ? own.get(name) : found.get(name));
   /** As the script may name sessions: by a key, once it has read it by that. */
@@ -67,7 +68,6 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
       log() {},
       onRead() {},
       onWrite: deps.onWrite,
-      onName: deps.onName,
       orgOf: () => "",
     },
   );
@@ -98,14 +98,17 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
   async function getKeyData(args: string[], then: CallRecord | undefined, scope: CallScope) {
     const [key = ""] = args;
     const name = nameOf(key);
-    if (own.has(name)) return real.call("getKeyData", args, scope);
-    if (then) {
+    if (then && !own.has(name)) {
       if (then.answer !== MISS) noteName(key, name);
       return repeat(then, scope);
     }
-    if (found.has(name)) return real.call("getKeyData", args, scope);
-    missing(`the session of key ${key}`);
-    return MISS;
+    if (!isKnown(name)) {
+      missing(`the session of key ${key}`);
+      return MISS;
+    }
+    const answer = await real.call("getKeyData", args, scope);
+    if (answer !== MISS) noteName(key, name);
+    return answer;
   }
 
   /** Where all is as it was, so is the effect, whatever of the session no script sees. */
@@ -116,15 +119,16 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
     scope: CallScope,
   ): Promise<string | undefined> {
     const write = then && writes.find(({ call }) => call === then.i);
+    const now = nameOf(key);
+    if (name === "delKeyData" && now !== key && current(now)) deps.onName(key, now);
     if (then && !write) return repeat(then, scope);
     if (then && write && textOf(current(write.key)) === write.before) {
       const after = sessionOf(write.after);
-      if (name === "delKeyData" && write.key !== key) deps.onName(key, write.key);
       deps.onWrite(write.key, current(write.key), after);
       own.set(write.key, after);
       return repeat(then, scope);
     }
-    if (name === "delKeyData" && !isKnown(nameOf(key))) return missing(`the session of key ${key}`);
+    if (name === "delKeyData" && !isKnown(now)) return missing(`the session of key ${key}`);
     const args = name === "setKeyData" ? [read.get(key) ?? key, ...rest] : [key, ...rest];
     return real.call(name, args, { ...scope, after: then?.t ?? scope.after });
   }

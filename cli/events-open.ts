@@ -46,10 +46,14 @@ export function filterOf(options: FilterOptions): Filter {
 }
 
 /** The history that `dev` keeps in this folder or in one above it. Throws `local-failed` where there is none. */
-export function openReader({ dir }: FolderOptions): HistoryReader {
+export const openReader = (options: FolderOptions): HistoryReader =>
+  createHistoryReader(historyFolder(recordedFolder(options)));
+
+/** The folder whose history that is. */
+export function recordedFolder({ dir }: FolderOptions): string {
   const start = resolve(dir);
   for (let at = start; ; at = dirname(at)) {
-    if (existsSync(historyFolder(at))) return createHistoryReader(historyFolder(at));
+    if (existsSync(historyFolder(at))) return at;
     if (at !== dirname(at)) continue;
     throw new AppError(
       "local-failed",
@@ -89,6 +93,14 @@ export async function findEvent(
   }
   if (!row) throw notThere(named);
   return { row, lines, attempts: lines.flatMap((line) => ("attempt" in line ? line.attempt : [])) };
+}
+
+/** Every attempt that is recorded of these containers: what else ran in the sandboxes of others. */
+export async function attemptsOf(containers: Set<string>, options: FolderOptions): Promise<AttemptRecord[]> {
+  const attempts: AttemptRecord[] = [];
+  for await (const line of openReader(options).read())
+    if ("attempt" in line && containers.has(line.attempt.container)) attempts.push(line.attempt);
+  return attempts;
 }
 
 const SHOWN = 5;

@@ -257,6 +257,21 @@ program
   .addOption(new Option("--dir <folder>", "the folder of gatehook dev, or one below it").default("."))
   .action(async (type, options) => (await import("./send.ts")).send(type, options));
 
+program
+  .command("replay")
+  .description("run the handlers of recorded events again, dry: nothing is written or sent")
+  .argument("<event...>", "ids, their beginnings, or last")
+  .option("--release <version>", "a version, live, or working: the files of the folder", "working")
+  .addOption(
+    new Option("--http <answers>", "live: ask other hosts for what the record does not have")
+      .choices(["recorded", "live"])
+      .default("recorded"),
+  )
+  .option("--api <id>", "its API, where events of several have that id")
+  .option(...JSON_OPTION)
+  .addOption(new Option("--dir <folder>", "the folder of gatehook dev, or one below it").default("."))
+  .action(async (ids, options) => (await import("./replay.ts")).replay(ids, options));
+
 addDlq(program);
 addEvents(program);
 addSessions(program);

@@ -13,8 +13,11 @@ export interface Graded {
   why: string[];
 }
 
-/** `engine`: of the machine that reruns it. `hasChain`: whether all is recorded that its sandbox had run before. */
-export function gradeOf(attempt: AttemptRecord, engine: string, hasChain: boolean): Graded {
+/** Under global isolation, whether what its sandbox had run before can be run before it. */
+export type Before = "recorded" | "missing" | "another release";
+
+/** `engine`: of the machine that reruns it. */
+export function gradeOf(attempt: AttemptRecord, engine: string, before: Before): Graded {
   const { content, runs, isolation } = attempt;
   if (content === "redacted") return { grade: "outline", why: ["what was in it was taken out"] };
   if (runs.some(({ cut }) => cut))
@@ -24,10 +27,15 @@ export function gradeOf(attempt: AttemptRecord, engine: string, hasChain: boolea
     ...new Set(runs.flatMap(whyNot)),
   ];
   const isFirst = isolation === "event" || runs.every(({ used }) => used?.nth === 0);
-  if (!isFirst && !hasChain) why.push("not all is recorded that ran before it in its sandbox");
+  if (!isFirst && before !== "recorded") why.push(GLOBALS[before]);
   if (why.length > 0) return { grade: "inputs", why };
   return { grade: isFirst ? "exact" : "chain", why };
 }
+
+const GLOBALS = {
+  missing: "not all is recorded that ran before it in its sandbox",
+  "another release": "what ran before it in its sandbox is not run first on another release",
+};
 
 /** A rerun stops where such a run did. */
 export const isOutOfTime = ({ reason }: RunRecord) =>

@@ -67,13 +67,13 @@ export interface Reruns {
 export function createReruns({ assets, engine }: { assets: RuntimeAssets; engine: string }): Reruns {
   const runtimes = createRerunRuntimes(assets);
 
-  const grade = (attempt: AttemptRecord, attempts?: AttemptRecord[]) =>
-    gradeOf(attempt, engine, chainsOf(attempt, attempts) !== undefined);
-
   return {
-    grade,
+    grade: (attempt, attempts) =>
+      gradeOf(attempt, engine, chainsOf(attempt, attempts) ? "recorded" : "missing"),
     async rerun(attempt, { version, release }, { attempts, live } = {}) {
-      const graded = grade(attempt, attempts);
+      const isSame = version === attempt.release;
+      const chains = attempt.isolation === "global" && isSame ? chainsOf(attempt, attempts) : undefined;
+      const graded = gradeOf(attempt, engine, chains ? "recorded" : isSame ? "missing" : "another release");
       if (graded.grade === "outline")
         throw new AppError(
           "not-recorded",
@@ -82,8 +82,6 @@ export function createReruns({ assets, engine }: { assets: RuntimeAssets; engine
       if (attempt.runs.length === 0)
         throw new AppError("not-recorded", `event ${attempt.id} cannot be run again: no handler ran for it`);
       const target = openRelease(version, release);
-      const isSame = version === attempt.release;
-      const chains = isSame && attempt.isolation === "global" ? chainsOf(attempt, attempts) : undefined;
       const planned = planOf(attempt, target, isSame);
       const one = { attempt, planned, live, others: othersOf(attempt) };
       const runs = await runtimes.use({ attempt, target, chains }, (runtimeOf) => rerunAll(one, runtimeOf));

@@ -272,6 +272,16 @@ program
   .addOption(new Option("--dir <folder>", "the folder of gatehook dev, or one below it").default("."))
   .action(async (ids, options) => (await import("./replay.ts")).replay(ids, options));
 
+program
+  .command("test")
+  .description("run the tests of a folder: events with what its handlers are to do")
+  .argument("[file...]", "files or folders; by default all of tests/")
+  .option("--update", "write what handlers do now as what is expected")
+  .option("--watch", "run them again after each save, until Ctrl+C")
+  .addOption(new Option("--reporter <form>", "how to tell").choices(["spec", "tap", "junit"]).default("spec"))
+  .addOption(folder)
+  .action(async (files, options) => (await import("./test.ts")).test(files, options));
+
 addDlq(program);
 addEvents(program);
 addSessions(program);

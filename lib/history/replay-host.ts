@@ -4,6 +4,7 @@ import { AppError } from "../errors.ts";
 import type { CallScope } from "../runtime/jobs.ts";
 import type { HostCallName } from "../runtime/protocol.ts";
 import { MISS, parseSession, type Session, showSession } from "../sessions/session.ts";
+import type { Storage } from "../storage/storage.ts";
 import type { CallRecord, RunRecord } from "./records.ts";
 import { isSameCall } from "./steps.ts";
 
@@ -24,6 +25,20 @@ export interface ReplayDeps {
   onWrite(key: string, before: Session | undefined, after: Session | undefined): void;
   onName(key: string, name: string): void;
   live?: LiveHttp | undefined;
+  /** By default no session may open every API. */
+  allowMasterKeys?: boolean | undefined;
+  /** Of a test, which has all that there is. */
+  world?: World | undefined;
+}
+
+/** What is not in it is not there. */
+export interface World {
+  /** The answers that no run of the event has used; which of them fits is asked of `isSame`. */
+  unused: CallRecord[];
+  isSame(answer: CallRecord, call: Pick<CallRecord, "name" | "args">): boolean;
+  /** For what no answer is there. */
+  storage: Storage;
+  orgOf(apiId: string): string;
 }
 
 /**
@@ -32,7 +47,8 @@ export interface ReplayDeps {
  */
 export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost {
   const { handler, logs, writes, began = 0 } = recorded;
-  const unused = [...recorded.calls];
+  const { live, world, allowMasterKeys = false } = deps;
+  const { unused = [...recorded.calls], isSame = isSameCall } = world ?? {};
   const found = new Map([...deps.others, ...sessionsOf(recorded)]);
   const own = new Map(deps.changed);
   const names = new Map(Object.entries(recorded.names ?? {}));
@@ -52,13 +68,12 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
     fullNameOf: nameOf,
     write: async (name, { session }) => void own.set(name, session),
   };
-  const { live } = deps;
   const real = createHost(
     {
       makeHttpRequest: async (request, run) => live?.makeHttpRequest(request, run),
       batchRequest: async (request, run) => live?.batchRequest(request, run),
-      storage: { call: async () => undefined },
-      allowMasterKeys: true,
+      storage: world?.storage ?? { call: async () => undefined },
+      allowMasterKeys,
       now: () => began,
     },
     {
@@ -68,13 +83,13 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
       log() {},
       onRead() {},
       onWrite: deps.onWrite,
-      orgOf: () => "",
+      orgOf: world?.orgOf ?? (() => ""),
     },
   );
 
   /** The next of the record that is the same. */
   function take(name: HostCallName, args: string[]): CallRecord | undefined {
-    const at = unused.findIndex((call) => isSameCall(call, { name, args }));
+    const at = unused.findIndex((call) => isSame(call, { name, args }));
     return at < 0 ? undefined : unused.splice(at, 1)[0];
   }
 
@@ -140,7 +155,8 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
     scope: CallScope,
   ): Promise<string | undefined> {
     if (then) return repeat(then, scope);
-    if (live && name !== "storage") return real.call(name, args, scope);
+    const isReal = name === "storage" ? world : live;
+    if (isReal) return real.call(name, args, scope);
     return missing(`${name} with these arguments`);
   }
 
@@ -152,6 +168,7 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
     },
     stuckFor: () => undefined,
     async call(name, args, scope) {
+      if (world && OF_SESSIONS.has(name)) return real.call(name, args, scope);
       const then = take(name, args);
       if (name === "getKeyData") return getKeyData(args, then, scope);
       if (name === "setKeyData" || name === "delKeyData") return change(name, args, then, scope);
@@ -184,5 +201,7 @@ function sessionOf(text: string | null | undefined): Session | undefined {
     throw thrown;
   }
 }
+
+const OF_SESSIONS: ReadonlySet<HostCallName> = new Set(["getKeyData", "setKeyData", "delKeyData"]);
 
 const textOf = (session: Session | undefined) => (session ? showSession(session) : null);

@@ -5,7 +5,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { Session } from "../sessions/session.ts";
 import { BATCH_CHARS } from "./recorder.ts";
 import type { AttemptRecord, RunRecord } from "./records.ts";
-import { createReplayHost, type ReplayDeps } from "./replay-host.ts";
+import { createReplayHost, type ReplayDeps, sessionsOf } from "./replay-host.ts";
 import { createRunRecorder } from "./run-recorder.ts";
 
 /** A handler that was run again. */
@@ -55,4 +55,24 @@ export async function rerunOne(
 /** Of scripts that did not look at the clock, what it says to those that do. */
 function replayOf({ used }: RunRecord, began: number): Used {
   return { ...(used?.seed && { seed: used.seed }), clock: used?.clock ?? [began] };
+}
+
+/** What later handlers find otherwise than then. */
+export function noteChanges(
+  changed: Map<string, Session | undefined>,
+  recorded: RunRecord | undefined,
+  now: Rerunning | undefined,
+): void {
+  const lastThen = lastWrites(recorded);
+  const lastNow = lastWrites(now?.record);
+  const before = recorded && sessionsOf(recorded);
+  for (const key of new Set([...lastThen.keys(), ...lastNow.keys()])) {
+    if (lastThen.has(key) === lastNow.has(key) && lastThen.get(key) === lastNow.get(key)) continue;
+    changed.set(key, lastNow.has(key) ? now?.left.get(key) : before?.get(key));
+  }
+}
+
+function lastWrites(run: RunRecord | undefined): Map<string, string | null> {
+  if (run?.outcome === "failed") return new Map();
+  return new Map(run?.writes.map(({ key, after }) => [key, after]));
 }

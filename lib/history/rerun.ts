@@ -7,7 +7,7 @@ import { type Grade, type Graded, gradeOf, isOutOfTime } from "./grade.ts";
 import type { AttemptRecord, RunRecord } from "./records.ts";
 import { type LiveHttp, type Sessions, sessionsOf } from "./replay-host.ts";
 import { type Planned, planOf } from "./rerun-plan.ts";
-import { type Rerunning, rerunOne } from "./rerun-run.ts";
+import { noteChanges, rerunOne } from "./rerun-run.ts";
 import { createRerunRuntimes, type RuntimeOf } from "./rerun-runtimes.ts";
 import { pairsOf, type StepPair, stepsOf } from "./steps.ts";
 
@@ -53,6 +53,8 @@ export interface RerunOptions {
   attempts?: AttemptRecord[];
   /** Asks other hosts for what the record does not have. */
   live?: LiveHttp | undefined;
+  /** Whether a session may open every API, where it is not what was written then. */
+  allowMasterKeys?: boolean | undefined;
 }
 
 /** Runs recorded attempts again. Nothing is written or sent; several on one target share a warm sandbox. */
@@ -70,7 +72,7 @@ export function createReruns({ assets, engine }: { assets: RuntimeAssets; engine
   return {
     grade: (attempt, attempts) =>
       gradeOf(attempt, engine, chainsOf(attempt, attempts) ? "recorded" : "missing"),
-    async rerun(attempt, { version, release }, { attempts, live } = {}) {
+    async rerun(attempt, { version, release }, { attempts, ...how } = {}) {
       const isSame = version === attempt.release;
       const chains = attempt.isolation === "global" && isSame ? chainsOf(attempt, attempts) : undefined;
       const graded = gradeOf(attempt, engine, chains ? "recorded" : isSame ? "missing" : "another release");
@@ -83,7 +85,7 @@ export function createReruns({ assets, engine }: { assets: RuntimeAssets; engine
         throw new AppError("not-recorded", `event ${attempt.id} cannot be run again: no handler ran for it`);
       const target = openRelease(version, release);
       const planned = planOf(attempt, target, isSame);
-      const one = { attempt, planned, live, others: othersOf(attempt) };
+      const one = { attempt, planned, how: { ...how, others: othersOf(attempt) } };
       const runs = await runtimes.use({ attempt, target, chains }, (runtimeOf) => rerunAll(one, runtimeOf));
       return resultOf(attempt, graded, version, planned, runs);
     },
@@ -103,42 +105,21 @@ const othersOf = ({ runs }: AttemptRecord): Sessions =>
 interface OneRerun {
   attempt: AttemptRecord;
   planned: Planned[];
-  others: Sessions;
-  live: LiveHttp | undefined;
+  how: Omit<RerunOptions, "attempts"> & { others: Sessions };
 }
 
 async function rerunAll(
-  { attempt, planned, others, live }: OneRerun,
+  { attempt, planned, how }: OneRerun,
   runtimeOf: RuntimeOf,
 ): Promise<(RunRecord | undefined)[]> {
   const changed = new Map<string, Session | undefined>();
   const runs: (RunRecord | undefined)[] = [];
   for (const { recorded, run } of planned) {
-    const now = run && (await rerunOne(attempt, run, await runtimeOf(run), { changed, others, live }));
+    const now = run && (await rerunOne(attempt, run, await runtimeOf(run), { ...how, changed }));
     noteChanges(changed, recorded, now);
     runs.push(now?.record);
   }
   return runs;
-}
-
-/** What later handlers find otherwise than then. */
-function noteChanges(
-  changed: Map<string, Session | undefined>,
-  recorded: RunRecord | undefined,
-  now: Rerunning | undefined,
-): void {
-  const lastThen = lastWrites(recorded);
-  const lastNow = lastWrites(now?.record);
-  const before = recorded && sessionsOf(recorded);
-  for (const key of new Set([...lastThen.keys(), ...lastNow.keys()])) {
-    if (lastThen.has(key) === lastNow.has(key) && lastThen.get(key) === lastNow.get(key)) continue;
-    changed.set(key, lastNow.has(key) ? now?.left.get(key) : before?.get(key));
-  }
-}
-
-function lastWrites(run: RunRecord | undefined): Map<string, string | null> {
-  if (run?.outcome === "failed") return new Map();
-  return new Map(run?.writes.map(({ key, after }) => [key, after]));
 }
 
 function resultOf(

@@ -20,7 +20,7 @@ export interface TestFile {
   fault?: { line: number; message: string };
 }
 
-/** The tests of a folder, or those that are named: files, folders, or the beginnings of their names. */
+/** The tests of a folder, or those that are named: files and folders, also as the report calls them. */
 export async function readTests(dir: string, named: string[]): Promise<TestFile[]> {
   const paths = named.length === 0 ? await below(join(dir, TESTS)) : await pathsOf(dir, named);
   return Promise.all([...new Set(paths)].sort().map((path) => readTest(dir, path)));
@@ -29,7 +29,8 @@ export async function readTests(dir: string, named: string[]): Promise<TestFile[
 async function pathsOf(dir: string, named: string[]): Promise<string[]> {
   const found = await Promise.all(
     named.map(async (name) => {
-      for (const path of [resolve(name), join(dir, name), join(dir, TESTS, name)]) {
+      const inTests = join(dir, TESTS, name);
+      for (const path of [resolve(name), join(dir, name), inTests, `${inTests}.json`]) {
         const there = await stat(path).catch(() => undefined);
         if (there?.isFile()) return [path];
         if (there?.isDirectory()) return below(path);

@@ -6,6 +6,7 @@ import { MADE_UP_KEY } from "../local/aws.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { curlLine } from "./curl.ts";
 import { keepHistory } from "./dev-history.ts";
+import { followPins } from "./dev-pins.ts";
 import { devSettings } from "./dev-settings.ts";
 import { createFacts, type Fact, type Facts } from "./facts.ts";
 import { readFolder } from "./folder.ts";
@@ -84,6 +85,7 @@ export async function dev(options: DevOptions): Promise<void> {
     if (!options.once) {
       // Before the folder is read, so that no save is missed.
       ends.push(await folder.follow());
+      if (isKept) ends.push(followPins(dir, folder, say));
       ends.push(await tellOthers(dir, stack));
     }
     await Promise.race([over, show(folder)]);

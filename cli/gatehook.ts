@@ -260,7 +260,10 @@ program
 program
   .command("replay")
   .description("run the handlers of recorded events again, dry: nothing is written or sent")
-  .argument("<event...>", "ids, their beginnings, or last")
+  .argument("[event...]", "ids, their beginnings, or last")
+  .option("--last <number>", "the newest events, to try a release on them", wholeNumber(1, 10_000))
+  .option("--query <filter>", "with --last: a filter, as of events ls")
+  .option("--attempt <number>", "the nth that is recorded; by default the last", wholeNumber(1, 1_000))
   .option("--release <version>", "a version, live, or working: the files of the folder", "working")
   .addOption(
     new Option("--http <answers>", "live: ask other hosts for what the record does not have")

@@ -19,7 +19,7 @@ const TOGETHER: Record<string, RegExp> = {
   services:
     /^\.\/(connect|deploy|diff|dlq-\w+|eject|events-\w+|package|publish|push|releases|remove|replay|rollback|send|sessions-\w+)\.ts$/,
   // All of them look at files, most of them with a parser.
-  files: /^\.\/(attach|check|detach|init|run-script|run-source|webhook-verify)\.ts$/,
+  files: /^\.\/(attach|check|detach|init|test|run-script|run-source|webhook-verify)\.ts$/,
   // What `run` loads while the sandbox's thread starts.
   "run-more": /^\.\/run-(folder|host|input)/,
 };

@@ -34,7 +34,7 @@ export function gradeOf(attempt: AttemptRecord, engine: string, before: Before):
 
 const GLOBALS = {
   missing: "not all is recorded that ran before it in its sandbox",
-  "another release": "what ran before it in its sandbox is not run first on another release",
+  "another release": "on another release, its globals start as the scripts leave them",
 };
 
 /** A rerun stops where such a run did. */

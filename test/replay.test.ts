@@ -122,7 +122,8 @@ describe("gatehook replay, beside gatehook dev", () => {
     const id = await sent("AuthFailure", "--key", "bad");
     edit("fails", "throw new TypeError", "log");
     await dev.says(/is live/);
-    // The queue delivers it again meanwhile.
+    await dev.says(/handler +fails ran/);
+    // The queue has delivered it again, to the new release.
     const { code, stdout } = await cli("replay", id, "--attempt", "1");
     assert.equal(code, 0, stdout);
     assert.match(stdout, /AuthFailure: failed then, and is done now/);

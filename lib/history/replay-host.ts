@@ -1,5 +1,5 @@
+import type { RunBuffer } from "../commit/unit-of-work.ts";
 import { createHost, type RunHost, type SendHttp } from "../consumer/host.ts";
-import type { RunBuffer } from "../consumer/unit-of-work.ts";
 import { AppError } from "../errors.ts";
 import type { CallScope } from "../runtime/jobs.ts";
 import type { HostCallName } from "../runtime/protocol.ts";

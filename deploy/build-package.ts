@@ -18,9 +18,9 @@ const DIST = `${ROOT}dist`;
 const TOGETHER: Record<string, RegExp> = {
   // All of them load the AWS clients, and little else.
   services:
-    /^\.\/(connect|console(-\w+)?|deploy|diff|dlq-\w+|eject|events-\w+|format|package|publish|push|releases|remove|replay|rollback|send|sessions-\w+)\.ts$/,
+    /^\.\/(connect|console(-\w+)?|deploy|diff|dlq-\w+|eject|events-\w+|format|package|publish|push|releases|remove|replay|rollback|send|sessions-\w+|dev-reruns|test)\.ts$/,
   // All of them look at files, most of them with a parser.
-  files: /^\.\/(attach|check|detach|init|test|run-script|run-source|webhook-verify)\.ts$/,
+  files: /^\.\/(attach|check|detach|init|run-script|run-source|webhook-verify)\.ts$/,
   // What `run` loads while the sandbox's thread starts.
   "run-more": /^\.\/run-(folder|host|input)/,
 };

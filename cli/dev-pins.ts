@@ -27,10 +27,10 @@ export function followPins(
     if (sources !== newest) return;
     const pinned = listed(pins, say);
     if (pinned.length === 0) return;
-    const { targetOfSources, linesOf, open } = await import("./dev-reruns.ts");
+    const { targetIn, linesOf, open } = await import("./dev-reruns.ts");
     reruns ??= Promise.resolve(open());
     try {
-      const target = targetOfSources(sources);
+      const target = targetIn(sources);
       for (const attempt of pinned) {
         const told = await rerunOrWhy(await reruns, attempt, target);
         say(`  ${row("pinned", headOf(attempt, told))}`);

@@ -22,16 +22,10 @@ export const HTML = `<!doctype html>
 </html>
 `;
 
-/** In a package it was bundled before. */
-declare const CONSOLE_PAGE: Page | undefined;
-
-export async function loadPage(): Promise<Page> {
-  return typeof CONSOLE_PAGE === "undefined" ? bundlePage() : CONSOLE_PAGE;
-}
-
 const FOLDER = "../../console/";
 
-export async function bundlePage(): Promise<Page> {
+/** In a package, deploy/build-package.ts has another one in its place, which was bundled before. */
+export async function loadPage(): Promise<Page> {
   const { build } = await import("esbuild");
   const { outputFiles } = await build({ ...OPTIONS, write: false });
   const css = readFileSync(fileURLToPath(new URL(`${FOLDER}page.css`, import.meta.url)), "utf8");

@@ -7,7 +7,7 @@ import { after, before, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
 import type { Browser } from "playwright-core";
 import { type AttemptRecord, FORMAT } from "../../lib/history/records.ts";
-import { bundlePage, HTML } from "../../local/console/page.ts";
+import { HTML, loadPage } from "../../local/console/page.ts";
 import {
   checkAccess,
   type Look,
@@ -23,7 +23,7 @@ import { type Dev, definition, handler, newFolder, startDevWith } from "../helpe
 const MOST_BYTES = 45_000;
 
 it("the whole page is at most 45 kB, gzipped, and asks nobody else", async () => {
-  const { js, css } = await bundlePage();
+  const { js, css } = await loadPage();
   const bytes = [HTML, js, css].reduce((sum, text) => sum + gzipSync(text).length, 0);
   assert.ok(bytes <= MOST_BYTES, `${bytes} bytes`);
   assert.doesNotMatch(css, /url\(|@import/);

@@ -1,6 +1,6 @@
 import { CORE_LINE } from "../lib/consumer/core-line.ts";
+import { callText } from "../lib/history/call-text.ts";
 import type { AttemptRecord, RunRecord, WriteRecord } from "../lib/history/records.ts";
-import { callText } from "./call-text.ts";
 import { linesOf } from "./printable.ts";
 import { memberChanges } from "./session-changes.ts";
 
@@ -29,12 +29,12 @@ export function stepsOf({ calls, logs, writes, outcome, error, reason }: RunReco
 }
 
 /** The frames of the gateway's API lead nobody anywhere. */
-const ownFrames = (error: string) =>
+export const ownFrames = (error: string) =>
   linesOf(error)
     .filter((line) => !/^\s+at .*\(prelude\.js:[\d:]+\)$/.test(line))
     .join("\n");
 
-function changeTexts({ key, before, after }: WriteRecord): string[] {
+export function changeTexts({ key, before, after }: WriteRecord): string[] {
   if (before === null || after === null) return [`${key}: ${after === null ? "deleted" : "made"}`];
   try {
     const changes = memberChanges(JSON.parse(before), JSON.parse(after));

@@ -11,17 +11,26 @@ import { printError } from "./print.ts";
 export const historyFolder = (dir: string) => join(dir, STATE_FOLDER, "history");
 
 /** What becomes of the events of this folder, kept for `gatehook events`. */
-export function keepHistory(dir: string, events: number, facts: Facts): HistoryWriter {
+export function keepHistory(
+  dir: string,
+  events: number,
+  facts: Facts,
+  onLine: () => void = () => {},
+): HistoryWriter {
   const folder = historyFolder(dir);
   const writer = openHistory(folder, { ...HISTORY_LIMITS, lines: events }, (thrown) =>
     printError(`gatehook: events are not recorded in ${folder}: ${errorText(thrown)}; all else goes on`),
   );
+  function append(line: string): void {
+    writer.append(line);
+    onLine();
+  }
   const stop = facts.listen((fact) => {
     const line = lineOfFact(fact);
-    if (line) writer.append(line);
+    if (line) append(line);
   });
   return {
-    append: writer.append,
+    append,
     close() {
       stop();
       writer.close();

@@ -5,7 +5,9 @@ import { foldersText } from "../lib/settings/project.ts";
 import { MADE_UP_KEY } from "../local/aws.ts";
 import { type Stack, startStack } from "../local/stack.ts";
 import { curlLine } from "./curl.ts";
+import { consoleLink, createDevConsole } from "./dev-console.ts";
 import { keepHistory } from "./dev-history.ts";
+import { followPins } from "./dev-pins.ts";
 import { devSettings } from "./dev-settings.ts";
 import { createFacts, type Fact, type Facts } from "./facts.ts";
 import { readFolder } from "./folder.ts";
@@ -60,7 +62,8 @@ export async function dev(options: DevOptions): Promise<void> {
   const facts = createFacts((name, line) => printError(`  [${name}] ${line}`));
   const port = options.once ? 0 : options.port;
   const isKept = !options.once && options.history > 0;
-  const history = isKept ? keepHistory(dir, options.history, facts) : undefined;
+  const page = createDevConsole(dir);
+  const history = isKept ? keepHistory(dir, options.history, facts, page.recorded) : undefined;
   const stack = await startStack({
     port,
     project: dir,
@@ -70,6 +73,7 @@ export async function dev(options: DevOptions): Promise<void> {
     ...(persist && { persist }),
     watchBucket: !options.once,
     signal: stop,
+    console: page.listener,
     onHistory: history?.append,
     onLine: facts.onLine,
     onError: facts.onError,
@@ -80,15 +84,19 @@ export async function dev(options: DevOptions): Promise<void> {
   over.catch(() => {}); // it may come before somebody waits for it
   const ends: (() => unknown)[] = [];
   try {
-    const folder = createLiveFolder(stack, dir, project.folders, say);
+    const folder = createLiveFolder(stack, dir, project.folders, say, page.released);
+    page.open({ dir, stack, folder, project, allowHosts: options.allowHost, isRecording: isKept });
+    ends.push(page.close);
     if (!options.once) {
       // Before the folder is read, so that no save is missed.
       ends.push(await folder.follow());
+      if (isKept) ends.push(followPins(dir, folder, say, page.pinned));
       ends.push(await tellOthers(dir, stack));
     }
     await Promise.race([over, show(folder)]);
     if (options.once) return;
     sayHowToGoOn(stack, handledIn(folder.files), foldersText(project.folders, "or"), say);
+    say(`See what your handlers do, in a browser: ${consoleLink(stack.url, page.token)}`, "");
     await over.catch((thrown) => {
       if (!stop.aborted) throw thrown;
     });

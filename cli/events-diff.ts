@@ -1,8 +1,8 @@
 import { AppError } from "../lib/errors.ts";
 import type { AttemptRecord } from "../lib/history/records.ts";
+import { lineHunks } from "../lib/line-hunks.ts";
 import { comparedLines } from "./attempt-lines.ts";
 import { type FolderOptions, findEvent } from "./events-open.ts";
-import { lineHunks } from "./line-hunks.ts";
 import { print, printJson, printText } from "./print.ts";
 
 /** `gatehook events diff`: what two events and their last attempts differ in; exit code 1 when they do. */

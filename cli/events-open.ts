@@ -46,10 +46,14 @@ export function filterOf(options: FilterOptions): Filter {
 }
 
 /** The history that `dev` keeps in this folder or in one above it. Throws `local-failed` where there is none. */
-export function openReader({ dir }: FolderOptions): HistoryReader {
+export const openReader = (options: FolderOptions): HistoryReader =>
+  createHistoryReader(historyFolder(recordedFolder(options)));
+
+/** The folder whose history that is. */
+export function recordedFolder({ dir }: FolderOptions): string {
   const start = resolve(dir);
   for (let at = start; ; at = dirname(at)) {
-    if (existsSync(historyFolder(at))) return createHistoryReader(historyFolder(at));
+    if (existsSync(historyFolder(at))) return at;
     if (at !== dirname(at)) continue;
     throw new AppError(
       "local-failed",
@@ -90,6 +94,42 @@ export async function findEvent(
   if (!row) throw notThere(named);
   return { row, lines, attempts: lines.flatMap((line) => ("attempt" in line ? line.attempt : [])) };
 }
+
+/** What is recorded of what these attempts' sandboxes ran before them. */
+export async function attemptsBefore(
+  asked: AttemptRecord[],
+  options: FolderOptions,
+): Promise<AttemptRecord[]> {
+  const later = asked.flatMap(({ runs }) => runs.flatMap(({ used }) => (used && used.nth > 0 ? used : [])));
+  const loads = new Set(later.map(({ load }) => load.id));
+  const attempts: AttemptRecord[] = [];
+  if (loads.size === 0) return attempts;
+  for await (const line of openReader(options).read())
+    if ("attempt" in line && line.attempt.runs.some(({ used }) => used && loads.has(used.load.id)))
+      attempts.push(line.attempt);
+  return attempts;
+}
+
+/** Of the newest events that the filter fits, the last attempts at which a handler ran, as far as they are whole. */
+export async function lastAttempts(most: number, options: FilterOptions): Promise<AttemptRecord[]> {
+  const list = createEventList(filterOf(options));
+  const ran = new Set<string>();
+  for await (const line of openReader(options).read()) {
+    const key = rowKey(list.add(line));
+    if (isRan(line)) ran.add(key);
+  }
+  const wanted = new Map<string, AttemptRecord | undefined>();
+  for (const row of list.rows())
+    if (wanted.size < most && ran.has(rowKey(row))) wanted.set(rowKey(row), undefined);
+  for await (const line of openReader(options).read())
+    if (isRan(line) && wanted.has(rowKey(line.attempt))) wanted.set(rowKey(line.attempt), line.attempt);
+  return [...wanted.values()].flatMap((attempt) => attempt ?? []);
+}
+
+type AttemptLine = Extract<HistoryLine, { attempt: AttemptRecord }>;
+
+const isRan = (line: HistoryLine): line is AttemptLine =>
+  "attempt" in line && line.attempt.runs.length > 0 && !line.attempt.runs.some(({ cut }) => cut);
 
 const SHOWN = 5;
 

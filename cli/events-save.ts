@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AppError } from "../lib/errors.ts";
 import { keyOfEvent } from "../lib/history/event-rows.ts";
+import type { AttemptRecord } from "../lib/history/records.ts";
 import { testCaseOf, testCaseText } from "../lib/history/test-case.ts";
 import { countOf } from "./count.ts";
 import { type FolderOptions, findEvent } from "./events-open.ts";
@@ -34,6 +35,10 @@ export async function eventsSave(
     `${file}: ${row.type} for API ${row.api_id}, with ${countOf(keys.size, "key")} and ${countOf(Object.keys(test.sessions).length, "session")} as they are: look at it before you commit it`,
   );
 }
+
+/** Never over a file that is there. Throws a UsageError then. */
+export const saveCase = (attempt: AttemptRecord, file: string) =>
+  write(file, testCaseText(testCaseOf(attempt)));
 
 async function write(file: string, text: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });

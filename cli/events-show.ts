@@ -33,7 +33,11 @@ export const wholeLines = (found: WholeEvent): string[] => [
   ...eventText(found),
 ];
 
-function chosenAttempts({ attempts }: WholeEvent, nth: number | undefined): AttemptRecord[] {
+/** Those of an event, or the nth of them. */
+export function chosenAttempts(
+  { attempts }: Pick<WholeEvent, "attempts">,
+  nth: number | undefined,
+): AttemptRecord[] {
   if (nth === undefined) return attempts;
   const chosen = attempts[nth - 1];
   if (chosen) return [chosen];

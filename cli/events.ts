@@ -65,6 +65,16 @@ export function addEvents(program: Command): void {
     .action(async (a, b, options) => (await import("./events-diff.ts")).eventsDiff(a, b, options));
 
   events
+    .command("pin")
+    .description("have gatehook dev run an event again at each save, dry; without an event, list those")
+    .argument("[event]", ID)
+    .option("--off", "not any more")
+    .addOption(api())
+    .addOption(json())
+    .addOption(dir())
+    .action(async (id, options) => (await import("./events-pin.ts")).eventsPin(id, options));
+
+  events
     .command("save")
     .description("write an event as a test case: its inputs, and what came of them")
     .argument("<event>", ID)

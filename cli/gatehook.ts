@@ -264,6 +264,52 @@ program
   .addOption(new Option("--dir <folder>", "the folder of gatehook dev, or one below it").default("."))
   .action(async (type, options) => (await import("./send.ts")).send(type, options));
 
+program
+  .command("console")
+  .description("see events, sessions, releases and dead letters in a browser")
+  .addOption(new Option("--dir <folder>", "the folder of gatehook dev, or one below it").default("."))
+  .option("--stage <name>", "of a deployed stage, with your rights: only to read, unless --write is there")
+  .option("--region <name>", "with --stage: by default the stage's in gatehook.json, or AWS_REGION")
+  .option("--write", "with --stage: to change sessions and releases, and to send dead letters again")
+  .option("--open <file>", "of recorded events: what events show --raw or events save wrote")
+  .option(
+    "--port <number>",
+    "with --stage and --open: where the page is; 0 is any free port",
+    wholeNumber(0, 65_535),
+    0,
+  )
+  .option("--no-browser", "only print the link")
+  .addOption(yes())
+  .action(async (options) => (await import("./console.ts")).consoleCommand(options));
+
+program
+  .command("replay")
+  .description("run the handlers of recorded events again, dry: nothing is written or sent")
+  .argument("[event...]", "ids, their beginnings, or last")
+  .option("--last <number>", "the newest events, to try a release on them", wholeNumber(1, 10_000))
+  .option("--query <filter>", "with --last: a filter, as of events ls")
+  .option("--attempt <number>", "the nth that is recorded; by default the last", wholeNumber(1, 1_000))
+  .option("--release <version>", "a version, live, or working: the files of the folder", "working")
+  .addOption(
+    new Option("--http <answers>", "live: ask other hosts for what the record does not have")
+      .choices(["recorded", "live"])
+      .default("recorded"),
+  )
+  .option("--api <id>", "its API, where events of several have that id")
+  .option(...JSON_OPTION)
+  .addOption(new Option("--dir <folder>", "the folder of gatehook dev, or one below it").default("."))
+  .action(async (ids, options) => (await import("./replay.ts")).replay(ids, options));
+
+program
+  .command("test")
+  .description("run the tests of a folder: events with what its handlers are to do")
+  .argument("[file...]", "files or folders; by default all of tests/")
+  .option("--update", "write what handlers do now as what is expected")
+  .option("--watch", "run them again after each save, until Ctrl+C")
+  .addOption(new Option("--reporter <form>", "how to tell").choices(["spec", "tap", "junit"]).default("spec"))
+  .addOption(folder)
+  .action(async (files, options) => (await import("./test.ts")).test(files, options));
+
 addDlq(program);
 addEvents(program);
 addSessions(program);

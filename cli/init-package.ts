@@ -2,7 +2,7 @@ import { applyEdits, modify, type ParseError, parse } from "jsonc-parser";
 import { UsageError } from "./usage.ts";
 import { ownPackage } from "./version.ts";
 
-const SCRIPTS = { start: "gatehook dev", check: "gatehook check", test: "node --test" };
+const SCRIPTS = { start: "gatehook dev", check: "gatehook check", test: "gatehook test && node --test" };
 
 /** For handlers in TypeScript: what is asked for beside the rest. */
 export interface PackageOptions {

@@ -26,6 +26,8 @@ export interface LiveFolder {
   upload(): Promise<ReleaseReport>;
   /** Uploads after the first upload what differs at every save, until the answer is called. */
   follow(): Promise<() => Promise<void>>;
+  /** Has this told of the files of each save that changes something, before they are uploaded. */
+  onSave(listener: (sources: Sources) => void): void;
   /** Whether an upload of this folder tells what this fact tells. */
   tells(fact: Fact): boolean;
   /** A text that a script of this release said, with each place of a stack where it is in the files of the folder. */
@@ -42,6 +44,7 @@ export function createLiveFolder(
   folder: string,
   names: Folders,
   say: (...lines: string[]) => void,
+  onRelease: () => void = () => {},
 ): LiveFolder {
   const sayRow = (what: string, text: string) => say(`  ${row(what, text)}`);
   let sources: Sources | undefined;
@@ -52,6 +55,7 @@ export function createLiveFolder(
   let told = "";
   let building = false;
   let trouble = "";
+  const listeners: ((sources: Sources) => void)[] = [];
   /** One after the other: a save while a release is made is part of the next. */
   let last: Promise<unknown> = Promise.resolve();
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -76,6 +80,7 @@ export function createLiveFolder(
       });
       places.add(report.version, from.places);
       await tell(report, from);
+      onRelease();
       return report;
     } finally {
       building = false;
@@ -132,6 +137,7 @@ export function createLiveFolder(
     for (const path of seen(plan.upload.map((file) => file.path)))
       sayRow("saved", from.places.sourceOf(path) ?? path);
     for (const path of seen(plan.remove)) sayRow("removed", path);
+    for (const listener of listeners) listener(from);
     await release(plan, from);
     return true;
   }
@@ -177,6 +183,7 @@ export function createLiveFolder(
         opened = true;
         return from.problems.length > 0 ? refuse(from) : release(await planOf(from), from);
       }),
+    onSave: (listener) => void listeners.push(listener),
     atSources: (text, release) => (places.of(release) ?? sources?.places)?.text(text) ?? text,
     tells: ({ message, fields }) =>
       (message === "release refused" || message === "release partly live") &&

@@ -1,6 +1,4 @@
-import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { AppError, errorText } from "../lib/errors.ts";
 import { createEventList } from "../lib/history/event-list.ts";
 import { type EventRow, rowKey } from "../lib/history/event-rows.ts";
 import { parseFilter } from "../lib/history/filter.ts";
@@ -12,6 +10,7 @@ import { wholeLines } from "./events-show.ts";
 import { interruption } from "./interrupt.ts";
 import { lineWidth } from "./layout.ts";
 import { findLiveStack } from "./local-stack.ts";
+import { postEvent } from "./post-event.ts";
 import { print, printErrorText, printJson, printText } from "./print.ts";
 import { type Body, type BodyOptions, bodiesOf } from "./send-body.ts";
 
@@ -52,6 +51,10 @@ export async function send(type: string | undefined, options: SendOptions): Prom
   else tellSent(sent);
 }
 
+async function post(url: string, body: Body, stop: AbortSignal): Promise<Sent> {
+  return { id: await postEvent(url, body, stop), api_id: body.api_id, type: body.event.Type };
+}
+
 function tellSent(sent: Sent[]): void {
   const [first, ...more] = sent;
   if (!first) return;
@@ -61,34 +64,6 @@ function tellSent(sent: Sent[]): void {
     printText(
       `${first.type} for API ${first.api_id} sent as event ${first.id}: gatehook events show last tells what becomes of it`,
     );
-}
-
-/** Throws `local-failed` with what ingest says. */
-async function post(url: string, { api_id, event }: Body, signal: AbortSignal): Promise<Sent> {
-  const id = randomUUID();
-  const [token = ""] = (process.env.INGEST_TOKEN ?? "").split(",");
-  const answer = await fetch(`${url}/events/${encodeURIComponent(api_id)}`, {
-    method: "POST",
-    headers: {
-      "content-type": "application/json",
-      ...(token.trim() && { authorization: `Bearer ${token.trim()}` }),
-    },
-    body: JSON.stringify({ id, event }),
-    signal,
-  }).catch((cause: unknown) => {
-    throw new AppError("local-failed", `ingest did not answer: ${errorText(cause)}`, { cause });
-  });
-  const text = await answer.text();
-  if (answer.status === 202) return { id, api_id, type: event.Type };
-  throw new AppError("local-failed", `ingest answered ${answer.status}: ${messageIn(text)}`);
-}
-
-function messageIn(text: string): string {
-  try {
-    return String(JSON.parse(text).error.message);
-  } catch {
-    return text.trim();
-  }
 }
 
 const WAIT_MS = 60_000;

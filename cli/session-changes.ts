@@ -1,29 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
+import { changesBetween } from "../lib/sessions/changes.ts";
 import type { Session } from "../lib/sessions/session.ts";
 import { cut } from "./layout.ts";
 
-/** A member of which a session has another value than before, undefined where it has none. */
-interface Change {
-  /** Of a member of a map, with the map's name in front. */
-  name: string;
-  before: unknown;
-  after: unknown;
-}
-
 type Members = Record<string, unknown>;
-
-const isMap = (value: unknown): value is Members =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-function changesBetween(before: Members, after: Members, prefix = ""): Change[] {
-  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
-  return names.flatMap((name) => {
-    const [was, is] = [before[name], after[name]];
-    if (isDeepStrictEqual(was, is)) return [];
-    if (isMap(was) && isMap(is)) return changesBetween(was, is, `${prefix}${name}.`);
-    return [{ name: `${prefix}${name}`, before: was, after: is }];
-  });
-}
 
 /** `expires 1 → 2` for each member that changed. */
 export const memberChanges = (before: Members, after: Members): string[] =>

@@ -3,9 +3,10 @@
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 import { projectSchema } from "../lib/settings/json-schema.ts";
+import { HTML, loadPage } from "../local/console/page.ts";
 import { addRuntime, buildZips, endBuilder, OPTIONS, ROOT } from "./build.ts";
 
 const DIST = `${ROOT}dist`;
@@ -17,7 +18,7 @@ const DIST = `${ROOT}dist`;
 const TOGETHER: Record<string, RegExp> = {
   // All of them load the AWS clients, and little else.
   services:
-    /^\.\/(connect|deploy|diff|dlq-\w+|eject|events-\w+|format|package|publish|push|releases|remove|rollback|send|sessions-\w+)\.ts$/,
+    /^\.\/(connect|console(-\w+)?|deploy|diff|dlq-\w+|eject|events-\w+|format|package|publish|push|releases|remove|replay|rollback|send|sessions-\w+|dev-reruns|test)\.ts$/,
   // All of them look at files, most of them with a parser.
   files: /^\.\/(attach|check|detach|init|run-script|run-source|webhook-verify)\.ts$/,
   // What `run` loads while the sandbox's thread starts.
@@ -32,6 +33,11 @@ const together: Plugin = {
     onResolve({ filter: /^\.\/build\.ts$/ }, ({ path, kind }) =>
       kind === "dynamic-import" ? { path, external: true } : undefined,
     );
+    // So small that each of the few that need it has its own, in place of one more file.
+    onResolve({ filter: /^\.\/version\.ts$/ }, ({ importer }) => ({
+      path: `${folder}/version.ts`,
+      suffix: `?${basename(importer)}`,
+    }));
     for (const [path, filter] of Object.entries(TOGETHER)) {
       const namespace = `together-${path}`;
       onResolve({ filter }, ({ kind }) => (kind === "dynamic-import" ? { path, namespace } : undefined));
@@ -51,6 +57,20 @@ function exportsOf(file: string): string[] {
   const found = readFileSync(file, "utf8").matchAll(/^export (?:async )?(?:function|const|class) (\w+)/gm);
   return [...found].map(([, name = ""]) => name);
 }
+
+/** The console's page is bundled here, where there is what bundles. */
+const bundledPage: Plugin = {
+  name: "bundled-page",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/local\/console\/page\.ts$/ }, async () => ({
+      contents: `
+        export const HTML = ${JSON.stringify(HTML)};
+        const PAGE = ${JSON.stringify(await loadPage())};
+        export const loadPage = async () => PAGE;
+      `,
+    }));
+  },
+};
 
 /** Readable, as it is seen in the stack trace of an error that someone reports. */
 const READABLE = { minifyWhitespace: false, minifySyntax: false, sourcemap: "inline" } satisfies BuildOptions;
@@ -83,7 +103,7 @@ const INSTALLED = {
 async function buildCommands(): Promise<void> {
   const entryPoints = { gatehook: "cli/gatehook.ts", bootstrap: "local/lambda/bootstrap.ts" };
   const chunkNames = "[name]-[hash]";
-  await build({ ...INSTALLED, entryPoints, splitting: true, chunkNames, plugins: [together] });
+  await build({ ...INSTALLED, entryPoints, splitting: true, chunkNames, plugins: [together, bundledPage] });
 }
 
 /** Each is one file: what it shared with the commands would be several more. */

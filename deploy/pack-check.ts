@@ -192,6 +192,7 @@ function outcomeOf(stdout: string): string | undefined {
 /** In a folder that `init` made, with the framework that its package.json names. */
 const OWN_COMMANDS: Command[] = [
   { args: ["check"], find: first(/release \w+ would go live: 1 API\(s\), 1 script\(s\), 0 warning\(s\)/) },
+  { args: ["test"], find: first(/1 test: 1 passed/) },
   { args: ["dev", "--once", "--json"], find: (stdout) => first(/"outcome":"done"/)(stdout) },
   {
     args: ["package", "--stage", "test"],
@@ -245,7 +246,7 @@ async function runTypeScript(tarball: string, folder: string, version: string, e
   );
   await output("npm", ["install", "--silent", "--no-audit", "--no-fund"], own, env);
   const run: Command = { args: ["run", "handlers/grace-period.ts"], find: first(/there is no session/) };
-  await runCommands([...OWN_COMMANDS.slice(0, 2), run], own, version, env);
+  await runCommands([...OWN_COMMANDS.slice(0, 3), run], own, version, env);
   await runTests(own, 2, env);
   await output("npm", ["run", "--silent", "types"], own, env);
   say("npm run types", "the author's TypeScript fits the declarations");

@@ -97,7 +97,7 @@ const consume = createConsumer({
 async function history() {
   if (env.GATEHOOK_HISTORY === undefined) return undefined;
   const { createHistory } = await import("./history.ts");
-  return createHistory(env, { metrics, isolation: runtimeSettings.isolation });
+  return createHistory(env, { metrics, ...runtimeSettings });
 }
 
 const memoryMb = Number(env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE);

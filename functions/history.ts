@@ -2,18 +2,27 @@ import { randomUUID } from "node:crypto";
 import { createRecorder, type Recorder } from "../lib/history/recorder.ts";
 import { FORMAT, type HistorySink, lineOf } from "../lib/history/records.ts";
 import type { Metrics } from "../lib/metrics.ts";
-import type { Isolation } from "../lib/runtime/protocol.ts";
+import { engineId } from "../lib/runtime/engine-id.ts";
+import { DEFAULT_LIMITS, type Isolation, type Limits } from "../lib/runtime/protocol.ts";
 
 /** In the local stack alone: a record is a line of this process's output, which the stack takes for its history. */
 const LINES = "lines";
 
 export function createHistory(
   env: Record<string, string | undefined>,
-  { metrics, isolation }: { metrics: Metrics; isolation: Isolation },
+  { metrics, isolation, limits }: { metrics: Metrics; isolation: Isolation; limits: Partial<Limits> },
 ): Recorder | undefined {
   if (env.GATEHOOK_HISTORY !== LINES) return undefined;
   const container = randomUUID().slice(0, 8);
-  return createRecorder({ sink: toLines, metrics, now: Date.now, container, isolation });
+  return createRecorder({
+    sink: toLines,
+    metrics,
+    now: Date.now,
+    container,
+    isolation,
+    engine: engineId(),
+    limits: { ...DEFAULT_LIMITS, ...limits },
+  });
 }
 
 const toLines: HistorySink = async (attempts) => {

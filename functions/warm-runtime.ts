@@ -3,6 +3,8 @@ import { createStarter } from "../lib/runtime/starter.ts";
 import { readRuntimeSettings } from "./runtime-settings.ts";
 
 export const runtimeSettings = readRuntimeSettings(process.env);
-export const starter = createStarter({ assets: loadAssets(), ...runtimeSettings });
+// A history has what runs took of clock and chance.
+const tellUsed = process.env.GATEHOOK_HISTORY !== undefined;
+export const starter = createStarter({ assets: loadAssets(), ...runtimeSettings, tellUsed });
 // Its thread starts with this module, so that it and the AWS SDK are loaded side by side.
 starter.prepare();

@@ -7,6 +7,23 @@ import { historyFiles } from "./history-writer.ts";
 export interface HistoryReader {
   /** What was written since the last time, the oldest first; at the first time all that is there. */
   read(): AsyncIterable<HistoryLine>;
+  /** The same, with the place of each line. */
+  readPlaced(): AsyncIterable<PlacedLine>;
+  /** The line at a place that `readPlaced` told; undefined when its file was thrown away. */
+  lineAt(place: LinePlace): Promise<HistoryLine | undefined>;
+  /** The files that there are. */
+  files(): string[];
+}
+
+export interface LinePlace {
+  file: string;
+  offset: number;
+  bytes: number;
+}
+
+export interface PlacedLine {
+  line: HistoryLine;
+  place: LinePlace;
 }
 
 const LINE_END = 0x0a;
@@ -15,34 +32,50 @@ const LINE_END = 0x0a;
 export function createHistoryReader(folder: string): HistoryReader {
   const offsets = new Map<string, number>();
 
-  /** Whole lines only: the rest is read when its end has come. */
-  async function readOn(name: string): Promise<string> {
-    const offset = offsets.get(name) ?? 0;
+  async function bytesAt(name: string, offset: number, length?: number): Promise<Buffer> {
     const file = await open(join(folder, name)).catch(undefinedIfGone);
-    if (!file) return "";
+    if (!file) return NOTHING;
     try {
-      const { size } = await file.stat();
-      if (size <= offset) return "";
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(size - offset), 0, size - offset, offset);
-      const end = buffer.lastIndexOf(LINE_END, bytesRead - 1) + 1;
-      offsets.set(name, offset + end);
-      return buffer.toString("utf8", 0, end);
+      const size = length ?? (await file.stat()).size - offset;
+      if (size <= 0) return NOTHING;
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(size), 0, size, offset);
+      return buffer.subarray(0, bytesRead);
     } finally {
       await file.close();
     }
   }
 
+  /** Whole lines only: the rest is read when its end has come. */
+  async function* readOn(file: string): AsyncIterable<PlacedLine> {
+    const from = offsets.get(file) ?? 0;
+    const bytes = await bytesAt(file, from);
+    const end = bytes.lastIndexOf(LINE_END) + 1;
+    offsets.set(file, from + end);
+    for (let at = 0; at < end; ) {
+      const next = bytes.indexOf(LINE_END, at);
+      const line = parseLine(bytes.toString("utf8", at, next));
+      if (line) yield { line, place: { file, offset: from + at, bytes: next - at } };
+      at = next + 1;
+    }
+  }
+
+  async function* readPlaced(): AsyncIterable<PlacedLine> {
+    for (const name of namesIn(folder)) yield* readOn(name);
+  }
+
   return {
+    readPlaced,
     async *read() {
-      for (const name of namesIn(folder)) {
-        for (const text of (await readOn(name)).split("\n")) {
-          const line = parseLine(text);
-          if (line) yield line;
-        }
-      }
+      for await (const { line } of readPlaced()) yield line;
     },
+    async lineAt({ file, offset, bytes }) {
+      return parseLine((await bytesAt(file, offset, bytes)).toString("utf8"));
+    },
+    files: () => namesIn(folder),
   };
 }
+
+const NOTHING = Buffer.alloc(0);
 
 function namesIn(folder: string): string[] {
   try {
@@ -59,7 +92,7 @@ function undefinedIfGone(thrown: unknown): undefined {
   if (code !== "ENOENT" && code !== "ENOTDIR") throw thrown;
 }
 
-function parseLine(text: string): HistoryLine | undefined {
+export function parseLine(text: string): HistoryLine | undefined {
   if (text === "") return undefined;
   try {
     const line = JSON.parse(text) as HistoryLine;

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import { AppError } from "../lib/errors.ts";
@@ -19,9 +19,11 @@ export interface HttpApiOptions {
   allowHosts?: string[] | undefined;
   /** Such as `POST /events/{api_id}` or `ANY /…`, the first that fits; a `{key+}` takes slashes too, `$default` all. */
   routes: Record<string, Invoke>;
+  /** Answers what is below `/console`. */
+  console?: RequestListener | undefined;
 }
 
-export async function startHttpApi({ port, allowHosts, routes }: HttpApiOptions): Promise<HttpApi> {
+export async function startHttpApi({ port, allowHosts, routes, console }: HttpApiOptions): Promise<HttpApi> {
   const table = Object.entries(routes).map(([routeKey, invoke]) => ({
     routeKey,
     invoke,
@@ -32,6 +34,7 @@ export async function startHttpApi({ port, allowHosts, routes }: HttpApiOptions)
     const refusal = refusalOf(request.headers, isOwn);
     if (refusal) return reply(response, refusal.status, withAdvice(refusal));
     const url = new URL(request.url ?? "/", "http://localhost");
+    if (console && /^\/console(\/|$)/.test(url.pathname)) return void console(request, response);
     for (const { routeKey, invoke, match } of table) {
       const pathParameters = match(request.method ?? "GET", url.pathname);
       if (!pathParameters) continue;

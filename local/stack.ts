@@ -1,3 +1,4 @@
+import type { RequestListener } from "node:http";
 import { LOCAL_VALUES } from "../lib/apis/references.ts";
 import { AppError } from "../lib/errors.ts";
 import { LINE_START } from "../lib/history/records.ts";
@@ -82,6 +83,8 @@ export interface StackOptions {
   signal?: AbortSignal;
   /** Has events recorded: takes the lines of their history, which `onLine` is not told. */
   onHistory?: ((line: string) => void) | undefined;
+  /** Answers what is below `/console` of the HTTP API. */
+  console?: RequestListener;
   /** What the functions write, line by line: one JSON line per fact. */
   onLine?: (functionName: string, line: string) => void;
   onError?: (error: Error) => void;
@@ -184,6 +187,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const api = await startHttpApi({
       port: options.port,
       allowHosts: options.allowHosts,
+      console: options.console,
       routes: {
         "ANY /events/{api_id}": ingest.invoke,
         ...Object.fromEntries(SESSION_ROUTES.map((route) => [route, sessions.invoke])),

@@ -36,11 +36,16 @@ const ALLOWED: Record<string, string[]> = {
   ],
   functions: ["functions", "lib"],
   local: ["local", "lib"],
+  // Of the page, its server has the types of its answers.
+  "local/console": ["local", "lib", "console/answers.ts"],
+  // The page, in a browser: of what runs in Node it has types, and how a text is shown without harm.
+  console: ["console", "lib", "cli/printable.ts"],
   // The commands find bucket, table and gateway by the functions' own settings, and reach them by the same clients.
   cli: [
     "cli",
     "local",
     "lib",
+    "console/answers.ts",
     "deploy",
     "functions/settings.ts",
     "functions/clients.ts",
@@ -57,7 +62,7 @@ const ALLOWED: Record<string, string[]> = {
     "functions/sessions-api.ts",
   ],
   public: ["cli", "lib/events/redact.ts"],
-  deploy: ["deploy", "lib/settings", "lib/apis/nearest.ts", "lib/errors.ts"],
+  deploy: ["deploy", "local/console/page.ts", "lib/settings", "lib/apis/nearest.ts", "lib/errors.ts"],
   // What is built, not what builds.
   "deploy/entries": ["functions"],
 };
@@ -104,18 +109,34 @@ const PACKAGES: Record<string, string[]> = {
   undici: ["lib/egress/", "lib/gateway/client.ts"],
   acorn: ["lib/releases/"],
   chokidar: ["cli/watch.ts"],
-  "jsonc-parser": ["cli/init-package.ts", "lib/attach/", "lib/json-mistake.ts", "lib/settings/"],
+  "jsonc-parser": [
+    "cli/init-package.ts",
+    "cli/test-files.ts",
+    "lib/attach/",
+    "lib/json-mistake.ts",
+    "lib/settings/",
+  ],
   commander: ["cli/"],
   fauxqs: ["local/"],
   fflate: ["local/functions.ts", "deploy/zip.ts"],
-  esbuild: ["cli/bundle/", "deploy/build.ts", "deploy/build-package.ts", "deploy/sdk.ts"],
+  hono: ["local/console/"],
+  "@hono/": ["local/console/"],
+  preact: ["console/"],
+  "@preact/": ["console/"],
+  esbuild: [
+    "cli/bundle/",
+    "local/console/page.ts",
+    "deploy/build.ts",
+    "deploy/build-package.ts",
+    "deploy/sdk.ts",
+  ],
   semver: ["deploy/pack-check.ts"],
   "@aws/cloudformation-validate": ["deploy/schema.ts"],
 };
 
-const files = ["lib", "functions", "local", "cli", "public", "deploy"].flatMap((folder) =>
+const files = ["lib", "functions", "local", "console", "cli", "public", "deploy"].flatMap((folder) =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
+    .filter((name) => /\.tsx?$/.test(name))
     .map((name) => `${folder}/${name}`),
 );
 

@@ -19,6 +19,7 @@ const FILES = [
   "jsconfig.json",
   "package.json",
   "test/grace-period.test.mjs",
+  "tests/gracePeriod/one-more-day.json",
 ];
 
 async function filesIn(folder: string): Promise<string[]> {
@@ -51,6 +52,13 @@ describe("gatehook init", () => {
     const check = await runCli(["check"], { cwd: made });
     assert.equal(check.code, 0, check.stderr);
     assert.match(check.stdout, /1 API\(s\), 1 script\(s\), 0 warning\(s\)/);
+    const { code: failed, stdout: tested } = await runCli(["test"], { cwd: made });
+    assert.match(tested, /1 test: 1 passed/);
+    assert.equal(failed, 0);
+    assert.match(
+      await readFile(join(made, "package.json"), "utf8"),
+      /"test": "gatehook test && node --test"/,
+    );
   });
 
   it("leaves what is there as it is, also at the second time", async () => {
@@ -62,7 +70,7 @@ describe("gatehook init", () => {
     assert.deepEqual(written, []);
     assert.deepEqual(
       kept.sort(),
-      FILES.filter((file) => !/^(apis|handlers|test)\//.test(file)),
+      FILES.filter((file) => !/^(apis|handlers|tests?)\//.test(file)),
     );
     assert.equal(await readFile(join(made, "gatehook.json"), "utf8"), '{ "name": "mine" }');
     assert.equal(await readFile(join(made, "handlers/grace-period.js"), "utf8"), "// mine\n");
@@ -74,7 +82,7 @@ describe("gatehook init", () => {
     const made = await folder("own", { "package.json": text });
     await mkdir(join(made, "handlers"));
     assert.equal((await init("own")).code, 0);
-    assert.ok(!(await filesIn(made)).some((file) => /^(apis|handlers|test)\//.test(file)));
+    assert.ok(!(await filesIn(made)).some((file) => /^(apis|handlers|tests?)\//.test(file)));
     const completed = await readFile(join(made, "package.json"), "utf8");
     const { scripts, dependencies, devDependencies } = JSON.parse(completed);
     assert.deepEqual(scripts, { test: "vitest", start: "gatehook dev", check: "gatehook check" });
@@ -118,6 +126,7 @@ describe("gatehook init", () => {
       encoding: "utf8",
     });
     assert.match(told, /^# pass 2$/m);
+    assert.match((await runCli(["test"], { cwd: made })).stdout, /1 test: 1 passed/);
     const again = JSON.parse((await init("ts", "--ts", "--json")).stdout);
     assert.deepEqual(again.written, []);
   });

@@ -124,6 +124,13 @@ const HISTORY = [
   .map((line) => `${JSON.stringify(line)}\n`)
   .join("");
 
+/** It expects what no handler does. */
+const ODD_TEST = {
+  api_id: "demo",
+  event: { Type: "KeyExpired", Meta: { Key: HOSTILE } },
+  expect: { logs: [{ text: HOSTILE }], sessions: { [HOSTILE]: null } },
+};
+
 interface World {
   /** A folder that makes a release, and one that is refused. */
   good: string;
@@ -291,6 +298,28 @@ const CASES: Record<string, (world: World) => { args: string[]; cwd: string }[]>
     here("events", "save", "last", `saved ${NAMED}`, "--dir", history),
     here("events", "save", "last", `saved ${NAMED}`, "--dir", history),
   ],
+  console: () => [
+    here("console", "--open", `no such ${NAMED}`),
+    here("console", "--dir", `no such ${NAMED}`),
+    here("console", "--port", HOSTILE),
+  ],
+  "events pin": ({ history }) => [
+    here("events", "pin", "last", "--dir", history),
+    here("events", "pin", "--dir", history),
+    here("events", "pin", "--dir", history, "--json"),
+  ],
+  replay: ({ history }) => [
+    here("replay", "last", "--dir", history),
+    here("replay", "last", "--dir", history, "--json"),
+    here("replay", "--last", "5", "--dir", history),
+    here("replay", HOSTILE, "--dir", history),
+  ],
+  test: ({ history }) => [
+    here("test", "--dir", history),
+    here("test", "--dir", history, "--reporter", "tap"),
+    here("test", "--dir", history, "--reporter", "junit"),
+    here("test", `no such ${NAMED}`),
+  ],
   send: () => [here("send", "KeyExpired", "--dir", `no such ${NAMED}`)],
   "webhook verify": ({ event }) => [
     here("webhook", "verify", `no such ${NAMED}`),
@@ -370,7 +399,12 @@ describe("no command lets others steer the reader's terminal", () => {
       conf: join(await folder("conf", { [`c${NAMED}.json`]: `{"secret": ${HOSTILE}` }), `c${NAMED}.json`),
       script: join(await folder("one", { [path]: HANDLER }), path),
       event: join(await folder("event", { "e.json": event }), "e.json"),
-      history: await folder("history", { ".gatehook/history/00000001.jsonl": HISTORY }),
+      history: await folder("history", {
+        ".gatehook/history/00000001.jsonl": HISTORY,
+        "apis/a.json": definition("demo", "h.js"),
+        "handlers/h.js": HANDLER,
+        "tests/odd.json": JSON.stringify(ODD_TEST),
+      }),
       samples: (await stack.releases.liveVersion()) ?? "",
       live: "",
     };

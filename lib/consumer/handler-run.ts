@@ -111,6 +111,7 @@ export function createHandlerRun(deps: HandlerRunDeps, prefetch: Prefetch) {
       onRead(key) {
         if (key === ownKey(envelope)) prefetch.learn(ref);
       },
+      onName: recorded?.named,
       onWrite(...change) {
         prefetch.learn(ref);
         recorded?.wrote(...change);
@@ -158,7 +159,8 @@ function sessionsFor(buffer: UnitBuffer, { envelope }: Delivery): [string, strin
   }
 }
 
-function failureOf(
+/** What a run failed by; undefined for one that did not. */
+export function failureOf(
   outcome: Outcome,
   { failure, stuckFor }: RunHost,
   { waitedMs, timeoutMs }: { waitedMs: number; timeoutMs: number },

@@ -42,6 +42,8 @@ export interface HostRun {
   changedBy?: ChangedBy;
   log: Host["log"];
   onRead: (key: string) => void;
+  /** Is told of a key whose session is found under another name. */
+  onName?: ((key: string, name: string) => void) | undefined;
   /** Is told what the run changes; undefined for a session that is not there. */
   onWrite?: (key: string, before: Session | undefined, after: Session | undefined) => void;
   /** The organisation of an API; "" for one that the release does not have. */
@@ -119,8 +121,8 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
 
   return {
     log: run.log,
-    begin() {
-      given = deps.now();
+    begin(at = deps.now()) {
+      given = at;
     },
     gave(key) {
       run.onRead(key);
@@ -167,7 +169,7 @@ const ALONE: ReadonlySet<Refusal["kind"]> = new Set(["unfit", "strange", "change
 
 /** A key that is not there by its own name may be a custom key, which the gateway stores by a name of its own. */
 async function findSession(
-  { buffer, orgOf }: HostRun,
+  { buffer, orgOf, onName }: HostRun,
   key: string,
   apiId: string,
 ): Promise<{ name: string; session: Session | undefined }> {
@@ -177,5 +179,7 @@ async function findSession(
   const known = buffer.fullNameOf(key);
   const name = known === key ? `${orgId}${key}` : known;
   if (name === key || !isStorableKey(name)) return { name: key, session: undefined };
-  return { name, session: await buffer.read(name) };
+  const found = await buffer.read(name);
+  if (found) onName?.(key, name);
+  return { name, session: found };
 }

@@ -58,12 +58,11 @@ export function factsOf(letter: Letter): LetterFacts {
     }),
   );
   const { reason = MOVED_BY_SQS, error = told.reason ? "" : MOVED_ERROR, ...rest } = told;
-  const { pattern, place } = fingerprintOf(error);
-  const kind = JSON.stringify([reason, rest.handler ?? "", pattern, place]);
+  const { group, pattern, place } = groupOf({ reason, error, handler: rest.handler });
   return {
     message_id: letter.messageId,
     sent_at: new Date(letter.sentAt).toISOString(),
-    group: createHash("sha256").update(kind).digest("hex").slice(0, 8),
+    group,
     ...names,
     reason,
     error,
@@ -71,6 +70,13 @@ export function factsOf(letter: Letter): LetterFacts {
     place,
     ...rest,
   };
+}
+
+/** What a failure is grouped by, and the short name of its group. */
+export function groupOf(told: { reason: string; error: string; handler: string | undefined }) {
+  const { pattern, place } = fingerprintOf(told.error);
+  const kind = JSON.stringify([told.reason, told.handler ?? "", pattern, place]);
+  return { group: createHash("sha256").update(kind).digest("hex").slice(0, 8), pattern, place };
 }
 
 /** The event's names, by the consumer's own rules, as far as the body can be read. */

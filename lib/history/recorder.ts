@@ -1,7 +1,7 @@
 import type { Reason } from "../consumer/dead-letters.ts";
 import { type Delivery, type QueueRecord, receives } from "../consumer/records.ts";
 import type { Metrics } from "../metrics.ts";
-import type { Isolation, Run } from "../runtime/protocol.ts";
+import type { Isolation, Limits, Run } from "../runtime/protocol.ts";
 import type { AttemptOutcome, AttemptRecord, HistorySink } from "./records.ts";
 import { createRunRecorder, type Room, type RunRecorder, tenths } from "./run-recorder.ts";
 
@@ -36,6 +36,8 @@ export interface RecorderDeps {
   /** Names this process. */
   container: string;
   isolation: Isolation;
+  engine?: string;
+  limits?: Limits;
 }
 
 export const BATCH_CHARS = 4_000_000;
@@ -54,7 +56,7 @@ interface Open {
 type Ended = AttemptEnd & { ms: number; at: number };
 
 export function createRecorder(deps: RecorderDeps): Recorder {
-  const { now, container, isolation } = deps;
+  const { now, container, isolation, engine, limits } = deps;
   let attempts = new Map<Delivery, Open>();
   let room: Room = { left: BATCH_CHARS };
 
@@ -82,6 +84,8 @@ export function createRecorder(deps: RecorderDeps): Recorder {
       ...(messageAttributes.event_id && { again: true }),
       container,
       isolation,
+      ...(engine !== undefined && { engine }),
+      ...(limits && { limits }),
       ...(release !== undefined && { release }),
       outcome,
       ...(reason && { reason }),
@@ -100,7 +104,7 @@ export function createRecorder(deps: RecorderDeps): Recorder {
       const open = openOf(delivery);
       if (open.stale) open.runs = [];
       open.stale = false;
-      const recorder = createRunRecorder(run, path, room);
+      const recorder = createRunRecorder(run, path, room, now);
       open.runs.push(recorder);
       return recorder;
     },

@@ -1,6 +1,7 @@
 import type { Reason } from "../consumer/dead-letters.ts";
+import type { ErrorCode } from "../errors.ts";
 import type { GatewayEvent } from "../events/event.ts";
-import type { HostCallName, Isolation, LogLevel, SandboxFate } from "../runtime/protocol.ts";
+import type { HostCallName, Isolation, Limits, LogLevel, RunUsed, SandboxFate } from "../runtime/protocol.ts";
 
 /** Stands in front of each line of a history, so that it is told from any other line. */
 export const FORMAT = 1;
@@ -61,6 +62,9 @@ export interface AttemptRecord {
   again?: true;
   container: string;
   isolation: Isolation;
+  /** What the handlers ran on, as `engineId` has it, and within which limits. */
+  engine?: string;
+  limits?: Limits;
   release?: string;
   outcome: AttemptOutcome;
   reason?: Reason;
@@ -77,6 +81,8 @@ export interface AttemptRecord {
   event: GatewayEvent;
   /** Those of the last time, in order. */
   runs: RunRecord[];
+  /** Not everything is in here as it was. */
+  content?: "redacted";
 }
 
 /** One handler, run once. */
@@ -87,6 +93,8 @@ export interface RunRecord {
   /** The handler's second argument. */
   context: Record<string, unknown>;
   timeout_ms: number;
+  /** When it was given to its thread, in ms since 1970. */
+  began?: number;
   ms: number;
   outcome: "done" | "failed" | "conflicted";
   reason?: Reason;
@@ -95,6 +103,10 @@ export interface RunRecord {
   calls: CallRecord[];
   logs: LogRecord[];
   writes: WriteRecord[];
+  /** Of keys that the script used, the names of their sessions where these are others. */
+  names?: Record<string, string>;
+  /** What it took of clock and chance; absent where its thread was ended. */
+  used?: RunUsed;
   /** Texts are missing: there were more than a record holds. */
   cut?: true;
 }
@@ -106,6 +118,10 @@ export interface CallRecord {
   args: string[];
   /** What the script got; absent for nothing, which is also what a failed call gives. */
   answer?: string;
+  /** Why the answer was nothing true: something failed on our side, which fails the run. */
+  failure?: { code: ErrorCode; error: string };
+  /** Of a batch: how many requests it was to send. */
+  requests?: number;
   /** Since the start of the run. */
   t: number;
   /** How long the answer took. */
@@ -118,6 +134,8 @@ export interface LogRecord {
   i: number;
   level: LogLevel;
   text: string;
+  /** The `i` of the call of which the host says this; absent for a line of the script. */
+  call?: number;
 }
 
 /** Sessions as scripts get them, as JSON text; null for none. */
@@ -126,6 +144,8 @@ export interface WriteRecord {
   key: string;
   before: string | null;
   after: string | null;
+  /** The `i` of the call that made it. */
+  call?: number;
 }
 
 /** Takes what a batch's attempts left, once its answer is settled. Answers how many it did not keep. */

@@ -30,6 +30,7 @@ export function createRedaction(secret: string): { redact: RedactRecord; keyRef:
     return {
       ...attempt,
       ...(error !== undefined && { error: inText(error) }),
+      content: "redacted",
       event: redactEvent(event, tools),
       runs: runs.map((run) => redactRun(run, tools)),
     };
@@ -59,7 +60,10 @@ function keysOf({ event, runs }: AttemptRecord): Set<string> {
   const ofCalls = runs.flatMap(({ calls }) =>
     calls.flatMap(({ name, args: [key] }) => (SESSION_CALLS.has(name) ? key : undefined) ?? []),
   );
-  const ofWrites = runs.flatMap(({ writes }) => writes.map(({ key }) => key));
+  const ofWrites = runs.flatMap(({ writes, names = {} }) => [
+    ...writes.map(({ key }) => key),
+    ...Object.entries(names).flat(),
+  ]);
   const { Key, key } = event.Meta;
   return new Set([...ofCalls, ...ofWrites, ...[Key, key].filter((each) => typeof each === "string")]);
 }
@@ -153,7 +157,7 @@ function requestOutline(text: string, inText: InText): object | string {
 
 function redactRun(run: RunRecord, tools: Tools): RunRecord {
   const { inText, keyRef } = tools;
-  const { context, error, calls, logs, writes } = run;
+  const { context, error, calls, logs, writes, names } = run;
   const session = (text: string | null) => (text === null ? null : redactSession(text, tools));
   return {
     ...run,
@@ -162,13 +166,16 @@ function redactRun(run: RunRecord, tools: Tools): RunRecord {
     calls: calls.map((call) => redactCall(call, tools)),
     logs: redactLogs(logs, inText),
     writes: writes.map(
-      ({ i, key, before, after }): WriteRecord => ({
-        i,
+      ({ key, before, after, ...write }): WriteRecord => ({
+        ...write,
         key: keyRef(key),
         before: session(before),
         after: session(after),
       }),
     ),
+    ...(names && {
+      names: Object.fromEntries(Object.entries(names).map((pair) => pair.map(keyRef))),
+    }),
   };
 }
 
@@ -182,12 +189,12 @@ const redactContext = (context: RunRecord["context"], { outline }: Tools) =>
 
 function redactLogs(logs: LogRecord[], inText: InText): LogRecord[] {
   let room = LOG_BYTES;
-  return logs.flatMap(({ i, level, text }) => {
+  return logs.flatMap(({ text, ...line }) => {
     if (room <= 0) return [];
     const bytes = Buffer.from(inText(text));
     const kept = bytes.length <= room ? bytes.toString() : bytes.toString("utf8", 0, room);
     room -= bytes.length;
-    return [{ i, level, text: kept }];
+    return [{ ...line, text: kept }];
   });
 }
 
@@ -202,9 +209,10 @@ function redactSession(text: string, { inText, outline }: Tools): string {
   return inText(JSON.stringify(Object.fromEntries(members)));
 }
 
-function redactCall(call: CallRecord, tools: Tools): CallRecord {
-  const { name, args, answer } = call;
+function redactCall(whole: CallRecord, tools: Tools): CallRecord {
+  const { name, args, answer, failure } = whole;
   const { inText, keyRef, outline } = tools;
+  const call = failure ? { ...whole, failure: { ...failure, error: inText(failure.error) } } : whole;
   const [first = "", second = "", third = "", ...rest] = args;
   const answered = (text: string) => (answer === undefined ? {} : { answer: text });
   switch (name) {

@@ -1,54 +1,126 @@
+import { isDeepStrictEqual } from "node:util";
 import { CORE_LINE } from "../consumer/core-line.ts";
+import type { GatewayEvent } from "../events/event.ts";
+import type { Used } from "../runtime/protocol.ts";
 import { MISS } from "../sessions/session.ts";
 import type { AttemptRecord, CallRecord, RunRecord } from "./records.ts";
 
-/** An event with what its handlers were given, and what came of it: the content of a file of a test. */
+/** An event with what its handlers are given, and what is to come of it: the content of a file of a test. */
 export interface TestCase {
   api_id: string;
-  event: unknown;
-  /** What was in the store, as far as it was asked for. */
+  event: GatewayEvent;
+  /** What scripts get of it. */
+  event_id: string;
+  attempt: number;
+  /** What the clock says to each handler first; at each further look it is a millisecond later. */
+  now: string;
+  /** Of handlers that took anything else of clock and chance. */
+  took: (Pick<Used, "seed" | "clock"> & { handler: string })[];
+  /** What is in the store before, by key. */
   sessions: Record<string, unknown>;
-  /** The answers of other hosts and of the storage, in the order in which they came. */
-  http: { call: string; request: unknown; answer: unknown }[];
+  /** The answers of other hosts, each for one request; `error`: what is logged where there is no answer. */
+  http: HttpAnswer[];
+  /** Answers of the storage; what is not among them is asked of one that is empty at first. */
   storage: { args: string[]; answer: unknown }[];
-  expect: {
-    outcome: string;
-    reason?: string;
-    logs: { handler: string; level: string; text: string }[];
-    /** Those that were changed; null for one that was deleted. */
-    sessions: Record<string, unknown>;
-  };
+  expect: Partial<Expectation>;
 }
 
-export function testCaseOf({ api_id, event, outcome, reason, runs }: AttemptRecord): TestCase {
-  const calls = runs.flatMap((run) => run.calls);
+export interface HttpAnswer {
+  call: "makeHttpRequest" | "batchRequest";
+  /** The members that a request must have to get this answer. */
+  request: unknown;
+  answer: unknown;
+  error?: string;
+}
+
+/** What came of an event. */
+export interface Expectation {
+  outcome: "done" | "failed";
+  reason?: string;
+  /** The first line of it. */
+  error?: string;
+  logs: { handler: string; level: string; text: string }[];
+  /** `POST https://api.example/hook`, in order. */
+  http: string[];
+  /** Those that were changed; null for one that was deleted. */
+  sessions: Record<string, unknown>;
+}
+
+export function testCaseOf({ id, api_id, event, n, at, runs }: AttemptRecord): TestCase {
+  const now = new Date(firstLook(runs[0]) ?? runs[0]?.began ?? at).toISOString();
   return {
     api_id,
     event,
+    event_id: id,
+    attempt: n,
+    now,
+    took: runs.flatMap((run) => tookOf(run, Date.parse(now)) ?? []),
     sessions: sessionsBefore(runs),
-    http: calls.flatMap(({ name, args, answer }) =>
-      HTTP.has(name) ? { call: name, request: jsonOf(args[0]), answer: jsonOf(answer) } : [],
+    http: runs.flatMap(({ calls, logs }) =>
+      calls.flatMap(({ i, name, args, answer }): HttpAnswer[] => {
+        if (name !== "makeHttpRequest" && name !== "batchRequest") return [];
+        const line = logs.find(({ call, level }) => call === i && level === "error");
+        const error = answer === undefined && line ? { error: line.text } : {};
+        return [{ call: name, request: jsonOf(args[0]), answer: jsonOf(answer), ...error }];
+      }),
     ),
-    storage: calls.flatMap(({ name, args, answer }) =>
-      name === "storage" ? { args, answer: jsonOf(answer) } : [],
+    storage: runs.flatMap(({ calls }) =>
+      calls.flatMap(({ name, args, answer }) => (name === "storage" ? { args, answer: jsonOf(answer) } : [])),
     ),
-    expect: {
-      outcome,
-      ...(reason && { reason }),
-      logs: runs.flatMap(({ handler, logs }) =>
-        logs.filter(({ text }) => text !== CORE_LINE).map(({ level, text }) => ({ handler, level, text })),
-      ),
-      // What a failed handler wrote does not count.
-      sessions: Object.fromEntries(
-        runs
-          .filter((run) => run.outcome === "done")
-          .flatMap(({ writes }) => writes.map(({ key, after }) => [key, jsonOf(after ?? "null")])),
-      ),
-    },
+    expect: expectationOf(runs),
   };
 }
 
-const HTTP: ReadonlySet<CallRecord["name"]> = new Set(["makeHttpRequest", "batchRequest"]);
+const firstLook = (run: RunRecord | undefined) => run?.used?.clock?.[0];
+
+/** Undefined where the clock goes on as it does in a test. */
+function tookOf({ handler, used }: RunRecord, now: number): TestCase["took"][number] | undefined {
+  const { seed, clock = [] } = used ?? {};
+  const isPlain = clock.every((step, at) => step === (at === 0 ? now : 1));
+  if (isPlain && !seed) return undefined;
+  return { handler, ...(!isPlain && { clock }), ...(seed && { seed }) };
+}
+
+/** What handlers did, as a test tells it. */
+export function expectationOf(runs: RunRecord[]): Expectation {
+  const failed = runs.find(({ outcome }) => outcome === "failed");
+  const { reason, error } = failed ?? {};
+  return {
+    outcome: failed ? "failed" : "done",
+    ...(reason && { reason }),
+    ...(error && { error: error.split("\n", 1)[0] ?? "" }),
+    logs: runs.flatMap(({ handler, logs }) =>
+      logs.filter(({ text }) => text !== CORE_LINE).map(({ level, text }) => ({ handler, level, text })),
+    ),
+    http: runs.flatMap(({ calls }) => calls.flatMap(requestLines)),
+    // What a failed handler wrote does not count.
+    sessions: Object.fromEntries(
+      runs
+        .filter((run) => run.outcome !== "failed")
+        .flatMap(({ writes }) => writes.map(({ key, after }) => [key, jsonOf(after ?? "null")])),
+    ),
+  };
+}
+
+/** The gateway takes the names of members in any letters. */
+function requestLines({ name, args }: CallRecord): string[] {
+  if (name !== "makeHttpRequest" && name !== "batchRequest") return [];
+  const request = membersOf(jsonOf(args[0]));
+  const all = name === "batchRequest" ? request.get("requests") : [jsonOf(args[0])];
+  if (!Array.isArray(all)) return ["a batch that cannot be read"];
+  return all.map((each) => {
+    const members = membersOf(each);
+    const text = (...names: string[]) => names.map((of) => members.get(of) ?? "").join("");
+    return `${text("method") || "GET"} ${text("domain", "resource", "relative_url")}`;
+  });
+}
+
+const membersOf = (value: unknown): Map<string, unknown> =>
+  new Map(
+    typeof value === "object" && value !== null
+      ? Object.entries(value).map(([name, each]) => [name.toLowerCase(), each])
+      : [],
+  );
 
 /** As the first run that met each found it. */
 function sessionsBefore(runs: RunRecord[]): Record<string, unknown> {
@@ -56,14 +128,15 @@ function sessionsBefore(runs: RunRecord[]): Record<string, unknown> {
   const meet = (key: string, text: string | null | undefined) => {
     if (!before.has(key)) before.set(key, text === null || text === MISS ? undefined : jsonOf(text));
   };
-  const met = runs.flatMap(({ calls, writes }) =>
-    [
-      ...calls.flatMap(({ i, name, args, answer }) =>
-        name === "getKeyData" ? [{ i, key: args[0] ?? "", text: answer }] : [],
+  const met = runs.flatMap(({ calls, writes, names = {} }) => {
+    const own = new Map(Object.entries(names));
+    return [
+      ...calls.flatMap(({ i, name, args: [key = ""], answer, failure }) =>
+        name === "getKeyData" && !failure ? [{ i, key: own.get(key) ?? key, text: answer }] : [],
       ),
       ...writes.map(({ i, key, before: text }) => ({ i, key, text })),
-    ].sort((a, b) => a.i - b.i),
-  );
+    ].sort((a, b) => a.i - b.i);
+  });
   for (const { key, text } of met) meet(key, text);
   return Object.fromEntries([...before].filter(([, session]) => session !== undefined));
 }
@@ -72,7 +145,7 @@ function sessionsBefore(runs: RunRecord[]): Record<string, unknown> {
 function jsonOf(text: string | undefined): unknown {
   if (text === undefined) return null;
   try {
-    return JSON.parse(text, exactly as (name: string, value: unknown) => unknown);
+    return parseExactly(text);
   } catch {
     return text;
   }
@@ -86,10 +159,20 @@ const exactly = (_: string, value: unknown, { source }: { source?: string }) =>
     ? exact.rawJSON(source)
     : value;
 
-/** With the members of each object in the order of their names, so that two files differ only where they must. */
-export const testCaseText = (test: TestCase) => `${JSON.stringify(sorted(test), undefined, 2)}\n`;
+/** With numbers that print as they were written. */
+export const parseExactly = (text: string): unknown =>
+  JSON.parse(text, exactly as (name: string, value: unknown) => unknown);
 
-function sorted(value: unknown): unknown {
+/** With the members of each object in the order of their names, so that two files differ only where they must. */
+export function testCaseText(test: Partial<TestCase>): string {
+  const said = Object.entries(test).filter(([name, value]) => !isDeepStrictEqual(value, UNSAID[name]));
+  return `${JSON.stringify(sorted(Object.fromEntries(said)), undefined, 2)}\n`;
+}
+
+/** What goes without saying. */
+const UNSAID: Record<string, unknown> = { attempt: 1, took: [], sessions: {}, http: [], storage: [] };
+
+export function sorted(value: unknown): unknown {
   if (typeof value !== "object" || value === null || exact.isRawJSON(value)) return value;
   if (Array.isArray(value)) return value.map(sorted);
   const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -21,15 +21,19 @@ const V8_TIERING_BUDGET = 13_000_000;
 
 /** Compiles QuickJS once; the compiled module is shared with every worker. */
 export function loadAssets(): RuntimeAssets {
-  const wasmFile = bundled
+  return {
+    worker: new URL(bundled ? "./worker.mjs" : "./worker.ts", import.meta.url),
+    wasm: compile(readEngine()),
+  };
+}
+
+export function readEngine(): Uint8Array {
+  const file = bundled
     ? new URL("./emscripten-module.wasm", import.meta.url)
     : createRequire(import.meta.resolve("quickjs-emscripten")).resolve(
         "@jitl/quickjs-wasmfile-release-sync/wasm",
       );
-  return {
-    worker: new URL(bundled ? "./worker.mjs" : "./worker.ts", import.meta.url),
-    wasm: compile(readFileSync(wasmFile)),
-  };
+  return readFileSync(file);
 }
 
 /** A module keeps the budget that it was compiled with; other modules are not touched. */

@@ -123,7 +123,7 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
       found.add(key);
       return askMain("getKeyData", args);
     }
-    deeds.push(["read", key]);
+    deeds.push(["read", key, args[1] ?? ""]);
     return text(known);
   }
 

@@ -12,6 +12,7 @@ import type {
   Outcome,
   Run,
   RunEnd,
+  RunUsed,
   StopCode,
   ToWorker,
 } from "./protocol.ts";
@@ -21,10 +22,12 @@ import type { UnsentLog } from "./unsent-log.ts";
 export interface Host {
   /** Must not reject; `undefined` is what a failed call gives the script. */
   call(name: HostCallName, args: string[], scope: CallScope): Promise<string | undefined>;
-  /** The run is given to its thread. */
-  begin?(): void;
-  /** The script was given the session of this key that came with its run. */
-  gave?(key: string): void;
+  /** The run is given to its thread, now or at this time in ms since 1970. */
+  begin?(at?: number): void;
+  /** The script was given the session of this key, which it asked for an API of, that came with its run. */
+  gave?(key: string, apiId: string): void;
+  /** Told before the run's end, where it is asked for; not of a run whose thread was ended. */
+  used?(used: RunUsed): void;
   /** Is given no more than a run may log. */
   log: WriteLog;
 }
@@ -179,7 +182,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
   async function takeIn({ job: { host }, log, admit }: Open, deeds: Deed[]): Promise<void> {
     for (const deed of deeds) {
       if (deed[0] === "log") log(deed[1], deed[2]);
-      else if (deed[0] === "read") host.gave?.(deed[1]);
+      else if (deed[0] === "read") host.gave?.(deed[1], deed[2]);
       else {
         const scope = { signal: NEVER, after: deed[2] - given, log, admit };
         await host.call("setKeyData", deed[1], scope);
@@ -216,7 +219,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
     });
   }
 
-  function end(of: Open, { outcome, rebuilding, deeds }: RunEnd): void {
+  function end(of: Open, { outcome, rebuilding, deeds, used }: RunEnd): void {
     next += 1;
     current = openNext();
     of.over = true;
@@ -224,6 +227,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
     const waiting = of.waitingSince === undefined ? 0 : clockMs() - of.waitingSince;
     inTurn(async () => {
       await takeIn(of, deeds);
+      if (used) of.job.host.used?.(used);
       await of.job.ended(of.dropped || !outcome ? "unstarted" : outcome, of.waitedMs + waiting);
     });
   }

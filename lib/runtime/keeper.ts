@@ -3,7 +3,7 @@ import { createGarbage, type Garbage } from "./garbage.ts";
 import type { HostCalls } from "./host-calls.ts";
 import { createInstance, type Engine, type Instance } from "./instance.ts";
 import type { Prelude } from "./jsvm/source.ts";
-import { findRandomState } from "./layout.ts";
+import { findRandomState, type RandomState } from "./layout.ts";
 import {
   type Asked,
   type FailureCode,
@@ -15,19 +15,23 @@ import {
   type Outcome,
   type Probed,
   type Run,
+  type RunUsed,
   type Script,
   type StopCode,
   type Survey,
   type SurveyedScript,
+  type Used,
 } from "./protocol.ts";
 import { createSandbox, type Sandbox } from "./sandbox.ts";
 import { type Snapshot, takeSnapshot } from "./snapshot.ts";
+import type { Meter } from "./used.ts";
 
 /** One sandbox after another, each with the scripts of one release, and what is done between two runs. */
 export interface Keeper {
   /** Makes the first sandbox before the scripts are there, in a thread that is started ahead of them. */
   prepare(): Promise<void>;
-  load(scripts: Script[]): Promise<LoadFault[]>;
+  /** `replay`: what they took of clock and chance when they were loaded before; they take the same each time. */
+  load(scripts: Script[], replay?: Used): Promise<LoadFault[]>;
   /**
    * Loads the scripts in one sandbox, within the time for loading, and looks at each. The first that takes the rest
    * of the time, or breaks the sandbox, is the last.
@@ -36,7 +40,8 @@ export interface Keeper {
   probe(handlers: string[]): Probed[];
   /** What these names hold, or all own names of the global object; nothing when it cannot be told. */
   look(asked: Asked | undefined): Map<string, Held>;
-  run(run: Run): { outcome: Outcome; rebuilding: boolean };
+  /** `used`: where there is a meter. */
+  run(run: Run): { outcome: Outcome; rebuilding: boolean; used: RunUsed | undefined };
   /** After every run, probe and look: makes the sandbox fit for the next one. */
   rest(): Promise<void>;
 }
@@ -48,14 +53,18 @@ export interface KeeperDeps {
   isolation: Isolation;
   host: HostCalls;
   onLoading(path: string, leftMs?: number): void;
+  meter?: Meter | undefined;
 }
 
 /** In global mode: what leaves the globals as whole as any other end of a handler does. */
 const HARMLESS: readonly FailureCode[] = ["threw", "stack"];
 
 export function createKeeper(deps: KeeperDeps): Keeper {
-  const { isolation, host } = deps;
+  const { isolation, host, meter } = deps;
   let scripts: Script[] = [];
+  let replay: Used | undefined;
+  let loaded: RunUsed["load"] = { id: "" };
+  let runs = 0;
   let made: Made | undefined;
   let spoiled = false;
   let first: Made | undefined;
@@ -68,15 +77,18 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       made = first ?? (await make(deps));
       first = undefined;
       const broken = new Set(faults.map(({ path }) => path));
+      if (made.random) meter?.begin(made.random, replay);
       const found = made.sandbox.load(
         scripts.filter(({ path }) => !broken.has(path)),
         ({ path }) => deps.onLoading(path),
       );
+      if (meter) loaded = { id: crypto.randomUUID().slice(0, 8), ...meter.end() };
       // A script that broke the sandbox is left out of the next.
       faults.push(...(made.sandbox.sound ? found : found.slice(-1)));
       if (made.sandbox.sound || found.length === 0) break;
     }
     spoiled = false;
+    runs = 0;
     if (isolation === "event") made.snapshot = takeSnapshot(made.instance.memory, made.instance.layout);
     reseed();
     return faults;
@@ -84,7 +96,7 @@ export function createKeeper(deps: KeeperDeps): Keeper {
 
   function reseed(): void {
     // Its state is memory too: without this, every event would draw the same numbers.
-    if (made?.snapshot) made.seed?.(nextSeed());
+    if (made?.snapshot) made.random?.set(nextSeed());
   }
 
   const current = (): Made => {
@@ -96,8 +108,9 @@ export function createKeeper(deps: KeeperDeps): Keeper {
     async prepare() {
       first = await make(deps);
     },
-    load(given) {
+    load(given, used) {
       scripts = given;
+      replay = used;
       return load();
     },
     async survey(given) {
@@ -114,17 +127,20 @@ export function createKeeper(deps: KeeperDeps): Keeper {
       return new Map(held.map((object, index) => [asked.names[index] ?? "", object]));
     },
     run(run) {
-      const { sandbox, snapshot, garbage } = current();
+      const { sandbox, snapshot, garbage, random } = current();
       garbage?.beforeRun();
+      if (random) meter?.begin(random, run.replay);
       const started = performance.now();
       host.begin({ loading: false, deadline: started + run.timeoutMs, run });
       const end = sandbox.run(run);
       const ms = performance.now() - started;
+      const used = meter && { ...meter.end(), load: loaded, nth: runs };
+      runs += 1;
       spoiled = !sandbox.sound || !(snapshot || end.ok || HARMLESS.includes(end.code));
       const outcome: Outcome = end.ok
         ? { ok: true, ms }
         : { ...end, ms, sandbox: spoiled ? "rebuilt" : "kept" };
-      return { outcome, rebuilding: spoiled };
+      return { outcome, rebuilding: spoiled, used };
     },
     async rest() {
       if (spoiled || !current().sandbox.sound) {
@@ -184,20 +200,22 @@ interface Made {
   sandbox: Sandbox;
   /** Under global isolation. */
   garbage?: Garbage;
-  /** Under isolation by event, these two. */
+  /** Under isolation by event. */
   snapshot?: Snapshot;
-  seed?: (seed: bigint) => void;
+  /** Under isolation by event, and where there is a meter. */
+  random?: RandomState;
 }
 
-async function make({ engine, prelude, limits, isolation, host }: KeeperDeps): Promise<Made> {
+async function make({ engine, prelude, limits, isolation, host, meter }: KeeperDeps): Promise<Made> {
   const stop: { code: StopCode | undefined } = { code: undefined };
   const instance = await createInstance(engine, limits, () => {
     stop.code ??= "memory";
   });
   const garbage = isolation === "global" && createGarbage(instance, limits);
   const sandbox = createSandbox(instance, { prelude, limits, hostCall: host.call, stop });
-  if (garbage) return { instance, sandbox, garbage };
   const { context, memory, layout } = instance;
+  // Before there are scripts, which may put something else in its place.
   const draw = () => context.unwrapResult(context.evalCode("Math.random()")).dispose();
-  return { instance, sandbox, seed: findRandomState(memory, layout, draw) };
+  const random = meter || !garbage ? { random: findRandomState(memory, layout, draw) } : {};
+  return { instance, sandbox, ...random, ...(garbage && { garbage }) };
 }

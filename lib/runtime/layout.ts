@@ -111,11 +111,14 @@ export function isZero(memory: ArrayBuffer, start: number, bytes: number): boole
   return true;
 }
 
-/**
- * Finds the state of Math.random, a 64-bit word of xorshift64*: the one that `draw` moves by exactly one step.
- * Answers how to seed it.
- */
-export function findRandomState(memory: ArrayBuffer, layout: Layout, draw: () => void) {
+/** The state of Math.random in an instance. */
+export interface RandomState {
+  get(): bigint;
+  set(state: bigint): void;
+}
+
+/** Finds it: the 64-bit word of xorshift64* that `draw` moves by exactly one step. */
+export function findRandomState(memory: ArrayBuffer, layout: Layout, draw: () => void): RandomState {
   const states = new BigUint64Array(memory);
   const end = Math.min(Math.ceil(layout.heapEnd() / PAGE) * PAGE, memory.byteLength);
   const before = copyOf(memory, layout.stackHigh, end);
@@ -125,9 +128,12 @@ export function findRandomState(memory: ArrayBuffer, layout: Layout, draw: () =>
       const was = before.bytes.readBigUInt64LE(at - before.start);
       const now = states[at / 8];
       if (was === 0n || now === was || now !== nextState(was)) continue;
-      return (seed: bigint) => {
-        // Zero is the one state that never leaves itself.
-        states[at / 8] = seed || 1n;
+      return {
+        get: () => states[at / 8] ?? 0n,
+        set(state) {
+          // Zero is the one state that never leaves itself.
+          states[at / 8] = state || 1n;
+        },
       };
     }
   }

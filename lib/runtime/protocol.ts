@@ -63,6 +63,26 @@ export interface Run {
   sessions?: [key: string, text: string][];
   /** When it is too late to start it, in ms of `clockMs`. */
   startBy?: number;
+  /** What an earlier run took of clock and chance: this one takes the same. */
+  replay?: Used;
+}
+
+/** What scripts took of clock and chance. */
+export interface Used {
+  /** The state of Math.random before the first number, in hex; absent when none was drawn. */
+  seed?: string;
+  /** What the clock said at each look: the first in ms since 1970, each other as the difference to the one before. */
+  clock?: number[];
+  /** There were more looks than are kept. */
+  cut?: true;
+}
+
+/** What a run took, and which sandbox it met. */
+export interface RunUsed extends Used {
+  /** Names one loading of the scripts, with what they took then. */
+  load: { id: string } & Used;
+  /** How many runs that sandbox had before. */
+  nth: number;
 }
 
 /**
@@ -71,7 +91,7 @@ export interface Run {
  */
 export type Deed =
   | ["log", level: LogLevel, message: string]
-  | ["read", key: string]
+  | ["read", key: string, apiId: string]
   | ["set", args: string[], at: number];
 
 /** What a run may be stopped for, in a way that the script cannot catch. */
@@ -147,7 +167,7 @@ export type HostCallName =
   | "storage";
 
 export type ToWorker =
-  | { type: "load"; scripts: Script[] }
+  | { type: "load"; scripts: Script[]; replay?: Used | undefined }
   | { type: "survey"; scripts: SurveyedScript[] }
   | { type: "probe"; handlers: string[] }
   | { type: "look"; asked: Asked | undefined }
@@ -188,6 +208,8 @@ export interface RunEnd {
   outcome: Outcome | undefined;
   rebuilding: boolean;
   deeds: Deed[];
+  /** Where it is asked for. */
+  used?: RunUsed | undefined;
 }
 
 /** The answer to a host call: what the script gets, or why its run ends here. */
@@ -197,6 +219,8 @@ export interface WorkerSetup {
   wasm: WebAssembly.Module;
   limits: Limits;
   isolation: Isolation;
+  /** Whether it is told what runs take of clock and chance, and may be given again. */
+  tellUsed: boolean;
   /** The worker's end of the channel that carries the answers to host calls. */
   calls: import("node:worker_threads").MessagePort;
   /** One Int32: the number of answers posted so far, which the worker waits to see change. */

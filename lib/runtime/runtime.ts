@@ -14,6 +14,7 @@ import {
   type Probed,
   type Run,
   type Script,
+  type Used,
 } from "./protocol.ts";
 import { startThread, type Thread } from "./thread.ts";
 
@@ -56,12 +57,16 @@ export interface RuntimeOptions {
   workers?: number;
   /** What scripts log while they load. */
   log?: WriteLog;
-  /** A thread that was started ahead with these limits and this isolation, for the first worker. */
+  /** Has each run's host told what it took of clock and chance. Needed for runs that replay. */
+  tellUsed?: boolean;
+  /** What the scripts took when they were loaded before: they take the same. */
+  replay?: Used | undefined;
+  /** A thread that was started ahead with these options, for the first worker. */
   thread?: Thread;
 }
 
 export async function startRuntime(scripts: Script[], options: RuntimeOptions): Promise<Runtime> {
-  const { assets, isolation = "global", workers = 1 } = options;
+  const { assets, isolation = "global", workers = 1, tellUsed, replay } = options;
   if (workers > 1 && isolation === "global") throw new Error("several workers need isolation by event");
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const logLoading = options.log ?? (() => {});
@@ -73,11 +78,12 @@ export async function startRuntime(scripts: Script[], options: RuntimeOptions): 
   async function start(): Promise<{ thread: Thread; faults: LoadFault[] }> {
     const deadly: LoadFault[] = [];
     for (;;) {
-      const thread = ahead ?? startThread(assets, limits, isolation);
+      const thread = ahead ?? startThread(assets, limits, isolation, tellUsed);
       ahead = undefined;
       const faults = await thread.load(
         scripts.filter(({ path }) => !lethal.has(path)),
         logLoading,
+        replay,
       );
       if (thread.alive || faults.length !== 1) return { thread, faults: [...deadly, ...faults] };
       deadly.push(...faults);

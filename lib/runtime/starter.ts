@@ -16,7 +16,7 @@ export function createStarter(options: RuntimeOptions): Starter {
 
   async function boot(): Promise<Thread> {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
-    return startThread(options.assets, limits, options.isolation ?? "global");
+    return startThread(options.assets, limits, options.isolation ?? "global", options.tellUsed);
   }
 
   return {

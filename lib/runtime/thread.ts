@@ -17,6 +17,7 @@ import type {
   Survey,
   SurveyedScript,
   ToWorker,
+  Used,
   WorkerSetup,
 } from "./protocol.ts";
 import { createUnsentLog, UNSENT_LOG_BYTES } from "./unsent-log.ts";
@@ -24,7 +25,7 @@ import { createUnsentLog, UNSENT_LOG_BYTES } from "./unsent-log.ts";
 /** One worker thread with one sandbox. It is used for one thing at a time. */
 export interface Thread {
   /** When the thread does not survive it, the fault is of the script that was being evaluated. */
-  load(scripts: Script[], log: WriteLog): Promise<LoadFault[]>;
+  load(scripts: Script[], log: WriteLog, replay?: Used): Promise<LoadFault[]>;
   /**
    * As many of the scripts as there is time for, each looked at before and after. When the thread does not survive
    * it, nothing is known but the script at fault. Throws when the sandbox does not start.
@@ -57,14 +58,19 @@ const CLOSED: Death = { late: false, why: "its thread was closed with its releas
 
 const silent: WriteLog = () => {};
 
-export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Isolation): Thread {
+export function startThread(
+  assets: RuntimeAssets,
+  limits: Limits,
+  isolation: Isolation,
+  tellUsed = false,
+): Thread {
   const { port1, port2 } = new MessageChannel();
   const signal = new SharedArrayBuffer(4);
   const answered = new Int32Array(signal);
   const progress = new SharedArrayBuffer(PROGRESS_BYTES);
   const unsentLog = new SharedArrayBuffer(UNSENT_LOG_BYTES);
   const { wasm } = assets;
-  const setup: WorkerSetup = { wasm, limits, isolation, calls: port2, signal, progress, unsentLog };
+  const setup: WorkerSetup = { wasm, limits, isolation, tellUsed, calls: port2, signal, progress, unsentLog };
   const worker = new Worker(assets.worker, {
     workerData: setup,
     transferList: [port2],
@@ -178,8 +184,9 @@ export function startThread(assets: RuntimeAssets, limits: Limits, isolation: Is
     get alive() {
       return alive;
     },
-    async load(scripts, log) {
-      const reply = await exchangeWithin(START_MS + limits.loadTimeoutMs, { type: "load", scripts }, log);
+    async load(scripts, log, replay) {
+      const message: ToWorker = { type: "load", scripts, replay };
+      const reply = await exchangeWithin(START_MS + limits.loadTimeoutMs, message, log);
       if (reply?.type === "loaded") return reply.faults;
       return loading === undefined ? scripts.map(({ path }) => lost(path)) : [lost(loading)];
     },

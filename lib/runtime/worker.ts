@@ -8,6 +8,7 @@ import { createKeeper } from "./keeper.ts";
 import { createProgress } from "./progress.ts";
 import type { FromWorker, Run, RunEnd, ToWorker, WorkerSetup } from "./protocol.ts";
 import { createUnsentLog } from "./unsent-log.ts";
+import { createMeter } from "./used.ts";
 
 /** How long the end of a run waits for the ends of others, which one message tells. */
 const FLUSH_MS = 4;
@@ -27,12 +28,16 @@ const host = createHostCalls({
   unsentLog: createUnsentLog(setup.unsentLog),
   flushEnds: flush,
 });
+const meter = setup.tellUsed ? createMeter(Date.now) : undefined;
+// The engine asks this for the time, each time anew; nothing else in this thread does.
+if (meter) Date.now = meter.now;
 const keeper = createKeeper({
   engine: { wasm },
   prelude: readPrelude(),
   limits,
   isolation,
   host,
+  meter,
   onLoading: (path, leftMs) => post({ type: "loading", path, ...(leftMs !== undefined && { leftMs }) }),
 });
 
@@ -71,7 +76,7 @@ async function runAll(runs: Run[]): Promise<void> {
 async function answer(message: ToWorker): Promise<void> {
   switch (message.type) {
     case "load":
-      return post({ type: "loaded", faults: await keeper.load(message.scripts) });
+      return post({ type: "loaded", faults: await keeper.load(message.scripts, message.replay) });
     case "survey":
       return post({ type: "surveyed", ...(await keeper.survey(message.scripts)) });
     case "probe":

@@ -1,5 +1,5 @@
-import type { CallRecord } from "../lib/history/records.ts";
-import { MISS } from "../lib/sessions/session.ts";
+import { MISS } from "../sessions/session.ts";
+import type { CallRecord } from "./records.ts";
 
 /** What a call did, in a few words: a verb, and what came of it. */
 export function callText({ name, args, answer, given }: CallRecord): { verb: string; text: string } {

@@ -1,0 +1,39 @@
+import { AppError } from "../lib/errors.ts";
+import type { Target } from "../lib/history/rerun.ts";
+import { readCandidate } from "../lib/releases/examine.ts";
+import { isMap } from "../lib/releases/sources.ts";
+import type { Sources } from "./bundle/sources.ts";
+import { readFolder } from "./folder.ts";
+import { connectLocal } from "./local-stack.ts";
+import { readProject } from "./project.ts";
+import { openReleaseStore } from "./release-store.ts";
+import { UsageError } from "./usage.ts";
+
+/** What recorded events are run on, and what it says with each place where it is in the author's files. */
+export interface NamedTarget extends Target {
+  atSources(text: string): string;
+}
+
+/** The files of the folder, and not a release of the stack. */
+export const WORKING = "working";
+
+/** `name`: a version, `live`, or `working`. Throws `release-invalid` for files that make no release. */
+export async function targetOf(name: string, dir: string): Promise<NamedTarget> {
+  if (name === WORKING) return targetOfSources(await readFolder(dir, (await readProject(dir)).folders));
+  await connectLocal({ local: true, dir });
+  const store = openReleaseStore();
+  const version = name === "live" ? await store.liveVersion() : name;
+  if (!version) throw new UsageError("no release is live yet");
+  return { version, release: await store.read(version), atSources: (text) => text };
+}
+
+export function targetOfSources(sources: Sources): NamedTarget {
+  const candidate = readCandidate(sources.files.filter(({ path }) => !isMap(path)));
+  const [problem] = [...sources.problems, ...candidate.errors];
+  if (problem) {
+    const place = [problem.file, problem.line].filter(Boolean).join(":");
+    throw new AppError("release-invalid", `${place}: ${problem.message}`);
+  }
+  const { version, release } = candidate;
+  return { version, release, atSources: sources.places.text };
+}

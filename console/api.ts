@@ -1,0 +1,84 @@
+import { signal } from "@preact/signals";
+import type { Refusal } from "./answers.ts";
+
+export const API = "/console/api/v1";
+
+/** Undefined: somebody has to bring the link. */
+export const token = signal<string | undefined>(undefined);
+
+const STORED = "gatehook-token";
+
+/** From the link, out of which it is taken, or of this tab before. */
+export function takeToken(): void {
+  const [, given] = /^#token=([\w-]{20,})$/.exec(location.hash) ?? [];
+  if (given !== undefined) {
+    sessionStorage.setItem(STORED, given);
+    history.replaceState(history.state, "", location.pathname + location.search);
+  }
+  token.value = sessionStorage.getItem(STORED) ?? undefined;
+}
+
+/** Also a whole link; false where there is no token in the text. */
+export function bringToken(text: string): boolean {
+  const [, given] = /(?:#token=|^)([\w-]{20,})\s*$/.exec(text.trim()) ?? [];
+  if (given === undefined) return false;
+  sessionStorage.setItem(STORED, given);
+  token.value = given;
+  return true;
+}
+
+/** What the server refused, or why it did not answer. */
+export class Refused extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly field: string | undefined;
+
+  constructor(status: number, { error }: Refusal) {
+    super(error.message);
+    this.status = status;
+    this.code = error.code;
+    this.field = error.field;
+  }
+}
+
+export interface Asked {
+  body?: unknown;
+  /** As it is, instead of `body`. */
+  text?: string;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+}
+
+export async function request(method: string, path: string, asked: Asked = {}): Promise<Response> {
+  const { body, text, headers, signal } = asked;
+  const answer = await fetch(API + path, {
+    method,
+    headers: { authorization: `Bearer ${token.value}`, ...headers },
+    body: text ?? (body === undefined ? null : JSON.stringify(body)),
+    signal: signal ?? null,
+  }).catch((thrown: unknown) => {
+    if (signal?.aborted) throw thrown;
+    throw new Refused(0, { error: { code: "link-lost", message: "gatehook does not answer" } });
+  });
+  if (answer.ok) return answer;
+  const refusal = (await answer.json().catch(() => undefined)) as Refusal | undefined;
+  if (answer.status === 401) {
+    sessionStorage.removeItem(STORED);
+    token.value = undefined;
+  }
+  const fallback = { error: { code: "internal", message: `gatehook answered ${answer.status}` } };
+  throw new Refused(answer.status, refusal?.error ? refusal : fallback);
+}
+
+export async function ask<Answer>(method: string, path: string, asked?: Asked): Promise<Answer> {
+  return (await request(method, path, asked)).json() as Promise<Answer>;
+}
+
+export const get = <Answer>(path: string, signal?: AbortSignal) =>
+  ask<Answer>("GET", path, signal ? { signal } : {});
+
+export const messageOf = (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown));
+
+/** `/events/ID?api=…`, of values as they are. */
+export const eventPath = ({ id, api_id }: { id: string; api_id: string }, rest = "") =>
+  `/events/${encodeURIComponent(id)}${rest}?${new URLSearchParams({ api: api_id })}`;

@@ -1,0 +1,198 @@
+import { useState } from "preact/hooks";
+import type { Job, Pinned, RerunAnswer, Tried } from "./answers.ts";
+import { ask, eventPath, get } from "./api.ts";
+import { Copy, Notice } from "./parts.tsx";
+import { link } from "./router.ts";
+import { state } from "./state.ts";
+import { countOf, quoted, shown, shownLines } from "./text.ts";
+
+/** On what an event is run again. */
+export const TARGETS = {
+  working: "the files of the folder",
+  live: "the live release",
+  recorded: "the release of then",
+};
+export type Target = keyof typeof TARGETS;
+
+type Ref = { id: string; api_id: string };
+
+export const runAgain = (row: Ref, release: string, http: "recorded" | "live") =>
+  ask<RerunAnswer>("POST", eventPath(row, "/rerun"), { body: { release, http } });
+
+export const setPin = (row: Ref, on: boolean) =>
+  ask<{ pins: Pinned[] }>("POST", eventPath(row, "/pin"), { body: { on } });
+
+export const VERDICTS: Record<
+  RerunAnswer["verdict"] | "not run" | "",
+  [mark: string, look: string, text: string]
+> = {
+  same: ["✓", "done", "does the same"],
+  done: ["✓", "done", "failed then, is done now"],
+  differs: ["≠", "wait", "differs from then"],
+  fails: ["✗", "fail", "fails now"],
+  "not run": ["–", "muted", "was not run"],
+  "": ["…", "muted", "waits for a save"],
+};
+
+export function VerdictText({ of }: { of: keyof typeof VERDICTS }) {
+  const [mark, look, text] = VERDICTS[of];
+  return (
+    <span class={look}>
+      <span aria-hidden="true">{mark}</span> {text}
+    </span>
+  );
+}
+
+/** Then against now, in the place of the timeline. */
+export function RerunResult({
+  row,
+  told,
+  release,
+  onClose,
+}: {
+  row: Ref;
+  told: RerunAnswer;
+  release: string;
+  onClose: () => void;
+}) {
+  const { verdict, exact, why, then, now, diff, diverged_at } = told;
+  return (
+    <section aria-label="Rerun">
+      <div class="actions">
+        <strong>
+          <VerdictText of={verdict} />
+        </strong>
+        <span>
+          outcome {then.outcome} → {now.outcome}
+        </span>
+        <span class="muted">
+          {then.ms} → {now.ms} ms
+        </span>
+        <button type="button" onClick={onClose}>
+          Back to the timeline
+        </button>
+        <Copy
+          text={`npx gatehook replay ${quoted(row.id)} --release ${release} --api ${quoted(row.api_id)}`}
+        />
+      </div>
+      <p class="muted">
+        Dry: nothing was written or sent. {exact ? "Exact ✓" : `Not exact: ${why.map(shown).join("; ")}.`}
+      </p>
+      {now.outcome === "failed" && now.error !== then.error && (
+        <Notice kind="fail">{shown(now.error.split("\n", 1)[0] ?? "")}</Notice>
+      )}
+      <div class="scroll">
+        <table class="pairs">
+          <caption class="hidden">Each step then and now</caption>
+          <thead>
+            <tr>
+              <th scope="col">
+                <span class="hidden">same</span>
+              </th>
+              <th scope="col">then, {shown(then.release.slice(0, 8))}</th>
+              <th scope="col">now, {shown(now.release.slice(0, 8))}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {diff.map((pair, at) => (
+              <>
+                {pair.handler !== diff[at - 1]?.handler && (
+                  <tr>
+                    <th colSpan={3} scope="rowgroup">
+                      {shown(pair.handler)}
+                    </th>
+                  </tr>
+                )}
+                <tr class={pair.same ? "" : "other"}>
+                  <td>
+                    {pair.same ? (
+                      ""
+                    ) : (
+                      <span class="fail">
+                        ≠<span class="hidden"> differs</span>
+                        {at === diverged_at && <span class="muted"> first</span>}
+                      </span>
+                    )}
+                  </td>
+                  <td class="mono lines">{textOf(pair.then)}</td>
+                  <td class="mono lines">{textOf(pair.now)}</td>
+                </tr>
+              </>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+const textOf = (lines: string[] | null) =>
+  lines === null ? "–" : shownLines(lines.join("\n").replaceAll(/ {2,}/g, "  "));
+
+/** The events that each save runs again. */
+export function Pins() {
+  const { pins = [] } = state.value ?? {};
+  if (pins.length === 0) return null;
+  return (
+    <ul class="bar pins" aria-label="Pinned events, run again at each save">
+      {pins.map(({ id, api_id, type, verdict, error }) => (
+        <li>
+          <a {...link({ screen: "events", id, query: { api: api_id } })}>
+            {shown(type)} {shown(id.slice(0, 8))}
+          </a>{" "}
+          <VerdictText of={verdict} />
+          {error !== "" && <span class="muted"> {shown(error)}</span>}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+const LOOK_MS = 300;
+
+/** Follows a try to its end. */
+export async function followTry(started: Job, set: (job: Job) => void): Promise<void> {
+  for (let job = started; ; job = await get<Job>(`/jobs/${job.id}`)) {
+    set(job);
+    if (job.state !== "running") return;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+/** What so many events came to on another release. */
+export function TryResult({ job }: { job: Job }) {
+  const [isAll, setAll] = useState(false);
+  const of = (verdict: Tried["verdict"]) => job.tried.filter((each) => each.verdict === verdict).length;
+  const same = job.read - job.tried.length;
+  const parts = [
+    `${same} same`,
+    ...(["done", "differs", "fails", "not run"] as const).flatMap((verdict) => {
+      const number = of(verdict);
+      return number > 0 ? `${number} ${VERDICTS[verdict][2]}` : [];
+    }),
+  ];
+  const listed = isAll ? job.tried : job.tried.slice(0, 10);
+  return (
+    <div class={`notice ${job.state === "failed" || job.failed > 0 ? "fail" : "done"}`} role="status">
+      <div>
+        dry, {countOf(job.read, "event")} of {job.total}: {parts.join(", ")}
+        {job.error && `: ${shown(job.error)}`}
+      </div>
+      <ul>
+        {listed.map(({ id, api_id, type, key, verdict, why }) => (
+          <li>
+            <a {...link({ screen: "events", id, query: { api: api_id } })}>
+              {shown(type)} {shown(key)}
+            </a>{" "}
+            <VerdictText of={verdict} /> <span class="muted">{shown(why)}</span>
+          </li>
+        ))}
+      </ul>
+      {job.tried.length > listed.length && (
+        <button type="button" onClick={() => setAll(true)}>
+          Show all {job.tried.length}
+        </button>
+      )}
+    </div>
+  );
+}

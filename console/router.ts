@@ -1,0 +1,77 @@
+import { signal } from "@preact/signals";
+
+export const SCREENS = ["events", "sessions", "releases", "dead-letters", "overview", "send"] as const;
+export type Screen = (typeof SCREENS)[number];
+
+/** Where the page is: all of it is in the address. */
+export interface Route {
+  screen: Screen;
+  /** What is open: an event, a session's key, a release, a group. */
+  id: string | undefined;
+  query: Record<string, string>;
+}
+
+const BASE = "/console";
+
+function routeOf({ pathname, search }: Location): Route {
+  const [, first = "", ...rest] = pathname.slice(BASE.length).split("/");
+  const screen = SCREENS.find((each) => each === first) ?? "events";
+  const id = rest.join("/");
+  return {
+    screen,
+    id: id === "" ? undefined : decoded(id),
+    query: Object.fromEntries(new URLSearchParams(search)),
+  };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+export const route = signal<Route>(routeOf(location));
+addEventListener("popstate", () => {
+  route.value = routeOf(location);
+});
+
+export function addressOf({
+  screen,
+  id,
+  query = {},
+}: {
+  screen: Screen;
+  id?: string | undefined;
+  query?: Record<string, string | undefined>;
+}): string {
+  const given = Object.entries(query).filter((pair): pair is [string, string] => Boolean(pair[1]));
+  const search = new URLSearchParams(given).toString();
+  return `${BASE}/${screen}${id === undefined ? "" : `/${encodeURIComponent(id)}`}${search && `?${search}`}`;
+}
+
+export function go(to: Parameters<typeof addressOf>[0], how: "push" | "replace" = "push"): void {
+  const address = addressOf(to);
+  if (address === location.pathname + location.search) return;
+  history[how === "push" ? "pushState" : "replaceState"](null, "", address);
+  route.value = routeOf(location);
+}
+
+/** The same place with other values in its query. */
+export function refine(query: Record<string, string | undefined>, how: "push" | "replace" = "replace"): void {
+  const { screen, id, query: now } = route.value;
+  go({ screen, id, query: { ...now, ...query } }, how);
+}
+
+/** For a link: a click without a modifier stays in the page. */
+export function link(to: Parameters<typeof addressOf>[0]) {
+  return {
+    href: addressOf(to),
+    onClick(event: MouseEvent) {
+      if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
+      event.preventDefault();
+      go(to);
+    },
+  };
+}

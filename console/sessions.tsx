@@ -1,0 +1,477 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Compared, SessionHistory, SessionList, SessionSummary, Types } from "./answers.ts";
+import { ask, get, messageOf, Refused, request } from "./api.ts";
+import { useKeys } from "./keys.ts";
+import { Back, Changes, Copy, Dialog, Key, Notice, parsed, useAction, useLoaded } from "./parts.tsx";
+import { go, link, refine, route } from "./router.ts";
+import { mayWrite, state, tell } from "./state.ts";
+import { countOf, dayClock, fromNow, quoted, shown, utc, valueText } from "./text.ts";
+
+const pathOf = (key: string, rest = "") => `/sessions/${encodeURIComponent(key)}${rest}`;
+const HOUR = 3_600;
+const now = () => Math.floor(Date.now() / 1_000);
+
+export function Sessions() {
+  const { id } = route.value;
+  const field = useRef<HTMLInputElement>(null);
+  const back = () => go({ screen: "sessions", query: route.value.query });
+  useKeys({
+    "/": { does: "find a key", run: () => field.current?.focus() },
+    Esc: { does: "back to the list", run: back },
+  });
+  return (
+    <>
+      <section class="pane list" aria-label="Sessions">
+        <Finder field={field} />
+        <Found />
+      </section>
+      {id !== undefined && <SessionPane key={id} id={id} onClose={back} />}
+    </>
+  );
+}
+
+function Finder({ field }: { field: { current: HTMLInputElement | null } }) {
+  const { org = "", alias = "" } = route.value.query;
+  const { value: types } = useLoaded(
+    (signal) => (state.value?.has.send ? get<Types>("/types", signal) : Promise.resolve(undefined)),
+    [],
+  );
+  const orgs = [...new Set(types?.apis.map(({ org_id }) => org_id).filter(Boolean))];
+  const [first] = orgs;
+  // Where there is one organisation, nobody wants to be asked for it.
+  useEffect(() => {
+    if (org === "" && alias === "" && first) refine({ org: first });
+  }, [first]);
+  function open(event: SubmitEvent) {
+    event.preventDefault();
+    const key = field.current?.value.trim() ?? "";
+    if (key !== "") go({ screen: "sessions", id: key, query: route.value.query });
+  }
+  function list(event: SubmitEvent) {
+    event.preventDefault();
+    const data = new FormData(event.currentTarget as HTMLFormElement);
+    refine(
+      {
+        org: String(data.get("org")),
+        alias: String(data.get("alias")),
+        ends: String(data.get("ends")),
+        cursor: undefined,
+      },
+      "push",
+    );
+  }
+  return (
+    <>
+      <form class="tools" onSubmit={open} role="search">
+        <label class="field grow">
+          Key
+          <input ref={field} spellcheck={false} autocomplete="off" />
+        </label>
+        <button type="submit">Open</button>
+      </form>
+      <form class="tools" onSubmit={list} aria-label="List sessions">
+        <label class="field">
+          Organisation
+          <input name="org" key={org} defaultValue={org} list="orgs" spellcheck={false} />
+        </label>
+        <datalist id="orgs">
+          {orgs.map((each) => (
+            <option value={each} />
+          ))}
+        </datalist>
+        <label class="field">
+          Alias
+          <input name="alias" key={alias} defaultValue={alias} spellcheck={false} />
+        </label>
+        <label class="field">
+          Ends
+          <select name="ends" defaultValue={route.value.query.ends ?? ""}>
+            <option value="">at any time</option>
+            <option value="hour">in an hour</option>
+            <option value="day">in a day</option>
+            <option value="week">in a week</option>
+            <option value="past">ended before now</option>
+          </select>
+        </label>
+        <button type="submit">List</button>
+      </form>
+    </>
+  );
+}
+
+const SPANS: Record<string, number> = { hour: HOUR, day: 24 * HOUR, week: 7 * 24 * HOUR };
+
+function listQuery({ org, alias, ends = "", cursor }: Record<string, string>): string | undefined {
+  if (!org && !alias) return undefined;
+  const span = SPANS[ends];
+  return String(
+    new URLSearchParams({
+      ...(org && { org_id: org }),
+      ...(alias && { alias }),
+      ...(span && { expires_after: String(now()), expires_before: String(now() + span) }),
+      ...(ends === "past" && { expires_before: String(now()) }),
+      ...(cursor && { cursor }),
+      limit: "100",
+    }),
+  );
+}
+
+function Found() {
+  const { query } = route.value;
+  const { value, error } = useLoaded(
+    async (signal) => {
+      const asked = listQuery(query);
+      return asked === undefined ? undefined : get<SessionList>(`/sessions?${asked}`, signal);
+    },
+    [query.org, query.alias, query.ends, query.cursor],
+  );
+  if (error !== undefined)
+    return (
+      <div class="empty">
+        <Notice kind="fail">{shown(error)}</Notice>
+      </div>
+    );
+  if (!value) return <p class="empty muted">Open a key, or name an organisation to list its sessions.</p>;
+  if (value.sessions.length === 0) return <p class="empty muted">No session fits.</p>;
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
+    <div class="body" tabIndex={0} role="region" aria-label="Sessions found">
+      <table>
+        <caption class="hidden">Sessions</caption>
+        <thead>
+          <tr>
+            <th scope="col">key</th>
+            <th scope="col">ends</th>
+            <th scope="col">changed</th>
+          </tr>
+        </thead>
+        <tbody>
+          {value.sessions.map((each) => (
+            <SummaryRow of={each} />
+          ))}
+        </tbody>
+      </table>
+      {value.cursor && (
+        <p>
+          <button type="button" onClick={() => refine({ cursor: value.cursor ?? undefined }, "push")}>
+            Older ones
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}
+
+function SummaryRow({ of: { key, expires, updated_at, changed_by, error } }: { of: SessionSummary }) {
+  const isOpen = route.value.id === key;
+  const by = changed_by && (changed_by.handler ?? changed_by.by);
+  return (
+    <tr>
+      <td>
+        <a
+          {...link({ screen: "sessions", id: key, query: route.value.query })}
+          aria-current={isOpen ? "true" : undefined}
+        >
+          {shown(key)}
+        </a>
+        {error && <div class="fail">{shown(error.message)}</div>}
+      </td>
+      <td>{endText(expires)}</td>
+      <td>
+        {updated_at > 0 ? dayClock(new Date(updated_at * 1_000).toISOString()) : ""}
+        {typeof by === "string" ? ` by ${shown(by)}` : ""}
+      </td>
+    </tr>
+  );
+}
+
+const endText = (expires: unknown) =>
+  typeof expires !== "number" || expires <= 0
+    ? "never"
+    : `${expires < now() ? "ended" : "ends"} ${fromNow(expires - now())}`;
+
+interface Read {
+  text: string;
+  etag: string;
+}
+
+const pretty = (value: unknown) => JSON.stringify(value, undefined, 2);
+
+async function read(key: string, signal?: AbortSignal): Promise<Read> {
+  const answer = await request("GET", pathOf(key), signal ? { signal } : {});
+  // The text, so that large numbers are as they are stored.
+  return { text: indented(await answer.text()), etag: answer.headers.get("etag") ?? "" };
+}
+
+/** One member a line, where that leaves its values as they are, to the digit. */
+function indented(text: string): string {
+  const value = parsed(text);
+  return JSON.stringify(value) === text.trim() ? pretty(value) : text;
+}
+
+function SessionPane({ id, onClose }: { id: string; onClose: () => void }) {
+  const { value, error, reload } = useLoaded((signal) => read(id, signal), [id]);
+  const title = useRef<HTMLHeadingElement>(null);
+  useEffect(() => title.current?.focus(), []);
+  return (
+    <section class="pane detail" aria-label="Session">
+      <div class="tools">
+        <Back to="list" onClick={onClose} />
+        <h2 ref={title} tabIndex={-1}>
+          {shown(id)}
+        </h2>
+        {value && <span class="muted">version {shown(value.etag.replaceAll('"', ""))}</span>}
+      </div>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls */}
+      <div class="body" tabIndex={0} role="region" aria-label="The session">
+        {error !== undefined && <Notice kind="fail">{shown(error)}</Notice>}
+        {value && <Editor id={id} read={value} reload={reload} onClose={onClose} key={value.etag} />}
+        <History id={id} />
+      </div>
+    </section>
+  );
+}
+
+function Editor({
+  id,
+  read: before,
+  reload,
+  onClose,
+}: {
+  id: string;
+  read: Read;
+  reload: () => void;
+  onClose: () => void;
+}) {
+  const [text, setText] = useState(before.text);
+  const [refused, setRefused] = useState<Refused | undefined>(undefined);
+  const [theirs, setTheirs] = useState<(Compared & { etag: string }) | undefined>(undefined);
+  const [isDeleting, setDeleting] = useState(false);
+  const { busy, problem, run } = useAction();
+  const value = parsed(text);
+  const members =
+    typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  const isChanged = text !== before.text;
+
+  const save = (body = text, etag = before.etag) =>
+    run(async () => {
+      setRefused(undefined);
+      try {
+        await request("PUT", `${pathOf(id)}?suppress_reset=1`, { text: body, headers: { "if-match": etag } });
+        setTheirs(undefined);
+        tell("saved");
+        reload();
+      } catch (thrown) {
+        if (!(thrown instanceof Refused)) throw thrown;
+        if (thrown.status !== 412) return setRefused(thrown);
+        await compareWith(body);
+      }
+    });
+
+  async function compareWith(mine: string) {
+    const other = await read(id);
+    const body = { base: parsed(before.text), mine: parsed(mine), theirs: parsed(other.text) };
+    setTheirs({ ...(await ask<Compared>("POST", "/sessions/compare", { body })), etag: other.etag });
+  }
+
+  const put = (expires: number) => members && setText(pretty({ ...members, expires }));
+  function onKeyDown(event: KeyboardEvent) {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    if (isChanged && mayWrite()) save();
+  }
+  const access = before.text === "" ? "" : endText(members?.expires);
+  return (
+    <>
+      <p>
+        {access}{" "}
+        {mayWrite() && members && (
+          <>
+            <button type="button" onClick={() => put(Math.max(now(), Number(members.expires) || 0) + HOUR)}>
+              +1 h
+            </button>{" "}
+            <button type="button" onClick={() => put(0)}>
+              never
+            </button>
+          </>
+        )}
+      </p>
+      <label class="field">
+        JSON
+        <textarea
+          rows={Math.min(24, text.split("\n").length + 1)}
+          value={text}
+          readOnly={!mayWrite()}
+          onInput={(event) => setText(event.currentTarget.value)}
+          onKeyDown={onKeyDown}
+          spellcheck={false}
+          aria-invalid={refused !== undefined || members === undefined}
+          aria-describedby="session-problem"
+        />
+      </label>
+      <div id="session-problem">
+        {members === undefined && <p class="fail">✗ this is not a JSON object</p>}
+        {refused && <Notice kind="fail">✗ {shown(refused.message)}</Notice>}
+        {problem && <Notice kind="fail">{shown(problem)}</Notice>}
+      </div>
+      <div class="actions">
+        <button
+          type="button"
+          class="main-action"
+          disabled={!isChanged || busy || !mayWrite() || members === undefined}
+          onClick={() => save()}
+        >
+          Save
+          <Key of="Ctrl Enter" />
+        </button>
+        <button type="button" disabled={!isChanged} onClick={() => setText(before.text)}>
+          Undo
+        </button>
+        <button type="button" class="harm" disabled={!mayWrite()} onClick={() => setDeleting(true)}>
+          Delete…
+        </button>
+        <Copy text={`npx gatehook sessions edit ${quoted(id)}`} />
+      </div>
+      {theirs && (
+        <ThreeWay
+          of={theirs}
+          busy={busy}
+          onTake={() => save(pretty(theirs.merged), theirs.etag)}
+          onTheirs={reload}
+        />
+      )}
+      {isDeleting && (
+        <Delete id={id} etag={before.etag} onClose={() => setDeleting(false)} onDone={onClose} />
+      )}
+    </>
+  );
+}
+
+function ThreeWay({
+  of,
+  busy,
+  onTake,
+  onTheirs,
+}: {
+  of: Compared;
+  busy: boolean;
+  onTake: () => void;
+  onTheirs: () => void;
+}) {
+  const hasConflict = of.changes.some(({ conflict }) => conflict);
+  return (
+    <section>
+      <Notice kind="fail">Somebody has changed this session since you read it.</Notice>
+      <div class="scroll">
+        <table>
+          <caption>What both have changed</caption>
+          <thead>
+            <tr>
+              <th scope="col">member</th>
+              <th scope="col">before</th>
+              <th scope="col">yours</th>
+              <th scope="col">theirs</th>
+            </tr>
+          </thead>
+          <tbody>
+            {of.changes.map(({ name, base, mine, theirs, conflict }) => (
+              <tr>
+                <th scope="row">
+                  {shown(name)}
+                  {conflict && <span class="fail"> ✗ both</span>}
+                </th>
+                <td>{valueText(base)}</td>
+                <td>{valueText(mine)}</td>
+                <td>{valueText(theirs)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <div class="actions">
+        <button type="button" disabled={busy} onClick={onTake}>
+          Save yours on theirs{hasConflict ? ", yours where both changed" : ""}
+        </button>
+        <button type="button" onClick={onTheirs}>
+          Take theirs
+        </button>
+      </div>
+    </section>
+  );
+}
+
+function Delete({
+  id,
+  etag,
+  onClose,
+  onDone,
+}: {
+  id: string;
+  etag: string;
+  onClose: () => void;
+  onDone: () => void;
+}) {
+  const { busy, problem, run } = useAction();
+  function remove(event: SubmitEvent) {
+    event.preventDefault();
+    run(async () => {
+      await request("DELETE", pathOf(id), { headers: { "if-match": etag } });
+      tell("deleted");
+      onClose();
+      onDone();
+    });
+  }
+  return (
+    <Dialog title={`Delete the session of ${shown(id)}?`} onClose={onClose}>
+      <form onSubmit={remove}>
+        <p>It cannot be brought back.</p>
+        {problem && <Notice kind="fail">{shown(problem)}</Notice>}
+        <div class="actions">
+          <button type="button" onClick={onClose} autofocus>
+            Keep it
+          </button>
+          <button type="submit" class="harm" disabled={busy}>
+            Delete
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function History({ id }: { id: string }) {
+  const { value } = useLoaded(
+    (signal) =>
+      state.value?.has.events
+        ? get<SessionHistory>(pathOf(id, "/history"), signal).catch((thrown: unknown) => {
+            tell(messageOf(thrown), "fail");
+            return { changes: [] };
+          })
+        : Promise.resolve(undefined),
+    [id],
+  );
+  if (!value) return null;
+  return (
+    <section>
+      <h2>History</h2>
+      {value.changes.length === 0 ? (
+        <p class="muted">No recorded event has changed it.</p>
+      ) : (
+        <p class="muted">{countOf(value.changes.length, "change")} by recorded events, the newest first</p>
+      )}
+      {value.changes.map(({ at, event, type, handler, release, counts, changes, now: is }) => (
+        <div>
+          <h3>
+            <span title={utc(at)}>{dayClock(at)}</span> {shown(handler)} ·{" "}
+            <a {...link({ screen: "events", id: event.id, query: { api: event.api_id } })}>
+              {shown(type)} {shown(event.id.slice(0, 8))}
+            </a>{" "}
+            <span class="muted">release {shown(release.slice(0, 8))}</span>
+            {!counts && <span class="wait"> did not count</span>}
+          </h3>
+          {changes ? <Changes of={changes} /> : <p>{is === "gone" ? "deleted" : "made"}</p>}
+        </div>
+      ))}
+    </section>
+  );
+}

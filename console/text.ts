@@ -1,0 +1,70 @@
+import { printable } from "../cli/printable.ts";
+
+/** A text by others in one line: what cannot be seen, or turns other text, stands as `\u…`. */
+export const shown = printable;
+
+/** The same with its lines and tabs. */
+export const shownLines = (text: string) =>
+  text
+    .split(/\r?\n/)
+    .map((line) => line.split("\t").map(printable).join("\t"))
+    .join("\n");
+
+/** Here, with ms. */
+export function clock(iso: string): string {
+  const date = new Date(iso);
+  if (Number.isNaN(date.getTime())) return shown(iso);
+  const part = (number: number, digits = 2) => String(number).padStart(digits, "0");
+  return `${part(date.getHours())}:${part(date.getMinutes())}:${part(date.getSeconds())}.${part(date.getMilliseconds(), 3)}`;
+}
+
+/** With the day, where it is another than today. */
+export function dayClock(iso: string): string {
+  const date = new Date(iso);
+  if (Number.isNaN(date.getTime())) return shown(iso);
+  const isToday = date.toDateString() === new Date().toDateString();
+  return isToday ? clock(iso).slice(0, 8) : `${date.toLocaleDateString()} ${clock(iso).slice(0, 5)}`;
+}
+
+/** For a hover. */
+export const utc = (iso: string) => `${iso.replace("T", " ").replace("Z", "")} UTC`;
+
+const STEPS: [number, string][] = [
+  [86_400, "d"],
+  [3_600, "h"],
+  [60, "min"],
+  [1, "s"],
+];
+
+/** `in 16 min`, `3 d ago`, of seconds. */
+export function fromNow(seconds: number): string {
+  const size = Math.abs(seconds);
+  const [unit, name] = STEPS.find(([unit]) => size >= unit) ?? [1, "s"];
+  const text = `${Math.round(size / unit)} ${name}`;
+  return seconds >= 0 ? `in ${text}` : `${text} ago`;
+}
+
+export const count = (number: number) => number.toLocaleString("en-US");
+export const countOf = (number: number, what: string) => `${count(number)} ${what}${number === 1 ? "" : "s"}`;
+export const share = (part: number, whole: number) =>
+  whole === 0 ? "–" : `${((100 * part) / whole).toFixed(1)} %`;
+
+/** A word of a POSIX shell. */
+export const quoted = (text: string) =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+
+/** `expires 1 → 2 (+1,000 s)` */
+export function valueText(value: unknown): string {
+  return value === undefined ? "not there" : shown(JSON.stringify(value));
+}
+
+/** How far a number moved: of a time in unix seconds also how far away it is. */
+export function moved(name: string, before: unknown, after: unknown): string {
+  if (typeof before !== "number" || typeof after !== "number") return "";
+  const by = after - before;
+  const isTime =
+    /expires|_at$|last_|renews|date/.test(name) && after > 1_000_000_000 && after < 10_000_000_000;
+  const sign = by > 0 ? "+" : "";
+  if (!isTime) return `${sign}${count(by)}`;
+  return `${sign}${count(by)} s, now ${fromNow(after - Date.now() / 1_000)}`;
+}

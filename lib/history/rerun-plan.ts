@@ -1,0 +1,53 @@
+import type { HandlerRef } from "../apis/definition.ts";
+import { referencesIn } from "../apis/references.ts";
+import type { LiveRelease } from "../releases/release.ts";
+import type { AttemptRecord, RunRecord } from "./records.ts";
+
+/** A handler that ran then, or is to run now, or both. */
+export interface Planned {
+  recorded: RunRecord | undefined;
+  run: RunRecord | undefined;
+}
+
+/** On the same release, the handlers that ran; on another, those that it has for the event. */
+export function planOf(attempt: AttemptRecord, target: LiveRelease, isSame: boolean): Planned[] {
+  const { api_id, event, runs, done_before } = attempt;
+  if (isSame) return runs.map((run) => ({ recorded: run, run }));
+  const left = [...runs];
+  const planned = target.handlers(api_id, event.Type).flatMap((ref): Planned[] => {
+    const at = left.findIndex(({ handler }) => handler === ref.name);
+    const [recorded] = at < 0 ? [] : left.splice(at, 1);
+    // It may be one of those that an earlier attempt had done.
+    if (!recorded && done_before) return [];
+    return [{ recorded, run: inTarget(recorded ?? newRun(attempt, ref), ref, target, attempt) }];
+  });
+  return [...planned, ...left.map((recorded) => ({ recorded, run: undefined }))];
+}
+
+/** Of a handler that did not run then: nothing is recorded for it but what others of its event met. */
+function newRun(
+  { id, api_id, n, org_id = "", runs: [first] }: AttemptRecord,
+  { name, path }: HandlerRef,
+): RunRecord {
+  const context = first?.context ?? { APIID: api_id, OrgID: org_id, EventID: id, Attempt: n };
+  const { timeout_ms = 5_000, began = 0 } = first ?? {};
+  const nothing = { calls: [], logs: [], writes: [] };
+  return { handler: name, path, context, timeout_ms, began, ms: 0, outcome: "done", ...nothing };
+}
+
+/** With the config_data of the definition, unless that refers to values, of which the record has those of then. */
+function inTarget(
+  run: RunRecord,
+  { name, path }: HandlerRef,
+  target: LiveRelease,
+  { api_id }: AttemptRecord,
+): RunRecord {
+  const { config_data: then, ...context } = run.context;
+  const now = target.api(api_id)?.config_data;
+  const config_data = now && referencesIn(now).length > 0 ? then : now;
+  return {
+    ...run,
+    path,
+    context: { ...context, Handler: name, ...(config_data !== undefined && { config_data }) },
+  };
+}

@@ -1,0 +1,119 @@
+import { AppError } from "../errors.ts";
+import type { LiveRelease } from "../releases/release.ts";
+import type { RuntimeAssets } from "../runtime/assets.ts";
+import type { Isolation, RunUsed, Used } from "../runtime/protocol.ts";
+import { type Runtime, startRuntime } from "../runtime/runtime.ts";
+import type { Link } from "./chain.ts";
+import type { AttemptRecord, RunRecord } from "./records.ts";
+import { rerunOne } from "./rerun-run.ts";
+
+/** Answers the runtime in which this run of a plan is to run. */
+export type RuntimeOf = (run: RunRecord) => Promise<Runtime>;
+
+interface Wanted {
+  attempt: AttemptRecord;
+  target: LiveRelease;
+  /** What each run's sandbox had run before, to be run first. */
+  chains: Link[][] | undefined;
+}
+
+/** The sandboxes of reruns. */
+export interface RerunRuntimes {
+  /** Has the work done with one for each run; one work after the other. */
+  use<T>(wanted: Wanted, work: (runtimeOf: RuntimeOf) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Warm ones that are kept: each has a thread. */
+const KEPT = 3;
+
+export function createRerunRuntimes(assets: RuntimeAssets): RerunRuntimes {
+  /** By what makes them what they are. */
+  const warm = new Map<string, Promise<Runtime>>();
+
+  async function start(
+    { attempt, target }: Pick<Wanted, "attempt" | "target">,
+    isolation: Isolation,
+    replay: Used,
+  ): Promise<Runtime> {
+    const { limits } = attempt;
+    const options = { assets, isolation, tellUsed: true, replay, ...(limits && { limits }) };
+    const runtime = await startRuntime(target.scripts, options);
+    const [fault] = runtime.faults;
+    if (!fault) return runtime;
+    await runtime.close();
+    const { name, message, stack } = fault.error;
+    const what = [name, message].filter(Boolean).join(": ");
+    throw new AppError("release-invalid", `${fault.path}: ${what}\n${stack}`.trimEnd());
+  }
+
+  /** Each run in it meets the scripts as they were loaded. */
+  function kept(wanted: Wanted, run: RunRecord): Promise<Runtime> {
+    const { attempt, target } = wanted;
+    const took = tookAtLoad(run);
+    const key = JSON.stringify([target.version, attempt.limits, took]);
+    const found = warm.get(key) ?? start(wanted, "event", took ?? { clock: [run.began ?? 0] });
+    warm.delete(key);
+    warm.set(key, found);
+    found.catch(() => warm.delete(key));
+    return found;
+  }
+
+  async function trim(): Promise<void> {
+    for (const [key, runtime] of [...warm].slice(0, -KEPT)) {
+      warm.delete(key);
+      await (await runtime).close();
+    }
+  }
+
+  let last: Promise<unknown> = Promise.resolve();
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
+  }
+
+  return {
+    use: (wanted, work) =>
+      inTurn(async () => {
+        const own = new Map<string, { runtime: Promise<Runtime>; next: number }>();
+        const { attempt, chains } = wanted;
+
+        /** One in which all ran that had run before. */
+        async function chained(run: RunRecord, used: RunUsed, chain: Link[]): Promise<Runtime> {
+          const { id } = used.load;
+          const found = own.get(id) ?? { runtime: start(wanted, "global", tookAtLoad(run) ?? {}), next: 0 };
+          own.set(id, found);
+          const runtime = await found.runtime;
+          for (const link of chain.slice(found.next))
+            await rerunOne(link.attempt, link.run, runtime, { changed: new Map(), others: new Map() });
+          found.next = used.nth + 1;
+          return runtime;
+        }
+
+        try {
+          return await work((run) => {
+            const chain = chains?.[attempt.runs.indexOf(run)];
+            if (chain && chain.length > 0 && run.used) return chained(run, run.used, chain);
+            return kept(wanted, run);
+          });
+        } finally {
+          for (const { runtime } of own.values()) await (await runtime).close();
+          await trim();
+        }
+      }),
+    close: () =>
+      inTurn(async () => {
+        const all = [...warm.values()];
+        warm.clear();
+        for (const runtime of all) await (await runtime.catch(() => undefined))?.close();
+      }),
+  };
+}
+
+/** What the scripts took when they were loaded; undefined for nothing, as of most. */
+function tookAtLoad({ used }: RunRecord): Used | undefined {
+  if (!used) return undefined;
+  const { id, ...took } = used.load;
+  return Object.keys(took).length > 0 ? took : undefined;
+}

@@ -1,0 +1,148 @@
+import type { Hono } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { AppError, errorText } from "../../lib/errors.ts";
+import { type IsOwn, strangerIn } from "../../lib/ingest/stranger.ts";
+import { createSecretCheck } from "../../lib/secrets.ts";
+import { refusalOf } from "../own-hosts.ts";
+import type { Backend } from "./backend.ts";
+import { createJobs, type Jobs } from "./jobs.ts";
+import { HTML, type Page } from "./page.ts";
+import {
+  addDeadLetterRoutes,
+  addEventRoutes,
+  addReleaseRoutes,
+  addRerunRoutes,
+  addSessionRoutes,
+  addSharedRoutes,
+} from "./routes.ts";
+
+export interface ConsoleOptions {
+  backend: Backend;
+  /** Whoever has it may use the API. */
+  token: string;
+  isOwn: IsOwn;
+  page: () => Promise<Page>;
+}
+
+export interface ConsoleApp {
+  app: Hono;
+  close(): Promise<void>;
+}
+
+export const API = "/console/api/v1";
+
+const CSP = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+].join("; ");
+
+const HEADERS = {
+  "content-security-policy": CSP,
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cache-control": "no-store",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+};
+
+const MAX_BODY = 4 * 1024 * 1024;
+
+/** Ways that only look, however they are asked. */
+const LOOKS =
+  /\/(?:events\/check|sessions\/compare|selections|dead-letters\/sweep|dead-letters\/try|releases\/[^/]+\/try|events\/[^/]+\/rerun)$/;
+
+/** The page of `/console` and its API. Hono is loaded with the first one: it stands beside commands that need none. */
+export async function createConsoleApp({ backend, token, isOwn, page }: ConsoleOptions): Promise<ConsoleApp> {
+  const [{ Hono }, { bodyLimit }] = await Promise.all([import("hono"), import("hono/body-limit")]);
+  const jobs: Jobs = createJobs();
+  const isToken = createSecretCheck([token]);
+  const app = new Hono();
+
+  app.use(async (c, next) => {
+    const headers = Object.fromEntries(c.req.raw.headers);
+    const refusal = refusalOf(headers, isOwn);
+    if (refusal)
+      return c.json(
+        { error: { code: strangerIn(headers, isOwn), message: refusal.message } },
+        refusal.status,
+      );
+    await next();
+    for (const [name, value] of Object.entries(HEADERS)) c.res.headers.set(name, value);
+  });
+
+  let bundled: Promise<Page> | undefined;
+  const built = () => {
+    bundled ??= page();
+    // A mistake in the page is told each time until it is fixed.
+    bundled.catch(() => {
+      bundled = undefined;
+    });
+    return bundled;
+  };
+  app.get("/console/page.js", async (c) =>
+    c.body((await built()).js, 200, { "content-type": "text/javascript" }),
+  );
+  app.get("/console/page.css", async (c) => c.body((await built()).css, 200, { "content-type": "text/css" }));
+
+  const api = new Hono();
+  api.use(async (c, next) => {
+    const [, given = ""] = /^Bearer (.+)$/.exec(c.req.header("authorization") ?? "") ?? [];
+    if (!isToken(given))
+      throw new AppError(
+        "token-invalid",
+        "the token is missing or wrong: open the link that gatehook printed",
+      );
+    const isChange = c.req.method !== "GET" && !LOOKS.test(c.req.path);
+    if (isChange && !backend.about.write)
+      throw new AppError("read-only", "this console only reads: start it with --write to change something");
+    await next();
+  });
+  api.use(
+    bodyLimit({
+      maxSize: MAX_BODY,
+      onError: () => {
+        throw new AppError("event-too-large", `the request has more than ${MAX_BODY} bytes`);
+      },
+    }),
+  );
+  addSharedRoutes(api, backend, jobs);
+  addEventRoutes(api, backend);
+  addSessionRoutes(api, backend);
+  addReleaseRoutes(api, backend);
+  addDeadLetterRoutes(api, backend, jobs);
+  addRerunRoutes(api, backend, jobs);
+  api.all("*", (c) => {
+    throw new AppError("path-unknown", `there is no ${c.req.method} ${c.req.path}: see ${API}/openapi.json`);
+  });
+  app.route(API, api);
+
+  app.get("/console", (c) => c.html(HTML));
+  app.get("/console/*", (c) => c.html(HTML));
+  app.notFound((c) => c.json({ error: { code: "path-unknown", message: "there is nothing here" } }, 404));
+  app.onError((thrown, c) => {
+    const { status, code, message, field } = refusalIn(thrown);
+    return c.json(
+      { error: { code, message, ...(field && { field }) } },
+      status as ContentfulStatusCode,
+      HEADERS,
+    );
+  });
+  return { app, close: jobs.close };
+}
+
+/** Whoever has the token may know what AWS says. */
+function refusalIn(thrown: unknown): {
+  status: number;
+  code: string;
+  message: string;
+  field?: string | undefined;
+} {
+  if (thrown instanceof AppError) return thrown;
+  return { status: 500, code: "internal", message: errorText(thrown) };
+}

@@ -1,0 +1,128 @@
+import { randomUUID } from "node:crypto";
+import { eventOf } from "../../lib/history/event-list.ts";
+import { type EventRow, rowAfter, rowKey } from "../../lib/history/event-rows.ts";
+import type { HistoryLine } from "../../lib/history/records.ts";
+import type { HistoryReader, LinePlace } from "../history-reader.ts";
+
+/** An event of a history: its row, and where its lines are. */
+export interface IndexedEvent {
+  row: EventRow;
+  places: LinePlace[];
+  /** Grows with every change of any event. */
+  number: number;
+}
+
+/** `before`: the event's row before this line. */
+export interface Change {
+  line: HistoryLine;
+  row: EventRow;
+  before: EventRow | undefined;
+}
+
+/** Changes that came together; undefined when events were thrown away, so that all is to be read anew. */
+export type IndexListener = (changes: Change[] | undefined) => void;
+
+/** The rows of a history in memory; bodies and runs stay in its files. */
+export interface HistoryIndex {
+  /** Names this index: numbers of another one mean nothing here. */
+  epoch: string;
+  /** Of the last change. */
+  readonly number: number;
+  /** Reads what was written since. */
+  refresh(): Promise<void>;
+  get(key: string): IndexedEvent | undefined;
+  /** The newest first. */
+  events(): IndexedEvent[];
+  linesOf(event: IndexedEvent): Promise<HistoryLine[]>;
+  listen(listener: IndexListener): () => void;
+}
+
+/** Lines that are handed over together, so that others get a turn while a long history is read. */
+const TOGETHER = 500;
+
+export function createHistoryIndex(reader: HistoryReader): HistoryIndex {
+  const byKey = new Map<string, IndexedEvent>();
+  const listeners = new Set<IndexListener>();
+  let sorted: IndexedEvent[] | undefined;
+  let number = 0;
+  let files = new Set<string>();
+  /** One after the other: two that read would take each other's lines. */
+  let last: Promise<unknown> = Promise.resolve();
+
+  const tell = (changes: Change[] | undefined) => {
+    for (const listener of listeners) listener(changes);
+  };
+
+  function add(line: HistoryLine, place: LinePlace): Change {
+    const key = rowKey(eventOf(line));
+    const known = byKey.get(key);
+    const row = rowAfter(known?.row, line);
+    number += 1;
+    if (!known || known.row.at !== row.at) sorted = undefined;
+    const event = known ?? { row, places: [], number };
+    const before = known?.row;
+    Object.assign(event, { row, number });
+    event.places.push(place);
+    byKey.set(key, event);
+    return { line, row, before };
+  }
+
+  /** Of an event whose last line is in a file that was thrown away, nothing is left to show. */
+  function forgetGone(): boolean {
+    const there = new Set(reader.files());
+    const isGone = [...files].some((file) => !there.has(file));
+    files = there;
+    if (!isGone) return false;
+    for (const [key, event] of byKey) {
+      event.places = event.places.filter(({ file }) => there.has(file));
+      if (event.places.length === 0) byKey.delete(key);
+    }
+    sorted = undefined;
+    return true;
+  }
+
+  async function readOn(): Promise<void> {
+    if (forgetGone()) tell(undefined);
+    let changes: Change[] = [];
+    const handOver = () => {
+      if (changes.length > 0) tell(changes);
+      changes = [];
+    };
+    for await (const { line, place } of reader.readPlaced()) {
+      files.add(place.file);
+      changes.push(add(line, place));
+      if (changes.length >= TOGETHER) handOver();
+    }
+    handOver();
+  }
+
+  return {
+    epoch: randomUUID().slice(0, 8),
+    get number() {
+      return number;
+    },
+    refresh() {
+      const mine = last.then(readOn);
+      last = mine.catch(() => {});
+      return mine;
+    },
+    get: (key) => byKey.get(key),
+    events() {
+      sorted ??= [...byKey.values()].sort(newestFirst);
+      return sorted;
+    },
+    async linesOf({ places }) {
+      const lines = await Promise.all(places.map((place) => reader.lineAt(place)));
+      return lines.filter((line) => line !== undefined);
+    },
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+function newestFirst({ row: a }: IndexedEvent, { row: b }: IndexedEvent): number {
+  if (a.at !== b.at) return a.at < b.at ? 1 : -1;
+  return rowKey(a) < rowKey(b) ? 1 : -1;
+}

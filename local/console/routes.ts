@@ -1,0 +1,339 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Context, Hono } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { EventPage, TailMessage } from "../../console/answers.ts";
+import { AppError } from "../../lib/errors.ts";
+import { parseEvent } from "../../lib/events/event.ts";
+import { type EventRow, rowKey } from "../../lib/history/event-rows.ts";
+import { testCaseOf, testCaseText } from "../../lib/history/test-case.ts";
+import { createPace } from "../../lib/pace.ts";
+import type { Backend, Sender } from "./backend.ts";
+import { createDeadLetterDesk, letterKey, recordedLetters } from "./dead-letters.ts";
+import { attemptOf, findEvent, pageOf, ranAttempt, shownAttempt, wholeEvent } from "./events.ts";
+import type { Jobs } from "./jobs.ts";
+import { OPENAPI } from "./openapi.ts";
+import { overviewOf } from "./overview.ts";
+import { diffReleases, listReleases, rollBackTo } from "./releases.ts";
+import { compare, sessionHistory } from "./sessions.ts";
+import { countsOf, liveRelease, stateOf } from "./state.ts";
+import { createTail } from "./tail.ts";
+
+export function addSharedRoutes(api: Hono, backend: Backend, jobs: Jobs): void {
+  api.get("/openapi.json", (c) => c.json(OPENAPI));
+  api.get("/state", async (c) => c.json(await stateOf(backend)));
+  api.get("/overview", async (c) =>
+    c.json(await overviewOf(backend, c.req.query("window") ?? "1h", Date.now())),
+  );
+  api.get("/jobs/:id", (c) => c.json(jobs.get(c.req.param("id"))));
+  api.delete("/jobs/:id", (c) => c.json(jobs.stop(c.req.param("id"))));
+}
+
+const MAX_PAGE = 10_000;
+const PAGE = 200;
+
+export function addEventRoutes(api: Hono, backend: Backend): void {
+  const recorded = () => there(backend.history, "events");
+  const sender = () => there(backend.sender, "sending events");
+
+  api.get("/events", async (c) => {
+    const { q, cursor, limit } = known(c, ["q", "cursor", "limit"]);
+    const answer: EventPage = await pageOf(recorded(), {
+      q,
+      cursor,
+      limit: wholeNumber("limit", limit, PAGE, MAX_PAGE),
+    });
+    return c.json(answer);
+  });
+  api.get("/events/:id", async (c) => c.json(await wholeEvent(recorded(), named(c))));
+  api.get("/events/:id/attempts/:n", async (c) => {
+    const nth = wholeNumber("n", c.req.param("n"), 1, 1_000);
+    return c.json(await shownAttempt(recorded(), await attemptOf(recorded().index, named(c), nth)));
+  });
+  api.get("/events/:id/export", async (c) => {
+    const attempt = await attemptOf(recorded().index, named(c));
+    return c.body(testCaseText(testCaseOf(attempt)), 200, { "content-type": "application/json" });
+  });
+  api.get("/tail", (c) => tail(c, backend));
+
+  api.get("/types", async (c) => {
+    const { api: apiId, key } = known(c, ["api", "key"]);
+    return c.json(await sender().types(apiId, key));
+  });
+  api.post("/events/check", async (c) => {
+    eventsIn(await objectIn(c));
+    return c.json({ ok: true });
+  });
+  api.post("/events", async (c) => {
+    const body = await objectIn(c);
+    const ids = await sendAll(sender(), body, c.req.raw.signal);
+    return c.json({ ids }, 202);
+  });
+  api.post("/events/:id/send", async (c) => {
+    const { edit } = await objectIn(c);
+    const attempt = await attemptOf(recorded().index, named(c));
+    const event = edit === undefined ? attempt.event : checkedEvent(edit, attempt.api_id, "edit").event;
+    return c.json({ id: await sender().send({ api_id: attempt.api_id, event }) }, 202);
+  });
+  api.post("/tests", async (c) => {
+    const save = there(backend.saveTest, "saving tests");
+    const { event, api: apiId, attempt, name } = await objectIn(c);
+    if (typeof event !== "string") throw invalid("event", "is missing: the id of an event");
+    if (typeof name !== "string") throw invalid("name", "is missing: the name of the test");
+    const found = findEvent(recorded().index, event, typeof apiId === "string" ? apiId : undefined);
+    const nth = typeof attempt === "number" ? attempt : undefined;
+    return c.json({ path: await save(await attemptOf(recorded().index, found, nth), name) }, 201);
+  });
+
+  function named(c: Context) {
+    const { api: apiId } = known(c, ["api"]);
+    return findEvent(recorded().index, c.req.param("id") ?? "", apiId);
+  }
+}
+
+const KEEP_ALIVE_MS = 10_000;
+
+/** Server-sent events, which the page reads by `fetch`, since it sends a token. */
+async function tail(c: Context, backend: Backend): Promise<Response> {
+  const { streamSSE } = await import("hono/streaming");
+  const { q = "", since } = known(c, ["q", "since"]);
+  const follow = backend.history && createTail(backend.history, q, since);
+  return streamSSE(c, async (stream) => {
+    const { promise: over, resolve: end } = Promise.withResolvers<void>();
+    const send = (message: TailMessage, id?: string) =>
+      void stream
+        .writeSSE({ event: message.type, data: JSON.stringify(message), ...(id && { id }) })
+        .catch(end);
+    const tellRelease = () =>
+      void liveRelease(backend).then(
+        (release) => send({ type: "release", release }),
+        () => {},
+      );
+    let told = "";
+    const tellCounts = () => {
+      const counts = countsOf(backend);
+      const text = JSON.stringify(counts);
+      if (text !== told) send({ type: "counts", counts });
+      told = text;
+    };
+    const counts = setInterval(tellCounts, 1_000);
+    // A page whose connection died hears that it does.
+    const alive = setInterval(() => void stream.write(": \n\n").catch(end), KEEP_ALIVE_MS);
+    const stopPins = backend.reruns?.onPins(() => send({ type: "pins", pins: backend.reruns?.pins() ?? [] }));
+    const stopReleases = backend.releases?.onChange(tellRelease);
+    stream.onAbort(end);
+    await stream.write(": \n\n");
+    await follow?.start(send);
+    tellCounts();
+    await over;
+    clearInterval(counts);
+    clearInterval(alive);
+    follow?.stop();
+    stopReleases?.();
+    stopPins?.();
+  });
+}
+
+export function addSessionRoutes(api: Hono, backend: Backend): void {
+  const sessions = () => there(backend.sessions, "sessions");
+  const ask = async (c: Context, method: "GET" | "PUT" | "DELETE", path: "" | "/{key+}", body = "") => {
+    const {
+      status,
+      headers,
+      body: text,
+    } = await sessions()({
+      route: `${method} /sessions${path}`,
+      key: path === "" ? "" : (c.req.param("key") ?? ""),
+      query: c.req.query(),
+      ifMatch: c.req.header("if-match"),
+      body,
+    });
+    return c.body(text, status as ContentfulStatusCode, { ...headers, "content-type": "application/json" });
+  };
+  /** Nobody writes over what they have not seen. */
+  const mustMatch = (c: Context) => {
+    if (c.req.header("if-match") === undefined && c.req.header("if-none-match") !== "*")
+      throw invalid("if-match", "is missing: the entity tag that the session was read with");
+  };
+
+  api.post("/sessions/compare", async (c) => c.json(compare(await objectIn(c))));
+  api.get("/sessions", (c) => ask(c, "GET", ""));
+  api.get("/sessions/:key", (c) => ask(c, "GET", "/{key+}"));
+  api.put("/sessions/:key", async (c) => {
+    mustMatch(c);
+    return ask(c, "PUT", "/{key+}", await c.req.text());
+  });
+  api.delete("/sessions/:key", (c) => {
+    mustMatch(c);
+    return ask(c, "DELETE", "/{key+}");
+  });
+  api.get("/sessions/:key/history", async (c) =>
+    c.json(await sessionHistory(there(backend.history, "events"), c.req.param("key"))),
+  );
+}
+
+export function addReleaseRoutes(api: Hono, backend: Backend): void {
+  const releases = () => there(backend.releases, "releases");
+  api.get("/releases", async (c) => c.json(await listReleases(releases(), backend)));
+  api.get("/releases/:a/diff/:b", async (c) =>
+    c.json(await diffReleases(releases(), c.req.param("a"), c.req.param("b"))),
+  );
+  api.post("/releases/:version/rollback", async (c) => {
+    const { expect_live } = await objectIn(c);
+    return c.json(await rollBackTo(releases(), c.req.param("version"), expect_live));
+  });
+}
+
+export function addDeadLetterRoutes(api: Hono, backend: Backend, jobs: Jobs): void {
+  const opened = backend.deadLetters && createDeadLetterDesk(backend, backend.deadLetters, jobs);
+  const desk = () => there(opened, "dead letters");
+  api.get("/dead-letters", async (c) => c.json(await desk().read()));
+  api.post("/dead-letters/sweep", (c) => c.json(desk().sweep(), 202));
+  api.post("/selections", async (c) => c.json(await desk().select(await objectIn(c)), 201));
+  api.post("/dead-letters/redrive", async (c) => c.json(desk().redrive(await objectIn(c)), 202));
+  api.post("/dead-letters/delete", async (c) => c.json(desk().remove(await objectIn(c)), 202));
+}
+
+const MOST_TRIED = 500;
+
+/** What is run again changes nothing, so a console that only reads offers it too. */
+export function addRerunRoutes(api: Hono, backend: Backend, jobs: Jobs): void {
+  const reruns = () => there(backend.reruns, "running events again");
+  const index = () => there(backend.history, "events").index;
+  const named = (c: Context) => findEvent(index(), c.req.param("id") ?? "", known(c, ["api"]).api);
+
+  api.post("/events/:id/rerun", async (c) => {
+    const { attempt, release = "working", http = "recorded" } = await objectIn(c);
+    if (typeof release !== "string" || release === "")
+      throw invalid("release", "must be a version, live or working");
+    if (http !== "recorded" && http !== "live") throw invalid("http", "must be recorded or live");
+    const nth = typeof attempt === "number" ? attempt : undefined;
+    return c.json(await reruns().run(await ranAttempt(index(), named(c), nth), release, http));
+  });
+  api.post("/events/:id/pin", async (c) => {
+    const { on } = await objectIn(c);
+    if (typeof on !== "boolean") throw invalid("on", "must be true or false");
+    reruns().pin(await ranAttempt(index(), named(c)), on);
+    return c.json({ pins: reruns().pins() });
+  });
+  api.post("/releases/:version/try", async (c) => {
+    const { last = 50 } = await objectIn(c);
+    const version = c.req.param("version");
+    const most = numberIn("last", last);
+    return c.json(
+      startTry(version, (row) => row.handlers.length > 0, most),
+      202,
+    );
+  });
+  api.post("/dead-letters/try", async (c) => {
+    const { group, count = 20 } = await objectIn(c);
+    if (typeof group !== "string") throw invalid("group", "is missing");
+    const most = numberIn("count", count);
+    const ofGroup = await recordedLetters(there(backend.history, "events"));
+    const keys = new Set(ofGroup.filter((facts) => facts.group === group).map(letterKey));
+    return c.json(
+      startTry("live", (row) => keys.has(rowKey(row)), most),
+      202,
+    );
+  });
+
+  function startTry(release: string, fits: (row: EventRow) => boolean, most: number) {
+    const port = reruns();
+    const events = index()
+      .events()
+      .filter(({ row }) => fits(row))
+      .slice(0, most);
+    return jobs.start("try", async (job, stop) => {
+      job.total = events.length;
+      const attempts = await Promise.all(events.map((event) => ranAttempt(index(), event)));
+      await port.tryAll(
+        attempts,
+        release,
+        (told) => {
+          job.read += 1;
+          if (told.verdict === "same" || told.verdict === "done") job.done += 1;
+          else job.failed += 1;
+          if (told.verdict !== "same") job.tried.push(told);
+        },
+        stop,
+      );
+      job.complete = true;
+    });
+  }
+
+  function numberIn(field: string, value: unknown): number {
+    if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= MOST_TRIED)
+      return value;
+    throw invalid(field, `must be a whole number from 1 to ${MOST_TRIED}`);
+  }
+}
+
+function there<Part>(part: Part | undefined, what: string): Part {
+  if (part !== undefined) return part;
+  throw new AppError("path-unknown", `there is no way to ${what} here`);
+}
+
+const invalid = (field: string, problem: string) =>
+  new AppError("request-invalid", `${field} ${problem}`, { field });
+
+/** A misspelt parameter would silently ask for something else. */
+function known<Name extends string>(c: Context, names: Name[]): Partial<Record<Name, string>> {
+  const query = c.req.query();
+  const unknown = Object.keys(query).find((name) => !(names as string[]).includes(name));
+  if (unknown !== undefined)
+    throw invalid(unknown, `is no parameter of this route; there is ${names.join(", ")}`);
+  return query as Partial<Record<Name, string>>;
+}
+
+function wholeNumber(field: string, text: string | undefined, fallback: number, most: number): number {
+  if (text === undefined) return fallback;
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= 1 && number <= most) return number;
+  throw invalid(field, `must be a whole number from 1 to ${most}`);
+}
+
+async function objectIn(c: Context): Promise<Record<string, unknown>> {
+  const text = await c.req.text();
+  if (text.trim() === "") return {};
+  try {
+    const body = JSON.parse(text);
+    if (typeof body === "object" && body !== null && !Array.isArray(body)) return body;
+  } catch (cause) {
+    throw new AppError("json-invalid", "the body is not JSON", { cause });
+  }
+  throw new AppError("request-invalid", "the body must be a JSON object");
+}
+
+const MAX_TIMES = 1_000;
+const MAX_RATE = 1_000;
+
+/** `{events: [{api_id, event}], times?, rate?}`: each of them, that many times, each time as another event. */
+async function sendAll(sender: Sender, body: Record<string, unknown>, stop: AbortSignal): Promise<string[]> {
+  const events = eventsIn(body);
+  const { times = 1, rate = MAX_RATE } = body;
+  if (!Number.isInteger(times) || Number(times) < 1 || Number(times) * events.length > MAX_TIMES)
+    throw invalid("times", `must be a whole number from 1, and ${MAX_TIMES} events in all at most`);
+  if (typeof rate !== "number" || !(rate >= 0.1 && rate <= MAX_RATE))
+    throw invalid("rate", `must be a number per second from 0.1 to ${MAX_RATE}`);
+  const pause = (ms: number) => delay(ms, undefined, { signal: stop }).catch(() => {});
+  const pace = createPace({ rate, now: Date.now, delay: pause, stop });
+  const ids: string[] = [];
+  for (let time = 0; time < Number(times); time += 1)
+    for (const event of events) if (await pace(1)) ids.push(await sender.send(event));
+  return ids;
+}
+
+function eventsIn({ events }: Record<string, unknown>) {
+  if (!Array.isArray(events) || events.length === 0)
+    throw invalid("events", "must be a list of {api_id, event}");
+  return events.map((each, at) => {
+    const { api_id, event } = (each ?? {}) as Record<string, unknown>;
+    return checkedEvent(event, api_id, `events[${at}]`);
+  });
+}
+
+/** By ingest's own rules, so that the place at fault is told before anything is sent. */
+function checkedEvent(event: unknown, api: unknown, field: string) {
+  if (typeof api !== "string" || api === "") throw invalid(`${field}.api_id`, "is missing");
+  const { event: read } = parseEvent(JSON.stringify({ event }), { apiId: api, fallbackId: "none" });
+  return { api_id: api, event: read };
+}

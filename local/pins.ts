@@ -1,0 +1,60 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { AppError, errorText } from "../lib/errors.ts";
+import { rowKey } from "../lib/history/event-rows.ts";
+import type { AttemptRecord } from "../lib/history/records.ts";
+
+/** Events that are run again at each save, with an attempt of each as it is recorded. */
+export interface Pins {
+  /** Throws `local-failed` for a file that holds none. */
+  list(): AttemptRecord[];
+  /** Throws `request-invalid` where there is no place for one more. */
+  add(attempt: AttemptRecord): void;
+  /** False when it was not pinned. */
+  remove(event: { api_id: string; id: string }): boolean;
+}
+
+export const MOST_PINS = 10;
+
+/** `file`: readable by its user alone, since events and sessions are in it as they are. */
+export function createPins(file: string): Pins {
+  function list(): AttemptRecord[] {
+    try {
+      return (JSON.parse(readFileSync(file, "utf8")) as { pins: AttemptRecord[] }).pins.map((pin) => pin);
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
+      const what = `${file} cannot be read: ${errorText(thrown)}: remove it, and pin the events again`;
+      throw new AppError("local-failed", what, { cause: thrown });
+    }
+  }
+
+  /** Never seen half written. */
+  function write(pins: AttemptRecord[]): void {
+    mkdirSync(dirname(file), { recursive: true });
+    const fresh = `${file}.${process.pid}`;
+    writeFileSync(fresh, JSON.stringify({ pins }), { mode: 0o600 });
+    renameSync(fresh, file);
+  }
+
+  const others = (event: { api_id: string; id: string }) =>
+    list().filter((pin) => rowKey(pin) !== rowKey(event));
+
+  return {
+    list,
+    add(attempt) {
+      const rest = others(attempt);
+      if (rest.length >= MOST_PINS)
+        throw new AppError(
+          "request-invalid",
+          `${MOST_PINS} events are pinned, which is the most: take one off first`,
+        );
+      write([...rest, attempt]);
+    },
+    remove(event) {
+      const rest = others(event);
+      const isThere = rest.length < list().length;
+      if (isThere) write(rest);
+      return isThere;
+    },
+  };
+}

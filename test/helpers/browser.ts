@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { delimiter, join } from "node:path";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+
+const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+/** Of the browser: CHROMIUM_PATH, or the first of its names on the PATH. */
+export function chromiumPath(env = process.env): string | undefined {
+  if (env.CHROMIUM_PATH) return env.CHROMIUM_PATH;
+  const folders = (env.PATH ?? "").split(delimiter);
+  return folders
+    .flatMap((folder) => NAMES.map((name) => join(folder, name)))
+    .find((path) => existsSync(path));
+}
+
+const MISSING = "no chromium found: set CHROMIUM_PATH or install it (Debian: apt-get install chromium)";
+
+/**
+ * Whether tests that need a browser are left out, as `describe` takes it. On a machine that says that it has one, by CI
+ * or CHROMIUM_PATH, they are not.
+ */
+export function withoutBrowser(): string | false {
+  const path = chromiumPath();
+  if (path !== undefined && existsSync(path)) return false;
+  if (process.env.CI || process.env.CHROMIUM_PATH)
+    throw new Error(`${MISSING}; CHROMIUM_PATH is ${path ?? "not set"}`);
+  return MISSING;
+}
+
+export interface Look {
+  width: number;
+  height: number;
+  scheme: "light" | "dark";
+}
+
+export const WIDE: Look = { width: 1_280, height: 800, scheme: "light" };
+export const PHONE: Look = { width: 320, height: 640, scheme: "dark" };
+
+export async function startBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: chromiumPath() ?? "",
+    args: ["--no-sandbox", "--disable-dev-shm-usage"],
+  });
+}
+
+/** A page whose errors, and whatever its policy has refused, fail the test that closes it. */
+export interface TestPage {
+  page: Page;
+  context: BrowserContext;
+  /** Complaints of the browser, but for requests that failed. */
+  complaints: string[];
+  /** Presses keys, one after the other. */
+  keys(...names: string[]): Promise<void>;
+  /** Tabs on until what has the focus has these words. */
+  tabTo(words: RegExp): Promise<void>;
+  /** Waits until the page shows these words. */
+  shows(words: RegExp | string): Promise<void>;
+  /** Waits until what it has asked for is there and painted, but for the stream, which does not end. */
+  settled(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const MOST_TABS = 120;
+/** Frames without an open request: what an answer asks for next is begun in the frame after it. */
+const CALM = 3;
+
+export async function openPage(
+  browser: Browser,
+  link: string,
+  { width, height, scheme }: Look,
+): Promise<TestPage> {
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: scheme,
+    reducedMotion: "reduce",
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error" && !/Failed to load resource|ERR_/.test(message.text()))
+      complaints.push(message.text());
+  });
+  page.on("dialog", (dialog) => {
+    complaints.push(`a script opened a dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  const open = new Set<unknown>();
+  page.on("request", (request) => !request.url().includes("/tail?") && open.add(request));
+  for (const end of ["requestfinished", "requestfailed"] as const)
+    page.on(end as "requestfinished", (request) => open.delete(request));
+  await page.goto(link);
+  return {
+    page,
+    context,
+    complaints,
+    async keys(...names) {
+      for (const name of names) await page.keyboard.press(name);
+    },
+    async tabTo(words) {
+      for (let tabs = 0; tabs < MOST_TABS; tabs += 1) {
+        const text = await page.evaluate<string>(focusedText);
+        if (words.test(text)) return;
+        await page.keyboard.press("Tab");
+      }
+      assert.fail(`no Tab leads to ${words}:\n${await page.locator("body").innerText()}`);
+    },
+    async settled() {
+      for (let calm = 0; calm < CALM; calm = open.size === 0 ? calm + 1 : 0)
+        await page.evaluate("new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))");
+    },
+    shows: (words) => page.getByText(words).filter({ visible: true }).first().waitFor(),
+    async close() {
+      await context.close();
+      assert.deepEqual(complaints, []);
+    },
+  };
+}
+
+const focusedText = `(() => {
+  const { activeElement: at } = document;
+  if (!at || at === document.body) return "";
+  const label = at.labels?.[0]?.textContent ?? "";
+  return [at.getAttribute("aria-label") ?? "", label, at.matches("a, button, summary") ? at.textContent : ""].join(" ");
+})()`;
+
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+/** Fails with each rule of WCAG 2.2 AA, and of good practice, that the page does not keep. */
+export async function checkAccess(page: Page, where: string): Promise<void> {
+  await page.evaluate(`${readFileSync(AXE, "utf8")}; 0`);
+  const violations = await page.evaluate<string[]>(
+    `axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }).then(
+      ({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes.map(({ target, failureSummary }) => target + " " + failureSummary).join("; ")))`,
+  );
+  assert.deepEqual(violations, [], where);
+  const sideways = await page.evaluate<number>(
+    "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+  );
+  assert.ok(sideways <= 0, `${where}: it scrolls sideways by ${sideways} px`);
+}

@@ -1,5 +1,6 @@
 import { any, boolean, type Decoder, list, map, raw, string, struct } from "../go/decode.ts";
-import { parseLogHandler, parseOasWebhook } from "../webhooks/definition.ts";
+import { parseLogHandler, parseOasWebhook, parseScriptOptions } from "../webhooks/definition.ts";
+import type { NamedHandler } from "../webhooks/own-handlers.ts";
 import type { Handlers } from "./definition.ts";
 import { type HandlerRef, handlerRef } from "./handler-ref.ts";
 import { invalidDefinition, memberOf, type Source } from "./invalid.ts";
@@ -11,17 +12,6 @@ export const OWN_EXTENSION = "x-gatehook";
 /** What runs a script, and what sends the event to an address. */
 export const [CUSTOM_TYPE, WEBHOOK_TYPE] = ["custom", "webhook"] as const;
 const LOG_TYPE = "log";
-
-const HANDLER = {
-  enabled: boolean,
-  trigger: string,
-  type: string,
-  functionName: string,
-  path: string,
-  gatehook: raw,
-};
-const handler = struct(HANDLER);
-type Handler = ReturnType<typeof handler>;
 
 const SECONDS: Record<string, number> = {
   h: 3_600,
@@ -47,6 +37,23 @@ const duration: Decoder<number> = (value) => {
   return Math.floor(text.startsWith("-") ? -seconds : seconds);
 };
 
+const handler = struct({
+  enabled: boolean,
+  trigger: string,
+  type: string,
+  name: string,
+  functionName: string,
+  path: string,
+  gatehook: raw,
+  url: string,
+  method: string,
+  headers: list(struct({ name: string, value: string })),
+  bodyTemplate: string,
+  cooldownPeriod: duration,
+  logPrefix: string,
+});
+type Handler = ReturnType<typeof handler>;
+
 export const oas = struct({
   info: struct({ id: string, orgId: string, name: string }),
   server: struct({
@@ -60,76 +67,64 @@ export const oas = struct({
   }),
 });
 
-const ownHandler = struct({
-  ...HANDLER,
-  url: string,
-  method: string,
-  headers: list(struct({ name: string, value: string })),
-  bodyTemplate: string,
-  cooldownPeriod: duration,
-  logPrefix: string,
-});
-type OwnHandler = ReturnType<typeof ownHandler>;
-
 /** What is run here and not by the gateway, in the form of those that it runs: scripts, and webhooks and log handlers. */
-export const own = struct({ eventHandlers: list(ownHandler) });
+export const own = struct({ eventHandlers: list(handler) });
 
 /** In the order in which they stand; those of one event type together, where the first of them stands. */
-export function oasHandlers(
-  source: Source,
-  handlers: Handler[] | null,
-  brought: OwnHandler[] | null,
-): Handlers {
+export function oasHandlers(source: Source, handlers: Handler[] | null, brought: Handler[] | null): Handlers {
   const read = (holder: string, entries: Handler[] | null) =>
-    (entries ?? []).map((entry, index) => ({
-      type: entry.trigger,
-      refs: readHandler(source, `${holder}.eventHandlers[${index}]`, entry),
-    }));
+    (entries ?? []).map((entry, index) => readHandler(source, `${holder}.eventHandlers[${index}]`, entry));
   const run = read(`${OAS_EXTENSION}.server`, handlers);
-  for (const [index, entry] of (brought ?? []).entries())
-    checkOwn(source, `${OWN_EXTENSION}.eventHandlers[${index}]`, entry);
   // What the gateway runs too is the same run, not another.
   const keyOf = (type: string, { name, path }: HandlerRef) => `${type} ${name} ${path}`;
   const seen = new Set(run.flatMap(({ type, refs }) => refs.map((ref) => keyOf(type, ref))));
-  const others = read(OWN_EXTENSION, brought).map(({ type, refs }) => ({
+  const others = read(OWN_EXTENSION, brought).map(({ type, refs, own }) => ({
     type,
+    own,
     refs: refs.filter((ref) => !seen.has(keyOf(type, ref))),
   }));
   const byType = Map.groupBy([...run, ...others], ({ type }) => type);
-  return [...byType].map(([type, entries]) => [type, entries.flatMap(({ refs }) => refs)]);
+  return [...byType].map(([type, entries]) => ({
+    type,
+    refs: entries.flatMap(({ refs }) => refs),
+    own: entries.flatMap(({ own }) => own),
+  }));
 }
 
-/** Throws `definition-invalid` for a webhook or a log handler that could not be run here. */
-function checkOwn(source: Source, at: string, entry: OwnHandler): void {
-  const { enabled, trigger, type, logPrefix: prefix, gatehook } = entry;
-  if (!enabled || (type !== WEBHOOK_TYPE && type !== LOG_TYPE)) return;
-  if (!trigger) throw noTrigger(source, at);
-  if (type === WEBHOOK_TYPE) parseOasWebhook({ source, at }, entry);
-  else parseLogHandler({ source, at }, { prefix, gatehook });
-  source.warn(
-    `${memberOf(source, at)} is checked, but this version runs no handler of type ${type}: leave it to the gateway`,
-  );
-}
-
-function readHandler(source: Source, at: string, entry: Handler): HandlerRef[] {
-  const { enabled, trigger, type, functionName, path, gatehook } = entry;
+function readHandler(source: Source, at: string, entry: Handler): Handlers[number] {
+  const { enabled, trigger, type, gatehook } = entry;
+  const nothing = { type: trigger, refs: [], own: [] };
+  const isOurs = at.startsWith(OWN_EXTENSION);
   const warn = (message: string) => source.warn(`${memberOf(source, at)}${message}`);
-  if (!enabled) return [];
-  if (type === WEBHOOK_TYPE && gatehook !== null && !at.startsWith(OWN_EXTENSION))
+  if (!enabled) return nothing;
+  if (gatehook !== null && !isOurs)
     warn(
       `.gatehook has no effect: the gateway keeps no such member here. Write the handler into ${OWN_EXTENSION}, ` +
         `beside ${OAS_EXTENSION}`,
     );
+  if (type === WEBHOOK_TYPE || type === LOG_TYPE) {
+    if (!isOurs && !source.runsAll) return nothing;
+    if (!trigger) throw noTrigger(source, at);
+    return { ...nothing, own: [readOwn(source, at, isOurs ? entry : { ...entry, gatehook: null })] };
+  }
   if (type !== CUSTOM_TYPE) {
-    // These two are left to the gateway.
-    if (type !== WEBHOOK_TYPE && type !== LOG_TYPE)
-      warn(
-        `.type is "${type}", which is not a kind of handler: this entry runs nothing, and custom would run a script`,
-      );
-    return [];
+    warn(
+      `.type is "${type}", which is not a kind of handler: this entry runs nothing, and custom would run a script`,
+    );
+    return nothing;
   }
   if (!trigger) throw noTrigger(source, at);
-  return [handlerRef({ source, at, members: { name: "functionName", path: "path" } }, functionName, path)];
+  const { functionName, path } = entry;
+  const ref = handlerRef({ source, at, members: { name: "functionName", path: "path" } }, functionName, path);
+  return { ...nothing, refs: [{ ...ref, ...(isOurs && parseScriptOptions({ source, at }, gatehook)) }] };
+}
+
+/** Throws `definition-invalid` for a webhook or a log handler that could not be run here. */
+function readOwn(source: Source, at: string, entry: Handler): NamedHandler {
+  const { type, name, logPrefix: prefix, gatehook } = entry;
+  const place = { source, at };
+  if (type === WEBHOOK_TYPE) return { kind: "webhook", name, ...parseOasWebhook(place, entry) };
+  return { kind: "log", name, ...parseLogHandler(place, { prefix, gatehook }) };
 }
 
 const noTrigger = (source: Source, at: string) =>

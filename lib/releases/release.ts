@@ -2,6 +2,9 @@ import { createHash } from "node:crypto";
 import type { Api, HandlerRef } from "../apis/definition.ts";
 import { createNearest, type Nearest } from "../apis/nearest.ts";
 import type { Script } from "../runtime/protocol.ts";
+import type { OwnHandler } from "../webhooks/own-handlers.ts";
+import { parseTemplate, type Template } from "../webhooks/template/template.ts";
+import { templateFile } from "./sources.ts";
 
 /** The key of the item that names the live release. */
 export const LIVE_RELEASE_KEY = "release";
@@ -15,6 +18,13 @@ export interface Release {
   apis: ReleasedApi[];
   /** In the order in which they are loaded into the global environment, each file once. */
   scripts: Script[];
+  /** Those that webhooks name, by their paths below templates/; not there where there are none. */
+  templates?: TemplateText[];
+}
+
+export interface TemplateText {
+  path: string;
+  text: string;
 }
 
 /**
@@ -39,10 +49,16 @@ export interface LiveRelease {
   nearestApi(apiId: string): string | undefined;
   /** The handlers for an event of this type, in the order in which they run. */
   handlers(apiId: string, type: string): HandlerRef[];
+  /** The webhooks and log handlers that are run here for such an event, beside those. */
+  own(apiId: string, type: string): OwnHandler[];
+  /** One that a webhook names, parsed when it is first asked for. Throws `template-invalid`. */
+  template(path: string): Template;
 }
 
 export function openRelease(version: string, release: Release): LiveRelease {
   const apis = new Map(release.apis.map((api) => [api.api_id, api]));
+  const texts = new Map(release.templates?.map(({ path, text }) => [path, text]));
+  const templates = new Map<string, Template>();
   let nearest: Nearest | undefined;
   return {
     version,
@@ -53,9 +69,16 @@ export function openRelease(version: string, release: Release): LiveRelease {
       nearest ??= createNearest(apis.keys());
       return nearest(apiId);
     },
-    handlers: (apiId, type) => {
-      const handlers = apis.get(apiId)?.handlers;
-      return handlers && Object.hasOwn(handlers, type) ? (handlers[type] ?? []) : [];
+    handlers: (apiId, type) => ofType(apis.get(apiId)?.handlers, type),
+    own: (apiId, type) => ofType(apis.get(apiId)?.own, type),
+    template(path) {
+      const template = templates.get(path) ?? parseTemplate(templateFile(path), texts.get(path) ?? "");
+      templates.set(path, template);
+      return template;
     },
   };
 }
+
+/** An event type may be called __proto__. */
+const ofType = <T>(lists: Record<string, T[]> | undefined, type: string): T[] =>
+  lists && Object.hasOwn(lists, type) ? (lists[type] ?? []) : [];

@@ -255,6 +255,12 @@ const UNITS: Record<string, number> = { s: 1, m: 60, h: 3_600 };
 /** The queue's longest delay: the last event of a window waits there for its end. */
 const MAX_WINDOW_SECONDS = 12 * 3_600;
 
+/** Of a script, whose `gatehook` has no other option. Throws `definition-invalid` with the member at fault. */
+export const parseScriptOptions = (place: Place, gatehook: unknown): { coalesce?: Coalesce } => {
+  const { coalesce } = parseOptions(place, gatehook, ["coalesce"]);
+  return coalesce ? { coalesce } : {};
+};
+
 /** Of the member `coalesce` of what `at` names. Throws `definition-invalid` for a window of 0, or of a year. */
 export function parseCoalesce(place: Place, given: unknown): Coalesce {
   const { window, by } = decoded(place, { coalesce: given }, struct({ coalesce })).coalesce;

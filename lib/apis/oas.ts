@@ -1,9 +1,9 @@
-import { any, boolean, type Decoder, list, map, raw, string, struct } from "../go/decode.ts";
+import { any, boolean, type Decoder, decodeValue, list, map, raw, string, struct } from "../go/decode.ts";
 import { parseLogHandler, parseOasWebhook, parseScriptOptions } from "../webhooks/definition.ts";
 import type { NamedHandler } from "../webhooks/own-handlers.ts";
 import type { Handlers } from "./definition.ts";
 import { type HandlerRef, handlerRef } from "./handler-ref.ts";
-import { invalidDefinition, memberOf, type Source } from "./invalid.ts";
+import { inFile, invalidDefinition, memberOf, type Source } from "./invalid.ts";
 
 /** The gateway's own part of an OpenAPI document. */
 export const OAS_EXTENSION = "x-tyk-api-gateway";
@@ -37,14 +37,22 @@ const duration: Decoder<number> = (value) => {
   return Math.floor(text.startsWith("-") ? -seconds : seconds);
 };
 
-const handler = struct({
+const HANDLER = {
   enabled: boolean,
   trigger: string,
   type: string,
-  name: string,
   functionName: string,
   path: string,
   gatehook: raw,
+};
+const handler = struct(HANDLER);
+/** Of the gateway's own, only what counts here is looked at: the rest is read where it is to be run here too. */
+const gatewaysHandler: Decoder<Handler> = (value) => ({ ...handler(value), whole: value });
+type Handler = ReturnType<typeof handler> & { whole?: Parameters<typeof handler>[0] };
+
+const ownHandler = struct({
+  ...HANDLER,
+  name: string,
   url: string,
   method: string,
   headers: list(struct({ name: string, value: string })),
@@ -52,12 +60,12 @@ const handler = struct({
   cooldownPeriod: duration,
   logPrefix: string,
 });
-type Handler = ReturnType<typeof handler>;
+type OwnHandler = ReturnType<typeof ownHandler>;
 
 export const oas = struct({
   info: struct({ id: string, orgId: string, name: string }),
   server: struct({
-    eventHandlers: list(handler),
+    eventHandlers: list(gatewaysHandler),
     authentication: struct({
       customKeyLifetime: struct({ enabled: boolean, value: duration, respectValidity: boolean }),
     }),
@@ -68,11 +76,15 @@ export const oas = struct({
 });
 
 /** What is run here and not by the gateway, in the form of those that it runs: scripts, and webhooks and log handlers. */
-export const own = struct({ eventHandlers: list(handler) });
+export const own = struct({ eventHandlers: list(ownHandler) });
 
 /** In the order in which they stand; those of one event type together, where the first of them stands. */
-export function oasHandlers(source: Source, handlers: Handler[] | null, brought: Handler[] | null): Handlers {
-  const read = (holder: string, entries: Handler[] | null) =>
+export function oasHandlers(
+  source: Source,
+  handlers: Handler[] | null,
+  brought: OwnHandler[] | null,
+): Handlers {
+  const read = (holder: string, entries: (Handler | OwnHandler)[] | null) =>
     (entries ?? []).map((entry, index) => readHandler(source, `${holder}.eventHandlers[${index}]`, entry));
   const run = read(`${OAS_EXTENSION}.server`, handlers);
   // What the gateway runs too is the same run, not another.
@@ -91,7 +103,7 @@ export function oasHandlers(source: Source, handlers: Handler[] | null, brought:
   }));
 }
 
-function readHandler(source: Source, at: string, entry: Handler): Handlers[number] {
+function readHandler(source: Source, at: string, entry: Handler | OwnHandler): Handlers[number] {
   const { enabled, trigger, type, gatehook } = entry;
   const nothing = { type: trigger, refs: [], own: [] };
   const isOurs = at.startsWith(OWN_EXTENSION);
@@ -105,7 +117,7 @@ function readHandler(source: Source, at: string, entry: Handler): Handlers[numbe
   if (type === WEBHOOK_TYPE || type === LOG_TYPE) {
     if (!isOurs && !source.runsAll) return nothing;
     if (!trigger) throw noTrigger(source, at);
-    return { ...nothing, own: [readOwn(source, at, isOurs ? entry : { ...entry, gatehook: null })] };
+    return { ...nothing, own: [readOwn(source, at, "url" in entry ? entry : wholeOf(source, at, entry))] };
   }
   if (type !== CUSTOM_TYPE) {
     warn(
@@ -119,8 +131,13 @@ function readHandler(source: Source, at: string, entry: Handler): Handlers[numbe
   return { ...nothing, refs: [{ ...ref, ...(isOurs && parseScriptOptions({ source, at }, gatehook)) }] };
 }
 
+const wholeOf = (source: Source, at: string, { whole = null }: Handler): OwnHandler => ({
+  ...inFile(source.file, memberOf(source, at), () => decodeValue(whole, ownHandler)),
+  gatehook: null,
+});
+
 /** Throws `definition-invalid` for a webhook or a log handler that could not be run here. */
-function readOwn(source: Source, at: string, entry: Handler): NamedHandler {
+function readOwn(source: Source, at: string, entry: OwnHandler): NamedHandler {
   const { type, name, logPrefix: prefix, gatehook } = entry;
   const place = { source, at };
   if (type === WEBHOOK_TYPE) return { kind: "webhook", name, ...parseOasWebhook(place, entry) };

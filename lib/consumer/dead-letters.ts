@@ -3,6 +3,7 @@ import { MESSAGE_BYTES } from "../events/event.ts";
 import type { QueueSender } from "../events/send.ts";
 import type { FailureCode } from "../runtime/protocol.ts";
 import { type QueueRecord, receives } from "./records.ts";
+import { freshTask, TASK_ATTRIBUTE } from "./tasks.ts";
 
 /** Why an event is not done: a coded error, how its handler failed, or that its turn did not come. */
 export type Reason = ErrorCode | `handler-${FailureCode}` | "unstarted" | "unfinished";
@@ -14,27 +15,31 @@ export interface Verdict {
   eventId?: string | undefined;
   handler?: string | undefined;
   release?: string | undefined;
+  /** The beginning of what a webhook's target said. */
+  answer?: string | undefined;
 }
 
 export type SendDeadLetter = (record: QueueRecord, verdict: Verdict) => Promise<void>;
 
 /** The longest attribute. */
-const ATTRIBUTE_CHARS = 1_000;
+const ATTRIBUTE_CHARS = 1_024;
 /** What SQS counts of an attribute beside its name and its text. */
 const TYPE = "String";
 
 /** Sends a record's body, unchanged, to the dead-letter queue, with what became of it as attributes. */
 export function createDeadLetters(send: QueueSender): SendDeadLetter {
-  return async (record, { reason, error, eventId, handler, release }) => {
+  return async (record, { reason, error, eventId, handler, release, answer }) => {
     // By how much they are needed: beside a body of nearly 1 MiB there may be no room for the last.
     const facts = {
       event_id: eventId,
       api_id: record.messageAttributes.api_id?.stringValue,
+      [TASK_ATTRIBUTE]: freshTask(record),
       reason,
       handler,
       release,
       receives: String(receives(record)),
       error,
+      answer,
     };
     let room = MESSAGE_BYTES - Buffer.byteLength(record.body);
     const attributes = Object.entries(facts).flatMap(([name, value]) => {

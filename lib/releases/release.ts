@@ -3,8 +3,6 @@ import type { Api, HandlerRef } from "../apis/definition.ts";
 import { createNearest, type Nearest } from "../apis/nearest.ts";
 import type { Script } from "../runtime/protocol.ts";
 import type { OwnHandler } from "../webhooks/own-handlers.ts";
-import { parseTemplate, type Template } from "../webhooks/template/template.ts";
-import { templateFile } from "./sources.ts";
 
 /** The key of the item that names the live release. */
 export const LIVE_RELEASE_KEY = "release";
@@ -51,14 +49,13 @@ export interface LiveRelease {
   handlers(apiId: string, type: string): HandlerRef[];
   /** The webhooks and log handlers that are run here for such an event, beside those. */
   own(apiId: string, type: string): OwnHandler[];
-  /** One that a webhook names, parsed when it is first asked for. Throws `template-invalid`. */
-  template(path: string): Template;
+  /** The text of one that a webhook names. */
+  template(path: string): string | undefined;
 }
 
 export function openRelease(version: string, release: Release): LiveRelease {
   const apis = new Map(release.apis.map((api) => [api.api_id, api]));
   const texts = new Map(release.templates?.map(({ path, text }) => [path, text]));
-  const templates = new Map<string, Template>();
   let nearest: Nearest | undefined;
   return {
     version,
@@ -71,11 +68,7 @@ export function openRelease(version: string, release: Release): LiveRelease {
     },
     handlers: (apiId, type) => ofType(apis.get(apiId)?.handlers, type),
     own: (apiId, type) => ofType(apis.get(apiId)?.own, type),
-    template(path) {
-      const template = templates.get(path) ?? parseTemplate(templateFile(path), texts.get(path) ?? "");
-      templates.set(path, template);
-      return template;
-    },
+    template: (path) => texts.get(path),
   };
 }
 

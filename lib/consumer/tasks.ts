@@ -1,0 +1,135 @@
+import { createHash } from "node:crypto";
+import { AppError, errorText } from "../errors.ts";
+import { MESSAGE_BYTES } from "../events/event.ts";
+import { invalidEvent } from "../events/invalid.ts";
+import { DELAY_SECONDS, type QueueSender } from "../events/send.ts";
+import { decodeJson, integer, string, struct } from "../go/decode.ts";
+import type { QueueRecord } from "./records.ts";
+
+/** How many equal events one run stands for, and when the first and the last of them came, in ms since 1970. */
+export interface Coalesced {
+  count: number;
+  first: number;
+  last: number;
+}
+
+/**
+ * What a message of the events queue asks for beside being an event: to deliver one webhook of it, or to run one handler
+ * for all events of a window that is over. It has the event's own body, and this in an attribute.
+ */
+export interface Task {
+  kind: "webhook" | "window";
+  /** The ledger's name of the handler. */
+  entry: string;
+  /** The id of a window, which counts in place of the event's own; "" for an event by itself. */
+  id: string;
+  /** In unix seconds, before which nothing is done: no message can wait in the queue for longer than 15 minutes. */
+  due: number;
+  /** Of a webhook: requests that failed so far, and since when, in unix seconds; 0 before the first. */
+  attempts: number;
+  since: number;
+  /** How often it had to wait since its target answered to nobody. */
+  postponed: number;
+  /** Of a webhook for a whole window. */
+  coalesced?: Coalesced;
+}
+
+export const TASK_ATTRIBUTE = "task";
+
+export const webhookTask = (entry: string, more: Partial<Task> = {}): Task => ({
+  kind: "webhook",
+  entry,
+  id: "",
+  due: 0,
+  attempts: 0,
+  since: 0,
+  postponed: 0,
+  ...more,
+});
+
+export const windowTask = (entry: string, id: string, due: number): Task => ({
+  ...webhookTask(entry, { id, due }),
+  kind: "window",
+});
+
+const shape = struct({
+  kind: string,
+  entry: string,
+  id: string,
+  due: integer,
+  attempts: integer,
+  since: integer,
+  postponed: integer,
+  coalesced: struct({ count: integer, first: integer, last: integer }),
+});
+
+/** Undefined for an event by itself. Throws `event-invalid`. */
+export function taskOf({ messageAttributes }: QueueRecord): Task | undefined {
+  const text = messageAttributes[TASK_ATTRIBUTE]?.stringValue;
+  if (text === undefined) return undefined;
+  const { kind, coalesced, ...task } = decoded(text);
+  if (kind !== "webhook" && kind !== "window") throw invalidEvent(TASK_ATTRIBUTE, "is of no known kind");
+  return { kind, ...task, ...(coalesced.count > 0 && { coalesced }) };
+}
+
+function decoded(text: string): ReturnType<typeof shape> {
+  try {
+    return decodeJson(text, shape);
+  } catch (thrown) {
+    throw invalidEvent(TASK_ATTRIBUTE, `is not a task: ${errorText(thrown)}`);
+  }
+}
+
+/** A record's task as one that was never tried, for when it is sent again; undefined for an event by itself. */
+export function freshTask(record: QueueRecord): string | undefined {
+  const text = record.messageAttributes[TASK_ATTRIBUTE]?.stringValue;
+  try {
+    const task = taskOf(record);
+    return task && JSON.stringify({ ...task, due: 0, attempts: 0, since: 0, postponed: 0 });
+  } catch {
+    return text;
+  }
+}
+
+/**
+ * Puts a task for the event of a record on the events queue. Throws `event-too-large` where the body leaves no room for
+ * it, and `dependency-failed` when the queue does not have it.
+ */
+export type SendTask = (record: QueueRecord, eventId: string, task: Task) => Promise<void>;
+
+export function createSendTask(deps: {
+  send: QueueSender;
+  /** In ms since 1970. */
+  now: () => number;
+  newId: () => string;
+}): SendTask {
+  return async ({ body, attributes: { MessageGroupId }, messageAttributes }, eventId, task) => {
+    const attributes = {
+      api_id: messageAttributes.api_id?.stringValue,
+      event_id: eventId,
+      [TASK_ATTRIBUTE]: JSON.stringify(task),
+    };
+    const bytes = Buffer.byteLength(body + Object.entries(attributes).join("")) + 100;
+    if (bytes > MESSAGE_BYTES)
+      throw new AppError(
+        "event-too-large",
+        `with its task for ${task.entry} it is larger than the queue takes`,
+      );
+    const seconds = Math.ceil(Math.max(0, task.due - deps.now() / 1000));
+    // A FIFO queue takes no delay of one message. It is a group of its own, so that it holds back nothing.
+    const how =
+      MessageGroupId === undefined
+        ? { delaySeconds: Math.min(DELAY_SECONDS, seconds) }
+        : { order: { MessageGroupId: groupOf(eventId, task), MessageDeduplicationId: deps.newId() } };
+    try {
+      await deps.send({ body, attributes, ...how });
+    } catch (cause) {
+      throw new AppError("dependency-failed", `sqs:SendMessage failed: ${errorText(cause)}`, { cause });
+    }
+  };
+}
+
+const groupOf = (eventId: string, { kind, entry }: Task) =>
+  createHash("sha256")
+    .update(JSON.stringify([kind, entry, eventId]))
+    .digest("base64url");

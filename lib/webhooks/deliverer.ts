@@ -46,8 +46,10 @@ interface One {
 const AT_A_TIME = 4;
 /** Kept back for the answer, in ms. */
 const RESERVE_MS = 1_500;
-/** How much longer than its request a claim lives, so that a consumer that has died holds back nobody. */
-const LEASE_SECONDS = 15;
+/** How long a claim lives: longer than the queue hides a message, so that after a death the same webhook is sent again. */
+const LEASE_SECONDS = 420;
+/** Until one looks again whether an equal body was delivered by another. */
+const TAKEN_SECONDS = 30;
 /** How long after its first request a webhook is given up, although its target was not asked since. */
 const GIVE_UP_SECONDS = DELAYS.reduce((sum, delay) => sum + delay, 0);
 /** The longest wait for a target that does not answer. */
@@ -139,9 +141,8 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
     if (body instanceof AppError) return giveUp(body.code, body.message);
     const cooldown = webhook.cooldownSeconds > 0 && equalityKey(webhook, envelope.event, body);
     if (cooldown) {
-      const lease = Math.ceil(deps.timeoutMs / 1000) + LEASE_SECONDS;
-      const claim = await store.claim(`${envelope.api_id}#${cooldown}`, identity, lease);
-      if (claim.is === "taken") return comeAgain(claim.seconds, {});
+      const claim = await store.claim(`${envelope.api_id}#${cooldown}`, identity, LEASE_SECONDS);
+      if (claim.is === "taken") return comeAgain(Math.min(TAKEN_SECONDS, claim.seconds), {});
       if (claim.is === "sent") {
         if (!claim.own) metrics.count("WebhooksCooled");
         log.info(claim.own ? "webhook delivered before" : "webhook left out within a cool-down", facts);

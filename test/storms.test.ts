@@ -27,7 +27,10 @@ const script = (name: string) => ({
   handler_name: "eh_dynamic_handler",
   handler_meta: { name, path: `${name}.js`, gatehook: { coalesce } },
 });
-const logHandler = { handler_name: "eh_log_handler", handler_meta: { prefix: "storm", gatehook: { coalesce } } };
+const logHandler = {
+  handler_name: "eh_log_handler",
+  handler_meta: { prefix: "storm", gatehook: { coalesce } },
+};
 const webhook = {
   handler_name: "eh_web_hook_handler",
   handler_meta: {
@@ -41,6 +44,10 @@ interface Window {
   Count: number;
   First: string;
   Last: string;
+}
+
+interface Counts {
+  meta_data?: { windows?: Window[] };
 }
 
 async function worldOf(options: Partial<HookWorldOptions>) {
@@ -58,8 +65,9 @@ async function worldOf(options: Partial<HookWorldOptions>) {
     scripts: {
       // What it writes is committed with its ledger entry, so it counts runs once.
       async counts({ event, context, get, set }) {
-        const { windows = [] } = (await get(`of ${event.Meta.Key}`)) as { windows?: Window[] };
-        await set(`of ${event.Meta.Key}`, { windows: [...windows, context.Coalesced] } as Session);
+        const { meta_data } = (await get(`of ${event.Meta.Key}`)) as Counts;
+        const windows = [...(meta_data?.windows ?? []), context.Coalesced];
+        await set(`of ${event.Meta.Key}`, { meta_data: { windows } } as unknown as Session);
       },
     },
     ...options,
@@ -68,7 +76,7 @@ async function worldOf(options: Partial<HookWorldOptions>) {
     const { Item } = await clients.dynamo.send(
       new GetCommand({ TableName: resources.env.SESSIONS_TABLE, Key: { key: `of ${key}` } }),
     );
-    return (Item?.session?.windows as Window[]) ?? [];
+    return (Item?.session as Counts | undefined)?.meta_data?.windows ?? [];
   }
   return { ...world, windowsOf };
 }

@@ -131,13 +131,14 @@ describe("a webhook", () => {
     await settle();
     assert(world.killed > 20, `only ${world.killed} processes died`);
     assert(now() - began.at > 5 * HOUR, "the targets were down for hours");
-    const all = keys.flatMap((key) => [
-      `https://in.example/hooks ${key}`,
-      `https://other.example/ ${key}`,
-    ]);
+    const all = keys.flatMap((key) => [`https://in.example/hooks ${key}`, `https://other.example/ ${key}`]);
     assert.deepEqual(letters, []);
     assert.deepEqual([...taken.keys()].sort(), all.sort(), "each has arrived");
-    assert.deepEqual([...ids.values()].filter(({ size }) => size !== 1), [], "each under one id");
+    assert.deepEqual(
+      [...ids.values()].filter(({ size }) => size !== 1),
+      [],
+      "each under one id",
+    );
     assert.equal(new Set([...ids.values()].flatMap((each) => [...each])).size, all.length, "of its own");
     assert((tally.WebhooksPostponed ?? 0) > 0, "a target that is down is not asked for each of them");
   });

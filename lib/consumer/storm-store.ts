@@ -77,7 +77,7 @@ export function createStormStore(deps: {
 
   const seal = (pk: string) =>
     update(pk, {
-      UpdateExpression: "SET sealed = :yes, #ttl = :ttl",
+      UpdateExpression: "SET is_sealed = :yes, #ttl = :ttl",
       ExpressionAttributeNames: { "#ttl": "ttl" },
       ExpressionAttributeValues: toAttributes({ ":yes": true, ":ttl": ttl() }),
       ReturnValues: "ALL_NEW",
@@ -96,7 +96,7 @@ export function createStormStore(deps: {
       TableName,
       Key: toAttributes({ pk }),
       UpdateExpression: "ADD #count :count SET #first = :first, #last = :last, #ttl = :ttl",
-      ConditionExpression: "attribute_not_exists(sealed)",
+      ConditionExpression: "attribute_not_exists(is_sealed)",
       ExpressionAttributeNames: { "#count": "count", "#first": "first", "#last": "last", "#ttl": "ttl" },
       ExpressionAttributeValues: toAttributes({
         ":count": count,
@@ -111,16 +111,16 @@ export function createStormStore(deps: {
     async join(window, counter) {
       const item = await update(windowKey(window), {
         UpdateExpression: "ADD counters :counter SET #ttl = :ttl",
-        ConditionExpression: "attribute_not_exists(sealed)",
+        ConditionExpression: "attribute_not_exists(is_sealed)",
         ExpressionAttributeNames: { "#ttl": "ttl" },
         ExpressionAttributeValues: { ":counter": { SS: [counter] }, ":ttl": { N: String(ttl()) } },
         ReturnValues: "ALL_NEW",
       });
-      return item && { isCalled: item.called === true };
+      return item && { isCalled: item.has_closer === true };
     },
     async called(window) {
       await update(windowKey(window), {
-        UpdateExpression: "SET called = :yes",
+        UpdateExpression: "SET has_closer = :yes",
         ExpressionAttributeValues: toAttributes({ ":yes": true }),
       });
     },

@@ -192,7 +192,6 @@ export function createHookWorld(options: HookWorldOptions) {
   }
 
   return {
-
     world,
     queue,
     letters,
@@ -230,7 +229,11 @@ export function createHookWorld(options: HookWorldOptions) {
 
 const VISIBILITY_MS = 360_000;
 
-export const answer = (status: number, headers: Record<string, string[]> = {}, body = ""): EgressResponse => ({
+export const answer = (
+  status: number,
+  headers: Record<string, string[]> = {},
+  body = "",
+): EgressResponse => ({
   status,
   headers,
   body: Buffer.from(body),

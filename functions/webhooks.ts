@@ -25,7 +25,7 @@ export function createWebhooks(deps: {
     ...others,
     // Of an answer its beginning is read, however long it is.
     egress: createEgress({ allowHosts, maxResponseBytes: 1024 }),
-    store: createWebhookStore({ dynamo, table, ttlSeconds, now: Date.now }),
+    store: createWebhookStore({ dynamo, table, ttlSeconds, now: Date.now, random: Math.random }),
     secrets: secrets ? parseSecrets("WEBHOOK_SECRETS", secrets) : undefined,
     now: Date.now,
     random: Math.random,

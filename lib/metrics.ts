@@ -53,7 +53,7 @@ export const METRICS = {
   WebhooksSkipped: { unit: "Count", meaning: "webhooks left out, since they are switched off" },
   WebhookTime: { unit: "Milliseconds", meaning: "what a request of a webhook took" },
   EventsCoalesced: { unit: "Count", meaning: "events counted for a handler whose run stands for many" },
-  WindowsClosed: { unit: "Count", meaning: "runs that stood for all events of a window" },
+  WindowsClosed: { unit: "Count", meaning: "windows of such events that were closed, each for one run" },
   Conflicts: {
     unit: "Count",
     meaning: "events run again, since others changed a session that they had read",

@@ -2,6 +2,7 @@ import type { ErrorCode } from "../errors.ts";
 import { MESSAGE_BYTES } from "../events/event.ts";
 import type { QueueSender } from "../events/send.ts";
 import type { FailureCode } from "../runtime/protocol.ts";
+import { ANSWER_BYTES } from "../webhooks/verdict.ts";
 import { type QueueRecord, receives } from "./records.ts";
 import { freshTask, TASK_ATTRIBUTE } from "./tasks.ts";
 
@@ -21,8 +22,8 @@ export interface Verdict {
 
 export type SendDeadLetter = (record: QueueRecord, verdict: Verdict) => Promise<void>;
 
-/** The longest attribute. */
-const ATTRIBUTE_CHARS = 1_024;
+/** The longest attribute; what a target said is a kilobyte already. */
+const ATTRIBUTE_CHARS = 1_000;
 /** What SQS counts of an attribute beside its name and its text. */
 const TYPE = "String";
 
@@ -43,7 +44,7 @@ export function createDeadLetters(send: QueueSender): SendDeadLetter {
     };
     let room = MESSAGE_BYTES - Buffer.byteLength(record.body);
     const attributes = Object.entries(facts).flatMap(([name, value]) => {
-      const text = attributeText(value ?? "");
+      const text = attributeText(value ?? "", name === "answer" ? ANSWER_BYTES : ATTRIBUTE_CHARS);
       const bytes = Buffer.byteLength(name + TYPE + text);
       if (!text || bytes > room) return [];
       room -= bytes;
@@ -59,9 +60,9 @@ function ordering({ messageId, attributes: { MessageGroupId } }: QueueRecord) {
 }
 
 /** SQS takes only the characters of XML 1.0: no control characters but tab and line ends, no half of a pair. */
-function attributeText(value: string): string {
+function attributeText(value: string, most: number): string {
   return value
-    .slice(0, ATTRIBUTE_CHARS)
+    .slice(0, most)
     .toWellFormed()
     .replace(/[^\t\n\r\P{Cc}]|[\ufffe\uffff]/gu, "\ufffd");
 }

@@ -110,7 +110,11 @@ export function createStorms({ store, sendTask, now, counter, metrics }: StormDe
         for (const { identity } of group.deliveries) unit.dismiss(identity, group.entry);
       }
     },
-    close: async ({ task }) => (task ? store.close(task.id) : undefined),
+    async close({ task }) {
+      const counted = task && (await store.close(task.id));
+      if (counted) metrics.count("WindowsClosed");
+      return counted;
+    },
   };
 }
 

@@ -1,11 +1,7 @@
 import { createHash } from "node:crypto";
-import {
-  BatchGetItemCommand,
-  DeleteItemCommand,
-  type DynamoDBClient,
-  PutItemCommand,
-} from "@aws-sdk/client-dynamodb";
+import { DeleteItemCommand, type DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
+import { batchGet } from "../dynamo/batch-get.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { Webhook } from "./definition.ts";
 
@@ -43,9 +39,6 @@ export interface WebhookStore {
 export const offKey = (apiId: string, webhook: Webhook & { entry: string }) =>
   hashOf([apiId, JSON.stringify(webhook)]);
 
-/** DynamoDB's own limit of one call. */
-const READ_KEYS = 100;
-
 export function createWebhookStore(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   table: string;
@@ -53,23 +46,10 @@ export function createWebhookStore(deps: {
   ttlSeconds: number;
   /** In ms since 1970. */
   now: () => number;
+  random: () => number;
 }): WebhookStore {
   const { dynamo, table: TableName } = deps;
   const seconds = () => Math.floor(deps.now() / 1000);
-
-  async function readSome(keys: string[], found: Map<string, Record<string, unknown>>): Promise<void> {
-    let open: string[] = keys;
-    for (let attempt = 0; open.length > 0; attempt += 1) {
-      if (attempt === 5) throw failed("BatchGetItem", "keys left unprocessed again and again");
-      const Keys = open.map((pk) => toAttributes({ pk }));
-      const command = new BatchGetItemCommand({
-        RequestItems: { [TableName]: { Keys, ConsistentRead: true } },
-      });
-      const { Responses, UnprocessedKeys } = await trying("BatchGetItem", () => dynamo.send(command));
-      for (const item of Responses?.[TableName] ?? []) found.set(item.pk?.S ?? "", fromAttributes(item));
-      open = (UnprocessedKeys?.[TableName]?.Keys ?? []).flatMap(({ pk }) => pk?.S ?? []);
-    }
-  }
 
   const put = (item: object) => {
     const command = new PutItemCommand({ TableName, Item: toAttributes(item) });
@@ -78,10 +58,16 @@ export function createWebhookStore(deps: {
 
   return {
     async read(asked) {
-      const keys = [...new Set(asked.flatMap(({ identity, off }) => [doneKey(identity), offItem(off)]))];
-      const found = new Map<string, Record<string, unknown>>();
-      for (let at = 0; at < keys.length; at += READ_KEYS)
-        await readSome(keys.slice(at, at + READ_KEYS), found);
+      const keys = new Set(asked.flatMap(({ identity, off }) => [doneKey(identity), offItem(off)]));
+      const reading = () =>
+        batchGet(
+          dynamo,
+          TableName,
+          [...keys].map((pk) => ({ pk })),
+          { random: deps.random, consistent: true },
+        );
+      const items = (await trying("BatchGetItem", reading)).map(fromAttributes);
+      const found = new Map(items.map((item) => [item.pk, item]));
       return asked.map(({ identity, off }) => {
         const since = found.get(offItem(off))?.at;
         return {

@@ -137,7 +137,12 @@ export function createHookWorld(options: HookWorldOptions) {
             return world.target(request);
           }),
         },
-        store: createWebhookStore({ dynamo: store, table: env.STATE_TABLE, ttlSeconds: 1_000_000, now }),
+        store: createWebhookStore({
+          dynamo: store,
+          table: env.STATE_TABLE,
+          ttlSeconds: 1_000_000,
+          ...chance,
+        }),
         sendTask,
         timeoutMs: 10_000,
         log: logs,

@@ -8,8 +8,6 @@ import { createConsumer } from "../lib/consumer/consumer.ts";
 import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
 import { neededMemoryMb } from "../lib/consumer/memory.ts";
 import { createRetryDelay } from "../lib/consumer/retry-delay.ts";
-import { createStormStore } from "../lib/consumer/storm-store.ts";
-import { createStorms } from "../lib/consumer/storms.ts";
 import type { SendTask } from "../lib/consumer/tasks.ts";
 import type { Gateway } from "../lib/gateway/client.ts";
 import { renamedConsumerStore } from "../lib/gateway/hashed-keys.ts";
@@ -80,6 +78,15 @@ const webhooks = once(async () =>
   }),
 );
 if (hooks.secrets) await webhooks();
+const storms = once(async () =>
+  (await import("./storms.ts")).createStormCounts({
+    dynamo,
+    table: stateTable,
+    ttlSeconds: hooks.ttlSeconds,
+    sendTask,
+    metrics,
+  }),
+);
 const consume = createConsumer({
   ...(owned ?? { store: table }),
   live: createLiveRuntime({
@@ -94,19 +101,12 @@ const consume = createConsumer({
   handBack: async (left) => (await returns()).handBack(left),
   requeue: async (record, how) => (await returns()).requeue(record, how),
   sendTask,
-  storms: createStorms({
-    store: createStormStore({
-      dynamo,
-      table: stateTable,
-      ttlSeconds: hooks.ttlSeconds,
-      newToken: randomUUID,
-      ...chance,
-    }),
-    sendTask,
-    counter: randomUUID(),
-    now: Date.now,
-    metrics,
-  }),
+  storms: {
+    async take(deliveries, release, unit) {
+      if (release.coalesces) await (await storms()).take(deliveries, release, unit);
+    },
+    close: async (delivery) => (await storms()).close(delivery),
+  },
   deliver: async (...given) => (await webhooks())(...given),
   retryDelay: createRetryDelay({
     baseSeconds: integer(env, "RETRY_BASE_SECONDS"),

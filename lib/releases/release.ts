@@ -49,6 +49,8 @@ export interface LiveRelease {
   handlers(apiId: string, type: string): HandlerRef[];
   /** The webhooks and log handlers that are run here for such an event, beside those. */
   own(apiId: string, type: string): OwnHandler[];
+  /** Whether it has a handler of which one run stands for many events. */
+  coalesces: boolean;
   /** The text of one that a webhook names. */
   template(path: string): string | undefined;
 }
@@ -68,6 +70,9 @@ export function openRelease(version: string, release: Release): LiveRelease {
     },
     handlers: (apiId, type) => ofType(apis.get(apiId)?.handlers, type),
     own: (apiId, type) => ofType(apis.get(apiId)?.own, type),
+    coalesces: release.apis.some(({ handlers, own = {} }) =>
+      [...Object.values(handlers), ...Object.values(own)].flat().some(({ coalesce }) => coalesce),
+    ),
     template: (path) => texts.get(path),
   };
 }

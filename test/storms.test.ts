@@ -121,7 +121,7 @@ describe("a storm of equal events", () => {
     const { publish, settle, windowsOf, pass, world, queue, letters } = await worldOf({
       events: { KeyExpired: [script("counts")] },
       random,
-      deaths: 0.02,
+      deaths: 0.06,
     });
     for (let nth = 0; nth < 600; nth += 1) {
       publish(`e${nth}`, { Key: "a" });

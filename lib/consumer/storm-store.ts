@@ -7,7 +7,7 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { refusalOf } from "../dynamo/refusal.ts";
-import { dependencyFailed, pauseBefore } from "./commit.ts";
+import { dependencyFailed, pauseBefore } from "../commit/commit.ts";
 import type { Coalesced } from "./tasks.ts";
 
 /** An event that is counted once for one handler, however often it comes. */

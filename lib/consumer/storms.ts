@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { UnitOfWork } from "../commit/unit-of-work.ts";
 import { AppError } from "../errors.ts";
 import type { Metrics } from "../metrics.ts";
 import type { LiveRelease } from "../releases/release.ts";
@@ -7,7 +8,6 @@ import { entriesFor } from "./entries.ts";
 import type { Delivery } from "./records.ts";
 import { COUNT_EVENTS, type Counted, type Span, type StormStore } from "./storm-store.ts";
 import { type Coalesced, type SendTask, windowTask } from "./tasks.ts";
-import type { UnitOfWork } from "./unit-of-work.ts";
 
 export interface StormDeps {
   store: StormStore;

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { parseDefinitions } from "../../lib/apis/definition.ts";
+import { createConsumerStore } from "../../lib/commit/store.ts";
 import { createCircuit } from "../../lib/consumer/circuit.ts";
 import { createConsumer } from "../../lib/consumer/consumer.ts";
 import { createDeadLetters } from "../../lib/consumer/dead-letters.ts";
 import { createRequeue } from "../../lib/consumer/requeue.ts";
 import { createSendTask } from "../../lib/consumer/send-task.ts";
-import { createConsumerStore } from "../../lib/consumer/store.ts";
 import { createStormStore } from "../../lib/consumer/storm-store.ts";
 import { createStorms } from "../../lib/consumer/storms.ts";
 import type { EgressRequest, EgressResponse } from "../../lib/egress/client.ts";

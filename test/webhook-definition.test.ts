@@ -193,10 +193,14 @@ describe("a webhook in an OAS document", () => {
   const document = (entry: object, gateways: object[] = []) => {
     const [read] = parseDefinitions(
       "apis/a.json",
-      JSON.stringify({
-        "x-tyk-api-gateway": { info: { id: "a" }, server: { eventHandlers: gateways } },
-        "x-gatehook": { eventHandlers: [entry] },
-      }),
+      JSON.stringify(
+        {
+          "x-tyk-api-gateway": { info: { id: "a" }, server: { eventHandlers: gateways } },
+          "x-gatehook": { eventHandlers: [entry] },
+        },
+        null,
+        2,
+      ),
     );
     assert(read);
     return read;
@@ -259,11 +263,12 @@ describe("a webhook in an OAS document", () => {
 
 describe("a definition with the gateway's other handlers", () => {
   const definition = (...entries: object[]) => {
-    const [read] = parseDefinitions(
-      "apis/a.json",
-      JSON.stringify({ api_id: "a", event_handlers: { events: { AuthFailure: entries } } }),
-    );
+    const api = { api_id: "a", event_handlers: { events: { AuthFailure: entries } } };
+    const [read] = parseDefinitions("apis/a.json", JSON.stringify(api));
+    // As people write it: on many lines, it is parsed in another way.
+    const [written] = parseDefinitions("apis/a.json", JSON.stringify(api, null, 2));
     assert(read);
+    assert.deepEqual(written, read);
     return read;
   };
   const entry = (handler_name: string, handler_meta: object) => ({ handler_name, handler_meta });

@@ -26,6 +26,11 @@ export interface Api {
   session_lifetime_respects_key_expiration?: boolean;
 }
 
+/** The types of events that something is done for here. */
+export const handledTypes = ({ handlers, own = {} }: Pick<Api, "handlers" | "own">): string[] => [
+  ...new Set([...Object.keys(handlers), ...Object.keys(own)]),
+];
+
 /** One definition of a file. */
 export interface Definition {
   /** Undefined when it is wrong; `error` tells then why. */

@@ -5,9 +5,9 @@ import {
   UpdateItemCommand,
   type UpdateItemCommandInput,
 } from "@aws-sdk/client-dynamodb";
+import { dependencyFailed, pauseBefore } from "../commit/commit.ts";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { refusalOf } from "../dynamo/refusal.ts";
-import { dependencyFailed, pauseBefore } from "../commit/commit.ts";
 import type { Coalesced } from "./tasks.ts";
 
 /** An event that is counted once for one handler, however often it comes. */

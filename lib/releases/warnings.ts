@@ -1,3 +1,4 @@
+import { handledTypes } from "../apis/definition.ts";
 import { oddApiEvent, oddGatewayEvent } from "../apis/event-types.ts";
 import type { Built } from "./build.ts";
 import { firstFew } from "./problems.ts";
@@ -22,7 +23,7 @@ export function uploadWarnings(files: SourceFile[], { apis, release, problems, w
 function oddEvents({ file, api }: Built["apis"][number]): Problem[] {
   const odd = file === GATEWAY_FILE ? oddGatewayEvent : oddApiEvent;
   return firstFew(
-    [...new Set([...Object.keys(api.handlers), ...Object.keys(api.own ?? {})])].flatMap((type) => {
+    handledTypes(api).flatMap((type) => {
       const message = odd(type);
       return message ? [{ file, message }] : [];
     }),

@@ -61,6 +61,12 @@ function logText({ prefix, type, path, coalesced }: Fact["fields"]): string {
   return `${prefix}: ${[type, path, Count && `${Count} of them`].filter(Boolean).join(" ")}`;
 }
 
+/** What became of one that needs no script. */
+const OWN: Record<string, string> = { webhook: "is on the queue", log: "wrote its line" };
+
+const ranText = ({ name, ms }: HandlerReport) =>
+  ms === undefined ? `${name} ${OWN[name.split(":")[0] ?? ""] ?? "is done"}` : `${name} ran for ${ms} ms`;
+
 function doneRow({ api_id, type, handlers, counted, done_before, meant }: Fact["fields"]): string {
   const ran = handlers as HandlerReport[];
   const later = (counted ?? []) as string[];
@@ -70,11 +76,7 @@ function doneRow({ api_id, type, handlers, counted, done_before, meant }: Fact["
   if (ran.length === 0)
     return row("done before", "its handlers ran for an earlier delivery, and do not run again");
   return [
-    ...ran
-      .filter(({ outcome }) => !outcome)
-      .map(({ name, ms }) =>
-        ms === undefined ? row("queued", name) : row("handler", `${name} ran for ${ms} ms`),
-      ),
+    ...ran.filter(({ outcome }) => !outcome).map((one) => row("handler", ranText(one))),
     row("committed", "session and ledger, exactly once"),
   ].join("\n");
 }

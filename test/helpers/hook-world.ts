@@ -65,7 +65,7 @@ export function createHookWorld(options: HookWorldOptions) {
   const queue: QueuedMessage[] = [];
   const letters: QueuedMessage[] = [];
   const lines: { level: string; message: string; fields: Record<string, unknown> }[] = [];
-  const world = { deaths: options.deaths ?? 0, killed: 0, batches: 0, target };
+  const world = { deaths: options.deaths ?? 0, killed: 0, target };
   const { metrics, tally } = createTally();
 
   function put(to: QueuedMessage[], message: QueueMessage): void {
@@ -196,6 +196,22 @@ export function createHookWorld(options: HookWorldOptions) {
     return batch;
   }
 
+  const containers: ReturnType<typeof startContainer>[] = [];
+
+  /** One batch for each of so many consumers, at the same time. False when none is there. */
+  async function step(consumers: number): Promise<boolean> {
+    while (containers.length < consumers) containers.push(startContainer());
+    const batches = containers
+      .slice(0, consumers)
+      .map((container) => ({ container, batch: receive() }))
+      .filter(({ batch }) => batch.length > 0);
+    if (batches.length === 0) return false;
+    await Promise.all(batches.map(({ container, batch }) => container.take(batch)));
+    for (const [at, container] of containers.entries()) if (container.isDead()) containers[at] = startContainer();
+    clock += STEP_MS;
+    return true;
+  }
+
   return {
     world,
     queue,
@@ -213,26 +229,20 @@ export function createHookWorld(options: HookWorldOptions) {
       put(queue, { body: JSON.stringify({ id, api_id: "demo", event }) });
     },
     put: (message: QueueMessage) => put(queue, message),
-    /** Runs what is there, by so many consumers at the same time, until the queue is empty; moves the clock to what waits. */
+    step,
+    /** Runs what is there until the queue is empty; moves the clock to what waits. */
     async settle({ consumers = 3, until = () => false }: { consumers?: number; until?: () => boolean } = {}) {
-      const containers = Array.from({ length: consumers }, startContainer);
       while (queue.length > 0 && !until()) {
-        const batches = containers.map(() => receive()).filter(({ length }) => length > 0);
-        if (batches.length === 0) {
-          clock = Math.max(clock + 1, Math.min(...queue.map(({ visibleAt }) => visibleAt)));
-          continue;
-        }
-        world.batches += batches.length;
-        await Promise.all(batches.map((batch, at) => containers[at]?.take(batch)));
-        for (const [at, container] of containers.entries())
-          if (container.isDead()) containers[at] = startContainer();
-        clock += 20;
+        if (await step(consumers)) continue;
+        clock = Math.max(clock + 1, Math.min(...queue.map(({ visibleAt }) => visibleAt)));
       }
     },
   };
 }
 
 const VISIBILITY_MS = 360_000;
+/** What a batch takes. */
+const STEP_MS = 20;
 
 export const answer = (
   status: number,

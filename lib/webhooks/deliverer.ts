@@ -46,8 +46,13 @@ interface One {
 const AT_A_TIME = 4;
 /** Kept back for the answer, in ms. */
 const RESERVE_MS = 1_500;
-/** How long a claim lives: longer than the queue hides a message, so that after a death the same webhook is sent again. */
-const LEASE_SECONDS = 420;
+/**
+ * How long a claim lives of a process that died with it. The same webhook comes again when the queue has hidden it for
+ * long enough, takes the claim up and ends it; should its process die as well, and again, there is time for that.
+ */
+const LEASE_SECONDS = 3_600;
+/** How far the clocks of two processes may be apart. */
+const CLOCK_SECONDS = 5;
 /** Until one looks again whether an equal body was delivered by another. */
 const TAKEN_SECONDS = 30;
 /** How long after its first request a webhook is given up, although its target was not asked since. */
@@ -141,7 +146,9 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
     if (body instanceof AppError) return giveUp(body.code, body.message);
     const cooldown = webhook.cooldownSeconds > 0 && equalityKey(webhook, envelope.event, body);
     if (cooldown) {
-      const claim = await store.claim(`${envelope.api_id}#${cooldown}`, identity, LEASE_SECONDS);
+      const requestSeconds = Math.ceil(deps.timeoutMs / 1000) + CLOCK_SECONDS;
+      const times = { requestSeconds, leaseSeconds: LEASE_SECONDS };
+      const claim = await store.claim(`${envelope.api_id}#${cooldown}`, identity, times);
       if (claim.is === "taken") return comeAgain(Math.min(TAKEN_SECONDS, claim.seconds), {});
       if (claim.is === "sent") {
         if (!claim.own) metrics.count("WebhooksCooled");

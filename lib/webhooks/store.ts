@@ -27,8 +27,15 @@ export interface WebhookStore {
   read(asked: { identity: string; off: string }[]): Promise<Known[]>;
   done(identity: string): Promise<void>;
   switchOff(off: string, facts: { apiId: string; entry: string; at: string }): Promise<void>;
-  /** `cooldown`: what makes bodies equal. */
-  claim(cooldown: string, identity: string, leaseSeconds: number): Promise<Claim>;
+  /**
+   * `cooldown`: what makes bodies equal. A claim lives for so many seconds; its own webhook, of which there may be two
+   * copies, can take it up again when its request is over for certain, after `requestSeconds`.
+   */
+  claim(
+    cooldown: string,
+    identity: string,
+    times: { requestSeconds: number; leaseSeconds: number },
+  ): Promise<Claim>;
   /** Begins the cool-down. */
   sent(cooldown: string, identity: string, seconds: number): Promise<void>;
   /** Gives the claim back, after a request that failed. */
@@ -82,16 +89,16 @@ export function createWebhookStore(deps: {
     async switchOff(off, { apiId, entry, at }) {
       await put({ pk: offItem(off), api_id: apiId, entry, at });
     },
-    async claim(cooldown, identity, leaseSeconds) {
+    async claim(cooldown, identity, { requestSeconds, leaseSeconds }) {
       const by = hashOf([identity]);
       const until = seconds() + leaseSeconds;
+      const over = seconds() + requestSeconds;
       const command = new PutItemCommand({
         TableName,
-        Item: toAttributes({ pk: cooldownKey(cooldown), by, until, ttl: until }),
-        // One's own claim, of a request of which no end is known, is taken again: not a cool-down that it began.
+        Item: toAttributes({ pk: cooldownKey(cooldown), by, over, until, ttl: until }),
         ConditionExpression:
-          "attribute_not_exists(pk) OR #until <= :now OR (#by = :by AND attribute_not_exists(#sent))",
-        ExpressionAttributeNames: { "#until": "until", "#by": "by", "#sent": "sent" },
+          "attribute_not_exists(pk) OR #until <= :now OR (#by = :by AND #over <= :now AND attribute_not_exists(#sent))",
+        ExpressionAttributeNames: { "#until": "until", "#by": "by", "#over": "over", "#sent": "sent" },
         ExpressionAttributeValues: toAttributes({ ":now": seconds(), ":by": by }),
         ReturnValuesOnConditionCheckFailure: "ALL_OLD",
       });
@@ -101,9 +108,10 @@ export function createWebhookStore(deps: {
       } catch (thrown) {
         const { name, Item } = thrown as { name?: string; Item?: Parameters<typeof fromAttributes>[0] };
         if (name !== "ConditionalCheckFailedException" || !Item) throw failed("PutItem", thrown);
-        const held = fromAttributes(Item) as { by: string; until: number; sent?: boolean };
-        if (held.sent) return { is: "sent", own: held.by === by };
-        return { is: "taken", seconds: Math.max(1, held.until - seconds()) };
+        const held = fromAttributes(Item) as { by: string; over: number; until: number; sent?: boolean };
+        const isOwn = held.by === by;
+        if (held.sent) return { is: "sent", own: isOwn };
+        return { is: "taken", seconds: Math.max(1, (isOwn ? held.over : held.until) - seconds()) };
       }
     },
     async sent(cooldown, identity, cooldownSeconds) {

@@ -46,7 +46,11 @@ try {
   for (const { message, fields } of lines) {
     if (message !== "log handler") continue;
     const coalesced = fields.coalesced as { Count: number; First: string; Last: string };
-    assert.deepEqual(runs.get(fields.event_id) ?? coalesced, coalesced, "a window is closed once and for all");
+    assert.deepEqual(
+      runs.get(fields.event_id) ?? coalesced,
+      coalesced,
+      "a window is closed once and for all",
+    );
     runs.set(fields.event_id, coalesced);
   }
   const windows = [...runs.values()];

@@ -160,8 +160,12 @@ export function createConsumer(
       if (task && task.due > now) return "early";
       return task?.kind === "webhook" ? "webhook" : "event";
     });
-    for (const delivery of early) if (delivery.task) await putOff(delivery, delivery.task, batch.answer);
-    const ended = await Promise.allSettled([deliverAll(webhook, batch), runEvents(event, batch)]);
+    // None of them waits for the others, or fails them.
+    const ended = await Promise.allSettled([
+      ...early.map(({ task, ...delivery }) => task && putOff(delivery, task, batch.answer)),
+      deliverAll(webhook, batch),
+      runEvents(event, batch),
+    ]);
     for (const end of ended) if (end.status === "rejected") throw end.reason;
   }
 

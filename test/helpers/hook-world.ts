@@ -207,7 +207,8 @@ export function createHookWorld(options: HookWorldOptions) {
       .filter(({ batch }) => batch.length > 0);
     if (batches.length === 0) return false;
     await Promise.all(batches.map(({ container, batch }) => container.take(batch)));
-    for (const [at, container] of containers.entries()) if (container.isDead()) containers[at] = startContainer();
+    for (const [at, container] of containers.entries())
+      if (container.isDead()) containers[at] = startContainer();
     clock += STEP_MS;
     return true;
   }

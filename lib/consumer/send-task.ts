@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
 import { AppError, errorText } from "../errors.ts";
 import { MESSAGE_BYTES } from "../events/event.ts";
-import { DELAY_SECONDS, type QueueSender } from "../events/send.ts";
+import type { QueueSender } from "../events/send.ts";
 import { type SendTask, TASK_ATTRIBUTE, type Task } from "./tasks.ts";
+
+/** Less than a queue takes: a message that waits counts for the alarm on the oldest one, which is of 15 minutes. */
+const DELAY_SECONDS = 600;
 
 export function createSendTask(deps: {
   send: QueueSender;

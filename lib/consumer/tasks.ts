@@ -20,7 +20,7 @@ export interface Task {
   entry: string;
   /** The id of a window, which counts in place of the event's own; "" for an event by itself. */
   id: string;
-  /** In unix seconds, before which nothing is done: no message can wait in the queue for longer than 15 minutes. */
+  /** In unix seconds, before which nothing is done: a message waits in the queue for ten minutes at most, so it comes and goes until then. */
   due: number;
   /** Of a webhook: requests that failed so far, and since when, in unix seconds; 0 before the first. */
   attempts: number;

@@ -3,11 +3,18 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { GetCommand } from "@aws-sdk/lib-dynamodb";
+import { parseDefinitions } from "../lib/apis/definition.ts";
+import { deliveryOf } from "../lib/consumer/records.ts";
+import { createStormStore } from "../lib/consumer/storm-store.ts";
+import { createStorms } from "../lib/consumer/storms.ts";
+import { windowTask } from "../lib/consumer/tasks.ts";
+import { openRelease } from "../lib/releases/release.ts";
 import type { Session } from "../lib/sessions/session.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type Clients, createClients, createResources, type Resources } from "../local/resources.ts";
-import { consumerDeps, createTable, message, setUp } from "./helpers/consumer.ts";
+import { consumerDeps, createTable, message, NOW, setUp } from "./helpers/consumer.ts";
 import { answer, createHookWorld, type HookWorldOptions } from "./helpers/hook-world.ts";
+import { NO_METRICS } from "./helpers/metrics.ts";
 import { createRandom } from "./helpers/random.ts";
 
 let aws: LocalAws;
@@ -82,6 +89,99 @@ async function worldOf(options: Partial<HookWorldOptions>) {
 }
 
 const sum = (windows: Window[]) => windows.reduce((total, { Count }) => total + Count, 0);
+
+describe("the count of a window", () => {
+  async function stores() {
+    const { env } = await createResources(clients, {
+      prefix: `count-${randomUUID().slice(0, 8)}`,
+      visibilitySeconds: 30,
+      receiveLimit: 5,
+    });
+    return createStormStore({
+      dynamo: clients.dynamoClient,
+      table: env.STATE_TABLE,
+      ttlSeconds: 60,
+      now: Date.now,
+      random: () => 0,
+      newToken: randomUUID,
+    });
+  }
+  const events = (...marks: string[]) => marks.map((mark) => ({ mark, at: 1_000 }));
+  const span = { first: 1_000, last: 2_000 };
+
+  it("has each event once, in whatever window and by whatever consumer it came first", async () => {
+    const store = await stores();
+    for (const counter of ["a", "b"]) assert.deepEqual(await store.join("w1", counter), { isCalled: false });
+    await store.called("w1");
+    assert.deepEqual(await store.join("w1", "c"), { isCalled: true });
+    assert.equal(await store.count("w1", "a", events("e1", "e2", "e3"), span), true);
+    assert.equal(await store.count("w1", "b", events("e3", "e4", "e1"), { first: 500, last: 700 }), true);
+    assert.equal(await store.count("w1", "b", events("e3"), span), true, "nothing is left to count");
+    await store.join("w2", "a");
+    assert.equal(await store.count("w2", "a", events("e4", "e5"), span), true);
+    assert.deepEqual(await store.close("w1"), { count: 4, first: 500, last: 2_000 });
+    assert.deepEqual(await store.close("w2"), { count: 1, ...span });
+  });
+
+  it("is closed once and for all, also for those that have joined and not counted yet", async () => {
+    const store = await stores();
+    for (const counter of ["a", "b"]) await store.join("w", counter);
+    await store.count("w", "a", events("e1"), span);
+    const closed = await store.close("w");
+    assert.deepEqual(closed, { count: 1, ...span });
+    for (const counter of ["a", "b"])
+      assert.equal(await store.count("w", counter, events("e2"), span), false, counter);
+    assert.equal(await store.join("w", "c"), undefined);
+    assert.deepEqual(await store.close("w"), closed);
+    await store.join("w2", "a");
+    assert.equal(await store.count("w2", "a", events("e2"), span), true, "what was refused is free");
+    assert.equal(await store.close("nobody"), undefined);
+  });
+
+  it("holds while many count at the same time", async () => {
+    const store = await stores();
+    const counters = Array.from({ length: 6 }, (_, nth) => `c${nth}`);
+    await Promise.all(counters.map((counter) => store.join("w", counter)));
+    const all = events(...Array.from({ length: 90 }, (_, nth) => `e${nth}`));
+    await Promise.all(
+      counters.flatMap((counter, at) =>
+        [0, 30, 60].map((from) => store.count("w", counter, all.slice(from, from + 30 - at), span)),
+      ),
+    );
+    assert.equal((await store.close("w"))?.count, 90);
+  });
+
+  it("is that of the next window for a consumer whose clock is behind", async () => {
+    const store = await stores();
+    const windows: [string, number][] = [];
+    const sendTask = async (_: unknown, id: string, { due }: { due: number }) => void windows.push([id, due]);
+    const storms = (clock: () => number, counter: string) =>
+      createStorms({ store, sendTask, now: clock, counter, metrics: NO_METRICS });
+    const [{ api } = { api: undefined }] = parseDefinitions(
+      "a",
+      JSON.stringify({ api_id: "demo", event_handlers: { events: { KeyExpired: [logHandler] } } }),
+    );
+    assert(api);
+    const release = openRelease("v1", { format: 1, apis: [api], scripts: [] });
+    const dismissed: string[] = [];
+    const unit = {
+      isDone: () => false,
+      dismiss: (identity: string) => void dismissed.push(identity),
+    };
+    const of = (id: string) => deliveryOf(message(id, { key: "k" }));
+    await storms(() => NOW, "one").take([of("e1")], release, unit);
+    const [[id, due] = ["", 0]] = windows;
+    const closer = { ...of("e1"), task: windowTask("log:storm", id, due) };
+    assert.equal((await storms(() => due * 1_000, "two").close(closer))?.count, 1);
+    await storms(() => NOW, "slow").take([of("e2"), of("e1")], release, unit);
+    assert.deepEqual(dismissed, ["demo#e1", "demo#e2", "demo#e1"]);
+    assert.equal(windows.length, 2);
+    const [, [next, later] = ["", 0]] = windows;
+    assert.equal(later - due, 60);
+    const last = { ...of("e2"), task: windowTask("log:storm", next, later) };
+    assert.equal((await storms(() => later * 1_000, "two").close(last))?.count, 1);
+  });
+});
 
 describe("a storm of equal events", () => {
   it("is one run a window for each key, of each kind of handler, with the exact count", async () => {

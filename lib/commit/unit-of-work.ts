@@ -1,12 +1,12 @@
-import { AppError, type ErrorCode } from "../errors.ts";
-import type { Marks, Reader } from "../sessions/item.ts";
+import { AppError } from "../errors.ts";
+import type { Reader } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
 import { createBatchLedger } from "./batch-ledger.ts";
 import { createBatchSessions, type Edited, type SessionRules, type Touched } from "./batch-sessions.ts";
 import { checkCommit, fitsOneCommit } from "./limits.ts";
-import { addMark, fitsItem, unproven } from "./marks.ts";
+import { createPartWriter, type Refused } from "./part-writer.ts";
 import { type Part, partsOf } from "./parts.ts";
-import { type BatchRead, COMMIT_ACTIONS, type ConsumerStore, type Write } from "./store.ts";
+import type { BatchRead, ConsumerStore } from "./store.ts";
 
 /** What one run reads and writes; it becomes part of the unit only when the run succeeded. */
 export interface RunBuffer {
@@ -37,9 +37,6 @@ export interface Commit {
   crowded: boolean;
 }
 
-/** Why the table did not take what an event wrote, and would take that of others. */
-export type Refused = Pick<AppError, "code" | "message">;
-
 /**
  * The sessions and ledger entries of a batch: read once, changed in memory run by run, made true by commits.
  * Runs see what earlier runs of the batch wrote. Of runs at the same time, one whose sessions were changed by
@@ -63,27 +60,6 @@ export interface UnitOfWork {
   setAttempts(identity: string, attempts: number): void;
   /** Makes everything accepted true, as far as that goes. */
   commit(): Promise<Commit>;
-}
-
-/** A part of which each write is made by itself, and by which marks it is known that its events are in the session. */
-interface FastPart extends Part {
-  key: string;
-  marks: Marks;
-}
-
-/** A transaction, with what makes it more than the writes of its parts. */
-interface Transaction {
-  parts: Part[];
-  fences: string[];
-  marks: ReadonlyMap<string, Marks>;
-}
-
-const REFUSALS: ReadonlySet<ErrorCode> = new Set(["commit-impossible", "commit-failed"]);
-
-/** Why the table did not take a write, or what else was thrown. */
-function refusalIn(thrown: unknown): Refused {
-  if (thrown instanceof AppError && REFUSALS.has(thrown.code)) return thrown;
-  throw thrown;
 }
 
 /**
@@ -169,131 +145,18 @@ export function createUnitOfWork(
     return mine;
   }
 
-  const isSaid = (identity: string, handler: string) =>
-    ledger.isCommitted(identity, handler) || (read.marked?.get(identity)?.includes(handler) ?? false);
-
-  /**
-   * The marks that stand for the ledger's entries, if this part can be written so: of one session that was there, that
-   * is the home of each event which wrote it, and that nothing takes away.
-   */
-  function fastMarks({ keys: [key, ...others] }: Part): FastPart["marks"] | undefined {
-    const state = key === undefined ? undefined : sessions.states.get(key);
-    if (!read.marks || key === undefined || others.length > 0 || !state?.session) return undefined;
-    const { stored, writers } = state;
-    if (!stored.beforeLedger || stored.version <= 0 || sessions.mayVanish(key)) return undefined;
-    const marks = unproven(stored.marks, isSaid);
-    for (const id of writers) {
-      if (homes.get(id) !== key) return undefined;
-      addMark(marks, id, ledger.markOf(id));
-    }
-    return fitsItem(marks) ? marks : undefined;
-  }
-
-  /** By how they are written: with marks, by entries of the ledger alone, or in one transaction. */
-  function sorted(parts: Part[]): { fast: FastPart[]; alone: Part[]; slow: Part[] } {
-    const fast: FastPart[] = [];
-    const alone: Part[] = [];
-    const slow: Part[] = [];
-    for (const part of parts) {
-      const [key] = part.keys;
-      const marks = fastMarks(part);
-      if (key !== undefined && marks) fast.push({ ...part, key, marks });
-      else if (key === undefined && part.events.size === 1) alone.push(part);
-      else slow.push(part);
-    }
-    return { fast, alone, slow };
-  }
-
-  /** Of a part, the events that wrote sessions. */
-  const writersOf = ({ events, keys }: Part): string[] =>
-    [...events].filter((id) => keys.some((key) => sessions.states.get(key)?.writers.has(id)));
-
-  /** Whether another delivery of the event is in its home already, by a mark that came after this batch was read. */
-  function isMarked(identity: string, home: string): boolean {
-    const marks = sessions.states.get(home)?.stored.marks ?? {};
-    const mark = Object.hasOwn(marks, identity) ? marks[identity] : undefined;
-    return mark?.done.some((handler) => !ledger.wasDone(identity, handler)) ?? false;
-  }
-
-  async function loadHome(identity: string): Promise<void> {
-    const home = homes.get(identity);
-    if (home === undefined || sessions.states.has(home)) return;
-    await sessions.load(home);
-    sessions.touch(home, identity);
-  }
-
-  /** The homes of events that wrote sessions: where they are not written too, a fence closes the fast way to them. */
-  function fencesOf(part: Part): string[] | "marked" {
-    const fences = new Set<string>();
-    for (const id of writersOf(part)) {
-      const home = homes.get(id);
-      if (home === undefined) continue;
-      if (isMarked(id, home)) return "marked";
-      fences.add(home);
-    }
-    return [...fences];
-  }
-
-  /** The marks that a session keeps in a transaction. Those of an item that may vanish are the ledger's before it does. */
-  async function keptMarks(key: string): Promise<Marks> {
-    const open = unproven(sessions.states.get(key)?.stored.marks, isSaid);
-    if (Object.keys(open).length === 0 || (fitsItem(open) && !sessions.mayVanish(key))) return open;
-    await store.proveMarks(open);
-    return {};
-  }
-
-  async function openTransaction(slow: Part[]): Promise<Transaction> {
-    const parts: Part[] = [];
-    const fences = new Set<string>();
-    const marks = new Map<string, Marks>();
-    if (read.marks) await Promise.all(slow.flatMap(writersOf).map(loadHome));
-    for (const part of slow) {
-      const own = read.marks ? fencesOf(part) : [];
-      if (own === "marked") {
-        drop(part.keys, [...part.events]);
-        continue;
-      }
-      for (const key of part.keys) marks.set(key, await keptMarks(key));
-      for (const key of own) fences.add(key);
-      parts.push(part);
-    }
-    // One that was made and removed again in this batch is a key of a part, and nothing is written of it.
-    for (const key of marks.keys()) if (sessions.writeOf(key).length > 0) fences.delete(key);
-    return { parts, fences: [...fences], marks };
-  }
-
-  /** All or nothing of these parts. When the table does not take them, one of them is at fault, found by halves. */
-  async function writeSlow(slow: Part[]): Promise<void> {
-    const { parts, fences, marks } = await openTransaction(slow);
-    if (parts.length === 0) return;
-    const writes: Write[] = [
-      ...parts.flatMap(({ events, keys }) => [
-        ...keys.flatMap((key) => sessions.writeOf(key, marks.get(key))),
-        ...[...events].map(ledger.writeOf),
-      ]),
-      ...fences.map((key): Write => ({ kind: "fence", key, version: versionOf(key) })),
-    ];
-    let conflicts: number[];
-    try {
-      ({ conflicts } = await store.commit(writes));
-    } catch (thrown) {
-      return split(parts, refusalIn(thrown));
-    }
-    if (conflicts.length > 0) {
-      const changed = conflicts.flatMap((index) => writes[index] ?? []);
-      return drop(
-        changed.flatMap((write) => (write.kind === "ledger" ? [] : [write.key])),
-        changed.flatMap((write) => (write.kind === "ledger" ? [write.identity] : [])),
-      );
-    }
-    for (const { events, keys } of parts) {
-      for (const key of keys) sessions.settle(key, marks.get(key));
-      for (const id of events) settleEntry(id);
-    }
-    fences.forEach(sessions.raise);
-  }
-
-  const versionOf = (key: string) => sessions.states.get(key)?.stored.version ?? 0;
+  const writer = createPartWriter({
+    read,
+    store,
+    sessions,
+    ledger,
+    homes,
+    drop,
+    refuse,
+    reject,
+    settleEntry,
+    writeAgain: (ids) => write(ids),
+  });
 
   function settleEntry(id: string): void {
     fenced.delete(id);
@@ -301,54 +164,12 @@ export function createUnitOfWork(
     sessions.forget(id);
   }
 
-  async function split(parts: Part[], why: Refused): Promise<void> {
-    const [part, ...others] = parts;
-    if (part && others.length === 0) return refuse(part, why);
-    for (const half of [parts.slice(0, parts.length / 2), parts.slice(parts.length / 2)])
-      await write(new Set(half.flatMap(({ events }) => [...events])));
-  }
-
-  /** The sessions, and then the entries of their events and of those that wrote none. */
-  async function writeFast(fast: FastPart[], alone: Part[]): Promise<void> {
-    const held: Part[] = [];
-    const results = await store.put(fast.flatMap(({ key, marks }) => sessions.writeOf(key, marks)));
-    const failures: unknown[] = [];
-    fast.forEach((part, index) => {
-      const result = results[index];
-      if (result?.is === "held") {
-        sessions.settle(part.key, part.marks);
-        held.push(part);
-      } else if (result?.is === "failed") take(result.thrown, (why) => refuse(part, why), failures);
-      else drop([part.key], []);
-    });
-    const ids = [...held, ...alone].flatMap(({ events }) => [...events]);
-    const ends = await store.put(ids.map(ledger.writeOf));
-    ids.forEach((id, index) => {
-      const end = ends[index];
-      if (end?.is === "held") settleEntry(id);
-      else if (end?.is === "failed") take(end.thrown, (why) => reject(id, why), failures);
-      else drop([], [id]);
-    });
-    if (failures.length > 0) throw failures[0];
-  }
-
-  /** What concerns one part alone is that part's; all else is thrown when the others have been tried too. */
-  function take(thrown: unknown, whenRefused: (why: Refused) => void, failures: unknown[]): void {
-    if (thrown instanceof AppError && REFUSALS.has(thrown.code)) whenRefused(thrown);
-    else failures.push(thrown);
-  }
-
-  /** Those of the events `only`, if any are given. When one way fails, the other has been tried too. */
+  /** Those of the events `only`, if any are given. */
   async function write(only?: ReadonlySet<string>): Promise<void> {
     for (;;) {
       const open = pendingParts().filter(({ events }) => !only || [...events].some((id) => only.has(id)));
       if (open.length === 0) return;
-      const { fast, alone, slow } = sorted(open);
-      const ways = await Promise.allSettled([
-        writeSlow(slow.slice(0, COMMIT_ACTIONS)),
-        writeFast(fast, alone),
-      ]);
-      for (const way of ways) if (way.status === "rejected") throw way.reason;
+      await writer(open);
     }
   }
 

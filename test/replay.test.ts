@@ -15,7 +15,7 @@ session.expires += 10; log("moved at " + Date.now() + " by " + Math.random());
 TykSetKeyData(event.Meta.Key, JSON.stringify(session), 1);`;
 const ASK = `var answer = TykMakeHttpRequest(JSON.stringify({ Method: "GET", Domain: "URL", Resource: "/a" }));
 log("told " + (answer && JSON.parse(answer).Body));`;
-const COUNT = `counted = (this.counted || 0) + 1; log("count " + counted);`;
+const COUNT = `globalThis.counted = (globalThis.counted || 0) + 1; log("count " + counted);`;
 const FAILS = `log("first"); if (event.Meta.Key === "bad") throw new TypeError("no plan"); log("after");`;
 
 type Replay = Rerun & { id: string };

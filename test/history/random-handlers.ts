@@ -137,8 +137,15 @@ const table = () =>
     k0: { rate: 4 } as Session,
   });
 
+/** A machine with others at work may let one of a thousand runs wait. */
+const PATIENT_MS = 30_000;
+
 /** Has a consumer run each handler for an event of its own, a few in a batch, and the first ones together for the last. */
-export async function record(sources: string[], isolation: Isolation): Promise<AttemptRecord[]> {
+export async function record(
+  sources: string[],
+  isolation: Isolation,
+  timeoutMs = PATIENT_MS,
+): Promise<AttemptRecord[]> {
   const release = openRelease("v1", releaseOf(sources));
   const runtime = await startRuntime(release.scripts, { assets, isolation, tellUsed: true });
   const attempts: AttemptRecord[] = [];
@@ -159,7 +166,7 @@ export async function record(sources: string[], isolation: Isolation): Promise<A
       batchRequest: async (request, run) => (run.admit(2) ? send(request, run) : undefined),
       allowMasterKeys: false,
       now: Date.now,
-      timeoutMs: DEFAULT_LIMITS.timeoutMs,
+      timeoutMs,
       history: createRecorder({
         sink: async (kept) => {
           attempts.push(...JSON.parse(JSON.stringify(kept)));

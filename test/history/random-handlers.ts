@@ -6,7 +6,7 @@ import type { AttemptRecord } from "../../lib/history/records.ts";
 import { openRelease, type Release } from "../../lib/releases/release.ts";
 import { loadAssets } from "../../lib/runtime/assets.ts";
 import { engineId } from "../../lib/runtime/engine-id.ts";
-import { DEFAULT_LIMITS, type Isolation } from "../../lib/runtime/protocol.ts";
+import type { Isolation } from "../../lib/runtime/protocol.ts";
 import { startRuntime } from "../../lib/runtime/runtime.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { createMemoryEntries, createStorage } from "../../lib/storage/storage.ts";
@@ -177,7 +177,6 @@ export async function record(
         container: "c",
         isolation,
         engine,
-        limits: DEFAULT_LIMITS,
       }),
     },
   );

@@ -1,6 +1,7 @@
 import { CORE_LINE } from "../lib/consumer/core-line.ts";
 import { callText } from "../lib/history/call-text.ts";
 import type { AttemptRecord, RunRecord, WriteRecord } from "../lib/history/records.ts";
+import { ownFrames } from "./error-frame.ts";
 import { linesOf } from "./printable.ts";
 import { memberChanges } from "./session-changes.ts";
 
@@ -27,12 +28,6 @@ export function stepsOf({ calls, logs, writes, outcome, error, reason }: RunReco
   const end = outcome === "failed" ? [{ what: "failed", text: `${reason}: ${ownFrames(error ?? "")}` }] : [];
   return [...steps.map(({ i, ...step }) => step), ...end];
 }
-
-/** The frames of the gateway's API lead nobody anywhere. */
-export const ownFrames = (error: string) =>
-  linesOf(error)
-    .filter((line) => !/^\s+at .*\(prelude\.js:[\d:]+\)$/.test(line))
-    .join("\n");
 
 export function changeTexts({ key, before, after }: WriteRecord): string[] {
   if (before === null || after === null) return [`${key}: ${after === null ? "deleted" : "made"}`];

@@ -7,6 +7,7 @@ import { type Stack, startStack } from "../local/stack.ts";
 import { curlLine } from "./curl.ts";
 import { consoleLink, createDevConsole } from "./dev-console.ts";
 import { keepHistory } from "./dev-history.ts";
+import { followKeys, type Key, keysText } from "./dev-keys.ts";
 import { followPins } from "./dev-pins.ts";
 import { devSettings } from "./dev-settings.ts";
 import { createFacts, type Fact, type Facts } from "./facts.ts";
@@ -16,7 +17,7 @@ import { createLiveFolder, type LiveFolder } from "./live-folder.ts";
 import { STATE_FOLDER, writeLocalStack } from "./local-stack.ts";
 import { lossLine } from "./losses.ts";
 import { explainedBusyPort } from "./port.ts";
-import { print, printError, printJson } from "./print.ts";
+import { clearTerminal, print, printError, printJson } from "./print.ts";
 import { readProject } from "./project.ts";
 import { type Asked, chooseSample, type Handled, handledIn } from "./sample-choice.ts";
 import { type SampleReport, sendSampleEvent } from "./sample-event.ts";
@@ -97,6 +98,7 @@ export async function dev(options: DevOptions): Promise<void> {
     if (options.once) return;
     sayHowToGoOn(stack, handledIn(folder.files), foldersText(project.folders, "or"), say);
     say(`See what your handlers do, in a browser: ${consoleLink(stack.url, page.token)}`, "");
+    if (process.stdin.isTTY && process.stdout.isTTY) ends.push(takeKeys(keysOf(folder), say));
     await over.catch((thrown) => {
       if (!stop.aborted) throw thrown;
     });
@@ -108,10 +110,40 @@ export async function dev(options: DevOptions): Promise<void> {
     history?.close();
   }
 
+  /** Of a person at a terminal. */
+  function keysOf(folder: LiveFolder): Key[] {
+    const sample = async () => {
+      const handled = chooseSample(handledIn(folder.files), options);
+      if (handled) await sendSampleEvent(stack, facts, handled, stop);
+      else say("no sample sent: no API here has a handler");
+    };
+    const rerun = async () => {
+      const { replayAll } = await import("./replay.ts");
+      await replayAll(["last"], { dir, release: "working", http: "recorded" });
+    };
+    const failures = async () =>
+      (await import("./events-ls.ts")).eventsLs({ dir, outcome: "failed", limit: 20 });
+    const page = async () => (await import("./console.ts")).consoleCommand({ dir, port: 0, browser: true });
+    return [
+      { key: "o", does: "opens the page", press: page },
+      { key: "s", does: "sends the sample", press: sample },
+      ...(isKept
+        ? [
+            { key: "r", does: "runs the last event again, dry", press: rerun },
+            { key: "f", does: "lists failures", press: failures },
+          ]
+        : []),
+      { key: "c", does: "clears", press: clearTerminal },
+      { key: "q", does: "quits", press: interrupt },
+    ];
+  }
+
   async function show(folder: LiveFolder): Promise<void> {
     stop.throwIfAborted();
-    const linesOf = (fact: Fact) =>
-      timelineLines(fact).map((line) => folder.atSources(line, fact.fields.release));
+    const linesOf = (fact: Fact) => [
+      ...timelineLines(fact).map((line) => folder.atSources(line, fact.fields.release)),
+      ...framesOf(fact, folder),
+    ];
     const tell = () => ends.push(facts.listen((fact) => !folder.tells(fact) && say(...linesOf(fact))));
     if (!options.once) tell();
     const live = await firstRelease(folder, options);
@@ -120,6 +152,21 @@ export async function dev(options: DevOptions): Promise<void> {
     if (options.demo && live) await demo({ stack, facts, folder, stop, say }, options);
   }
 }
+
+/** As Ctrl+C does. */
+const interrupt = () => void process.kill(process.pid, "SIGINT");
+
+function takeKeys(keys: Key[], say: Say): () => void {
+  say(`Keys: ${keysText(keys)}`, "");
+  return followKeys(process.stdin, keys, { interrupt, onError: (text) => printError(`gatehook: ${text}`) });
+}
+
+/** Below what a handler failed by, the line that it comes from. */
+const framesOf = ({ message, fields }: Fact, folder: LiveFolder): string[] =>
+  message === "handler failed"
+    ? folder.frameOf(String(fields.error), fields.release).map((line) => `${MARGIN}${line}`)
+    : [];
+const MARGIN = " ".repeat(26);
 
 function checkTogether({ once, json, demo, ...asked }: DevOptions): void {
   if (json && !once) throw new UsageError("--json goes with --once: add --once");

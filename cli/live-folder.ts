@@ -7,8 +7,8 @@ import type { ReleaseReport } from "../lib/releases/report.ts";
 import { isMap, type SourceFile } from "../lib/releases/sources.ts";
 import type { Folders } from "../lib/settings/project.ts";
 import type { Stack } from "../local/stack.ts";
-import type { Places } from "./bundle/places.ts";
 import type { Sources } from "./bundle/sources.ts";
+import { errorFrame } from "./error-frame.ts";
 import type { Fact } from "./facts.ts";
 import { readFolder, withSources } from "./folder.ts";
 import { heldLines } from "./held-back.ts";
@@ -32,6 +32,8 @@ export interface LiveFolder {
   tells(fact: Fact): boolean;
   /** A text that a script of this release said, with each place of a stack where it is in the files of the folder. */
   atSources(text: string, release?: unknown): string;
+  /** The line that an error of a script of this release comes from; nothing where that cannot be told. */
+  frameOf(error: string, release?: unknown): string[];
 }
 
 /** Between two looks that no hint asked for: the system may have no room for the watch, or no news of a shared folder. */
@@ -49,13 +51,14 @@ export function createLiveFolder(
   const sayRow = (what: string, text: string) => say(`  ${row(what, text)}`);
   let sources: Sources | undefined;
   let opened = false;
-  const places = createReleasedPlaces();
+  const released = createReleased();
   let uploaded: Map<string, string> | undefined;
   let readMs = 0;
   let told = "";
   let building = false;
   let trouble = "";
   const listeners: ((sources: Sources) => void)[] = [];
+  const sourcesOf = (release: unknown) => released.of(release) ?? sources;
   /** One after the other: a save while a release is made is part of the next. */
   let last: Promise<unknown> = Promise.resolve();
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -78,7 +81,7 @@ export function createLiveFolder(
         uploaded = new Map(from.files.map(({ path, text }) => [path, text]));
         building = true;
       });
-      places.add(report.version, from.places);
+      released.add(report.version, from);
       await tell(report, from);
       onRelease();
       return report;
@@ -184,7 +187,11 @@ export function createLiveFolder(
         return from.problems.length > 0 ? refuse(from) : release(await planOf(from), from);
       }),
     onSave: (listener) => void listeners.push(listener),
-    atSources: (text, release) => (places.of(release) ?? sources?.places)?.text(text) ?? text,
+    atSources: (text, release) => sourcesOf(release)?.places.text(text) ?? text,
+    frameOf(error, release) {
+      const from = sourcesOf(release);
+      return from ? errorFrame(from.places.text(error), from.textOf) : [];
+    },
     tells: ({ message, fields }) =>
       (message === "release refused" || message === "release partly live") &&
       (building || String(fields.release) === told),
@@ -214,14 +221,14 @@ const seen = (paths: string[]) =>
 
 const KEPT = 20;
 
-/** Where the scripts of the newest releases come from. */
-function createReleasedPlaces() {
-  const kept = new Map<unknown, Places>();
+/** What the scripts of the newest releases were made of. */
+function createReleased() {
+  const kept = new Map<unknown, Sources>();
   return {
     of: (release: unknown) => kept.get(release),
-    add(release: string, places: Places) {
+    add(release: string, sources: Sources) {
       kept.delete(release);
-      kept.set(release, places);
+      kept.set(release, sources);
       for (const oldest of kept.keys()) if (kept.size > KEPT) kept.delete(oldest);
     },
   };

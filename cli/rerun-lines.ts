@@ -2,7 +2,8 @@ import { CORE_LINE } from "../lib/consumer/core-line.ts";
 import { callText } from "../lib/history/call-text.ts";
 import type { Rerun, Verdict } from "../lib/history/rerun.ts";
 import type { Step, StepPair } from "../lib/history/steps.ts";
-import { changeTexts, ownFrames } from "./attempt-lines.ts";
+import { changeTexts } from "./attempt-lines.ts";
+import { ownFrames } from "./error-frame.ts";
 import { cut } from "./layout.ts";
 import { linesOf } from "./printable.ts";
 

@@ -1,4 +1,3 @@
-import { isAbsolute } from "node:path";
 import { junit, tap } from "node:test/reporters";
 import type { Mismatch } from "../lib/history/test-run.ts";
 import { lineHunks } from "../lib/line-hunks.ts";
@@ -90,14 +89,3 @@ const rowOf = (value: unknown): string => {
 };
 
 const textOf = (value: unknown) => (value === undefined ? "not there" : JSON.stringify(value));
-
-/** Of an error, the first place of a script that is not the gateway's API. */
-export function placeIn(error: string): { file: string; line: number; column: number } | undefined {
-  for (const [, file = "", line, column] of error.matchAll(/([^\s()]+\.[cm]?[jt]s):(\d+):(\d+)/g)) {
-    if (file === "prelude.js") continue;
-    const path =
-      isAbsolute(file) || /^(handlers|\.\.)\//.test(file) || file === "tykjs.js" ? file : `handlers/${file}`;
-    return { file: path, line: Number(line), column: Number(column) };
-  }
-  return undefined;
-}

@@ -10,19 +10,17 @@ import { runTest, type TestDeps, type TestResult } from "../lib/history/test-run
 import { openRelease } from "../lib/releases/release.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
 import { startRuntime } from "../lib/runtime/runtime.ts";
-import { ownFrames } from "./attempt-lines.ts";
 import type { Sources } from "./bundle/sources.ts";
 import { devSettings } from "./dev-settings.ts";
+import { errorFrame, ownFrames } from "./error-frame.ts";
 import { readFolder } from "./folder.ts";
 import { interruption, whenAborted } from "./interrupt.ts";
-import { lineWidth } from "./layout.ts";
 import { print, printErrorText } from "./print.ts";
 import { linesOf } from "./printable.ts";
-import { codeFrame } from "./problem-lines.ts";
 import { readProject } from "./project.ts";
 import { targetOfSources } from "./rerun-target.ts";
 import { lineOf, readTests, TESTS, type TestFile } from "./test-files.ts";
-import { mismatchLines, placeIn, type Reporter, report, type Tested } from "./test-report.ts";
+import { mismatchLines, type Reporter, report, type Tested } from "./test-report.ts";
 import { watchSources } from "./watch.ts";
 
 export interface TestOptions {
@@ -136,9 +134,7 @@ function failureLines(
     return [`${name}:${lineOf(text, mismatch.place)}: ${first}`, ...more];
   });
   const said = ownFrames(atSources(error));
-  const place = placeIn(said);
-  const frame = place ? codeFrame(sources.textOf(place.file), { ...place, message: "" }, lineWidth()) : [];
-  return [...lines, ...(said ? linesOf(said) : []), ...frame];
+  return [...lines, ...(said ? linesOf(said) : []), ...errorFrame(said, sources.textOf)];
 }
 
 /** Until Ctrl+C, after each save. */

@@ -1,4 +1,6 @@
 import type { HandlerReport } from "../lib/consumer/outcome.ts";
+import { ownFrames } from "./error-frame.ts";
+import { shortId } from "./events-rows.ts";
 import type { Fact } from "./facts.ts";
 import { linesOf } from "./printable.ts";
 
@@ -31,7 +33,10 @@ function lineText(message: string, fields: Record<string, unknown>): string | un
     case "script":
       return row("log", `${handler}: ${fields.text}`);
     case "handler failed":
-      return row("failed", `${handler} (${fields.code}): ${fields.error}`);
+      return row(
+        "failed",
+        `${handler} (${fields.code}), ${eventText(fields)}: ${ownFrames(String(fields.error))}`,
+      );
     case "event done":
       return doneRow(fields);
     case "log handler":
@@ -46,7 +51,10 @@ function lineText(message: string, fields: Record<string, unknown>): string | un
     case "event left to SQS":
       return row("retry", retryText(fields));
     case "event to the dead letters":
-      return row("dead letter", `${fields.reason}: ${fields.error}`);
+      return row(
+        "dead letter",
+        `${eventText(fields)} (${fields.reason}): ${firstLine(String(fields.error))}`,
+      );
     case "session sent":
       return row("sent", `${fields.operation} to the gateway, which answered ${fields.status}`);
     default:
@@ -88,6 +96,13 @@ function retryText({ event_id, reason, attempt, max_attempts, seconds }: Fact["f
       : `attempt ${attempt} of ${max_attempts} failed (${reason})`;
   return `${event_id}: ${what}, next in about ${seconds} s`;
 }
+
+/** The beginning of its id, by which commands find it. Not every message of a queue is an event. */
+const eventText = ({ event_id, message_id }: Fact["fields"]) =>
+  event_id === undefined ? `message ${message_id}` : `event ${shortId(String(event_id))}`;
+
+/** The rest stands where it failed. */
+const firstLine = (text: string) => text.split("\n", 1)[0] ?? "";
 
 const problem = (message: string, fields: Record<string, unknown>) =>
   [message, fields.error && `: ${fields.error}`].filter(Boolean).join("");

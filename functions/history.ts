@@ -21,9 +21,14 @@ export function createHistory(
     container,
     isolation,
     engine: engineId(),
-    limits: { ...DEFAULT_LIMITS, ...limits },
+    limits: otherThanDefault(limits),
   });
 }
+
+const otherThanDefault = (limits: Partial<Limits>): Partial<Limits> =>
+  Object.fromEntries(
+    Object.entries(limits).filter(([name, value]) => value !== DEFAULT_LIMITS[name as keyof Limits]),
+  );
 
 const toLines: HistorySink = async (attempts) => {
   process.stdout.write(attempts.map((attempt) => `${lineOf({ history: FORMAT, attempt })}\n`).join(""));

@@ -20,10 +20,10 @@ import {
 const RELEASES = Number(process.env.RERUN_RELEASES ?? 2);
 const HANDLERS = 20;
 
-/** All but what is of the moment. */
+/** All but what is of the moment, and what became of the sandbox. */
 const bytes = (runs: RunRecord[]) =>
   JSON.stringify(
-    runs.map(({ ms, calls, used, ...run }) => ({
+    runs.map(({ ms, calls, used, sandbox, ...run }) => ({
       ...run,
       used: { ...used, load: undefined, nth: undefined },
       calls: calls.map(({ t, ms, given, ...call }) => call),

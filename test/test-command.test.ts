@@ -1,6 +1,6 @@
 // gatehook test: the tests of a folder, run on its files.
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, symlinkSync } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -9,6 +9,7 @@ import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { runCli } from "./helpers/cli.ts";
 import { definition, handler, newFolder, writeFiles } from "./helpers/dev.ts";
+import { reader } from "./helpers/said.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const API = JSON.parse(
@@ -242,26 +243,3 @@ describe("gatehook test", () => {
     await once(child, "close");
   });
 });
-
-/** What a process says from now on, once it is said. */
-function reader(child: ChildProcess) {
-  let said = "";
-  let heard = () => {};
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on("data", (chunk) => {
-      said += chunk;
-      heard();
-    });
-  return async (words: RegExp) => {
-    for (;;) {
-      const found = words.exec(said);
-      if (found) {
-        said = said.slice(found.index + found[0].length);
-        return;
-      }
-      await new Promise<void>((resolve) => {
-        heard = resolve;
-      });
-    }
-  };
-}

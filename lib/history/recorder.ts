@@ -37,7 +37,7 @@ export interface RecorderDeps {
   container: string;
   isolation: Isolation;
   engine?: string;
-  limits?: Limits;
+  limits?: Partial<Limits>;
 }
 
 export const BATCH_CHARS = 4_000_000;
@@ -85,7 +85,7 @@ export function createRecorder(deps: RecorderDeps): Recorder {
       container,
       isolation,
       ...(engine !== undefined && { engine }),
-      ...(limits && { limits }),
+      ...(limits && Object.keys(limits).length > 0 && { limits }),
       ...(release !== undefined && { release }),
       outcome,
       ...(reason && { reason }),

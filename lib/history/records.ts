@@ -62,9 +62,9 @@ export interface AttemptRecord {
   again?: true;
   container: string;
   isolation: Isolation;
-  /** What the handlers ran on, as `engineId` has it, and within which limits. */
+  /** What the handlers ran on, as `engineId` has it, and the limits that are not the engine's own. */
   engine?: string;
-  limits?: Limits;
+  limits?: Partial<Limits>;
   release?: string;
   outcome: AttemptOutcome;
   reason?: Reason;

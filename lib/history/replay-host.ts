@@ -182,7 +182,10 @@ export function sessionsOf({ calls, writes, names = {} }: RunRecord): Map<string
   const own = new Map(Object.entries(names));
   const met = [
     ...calls.flatMap(({ i, name, args: [key = ""], answer, failure }) =>
-      name === "getKeyData" && !failure ? { i, name: own.get(key) ?? key, text: answer } : [],
+      // One that was not found was asked for by its own name, whatever API it was asked for later.
+      name === "getKeyData" && !failure
+        ? { i, name: answer === MISS ? key : (own.get(key) ?? key), text: answer }
+        : [],
     ),
     ...writes.map(({ i, key, before }) => ({ i, name: key, text: before })),
   ].sort((a, b) => a.i - b.i);

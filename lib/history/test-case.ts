@@ -132,7 +132,9 @@ function sessionsBefore(runs: RunRecord[]): Record<string, unknown> {
     const own = new Map(Object.entries(names));
     return [
       ...calls.flatMap(({ i, name, args: [key = ""], answer, failure }) =>
-        name === "getKeyData" && !failure ? [{ i, key: own.get(key) ?? key, text: answer }] : [],
+        name === "getKeyData" && !failure
+          ? [{ i, key: answer === MISS ? key : (own.get(key) ?? key), text: answer }]
+          : [],
       ),
       ...writes.map(({ i, key, before: text }) => ({ i, key, text })),
     ].sort((a, b) => a.i - b.i);

@@ -1,9 +1,16 @@
 import { createHash } from "node:crypto";
 import { readEngine } from "./assets.ts";
 import { readPrelude } from "./jsvm/source.ts";
+import { DEFAULT_LIMITS } from "./protocol.ts";
 
-/** Names the engine with the gateway's API in it: where it is the same, the same script does the same. */
+/** Names the engine with the gateway's API in it and its limits: where it is the same, the same script does the same. */
 export function engineId(): string {
   const { underscore, api } = readPrelude();
-  return createHash("sha256").update(readEngine()).update(underscore).update(api).digest("hex").slice(0, 16);
+  const hash = createHash("sha256").update(readEngine());
+  return hash
+    .update(underscore)
+    .update(api)
+    .update(JSON.stringify(DEFAULT_LIMITS))
+    .digest("hex")
+    .slice(0, 16);
 }

@@ -6,7 +6,7 @@ import type { AttemptRecord } from "../../lib/history/records.ts";
 import { openRelease, type Release } from "../../lib/releases/release.ts";
 import { loadAssets } from "../../lib/runtime/assets.ts";
 import { engineId } from "../../lib/runtime/engine-id.ts";
-import { DEFAULT_LIMITS, type Isolation } from "../../lib/runtime/protocol.ts";
+import type { Isolation } from "../../lib/runtime/protocol.ts";
 import { startRuntime } from "../../lib/runtime/runtime.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { createMemoryEntries, createStorage } from "../../lib/storage/storage.ts";
@@ -137,8 +137,15 @@ const table = () =>
     k0: { rate: 4 } as Session,
   });
 
+/** A machine with others at work may let one of a thousand runs wait. */
+const PATIENT_MS = 30_000;
+
 /** Has a consumer run each handler for an event of its own, a few in a batch, and the first ones together for the last. */
-export async function record(sources: string[], isolation: Isolation): Promise<AttemptRecord[]> {
+export async function record(
+  sources: string[],
+  isolation: Isolation,
+  timeoutMs = PATIENT_MS,
+): Promise<AttemptRecord[]> {
   const release = openRelease("v1", releaseOf(sources));
   const runtime = await startRuntime(release.scripts, { assets, isolation, tellUsed: true });
   const attempts: AttemptRecord[] = [];
@@ -159,7 +166,7 @@ export async function record(sources: string[], isolation: Isolation): Promise<A
       batchRequest: async (request, run) => (run.admit(2) ? send(request, run) : undefined),
       allowMasterKeys: false,
       now: Date.now,
-      timeoutMs: DEFAULT_LIMITS.timeoutMs,
+      timeoutMs,
       history: createRecorder({
         sink: async (kept) => {
           attempts.push(...JSON.parse(JSON.stringify(kept)));
@@ -170,7 +177,6 @@ export async function record(sources: string[], isolation: Isolation): Promise<A
         container: "c",
         isolation,
         engine,
-        limits: DEFAULT_LIMITS,
       }),
     },
   );

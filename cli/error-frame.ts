@@ -1,0 +1,27 @@
+import { isAbsolute } from "node:path";
+import { lineWidth } from "./layout.ts";
+import { linesOf } from "./printable.ts";
+import { codeFrame } from "./problem-lines.ts";
+
+/** The frames of the gateway's API lead nobody anywhere. */
+export const ownFrames = (error: string) =>
+  linesOf(error)
+    .filter((line) => !/^\s+at .*\(prelude\.js:[\d:]+\)$/.test(line))
+    .join("\n");
+
+/** The line of a script that an error comes from; nothing where that cannot be told. */
+export function errorFrame(error: string, textOf: (file: string) => string | undefined): string[] {
+  const place = placeIn(error);
+  return place ? codeFrame(textOf(place.file), { ...place, message: "" }, lineWidth()) : [];
+}
+
+/** Of an error, the first place of a script that is not the gateway's API. */
+function placeIn(error: string): { file: string; line: number; column: number } | undefined {
+  for (const [, file = "", line, column] of error.matchAll(/([^\s()]+\.[cm]?[jt]s):(\d+):(\d+)/g)) {
+    if (file === "prelude.js") continue;
+    const path =
+      isAbsolute(file) || /^(handlers|\.\.)\//.test(file) || file === "tykjs.js" ? file : `handlers/${file}`;
+    return { file: path, line: Number(line), column: Number(column) };
+  }
+  return undefined;
+}

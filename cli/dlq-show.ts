@@ -1,5 +1,5 @@
 import { chooser, createGroups, type LetterGroup } from "../lib/dead-letters/groups.ts";
-import { type Letter, type LetterFacts, VERDICT_ATTRIBUTES } from "../lib/dead-letters/letter.ts";
+import { type Letter, type LetterFacts, TASK, VERDICT_ATTRIBUTES } from "../lib/dead-letters/letter.ts";
 import { readLetters } from "../lib/dead-letters/sweep.ts";
 import { countOf } from "./count.ts";
 import { type DeadLetterOptions, isWhole, notFound, openQueue, tellRest, withSweep } from "./dead-letters.ts";
@@ -53,7 +53,7 @@ function shownOf(facts: LetterFacts, letter: Letter, { body }: ShowOptions): Sho
 }
 
 /** Attributes that stand in a letter's facts. */
-const TOLD = new Set([...VERDICT_ATTRIBUTES, "event_id", "api_id"]);
+const TOLD = new Set([...VERDICT_ATTRIBUTES, TASK, "event_id", "api_id"]);
 
 function headOf({ group, count, oldest, newest }: LetterGroup): string[] {
   const when = oldest === newest ? `, of ${oldest}` : ` from ${oldest} to ${newest}`;
@@ -72,6 +72,7 @@ function letterLines(letter: Shown): string[] {
     ...row("handler", handler),
     ...row("release", release),
     ...row("error", letter.error),
+    ...row("answer", letter.answer),
     ...Object.entries(letter.attributes).flatMap(([name, value]) => row("with", `${name}: ${value}`)),
     ...row("body", letter.body),
   ];

@@ -4,7 +4,7 @@ import { type Candidate, examine, type Findings, readCandidate } from "../lib/re
 import { examinePartly, type Live, type Partly } from "../lib/releases/partly.ts";
 import { isMap, type Problem } from "../lib/releases/sources.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
-import type { Folders } from "../lib/settings/project.ts";
+import { type Folders, localSettings } from "../lib/settings/project.ts";
 import { isOfPackage } from "./bundle/bundle.ts";
 import { readSources, type Sources } from "./bundle/sources.ts";
 import { readProject } from "./project.ts";
@@ -18,8 +18,13 @@ export interface CheckedFolder extends Candidate {
 }
 
 export async function checkFolder(dir: string): Promise<CheckedFolder> {
-  const sources = await readFolder(dir, (await readProject(dir)).folders);
-  const candidate = readCandidate(sources.files.filter(({ path }) => !isMap(path)));
+  const project = await readProject(dir);
+  const sources = await readFolder(dir, project.folders);
+  const runsAll = localSettings(project).GATEWAY_HANDLERS === "all";
+  const candidate = readCandidate(
+    sources.files.filter(({ path }) => !isMap(path)),
+    { runsAll },
+  );
   const assets = loadAssets();
   const check = (given: Candidate) => checkRelease(given, assets);
   const findings = await examine(candidate, check);

@@ -14,7 +14,7 @@ import { readProject } from "./project.ts";
 import { UsageError } from "./usage.ts";
 
 /** What a folder of one's own starts with, by the names that npm leaves as they are. */
-const TEMPLATES = fileURLToPath(new URL("../templates/init", import.meta.url));
+const TEMPLATES = fileURLToPath(new URL("../init", import.meta.url));
 const RENAMED: Record<string, string> = { "github/check.yml": ".github/workflows/check.yml" };
 /** npm would take a file of this name for its own. */
 const IGNORED = "node_modules/\n.gatehook/\n";

@@ -1,4 +1,4 @@
-import type { Api } from "../lib/apis/definition.ts";
+import { type Api, handledTypes } from "../lib/apis/definition.ts";
 import { createNearest } from "../lib/apis/nearest.ts";
 import { buildRelease } from "../lib/releases/build.ts";
 import type { SourceFile } from "../lib/releases/sources.ts";
@@ -18,9 +18,7 @@ export interface Asked {
 
 /** Every type of event that an API of these files has a handler for, in the order of the release. */
 export function handledIn(files: SourceFile[]): Handled[] {
-  return buildRelease(files).apis.flatMap(({ api }) =>
-    Object.keys(api.handlers).map((type) => ({ api, type })),
-  );
+  return buildRelease(files).apis.flatMap(({ api }) => handledTypes(api).map((type) => ({ api, type })));
 }
 
 /**

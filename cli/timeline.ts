@@ -34,6 +34,15 @@ function lineText(message: string, fields: Record<string, unknown>): string | un
       return row("failed", `${handler} (${fields.code}): ${fields.error}`);
     case "event done":
       return doneRow(fields);
+    case "log handler":
+      return row("log", logText(fields));
+    case "webhook delivered":
+      return row("webhook", `${handler} was taken: ${fields.status} in ${ms} ms, attempt ${fields.attempt}`);
+    case "webhook failed":
+      return row(
+        "retry",
+        `${handler}: ${fields.error}, next in about ${Math.round(Number(fields.seconds))} s`,
+      );
     case "event left to SQS":
       return row("retry", retryText(fields));
     case "event to the dead letters":
@@ -47,17 +56,28 @@ function lineText(message: string, fields: Record<string, unknown>): string | un
   }
 }
 
-function doneRow({ api_id, type, handlers, done_before, meant }: Fact["fields"]): string {
+function logText({ prefix, type, path, coalesced }: Fact["fields"]): string {
+  const { Count } = (coalesced ?? {}) as { Count?: number };
+  return `${prefix}: ${[type, path, Count && `${Count} of them`].filter(Boolean).join(" ")}`;
+}
+
+/** What became of one that needs no script. */
+const OWN: Record<string, string> = { webhook: "is on the queue", log: "wrote its line" };
+
+const ranText = ({ name, ms }: HandlerReport) =>
+  ms === undefined ? `${name} ${OWN[name.split(":")[0] ?? ""] ?? "is done"}` : `${name} ran for ${ms} ms`;
+
+function doneRow({ api_id, type, handlers, counted, done_before, meant }: Fact["fields"]): string {
   const ran = handlers as HandlerReport[];
+  const later = (counted ?? []) as string[];
+  if (ran.length === 0 && later.length > 0) return row("counted", `for one run of ${later.join(", ")}`);
   if (ran.length === 0 && !done_before)
     return row("no handler", `${api_id} has none for ${type}${meant ? ` (did you mean ${meant}?)` : ""}`);
   if (ran.length === 0)
     return row("done before", "its handlers ran for an earlier delivery, and do not run again");
   return [
-    ...ran
-      .filter(({ outcome }) => !outcome)
-      .map(({ name, ms }) => row("handler", `${name} ran for ${ms} ms`)),
-    row("committed", "session and ledger in one transaction"),
+    ...ran.filter(({ outcome }) => !outcome).map((one) => row("handler", ranText(one))),
+    row("committed", "session and ledger, exactly once"),
   ].join("\n");
 }
 

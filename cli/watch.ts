@@ -28,14 +28,14 @@ const TOGETHER_MS = 50;
 /** ... and not later than this after the first. */
 const LATEST_MS = 150;
 
-/** Resolves when every later change is seen. Where one of the two folders is a link, it is followed, as far as it is read. */
+/** Resolves when every later change is seen. Where one of the folders is a link, it is followed, as far as it is read. */
 export async function watchSources(
   folder: string,
   names: Folders,
   { onChange, onError }: WatchEvents,
 ): Promise<SourceWatch> {
   const root = await realpath(folder);
-  const folders = Object.values(names).map((name) => join(root, name));
+  const folders = [...Object.values(names), "templates"].map((name) => join(root, name));
   const files = [CORE_SCRIPT, GATEWAY_FILE].map((name) => join(root, name));
   const bursts = createBursts(onChange);
   let hints = 0;
@@ -54,7 +54,8 @@ export async function watchSources(
       // Rights are the matter of whoever reads.
       ignorePermissionErrors: true,
       atomic: false,
-      ignored: (path, stats) => stats?.isFile() === true && !/\.(?:[cm]?[jt]sx?|json)$/.test(path),
+      ignored: (path, stats) =>
+        stats?.isFile() === true && !/\.(?:[cm]?[jt]sx?|json|txt|xml|html|tmpl)$/.test(path),
     });
     watcher.add([...beside]);
     watcher.on("all", (_, path) => {

@@ -10,8 +10,8 @@ import { PROJECT } from "./pack-project.ts";
 
 const MAX_FILES = 60;
 const DOCUMENT = /^(docs\/|README\.md$|LICENSE$)/;
-// `templates/` holds what `init` writes for an author, tests included.
-const TEST = /^(?!templates\/).*((^|\/)tests?\/|\.test\.)/;
+// `init/` holds what `init` writes for an author, tests included.
+const TEST = /^(?!init\/).*((^|\/)tests?\/|\.test\.)/;
 const SOURCE = /(?<!\.d)\.ts$/;
 const INSTALL_SCRIPTS = ["preinstall", "install", "postinstall"];
 

@@ -8,6 +8,7 @@ import { createConsumer } from "../lib/consumer/consumer.ts";
 import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
 import { neededMemoryMb } from "../lib/consumer/memory.ts";
 import { createRetryDelay } from "../lib/consumer/retry-delay.ts";
+import type { SendTask } from "../lib/consumer/tasks.ts";
 import type { Gateway } from "../lib/gateway/client.ts";
 import { renamedConsumerStore } from "../lib/gateway/hashed-keys.ts";
 import { createBucket } from "../lib/releases/bucket.ts";
@@ -59,6 +60,33 @@ const io = {
 const scriptIo = once(async () => (await import("./script-io.ts")).createScriptIo(io));
 // Only the address policy knows whether an entry is right.
 if (io.allowHosts.length > 0) await scriptIo();
+const sendTask: SendTask = async (...task) => (await returns()).sendTask(...task);
+const hooks = {
+  allowHosts: io.allowHosts,
+  secrets: list(env, "WEBHOOK_SECRETS").join(" "),
+  timeoutMs: integer(env, "WEBHOOK_TIMEOUT_MS"),
+  ttlSeconds: integer(env, "LEDGER_TTL_SECONDS"),
+};
+const webhooks = once(async () =>
+  (await import("./webhooks.ts")).createWebhooks({
+    ...hooks,
+    dynamo,
+    table: stateTable,
+    sendTask,
+    log,
+    metrics,
+  }),
+);
+if (hooks.secrets) await webhooks();
+const storms = once(async () =>
+  (await import("./storms.ts")).createStormCounts({
+    dynamo,
+    table: stateTable,
+    ttlSeconds: hooks.ttlSeconds,
+    sendTask,
+    metrics,
+  }),
+);
 const consume = createConsumer({
   ...(owned ?? { store: table }),
   live: createLiveRuntime({
@@ -72,6 +100,14 @@ const consume = createConsumer({
   sendDeadLetter: async (record, verdict) => (await returns()).sendDeadLetter(record, verdict),
   handBack: async (left) => (await returns()).handBack(left),
   requeue: async (record, how) => (await returns()).requeue(record, how),
+  sendTask,
+  storms: {
+    async take(deliveries, release, unit) {
+      if (release.coalesces) await (await storms()).take(deliveries, release, unit);
+    },
+    close: async (delivery) => (await storms()).close(delivery),
+  },
+  deliver: async (...given) => (await webhooks())(...given),
   retryDelay: createRetryDelay({
     baseSeconds: integer(env, "RETRY_BASE_SECONDS"),
     maxSeconds: integer(env, "RETRY_MAX_SECONDS"),

@@ -10,7 +10,7 @@ import { createS3 } from "./clients.ts";
 import { createDocuments } from "./documents.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
-import { flag, integer, text } from "./settings.ts";
+import { choice, flag, integer, text } from "./settings.ts";
 
 const { env } = process;
 const assets = loadAssets();
@@ -30,6 +30,7 @@ const wake = createWake({
       now: Date.now,
     }),
     check: (candidate) => checkRelease(candidate, assets),
+    runsAll: choice(env, "GATEWAY_HANDLERS") === "all",
     strict: flag(env, "RELEASE_STRICT"),
     now: Date.now,
     log,

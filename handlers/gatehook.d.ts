@@ -154,6 +154,11 @@ interface HandlerContext {
   Handler: string;
   /** 1 at the first delivery. */
   Attempt: number;
+  /**
+   * The events that this run stands for, where the definition says `coalesce`: how many, and when the first and the last
+   * of them came, in ISO 8601.
+   */
+  Coalesced?: { Count: number; First: string; Last: string };
   /** The API definition's `config_data`, if it has one. */
   config_data?: Record<string, unknown>;
 }

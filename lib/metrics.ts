@@ -36,6 +36,24 @@ export const METRICS = {
   RunTime: { unit: "Milliseconds", meaning: "what a run took, its host calls included" },
   SandboxRebuilds: { unit: "Count", meaning: "sandboxes built anew after a run that broke them" },
   WorkersKilled: { unit: "Count", meaning: "worker threads that were ended, or died" },
+  WebhooksDelivered: { unit: "Count", meaning: "webhooks that their targets took" },
+  WebhooksFailed: {
+    unit: "Count",
+    meaning: "requests of webhooks that failed, each of which is one attempt",
+  },
+  WebhooksPostponed: {
+    unit: "Count",
+    meaning: "webhooks that were not sent at their time, since their target did not answer others",
+  },
+  WebhooksCooled: {
+    unit: "Count",
+    meaning: "webhooks left out, since an equal one was delivered within the cool-down",
+  },
+  WebhooksGone: { unit: "Count", meaning: "webhooks switched off, since their target answered 410" },
+  WebhooksSkipped: { unit: "Count", meaning: "webhooks left out, since they are switched off" },
+  WebhookTime: { unit: "Milliseconds", meaning: "what a request of a webhook took" },
+  EventsCoalesced: { unit: "Count", meaning: "events counted for a handler whose run stands for many" },
+  WindowsClosed: { unit: "Count", meaning: "windows of such events that were closed, each for one run" },
   Conflicts: {
     unit: "Count",
     meaning: "events run again, since others changed a session that they had read",

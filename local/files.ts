@@ -6,8 +6,8 @@ import { CORE_SCRIPT, GATEWAY_FILE, SOURCE_FOLDERS, type SourceFile } from "../l
 import { type Folders, foldersText, OWN_FOLDERS } from "../lib/settings/project.ts";
 
 /**
- * The uploadable files of a folder: apis/*.json, handlers/**\/*.js, gateway.json and tykjs.js, by these names also where
- * `names` has others for the two folders. What is read is shown and uploaded, so a symbolic link that leads out of the
+ * The uploadable files of a folder: apis/*.json, handlers/**\/*.js, templates/**, gateway.json and tykjs.js, by these names
+ * also where `names` has others for the first two folders. What is read is shown and uploaded, so a symbolic link that leads out of the
  * two is refused with `release-invalid`; others are followed. Throws `local-failed` when one of the two is not there.
  * `endings`: of the files of the two, where they are to be others.
  */
@@ -23,12 +23,23 @@ export async function readSourceFiles(
       return { name, path, endings: [endings[`${name}/`]].flat(), real: await realFolder(root, path, names) };
     }),
   );
+  const templates = { path: TEMPLATES, real: join(root, TEMPLATES), endings: [endings["templates/"]].flat() };
   const bounds = { inside: folders.map(({ real }) => real), named: foldersText(names) };
   const found = await Promise.all([
     ...folders.map(async ({ name, ...top }) => renamed(await filesBelow(top, bounds), top.path, name)),
+    templatesBelow(templates, root),
     ...[CORE_SCRIPT, GATEWAY_FILE].map((path) => singleFile({ path, real: join(root, path) }, bounds)),
   ]);
   return readAll(found.flat());
+}
+
+const TEMPLATES = "templates";
+
+/** Few projects have this folder. */
+async function templatesBelow(top: Place & { endings: string[] }, root: string): Promise<Place[]> {
+  if (!(await statsOf(stat, top))?.isDirectory()) return [];
+  const real = await followed(top, { inside: [root], named: root });
+  return filesBelow({ ...top, real }, { inside: [real], named: `${TEMPLATES}/` });
 }
 
 export type Endings = Record<keyof typeof SOURCE_FOLDERS, string | readonly string[]>;

@@ -17,7 +17,7 @@ import type * as Gateway from "../lib/gateway/client.ts";
 /** Loaded by the entry itself, see deploy/entries/consumer.ts. */
 const FUNCTION = /\/consumer-\w+\.mjs$/;
 /** What it has now, and a little more. Ask what came with it before this is raised. */
-const MOST_BYTES = 640_000;
+const MOST_BYTES = 690_000;
 
 /** The files that are loaded before the first event. */
 function loadedAtStart({ outputs }: Metafile): Metafile["outputs"] {

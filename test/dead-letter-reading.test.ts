@@ -224,6 +224,28 @@ describe("the groups of dead letters", () => {
     );
   });
 
+  it("are one for all webhooks that a target did not take, however it failed, with its answer", () => {
+    const failed = (error: string, handler = "webhook:in.example/0a1b2c3d") => ({
+      reason: "webhook-failed",
+      error,
+      handler,
+      answer: "no database",
+    });
+    const first = facts("e1", failed("the target answered 503, at attempt 11"));
+    assert.equal(first.answer, "no database");
+    const list = groupsOf(
+      first,
+      facts("e2", failed("in.example: other side closed, at attempt 11")),
+      facts("e3", failed("the target answered 503, at attempt 11", "webhook:billing")),
+      facts("e4", { task: '{"kind":"webhook","entry":"webhook:billing","due":0}' }),
+    );
+    assert.deepEqual(list.map(({ reason, handler, count }) => [reason, handler, count]).sort(), [
+      ["moved-by-sqs", "webhook:billing", 1],
+      ["webhook-failed", "webhook:billing", 1],
+      ["webhook-failed", "webhook:in.example/0a1b2c3d", 2],
+    ]);
+  });
+
   it("name no more APIs than a person reads, however many there are", () => {
     const all = Array.from({ length: 500 }, (_, nth) => facts(`e${nth}`, {}, { api: `api-${nth}` }));
     assert.deepEqual(

@@ -27,6 +27,7 @@ const SPY = `
 /** A value that is not the local stack's default. */
 function otherValue(name: string, setting: Setting): string {
   if (name === "INGEST_AUTH") return "token";
+  if (name === "WEBHOOK_SECRETS") return `whsec_${"A".repeat(32)}`;
   switch (setting.kind) {
     case "integer":
       return String(setting.default < setting.max ? setting.default + 1 : setting.default - 1);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, it, test } from "node:test";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { PutCommand } from "@aws-sdk/lib-dynamodb";
+import { DeleteCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import { SCOPED_KEY } from "../lib/commit/ledger-item.ts";
 import { createProveMarks } from "../lib/commit/prove-marks.ts";
 import {
@@ -14,6 +14,7 @@ import {
   type SessionWrite,
 } from "../lib/commit/store.ts";
 import { takeMarks } from "../lib/commit/take-marks.ts";
+import { createRows } from "../lib/gateway/rows.ts";
 import { createSessionStore } from "../lib/sessions/store.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";
 import { type Clients, createClients, createResources, type Resources } from "../local/resources.ts";
@@ -320,6 +321,50 @@ describe("a consumer that dies", () => {
   });
 });
 
+describe("where marks end", () => {
+  const remove = (key: string) =>
+    clients.dynamo.send(new DeleteCommand({ TableName: env.SESSIONS_TABLE, Key: { key } }));
+
+  it("an item that is deleted by hand takes its marks along: the event of a dead consumer is run again", async () => {
+    const place = open();
+    await place.put(place.home);
+    await dies(place, place.event);
+    await remove(place.home);
+    await place.put(place.home);
+    await whole(place, place.event);
+    assert.deepEqual(place.applied(place.event), { h: 2 });
+  });
+
+  it("but not once the ledger has said what they say", async () => {
+    const place = open();
+    await place.put(place.home);
+    await whole(place, place.event);
+    await remove(place.home);
+    await place.put(place.home);
+    await whole(place, place.event);
+    assert.deepEqual(place.applied(place.event), { h: 1 });
+  });
+
+  it("two messages of one id about different keys both run while the first has not reached the ledger", async () => {
+    const place = open();
+    await place.put(place.home);
+    await place.put(place.other);
+    const elsewhere = { ...place.event, home: place.other };
+    await dies(place, place.event);
+    await whole(place, elsewhere, adds(place.other));
+    assert.deepEqual(place.applied(place.event), { h: 2 });
+  });
+
+  it("and one of them alone once it has", async () => {
+    const place = open();
+    await place.put(place.home);
+    await place.put(place.other);
+    await whole(place, place.event);
+    await whole(place, { ...place.event, home: place.other }, adds(place.other));
+    assert.deepEqual(place.applied(place.event), { h: 1 });
+  });
+});
+
 describe("the format of the tables", () => {
   const setFormat = (format?: number) =>
     clients.dynamo.send(
@@ -390,6 +435,32 @@ describe("the marks of a session", () => {
     assert.ok(read.marks);
     await people.put(home, { session_lifetime: 100 }, read);
     assert.equal((await people.read(home)).marks, undefined);
+    await whole(place, place.event);
+    assert.deepEqual(place.applied(place.event), { h: 1 });
+  });
+
+  it("go on with what gateway-sync writes, and are the ledger's before it removes a row", async () => {
+    const place = open();
+    const { home, people } = place;
+    const dynamo = clients.dynamoClient;
+    const proveMarks = createProveMarks({
+      dynamo,
+      stateTable: env.STATE_TABLE,
+      ledgerTtlSeconds: 60,
+      ...common,
+    });
+    const rows = createRows({ dynamo, table: env.SESSIONS_TABLE, proveMarks, now: Date.now });
+    await place.put(home);
+    await dies(place, place.event);
+    const marksNow = async () => Object.keys((await people.read(home)).marks ?? {});
+    assert.ok(await rows.keep(home, await people.read(home), { rate: 1 }, { created: "" }));
+    assert.deepEqual(await marksNow(), [place.event.identity]);
+    const row = await rows.read(home);
+    assert.ok(row && (await rows.write(row, { rate: 2 }, { created: "" })));
+    assert.deepEqual(await marksNow(), [place.event.identity]);
+    const again = await rows.read(home);
+    assert.ok(again && (await rows.remove(again)));
+    await place.put(home);
     await whole(place, place.event);
     assert.deepEqual(place.applied(place.event), { h: 1 });
   });

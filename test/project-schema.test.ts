@@ -138,7 +138,8 @@ const REFUSED: unknown[] = [
 
 /** A text that is written as a number or a list is read, but an editor should rather say what is meant. */
 const isWeaklyTyped = (name: string, { kind }: Setting, value: unknown) =>
-  ((["text", "url", "secret"].includes(kind) || ["INGEST_TOKEN", "KEYS_API_SECRET"].includes(name)) &&
+  ((["text", "url", "secret"].includes(kind) ||
+    ["INGEST_TOKEN", "KEYS_API_SECRET", "WEBHOOK_SECRETS"].includes(name)) &&
     typeof value !== "string") ||
   (kind === "list" && !Array.isArray(value)) ||
   (kind !== "list" && Array.isArray(value)) ||

@@ -179,3 +179,29 @@ describe("a second terminal, on the stack that is up", () => {
     assert.match(unset.stderr, /FILES_BUCKET is not set/);
   });
 });
+
+describe("gatehook format", () => {
+  let stack: TestStack;
+  before(async () => {
+    stack = await startTestStack();
+  });
+  after(() => stack.close());
+  const format = async (...args: string[]) => runCli(["format", ...args], { env: stack.env });
+
+  it("is the newest where the first release was this version's, and can go back and forth", async () => {
+    const shown = await format("--json");
+    assert.deepEqual([shown.code, JSON.parse(shown.stdout)], [0, { format: 2, before: 2, sessions: 0 }]);
+    const back = await format("1", "--json");
+    assert.deepEqual([back.code, JSON.parse(back.stdout)], [0, { format: 1, before: 2, sessions: 0 }]);
+    const again = await format("2");
+    assert.match(again.stdout, /^format 2: .* \(it was 1\)\n$/);
+    const { format: kept, version } = await stack.releases.pointer();
+    assert.deepEqual([kept, typeof version], [2, "string"]);
+  });
+
+  it("is not changed to one that this version does not know", async () => {
+    const { code, stderr } = await format("9");
+    assert.equal(code, 2);
+    assert.match(stderr, /there is no format 9: this version knows 1 to 2/);
+  });
+});

@@ -191,6 +191,10 @@ describe("the stage of a command", () => {
         }),
         /KEYS_API_SECRET is not set with a GATEWAY_URL/,
       ],
+      [
+        prod({ settings: { WEBHOOK_TIMEOUT_MS: 30_000, consumerTimeout: 20 } }),
+        /with WEBHOOK_TIMEOUT_MS at 30000, consumerTimeout must be 35 seconds at least, and is 20/,
+      ],
       [prod({ settings: { RUNTIME_WORKERS: 4 } }), /RUNTIME_WORKERS is 4, but where events share globals/],
       [
         prod({ settings: { INGEST_AUTH: "none" } }),

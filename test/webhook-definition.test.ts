@@ -193,10 +193,14 @@ describe("a webhook in an OAS document", () => {
   const document = (entry: object, gateways: object[] = []) => {
     const [read] = parseDefinitions(
       "apis/a.json",
-      JSON.stringify({
-        "x-tyk-api-gateway": { info: { id: "a" }, server: { eventHandlers: gateways } },
-        "x-gatehook": { eventHandlers: [entry] },
-      }),
+      JSON.stringify(
+        {
+          "x-tyk-api-gateway": { info: { id: "a" }, server: { eventHandlers: gateways } },
+          "x-gatehook": { eventHandlers: [entry] },
+        },
+        null,
+        2,
+      ),
     );
     assert(read);
     return read;
@@ -227,12 +231,14 @@ describe("a webhook in an OAS document", () => {
 
   it("is checked in our own extension, and left alone in the gateway's", () => {
     for (const entry of [webhook, log]) {
-      const { error, warnings } = document(entry);
+      const { error, warnings, api } = document(entry);
       assert.equal(error, undefined);
-      assert.match(
-        warnings.join(),
-        /^x-gatehook\.eventHandlers\[0\] is checked, but this version runs no handler/,
+      assert.deepEqual(warnings, []);
+      assert.deepEqual(
+        api?.own?.AuthFailure?.map(({ kind }) => kind),
+        [entry.type],
       );
+      assert.equal(document(log, [entry]).api?.own?.AuthFailure?.length, 1, "the gateway's own is its own");
     }
     const wrong: [entry: object, message: RegExp][] = [
       [{ ...webhook, url: "x" }, /eventHandlers\[0\]\.url is not an address/],
@@ -257,11 +263,12 @@ describe("a webhook in an OAS document", () => {
 
 describe("a definition with the gateway's other handlers", () => {
   const definition = (...entries: object[]) => {
-    const [read] = parseDefinitions(
-      "apis/a.json",
-      JSON.stringify({ api_id: "a", event_handlers: { events: { AuthFailure: entries } } }),
-    );
+    const api = { api_id: "a", event_handlers: { events: { AuthFailure: entries } } };
+    const [read] = parseDefinitions("apis/a.json", JSON.stringify(api));
+    // As people write it: on many lines, it is parsed in another way.
+    const [written] = parseDefinitions("apis/a.json", JSON.stringify(api, null, 2));
     assert(read);
+    assert.deepEqual(written, read);
     return read;
   };
   const entry = (handler_name: string, handler_meta: object) => ({ handler_name, handler_meta });
@@ -274,21 +281,96 @@ describe("a definition with the gateway's other handlers", () => {
     assert.deepEqual(definition(entry("cp_dynamic_handler", { disabled: true })).warnings, []);
   });
 
-  it("is checked where they are to be run here, and says that they are not yet", () => {
+  it("runs those here that say so, each under a name of its own that tells nothing of its target's path", () => {
     const { api, warnings } = definition(
       entry("eh_web_hook_handler", META),
+      entry("eh_web_hook_handler", { ...META, target_path: "https://u:p@in.example/secret?token=1" }),
+      entry("eh_web_hook_handler", { ...META, name: "billing" }),
+      entry("eh_web_hook_handler", { ...META, name: "billing" }),
       entry("eh_log_handler", { prefix: "p", gatehook: true }),
+      entry("eh_log_handler", { prefix: "left to the gateway" }),
     );
     assert.deepEqual(api?.handlers, {});
+    assert.deepEqual(warnings, []);
+    const entries = api?.own?.AuthFailure?.map((own) => own.entry) ?? [];
     assert.deepEqual(
-      warnings.map((text) => /(\d)\.handler_meta\.gatehook is checked.*runs no (\w+)/.exec(text)?.slice(1)),
-      [
-        ["0", "eh_web_hook_handler"],
-        ["1", "eh_log_handler"],
-      ],
+      entries.map((text) => text.replace(/[0-9a-f]{8}$/, "…")),
+      ["webhook:in.example/…", "webhook:in.example/…", "webhook:billing", "webhook:billing#2", "log:p"],
     );
+    assert.equal(new Set(entries).size, 5);
     const { error } = definition(entry("eh_web_hook_handler", { ...META, target_path: "x" }));
     assert.match(error?.message ?? "", /AuthFailure\.0\.handler_meta\.target_path is not an address/);
+  });
+
+  it("runs all of them here where the gateway's copy has none, but those that bring events, or say no", () => {
+    const [read] = parseDefinitions(
+      "apis/a.json",
+      JSON.stringify({
+        api_id: "a",
+        event_handlers: {
+          events: {
+            AuthFailure: [
+              entry("eh_web_hook_handler", { ...META, gatehook: undefined }),
+              entry("eh_log_handler", { prefix: "p" }),
+              entry("eh_log_handler", { prefix: "no", gatehook: false }),
+              entry("eh_web_hook_handler", { ...META, gatehook: [{ name: "h", path: "h.js" }] }),
+              entry("eh_log_handler", { prefix: "off", disabled: true }),
+            ],
+          },
+        },
+      }),
+      { runsAll: true },
+    );
+    assert.deepEqual(
+      read?.api?.own?.AuthFailure?.map(({ kind }) => kind),
+      ["webhook", "log"],
+    );
+    assert.deepEqual(read?.api?.handlers, { AuthFailure: [{ name: "h", path: "h.js" }] });
+    const [oas] = parseDefinitions(
+      "apis/o.json",
+      JSON.stringify({
+        "x-tyk-api-gateway": {
+          info: { id: "o" },
+          server: {
+            eventHandlers: [
+              {
+                enabled: true,
+                trigger: "AuthFailure",
+                type: "webhook",
+                url: "https://in.example/",
+                method: "PUT",
+              },
+              { enabled: true, trigger: "AuthFailure", type: "log", logPrefix: "p" },
+            ],
+          },
+        },
+      }),
+      { runsAll: true },
+    );
+    assert.deepEqual(
+      oas?.api?.own?.AuthFailure?.map(({ kind }) => kind),
+      ["webhook", "log"],
+    );
+  });
+
+  it("takes coalesce for a script, in each place that names one, and refuses a window of 0 or of a year", () => {
+    const meta = { name: "h", path: "h.js", gatehook: { coalesce: { window: "60s", by: "Key" } } };
+    const ref = { name: "h", path: "h.js", coalesce: { windowSeconds: 60, by: "Key" } };
+    assert.deepEqual(definition(entry("eh_dynamic_handler", meta)).api?.handlers, { AuthFailure: [ref] });
+    const { coalesce } = meta.gatehook;
+    const brought = entry("eh_web_hook_handler", {
+      gatehook: [{ name: "h", path: "h.js", gatehook: { coalesce } }],
+    });
+    assert.deepEqual(definition(brought).api?.handlers, { AuthFailure: [ref] });
+    for (const window of ["0s", "8760h", "1d", ""]) {
+      const wrong = entry("eh_dynamic_handler", { ...meta, gatehook: { coalesce: { window } } });
+      assert.match(definition(wrong).error?.message ?? "", /gatehook\.coalesce\.window .*from 1s to 12h/);
+    }
+    const unknown = entry("eh_dynamic_handler", { ...meta, gatehook: { json: true } });
+    assert.match(
+      definition(unknown).error?.message ?? "",
+      /gatehook\.json is not known here: there is coalesce/,
+    );
   });
 
   it("leaves them to the gateway otherwise, whatever is in them", () => {

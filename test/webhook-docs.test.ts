@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { EVENT_TYPES } from "../lib/apis/event-types.ts";
-import { parseWebhook } from "../lib/webhooks/definition.ts";
+import { readCandidate } from "../lib/releases/examine.ts";
 import { templateValue } from "../lib/webhooks/template/event.ts";
 import { FUNCTIONS } from "../lib/webhooks/template/functions.ts";
 import {
@@ -33,13 +33,18 @@ const rows = (heading: string) => {
 const codes = (text = "") => [...text.matchAll(/`([^`]+)`/g)].map(([, code = ""]) => code);
 
 describe("docs/webhooks.md", () => {
-  it("has an entry that is taken, without a warning", () => {
-    const { handler_meta } = JSON.parse(blockOf("json"));
-    const warn = (message: string) => assert.fail(message);
-    assert.equal(
-      parseWebhook({ source: { file: "a", at: "", warn }, at: "m" }, handler_meta).template,
-      "slack.json",
+  it("has a definition and a template that go live, without a warning", () => {
+    const files = ["apis/orders.json", "templates/slack.json"].map((path) => {
+      const [, text = ""] = new RegExp(`^cat > ${path} <<'END'\n(.*?)^END$`, "ms").exec(PAGE) ?? [];
+      return { path, text };
+    });
+    const { release, errors, warnings } = readCandidate(files);
+    assert.deepEqual([errors, warnings], [[], []]);
+    assert.deepEqual(
+      release.apis.flatMap(({ own }) => own?.AuthFailure?.map(({ entry }) => entry)),
+      ["webhook:team", "log:auth"],
     );
+    assert.equal(release.templates?.length, 1);
   });
 
   it("has a template that writes JSON for the types that it asks for", () => {

@@ -112,8 +112,9 @@ describe("the delay before the next attempt", () => {
         assert(Number.isInteger(delay) && delay >= 1 && delay <= (DELAYS[attempt - 1] ?? 0), String(delay));
       }),
     );
-    assert.equal(retryDelay(5, 0), 1);
-    assert.equal(retryDelay(5, 0.5), 900);
+    assert.equal(retryDelay(5, 0), 900);
+    assert.equal(retryDelay(5, 0.5), 1_350);
+    assert.equal(retryDelay(5, 1), 1_800);
   });
 
   it("is what the target asks for at least, and a tenth more at most, where that is longer", () => {

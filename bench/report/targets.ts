@@ -32,7 +32,16 @@ function pipelineTargets({ ratios, ratios_large }: Results["pipeline"]): Target[
   );
 }
 
-export function targets({ pipeline, codec, runtime, io, coldstart, scale, cost }: Results): Target[] {
+export function targets({
+  pipeline,
+  codec,
+  runtime,
+  io,
+  coldstart,
+  contention,
+  scale,
+  cost,
+}: Results): Target[] {
   const isolated = (release: string, where: string) =>
     runtime.rows.find(
       (row) => row.release === release && row.where === where && row.how === "isolated by event",
@@ -55,9 +64,19 @@ export function targets({ pipeline, codec, runtime, io, coldstart, scale, cost }
     {
       what: "write units an event that reads and writes one session of 2 KB",
       measured: cost.write_units,
-      bound: { most: 6 },
+      bound: { most: 3 },
     },
-    { what: "USD a million of such events", measured: cost.usd_per_million, bound: { most: 6.6 } },
+    { what: "USD a million of such events", measured: cost.usd_per_million, bound: { most: 4.9 } },
+    {
+      what: "events on one session, 20 containers: done, times a FIFO queue",
+      measured: contention.ratios.fifo,
+      bound: { most: 1.5 },
+    },
+    {
+      what: "write units an event on one session, 20 containers",
+      measured: contention.together.units_per_event,
+      bound: { most: 3 },
+    },
     {
       what: "ten events with one HTTP call each and ten workers: times one event",
       measured: io.rows.find(({ workers }) => workers === 10)?.ratio ?? Number.NaN,

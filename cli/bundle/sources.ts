@@ -29,7 +29,7 @@ export interface Sources extends Pick<Making, "unmade" | "inputs" | "problems" |
 }
 
 const HANDLERS = "handlers/";
-const ENDINGS = { ...SOURCE_FOLDERS, [HANDLERS]: [SOURCE_FOLDERS[HANDLERS], ...MODULE_ENDINGS] };
+const ENDINGS = { ...SOURCE_FOLDERS, [HANDLERS]: [...SOURCE_FOLDERS[HANDLERS], ...MODULE_ENDINGS] };
 
 /**
  * Reads a folder. Scripts that stand for themselves are as they are; each other file that a definition names is made one

@@ -10,7 +10,8 @@ import {
   string,
   struct,
 } from "../go/decode.ts";
-import { isOwn, parseLogHandler, parseWebhook } from "../webhooks/definition.ts";
+import { isOwn, parseLogHandler, parseScriptOptions, parseWebhook } from "../webhooks/definition.ts";
+import type { NamedHandler } from "../webhooks/own-handlers.ts";
 import type { Handlers } from "./definition.ts";
 import { type HandlerRef, handlerRef } from "./handler-ref.ts";
 import { inFile, memberOf, type Source } from "./invalid.ts";
@@ -40,7 +41,8 @@ const PLUGIN_KIND = "cp_dynamic_handler";
 const OTHER_KINDS = new Set([WEBHOOK_KIND, LOG_KIND, PLUGIN_KIND]);
 
 const switched = struct({ disabled: boolean });
-const named = struct({ name: string, path: string });
+const named = struct({ name: string, path: string, gatehook: raw });
+const calledBy = struct({ name: string });
 /** One handler, or a list of them. */
 const brought: Decoder<ReturnType<typeof named>[]> = (value = null) => {
   if (Array.isArray(value)) return list(named)(value) ?? [];
@@ -50,39 +52,43 @@ const webhook = struct({ disabled: boolean, gatehook: brought });
 
 /** Per event type, what its entries name. */
 export function classicHandlers(source: Source, { events }: ReturnType<typeof eventHandlers>): Handlers {
-  return Object.entries(events ?? {}).map(([type, triggers]) => [
-    type,
-    onceEach(
-      (triggers ?? []).flatMap((entry, index) =>
-        readTrigger(source, `event_handlers.events.${type}.${index}`, entry),
-      ),
-    ),
-  ]);
+  return Object.entries(events ?? {}).map(([type, triggers]) => {
+    const entries = (triggers ?? []).flatMap((entry, index) =>
+      readTrigger(source, `event_handlers.events.${type}.${index}`, entry),
+    );
+    return { type, refs: onceEach(entries), own: entries.flatMap(({ own = [] }) => own) };
+  });
 }
 
 interface Entry {
   refs: HandlerRef[];
   /** Named by the webhook that brings the event here, not by an entry that the gateway runs as a script. */
   byWebhook: boolean;
+  own?: NamedHandler[];
 }
 
 function readTrigger(source: Source, at: string, { handler_name, handler_meta }: Trigger): Entry[] {
   const meta = handler_meta ?? {};
+  const place = { source, at: `${at}.handler_meta` };
   if (handler_name === SCRIPT_KIND) {
     if (decodeMeta(source, at, meta, switched).disabled) return [];
-    const { name, path } = decodeMeta(source, at, meta, named);
-    return [{ refs: [refOf(source, `${at}.handler_meta`, name, path)], byWebhook: false }];
+    const { name, path, gatehook } = decodeMeta(source, at, meta, named);
+    const ref = { ...refOf(source, place.at, name, path), ...parseScriptOptions(place, gatehook) };
+    return [{ refs: [ref], byWebhook: false }];
   }
-  if ((handler_name === WEBHOOK_KIND || handler_name === LOG_KIND) && isOwn(meta.gatehook)) {
-    checkOwn(source, at, handler_name, meta);
-    return [];
+  if ((handler_name === WEBHOOK_KIND || handler_name === LOG_KIND) && isRunHere(source, meta)) {
+    if (decodeMeta(source, at, meta, switched).disabled) return [];
+    return [{ refs: [], byWebhook: false, own: [readOwn(source, at, handler_name, meta)] }];
   }
   if (handler_name === WEBHOOK_KIND && Object.hasOwn(meta, "gatehook") && meta.gatehook !== false) {
     const { disabled, gatehook } = decodeMeta(source, at, meta, webhook);
     if (disabled) return [];
-    const place = `${at}.handler_meta.gatehook`;
-    const placeOf = (index: number) => (Array.isArray(meta.gatehook) ? `${place}[${index}]` : place);
-    const refs = gatehook.map(({ name, path }, index) => refOf(source, placeOf(index), name, path));
+    const placeOf = (index: number) =>
+      Array.isArray(meta.gatehook) ? `${place.at}.gatehook[${index}]` : `${place.at}.gatehook`;
+    const refs = gatehook.map(({ name, path, gatehook: options }, index) => ({
+      ...refOf(source, placeOf(index), name, path),
+      ...parseScriptOptions({ source, at: placeOf(index) }, options),
+    }));
     return [{ refs, byWebhook: true }];
   }
   if (handler_name === PLUGIN_KIND && meta.disabled !== true)
@@ -98,16 +104,16 @@ function readTrigger(source: Source, at: string, { handler_name, handler_meta }:
   return [];
 }
 
+/** A webhook that brings events here says so, and is the gateway's in any case. */
+const isRunHere = ({ runsAll = false }: Source, { gatehook = null }: Record<string, unknown>) =>
+  isOwn(gatehook) || (runsAll && gatehook === null);
+
 /** Throws `definition-invalid` for one that could not be run here. */
-function checkOwn(source: Source, at: string, kind: string, meta: Record<string, unknown>): void {
-  if (decodeMeta(source, at, meta, switched).disabled) return;
+function readOwn(source: Source, at: string, kind: string, meta: Record<string, unknown>): NamedHandler {
   const place = { source, at: `${at}.handler_meta` };
-  if (kind === WEBHOOK_KIND) parseWebhook(place, meta);
-  else parseLogHandler(place, meta);
-  source.warn(
-    `${memberOf(source, place.at)}.gatehook is checked, but this version runs no ${kind}: leave the entry in the ` +
-      "gateway's own definition",
-  );
+  const { name } = decodeMeta(source, at, meta, calledBy);
+  if (kind === WEBHOOK_KIND) return { kind: "webhook", name, ...parseWebhook(place, meta) };
+  return { kind: "log", name, ...parseLogHandler(place, meta) };
 }
 
 const decodeMeta = <T>(

@@ -1,6 +1,7 @@
 import { AppError } from "../errors.ts";
 import { any, decodeJson, decodeValue, map, raw, string, struct } from "../go/decode.ts";
 import type { JsonValue } from "../go/json.ts";
+import { type NamedHandler, type OwnHandler, withEntries } from "../webhooks/own-handlers.ts";
 import { classic, classicHandlers, eventHandlers } from "./classic.ts";
 import { secretMember } from "./gateway-config.ts";
 import type { HandlerRef } from "./handler-ref.ts";
@@ -16,12 +17,19 @@ export interface Api {
   name: string;
   /** Per event type, the handlers in the order in which they run. */
   handlers: Record<string, HandlerRef[]>;
+  /** Per event type, the webhooks and log handlers that are run here beside them; not there where there are none. */
+  own?: Record<string, OwnHandler[]>;
   /** What the API's author gives its scripts. */
   config_data?: Record<string, unknown>;
   /** How long the sessions of its keys are kept, in seconds; for as long as they are valid when that is longer. */
   session_lifetime?: number;
   session_lifetime_respects_key_expiration?: boolean;
 }
+
+/** The types of events that something is done for here. */
+export const handledTypes = ({ handlers, own = {} }: Pick<Api, "handlers" | "own">): string[] => [
+  ...new Set([...Object.keys(handlers), ...Object.keys(own)]),
+];
 
 /** One definition of a file. */
 export interface Definition {
@@ -37,8 +45,14 @@ export interface Definition {
   isOas: boolean;
 }
 
-/** Per event type, as the definition has them. */
-export type Handlers = [type: string, refs: HandlerRef[]][];
+/** Of an event type, what the definition names for it. */
+export type Handlers = { type: string; refs: HandlerRef[]; own: NamedHandler[] }[];
+
+/** How definitions are read. */
+export interface Reading {
+  /** All webhooks and log handlers run here, not only those that say so. */
+  runsAll?: boolean | undefined;
+}
 
 /** The API that events of the gateway itself come from; its handlers stand in gateway.json. */
 export const GATEWAY_API = "gateway";
@@ -53,18 +67,18 @@ const members = map(raw);
  * Reads a file of definitions in either form: one, a list of them, or what the dashboard exports, which has it in
  * `api_definition`. Throws `definition-invalid` when the file cannot be read at all.
  */
-export function parseDefinitions(file: string, text: string): Definition[] {
+export function parseDefinitions(file: string, text: string, how: Reading = {}): Definition[] {
   const document = inFile(file, "", () => decodeJson(text, raw));
   const found = definitionsIn(document, [], MAX_NESTING);
   if (found.length === 0) throw inFileAlone(file, "is an empty list: there is no definition in it");
-  return found.map((each) => readDefinition(file, each));
+  return found.map((each) => readDefinition({ file, ...how }, each));
 }
 
 /**
  * The handlers of a document's own extension, which count beside those of the classic file that the gateway has made
  * from it: there its webhooks do not carry them. Throws `definition-invalid`.
  */
-export function parseCarried(file: string, text: string): Api["handlers"] {
+export function parseCarried(file: string, text: string): Pick<Api, "handlers" | "own"> {
   const extension = inFile(file, "", () => decodeJson(text, struct({ [OWN_EXTENSION]: own })))[OWN_EXTENSION];
   return byType(oasHandlers({ file, at: "", warn: () => {} }, null, extension.eventHandlers));
 }
@@ -73,7 +87,7 @@ export function parseCarried(file: string, text: string): Api["handlers"] {
  * Reads the gateway's own configuration, of which only `event_handlers` counts. Throws `definition-secret` when it
  * holds the gateway's secret too, and `definition-invalid` when it cannot be read at all.
  */
-export function parseGateway(file: string, text: string): Definition {
+export function parseGateway(file: string, text: string, how: Reading = {}): Definition {
   const config = inFile(file, "", () => decodeJson(text, map(any))) ?? {};
   const secret = secretMember(config);
   if (secret)
@@ -83,10 +97,10 @@ export function parseGateway(file: string, text: string): Definition {
         "read the bucket would read it. Leave only event_handlers in it; if it was uploaded, change the secret",
     );
   const place = { path: [], isOas: false };
-  return reading(file, place, GATEWAY_API, (source) => {
+  return reading({ file, ...how }, place, GATEWAY_API, (source) => {
     const { event_handlers } = inFile(file, "", () => decodeJson(text, gateway));
     const handlers = byType(classicHandlers(source, event_handlers));
-    return { api_id: GATEWAY_API, org_id: "", name: "the gateway itself", handlers };
+    return { api_id: GATEWAY_API, org_id: "", name: "the gateway itself", ...handlers };
   });
 }
 
@@ -127,17 +141,24 @@ function membersOf(value: JsonValue): Record<string, JsonValue> {
   }
 }
 
-function readDefinition(file: string, { value, path }: Found): Definition {
+type FileOf = Reading & Pick<Source, "file">;
+
+function readDefinition(from: FileOf, { value, path }: Found): Definition {
   const isOas = Object.hasOwn(membersOf(value), OAS_EXTENSION);
   const read = isOas ? readOas : readClassic;
-  return reading(file, { path, isOas }, apiIdOf(value, isOas), (source) => read(source, value));
+  return reading(from, { path, isOas }, apiIdOf(value, isOas), (source) => read(source, value));
 }
 
-function reading(file: string, place: Place, apiId: string, read: (source: Source) => Api): Definition {
+function reading(
+  { file, runsAll = false }: FileOf,
+  place: Place,
+  apiId: string,
+  read: (source: Source) => Api,
+): Definition {
   const warnings: string[] = [];
   const warn = (message: string) => void warnings.push(message);
   try {
-    const api = read({ file, at: textOf(place.path), warn });
+    const api = read({ file, runsAll, at: textOf(place.path), warn });
     return { api, apiId: api.api_id, warnings, ...place };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
@@ -172,7 +193,7 @@ function readClassic(source: Source, value: JsonValue): Api {
   if (!api.api_id) throw invalidDefinition(source, "api_id", "is missing: events name their API by it");
   return {
     ...api,
-    handlers: byType(classicHandlers(source, event_handlers)),
+    ...byType(classicHandlers(source, event_handlers)),
     ...(config_data && !config_data_disabled && { config_data }),
     ...(session_lifetime > 0 && { session_lifetime }),
     ...(session_lifetime_respects_key_expiration && { session_lifetime_respects_key_expiration }),
@@ -190,18 +211,27 @@ function readOas(source: Source, value: JsonValue): Api {
     api_id: info.id,
     org_id: info.orgId,
     name: info.name,
-    handlers: byType(oasHandlers(source, server.eventHandlers, document[OWN_EXTENSION].eventHandlers)),
+    ...byType(oasHandlers(source, server.eventHandlers, document[OWN_EXTENSION].eventHandlers)),
     ...(data.enabled && data.value && { config_data: data.value }),
     ...(lifetime.enabled && lifetime.value > 0 && { session_lifetime: lifetime.value }),
     ...(lifetime.respectValidity && { session_lifetime_respects_key_expiration: true }),
   };
 }
 
-function byType(entries: Handlers): Api["handlers"] {
-  const handlers: Api["handlers"] = {};
-  for (const [type, refs] of entries) {
+function byType(entries: Handlers): Pick<Api, "handlers" | "own"> {
+  const named = entries.map(({ type, own }) => [type, withEntries(own)] as const);
+  const own = filled(named);
+  return {
+    handlers: filled(entries.map(({ type, refs }) => [type, refs] as const)),
+    ...(Object.keys(own).length > 0 && { own }),
+  };
+}
+
+function filled<T>(lists: (readonly [type: string, list: T[]])[]): Record<string, T[]> {
+  const members: Record<string, T[]> = {};
+  for (const [type, list] of lists) {
     // Not by assignment: an event type may be called __proto__.
-    if (refs.length > 0) Object.defineProperty(handlers, type, { value: refs, enumerable: true });
+    if (list.length > 0) Object.defineProperty(members, type, { value: list, enumerable: true });
   }
-  return handlers;
+  return members;
 }

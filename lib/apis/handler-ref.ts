@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import type { Coalesce } from "../webhooks/definition.ts";
 import { invalidDefinition, type Source } from "./invalid.ts";
 
 /** A JavaScript handler as an API definition names it. */
@@ -7,6 +8,8 @@ export interface HandlerRef {
   name: string;
   /** Its script, relative to handlers/. */
   path: string;
+  /** Many equal events make one run of it. */
+  coalesce?: Coalesce;
 }
 
 /** Where a handler is named: the definition, the member that holds it, and what its two members are called there. */

@@ -5,6 +5,8 @@ export interface Source {
   file: string;
   /** The place in the file, where it holds more than this definition, such as `[2]`; "" otherwise. */
   at: string;
+  /** Webhooks and log handlers run here also where they do not say so: the gateway's own copy has none. */
+  runsAll?: boolean;
   /** Takes what is odd about the definition, but keeps nothing of it from being used. */
   warn(message: string): void;
 }

@@ -1,8 +1,9 @@
-import { any, boolean, type Decoder, list, map, raw, string, struct } from "../go/decode.ts";
-import { parseLogHandler, parseOasWebhook } from "../webhooks/definition.ts";
+import { any, boolean, type Decoder, decodeValue, list, map, raw, string, struct } from "../go/decode.ts";
+import { parseLogHandler, parseOasWebhook, parseScriptOptions } from "../webhooks/definition.ts";
+import type { NamedHandler } from "../webhooks/own-handlers.ts";
 import type { Handlers } from "./definition.ts";
 import { type HandlerRef, handlerRef } from "./handler-ref.ts";
-import { invalidDefinition, memberOf, type Source } from "./invalid.ts";
+import { inFile, invalidDefinition, memberOf, type Source } from "./invalid.ts";
 
 /** The gateway's own part of an OpenAPI document. */
 export const OAS_EXTENSION = "x-tyk-api-gateway";
@@ -11,17 +12,6 @@ export const OWN_EXTENSION = "x-gatehook";
 /** What runs a script, and what sends the event to an address. */
 export const [CUSTOM_TYPE, WEBHOOK_TYPE] = ["custom", "webhook"] as const;
 const LOG_TYPE = "log";
-
-const HANDLER = {
-  enabled: boolean,
-  trigger: string,
-  type: string,
-  functionName: string,
-  path: string,
-  gatehook: raw,
-};
-const handler = struct(HANDLER);
-type Handler = ReturnType<typeof handler>;
 
 const SECONDS: Record<string, number> = {
   h: 3_600,
@@ -47,21 +37,22 @@ const duration: Decoder<number> = (value) => {
   return Math.floor(text.startsWith("-") ? -seconds : seconds);
 };
 
-export const oas = struct({
-  info: struct({ id: string, orgId: string, name: string }),
-  server: struct({
-    eventHandlers: list(handler),
-    authentication: struct({
-      customKeyLifetime: struct({ enabled: boolean, value: duration, respectValidity: boolean }),
-    }),
-  }),
-  middleware: struct({
-    global: struct({ pluginConfig: struct({ data: struct({ enabled: boolean, value: map(any) }) }) }),
-  }),
-});
+const HANDLER = {
+  enabled: boolean,
+  trigger: string,
+  type: string,
+  functionName: string,
+  path: string,
+  gatehook: raw,
+};
+const handler = struct(HANDLER);
+/** Of the gateway's own, only what counts here is looked at: the rest is read where it is to be run here too. */
+const gatewaysHandler: Decoder<Handler> = (value) => ({ ...handler(value), whole: value });
+type Handler = ReturnType<typeof handler> & { whole?: Parameters<typeof handler>[0] };
 
 const ownHandler = struct({
   ...HANDLER,
+  name: string,
   url: string,
   method: string,
   headers: list(struct({ name: string, value: string })),
@@ -70,6 +61,19 @@ const ownHandler = struct({
   logPrefix: string,
 });
 type OwnHandler = ReturnType<typeof ownHandler>;
+
+export const oas = struct({
+  info: struct({ id: string, orgId: string, name: string }),
+  server: struct({
+    eventHandlers: list(gatewaysHandler),
+    authentication: struct({
+      customKeyLifetime: struct({ enabled: boolean, value: duration, respectValidity: boolean }),
+    }),
+  }),
+  middleware: struct({
+    global: struct({ pluginConfig: struct({ data: struct({ enabled: boolean, value: map(any) }) }) }),
+  }),
+});
 
 /** What is run here and not by the gateway, in the form of those that it runs: scripts, and webhooks and log handlers. */
 export const own = struct({ eventHandlers: list(ownHandler) });
@@ -80,56 +84,64 @@ export function oasHandlers(
   handlers: Handler[] | null,
   brought: OwnHandler[] | null,
 ): Handlers {
-  const read = (holder: string, entries: Handler[] | null) =>
-    (entries ?? []).map((entry, index) => ({
-      type: entry.trigger,
-      refs: readHandler(source, `${holder}.eventHandlers[${index}]`, entry),
-    }));
+  const read = (holder: string, entries: (Handler | OwnHandler)[] | null) =>
+    (entries ?? []).map((entry, index) => readHandler(source, `${holder}.eventHandlers[${index}]`, entry));
   const run = read(`${OAS_EXTENSION}.server`, handlers);
-  for (const [index, entry] of (brought ?? []).entries())
-    checkOwn(source, `${OWN_EXTENSION}.eventHandlers[${index}]`, entry);
   // What the gateway runs too is the same run, not another.
   const keyOf = (type: string, { name, path }: HandlerRef) => `${type} ${name} ${path}`;
   const seen = new Set(run.flatMap(({ type, refs }) => refs.map((ref) => keyOf(type, ref))));
-  const others = read(OWN_EXTENSION, brought).map(({ type, refs }) => ({
+  const others = read(OWN_EXTENSION, brought).map(({ type, refs, own }) => ({
     type,
+    own,
     refs: refs.filter((ref) => !seen.has(keyOf(type, ref))),
   }));
   const byType = Map.groupBy([...run, ...others], ({ type }) => type);
-  return [...byType].map(([type, entries]) => [type, entries.flatMap(({ refs }) => refs)]);
+  return [...byType].map(([type, entries]) => ({
+    type,
+    refs: entries.flatMap(({ refs }) => refs),
+    own: entries.flatMap(({ own }) => own),
+  }));
 }
 
-/** Throws `definition-invalid` for a webhook or a log handler that could not be run here. */
-function checkOwn(source: Source, at: string, entry: OwnHandler): void {
-  const { enabled, trigger, type, logPrefix: prefix, gatehook } = entry;
-  if (!enabled || (type !== WEBHOOK_TYPE && type !== LOG_TYPE)) return;
-  if (!trigger) throw noTrigger(source, at);
-  if (type === WEBHOOK_TYPE) parseOasWebhook({ source, at }, entry);
-  else parseLogHandler({ source, at }, { prefix, gatehook });
-  source.warn(
-    `${memberOf(source, at)} is checked, but this version runs no handler of type ${type}: leave it to the gateway`,
-  );
-}
-
-function readHandler(source: Source, at: string, entry: Handler): HandlerRef[] {
-  const { enabled, trigger, type, functionName, path, gatehook } = entry;
+function readHandler(source: Source, at: string, entry: Handler | OwnHandler): Handlers[number] {
+  const { enabled, trigger, type, gatehook } = entry;
+  const nothing = { type: trigger, refs: [], own: [] };
+  const isOurs = at.startsWith(OWN_EXTENSION);
   const warn = (message: string) => source.warn(`${memberOf(source, at)}${message}`);
-  if (!enabled) return [];
-  if (type === WEBHOOK_TYPE && gatehook !== null && !at.startsWith(OWN_EXTENSION))
+  if (!enabled) return nothing;
+  if (gatehook !== null && !isOurs)
     warn(
       `.gatehook has no effect: the gateway keeps no such member here. Write the handler into ${OWN_EXTENSION}, ` +
         `beside ${OAS_EXTENSION}`,
     );
+  if (type === WEBHOOK_TYPE || type === LOG_TYPE) {
+    if (!isOurs && !source.runsAll) return nothing;
+    if (!trigger) throw noTrigger(source, at);
+    return { ...nothing, own: [readOwn(source, at, "url" in entry ? entry : wholeOf(source, at, entry))] };
+  }
   if (type !== CUSTOM_TYPE) {
-    // These two are left to the gateway.
-    if (type !== WEBHOOK_TYPE && type !== LOG_TYPE)
-      warn(
-        `.type is "${type}", which is not a kind of handler: this entry runs nothing, and custom would run a script`,
-      );
-    return [];
+    warn(
+      `.type is "${type}", which is not a kind of handler: this entry runs nothing, and custom would run a script`,
+    );
+    return nothing;
   }
   if (!trigger) throw noTrigger(source, at);
-  return [handlerRef({ source, at, members: { name: "functionName", path: "path" } }, functionName, path)];
+  const { functionName, path } = entry;
+  const ref = handlerRef({ source, at, members: { name: "functionName", path: "path" } }, functionName, path);
+  return { ...nothing, refs: [{ ...ref, ...(isOurs && parseScriptOptions({ source, at }, gatehook)) }] };
+}
+
+const wholeOf = (source: Source, at: string, { whole = null }: Handler): OwnHandler => ({
+  ...inFile(source.file, memberOf(source, at), () => decodeValue(whole, ownHandler)),
+  gatehook: null,
+});
+
+/** Throws `definition-invalid` for a webhook or a log handler that could not be run here. */
+function readOwn(source: Source, at: string, entry: OwnHandler): NamedHandler {
+  const { type, name, logPrefix: prefix, gatehook } = entry;
+  const place = { source, at };
+  if (type === WEBHOOK_TYPE) return { kind: "webhook", name, ...parseOasWebhook(place, entry) };
+  return { kind: "log", name, ...parseLogHandler(place, { prefix, gatehook }) };
 }
 
 const noTrigger = (source: Source, at: string) =>

@@ -5,11 +5,10 @@ import {
   TransactWriteItemsCommand,
 } from "@aws-sdk/client-dynamodb";
 import { type Attributes, toAttributes } from "../dynamo/attributes.ts";
-import { batchGet } from "../dynamo/batch-get.ts";
+import { condition } from "../dynamo/condition.ts";
 import { type Refusal, refusalOf } from "../dynamo/refusal.ts";
 import { AppError, errorText } from "../errors.ts";
 import { type ChangedBy, type GatewayState, type Marks, nextVersion, sessionItem } from "../sessions/item.ts";
-import { condition } from "../sessions/rows.ts";
 import type { Session } from "../sessions/session.ts";
 import { INNOCENT_KEY, type LedgerEntry, ledgerItem } from "./ledger-item.ts";
 import { isItself, type Put, putItem, putTogether } from "./puts.ts";
@@ -209,9 +208,10 @@ export function createCommits(deps: CommitDeps): Commits {
     }
   }
 
-  /** What stands in the place of a put that was refused. */
+  /** What stands in the place of a put that was refused. DynamoDB tells it with the refusal; other engines do not. */
   async function itemAt({ table, key, item }: Put): Promise<Attributes | undefined> {
     const name = String(item[key]);
+    const { batchGet } = await import("../dynamo/batch-get.ts");
     const [found] = await batchGet(dynamo, table, [{ [key]: name }], {
       random: deps.random,
       consistent: true,

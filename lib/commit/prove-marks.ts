@@ -1,9 +1,9 @@
 import { type DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { batchGet } from "../dynamo/batch-get.ts";
+import { condition } from "../dynamo/condition.ts";
 import { refusalOf } from "../dynamo/refusal.ts";
 import type { Mark, ProveMarks } from "../sessions/item.ts";
-import { condition } from "../sessions/rows.ts";
 import { ATTEMPTS, dependencyFailed, pauseBefore } from "./commit.ts";
 import { entryOf, type LedgerEntry, ledgerItem, ledgerKey } from "./ledger-item.ts";
 

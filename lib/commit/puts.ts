@@ -7,7 +7,7 @@ import {
   PutItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attributes.ts";
-import { condition } from "../sessions/rows.ts";
+import { condition } from "../dynamo/condition.ts";
 
 /** An item that takes the place of the version that was read. */
 export interface Put {

@@ -5,8 +5,8 @@ import {
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attributes.ts";
+import { condition } from "../dynamo/condition.ts";
 import { type Marks, nextVersion, type ProveMarks } from "../sessions/item.ts";
-import { condition } from "../sessions/rows.ts";
 
 export interface TakeMarksDeps {
   dynamo: Pick<DynamoDBClient, "send">;

@@ -1,9 +1,11 @@
+import { handledTypes } from "../apis/definition.ts";
 import { meantType } from "../apis/event-types.ts";
 import type { AttemptEnd, Recorder } from "../history/recorder.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Answer, Stay } from "./answer.ts";
 import type { Verdict } from "./dead-letters.ts";
+import { entriesFor } from "./entries.ts";
 import type { Passed } from "./pass.ts";
 import { type Delivery, receives } from "./records.ts";
 import type { RetryDelay } from "./retry-delay.ts";
@@ -34,17 +36,19 @@ export interface Conclusions {
 export function createConclusions(deps: ConclusionDeps): Conclusions {
   const { log, metrics, retryDelay, maxAttempts, history } = deps;
 
-  function tellDone({ delivery: { envelope }, release, doneBefore, handlers }: Passed): void {
+  function tellDone({ delivery: { envelope, task }, release, doneBefore, handlers }: Passed): void {
     const { id: event_id, api_id, event } = envelope;
-    const isHandled = release.handlers(api_id, event.Type).length > 0;
-    const types = Object.keys(release.api(api_id)?.handlers ?? {});
-    const meant = isHandled ? undefined : meantType(event.Type, types);
+    const api = release.api(api_id);
+    const entries = task ? [] : entriesFor(release, api_id, event.Type);
+    const counted = entries.flatMap(({ entry, coalesce }) => (coalesce ? entry : []));
+    const meant = meantType(event.Type, api ? handledTypes(api) : []);
     log.info("event done", {
       event_id,
       api_id,
       type: event.Type,
       release: release.version,
       handlers,
+      ...(counted.length > 0 && { counted }),
       ...(doneBefore > 0 && { done_before: doneBefore }),
       ...(meant !== undefined && { meant }),
     });

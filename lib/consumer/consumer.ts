@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AppError, errorText } from "../errors.ts";
+import type { Deliver } from "../webhooks/deliverer.ts";
 import { type Answer, type AnswerDeps, createAnswer } from "./answer.ts";
 import { createConclusions } from "./conclusion.ts";
 import type { Verdict } from "./dead-letters.ts";
@@ -8,8 +9,10 @@ import type { Failure } from "./failure.ts";
 import { createPace } from "./pace.ts";
 import { createPass, type PassDeps } from "./pass.ts";
 import { type Delivery, deliveryOf, groupOf, type QueueRecord, receives } from "./records.ts";
+import type { Task } from "./tasks.ts";
 
 export interface ConsumerDeps extends PassDeps, Omit<AnswerDeps, "log"> {
+  deliver: Deliver;
   /** From 0 to 1. */
   random: () => number;
 }
@@ -20,6 +23,8 @@ const CONFLICT_RUNS = 4;
 const CONFLICT_PAUSE_MS = 10;
 /** After which an event that met others every time comes again. */
 const CONFLICT_SECONDS = 1;
+/** SQS's own limit of a visibility timeout, 12 hours, counts from the receive. */
+const LONGEST_SECONDS = 42_900;
 
 /** What one invocation has of its own. */
 interface Batch {
@@ -123,13 +128,52 @@ export function createConsumer(
     return rounds;
   }
 
+  /** What asks to be done later waits on: no message can be delayed for long enough. */
+  async function putOff(delivery: Delivery, { due, ...task }: Task, answer: Answer): Promise<void> {
+    const { records, envelope } = delivery;
+    const [record] = records;
+    const seconds = Math.ceil(due - deps.now() / 1000);
+    if (record?.attributes.MessageGroupId === undefined) {
+      if (record) await deps.sendTask(record, envelope.id, { ...task, due });
+      return answer.done(records);
+    }
+    const error = "its time has not come at any receive";
+    const verdict = { reason: "unstarted", error, eventId: envelope.id, handler: task.entry } as const;
+    answer.stay(records, verdict, { seconds: Math.min(seconds, LONGEST_SECONDS), blameless: true });
+  }
+
+  async function deliverAll(webhooks: Delivery[], { answer, timeLeft }: Batch): Promise<void> {
+    if (webhooks.length === 0) return;
+    const { liveVersion } = await deps.store.read([], []);
+    const { release } = await deps.live.at(liveVersion);
+    await deps.deliver(webhooks, { release, answer, timeLeft });
+  }
+
   async function work(records: QueueRecord[], batch: Batch): Promise<void> {
+    const opened = await open(records, batch.answer);
+    const now = deps.now() / 1000;
+    const {
+      early = [],
+      webhook = [],
+      event = [],
+    } = Object.groupBy(opened, ({ task }) => {
+      if (task && task.due > now) return "early";
+      return task?.kind === "webhook" ? "webhook" : "event";
+    });
+    // None of them waits for the others, or fails them.
+    const ended = await Promise.allSettled([
+      ...early.map(({ task, ...delivery }) => task && putOff(delivery, task, batch.answer)),
+      deliverAll(webhook, batch),
+      runEvents(event, batch),
+    ]);
+    for (const end of ended) if (end.status === "rejected") throw end.reason;
+  }
+
+  async function runEvents(events: Delivery[], batch: Batch): Promise<void> {
+    if (events.length === 0) return;
     const { answer, timeLeft } = batch;
     const started = timeLeft();
-    const { ended, unstarted, conflicted } = await runAll(
-      await sizeDown(await open(records, answer), batch),
-      batch,
-    );
+    const { ended, unstarted, conflicted } = await runAll(await sizeDown(events, batch), batch);
     for (const delivery of conflicted) {
       leave(delivery, staleFailure(delivery), answer, { seconds: CONFLICT_SECONDS, blameless: true });
     }

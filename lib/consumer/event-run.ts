@@ -1,9 +1,10 @@
-import { type Api, GATEWAY_API, type HandlerRef } from "../apis/definition.ts";
+import { type Api, GATEWAY_API } from "../apis/definition.ts";
 import type { UnitOfWork } from "../commit/unit-of-work.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { GatewayEvent } from "../events/event.ts";
 import type { JobEnd } from "../runtime/jobs.ts";
 import type { ConfigOf } from "./config-data.ts";
+import { type Entry, entriesFor } from "./entries.ts";
 import type { Failure } from "./failure.ts";
 import { createHandlerRun, type HandlerRun, type HandlerRunDeps } from "./handler-run.ts";
 import type { Loaded } from "./live-runtime.ts";
@@ -17,9 +18,12 @@ import {
   UNSTARTED,
   worse,
 } from "./outcome.ts";
+import { coalescedContext, createOwnRun } from "./own-run.ts";
 import type { Prefetch } from "./prefetch.ts";
 import { type Delivery, receives } from "./records.ts";
 import { createSandboxCosts } from "./sandbox-costs.ts";
+import type { Storms } from "./storms.ts";
+import type { Coalesced, SendTask } from "./tasks.ts";
 
 export interface EventRunDeps extends HandlerRunDeps {
   /** How much later than `timeoutMs` a run is over for certain. */
@@ -28,6 +32,8 @@ export interface EventRunDeps extends HandlerRunDeps {
   handlerErrors: "retry" | "drop";
   /** What scripts get of their API's config_data. */
   configOf: ConfigOf;
+  sendTask: SendTask;
+  storms: Storms;
   /** Where a gateway owns the sessions: keeps them as it has them, told by its own events. */
   mirror?: ((event: GatewayEvent) => Promise<void>) | undefined;
 }
@@ -64,11 +70,13 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
   const { log } = deps;
   const { prepare, fail } = createHandlerRun(deps, prefetch);
   const countCosts = createSandboxCosts(deps);
+  const runOwn = createOwnRun(deps);
   const runMs = deps.timeoutMs + deps.graceMs + COMMIT_RESERVE_MS;
 
   /** The handler's second argument without its name: the gateway's two members, and what authors need beside them. */
-  async function contextOf({ envelope, records }: Delivery, api: Api | undefined) {
+  async function contextOf({ envelope, records }: Delivery, api: Api | undefined, coalesced?: Coalesced) {
     const config_data = api && (await deps.configOf(api));
+    const Coalesced = coalesced && coalescedContext(coalesced);
     const context = {
       APIID: envelope.api_id,
       OrgID: envelope.org_id ?? api?.org_id ?? "",
@@ -77,7 +85,13 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
     };
     return (Handler: string) => {
       const { Attempt, ...names } = context;
-      return { ...names, Handler, Attempt, ...(config_data && { config_data }) };
+      return {
+        ...names,
+        Handler,
+        Attempt,
+        ...(Coalesced && { Coalesced }),
+        ...(config_data && { config_data }),
+      };
     };
   }
 
@@ -87,8 +101,10 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
     const { id, api_id, event } = envelope;
     const release = loaded.release.version;
     const api = loaded.release.api(api_id);
-    if (api_id === GATEWAY_API && deps.mirror) await deps.mirror(event);
-    else if (!api) {
+    if (api_id === GATEWAY_API && deps.mirror) {
+      // What stands for many comes long after them.
+      if (!delivery.task) await deps.mirror(event);
+    } else if (!api) {
       const error = `api_id "${api_id}" is in no definition of release ${release}`;
       const failure: Failure = { kind: "final", reason: "api-unknown", error, eventId: id, release };
       return { outcome: { is: "failed", failure }, handlers: [] };
@@ -96,6 +112,12 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
     const handlers: HandlerReport[] = [];
     let outcome: EventOutcome = unit.isLost(identity) ? CONFLICTED : DONE;
     let outage: unknown;
+    const coalesced = delivery.task && (await deps.storms.close(delivery));
+    // Who opened the window died before anything was counted in it.
+    if (delivery.task && !coalesced) return { outcome, handlers };
+    const asked = entriesFor(loaded.release, api_id, event.Type).filter(
+      (each) => isAsked(each, delivery) && !unit.isDone(identity, each.entry),
+    );
 
     function take(run: HandlerRun, end: EventOutcome, ms?: number): void {
       const { ref, entry } = run;
@@ -135,14 +157,26 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
       };
     };
 
-    const open = numbered(loaded.release.handlers(api_id, event.Type)).filter(
-      ({ entry }) => !unit.isDone(identity, entry),
-    );
+    if (delivery.task && asked.length === 0 && !unit.isDone(identity, delivery.task.entry))
+      log.warn("window closed of a handler that is in the release no more", {
+        event_id: id,
+        handler: delivery.task.entry,
+        release,
+      });
+    for (const each of asked) {
+      if (!("own" in each) || endsEvent(outcome)) continue;
+      const end = await runOwn(delivery, each.own, coalesced);
+      handlers.push(reportOf(each.entry, end, undefined));
+      outcome = worse(outcome, end);
+      if (end.is === "done") unit.dismiss(identity, each.entry);
+    }
+    const open = asked.flatMap((each) => ("ref" in each ? each : []));
+    const before = handlers.length;
     if (open.length === 0 || endsEvent(outcome)) return { outcome, handlers };
     const base = { unit, loaded, delivery };
     let context: ((handler: string) => object) | undefined;
     try {
-      context = await contextOf(delivery, api);
+      context = await contextOf(delivery, api, coalesced);
     } catch (thrown) {
       const why = configFailure(thrown);
       for (const handler of open) {
@@ -155,7 +189,7 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
     try {
       await loaded.runtime.runInOrder(runs.map(jobOf));
     } catch (thrown) {
-      const [lost] = runs.slice(handlers.length);
+      const [lost] = runs.slice(handlers.length - before);
       if (lost) takeThrown(lost, thrown);
     }
     if (outage !== undefined) throw outage;
@@ -173,12 +207,6 @@ function configFailure(thrown: unknown): Pick<Failure, "kind" | "reason" | "erro
   return { kind, reason: thrown.code, error: thrown.message };
 }
 
-/** The ledger's name of each: an API may name one handler twice, and the gateway then runs it twice. */
-function numbered(refs: HandlerRef[]): { ref: HandlerRef; entry: string }[] {
-  const seen = new Map<string, number>();
-  return refs.map((ref) => {
-    const nth = (seen.get(ref.name) ?? 0) + 1;
-    seen.set(ref.name, nth);
-    return { ref, entry: nth === 1 ? ref.name : `${ref.name}#${nth}` };
-  });
-}
+/** By itself an event asks for all but those of which one run stands for many; a window asks for that of one handler. */
+const isAsked = ({ entry, coalesce }: Entry, { task }: Delivery) =>
+  task ? task.entry === entry : coalesce === undefined;

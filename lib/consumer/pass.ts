@@ -99,6 +99,7 @@ export function createPass(deps: PassDeps) {
     const loaded = await deps.live.at(read.liveVersion);
     prefetch.at(loaded.release);
     const unit = unitOf(read, loaded.release, deliveries, homes);
+    await deps.storms.take(deliveries, loaded.release, unit);
     const ends = new Map<Delivery, EventEnd>();
     let outage: Failure | undefined;
     let broken: unknown;

@@ -1,5 +1,6 @@
 import { type EventEnvelope, parseEvent } from "../events/event.ts";
 import { digestOf, type EventKey, eventKey } from "../events/identity.ts";
+import { type Task, taskOf } from "./tasks.ts";
 
 /** One SQS message of a batch, as much of it as matters here. */
 export interface QueueRecord {
@@ -21,12 +22,20 @@ export interface Delivery extends EventKey {
   /** Of its content. */
   digest: string;
   records: QueueRecord[];
+  /** What it asks for, where that is not all that its event is to do. */
+  task?: Task;
 }
 
 /** Throws `event-invalid`. */
 export function deliveryOf(record: QueueRecord): Delivery {
-  const envelope = parseRecord(record);
-  return { ...eventKey(envelope), envelope, digest: digestOf(envelope.event), records: [record] };
+  const task = taskOf(record);
+  const parsed = parseRecord(record);
+  const envelope = task?.id ? { ...parsed, id: task.id } : parsed;
+  const delivery = { ...eventKey(envelope), envelope, digest: digestOf(envelope.event), records: [record] };
+  if (!task) return delivery;
+  // Any event of a window stands for all; a webhook has no entry in the ledger.
+  if (task.kind === "window") return { ...delivery, digest: "window", task };
+  return { ...delivery, identity: `${delivery.identity} ${task.entry}`, task };
 }
 
 /**

@@ -39,10 +39,14 @@ export interface LetterFacts {
   handler?: string;
   release?: string;
   receives?: string;
+  /** The beginning of what a webhook's target answered. */
+  answer?: string;
 }
 
 /** What the consumer adds to an event that it gives up; it is of that try alone. */
-export const VERDICT_ATTRIBUTES = ["reason", "error", "handler", "release", "receives"];
+export const VERDICT_ATTRIBUTES = ["reason", "error", "handler", "release", "receives", "answer"];
+/** What it is to do, where that is not all that its event asks for: it goes with the letter when it is sent again. */
+export const TASK = "task";
 
 /** SQS's own redrive policy moves an event without a word, when no consumer gave it up first. */
 export const MOVED_BY_SQS = "moved-by-sqs";
@@ -57,7 +61,9 @@ export function factsOf(letter: Letter): LetterFacts {
       return text === undefined ? [] : [[name, text]];
     }),
   );
-  const { reason = MOVED_BY_SQS, error = told.reason ? "" : MOVED_ERROR, ...rest } = told;
+  const handler = taskEntryOf(letter);
+  const { reason = MOVED_BY_SQS as string, ...others } = { ...handler, ...told } as Record<string, string>;
+  const { error = told.reason ? "" : MOVED_ERROR, ...rest } = others;
   const { group, pattern, place } = groupOf({ reason, error, handler: rest.handler });
   return {
     message_id: letter.messageId,
@@ -75,7 +81,9 @@ export function factsOf(letter: Letter): LetterFacts {
 /** What a failure is grouped by, and the short name of its group. */
 export function groupOf(told: { reason: string; error: string; handler: string | undefined }) {
   const { pattern, place } = fingerprintOf(told.error);
-  const kind = JSON.stringify([told.reason, told.handler ?? "", pattern, place]);
+  // A target fails in many ways, and what is to be done is the same: they are one group.
+  const what = told.reason === "webhook-failed" ? [] : [pattern, place];
+  const kind = JSON.stringify([told.reason, told.handler ?? "", ...what]);
   return { group: createHash("sha256").update(kind).digest("hex").slice(0, 8), pattern, place };
 }
 
@@ -89,6 +97,12 @@ function namesOf(letter: Letter): Pick<LetterFacts, "event_id" | "api_id" | "typ
   } catch {
     return { event_id: fallbackId, ...(apiId !== undefined && { api_id: apiId }) };
   }
+}
+
+/** The handler that a letter's task is for: what SQS itself has moved says it nowhere else. */
+function taskEntryOf(letter: Letter): { handler?: string } {
+  const [, handler] = /"entry":"((?:[^"\\]|\\.)*)"/.exec(textOf(letter, TASK) ?? "") ?? [];
+  return handler === undefined ? {} : { handler };
 }
 
 /** As Lambda gives it to the consumer: a binary attribute is no text. */

@@ -24,9 +24,17 @@ export interface EgressResponse {
   url: string;
 }
 
+export interface SendOptions {
+  signal: AbortSignal;
+  /** Answers a redirect itself, rather than what it leads to. */
+  follow?: boolean;
+  /** Of the body only its beginning is read, and the rest is not waited for, however long it is. */
+  firstBytes?: number;
+}
+
 export interface Egress {
   /** Throws http-invalid, -refused, -failed or -too-large; of the request the messages name the host alone. */
-  send(request: EgressRequest, options: { signal: AbortSignal }): Promise<EgressResponse>;
+  send(request: EgressRequest, options: SendOptions): Promise<EgressResponse>;
   /** Ends what is under way; what is sent later fails. */
   close(): Promise<void>;
 }
@@ -56,7 +64,9 @@ export function createEgress(deps: EgressDeps): Egress {
   return {
     async send(request, options) {
       const signal = AbortSignal.any([options.signal, closing.signal]);
-      const answer = follow(parseRequest(request), { resolve, connectTimeoutMs, maxResponseBytes }, signal);
+      const { follow: follows = true, firstBytes } = options;
+      const exchanging = { resolve, connectTimeoutMs, maxResponseBytes, firstBytes };
+      const answer = follow(parseRequest(request), exchanging, signal, follows ? MAX_REQUESTS : 1);
       underWay.add(answer);
       try {
         return await answer;
@@ -88,12 +98,18 @@ export function checkMethod(method: string): void {
     throw new AppError("http-invalid", "CONNECT is for proxies, it cannot be requested");
 }
 
-async function follow(first: Hop, deps: ExchangeDeps, signal: AbortSignal): Promise<EgressResponse> {
+async function follow(
+  first: Hop,
+  deps: ExchangeDeps,
+  signal: AbortSignal,
+  most: number,
+): Promise<EgressResponse> {
   let hop = first;
-  for (let sent = 0; sent < MAX_REQUESTS; sent++) {
+  for (let sent = 0; sent < most; sent++) {
     const { status, headers, body, location } = await exchange(hop, deps, signal);
     const { url } = hop.target;
-    if (location === undefined) return { status, headers: Object.fromEntries(headers), body, url };
+    if (location === undefined || most === 1)
+      return { status, headers: Object.fromEntries(headers), body, url };
     hop = nextHop(hop, status, location, first.target.host);
   }
   throw new AppError("http-failed", `${first.target.host}: stopped after ${MAX_REQUESTS} redirects`);

@@ -11,6 +11,8 @@ export interface ExchangeDeps {
   resolve: Resolve;
   connectTimeoutMs: number;
   maxResponseBytes: number;
+  /** So much of the body is enough. */
+  firstBytes?: number | undefined;
 }
 
 export interface Answer {
@@ -57,7 +59,7 @@ async function connectTo(
     },
     pipelining: 0, // sends Connection: close
     maxHeaderSize: HEADER_BYTES,
-    maxResponseSize: deps.maxResponseBytes,
+    maxResponseSize: deps.firstBytes === undefined ? deps.maxResponseBytes : -1,
     headersTimeout: 0, // the signal is the deadline
     bodyTimeout: 0,
   });
@@ -81,14 +83,32 @@ async function ask(client: Client, hop: Hop, deps: ExchangeDeps, signal: AbortSi
     response.body.on("error", () => {}); // it ends unread, with the client
     return { status, headers, body: new Uint8Array(), location };
   }
-  const body = await response.body.bytes();
-  const packed = unpacks && body.length > 0 && headers.get("Content-Encoding")?.[0]?.toLowerCase() === "gzip";
+  const { firstBytes } = deps;
+  const body =
+    firstBytes === undefined ? await response.body.bytes() : await beginningOf(response.body, firstBytes);
+  const packed =
+    firstBytes === undefined &&
+    unpacks &&
+    body.length > 0 &&
+    headers.get("Content-Encoding")?.[0]?.toLowerCase() === "gzip";
   if (!packed) return { status, headers, body, location };
   // As in Go, these two are gone when the client has unpacked the body.
   headers.delete("Content-Encoding");
   headers.delete("Content-Length");
   // Gives up at the limit, so that a bomb is never whole in memory.
   return { status, headers, body: await unpack(body, { maxOutputLength: deps.maxResponseBytes }), location };
+}
+
+/** The connection is closed at its end by whoever has opened it. */
+async function beginningOf(body: AsyncIterable<Uint8Array>, most: number): Promise<Uint8Array> {
+  const read: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    read.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= most) break;
+  }
+  return Buffer.concat(read).subarray(0, most);
 }
 
 /** The headers that Go's client adds, and whether it would unpack gzip: only where it asked for it. */

@@ -9,6 +9,7 @@ import {
   type UpdateItemCommandInput,
 } from "@aws-sdk/client-dynamodb";
 import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attributes.ts";
+import { condition } from "../dynamo/condition.ts";
 import {
   type ChangedBy,
   type GatewayState,
@@ -61,15 +62,7 @@ export function createRows(deps: {
   const { dynamo, table: TableName, proveMarks } = deps;
   const keyed = (key: string) => ({ TableName, Key: toAttributes({ key }) });
   const seconds = () => Math.floor(deps.now() / 1000);
-  const asRead = ({ version }: Pick<Row, "version">) => ({
-    ExpressionAttributeNames: { "#version": "version" },
-    ...(version <= 0
-      ? { ConditionExpression: "attribute_not_exists(#version)" }
-      : {
-          ConditionExpression: "#version = :read",
-          ExpressionAttributeValues: toAttributes({ ":read": version }),
-        }),
-  });
+  const asRead = ({ version }: Pick<Row, "version">) => condition(version);
 
   /** True when the condition held. */
   async function holds(write: Promise<unknown>): Promise<boolean> {

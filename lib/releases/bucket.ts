@@ -101,12 +101,17 @@ export function createBucket({ s3, bucket }: { s3: S3Client; bucket: string }): 
       await Promise.all(Array.from({ length: CONCURRENT_READS }, readOn));
       return files;
     },
-    writeSource: ({ path, text }) =>
-      writeText(path, text, /\.(?:json|map)$/.test(path) ? "application/json" : "text/javascript"),
+    writeSource: ({ path, text }) => writeText(path, text, typeOf(path)),
     async removeSource(path) {
       await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: path }));
     },
     readText,
     writeText,
   };
+}
+
+/** A template of JSON need not be JSON. */
+function typeOf(path: string): string {
+  if (path.startsWith("templates/")) return "text/plain; charset=utf-8";
+  return /\.(?:json|map)$/.test(path) ? "application/json" : "text/javascript";
 }

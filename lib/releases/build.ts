@@ -1,10 +1,11 @@
-import type { HandlerRef } from "../apis/definition.ts";
+import type { HandlerRef, Reading } from "../apis/definition.ts";
 import { createNearest } from "../apis/nearest.ts";
 import type { Script } from "../runtime/protocol.ts";
 import { createHintAllowance } from "./problems.ts";
 import { type ApiFile, namedHandlers, readApis, usersOf } from "./read-apis.ts";
 import type { Release } from "./release.ts";
 import { CORE_SCRIPT, isModuleFile, type Problem, type SourceFile, scriptOf, tooLarge } from "./sources.ts";
+import { usedTemplates } from "./templates.ts";
 
 /** A release with what keeps it from going live, and what is odd about its definitions. */
 export interface Built {
@@ -18,8 +19,8 @@ export interface Built {
 const SCRIPT_FILE = /^handlers\/(.+\.js)$/;
 
 /** Puts the uploaded files together; the order of the files given does not matter. */
-export function buildRelease(files: SourceFile[]): Built {
-  const { apis, problems, warnings } = readApis(files);
+export function buildRelease(files: SourceFile[], how: Reading = {}): Built {
+  const { apis, problems, warnings } = readApis(files, how);
   const sources = new Map(files.flatMap((file) => scriptEntry(file)));
   const core = files.filter(({ path }) => path === CORE_SCRIPT).flatMap((file) => asScript(file, problems));
   const modules = new Map(
@@ -29,8 +30,15 @@ export function buildRelease(files: SourceFile[]): Built {
       .map((path) => [scriptOf(path), path]),
   );
   const scripts = [...core, ...scriptsInLoadOrder(apis, { sources, modules }, problems)];
-  const release = { format: 1 as const, apis: apis.map(({ file, api }) => ({ ...api, file })), scripts };
-  return { release, apis, problems, warnings };
+  const templates = usedTemplates(files, apis);
+  problems.push(...templates.problems);
+  const release = {
+    format: 1 as const,
+    apis: apis.map(({ file, api }) => ({ ...api, file })),
+    scripts,
+    ...(templates.used.length > 0 && { templates: templates.used }),
+  };
+  return { release, apis, problems, warnings: [...warnings, ...templates.warnings] };
 }
 
 function scriptEntry(file: SourceFile): [string, SourceFile][] {

@@ -1,4 +1,5 @@
 import type { Release } from "./release.ts";
+import { templateFile } from "./sources.ts";
 
 /** What is new, other or gone, by name. */
 export interface Changed {
@@ -20,11 +21,14 @@ export function changesBetween(before: Release | undefined, after: Release): Cha
   };
 }
 
-/** The texts of a release by name: definitions as JSON over many lines, scripts as they are. */
+/** The texts of a release by name: definitions as JSON over many lines, scripts and templates as they are. */
 export function parts(release: Release | undefined): Record<keyof Changes, Map<string, string>> {
   return {
     apis: new Map(release?.apis.map((api) => [api.api_id, `${JSON.stringify(api, null, 2)}\n`])),
-    scripts: new Map(release?.scripts.map(({ path, source }) => [path, source])),
+    scripts: new Map([
+      ...(release?.scripts.map(({ path, source }) => [path, source] as const) ?? []),
+      ...(release?.templates?.map(({ path, text }) => [templateFile(path), text] as const) ?? []),
+    ]),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Reading } from "../apis/definition.ts";
 import { buildRelease } from "./build.ts";
 import type { ApiFile } from "./read-apis.ts";
 import { type Release, sealRelease } from "./release.ts";
@@ -22,8 +23,8 @@ export interface Candidate extends Findings {
   text: string;
 }
 
-export function readCandidate(files: SourceFile[]): Candidate {
-  const built = buildRelease(files);
+export function readCandidate(files: SourceFile[], how: Reading = {}): Candidate {
+  const built = buildRelease(files, how);
   const { release, apis } = built;
   // A bucket emptied by mistake would send every event to the dead letters.
   const empty = { file: "apis/", message: "there is no API definition: upload at least one" };

@@ -1,7 +1,7 @@
 import type { Candidate, Check } from "./examine.ts";
-import { namedHandlers } from "./read-apis.ts";
+import { namedHandlers, namedTemplates } from "./read-apis.ts";
 import { type Release, type ReleasedApi, sealRelease } from "./release.ts";
-import { CORE_SCRIPT, isDefinition, type Problem, scriptFile } from "./sources.ts";
+import { CORE_SCRIPT, isDefinition, type Problem, scriptFile, templateFile } from "./sources.ts";
 
 /** What can go live of an upload in which something is wrong. */
 export interface Partly {
@@ -71,8 +71,8 @@ function mix(
     warnings: sharing.map(({ file, id, path, holder }) => ({
       file,
       message:
-        `API ${id} stays as it is too: it shares ${scriptFile(path)}, which has changed, with API ${holder}, and a ` +
-        "script is either the old or the new one for all",
+        `API ${id} stays as it is too: it shares ${path}, which has changed, with API ${holder}, and a ` +
+        `${isTemplate(path) ? "template" : "script"} is either the old or the new one for all`,
     })),
   };
 }
@@ -113,15 +113,15 @@ function divide(upload: Release, live: Release | undefined, faulty: Faulty): Div
   const isAtFault = ({ api_id, file }: ReleasedApi) =>
     faulty.ids.has(api_id) || (file !== undefined && faulty.files.has(file) && !fresh.has(api_id));
   const kept = new Map([...before].filter(([, api]) => isAtFault(api)));
-  const changed = changedScripts(upload, live);
+  const changed = changedFiles(upload, live);
   const users = Map.groupBy(
-    [...fresh.values()].flatMap((api) => pathsOf(api).map((path) => ({ api, path }))),
+    [...fresh.values()].flatMap((api) => filesOf(api).map((path) => ({ api, path }))),
     ({ path }) => path,
   );
   const sharing: Division["sharing"] = [];
   // A map's iterator goes on to what is added meanwhile.
   for (const [holder, api] of kept) {
-    for (const path of pathsOf(api).filter((each) => changed.has(each))) {
+    for (const path of filesOf(api).filter((each) => changed.has(each))) {
       for (const { api: other } of users.get(path) ?? []) {
         const { api_id: id, file = "" } = other;
         if (!fresh.delete(id)) continue;
@@ -145,28 +145,45 @@ function join(kept: Side, fresh: Side): Release {
     const [left = "", right = ""] = [a.file, b.file];
     return left < right ? -1 : Number(left > right);
   });
-  const paths = new Set([CORE_SCRIPT, ...apis.flatMap(pathsOf)]);
-  const ofKept = new Set([...kept.apis.values()].flatMap(pathsOf));
-  const sources = { kept: sourcesOf(kept.of), fresh: sourcesOf(fresh.of) };
-  const scripts = [...paths].flatMap((path) => {
-    const source = (ofKept.has(path) ? sources.kept : sources.fresh).get(path);
-    return source === undefined ? [] : [{ path, source }];
+  const files = new Set([CORE_SCRIPT, ...apis.flatMap(filesOf)]);
+  const ofKept = new Set([...kept.apis.values()].flatMap(filesOf));
+  const texts = { kept: textsOf(kept.of), fresh: textsOf(fresh.of) };
+  const found = [...files].flatMap((file) => {
+    const text = (ofKept.has(file) ? texts.kept : texts.fresh).get(file);
+    return text === undefined ? [] : [{ file, text }];
   });
-  return { format: 1, apis, scripts };
+  const scripts = found.filter(({ file }) => !isTemplate(file));
+  const templates = found.filter(({ file }) => isTemplate(file)).sort((a, b) => (a.file < b.file ? -1 : 1));
+  return {
+    format: 1,
+    apis,
+    scripts: scripts.map(({ file, text }) => ({ path: file.replace(/^handlers\//, ""), source: text })),
+    ...(templates.length > 0 && {
+      templates: templates.map(({ file, text }) => ({ path: file.slice(TEMPLATES.length), text })),
+    }),
+  };
 }
+
+const TEMPLATES = "templates/";
+const isTemplate = (file: string) => file.startsWith(TEMPLATES);
 
 const byId = (release: Release | undefined): ById => new Map(release?.apis.map((api) => [api.api_id, api]));
 
-const sourcesOf = (release: Release | undefined) =>
-  new Map(release?.scripts.map(({ path, source }) => [path, source]));
+/** By the names of the uploaded files. */
+const textsOf = (release: Release | undefined) =>
+  new Map([
+    ...(release?.scripts.map(({ path, source }) => [scriptFile(path), source] as const) ?? []),
+    ...(release?.templates?.map(({ path, text }) => [templateFile(path), text] as const) ?? []),
+  ]);
 
-function changedScripts(upload: Release, live: Release | undefined): Set<string> {
-  const [before, after] = [sourcesOf(live), sourcesOf(upload)];
-  return new Set([...before.keys(), ...after.keys()].filter((path) => before.get(path) !== after.get(path)));
+function changedFiles(upload: Release, live: Release | undefined): Set<string> {
+  const [before, after] = [textsOf(live), textsOf(upload)];
+  return new Set([...before.keys(), ...after.keys()].filter((file) => before.get(file) !== after.get(file)));
 }
 
 /** What the API has to be loaded with: the core script is every API's. */
-const pathsOf = (api: ReleasedApi): string[] => [
+const filesOf = (api: ReleasedApi): string[] => [
   CORE_SCRIPT,
-  ...new Set(namedHandlers({ file: "", api }).map(({ ref }) => ref.path)),
+  ...new Set(namedHandlers({ file: "", api }).map(({ ref }) => scriptFile(ref.path))),
+  ...new Set(namedTemplates({ file: "", api }).map(({ path }) => templateFile(path))),
 ];

@@ -6,6 +6,7 @@ import {
   parseCarried,
   parseDefinitions,
   parseGateway,
+  type Reading,
 } from "../apis/definition.ts";
 import { AppError, errorText } from "../errors.ts";
 import { jsonMistake } from "../json-mistake.ts";
@@ -35,7 +36,7 @@ export const classicOf = (path: string): string | undefined =>
   COMPANION.test(path) ? path.replace(COMPANION, ".json") : undefined;
 
 /** Reads the definitions among the files. Of a classic file and its companion, the classic one counts. */
-export function readApis(files: SourceFile[]): ReadApis {
+export function readApis(files: SourceFile[], how: Reading = {}): ReadApis {
   const read: ReadApis = { apis: [], problems: [], warnings: [] };
   const definitions = new Map(
     [...files]
@@ -45,7 +46,7 @@ export function readApis(files: SourceFile[]): ReadApis {
   );
   for (const file of definitions.values()) {
     const classic = classicOf(file.path);
-    if (classic === undefined || !definitions.has(classic)) readFile(file, read);
+    if (classic === undefined || !definitions.has(classic)) readFile(file, how, read);
   }
   for (const file of definitions.values()) {
     const classic = classicOf(file.path);
@@ -56,7 +57,7 @@ export function readApis(files: SourceFile[]): ReadApis {
   return { ...read, apis: withoutTwins(read.apis, read.problems) };
 }
 
-function readFile(file: SourceFile, { apis, problems, warnings }: ReadApis): void {
+function readFile(file: SourceFile, how: Reading, { apis, problems, warnings }: ReadApis): void {
   const { path, text } = file;
   const large = tooLarge(file);
   if (large) {
@@ -64,7 +65,8 @@ function readFile(file: SourceFile, { apis, problems, warnings }: ReadApis): voi
     return;
   }
   try {
-    const definitions = path === GATEWAY_FILE ? [parseGateway(path, text)] : parseDefinitions(path, text);
+    const definitions =
+      path === GATEWAY_FILE ? [parseGateway(path, text, how)] : parseDefinitions(path, text, how);
     for (const { api, apiId, error, warnings: odd } of definitions) {
       if (api) apis.push({ file: path, api });
       if (error) problems.push({ file: path, message: error.message, apis: apiId ? [apiId] : [] });
@@ -83,25 +85,34 @@ function addCarried(companion: SourceFile, classic: string, apis: ApiFile[]): vo
   const [{ api } = {}, ...others] = apis.filter(({ file }) => file === classic);
   if (!api || others.length > 0) return;
   const carried = carriedOf(companion);
-  const types = new Set([...Object.keys(api.handlers), ...Object.keys(carried)]);
-  const all = [...types].map((type) => {
-    const own = refsFor(api.handlers, type);
-    const isNew = (ref: HandlerRef) => !own.some(({ name, path }) => name === ref.name && path === ref.path);
-    return [type, [...own, ...refsFor(carried, type).filter(isNew)]];
-  });
-  api.handlers = Object.fromEntries(all);
+  api.handlers = joined(api.handlers, carried.handlers, (ref, others) =>
+    others.some(({ name, path }) => name === ref.name && path === ref.path),
+  );
+  const own = joined(api.own ?? {}, carried.own ?? {}, ({ entry }, others) =>
+    others.some((other) => other.entry === entry),
+  );
+  if (Object.keys(own).length > 0) api.own = own;
 }
 
-/** An event type may be called __proto__. */
-const refsFor = (handlers: Api["handlers"], type: string) =>
-  (Object.hasOwn(handlers, type) && handlers[type]) || [];
+type Lists<T> = Record<string, T[]>;
+
+/** Of each event type, the second's behind those of the first that are not there yet. */
+function joined<T>(first: Lists<T>, second: Lists<T>, isIn: (one: T, others: T[]) => boolean): Lists<T> {
+  const listFor = (lists: Lists<T>, type: string) => (Object.hasOwn(lists, type) && lists[type]) || [];
+  const types = new Set([...Object.keys(first), ...Object.keys(second)]);
+  const all = [...types].map((type) => {
+    const known = listFor(first, type);
+    return [type, [...known, ...listFor(second, type).filter((one) => !isIn(one, known))]];
+  });
+  return Object.fromEntries(all);
+}
 
 /** None when the document is wrong: the gateway does not mind, so nobody else has to. */
-function carriedOf({ path, text }: SourceFile): Api["handlers"] {
+function carriedOf({ path, text }: SourceFile): Pick<Api, "handlers" | "own"> {
   try {
     return parseCarried(path, text);
   } catch (thrown) {
-    if (thrown instanceof AppError) return {};
+    if (thrown instanceof AppError) return { handlers: {} };
     throw thrown;
   }
 }
@@ -179,4 +190,22 @@ export function usersOf(apis: ApiFile[]): Map<string, string[]> {
   for (const { ref, apiId } of apis.flatMap(namedHandlers))
     users.set(ref.path, (users.get(ref.path) ?? new Set()).add(apiId));
   return new Map([...users].map(([path, ids]) => [path, [...ids]]));
+}
+
+/** A webhook of a definition that names a template. */
+export interface NamedTemplate {
+  file: string;
+  type: string;
+  path: string;
+  apiId: string;
+}
+
+export function namedTemplates({ file, api }: ApiFile): NamedTemplate[] {
+  return Object.entries(api.own ?? {}).flatMap(([type, handlers]) =>
+    handlers.flatMap((handler) =>
+      handler.kind === "webhook" && handler.template
+        ? [{ file, type, path: handler.template, apiId: api.api_id }]
+        : [],
+    ),
+  );
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Api, HandlerRef } from "../apis/definition.ts";
 import { createNearest, type Nearest } from "../apis/nearest.ts";
 import type { Script } from "../runtime/protocol.ts";
+import type { OwnHandler } from "../webhooks/own-handlers.ts";
 
 /** The key of the item that names the live release. */
 export const LIVE_RELEASE_KEY = "release";
@@ -15,6 +16,13 @@ export interface Release {
   apis: ReleasedApi[];
   /** In the order in which they are loaded into the global environment, each file once. */
   scripts: Script[];
+  /** Those that webhooks name, by their paths below templates/; not there where there are none. */
+  templates?: TemplateText[];
+}
+
+export interface TemplateText {
+  path: string;
+  text: string;
 }
 
 /**
@@ -39,10 +47,17 @@ export interface LiveRelease {
   nearestApi(apiId: string): string | undefined;
   /** The handlers for an event of this type, in the order in which they run. */
   handlers(apiId: string, type: string): HandlerRef[];
+  /** The webhooks and log handlers that are run here for such an event, beside those. */
+  own(apiId: string, type: string): OwnHandler[];
+  /** Whether it has a handler of which one run stands for many events. */
+  coalesces: boolean;
+  /** The text of one that a webhook names. */
+  template(path: string): string | undefined;
 }
 
 export function openRelease(version: string, release: Release): LiveRelease {
   const apis = new Map(release.apis.map((api) => [api.api_id, api]));
+  const texts = new Map(release.templates?.map(({ path, text }) => [path, text]));
   let nearest: Nearest | undefined;
   return {
     version,
@@ -53,9 +68,15 @@ export function openRelease(version: string, release: Release): LiveRelease {
       nearest ??= createNearest(apis.keys());
       return nearest(apiId);
     },
-    handlers: (apiId, type) => {
-      const handlers = apis.get(apiId)?.handlers;
-      return handlers && Object.hasOwn(handlers, type) ? (handlers[type] ?? []) : [];
-    },
+    handlers: (apiId, type) => ofType(apis.get(apiId)?.handlers, type),
+    own: (apiId, type) => ofType(apis.get(apiId)?.own, type),
+    coalesces: release.apis.some(({ handlers, own = {} }) =>
+      [...Object.values(handlers), ...Object.values(own)].flat().some(({ coalesce }) => coalesce),
+    ),
+    template: (path) => texts.get(path),
   };
 }
+
+/** An event type may be called __proto__. */
+const ofType = <T>(lists: Record<string, T[]> | undefined, type: string): T[] =>
+  lists && Object.hasOwn(lists, type) ? (lists[type] ?? []) : [];

@@ -26,6 +26,8 @@ interface Outcome extends Pick<ReleaseReport, "result" | "errors" | "warnings"> 
 export function createReleaser(deps: {
   store: ReleaserStore;
   check: Check;
+  /** Webhooks and log handlers run here also where they do not say so. */
+  runsAll?: boolean;
   /** Refuses an upload as a whole when something in it is wrong. */
   strict: boolean;
   now: () => number;
@@ -38,7 +40,7 @@ export function createReleaser(deps: {
   async function attempt(): Promise<ReleaseReport | undefined> {
     // The pointer first: whoever flips after this line makes our own flip fail, so no older files ever win.
     const from = await store.pointer();
-    const upload = readCandidate(await store.readSources());
+    const upload = readCandidate(await store.readSources(), { runsAll: deps.runsAll });
     const isNewest = upload.version === from.built;
     if (upload.version === from.version || (isNewest && wasWhole(from))) return attemptKnown(from, upload);
     const isRolledBack = isNewest && from.settled !== undefined && from.version !== from.settled;

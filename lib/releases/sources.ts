@@ -1,4 +1,4 @@
-/** One uploaded file: `apis/<name>.json`, `handlers/<path>.js`, `gateway.json` or `tykjs.js`. */
+/** One uploaded file: `apis/<name>.json`, `handlers/<path>.js`, `templates/<path>`, `gateway.json` or `tykjs.js`. */
 export interface SourceFile {
   path: string;
   text: string;
@@ -25,8 +25,16 @@ export const CORE_SCRIPT = "tykjs.js";
 export const scriptFile = (path: string) => (path === CORE_SCRIPT ? path : `handlers/${path}`);
 /** The handlers of events that belong to no API, in the form of the gateway's own configuration. */
 export const GATEWAY_FILE = "gateway.json";
-/** What the uploads below these two folders are. */
-export const SOURCE_FOLDERS = { "apis/": ".json", "handlers/": ".js" } as const;
+/** What templates of webhooks are called: a folder of theirs may hold other files. */
+export const TEMPLATE_ENDINGS = [".json", ".txt", ".xml", ".html", ".tmpl"] as const;
+/** What the uploads below these folders are. */
+export const SOURCE_FOLDERS = {
+  "apis/": [".json"],
+  "handlers/": [".js"],
+  "templates/": TEMPLATE_ENDINGS,
+} as const;
+/** The uploaded file of a template that a webhook names. */
+export const templateFile = (path: string) => `templates/${path}`;
 
 /** What gatehook's commands make a script of, beside those `.js` that import: the releaser cannot. */
 export const MODULE_ENDINGS = [".ts", ".mts", ".mjs"] as const;
@@ -45,13 +53,13 @@ export const scriptOf = (path: string) => path.replace(/\.(?:m?ts|mjs)$/, ".js")
 export const isMap = (path: string) => path.startsWith("handlers/") && path.endsWith(".js.map");
 
 /** Whether a file of this name holds definitions. */
-export const isDefinition = (path: string) => path.endsWith(".json");
+export const isDefinition = (path: string) => path === GATEWAY_FILE || path.startsWith("apis/");
 
 /** Whether a file of this name is part of what a release is made of. */
 export function isSource(path: string): boolean {
   if (path === CORE_SCRIPT || path === GATEWAY_FILE) return true;
   return Object.entries(SOURCE_FOLDERS).some(
-    ([folder, ending]) => path.startsWith(folder) && path.endsWith(ending),
+    ([folder, endings]) => path.startsWith(folder) && endings.some((ending) => path.endsWith(ending)),
   );
 }
 

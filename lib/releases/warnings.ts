@@ -1,12 +1,21 @@
+import { handledTypes } from "../apis/definition.ts";
 import { oddApiEvent, oddGatewayEvent } from "../apis/event-types.ts";
 import type { Built } from "./build.ts";
 import { firstFew } from "./problems.ts";
-import { GATEWAY_FILE, isModuleFile, type Problem, type SourceFile, scriptFile } from "./sources.ts";
+import {
+  GATEWAY_FILE,
+  isModuleFile,
+  type Problem,
+  type SourceFile,
+  scriptFile,
+  templateFile,
+} from "./sources.ts";
 
 /** What does not keep a release from going live, but is worth knowing, before any script is looked at. */
 export function uploadWarnings(files: SourceFile[], { apis, release, problems, warnings }: Built): Problem[] {
   const scripts = release.scripts.map(({ path }) => scriptFile(path));
-  const used = new Set([...scripts, ...problems.map(({ file }) => file)]);
+  const templates = (release.templates ?? []).map(({ path }) => templateFile(path));
+  const used = new Set([...scripts, ...templates, ...problems.map(({ file }) => file)]);
   const odd = Map.groupBy(warnings, ({ file }) => file).values();
   return [...[...odd].flatMap(firstFew), ...apis.flatMap(oddEvents), ...leftOut(files, used)];
 }
@@ -14,7 +23,7 @@ export function uploadWarnings(files: SourceFile[], { apis, release, problems, w
 function oddEvents({ file, api }: Built["apis"][number]): Problem[] {
   const odd = file === GATEWAY_FILE ? oddGatewayEvent : oddApiEvent;
   return firstFew(
-    Object.keys(api.handlers).flatMap((type) => {
+    handledTypes(api).flatMap((type) => {
       const message = odd(type);
       return message ? [{ file, message }] : [];
     }),
@@ -27,12 +36,20 @@ function leftOut(files: SourceFile[], used: Set<string>): Problem[] {
     .map(({ path }) => path)
     .filter((path) => path.startsWith("handlers/") && !isModuleFile(path) && !used.has(path));
   const modules = files.map(({ path }) => path).filter(isModuleFile);
+  const templates = files
+    .map(({ path }) => path)
+    .filter((path) => path.startsWith("templates/") && !used.has(path));
   const deep = files.map(({ path }) => path).filter((path) => /^apis\/.+\//.test(path));
   return [
     ...together(
       scripts,
       "no definition names it, so it is not loaded",
       "no definition names them, so they are not loaded",
+    ),
+    ...together(
+      templates,
+      "no webhook that gatehook runs names it, so it is not part of the release",
+      "no webhook that gatehook runs names them, so they are not part of the release",
     ),
     ...together(
       modules,

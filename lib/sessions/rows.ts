@@ -7,6 +7,7 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { batchGet } from "../dynamo/batch-get.ts";
+import { condition } from "../dynamo/condition.ts";
 import { type ChangedBy, type StoredSession, storedSession } from "./item.ts";
 import { indexQuery, isFound, type Place, placeOf, type Search } from "./search.ts";
 
@@ -128,20 +129,3 @@ export function rowOf(item: Record<string, unknown>, now: number, random: () => 
 
 const numberOr0 = (value: unknown) => (typeof value === "number" ? value : 0);
 const textOrNone = (value: unknown) => (typeof value === "string" ? value : "");
-
-/** As in the consumer's commits: nobody's change is written over unread. */
-export const condition = (
-  read: number,
-): {
-  ConditionExpression: string;
-  ExpressionAttributeNames: Record<string, string>;
-  ExpressionAttributeValues?: Attributes;
-} => ({
-  ExpressionAttributeNames: { "#version": "version" },
-  ...(read <= 0
-    ? { ConditionExpression: "attribute_not_exists(#version)" }
-    : {
-        ConditionExpression: "#version = :read",
-        ExpressionAttributeValues: toAttributes({ ":read": read }),
-      }),
-});

@@ -5,6 +5,7 @@ import {
   TransactWriteItemsCommand,
 } from "@aws-sdk/client-dynamodb";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
+import { condition } from "../dynamo/condition.ts";
 import {
   type GatewayState,
   nextMarks,
@@ -17,7 +18,6 @@ import {
   storedSession,
 } from "./item.ts";
 import type { SessionEnd } from "./lifetime.ts";
-import { condition } from "./rows.ts";
 import type { Session } from "./session.ts";
 
 export interface SessionStore {

@@ -11,7 +11,9 @@ export interface Deployed {
 
 /** What is wrong with settings together, of which each alone is right. */
 export const deploymentProblems = (deployed: Deployed): string[] =>
-  [longNames, otherRegions, queueKinds, sessionsStream, keysApi, network].flatMap((check) => check(deployed));
+  [longNames, otherRegions, queueKinds, sessionsStream, keysApi, webhooks, network].flatMap((check) =>
+    check(deployed),
+  );
 
 /** S3 takes 63 characters: 12 are the account's, 14 the longest region's, and 3 hyphens. */
 const MOST_CHARS = 34;
@@ -67,6 +69,20 @@ function keysApi({ parameters }: Deployed): string[] {
   return isRefused
     ? ["KEYS_API_SECRET is not set with a GATEWAY_URL: that gateway has the key API itself"]
     : [];
+}
+
+/** What an invocation keeps for its answer, and for events that came with the webhook, in ms. */
+const RESERVE_MS = 5_000;
+
+/** A webhook for which no invocation has time would never be sent. */
+function webhooks({ parameters }: Deployed): string[] {
+  const timeoutMs = Number(parameterOf(parameters, "WEBHOOK_TIMEOUT_MS"));
+  const seconds = Number(parameterOf(parameters, "consumerTimeout"));
+  if (timeoutMs + RESERVE_MS <= seconds * 1000) return [];
+  const least = Math.ceil((timeoutMs + RESERVE_MS) / 1000);
+  return [
+    `with WEBHOOK_TIMEOUT_MS at ${timeoutMs}, consumerTimeout must be ${least} seconds at least, and is ${seconds}`,
+  ];
 }
 
 function network({ parameters }: Deployed): string[] {

@@ -86,6 +86,14 @@ export function parseProject(text: string): { project: Project } | { problems: P
 function sharedFolders(tree: Node): Misfit[] {
   const node = findNodeAtLocation(tree, ["folders"]);
   const { apis, handlers } = { ...OWN_FOLDERS, ...(node && getNodeValue(node)) } as Folders;
+  const taken = Object.entries({ apis, handlers }).find(([, path]) => /^templates(\/|$)/i.test(path));
+  if (node && taken)
+    return [
+      {
+        offset: node.offset,
+        message: `folders.${taken[0]} is ${taken[1]}, where the templates of webhooks are`,
+      },
+    ];
   const [one, other] = [apis, handlers].map((path) => `${path.toLowerCase()}/`) as [string, string];
   if (!node || !(one.startsWith(other) || other.startsWith(one))) return [];
   const message = `folders.apis is ${apis} and folders.handlers is ${handlers}: one may not be the other, or in it`;

@@ -3,7 +3,7 @@ import { inFile, invalidDefinition, memberOf, type Source } from "../apis/invali
 import { checkHeaderSize, isToken, parseRequestHeaders } from "../egress/headers.ts";
 import { parseTarget } from "../egress/url.ts";
 import { AppError } from "../errors.ts";
-import { boolean, type Decoder, decodeValue, integer, map, raw, string, struct } from "../go/decode.ts";
+import { any, boolean, type Decoder, decodeValue, integer, map, raw, string, struct } from "../go/decode.ts";
 
 /** What makes one run of many equal events. */
 export interface Coalesce {
@@ -47,13 +47,17 @@ const OPTIONS = ["json", "coalesce"];
  * Whether the member `gatehook` of a `handler_meta` says that the entry is run here: `true`, or an object of options. A
  * webhook may have the scripts there that it brings the events of, which is another thing.
  */
-export function isOwn(gatehook: unknown): boolean {
+export function isOwn(given: unknown): boolean {
+  const gatehook = plain(given);
   if (typeof gatehook !== "object" || gatehook === null || Array.isArray(gatehook)) return gatehook === true;
   const names = Object.keys(gatehook);
   return (
     names.some((name) => OPTIONS.includes(name)) && !names.some((name) => ["name", "path"].includes(name))
   );
 }
+
+/** A parsed object keeps its members in another way, where they stand on lines of their own. */
+const plain = (value: unknown) => decodeValue(value, any);
 
 /** What is the same in both forms of a definition, and what its members are called there. */
 interface Written {
@@ -231,11 +235,8 @@ function cooldownOf(place: Place, member: string, seconds: number): number {
 
 const coalesce = struct({ window: string, by: string });
 
-function parseOptions(
-  place: Place,
-  gatehook: unknown,
-  known: string[],
-): { json: boolean; coalesce?: Coalesce } {
+function parseOptions(place: Place, given: unknown, known: string[]): { json: boolean; coalesce?: Coalesce } {
+  const gatehook = plain(given);
   if (typeof gatehook !== "object" || gatehook === null) return { json: false };
   const unknown = Object.keys(gatehook).find((name) => !known.includes(name));
   if (unknown !== undefined)
@@ -245,15 +246,21 @@ function parseOptions(
     { gatehook },
     struct({ gatehook: struct({ json: boolean, coalesce: raw }) }),
   );
-  const { json, coalesce: given } = options.gatehook;
-  return given === null
+  const { json, coalesce: written } = options.gatehook;
+  return written === null
     ? { json }
-    : { json, coalesce: parseCoalesce({ ...place, at: `${place.at}.gatehook` }, given) };
+    : { json, coalesce: parseCoalesce({ ...place, at: `${place.at}.gatehook` }, written) };
 }
 
 const UNITS: Record<string, number> = { s: 1, m: 60, h: 3_600 };
 /** The queue's longest delay: the last event of a window waits there for its end. */
 const MAX_WINDOW_SECONDS = 12 * 3_600;
+
+/** Of a script, whose `gatehook` has no other option. Throws `definition-invalid` with the member at fault. */
+export const parseScriptOptions = (place: Place, gatehook: unknown): { coalesce?: Coalesce } => {
+  const { coalesce } = parseOptions(place, gatehook, ["coalesce"]);
+  return coalesce ? { coalesce } : {};
+};
 
 /** Of the member `coalesce` of what `at` names. Throws `definition-invalid` for a window of 0, or of a year. */
 export function parseCoalesce(place: Place, given: unknown): Coalesce {

@@ -46,20 +46,20 @@ export function retryAfterSeconds(header: string | undefined, now: number): numb
 }
 
 /**
- * The longest delay after each attempt that failed, in seconds. Eleven attempts over 28 hours at most, half of it on
- * average: long enough for a receiver that is repaired in the morning.
+ * The longest delay after each attempt that failed, in seconds. Eleven attempts over 14 to 28 hours: long enough for a
+ * receiver that is repaired in the morning.
  */
 export const DELAYS = [5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800, MAX_DELAY_SECONDS];
 
 /**
  * Seconds until the next attempt; undefined where there is none, after the last. `attempts` are those that failed, one
- * at least. Full jitter, so that what failed together does not come back together; a target that asks for more gets it,
+ * at least. Half of it is random, so that what failed together does not come back together; a target that asks for more gets it,
  * and up to a tenth more for the same reason.
  */
 export function retryDelay(attempts: number, random: number, retryAfter = 0): number | undefined {
   const longest = DELAYS[attempts - 1];
   if (longest === undefined) return undefined;
-  const delay = Math.max(random * longest, retryAfter * (1 + random / 10));
+  const delay = Math.max(longest * (0.5 + random / 2), retryAfter * (1 + random / 10));
   return Math.min(Math.max(1, Math.ceil(delay)), MAX_DELAY_SECONDS);
 }
 

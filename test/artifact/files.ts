@@ -20,6 +20,23 @@ export function filesOf(mark: string): SourceFile[] {
     QuotaExceeded: handler("storer"),
     AuthFailure: handler("breaker"),
     HostDown: handler("remover"),
+    // Its address is one that may not be reached, so that it is sent to nobody.
+    VersionFailure: [
+      {
+        handler_name: "eh_web_hook_handler",
+        handler_meta: {
+          method: "POST",
+          target_path: "http://127.0.0.1:9/",
+          template_path: "hook.txt",
+          event_timeout: 60,
+          gatehook: true,
+        },
+      },
+      {
+        handler_name: "eh_log_handler",
+        handler_meta: { prefix: "artifact", gatehook: { coalesce: { window: "1s", by: "Key" } } },
+      },
+    ],
   };
   const config_data = { url: "env://url", token: "secrets://token" };
   const definition = { api_id: API, org_id: ORG, config_data, event_handlers: { events } };
@@ -39,6 +56,7 @@ TykStorageDel(event.Meta.Key);`,
     ),
     script("remover", "TykDelKeyData(event.Meta.Key, context.APIID);"),
     script("breaker", 'throw new Error("broken on purpose");'),
+    { path: "templates/hook.txt", text: "{{.Meta.Key}}" },
     { path: "gateway.json", text: '{"event_handlers":{"events":{}}}' },
     { path: "tykjs.js", text: "var core = true;\n" },
   ];

@@ -93,6 +93,23 @@ export function functionSuite(world: () => World): void {
       assert.deepEqual(await tags(key), ["two"]);
     });
 
+    it("try a webhook within the address policy, and count events for one line", async () => {
+      const key = world().createKey();
+      await world().send([
+        { id: "e10", Type: "VersionFailure", Key: key },
+        { id: "e11", Type: "VersionFailure", Key: key },
+      ]);
+      assert.match(await fact("webhook failed", "e10"), /127\.0\.0\.1 is refused: loopback address/);
+      const lines: { coalesced: { Count: number } }[] = [];
+      const { deployed } = world();
+      while (lines.reduce((sum, { coalesced }) => sum + coalesced.Count, 0) < 2) {
+        const known = lines.length;
+        let nth = 0;
+        const next = (line: string) => line.includes('"message":"log handler"') && nth++ === known;
+        lines.push(JSON.parse(await deployed("consumer").line(next)));
+      }
+    });
+
     it("put the sessions of a batch in one call, and its ledger entries in one", async () => {
       const keys = [world().createKey(), world().createKey()];
       const Records = () => keys.flatMap((Key) => batch({ Type: "KeyExpired", Key }).Records);

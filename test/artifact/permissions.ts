@@ -49,11 +49,9 @@ const UNREACHED: Record<string, RegExp[]> = {
   ingest: [/^s3:ListBucket /],
   // What a deleted session's marks say is in the ledger already, unless a consumer has died.
   sessions: [/^s3:ListBucket /, /^dynamodb:(BatchGetItem|PutItem) .*-state /],
-  // What waited for others until half of its receives were used goes to the events queue anew; and when a commit fails
-  // for a reason that nobody foresaw, an innocent write tells whether that is the event's fault.
+  // When a commit fails for a reason that nobody foresaw, an innocent write tells whether that is the event's fault.
   consumer: [
     /^s3:ListBucket /,
-    /^sqs:SendMessage .*-events$/,
     /^dynamodb:ConditionCheckItem .*-sessions$/,
     // Entries of several events that have been here before.
     /^dynamodb:PartiQLUpdate .*-state /,

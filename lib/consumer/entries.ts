@@ -1,0 +1,25 @@
+import type { HandlerRef } from "../apis/definition.ts";
+import type { LiveRelease } from "../releases/release.ts";
+import type { Coalesce } from "../webhooks/definition.ts";
+import type { OwnHandler } from "../webhooks/own-handlers.ts";
+
+/** What is to be done for an event, under the name that the ledger has for it. */
+export type Entry = { entry: string; coalesce?: Coalesce } & ({ ref: HandlerRef } | { own: OwnHandler });
+
+/** Scripts in the order in which they run, and beside them what needs none. */
+export const entriesFor = (release: LiveRelease, apiId: string, type: string): Entry[] => [
+  ...release.own(apiId, type).map((own) => ({ entry: own.entry, own, ...coalesceOf(own) })),
+  ...numbered(release.handlers(apiId, type)),
+];
+
+/** The ledger's name of each: an API may name one handler twice, and the gateway then runs it twice. */
+function numbered(refs: HandlerRef[]): Entry[] {
+  const seen = new Map<string, number>();
+  return refs.map((ref) => {
+    const nth = (seen.get(ref.name) ?? 0) + 1;
+    seen.set(ref.name, nth);
+    return { ref, entry: nth === 1 ? ref.name : `${ref.name}#${nth}`, ...coalesceOf(ref) };
+  });
+}
+
+const coalesceOf = ({ coalesce }: { coalesce?: Coalesce }) => (coalesce ? { coalesce } : {});

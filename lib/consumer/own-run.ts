@@ -1,0 +1,87 @@
+import { createHash } from "node:crypto";
+import { AppError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import type { OwnHandler } from "../webhooks/own-handlers.ts";
+import { DONE, type EventOutcome } from "./outcome.ts";
+import type { Delivery } from "./records.ts";
+import { type Coalesced, type SendTask, webhookTask } from "./tasks.ts";
+
+export interface OwnRunDeps {
+  sendTask: SendTask;
+  log: Log;
+}
+
+/**
+ * Does what needs no script: writes the line of a log handler, or puts a task on the queue for a webhook, whose request
+ * has nothing to do with this event's commit then. Both come before the ledger knows of it, and so at least once. Throws
+ * `dependency-failed`.
+ */
+export type OwnRun = (
+  delivery: Delivery,
+  handler: OwnHandler,
+  coalesced?: Coalesced,
+) => Promise<EventOutcome>;
+
+export function createOwnRun({ sendTask, log }: OwnRunDeps): OwnRun {
+  /** Of the invocation: an event is run again after a conflict, and what was done then is done. */
+  const doneBefore = new WeakMap<Delivery, Set<string>>();
+
+  async function send({ envelope, records, task }: Delivery, entry: string, coalesced?: Coalesced) {
+    const [record] = records;
+    const id = task?.id ?? "";
+    if (record)
+      await sendTask(record, envelope.id, webhookTask(entry, { id, ...(coalesced && { coalesced }) }));
+  }
+
+  return async (delivery, handler, coalesced) => {
+    const { entry } = handler;
+    const done = doneBefore.get(delivery) ?? new Set();
+    doneBefore.set(delivery, done);
+    if (done.has(entry)) return DONE;
+    try {
+      if (handler.kind === "webhook") await send(delivery, entry, coalesced);
+      else log.warn("log handler", lineOf(delivery, handler.prefix, coalesced));
+    } catch (thrown) {
+      if (!(thrown instanceof AppError) || thrown.code !== "event-too-large") throw thrown;
+      const { code: reason, message: error } = thrown;
+      const names = { eventId: delivery.envelope.id, handler: entry };
+      return { is: "failed", failure: { kind: "final", reason, error, ...names } };
+    }
+    done.add(entry);
+    return DONE;
+  };
+}
+
+/** Of a text that others choose. */
+const TEXT_CHARS = 1_000;
+
+/** The line of a log handler: what the gateway would have written, were its own richer form in use, but no key. */
+function lineOf({ envelope }: Delivery, prefix: string, coalesced?: Coalesced): Record<string, unknown> {
+  const { id, api_id, org_id, event } = envelope;
+  const { Type, Meta, TimeStamp } = event;
+  const text = (name: string) => {
+    const value = Meta[name];
+    return typeof value === "string" && value !== "" ? value.slice(0, TEXT_CHARS) : undefined;
+  };
+  const key = text("Key");
+  return {
+    prefix: prefix.slice(0, TEXT_CHARS),
+    type: Type,
+    event_id: id,
+    api_id,
+    org_id,
+    time_stamp: TimeStamp || undefined,
+    key_hash: key && createHash("sha256").update(key).digest("hex").slice(0, 16),
+    origin: text("Origin"),
+    path: text("Path"),
+    circuit_event: typeof Meta.CircuitEvent === "number" ? Meta.CircuitEvent : undefined,
+    ...(coalesced && { coalesced: coalescedContext(coalesced) }),
+  };
+}
+
+/** As scripts and people get it. */
+export const coalescedContext = ({ count, first, last }: Coalesced) => ({
+  Count: count,
+  First: new Date(first).toISOString(),
+  Last: new Date(last).toISOString(),
+});

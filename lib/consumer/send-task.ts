@@ -1,0 +1,45 @@
+import { createHash } from "node:crypto";
+import { AppError, errorText } from "../errors.ts";
+import { MESSAGE_BYTES } from "../events/event.ts";
+import type { QueueSender } from "../events/send.ts";
+import { type SendTask, TASK_ATTRIBUTE, type Task } from "./tasks.ts";
+
+/** Less than a queue takes: a message that waits counts for the alarm on the oldest one, which is of 15 minutes. */
+const DELAY_SECONDS = 600;
+
+export function createSendTask(deps: {
+  send: QueueSender;
+  /** In ms since 1970. */
+  now: () => number;
+  newId: () => string;
+}): SendTask {
+  return async ({ body, attributes: { MessageGroupId }, messageAttributes }, eventId, task) => {
+    const attributes = {
+      api_id: messageAttributes.api_id?.stringValue,
+      event_id: eventId,
+      [TASK_ATTRIBUTE]: JSON.stringify(task),
+    };
+    const bytes = Buffer.byteLength(body + Object.entries(attributes).join("")) + 100;
+    if (bytes > MESSAGE_BYTES)
+      throw new AppError(
+        "event-too-large",
+        `with its task for ${task.entry} it is larger than the queue takes`,
+      );
+    const seconds = Math.ceil(Math.max(0, task.due - deps.now() / 1000));
+    // A FIFO queue takes no delay of one message. It is a group of its own, so that it holds back nothing.
+    const how =
+      MessageGroupId === undefined
+        ? { delaySeconds: Math.min(DELAY_SECONDS, seconds) }
+        : { order: { MessageGroupId: groupOf(eventId, task), MessageDeduplicationId: deps.newId() } };
+    try {
+      await deps.send({ body, attributes, ...how });
+    } catch (cause) {
+      throw new AppError("dependency-failed", `sqs:SendMessage failed: ${errorText(cause)}`, { cause });
+    }
+  };
+}
+
+const groupOf = (eventId: string, { kind, entry }: Task) =>
+  createHash("sha256")
+    .update(JSON.stringify([kind, entry, eventId]))
+    .digest("base64url");

@@ -1,0 +1,160 @@
+import { createHash } from "node:crypto";
+import type { UnitOfWork } from "../commit/unit-of-work.ts";
+import { AppError } from "../errors.ts";
+import type { Metrics } from "../metrics.ts";
+import type { LiveRelease } from "../releases/release.ts";
+import type { Coalesce } from "../webhooks/definition.ts";
+import { entriesFor } from "./entries.ts";
+import type { Delivery } from "./records.ts";
+import { COUNT_EVENTS, type Counted, type Span, type StormStore } from "./storm-store.ts";
+import { type Coalesced, type SendTask, windowTask } from "./tasks.ts";
+
+export interface StormDeps {
+  store: StormStore;
+  sendTask: SendTask;
+  /** In ms since 1970. */
+  now: () => number;
+  /** Of this consumer's counters. */
+  counter: string;
+  metrics: Metrics;
+}
+
+/** Of many equal events within a window makes one run, which comes when the window is over. */
+export interface Storms {
+  /**
+   * Counts the events for the handlers of which one run is to stand for many, and has the ledger say so. An event is
+   * counted once, whatever becomes of its commit. Throws `dependency-failed`.
+   */
+  take(
+    deliveries: Delivery[],
+    release: LiveRelease,
+    unit: Pick<UnitOfWork, "isDone" | "dismiss">,
+  ): Promise<void>;
+  /** Closes the window of a task; undefined when nothing was counted in it. */
+  close(delivery: Delivery): Promise<Coalesced | undefined>;
+}
+
+/** Events that are equal, and the handler that they are counted for. */
+interface Group {
+  key: string;
+  entry: string;
+  coalesce: Coalesce;
+  deliveries: Delivery[];
+}
+
+/** A window that this consumer counts in. */
+interface Joined extends Span {
+  window: string;
+  ends: number;
+}
+
+/** After a window's end, so that a consumer whose clock is a little behind still counts in it. */
+const GRACE_SECONDS = 1;
+/** A window may be closed before its time, by another consumer's clock; the next but one never is. */
+const WINDOWS = 3;
+
+export function createStorms({ store, sendTask, now, counter, metrics }: StormDeps): Storms {
+  const joined = new Map<string, Joined>();
+
+  /** Before anything is counted in it, there is a message that will close it. */
+  async function join(
+    { entry, coalesce, deliveries }: Group,
+    window: string,
+    ends: number,
+  ): Promise<boolean> {
+    for (const [name, { ends: over }] of joined) if (over < now() / 1000) joined.delete(name);
+    if (joined.has(window)) return true;
+    const found = await store.join(window, counter);
+    if (!found) return false;
+    const [record] = deliveries[0]?.records ?? [];
+    if (!found.isCalled && record) {
+      await sendTask(record, window, windowTask(entry, window, ends + GRACE_SECONDS));
+      await store.called(window);
+    }
+    const longest = ends + coalesce.windowSeconds;
+    joined.set(window, { window, ends: longest, first: Number.POSITIVE_INFINITY, last: 0 });
+    return true;
+  }
+
+  async function countIn(group: Group, window: string, ends: number, events: Counted[]): Promise<boolean> {
+    if (!(await join(group, window, ends))) return false;
+    const known = joined.get(window);
+    const times = events.map(({ at }) => at);
+    const first = Math.min(known?.first ?? Number.POSITIVE_INFINITY, ...times);
+    const last = Math.max(known?.last ?? 0, ...times);
+    const isCounted = await store.count(window, counter, events, { first, last });
+    if (isCounted && known) Object.assign(known, { first, last });
+    else joined.delete(window);
+    return isCounted;
+  }
+
+  async function count(group: Group, events: Counted[]): Promise<void> {
+    const { key, coalesce } = group;
+    for (let next = 0; next < WINDOWS; next += 1) {
+      const { nth, ends } = windowAt(key, coalesce, now() / 1000, next);
+      if (await countIn(group, `${key}-${nth}`, ends, events)) return;
+    }
+    throw new AppError(
+      "dependency-failed",
+      "all windows of an event are closed: is this machine's clock right?",
+    );
+  }
+
+  return {
+    async take(deliveries, release, unit) {
+      for (const group of groupsOf(deliveries, release, unit)) {
+        const events = group.deliveries.map((delivery) => countedOf(delivery, group.entry, now()));
+        for (let at = 0; at < events.length; at += COUNT_EVENTS)
+          await count(group, events.slice(at, at + COUNT_EVENTS));
+        metrics.count("EventsCoalesced", events.length);
+        for (const { identity } of group.deliveries) unit.dismiss(identity, group.entry);
+      }
+    },
+    async close({ task }) {
+      const counted = task && (await store.close(task.id));
+      if (counted) metrics.count("WindowsClosed");
+      return counted;
+    },
+  };
+}
+
+function groupsOf(
+  deliveries: Delivery[],
+  release: LiveRelease,
+  unit: Pick<UnitOfWork, "isDone">,
+): Iterable<Group> {
+  const groups = new Map<string, Group>();
+  for (const delivery of deliveries) {
+    if (delivery.task) continue;
+    const { api_id, event } = delivery.envelope;
+    for (const { entry, coalesce } of entriesFor(release, api_id, event.Type)) {
+      if (!coalesce || unit.isDone(delivery.identity, entry)) continue;
+      const { by } = coalesce;
+      const common = by !== undefined && Object.hasOwn(event.Meta, by) ? event.Meta[by] : null;
+      const key = hashOf([api_id, event.Type, entry, coalesce.windowSeconds, common]);
+      const group = groups.get(key) ?? { key, entry, coalesce, deliveries: [] };
+      groups.set(key, group);
+      group.deliveries.push(delivery);
+    }
+  }
+  return groups.values();
+}
+
+/**
+ * The window of a time, or one of those after it: its number, and its end in unix seconds. Those of different keys do not
+ * end together, or all would be run at the same time.
+ */
+function windowAt(key: string, { windowSeconds }: Coalesce, seconds: number, next: number) {
+  const offset =
+    Number.parseInt(createHash("sha256").update(key).digest("hex").slice(0, 8), 16) % windowSeconds;
+  const nth = Math.floor((seconds + offset) / windowSeconds) + next;
+  return { nth, ends: (nth + 1) * windowSeconds - offset };
+}
+
+function countedOf({ identity, records }: Delivery, entry: string, now: number): Counted {
+  const times = records.flatMap(({ attributes }) => Number(attributes.SentTimestamp) || []);
+  return { mark: hashOf([identity, entry]), at: times.length > 0 ? Math.min(...times) : now };
+}
+
+const hashOf = (parts: unknown[]) =>
+  createHash("sha256").update(JSON.stringify(parts)).digest("base64url").slice(0, 32);

@@ -1,0 +1,195 @@
+import type { Answer } from "../consumer/answer.ts";
+import { type Circuit, createCircuit } from "../consumer/circuit.ts";
+import type { Delivery } from "../consumer/records.ts";
+import { AppError } from "../errors.ts";
+import type { LiveRelease } from "../releases/release.ts";
+import { templateFile } from "../releases/sources.ts";
+import { type AttemptDeps, attempt, type OwnWebhook } from "./attempt.ts";
+import { type Fate, type FateDeps, fateOf, type One } from "./fate.ts";
+import { bodyOf, equalityKey } from "./request.ts";
+import { webhookId } from "./sign.ts";
+import { offKey, type WebhookStore } from "./store.ts";
+import { parseTemplate, type Template } from "./template/template.ts";
+
+export interface DelivererDeps extends AttemptDeps, FateDeps {
+  store: WebhookStore;
+}
+
+/** What an invocation has for its webhooks. */
+export interface WebhookBatch {
+  release: LiveRelease;
+  answer: Answer;
+  /** In ms. */
+  timeLeft: () => number;
+}
+
+/** Delivers webhooks, or has them come again. Throws `dependency-failed`; what has come to an end by then keeps it. */
+export type Deliver = (deliveries: Delivery[], batch: WebhookBatch) => Promise<void>;
+
+/** Requests to one target at the same time: one that never answers shall not hold up a batch for long. */
+const AT_A_TIME = 4;
+/** Kept back for the answer, in ms. */
+const RESERVE_MS = 1_500;
+/**
+ * How long a claim lives of a process that died with it. The same webhook comes again when the queue has hidden it for
+ * long enough, takes the claim up and ends it; should its process die as well, and again, there is time for that.
+ */
+const LEASE_SECONDS = 3_600;
+/** How far the clocks of two processes may be apart. */
+const CLOCK_SECONDS = 5;
+/** Until one looks again whether an equal body was delivered by another. */
+const TAKEN_SECONDS = 30;
+
+export function createDeliverer(deps: DelivererDeps): Deliver {
+  const { store, log, metrics } = deps;
+  const circuits = new Map<string, Circuit>();
+  const templates = createTemplates();
+
+  /** Of all webhooks to a target. */
+  function circuitOf({ target }: OwnWebhook): Circuit {
+    const circuit = circuits.get(target) ?? createCircuit(deps);
+    circuits.set(target, circuit);
+    return circuit;
+  }
+
+  /** Whether the webhook is to be sent now; if not, its message has its end, or comes again. */
+  async function claims(one: One, cooldown: string, fate: Fate): Promise<boolean> {
+    const requestSeconds = Math.ceil(deps.timeoutMs / 1000) + CLOCK_SECONDS;
+    const times = { requestSeconds, leaseSeconds: LEASE_SECONDS };
+    const claim = await store.claim(cooldown, one.delivery.identity, times);
+    if (claim.is === "mine") return true;
+    if (claim.is === "taken") await fate.wait(Math.min(TAKEN_SECONDS, claim.seconds));
+    else {
+      if (!claim.own) metrics.count("WebhooksCooled");
+      const text = claim.own ? "webhook delivered before" : "webhook left out within a cool-down";
+      log.info(text, factsOf(one));
+      await fate.finish();
+    }
+    return false;
+  }
+
+  /** Sends it; `cooldown` is what it has claimed. */
+  async function send(one: One, body: string, cooldown: string | undefined, fate: Fate): Promise<void> {
+    const { delivery, task, webhook } = one;
+    const { envelope, identity } = delivery;
+    const { coalesced } = task;
+    const circuit = circuitOf(webhook);
+    const id = webhookId({ apiId: envelope.api_id, eventId: envelope.id, target: webhook.target });
+    const end = await attempt(deps, { webhook, id, body, ...(coalesced && { coalesced }) });
+    const { verdict, status, ms } = end;
+    metrics.observe("WebhookTime", ms);
+    if (end.isDown) circuit.failed();
+    else circuit.succeeded();
+    if (verdict.kind !== "done") {
+      if (cooldown) await store.unclaim(cooldown, identity);
+      if (verdict.kind === "gone") return fate.switchOff(end, verdict.reason);
+      return fate.retry(end, verdict.reason, verdict.retryAfter);
+    }
+    // The cool-down first: a death between the two finds it, and sends nothing.
+    if (cooldown) await store.sent(cooldown, identity, webhook.cooldownSeconds);
+    await fate.finish();
+    metrics.count("WebhooksDelivered");
+    log.info("webhook delivered", {
+      ...factsOf(one),
+      webhook_id: id,
+      status,
+      ms,
+      attempt: task.attempts + 1,
+    });
+  }
+
+  async function deliverOne(one: One, { release, answer, timeLeft }: WebhookBatch): Promise<void> {
+    const { delivery, webhook } = one;
+    const { api_id, event } = delivery.envelope;
+    const fate = fateOf(deps, one, { release, answer });
+    if (timeLeft() < deps.timeoutMs + RESERVE_MS) return fate.leave();
+    const wait = circuitOf(webhook).wait();
+    if (wait > 0) return fate.postpone(wait);
+    const body = printed(one, release, templates);
+    if (body instanceof AppError) return fate.giveUp(body.code, body.message);
+    const cooldown =
+      webhook.cooldownSeconds > 0 ? `${api_id}#${equalityKey(webhook, event, body)}` : undefined;
+    if (cooldown && !(await claims(one, cooldown, fate))) return;
+    await send(one, body, cooldown, fate);
+  }
+
+  /** Those of which the release has a webhook, and the table no end. */
+  async function openOf(deliveries: Delivery[], { release, answer }: WebhookBatch): Promise<One[]> {
+    const ones: One[] = [];
+    for (const delivery of deliveries) {
+      const { envelope, task, records } = delivery;
+      if (!task) continue;
+      const handlers = release.own(envelope.api_id, envelope.event.Type);
+      const webhook = handlers.find(({ entry }) => entry === task.entry);
+      if (webhook?.kind === "webhook") ones.push({ delivery, task, webhook });
+      else {
+        const error = `release ${release.version} has no such webhook any more`;
+        const names = { eventId: envelope.id, handler: task.entry, release: release.version };
+        await answer.giveUp(records, { reason: "webhook-unknown", error, ...names });
+      }
+    }
+    const asked = ones.map(({ delivery: { identity, envelope }, webhook }) => ({
+      identity,
+      off: offKey(envelope.api_id, webhook),
+    }));
+    const known = await store.read(asked);
+    return ones.filter(({ delivery }, at) => {
+      const { done = false, offSince } = known[at] ?? {};
+      if (!done && offSince === undefined) return true;
+      if (!done) {
+        log.info("webhook left out, it is switched off", { event_id: delivery.envelope.id, since: offSince });
+        metrics.count("WebhooksSkipped");
+      }
+      answer.done(delivery.records);
+      return false;
+    });
+  }
+
+  return async (deliveries, batch) => {
+    const open = await openOf(deliveries, batch);
+    const thrown: unknown[] = [];
+    const deliverNext = async (left: IterableIterator<One>) => {
+      for (const one of left) await deliverOne(one, batch).catch((error: unknown) => thrown.push(error));
+    };
+    const targets = Map.groupBy(open, ({ webhook }) => webhook.target).values();
+    const lanes = [...targets].flatMap((ones) => {
+      const left = ones.values();
+      return Array.from({ length: AT_A_TIME }, () => deliverNext(left));
+    });
+    await Promise.all(lanes);
+    if (thrown.length > 0) throw thrown[0];
+  };
+}
+
+const factsOf = ({ delivery: { envelope }, task }: One) => ({
+  event_id: envelope.id,
+  api_id: envelope.api_id,
+  handler: task.entry,
+});
+
+/** Those of a release, parsed when they are first asked for. */
+function createTemplates() {
+  const parsed = new WeakMap<LiveRelease, Map<string, Template>>();
+  return (release: LiveRelease, path: string): Template => {
+    const known = parsed.get(release) ?? new Map<string, Template>();
+    parsed.set(release, known);
+    const template = known.get(path) ?? parseTemplate(templateFile(path), release.template(path) ?? "");
+    known.set(path, template);
+    return template;
+  };
+}
+
+/** The body, or why there is none, which no other attempt changes. */
+function printed(
+  { delivery, webhook }: One,
+  release: LiveRelease,
+  templateOf: ReturnType<typeof createTemplates>,
+): string | AppError {
+  try {
+    const template = webhook.template ? templateOf(release, webhook.template) : undefined;
+    return bodyOf(webhook, delivery.envelope.event, template);
+  } catch (thrown) {
+    if (thrown instanceof AppError) return thrown;
+    throw thrown;
+  }
+}

@@ -1,0 +1,112 @@
+import type { Answer } from "../consumer/answer.ts";
+import type { Reason } from "../consumer/dead-letters.ts";
+import type { Delivery } from "../consumer/records.ts";
+import type { SendTask, Task } from "../consumer/tasks.ts";
+import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics.ts";
+import type { LiveRelease } from "../releases/release.ts";
+import type { Attempted, OwnWebhook } from "./attempt.ts";
+import { offKey, type WebhookStore } from "./store.ts";
+import { DELAYS, retryDelay } from "./verdict.ts";
+
+export interface FateDeps {
+  store: Pick<WebhookStore, "done" | "switchOff">;
+  sendTask: SendTask;
+  /** In ms since 1970. */
+  now: () => number;
+  /** From 0 to 1. */
+  random: () => number;
+  log: Log;
+  metrics: Metrics;
+}
+
+/** One webhook of a batch, as the release has it. */
+export interface One {
+  delivery: Delivery;
+  task: Task;
+  webhook: OwnWebhook;
+}
+
+/** What becomes of a webhook: one of these ends its message. All throw `dependency-failed`. */
+export interface Fate {
+  /** It is done, or need not be. */
+  finish(): Promise<void>;
+  /** It is looked at again, at no cost. */
+  wait(seconds: number): Promise<void>;
+  /** Others have found that the target does not answer: this one is not sent, and it costs no attempt. */
+  postpone(seconds: number): Promise<void>;
+  /** Its request failed: there is another attempt, or none any more. */
+  retry(failed: Attempted, reason: string, retryAfter?: number): Promise<void>;
+  /** Its target takes no webhook any more. */
+  switchOff(refused: Attempted, reason: string): Promise<void>;
+  giveUp(reason: Reason, error: string, answer?: string): Promise<void>;
+  /** There is no time left for it now. */
+  leave(): void;
+}
+
+/** How long after its first request a webhook is given up, although its target was not asked since. */
+const GIVE_UP_SECONDS = DELAYS.reduce((sum, delay) => sum + delay, 0);
+/** The longest wait for a target that does not answer. */
+const POSTPONED_SECONDS = 3_600;
+
+export function fateOf(
+  { store, sendTask, now, random, log, metrics }: FateDeps,
+  { delivery, task, webhook }: One,
+  { release, answer }: { release: LiveRelease; answer: Answer },
+): Fate {
+  const { envelope, identity, records } = delivery;
+  const facts = { event_id: envelope.id, api_id: envelope.api_id, handler: task.entry };
+  const names = { eventId: envelope.id, handler: task.entry, release: release.version };
+  const since = task.since || Math.floor(now() / 1000);
+  const isTooOld = () => now() / 1000 - since >= GIVE_UP_SECONDS;
+
+  /** A copy of the message takes its place: the queue has one or both, and both are of one webhook. */
+  async function comeAgain(seconds: number, change: Partial<Task>): Promise<void> {
+    const [record] = records;
+    const due = Math.ceil(now() / 1000 + seconds);
+    if (record) await sendTask(record, envelope.id, { ...task, ...change, due });
+    answer.done(records);
+  }
+
+  const giveUp = (reason: Reason, error: string, said?: string) =>
+    answer.giveUp(records, { reason, error, ...names, answer: said });
+
+  return {
+    giveUp,
+    async finish() {
+      await store.done(identity);
+      answer.done(records);
+    },
+    wait: (seconds) => comeAgain(seconds, {}),
+    async postpone(seconds) {
+      if (isTooOld()) return giveUp("webhook-failed", "the target was not reached in time by any webhook");
+      metrics.count("WebhooksPostponed");
+      const spread = Math.min(POSTPONED_SECONDS, 5 * 2 ** task.postponed);
+      await comeAgain(seconds + random() * spread, { since, postponed: task.postponed + 1 });
+    },
+    async retry({ status, answer: said }, reason, retryAfter) {
+      const attempts = task.attempts + 1;
+      const seconds = retryDelay(attempts, random(), retryAfter);
+      metrics.count("WebhooksFailed");
+      const told = { ...facts, attempt: attempts, status, error: reason };
+      if (seconds === undefined || isTooOld()) {
+        log.warn("webhook failed for the last time", told);
+        return giveUp("webhook-failed", `${reason}, at attempt ${attempts}`, said);
+      }
+      log.warn("webhook failed", { ...told, seconds });
+      await comeAgain(seconds, { attempts, since, postponed: 0 });
+    },
+    async switchOff({ answer: said }, reason) {
+      const at = new Date(now()).toISOString();
+      const { api_id: apiId } = envelope;
+      await store.switchOff(offKey(apiId, webhook), { apiId, entry: task.entry, at });
+      log.error("webhook switched off: it comes back with a release in which its entry differs", facts);
+      metrics.count("WebhooksGone");
+      await giveUp("webhook-gone", reason, said);
+    },
+    leave() {
+      const error = "at every receive no time was left for it";
+      answer.stay(records, { reason: "unstarted", error, ...names }, { seconds: 0, blameless: true });
+    },
+  };
+}

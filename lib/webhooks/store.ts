@@ -1,0 +1,154 @@
+import { createHash } from "node:crypto";
+import { DeleteItemCommand, type DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
+import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
+import { batchGet } from "../dynamo/batch-get.ts";
+import { AppError, errorText } from "../errors.ts";
+import type { Webhook } from "./definition.ts";
+
+/** What is known of a webhook before its request. */
+export interface Known {
+  /** It was delivered, or need not be. */
+  done: boolean;
+  /** Its target has answered 410: when that was, in ISO 8601. */
+  offSince?: string;
+}
+
+/** Of the right to send an equal body within a cool-down. */
+export type Claim =
+  | { is: "mine" }
+  /** One was delivered; `own`: it was this very webhook, whose end was not noted. */
+  | { is: "sent"; own: boolean }
+  /** Another consumer is sending one at the moment: its end is known in so many seconds. */
+  | { is: "taken"; seconds: number };
+
+/** What is kept of webhooks in the state table. Everything throws `dependency-failed`. */
+export interface WebhookStore {
+  /** In the order of those that are asked for. */
+  read(asked: { identity: string; off: string }[]): Promise<Known[]>;
+  done(identity: string): Promise<void>;
+  switchOff(off: string, facts: { apiId: string; entry: string; at: string }): Promise<void>;
+  /**
+   * `cooldown`: what makes bodies equal. A claim lives for so many seconds; its own webhook, of which there may be two
+   * copies, can take it up again when its request is over for certain, after `requestSeconds`.
+   */
+  claim(
+    cooldown: string,
+    identity: string,
+    times: { requestSeconds: number; leaseSeconds: number },
+  ): Promise<Claim>;
+  /** Begins the cool-down. */
+  sent(cooldown: string, identity: string, seconds: number): Promise<void>;
+  /** Gives the claim back, after a request that failed. */
+  unclaim(cooldown: string, identity: string): Promise<void>;
+}
+
+/** Another one after each change of the definition's entry, so that a webhook comes back with it. */
+export const offKey = (apiId: string, webhook: Webhook & { entry: string }) =>
+  hashOf([apiId, JSON.stringify(webhook)]);
+
+export function createWebhookStore(deps: {
+  dynamo: Pick<DynamoDBClient, "send">;
+  table: string;
+  /** How long it is remembered that a webhook is done: as long as for events. */
+  ttlSeconds: number;
+  /** In ms since 1970. */
+  now: () => number;
+  random: () => number;
+}): WebhookStore {
+  const { dynamo, table: TableName } = deps;
+  const seconds = () => Math.floor(deps.now() / 1000);
+
+  const put = (item: object) => {
+    const command = new PutItemCommand({ TableName, Item: toAttributes(item) });
+    return trying("PutItem", () => dynamo.send(command));
+  };
+
+  return {
+    async read(asked) {
+      const keys = new Set(asked.flatMap(({ identity, off }) => [doneKey(identity), offItem(off)]));
+      const reading = () =>
+        batchGet(
+          dynamo,
+          TableName,
+          [...keys].map((pk) => ({ pk })),
+          { random: deps.random, consistent: true },
+        );
+      const items = (await trying("BatchGetItem", reading)).map(fromAttributes);
+      const found = new Map(items.map((item) => [item.pk, item]));
+      return asked.map(({ identity, off }) => {
+        const since = found.get(offItem(off))?.at;
+        return {
+          done: found.has(doneKey(identity)),
+          ...(since !== undefined && { offSince: String(since) }),
+        };
+      });
+    },
+    async done(identity) {
+      await put({ pk: doneKey(identity), ttl: seconds() + deps.ttlSeconds });
+    },
+    async switchOff(off, { apiId, entry, at }) {
+      await put({ pk: offItem(off), api_id: apiId, entry, at });
+    },
+    async claim(cooldown, identity, { requestSeconds, leaseSeconds }) {
+      const by = hashOf([identity]);
+      const until = seconds() + leaseSeconds;
+      const over = seconds() + requestSeconds;
+      const command = new PutItemCommand({
+        TableName,
+        Item: toAttributes({ pk: cooldownKey(cooldown), by, over, until, ttl: until }),
+        ConditionExpression:
+          "attribute_not_exists(pk) OR #until <= :now OR (#by = :by AND #over <= :now AND attribute_not_exists(#sent))",
+        ExpressionAttributeNames: { "#until": "until", "#by": "by", "#over": "over", "#sent": "sent" },
+        ExpressionAttributeValues: toAttributes({ ":now": seconds(), ":by": by }),
+        ReturnValuesOnConditionCheckFailure: "ALL_OLD",
+      });
+      try {
+        await dynamo.send(command);
+        return { is: "mine" };
+      } catch (thrown) {
+        const { name, Item } = thrown as { name?: string; Item?: Parameters<typeof fromAttributes>[0] };
+        if (name !== "ConditionalCheckFailedException" || !Item) throw failed("PutItem", thrown);
+        const held = fromAttributes(Item) as { by: string; over: number; until: number; sent?: boolean };
+        const isOwn = held.by === by;
+        if (held.sent) return { is: "sent", own: isOwn };
+        return { is: "taken", seconds: Math.max(1, (isOwn ? held.over : held.until) - seconds()) };
+      }
+    },
+    async sent(cooldown, identity, cooldownSeconds) {
+      const until = seconds() + cooldownSeconds;
+      await put({ pk: cooldownKey(cooldown), by: hashOf([identity]), sent: true, until, ttl: until });
+    },
+    async unclaim(cooldown, identity) {
+      const command = new DeleteItemCommand({
+        TableName,
+        Key: toAttributes({ pk: cooldownKey(cooldown) }),
+        ConditionExpression: "#by = :by AND attribute_not_exists(#sent)",
+        ExpressionAttributeNames: { "#by": "by", "#sent": "sent" },
+        ExpressionAttributeValues: toAttributes({ ":by": hashOf([identity]) }),
+      });
+      try {
+        await dynamo.send(command);
+      } catch (thrown) {
+        // It was over, and another one's since.
+        if ((thrown as Error).name !== "ConditionalCheckFailedException") throw failed("DeleteItem", thrown);
+      }
+    },
+  };
+}
+
+const hashOf = (parts: string[]) => createHash("sha256").update(JSON.stringify(parts)).digest("base64url");
+
+const doneKey = (identity: string) => `webhook#done#${hashOf([identity])}`;
+const offItem = (off: string) => `webhook#off#${off}`;
+const cooldownKey = (cooldown: string) => `webhook#cooldown#${cooldown}`;
+
+async function trying<T>(action: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    throw failed(action, thrown);
+  }
+}
+
+const failed = (action: string, cause: unknown) =>
+  new AppError("dependency-failed", `dynamodb:${action} failed: ${errorText(cause)}`, { cause });

@@ -290,7 +290,7 @@ function Exchange({ call }: { call: ShownCall }) {
       {call.answer === undefined ? (
         <p class="fail">
           {call.failure
-            ? shown(call.failure)
+            ? shown(call.failure.error)
             : "The script got nothing: the request failed, or its address was refused."}
         </p>
       ) : (

@@ -57,7 +57,7 @@ async function serve(backend: Backend, options: ConsoleCommandOptions): Promise<
   const stop = interruption();
   const token = newToken();
   const page = await startConsole(backend, token, options.port);
-  tell(consoleLink(page.url, token), options);
+  tell(consoleLink(page.url, token, backend.history ? undefined : "overview"), options);
   printText("Ctrl+C ends it.");
   await whenAborted(stop).catch(() => {});
   await page.close();

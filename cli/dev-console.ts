@@ -14,7 +14,8 @@ import { STATE_FOLDER } from "./local-stack.ts";
 /** In the folder that `dev` runs. */
 export const tokenFile = (dir: string) => join(dir, STATE_FOLDER, "token");
 
-export const consoleLink = (url: string, token: string) => `${url}/console/events/last#token=${token}`;
+export const consoleLink = (url: string, token: string, screen = "events/last") =>
+  `${url}/console/${screen}#token=${token}`;
 
 /** The page of a stack, loaded with its first request. */
 export interface DevConsole {

@@ -288,7 +288,11 @@ function Exchange({ call }: { call: ShownCall }) {
       {isMembers(member(request, "formdata")) && <Json text={JSON.stringify(member(request, "formdata"))} />}
       <h3>Answer {isMembers(answer) ? shown(String(answer.Code ?? "")) : "none"}</h3>
       {call.answer === undefined ? (
-        <p class="fail">The script got nothing: the request failed, or its address was refused.</p>
+        <p class="fail">
+          {call.failure
+            ? shown(call.failure.error)
+            : "The script got nothing: the request failed, or its address was refused."}
+        </p>
       ) : (
         <>
           <Headers of={member(answer, "headers")} />

@@ -86,7 +86,8 @@ export function createDeadLetterDesk(backend: Backend, queues: DeadLetterQueues,
     async read() {
       const [size, facts] = await Promise.all([queues.letters.size(), recordedLetters(history)]);
       const groups = createGroups();
-      for (const each of facts) groups.add(each);
+      // Those of an empty queue were deleted: the history does not know.
+      if (size.visible + size.held > 0) for (const each of facts) groups.add(each);
       return { ...size, groups: groups.list(), source: history ? "history" : "none" };
     },
     sweep: () =>

@@ -109,13 +109,13 @@ async function tail(c: Context, backend: Backend): Promise<Response> {
         () => {},
       );
     let told = "";
-    const tellCounts = () => {
-      const counts = countsOf(backend);
+    const tellCounts = async () => {
+      const counts = await countsOf(backend);
       const text = JSON.stringify(counts);
       if (text !== told) send({ type: "counts", counts });
       told = text;
     };
-    const counts = setInterval(tellCounts, 1_000);
+    const counts = setInterval(() => void tellCounts(), 1_000);
     // A page whose connection died hears that it does.
     const alive = setInterval(() => void stream.write(": \n\n").catch(end), KEEP_ALIVE_MS);
     const stopPins = backend.reruns?.onPins(() => send({ type: "pins", pins: backend.reruns?.pins() ?? [] }));
@@ -123,7 +123,7 @@ async function tail(c: Context, backend: Backend): Promise<Response> {
     stream.onAbort(end);
     await stream.write(": \n\n");
     await follow?.start(send);
-    tellCounts();
+    await tellCounts();
     await over;
     clearInterval(counts);
     clearInterval(alive);

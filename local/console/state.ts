@@ -18,20 +18,36 @@ export async function stateOf(backend: Backend): Promise<State> {
     },
     history: { ...historyState, events: history?.index.events().length ?? 0 },
     release: await liveRelease(backend),
-    counts: countsOf(backend),
+    counts: await countsOf(backend),
     pins: backend.reruns?.pins() ?? [],
   };
 }
 
-export function countsOf({ history }: Backend): Counts {
-  const counts: Counts = { events: 0, failed: 0, dead: 0 };
-  for (const { row } of history?.index.events() ?? []) {
+export async function countsOf(backend: Backend): Promise<Counts> {
+  const counts: Counts = { events: 0, failed: 0, dead: await lettersOf(backend) };
+  for (const { row } of backend.history?.index.events() ?? []) {
     counts.events += 1;
     if (row.outcome === "failed") counts.failed += 1;
-    if (row.outcome === "dead") counts.dead += 1;
   }
   return counts;
 }
+
+const ASK_MS = 5_000;
+const asked = new WeakMap<Backend, { at: number; letters: Promise<number> }>();
+
+/** As the queue counts them, asked now and then however many look; none where nobody may ask. */
+function lettersOf(backend: Backend): Promise<number> {
+  const known = asked.get(backend);
+  if (known && performance.now() - known.at < ASK_MS) return known.letters;
+  const letters = (backend.deadLetters?.letters.size() ?? Promise.resolve(NONE)).then(
+    ({ visible, held }) => visible + held,
+    () => 0,
+  );
+  asked.set(backend, { at: performance.now(), letters });
+  return letters;
+}
+
+const NONE = { visible: 0, held: 0 };
 
 export async function liveRelease({ releases }: Backend): Promise<LiveRelease> {
   if (!releases) return NO_RELEASE;

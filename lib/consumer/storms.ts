@@ -102,13 +102,16 @@ export function createStorms({ store, sendTask, now, counter, metrics }: StormDe
 
   return {
     async take(deliveries, release, unit) {
-      for (const group of groupsOf(deliveries, release, unit)) {
+      async function takeGroup(group: Group): Promise<void> {
         const events = group.deliveries.map((delivery) => countedOf(delivery, group.entry, now()));
         for (let at = 0; at < events.length; at += COUNT_EVENTS)
           await count(group, events.slice(at, at + COUNT_EVENTS));
         metrics.count("EventsCoalesced", events.length);
         for (const { identity } of group.deliveries) unit.dismiss(identity, group.entry);
       }
+      // A batch may be of as many keys as events: their windows have nothing to do with each other.
+      const ended = await Promise.allSettled([...groupsOf(deliveries, release, unit)].map(takeGroup));
+      for (const end of ended) if (end.status === "rejected") throw end.reason;
     },
     async close({ task }) {
       const counted = task && (await store.close(task.id));

@@ -7,7 +7,7 @@ import { createSendTask } from "../lib/consumer/send-task.ts";
 import { freshTask, type Task, taskOf, webhookTask, windowTask } from "../lib/consumer/tasks.ts";
 import { AppError } from "../lib/errors.ts";
 import type { QueueMessage } from "../lib/events/send.ts";
-import { message, NOW, setUp } from "./helpers/consumer.ts";
+import { createRelease, createRuntime, createTable, message, NOW, setUp } from "./helpers/consumer.ts";
 
 const SECONDS = NOW / 1000;
 const withTask = (id: string, task: Task, options: Parameters<typeof message>[1] = {}) =>
@@ -112,6 +112,39 @@ describe("a task on its way to the queue", () => {
     await assert.rejects(send(large, "e1", webhookTask("webhook:a")), codeOf("event-too-large"));
     const away = sender(new Error("away"));
     await assert.rejects(away.send(message("e1"), "e1", webhookTask("a")), codeOf("dependency-failed"));
+  });
+});
+
+describe("a batch with webhooks and events", () => {
+  it("loads the release once before both, since a newer one would end the runtime that the events are in", async () => {
+    const versions = ["v1", "v2"];
+    const table = createTable();
+    const { read } = table.store;
+    const steps: string[] = [];
+    table.store.read = async (...asked) => ({
+      ...(await read(...asked)),
+      liveVersion: versions.shift() ?? "v2",
+    });
+    const { consume } = setUp(
+      {},
+      {
+        table,
+        live: {
+          async at(version) {
+            steps.push(`at ${version}`);
+            const release = createRelease({ KeyExpired: ["ran"] }, version);
+            return { release, runtime: createRuntime({ ran: () => void steps.push("run") }) };
+          },
+          close: async () => {},
+        },
+        async deliver(webhooks, { release, answer }) {
+          steps.push(`deliver by ${release.version}`);
+          answer.done(webhooks.flatMap(({ records }) => records));
+        },
+      },
+    );
+    assert.deepEqual(await consume([withTask("e1", webhookTask("webhook:a")), message("e2")]), []);
+    assert.deepEqual(steps, ["at v1", "deliver by v1", "at v2", "run"]);
   });
 });
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AppError, errorText } from "../errors.ts";
+import type { LiveRelease } from "../releases/release.ts";
 import type { Deliver } from "../webhooks/deliverer.ts";
 import { type Answer, type AnswerDeps, createAnswer } from "./answer.ts";
 import { createConclusions } from "./conclusion.ts";
@@ -142,11 +143,9 @@ export function createConsumer(
     answer.stay(records, verdict, { seconds: Math.min(seconds, LONGEST_SECONDS), blameless: true });
   }
 
-  async function deliverAll(webhooks: Delivery[], { answer, timeLeft }: Batch): Promise<void> {
-    if (webhooks.length === 0) return;
+  async function liveRelease(): Promise<LiveRelease> {
     const { liveVersion } = await deps.store.read([], []);
-    const { release } = await deps.live.at(liveVersion);
-    await deps.deliver(webhooks, { release, answer, timeLeft });
+    return (await deps.live.at(liveVersion)).release;
   }
 
   async function work(records: QueueRecord[], batch: Batch): Promise<void> {
@@ -160,10 +159,12 @@ export function createConsumer(
       if (task && task.due > now) return "early";
       return task?.kind === "webhook" ? "webhook" : "event";
     });
+    // Before any script runs: a newer release takes the place of the one in use, and ends its runtime.
+    const release = webhook.length > 0 ? await liveRelease() : undefined;
     // None of them waits for the others, or fails them.
     const ended = await Promise.allSettled([
+      release && deps.deliver(webhook, { release, ...batch }),
       ...early.map(({ task, ...delivery }) => task && putOff(delivery, task, batch.answer)),
-      deliverAll(webhook, batch),
       runEvents(event, batch),
     ]);
     for (const end of ended) if (end.status === "rejected") throw end.reason;

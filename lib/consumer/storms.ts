@@ -42,12 +42,13 @@ interface Group {
   deliveries: Delivery[];
 }
 
-/** A window that this consumer counts in. */
+/** A window that this consumer counts in, by a counter that nobody else has. */
 interface Joined extends Span {
-  window: string;
-  ends: number;
+  counter: string;
 }
 
+/** Windows that are remembered; of one that is not any more, the next event has another counter. */
+const MOST_JOINED = 10_000;
 /** After a window's end, so that a consumer whose clock is a little behind still counts in it. */
 const GRACE_SECONDS = 1;
 /** A window may be closed before its time, by another consumer's clock; the next but one never is. */
@@ -55,35 +56,38 @@ const WINDOWS = 3;
 
 export function createStorms({ store, sendTask, now, counter, metrics }: StormDeps): Storms {
   const joined = new Map<string, Joined>();
+  let joins = 0;
 
-  /** Before anything is counted in it, there is a message that will close it. */
+  /** Before anything is counted in it, there is a message that will close it. Undefined when it is closed. */
   async function join(
-    { entry, coalesce, deliveries }: Group,
+    { entry, deliveries }: Group,
     window: string,
     ends: number,
-  ): Promise<boolean> {
-    for (const [name, { ends: over }] of joined) if (over < now() / 1000) joined.delete(name);
-    if (joined.has(window)) return true;
-    const found = await store.join(window, counter);
-    if (!found) return false;
+  ): Promise<Joined | undefined> {
+    const known = joined.get(window);
+    if (known) return known;
+    joins += 1;
+    const made = { counter: `${counter}-${joins}`, first: Number.POSITIVE_INFINITY, last: 0 };
+    const found = await store.join(window, made.counter);
+    if (!found) return undefined;
     const [record] = deliveries[0]?.records ?? [];
     if (!found.isCalled && record) {
       await sendTask(record, window, windowTask(entry, window, ends + GRACE_SECONDS));
       await store.called(window);
     }
-    const longest = ends + coalesce.windowSeconds;
-    joined.set(window, { window, ends: longest, first: Number.POSITIVE_INFINITY, last: 0 });
-    return true;
+    const [oldest = window] = joined.keys();
+    if (joined.size >= MOST_JOINED) joined.delete(oldest);
+    joined.set(window, made);
+    return made;
   }
 
   async function countIn(group: Group, window: string, ends: number, events: Counted[]): Promise<boolean> {
-    if (!(await join(group, window, ends))) return false;
-    const known = joined.get(window);
+    const mine = await join(group, window, ends);
+    if (!mine) return false;
     const times = events.map(({ at }) => at);
-    const first = Math.min(known?.first ?? Number.POSITIVE_INFINITY, ...times);
-    const last = Math.max(known?.last ?? 0, ...times);
-    const isCounted = await store.count(window, counter, events, { first, last });
-    if (isCounted && known) Object.assign(known, { first, last });
+    const span = { first: Math.min(mine.first, ...times), last: Math.max(mine.last, ...times) };
+    const isCounted = await store.count(window, mine.counter, events, span);
+    if (isCounted) Object.assign(mine, span);
     else joined.delete(window);
     return isCounted;
   }
@@ -102,13 +106,16 @@ export function createStorms({ store, sendTask, now, counter, metrics }: StormDe
 
   return {
     async take(deliveries, release, unit) {
-      for (const group of groupsOf(deliveries, release, unit)) {
+      async function takeGroup(group: Group): Promise<void> {
         const events = group.deliveries.map((delivery) => countedOf(delivery, group.entry, now()));
         for (let at = 0; at < events.length; at += COUNT_EVENTS)
           await count(group, events.slice(at, at + COUNT_EVENTS));
         metrics.count("EventsCoalesced", events.length);
         for (const { identity } of group.deliveries) unit.dismiss(identity, group.entry);
       }
+      // A batch may be of as many keys as events: their windows have nothing to do with each other.
+      const ended = await Promise.allSettled([...groupsOf(deliveries, release, unit)].map(takeGroup));
+      for (const end of ended) if (end.status === "rejected") throw end.reason;
     },
     async close({ task }) {
       const counted = task && (await store.close(task.id));

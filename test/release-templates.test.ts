@@ -6,6 +6,7 @@ import { examinePartly } from "../lib/releases/partly.ts";
 import { openRelease } from "../lib/releases/release.ts";
 import { isSource, type SourceFile } from "../lib/releases/sources.ts";
 import { readSourceFiles } from "../local/files.ts";
+import { runCli } from "./helpers/cli.ts";
 import { ownFolder } from "./helpers/folder.ts";
 
 type Tree = Record<string, string>;
@@ -154,11 +155,29 @@ describe("the folder templates/", () => {
     await folder.write("templates/sub/a.json", "{{.Type}}");
     await folder.write("templates/notes.md", "");
     const files = await readSourceFiles(folder.dir, { apis: "definitions", handlers: "handlers" });
+    await folder.remove();
     assert.deepEqual(
       files.map(({ path }) => path),
       ["apis/a.json", "handlers/a.js", "templates/sub/a.json"],
     );
-    await folder.remove();
+  });
+
+  it("has what webhooks name that run here by a setting of the folder alone", async () => {
+    const entry = {
+      handler_name: "eh_web_hook_handler",
+      handler_meta: { method: "POST", target_path: "https://in.example/", template_path: "gone.txt" },
+    };
+    const definition = { api_id: "a", event_handlers: { events: { AuthFailure: [entry] } } };
+    const results: string[] = [];
+    for (const project of [{}, { settings: { GATEWAY_HANDLERS: "all" } }]) {
+      const folder = await ownFolder(project);
+      await folder.write("apis/a.json", definition);
+      await folder.write("handlers/a.md", "");
+      const { stdout } = await runCli(["check", "--json", "--dir", folder.dir]);
+      await folder.remove();
+      results.push((JSON.parse(stdout) as { result: string }).result);
+    }
+    assert.deepEqual(results, ["ok", "refused"]);
   });
 
   it("wakes the releaser by its templates alone", () => {

@@ -192,7 +192,7 @@ function outcomeOf(stdout: string): string | undefined {
 /** In a folder that `init` made, with the framework that its package.json names. */
 const OWN_COMMANDS: Command[] = [
   { args: ["check"], find: first(/release \w+ would go live: 1 API\(s\), 1 script\(s\), 0 warning\(s\)/) },
-  { args: ["test"], find: first(/1 test: 1 passed/) },
+  { args: ["test"], find: first(/2 tests: 2 passed/) },
   { args: ["dev", "--once", "--json"], find: (stdout) => first(/"outcome":"done"/)(stdout) },
   {
     args: ["package", "--stage", "test"],

@@ -36,7 +36,7 @@ export function followPins(
         say(`  ${row("pinned", headOf(attempt, told))}`);
         onTold(attempt, told);
         if (typeof told === "string" || told.verdict === "same") continue;
-        say(...linesOf(told, sources.places.text));
+        say(...linesOf(told, target));
         if (!told.exact) say(`    not exact: ${told.why.join("; ")}`);
       }
     } catch (thrown) {

@@ -90,15 +90,15 @@ async function askedFor(ids: string[], options: ReplayOptions): Promise<AttemptR
   return asked;
 }
 
-function tell({ id, event }: AttemptRecord, rerun: Rerun, { atSources }: NamedTarget): void {
+function tell({ id, event }: AttemptRecord, rerun: Rerun, target: NamedTarget): void {
   printText(`${id} ${event.Type}: ${verdictText(rerun)}`);
-  print(...differenceLines(rerun, atSources));
+  print(...differenceLines(rerun, target));
 }
 
 const SUMS: Record<Verdict, string> = {
   same: "the same",
   done: "done that had failed",
-  differs: "otherwise",
+  differs: "different",
   fails: "failing",
 };
 

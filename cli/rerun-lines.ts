@@ -3,9 +3,10 @@ import { callText } from "../lib/history/call-text.ts";
 import type { Rerun, Verdict } from "../lib/history/rerun.ts";
 import type { Step, StepPair } from "../lib/history/steps.ts";
 import { changeTexts } from "./attempt-lines.ts";
-import { ownFrames } from "./error-frame.ts";
+import { errorFrame, ownFrames } from "./error-frame.ts";
 import { cut } from "./layout.ts";
 import { linesOf } from "./printable.ts";
+import type { NamedTarget } from "./rerun-target.ts";
 
 const WORDS: Record<Verdict, string> = {
   same: "does the same as then",
@@ -24,17 +25,22 @@ export function verdictText({ verdict, grade, why }: Rerun): string {
 const AROUND = 2;
 const WHAT = 10;
 
-/** What a rerun did otherwise, `-` then and `+` now, between what was the same. */
-export function differenceLines({ diff }: Rerun, atSources: (text: string) => string): string[] {
+/** What a rerun did otherwise, `-` then and `+` now, between what was the same; and the line at which it fails now. */
+export function differenceLines(
+  { diff, now, verdict }: Rerun,
+  { atSources, textOf = () => undefined }: Pick<NamedTarget, "atSources" | "textOf">,
+): string[] {
   const near = new Set<number>();
   for (const [at, { same }] of diff.entries())
     if (!same) for (let step = at - AROUND; step <= at + AROUND; step += 1) near.add(step);
-  return diff.flatMap((pair, at) => {
-    const head =
-      pair.handler !== diff[at - 1]?.handler && hasDifference(diff, pair) ? [`  ${pair.handler}`] : [];
+  const lines = diff.flatMap((pair, at) => {
+    const isFirst = pair.handler !== diff[at - 1]?.handler;
+    const head = isFirst && hasDifference(diff, pair) ? [`  ${pair.handler}`] : [];
     if (near.has(at)) return [...head, ...pairLines(pair, atSources)];
     return [...head, ...(near.has(at - 1) ? ["      ..."] : [])];
   });
+  const frame = verdict === "fails" ? errorFrame(atSources(now.error ?? ""), textOf) : [];
+  return [...lines, ...frame.map((line) => `    ${line}`)];
 }
 
 const hasDifference = (diff: StepPair[], { handler }: StepPair) =>

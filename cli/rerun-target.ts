@@ -1,7 +1,7 @@
 import { AppError } from "../lib/errors.ts";
 import type { Target } from "../lib/history/rerun.ts";
 import { readCandidate } from "../lib/releases/examine.ts";
-import { isMap } from "../lib/releases/sources.ts";
+import { isMap, scriptFile } from "../lib/releases/sources.ts";
 import type { Sources } from "./bundle/sources.ts";
 import { readFolder } from "./folder.ts";
 import { connectLocal } from "./local-stack.ts";
@@ -12,6 +12,8 @@ import { UsageError } from "./usage.ts";
 /** What recorded events are run on, and what it says with each place where it is in the author's files. */
 export interface NamedTarget extends Target {
   atSources(text: string): string;
+  /** Of a file of such a place. */
+  textOf?: ((file: string) => string | undefined) | undefined;
 }
 
 /** The files of the folder, and not a release of the stack. */
@@ -24,7 +26,9 @@ export async function targetOf(name: string, dir: string): Promise<NamedTarget> 
   const store = openReleaseStore();
   const version = name === "live" ? await store.liveVersion() : name;
   if (!version) throw new UsageError("no release is live yet");
-  return { version, release: await store.read(version), atSources: (text) => text };
+  const release = await store.read(version);
+  const texts = new Map(release.scripts.map(({ path, source }) => [scriptFile(path), source]));
+  return { version, release, atSources: (text) => text, textOf: (file) => texts.get(file) };
 }
 
 export function targetOfSources(sources: Sources): NamedTarget {
@@ -35,5 +39,5 @@ export function targetOfSources(sources: Sources): NamedTarget {
     throw new AppError("release-invalid", `${place}: ${problem.message}`);
   }
   const { version, release } = candidate;
-  return { version, release, atSources: sources.places.text };
+  return { version, release, atSources: sources.places.text, textOf: sources.textOf };
 }

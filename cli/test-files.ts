@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
 import { findNodeAtLocation, parseTree } from "jsonc-parser";
+import { createNearest } from "../lib/apis/nearest.ts";
 import type { TestCase } from "../lib/history/test-case.ts";
 import { Misfit, type Place, readTestCase } from "../lib/history/test-read.ts";
 import { jsonMistake } from "../lib/json-mistake.ts";
@@ -35,10 +36,17 @@ async function pathsOf(dir: string, named: string[]): Promise<string[]> {
         if (there?.isFile()) return [path];
         if (there?.isDirectory()) return below(path);
       }
-      throw new UsageError(`there is no test ${name}`);
+      throw new UsageError(`there is no test ${name}${await nearest(dir, name)}`);
     }),
   );
   return found.flat();
+}
+
+async function nearest(dir: string, name: string): Promise<string> {
+  const folder = join(dir, TESTS);
+  const names = (await below(folder)).map((path) => relative(folder, path).replace(/\.json$/, ""));
+  const near = createNearest(names)(name);
+  return near === undefined ? "" : `: did you mean ${near}?`;
 }
 
 async function below(folder: string): Promise<string[]> {

@@ -152,7 +152,7 @@ describe("gatehook replay, beside gatehook dev", () => {
     assert.equal(code, 1, stdout);
     assert.match(stdout, /\n\d+ events: \d+ the same, \d+ failing\n$/);
     assert.doesNotMatch(stdout, /does the same as then/);
-    assert.match(stdout, /AuthFailure: fails now/);
+    assert.match(stdout, /AuthFailure: fails now[\s\S]* 3 \| log\("first"\); if .*\n +\| +\^\n/);
     const some = await replayed("--last", "2", "--query", "type:HostUp");
     // The second met what the first had left in the globals.
     assert.deepEqual([some.code, some.replays.map(({ verdict }) => verdict)], [1, ["differs", "same"]]);
@@ -170,6 +170,7 @@ describe("gatehook replay, beside gatehook dev", () => {
     await dev.says(/pinned +≠ KeyExpired \S+ differs\n[\s\S]*expires \d+ → \d+2\n/);
     edit("move", "session.expires += 12", "session.no.expires += 12");
     await dev.says(/pinned +✗ KeyExpired \S+ fails\n[\s\S]*\+ failed +handler-threw: TypeError/);
+    await dev.says(/ 4 \| session\.no\.expires \+= 12;.*\n +\| +\^\n/);
     edit("move", "session.no.expires += 12", "session.expires += 10");
     await dev.says(/pinned +✓ KeyExpired \S+ same\n/);
     assert.equal((await cli("events", "pin", id, "--off")).code, 0);

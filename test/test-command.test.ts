@@ -178,6 +178,7 @@ describe("gatehook test", () => {
     }
     for (const [args, code, says] of [
       [["nowhere"], 2, /there is no test nowhere/],
+      [["shop/movo"], 2, /there is no test shop\/movo: did you mean shop\/move\?/],
       [["--reporter", "loud"], 2, /choices are spec, tap, junit/i],
       [["--dir", "nowhere"], 0, /there is no test in/],
     ] as const) {

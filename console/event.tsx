@@ -1,22 +1,17 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import type { RerunAnswer, ShownAttempt, WholeEvent } from "./answers.ts";
 import { ask, eventPath, get, request } from "./api.ts";
 import { useKeys } from "./keys.ts";
 import { keyOf, rowOf } from "./list.ts";
-import { Back, copy, Dialog, Key, Notice, Outcome, Tabs, useAction, useLoaded } from "./parts.tsx";
+import { Back, copy, Key, Notice, Outcome, Tabs, useAction, useLoaded } from "./parts.tsx";
 import { RerunResult, runAgain, setPin, TARGETS, type Target } from "./rerun.tsx";
 import { addressOf, go, refine, route } from "./router.ts";
-import {
-  AttemptsSection,
-  BodySection,
-  HttpSection,
-  LogsSection,
-  SessionsSection,
-  Timeline,
-} from "./sections.tsx";
+import { SaveTest } from "./save-test.tsx";
+import { AttemptsSection, BodySection, HttpSection, LogsSection, SessionsSection } from "./sections.tsx";
 import { link as connection, mayWrite, state, tell } from "./state.ts";
 import { clock, dayClock, quoted, shown } from "./text.ts";
+import { Timeline } from "./timeline.tsx";
 
 const HTTP: ReadonlySet<string> = new Set(["makeHttpRequest", "batchRequest"]);
 
@@ -358,65 +353,4 @@ function curlOf({ row, attempts }: WholeEvent): string {
   const url = `${state.value?.url || "http://127.0.0.1:3000"}/events/${encodeURIComponent(row.api_id)}`;
   const event = attempts.at(-1)?.event ?? {};
   return `curl ${quoted(url)} -d ${quoted(JSON.stringify({ event }))}`;
-}
-
-function SaveTest({
-  event: { row },
-  attempt,
-  onClose,
-}: {
-  event: WholeEvent;
-  attempt: ShownAttempt;
-  onClose: () => void;
-}) {
-  const [name, setName] = useState(`${attempt.event.Type}-${attempt.outcome}`.replaceAll(/[^\w.-]/g, "-"));
-  const { busy, problem, run } = useAction();
-  const keys = new Set(
-    attempt.runs.flatMap(({ calls, writes }) => [
-      ...calls.flatMap((call) => (call.name === "getKeyData" ? (call.args[0] ?? "") : [])),
-      ...writes.map(({ key }) => key),
-    ]),
-  );
-  const answers = attempt.runs.flatMap(({ calls }) => calls).filter((call) => HTTP.has(call.name)).length;
-  function save(event: SubmitEvent) {
-    event.preventDefault();
-    run(async () => {
-      const { path } = await ask<{ path: string }>("POST", "/tests", {
-        body: { event: row.id, api: row.api_id, name },
-      });
-      tell(`saved: ${path}`);
-      onClose();
-    });
-  }
-  return (
-    <Dialog title="Save as a test" onClose={onClose}>
-      <form onSubmit={save}>
-        <p>
-          The file has the event, what its handlers read and were answered, and what came of it. In it as they
-          are: {keys.size} key(s) with their sessions, {answers} answer(s) of other hosts. Look at it before
-          you commit it.
-        </p>
-        <label class="field">
-          Name, below tests/{shown(attempt.runs[0]?.handler ?? attempt.event.Type)}/
-          <input
-            value={name}
-            onInput={(event) => setName(event.currentTarget.value)}
-            autofocus
-            required
-            spellcheck={false}
-          />
-        </label>
-        {problem && <Notice kind="fail">{shown(problem)}</Notice>}
-        <div class="actions">
-          <button type="submit" class="main-action" disabled={busy}>
-            Save
-            <Key of="Enter" />
-          </button>
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-        </div>
-      </form>
-    </Dialog>
-  );
 }

@@ -1,7 +1,7 @@
 import { type Signal, signal } from "@preact/signals";
 import type { EventRow } from "../lib/history/event-rows.ts";
 import type { Counts, EventPage, LiveRelease, TailMessage } from "./answers.ts";
-import { API, get, messageOf, Refused, request } from "./api.ts";
+import { get, messageOf, Refused, request } from "./api.ts";
 import { behindBy, link, lostSince, readState, say, state } from "./state.ts";
 
 const keyOf = ({ api_id, id }: { api_id: string; id: string }) => `${api_id}#${id}`;
@@ -223,5 +223,3 @@ addEventListener("visibilitychange", () => {
   if (document.hidden) stream?.abort();
   else if (stream) void follow();
 });
-
-export { API };

@@ -68,3 +68,12 @@ export function moved(name: string, before: unknown, after: unknown): string {
   if (!isTime) return `${sign}${count(by)}`;
   return `${sign}${count(by)} s, now ${fromNow(after - Date.now() / 1_000)}`;
 }
+
+export const HOUR = 3_600;
+export const unixNow = () => Math.floor(Date.now() / 1_000);
+
+/** When a session ends, by its `expires`. */
+export const endText = (expires: unknown) =>
+  typeof expires !== "number" || expires <= 0
+    ? "never"
+    : `${expires < unixNow() ? "ended" : "ends"} ${fromNow(expires - unixNow())}`;

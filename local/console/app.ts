@@ -7,11 +7,11 @@ import { refusalOf } from "../own-hosts.ts";
 import type { Backend } from "./backend.ts";
 import { createJobs, type Jobs } from "./jobs.ts";
 import { HTML, type Page } from "./page.ts";
+import { addRerunRoutes } from "./rerun-routes.ts";
 import {
   addDeadLetterRoutes,
   addEventRoutes,
   addReleaseRoutes,
-  addRerunRoutes,
   addSessionRoutes,
   addSharedRoutes,
 } from "./routes.ts";

@@ -1,13 +1,4 @@
-import type {
-  Frame,
-  HistoryState,
-  LiveRelease,
-  Pinned,
-  RerunAnswer,
-  State,
-  Tried,
-  Types,
-} from "../../console/answers.ts";
+import type { Frame, HistoryState, Pinned, RerunAnswer, State, Tried, Types } from "../../console/answers.ts";
 import type { Queue } from "../../lib/dead-letters/queue.ts";
 import type { GatewayEvent } from "../../lib/events/event.ts";
 import type { AttemptRecord } from "../../lib/history/records.ts";
@@ -75,5 +66,3 @@ export interface DeadLetterQueues {
   letters: Queue;
   events: Queue;
 }
-
-export type { LiveRelease };

@@ -2,14 +2,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Context, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { EventPage, TailMessage } from "../../console/answers.ts";
-import { AppError } from "../../lib/errors.ts";
 import { parseEvent } from "../../lib/events/event.ts";
-import { type EventRow, rowKey } from "../../lib/history/event-rows.ts";
 import { testCaseOf, testCaseText } from "../../lib/history/test-case.ts";
 import { createPace } from "../../lib/pace.ts";
+import { invalid, known, objectIn, there, wholeNumber } from "./asked.ts";
 import type { Backend, Sender } from "./backend.ts";
-import { createDeadLetterDesk, letterKey, recordedLetters } from "./dead-letters.ts";
-import { attemptOf, findEvent, pageOf, ranAttempt, shownAttempt, wholeEvent } from "./events.ts";
+import { createDeadLetterDesk } from "./dead-letters.ts";
+import { attemptOf, findEvent, pageOf, shownAttempt, wholeEvent } from "./events.ts";
 import type { Jobs } from "./jobs.ts";
 import { OPENAPI } from "./openapi.ts";
 import { overviewOf } from "./overview.ts";
@@ -191,116 +190,6 @@ export function addDeadLetterRoutes(api: Hono, backend: Backend, jobs: Jobs): vo
   api.post("/selections", async (c) => c.json(await desk().select(await objectIn(c)), 201));
   api.post("/dead-letters/redrive", async (c) => c.json(desk().redrive(await objectIn(c)), 202));
   api.post("/dead-letters/delete", async (c) => c.json(desk().remove(await objectIn(c)), 202));
-}
-
-const MOST_TRIED = 500;
-
-/** What is run again changes nothing, so a console that only reads offers it too. */
-export function addRerunRoutes(api: Hono, backend: Backend, jobs: Jobs): void {
-  const reruns = () => there(backend.reruns, "running events again");
-  const index = () => there(backend.history, "events").index;
-  const named = (c: Context) => findEvent(index(), c.req.param("id") ?? "", known(c, ["api"]).api);
-
-  api.post("/events/:id/rerun", async (c) => {
-    const { attempt, release = "working", http = "recorded" } = await objectIn(c);
-    if (typeof release !== "string" || release === "")
-      throw invalid("release", "must be a version, live or working");
-    if (http !== "recorded" && http !== "live") throw invalid("http", "must be recorded or live");
-    const nth = typeof attempt === "number" ? attempt : undefined;
-    return c.json(await reruns().run(await ranAttempt(index(), named(c), nth), release, http));
-  });
-  api.post("/events/:id/pin", async (c) => {
-    const { on } = await objectIn(c);
-    if (typeof on !== "boolean") throw invalid("on", "must be true or false");
-    reruns().pin(await ranAttempt(index(), named(c)), on);
-    return c.json({ pins: reruns().pins() });
-  });
-  api.post("/releases/:version/try", async (c) => {
-    const { last = 50 } = await objectIn(c);
-    const version = c.req.param("version");
-    const most = numberIn("last", last);
-    return c.json(
-      startTry(version, (row) => row.handlers.length > 0, most),
-      202,
-    );
-  });
-  api.post("/dead-letters/try", async (c) => {
-    const { group, count = 20 } = await objectIn(c);
-    if (typeof group !== "string") throw invalid("group", "is missing");
-    const most = numberIn("count", count);
-    const ofGroup = await recordedLetters(there(backend.history, "events"));
-    const keys = new Set(ofGroup.filter((facts) => facts.group === group).map(letterKey));
-    return c.json(
-      startTry("live", (row) => keys.has(rowKey(row)), most),
-      202,
-    );
-  });
-
-  function startTry(release: string, fits: (row: EventRow) => boolean, most: number) {
-    const port = reruns();
-    const events = index()
-      .events()
-      .filter(({ row }) => fits(row))
-      .slice(0, most);
-    return jobs.start("try", async (job, stop) => {
-      job.total = events.length;
-      const attempts = await Promise.all(events.map((event) => ranAttempt(index(), event)));
-      await port.tryAll(
-        attempts,
-        release,
-        (told) => {
-          job.read += 1;
-          if (told.verdict === "same" || told.verdict === "done") job.done += 1;
-          else job.failed += 1;
-          if (told.verdict !== "same") job.tried.push(told);
-        },
-        stop,
-      );
-      job.complete = true;
-    });
-  }
-
-  function numberIn(field: string, value: unknown): number {
-    if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= MOST_TRIED)
-      return value;
-    throw invalid(field, `must be a whole number from 1 to ${MOST_TRIED}`);
-  }
-}
-
-function there<Part>(part: Part | undefined, what: string): Part {
-  if (part !== undefined) return part;
-  throw new AppError("path-unknown", `there is no way to ${what} here`);
-}
-
-const invalid = (field: string, problem: string) =>
-  new AppError("request-invalid", `${field} ${problem}`, { field });
-
-/** A misspelt parameter would silently ask for something else. */
-function known<Name extends string>(c: Context, names: Name[]): Partial<Record<Name, string>> {
-  const query = c.req.query();
-  const unknown = Object.keys(query).find((name) => !(names as string[]).includes(name));
-  if (unknown !== undefined)
-    throw invalid(unknown, `is no parameter of this route; there is ${names.join(", ")}`);
-  return query as Partial<Record<Name, string>>;
-}
-
-function wholeNumber(field: string, text: string | undefined, fallback: number, most: number): number {
-  if (text === undefined) return fallback;
-  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-  if (number >= 1 && number <= most) return number;
-  throw invalid(field, `must be a whole number from 1 to ${most}`);
-}
-
-async function objectIn(c: Context): Promise<Record<string, unknown>> {
-  const text = await c.req.text();
-  if (text.trim() === "") return {};
-  try {
-    const body = JSON.parse(text);
-    if (typeof body === "object" && body !== null && !Array.isArray(body)) return body;
-  } catch (cause) {
-    throw new AppError("json-invalid", "the body is not JSON", { cause });
-  }
-  throw new AppError("request-invalid", "the body must be a JSON object");
 }
 
 const MAX_TIMES = 1_000;

@@ -7,7 +7,7 @@ import { positionOf } from "./events.ts";
 import type { Change } from "./history-index.ts";
 
 /** Rows of one message, messages in one second, and rows that may wait before they are only counted. */
-export const FRAME_ROWS = 200;
+const FRAME_ROWS = 200;
 const FRAME_MS = 50;
 const MOST_WAITING = 1_000;
 /** Changes that a page that was away for a moment is told; after more it reads the list anew. */

@@ -1,0 +1,70 @@
+import { useState } from "preact/hooks";
+import type { ShownAttempt, WholeEvent } from "./answers.ts";
+import { ask } from "./api.ts";
+import { Dialog, Key, Notice, useAction } from "./parts.tsx";
+import { tell } from "./state.ts";
+import { shown } from "./text.ts";
+
+const HTTP: ReadonlySet<string> = new Set(["makeHttpRequest", "batchRequest"]);
+
+/** Writes the file of a test, and says before what will be in it. */
+export function SaveTest({
+  event: { row },
+  attempt,
+  onClose,
+}: {
+  event: WholeEvent;
+  attempt: ShownAttempt;
+  onClose: () => void;
+}) {
+  const [name, setName] = useState(`${attempt.event.Type}-${attempt.outcome}`.replaceAll(/[^\w.-]/g, "-"));
+  const { busy, problem, run } = useAction();
+  const keys = new Set(
+    attempt.runs.flatMap(({ calls, writes }) => [
+      ...calls.flatMap((call) => (call.name === "getKeyData" ? (call.args[0] ?? "") : [])),
+      ...writes.map(({ key }) => key),
+    ]),
+  );
+  const answers = attempt.runs.flatMap(({ calls }) => calls).filter((call) => HTTP.has(call.name)).length;
+  function save(event: SubmitEvent) {
+    event.preventDefault();
+    run(async () => {
+      const { path } = await ask<{ path: string }>("POST", "/tests", {
+        body: { event: row.id, api: row.api_id, name },
+      });
+      tell(`saved: ${path}`);
+      onClose();
+    });
+  }
+  return (
+    <Dialog title="Save as a test" onClose={onClose}>
+      <form onSubmit={save}>
+        <p>
+          The file has the event, what its handlers read and were answered, and what came of it. In it as they
+          are: {keys.size} key(s) with their sessions, {answers} answer(s) of other hosts. Look at it before
+          you commit it.
+        </p>
+        <label class="field">
+          Name, below tests/{shown(attempt.runs[0]?.handler ?? attempt.event.Type)}/
+          <input
+            value={name}
+            onInput={(event) => setName(event.currentTarget.value)}
+            autofocus
+            required
+            spellcheck={false}
+          />
+        </label>
+        {problem && <Notice kind="fail">{shown(problem)}</Notice>}
+        <div class="actions">
+          <button type="submit" class="main-action" disabled={busy}>
+            Save
+            <Key of="Enter" />
+          </button>
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,40 @@
+import type { Context } from "hono";
+import { AppError } from "../../lib/errors.ts";
+
+// What a request brings, checked where it comes in.
+
+export function there<Part>(part: Part | undefined, what: string): Part {
+  if (part !== undefined) return part;
+  throw new AppError("path-unknown", `there is no way to ${what} here`);
+}
+
+export const invalid = (field: string, problem: string) =>
+  new AppError("request-invalid", `${field} ${problem}`, { field });
+
+/** A misspelt parameter would silently ask for something else. */
+export function known<Name extends string>(c: Context, names: Name[]): Partial<Record<Name, string>> {
+  const query = c.req.query();
+  const unknown = Object.keys(query).find((name) => !(names as string[]).includes(name));
+  if (unknown !== undefined)
+    throw invalid(unknown, `is no parameter of this route; there is ${names.join(", ")}`);
+  return query as Partial<Record<Name, string>>;
+}
+
+export function wholeNumber(field: string, text: string | undefined, fallback: number, most: number): number {
+  if (text === undefined) return fallback;
+  const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= 1 && number <= most) return number;
+  throw invalid(field, `must be a whole number from 1 to ${most}`);
+}
+
+export async function objectIn(c: Context): Promise<Record<string, unknown>> {
+  const text = await c.req.text();
+  if (text.trim() === "") return {};
+  try {
+    const body = JSON.parse(text);
+    if (typeof body === "object" && body !== null && !Array.isArray(body)) return body;
+  } catch (cause) {
+    throw new AppError("json-invalid", "the body is not JSON", { cause });
+  }
+  throw new AppError("request-invalid", "the body must be a JSON object");
+}

@@ -54,7 +54,7 @@ describe("chaos", () => {
   });
 });
 
-describe("the chaos finds out a consumer with", { concurrency: 3 }, () => {
+describe("the chaos finds out a consumer with", { concurrency: 5 }, () => {
   const NOTICED: Record<Sabotage, "lost" | "doubled" | "lost_updates"> = {
     "no-conditions": "lost_updates",
     "no-memory": "doubled",
@@ -63,7 +63,7 @@ describe("the chaos finds out a consumer with", { concurrency: 3 }, () => {
     "marks-unproven": "doubled",
   };
   /** What marks are for happens only where consumers die between a session and its ledger entry. */
-  const AT_HOME = { events: 80, kills: 18, kinds: ["Home", "Home", "Wander"] } as const;
+  const AT_HOME = { events: 60, kills: 15, kinds: ["Home", "Home", "Wander"] } as const;
   const OPTIONS: Partial<Record<Sabotage, Partial<ChaosOptions>>> = {
     "no-marks": AT_HOME,
     "marks-unproven": AT_HOME,

@@ -6,7 +6,7 @@ import { trySchedule } from "./helpers/schedules.ts";
 import { SHORT_CUTS } from "./helpers/short-cuts.ts";
 
 /** `npm run soak:marks` tries more. */
-const SCHEDULES = Number(process.env.SCHEDULES ?? 5_000);
+const SCHEDULES = Number(process.env.SCHEDULES ?? 2_000);
 /** Among so many, each short-cut has been found out many times. */
 const TRIES = 20_000;
 

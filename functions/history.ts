@@ -4,6 +4,7 @@ import { FORMAT, type HistorySink, lineOf } from "../lib/history/records.ts";
 import type { Metrics } from "../lib/metrics.ts";
 import { engineId } from "../lib/runtime/engine-id.ts";
 import { DEFAULT_LIMITS, type Isolation, type Limits } from "../lib/runtime/protocol.ts";
+import { flag } from "./settings.ts";
 
 /** In the local stack alone: a record is a line of this process's output, which the stack takes for its history. */
 const LINES = "lines";
@@ -22,6 +23,7 @@ export function createHistory(
     isolation,
     engine: engineId(),
     limits: otherThanDefault(limits),
+    allowMasterKeys: flag(env, "ALLOW_MASTER_KEYS"),
   });
 }
 

@@ -94,6 +94,20 @@ describe("the grade of a recorded event", () => {
       if (made.runs.length > 0) assert.equal(reruns.grade(made).grade, "outline");
     });
 
+  it("lets a session open every API only where that was so when it was recorded", async () => {
+    const { attempt } = await attemptOf(2);
+    const source = handler("h2", 'TykSetKeyData("k", "{}", 1);');
+    const opening = { version: "v5", release: releaseOf(SOURCES.with(2, source)) };
+    for (const [allowed, writes, logs] of [
+      [{}, 0, /Master keys not allowed/],
+      [{ master_keys: true as const }, 1, /Calling built - in handle/],
+    ] as const) {
+      const { now } = await reruns.rerun({ ...attempt, ...allowed }, opening);
+      assert.equal(now.runs[0]?.writes.length, writes);
+      assert.match(now.runs[0]?.logs.at(-1)?.text ?? "", logs);
+    }
+  });
+
   it("says which script of a release does not load", async () => {
     const { attempt } = await attemptOf(2);
     const broken = { version: "v4", release: releaseOf(SOURCES.with(0, "var h0 = (;")) };

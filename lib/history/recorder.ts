@@ -38,6 +38,7 @@ export interface RecorderDeps {
   isolation: Isolation;
   engine?: string;
   limits?: Partial<Limits>;
+  allowMasterKeys?: boolean;
 }
 
 export const BATCH_CHARS = 4_000_000;
@@ -56,7 +57,7 @@ interface Open {
 type Ended = AttemptEnd & { ms: number; at: number };
 
 export function createRecorder(deps: RecorderDeps): Recorder {
-  const { now, container, isolation, engine, limits } = deps;
+  const { now, container, isolation, engine, limits, allowMasterKeys } = deps;
   let attempts = new Map<Delivery, Open>();
   let room: Room = { left: BATCH_CHARS };
 
@@ -85,6 +86,7 @@ export function createRecorder(deps: RecorderDeps): Recorder {
       container,
       isolation,
       ...(engine !== undefined && { engine }),
+      ...(allowMasterKeys && { master_keys: true as const }),
       ...(limits && Object.keys(limits).length > 0 && { limits }),
       ...(release !== undefined && { release }),
       outcome,

@@ -65,6 +65,8 @@ export interface AttemptRecord {
   /** What the handlers ran on, as `engineId` has it, and the limits that are not the engine's own. */
   engine?: string;
   limits?: Partial<Limits>;
+  /** A session might open every API. */
+  master_keys?: true;
   release?: string;
   outcome: AttemptOutcome;
   reason?: Reason;

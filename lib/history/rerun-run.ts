@@ -35,6 +35,7 @@ export async function rerunOne(
   const host = createReplayHost(
     { ...recorded, began },
     {
+      allowMasterKeys: attempt.master_keys,
       ...how,
       onName: recorder.named,
       onWrite(key, before, after) {

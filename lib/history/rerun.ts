@@ -5,7 +5,7 @@ import type { Session } from "../sessions/session.ts";
 import { chainBefore, type Link } from "./chain.ts";
 import { type Grade, type Graded, gradeOf, isOutOfTime } from "./grade.ts";
 import type { AttemptRecord, RunRecord } from "./records.ts";
-import { type LiveHttp, type Sessions, sessionsOf } from "./replay-host.ts";
+import { type LiveHttp, type ReplayDeps, type Sessions, sessionsOf } from "./replay-host.ts";
 import { type Planned, planOf } from "./rerun-plan.ts";
 import { noteChanges, rerunOne } from "./rerun-run.ts";
 import { createRerunRuntimes, type RuntimeOf } from "./rerun-runtimes.ts";
@@ -53,8 +53,6 @@ export interface RerunOptions {
   attempts?: AttemptRecord[];
   /** Asks other hosts for what the record does not have. */
   live?: LiveHttp | undefined;
-  /** Whether a session may open every API, where it is not what was written then. */
-  allowMasterKeys?: boolean | undefined;
 }
 
 /** Runs recorded attempts again. Nothing is written or sent; several on one target share a warm sandbox. */
@@ -72,7 +70,7 @@ export function createReruns({ assets, engine }: { assets: RuntimeAssets; engine
   return {
     grade: (attempt, attempts) =>
       gradeOf(attempt, engine, chainsOf(attempt, attempts) ? "recorded" : "missing"),
-    async rerun(attempt, { version, release }, { attempts, ...how } = {}) {
+    async rerun(attempt, { version, release }, { attempts, live } = {}) {
       const isSame = version === attempt.release;
       const chains = attempt.isolation === "global" && isSame ? chainsOf(attempt, attempts) : undefined;
       const graded = gradeOf(attempt, engine, chains ? "recorded" : isSame ? "missing" : "another release");
@@ -85,7 +83,11 @@ export function createReruns({ assets, engine }: { assets: RuntimeAssets; engine
         throw new AppError("not-recorded", `event ${attempt.id} cannot be run again: no handler ran for it`);
       const target = openRelease(version, release);
       const planned = planOf(attempt, target, isSame);
-      const one = { attempt, planned, how: { ...how, others: othersOf(attempt) } };
+      const one = {
+        attempt,
+        planned,
+        how: { live, others: othersOf(attempt) },
+      };
       async function once(before?: Link[][]): Promise<Rerun> {
         const runs = await runtimes.use({ attempt, target, chains: before }, (runtimeOf) =>
           rerunAll(one, runtimeOf),
@@ -114,7 +116,7 @@ const othersOf = ({ runs }: AttemptRecord): Sessions =>
 interface OneRerun {
   attempt: AttemptRecord;
   planned: Planned[];
-  how: Omit<RerunOptions, "attempts"> & { others: Sessions };
+  how: Omit<ReplayDeps, "changed" | "onWrite" | "onName">;
 }
 
 async function rerunAll(

@@ -43,9 +43,9 @@ describe("a container of the suite", () => {
       assert.equal(used.read, 20);
     });
 
-  it("counts two calls a batch of gatehook, and its units by table and index", async () => {
+  it("counts four calls a batch of gatehook, and its units by table and index", async () => {
     const { measured, used } = await count("gatehook");
-    assert.equal(measured.calls, 2);
+    assert.equal(measured.calls, 4);
     const parts = [...used.writes.values()].reduce((sum, units) => sum + units, 0);
     assert.equal(parts, used.write);
     assert.ok(used.write > 0 && used.read > 0 && measured.logBytes > 0);

@@ -77,11 +77,12 @@ export function createFaults(deps: {
   function deckOf(operation: string) {
     const known = decks.get(operation);
     if (known) return known;
-    const kinds = FAULT_KINDS.filter((kind) => {
-      const { operation: only }: Fault = FAULTS[kind];
-      return only === undefined || only === operation;
-    });
-    const deck = { next: createDeck(random, kinds as [FaultKind]), until: pause(operation) };
+    const onlyOf = (kind: FaultKind) => (FAULTS[kind] as Fault).operation;
+    const kinds = FAULT_KINDS.filter((kind) => (onlyOf(kind) ?? operation) === operation);
+    // Those that nothing else can meet come first: of few calls, each kind has its turn.
+    const own = kinds.filter((kind) => onlyOf(kind) === operation);
+    const any = createDeck(random, kinds as [FaultKind]);
+    const deck = { next: () => own.shift() ?? any(), until: pause(operation) };
     decks.set(operation, deck);
     return deck;
   }

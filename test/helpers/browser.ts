@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, join } from "node:path";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Page, type Request } from "playwright-core";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
@@ -63,6 +63,7 @@ export interface TestPage {
 }
 
 const MOST_TABS = 120;
+const PATIENCE_MS = 20_000;
 /** Frames without an open request: what an answer asks for next is begun in the frame after it. */
 const CALM = 3;
 
@@ -77,7 +78,7 @@ export async function openPage(
     reducedMotion: "reduce",
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(PATIENCE_MS);
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => {
@@ -88,8 +89,12 @@ export async function openPage(
     complaints.push(`a script opened a dialog: ${dialog.message()}`);
     void dialog.dismiss();
   });
-  const open = new Set<unknown>();
-  page.on("request", (request) => !request.url().includes("/tail?") && open.add(request));
+  const open = new Set<Request>();
+  page.on("request", (request) => {
+    // Nothing tells the end of what the page before had asked for.
+    if (request.isNavigationRequest()) open.clear();
+    if (!request.url().includes("/tail?")) open.add(request);
+  });
   for (const end of ["requestfinished", "requestfailed"] as const)
     page.on(end as "requestfinished", (request) => open.delete(request));
   await page.goto(link);
@@ -109,8 +114,12 @@ export async function openPage(
       assert.fail(`no Tab leads to ${words}:\n${await page.locator("body").innerText()}`);
     },
     async settled() {
-      for (let calm = 0; calm < CALM; calm = open.size === 0 ? calm + 1 : 0)
+      const last = performance.now() + PATIENCE_MS;
+      for (let calm = 0; calm < CALM; calm = open.size === 0 ? calm + 1 : 0) {
+        if (performance.now() > last)
+          assert.fail(`no answer to ${[...open].map((request) => request.url())}`);
         await page.evaluate("new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))");
+      }
     },
     shows: (words) => page.getByText(words).filter({ visible: true }).first().waitFor(),
     async close() {

@@ -72,6 +72,7 @@ describe("each screen is for everybody", { skip: withoutBrowser() }, () => {
   it("help, which lists the keys, and the switch that turns single keys off", async () => {
     const on = await openPage(browser, own.link("/console/events"), WIDE);
     await on.shows(/^\S live$/);
+    await on.page.locator(".row").first().waitFor();
     await on.keys("?");
     await on.page.getByRole("dialog", { name: "Help" }).waitFor();
     await checkAccess(on.page, "help");

@@ -22,7 +22,7 @@ export async function openSessions() {
     options,
     gateway: connectGateway(options),
     dynamo,
-    rows: createRows({ dynamo, table, proveMarks: proveMarks(env, dynamo), now: Date.now }),
+    rows: createRows({ dynamo, table, proveMarks: (marks) => proveMarks(env, dynamo)(marks), now: Date.now }),
     /** Roughly. */
     size,
   };

@@ -9,6 +9,7 @@ import { hashFunction, keyName } from "../functions/key-names.ts";
 import { proveMarks } from "../functions/prove-marks.ts";
 import { text } from "../functions/settings.ts";
 import { AppError } from "../lib/errors.ts";
+import type { ProveMarks } from "../lib/sessions/item.ts";
 import { createSessionRows } from "../lib/sessions/rows.ts";
 import type { FunctionSettingName } from "../lib/settings/function-settings.ts";
 
@@ -38,7 +39,8 @@ export async function openSessionRows() {
     table,
     size,
     bytes,
-    proveMarks: proveMarks(env, dynamo),
+    // Few commands need the other table for it.
+    proveMarks: ((marks) => proveMarks(env, dynamo)(marks)) satisfies ProveMarks,
     rows: createSessionRows({ dynamo, table, now: Date.now, random: Math.random }),
     /** With what its rows are named; "" where they have raw keys. */
     hashed: hashes ?? "",

@@ -3,14 +3,11 @@ import type { ProveMarks } from "../lib/sessions/item.ts";
 import type { createDynamo } from "./clients.ts";
 import { type Env, integer, text } from "./settings.ts";
 
-/** Few writes need it, so its settings are read when one does. */
-export const proveMarks =
-  (env: Env, dynamo: ReturnType<typeof createDynamo>): ProveMarks =>
-  (marks) =>
-    createProveMarks({
-      dynamo,
-      stateTable: text(env, "STATE_TABLE"),
-      ledgerTtlSeconds: integer(env, "LEDGER_TTL_SECONDS"),
-      now: Date.now,
-      random: Math.random,
-    })(marks);
+export const proveMarks = (env: Env, dynamo: ReturnType<typeof createDynamo>): ProveMarks =>
+  createProveMarks({
+    dynamo,
+    stateTable: text(env, "STATE_TABLE"),
+    ledgerTtlSeconds: integer(env, "LEDGER_TTL_SECONDS"),
+    now: Date.now,
+    random: Math.random,
+  });

@@ -83,9 +83,9 @@ export function attemptItem(
     ...toAttributes({
       pk: eventKey(attempt.id),
       sk: `${attempt.at}#${name}`,
-      day: dayShard(dayOf(stored), shard),
-      ...(key && { key: keyPartition(key) }),
-      stored: new Date(stored).toISOString(),
+      day_shard: dayShard(dayOf(stored), shard),
+      ...(key && { key_ref: keyPartition(key) }),
+      stored_at: new Date(stored).toISOString(),
       ttl,
       summary: JSON.stringify(summaryOf(attempt)),
       ...rest,
@@ -97,16 +97,16 @@ export function attemptItem(
 /** What an index or a query tells of an item. */
 export interface Listed extends ItemKey {
   /** When, in ISO 8601. */
-  stored: string;
+  stored_at: string;
   attempt: AttemptRecord;
 }
 
 export function listedOf(attributes: Record<string, AttributeValue>): Listed {
-  const { pk, sk, stored, summary } = fromAttributes(attributes) as Record<string, string>;
+  const { pk, sk, stored_at, summary } = fromAttributes(attributes) as Record<string, string>;
   return {
     pk: pk ?? "",
     sk: sk ?? "",
-    stored: stored ?? "",
+    stored_at: stored_at ?? "",
     attempt: attemptOf(JSON.parse(summary ?? "{}") as Summary),
   };
 }

@@ -1,6 +1,7 @@
 // What a deployment records: nothing that is secret, in a table that commands read. The engine, the functions and the
 // stores are those of the local stack; CloudFormation is a fake that tells where they are.
 import assert from "node:assert/strict";
+import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -106,6 +107,8 @@ describe("what a deployment records", () => {
       StateTable: stack.resources.STATE_TABLE,
       SessionsTable: stack.resources.SESSIONS_TABLE,
       FilesBucket: stack.resources.FILES_BUCKET,
+      EventsQueueUrl: stack.resources.EVENTS_QUEUE_URL,
+      DeadLettersQueueUrl: stack.resources.DEAD_LETTERS_QUEUE_URL,
     }).map(([name, Value]) => [name, { Value }]);
     aws.stacks.set("shop-prod", {
       region: "eu-west-1",
@@ -123,6 +126,7 @@ describe("what a deployment records", () => {
       ...aws.env,
       AWS_ENDPOINT_URL_DYNAMODB: await at(dynamoClient as never),
       AWS_ENDPOINT_URL_S3: await at(s3 as never),
+      AWS_ENDPOINT_URL_SQS: await at(stack.clients.sqs as never),
       AWS_ENDPOINT_URL_SECRETS_MANAGER: values.url,
     };
     await stack.storeSession(KEY, {
@@ -244,6 +248,45 @@ describe("what a deployment records", () => {
     const { code, stdout, stderr } = await tail;
     assert.equal(code, 0, stderr);
     assert.match(JSON.parse(stdout).id, /^e-new-/);
+  });
+
+  it("is shown by the console of the stage", async () => {
+    const link = Promise.withResolvers<string>();
+    let child: ChildProcess | undefined;
+    const ended = runCli(["console", "--stage", "prod", "--port", "0", "--no-browser"], {
+      cwd: folder,
+      env,
+      onStart(started) {
+        child = started;
+        let out = "";
+        started.stdout?.on("data", (chunk) => {
+          out += chunk;
+          const [found] = /http:\S+\n/.exec(out) ?? [];
+          if (found) link.resolve(found.trim());
+        });
+        started.once("exit", () => link.reject(new Error("the console ended")));
+      },
+    });
+    link.promise.catch(() => {});
+    const url = new URL(await link.promise.catch(async () => assert.fail((await ended).stderr)));
+    const authorization = `Bearer ${url.hash.replace("#token=", "")}`;
+    const ask = async (path: string) => {
+      const answer = await fetch(`${url.origin}/console/api/v1${path}`, { headers: { authorization } });
+      const text = await answer.text();
+      assert.ok(answer.ok && !text.includes(CANARY), text);
+      return JSON.parse(text);
+    };
+    const { history } = await ask("/state");
+    assert.deepEqual([history.on, history.content], [true, "redacted"]);
+    const { events } = await ask(`/events?q=${encodeURIComponent(`type:KeyExpired key:${ref}`)}`);
+    assert.deepEqual(
+      events.map(({ id }: { id: string }) => id),
+      ["e-failed"],
+    );
+    const { attempts } = await ask("/events/e-failed");
+    assert.deepEqual([attempts.length, attempts[0].runs[0].calls.length], [1, 5]);
+    child?.kill("SIGINT");
+    await ended;
   });
 
   it("says where there is nothing", async () => {

@@ -117,6 +117,8 @@ async function stageBackend({
 
 /** Between two looks at what was recorded meanwhile, each of which is eight requests. */
 const LOOK_MS = 2_000;
+/** Records that are read whole where a page asks for all, each by a request. */
+const WHOLE = 1_000;
 
 /** The newest events of a stage, followed until this process ends. */
 async function recordedEvents(
@@ -128,7 +130,7 @@ async function recordedEvents(
   await index.refresh();
   // What cannot be read now is read with the next look.
   setInterval(() => index.refresh().catch(() => {}), LOOK_MS).unref();
-  return { index, read: () => reader({ whole: true }), frameOf: createFrames(store, undefined) };
+  return { index, read: () => reader({ whole: true, most: WHOLE }), frameOf: createFrames(store, undefined) };
 }
 
 async function fileBackend(path: string): Promise<Backend> {

@@ -41,6 +41,8 @@ export interface Wanted {
   since?: number;
   /** `read` answers whole records, and not what lists show. */
   whole?: boolean;
+  /** So many at first. */
+  most?: number;
 }
 
 /** As many as a folder's history holds. */
@@ -56,6 +58,7 @@ const unzip = promisify(gunzip);
 /** Reads a history that functions are writing. Places are of this reader alone. */
 export function createTableReader(history: HistoryTable, wanted: Wanted = {}): HistoryReader {
   const { dynamo, s3, table, bucket, now } = history;
+  const { most = MOST } = wanted;
   const keys: ItemKey[] = [];
   const seen = new Set<string>();
   let lookedAt: number | undefined;
@@ -87,14 +90,14 @@ export function createTableReader(history: HistoryTable, wanted: Wanted = {}): H
     );
     for await (const { Items = [] } of pages) {
       found.push(...Items.map(listedOf));
-      if (found.length >= MOST) break;
+      if (found.length >= most) break;
     }
     return found;
   }
 
   async function newest(since: number): Promise<Listed[]> {
     const found: Listed[] = [];
-    for (let at = now(); dayOf(at) >= dayOf(since) && found.length < MOST; at -= DAY_MS) {
+    for (let at = now(); dayOf(at) >= dayOf(since) && found.length < most; at -= DAY_MS) {
       const shards = Array.from({ length: SHARDS }, (_, nth) => dayShard(dayOf(at), nth));
       const parts = await Promise.all(shards.map((shard) => query("day_shard", shard, since)));
       found.push(...parts.flat());
@@ -117,7 +120,7 @@ export function createTableReader(history: HistoryTable, wanted: Wanted = {}): H
     return found
       .filter(({ pk, sk }) => !seen.has(`${pk} ${sk}`))
       .sort((a, b) => (a.stored_at < b.stored_at ? -1 : 1))
-      .slice(-MOST);
+      .slice(-most);
   }
 
   async function* readPlaced(): AsyncIterable<PlacedLine> {

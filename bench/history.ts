@@ -95,7 +95,7 @@ async function fromTheMainThread(quick: boolean): Promise<Row> {
     const host = { ...silentHost, failure: undefined, stuckFor: () => undefined };
     recorder.ended(await runtime.run(run, recorder.around(host)), DONE);
     history.ended(delivery, { outcome: "done" });
-    await history.flush();
+    await history.flush(60_000);
   }
   const timed = (work: () => Promise<unknown>) => async () => {
     const started = performance.now();

@@ -80,6 +80,11 @@ const SETTINGS: Record<string, string> = {
   GatewayUrl: "GATEWAY_URL",
   SyncQueueUrl: "SYNC_QUEUE_URL",
   SyncDeadLettersQueueUrl: "SYNC_DEAD_LETTERS_QUEUE_URL",
+  HistoryTable: "HISTORY_TABLE",
+  HistoryBucket: "HISTORY_BUCKET",
+  HistoryTtlDays: "HISTORY_TTL_DAYS",
+  // Where the secret is, and not what it is: that is asked for when a key is looked for.
+  HistorySecret: "HISTORY_SECRET_ID",
 };
 
 /** What another stack has in the environment must not count for this one. */

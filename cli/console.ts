@@ -4,7 +4,7 @@ import { openSessionsApi } from "../functions/sessions-api.ts";
 import { AppError } from "../lib/errors.ts";
 import { type AttemptRecord, FORMAT, type HistoryLine, type RunRecord } from "../lib/history/records.ts";
 import type { TestCase } from "../lib/history/test-case.ts";
-import type { Backend } from "../local/console/backend.ts";
+import type { Backend, RecordedEvents } from "../local/console/backend.ts";
 import { createHistoryIndex } from "../local/console/history-index.ts";
 import { startConsole } from "../local/console/serve.ts";
 import { newToken, tokenIn } from "../local/console/token.ts";
@@ -13,6 +13,7 @@ import { connect } from "./connect.ts";
 import { createFrames, shownSettings } from "./console-backend.ts";
 import { openQueue } from "./dead-letters.ts";
 import { consoleLink, tokenFile } from "./dev-console.ts";
+import { stageHistory } from "./events-stage.ts";
 import { interruption, whenAborted } from "./interrupt.ts";
 import { findLiveStack } from "./local-stack.ts";
 import { print, printText } from "./print.ts";
@@ -90,6 +91,7 @@ async function stageBackend({
     openQueue("DEAD_LETTERS_QUEUE_URL"),
     openQueue("EVENTS_QUEUE_URL"),
   ]);
+  const history = process.env.HISTORY_TABLE ? await recordedEvents(stage, store) : undefined;
   return {
     about: {
       mode: "stage",
@@ -99,15 +101,36 @@ async function stageBackend({
       write,
       settings: shownSettings(process.env),
     },
-    historyState: {
-      on: false,
-      why: "a deployment records no events: gatehook dev does, and docs/operate.md says what its logs know",
-      content: "",
-    },
+    history,
+    historyState: history
+      ? { on: true, why: "", content: "redacted" }
+      : {
+          on: false,
+          why: "this stage records no events: its setting HISTORY is off, or it was deployed by an earlier version",
+          content: "",
+        },
     sessions: sessions.answer,
     releases: { store, onChange: () => () => {} },
     deadLetters: { letters, events },
   };
+}
+
+/** Between two looks at what was recorded meanwhile, each of which is eight requests. */
+const LOOK_MS = 2_000;
+/** Records that are read whole where a page asks for all, each by a request. */
+const WHOLE = 1_000;
+
+/** The newest events of a stage, followed until this process ends. */
+async function recordedEvents(
+  stage: string,
+  store: Parameters<typeof createFrames>[0],
+): Promise<RecordedEvents> {
+  const { reader } = stageHistory(stage);
+  const index = createHistoryIndex(reader());
+  await index.refresh();
+  // What cannot be read now is read with the next look.
+  setInterval(() => index.refresh().catch(() => {}), LOOK_MS).unref();
+  return { index, read: () => reader({ whole: true, most: WHOLE }), frameOf: createFrames(store, undefined) };
 }
 
 async function fileBackend(path: string): Promise<Backend> {

@@ -2,14 +2,14 @@ import { AppError } from "../lib/errors.ts";
 import type { AttemptRecord } from "../lib/history/records.ts";
 import { lineHunks } from "../lib/line-hunks.ts";
 import { comparedLines } from "./attempt-lines.ts";
-import { type FolderOptions, findEvent } from "./events-open.ts";
+import { findEvent, type SourceOptions } from "./events-open.ts";
 import { print, printJson, printText } from "./print.ts";
 
 /** `gatehook events diff`: what two events and their last attempts differ in; exit code 1 when they do. */
 export async function eventsDiff(
   first: string,
   second: string,
-  options: FolderOptions & { json?: boolean },
+  options: SourceOptions & { json?: boolean },
 ): Promise<void> {
   const [a, b] = [await lastAttempt(first, options), await lastAttempt(second, options)];
   const lines = lineHunks(comparedLines(a), comparedLines(b));
@@ -19,7 +19,7 @@ export async function eventsDiff(
   else print(`- ${a.id}`, `+ ${b.id}`, ...lines);
 }
 
-async function lastAttempt(named: string, options: FolderOptions): Promise<AttemptRecord> {
+async function lastAttempt(named: string, options: SourceOptions): Promise<AttemptRecord> {
   const { attempts, row } = await findEvent(named, options);
   const last = attempts.at(-1);
   if (last) return last;

@@ -1,6 +1,6 @@
 import { createEventList } from "../lib/history/event-list.ts";
 import { countOf } from "./count.ts";
-import { type FilterOptions, filterOf, openReader } from "./events-open.ts";
+import { type FilterOptions, openFiltered } from "./events-open.ts";
 import { eventLines } from "./events-rows.ts";
 import { lineWidth } from "./layout.ts";
 import { print, printJson, printText } from "./print.ts";
@@ -12,8 +12,9 @@ export interface EventsLsOptions extends FilterOptions {
 
 /** `gatehook events ls`: the events that are recorded, the newest first. */
 export async function eventsLs(options: EventsLsOptions): Promise<void> {
-  const list = createEventList(filterOf(options));
-  for await (const line of openReader(options).read()) list.add(line);
+  const { reader, filter } = await openFiltered(options);
+  const list = createEventList(filter);
+  for await (const line of reader.read()) list.add(line);
   const found = list.rows();
   const shown = found.slice(0, options.limit);
   const more = found.length - shown.length;

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { AppError } from "../lib/errors.ts";
-import { createEventList, eventOf } from "../lib/history/event-list.ts";
-import { type EventRow, rowAfter, rowKey } from "../lib/history/event-rows.ts";
+import { createEventList } from "../lib/history/event-list.ts";
+import { type EventRow, rowKey } from "../lib/history/event-rows.ts";
 import { type Filter, filterText, parseFilter, type Word } from "../lib/history/filter.ts";
 import type { AttemptRecord, HistoryLine } from "../lib/history/records.ts";
-import { createHistoryReader, type HistoryReader } from "../local/history-reader.ts";
+import { createHistoryReader, type HistoryReader, type LinePlace } from "../local/history-reader.ts";
 import { historyFolder } from "./dev-history.ts";
 import { UsageError } from "./usage.ts";
 
@@ -13,8 +13,14 @@ export interface FolderOptions {
   dir: string;
 }
 
+/** Which history a command reads: that of `dev`, or a stage's. */
+export interface SourceOptions extends FolderOptions {
+  stage?: string;
+  region?: string;
+}
+
 /** The words of the filter that have an option of their own, and the filter as it is written. */
-export interface FilterOptions extends FolderOptions, Partial<Record<(typeof OPTION_WORDS)[number], string>> {
+export interface FilterOptions extends SourceOptions, Partial<Record<(typeof OPTION_WORDS)[number], string>> {
   query?: string;
 }
 
@@ -49,6 +55,29 @@ export function filterOf(options: FilterOptions): Filter {
 export const openReader = (options: FolderOptions): HistoryReader =>
   createHistoryReader(historyFolder(recordedFolder(options)));
 
+/** Where the events of a filter are, and the filter in the words of what is recorded there. */
+export async function openFiltered(
+  options: FilterOptions,
+): Promise<{ reader: HistoryReader; filter: Filter }> {
+  const filter = filterOf(options);
+  const { stage } = checked(options);
+  if (stage === undefined) return { reader: openReader(options), filter };
+  return (await import("./events-stage.ts")).filteredStage({ ...options, stage }, filter);
+}
+
+/** `id`: what is looked for. */
+async function openFor(id: string, options: SourceOptions): Promise<HistoryReader> {
+  const { stage } = checked(options);
+  if (stage === undefined) return openReader(options);
+  const { openStage } = await import("./events-stage.ts");
+  return (await openStage({ ...options, stage })).reader({ id });
+}
+
+function checked(options: SourceOptions): SourceOptions {
+  if (options.region === undefined || options.stage !== undefined) return options;
+  throw new UsageError("--region goes with --stage: add --stage");
+}
+
 /** The folder whose history that is. */
 export function recordedFolder({ dir }: FolderOptions): string {
   const start = resolve(dir);
@@ -77,21 +106,23 @@ const EVERYTHING = parseFilter("", 0);
  */
 export async function findEvent(
   named: string,
-  options: FolderOptions & { api?: string },
+  options: SourceOptions & { api?: string },
 ): Promise<WholeEvent> {
   const list = createEventList(
     options.api === undefined ? EVERYTHING : filterOf({ dir: "", api: options.api }),
   );
-  for await (const line of openReader(options).read()) list.add(line);
-  const { id, api_id } = chosen(named, list.rows());
-  const lines: HistoryLine[] = [];
-  let row: EventRow | undefined;
-  for await (const line of openReader(options).read()) {
-    if (rowKey(eventOf(line)) !== rowKey({ id, api_id })) continue;
-    lines.push(line);
-    row = rowAfter(row, line);
+  const places = new Map<string, LinePlace[]>();
+  const reader = await openFor(named, options);
+  for await (const { line, place } of reader.readPlaced()) {
+    const key = rowKey(list.add(line));
+    const known = places.get(key);
+    if (known) known.push(place);
+    else places.set(key, [place]);
   }
-  if (!row) throw notThere(named);
+  const row = chosen(named, list.rows());
+  const found = await Promise.all((places.get(rowKey(row)) ?? []).map((place) => reader.lineAt(place)));
+  const lines = found.filter((line) => line !== undefined);
+  if (lines.length === 0) throw notThere(named);
   return { row, lines, attempts: lines.flatMap((line) => ("attempt" in line ? line.attempt : [])) };
 }
 

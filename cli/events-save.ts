@@ -5,7 +5,7 @@ import { keyOfEvent } from "../lib/history/event-rows.ts";
 import type { AttemptRecord } from "../lib/history/records.ts";
 import { testCaseOf, testCaseText } from "../lib/history/test-case.ts";
 import { countOf } from "./count.ts";
-import { type FolderOptions, findEvent } from "./events-open.ts";
+import { findEvent, type SourceOptions } from "./events-open.ts";
 import { print, printErrorText, printText } from "./print.ts";
 import { linesOf } from "./printable.ts";
 import { UsageError } from "./usage.ts";
@@ -14,7 +14,7 @@ import { UsageError } from "./usage.ts";
 export async function eventsSave(
   named: string,
   file: string,
-  options: FolderOptions & { api?: string },
+  options: SourceOptions & { api?: string },
 ): Promise<void> {
   const { row, attempts } = await findEvent(named, options);
   const attempt = attempts.at(-1);
@@ -22,6 +22,10 @@ export async function eventsSave(
   if (attempt.runs.some(({ cut }) => cut))
     printErrorText(
       "some texts of this event were cut when it was recorded: the test has them as they are there",
+    );
+  if (attempt.content !== undefined)
+    printErrorText(
+      "keys, secrets and bodies were taken out of this event when it was recorded: the test has what stands for them, and you fill it in",
     );
   const test = testCaseOf(attempt);
   const text = testCaseText(test);

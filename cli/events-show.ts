@@ -2,13 +2,13 @@ import { AppError } from "../lib/errors.ts";
 import type { EventRow } from "../lib/history/event-rows.ts";
 import type { AttemptRecord, RunRecord } from "../lib/history/records.ts";
 import { stepLines, stepsOf } from "./attempt-lines.ts";
-import { type FolderOptions, findEvent, type WholeEvent } from "./events-open.ts";
+import { findEvent, type SourceOptions, type WholeEvent } from "./events-open.ts";
 import { outcomeText } from "./events-rows.ts";
 import { lineWidth, utcTime, wrapped } from "./layout.ts";
 import { print, printJson } from "./print.ts";
 import { linesOf } from "./printable.ts";
 
-export interface EventsShowOptions extends FolderOptions {
+export interface EventsShowOptions extends SourceOptions {
   api?: string;
   /** The nth that is recorded, from 1. */
   attempt?: number;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { errorText } from "../lib/errors.ts";
 import { createEventList } from "../lib/history/event-list.ts";
-import { type FilterOptions, filterOf, openReader } from "./events-open.ts";
+import { type FilterOptions, openFiltered } from "./events-open.ts";
 import { eventLines } from "./events-rows.ts";
 import { interruption } from "./interrupt.ts";
 import { lineWidth } from "./layout.ts";
@@ -15,16 +15,20 @@ export interface EventsTailOptions extends FilterOptions {
 }
 
 const LOOK_MS = 100;
+/** A look is eight requests. */
+const STAGE_LOOK_MS = 2_000;
 
 /** `gatehook events tail`: each attempt of an event from now on, when its outcome is known. */
 export async function eventsTail(options: EventsTailOptions): Promise<void> {
   const stop = interruption();
-  const list = createEventList(filterOf(options));
-  const reader = openReader(options);
+  const { reader, filter } = await openFiltered(options);
+  const list = createEventList(filter);
   for await (const line of reader.read()) list.add(line);
-  await findLiveStack(options.dir).catch((thrown: unknown) =>
-    printErrorText(`waiting for events, but ${errorText(thrown)}`),
-  );
+  if (options.stage === undefined)
+    await findLiveStack(options.dir).catch((thrown: unknown) =>
+      printErrorText(`waiting for events, but ${errorText(thrown)}`),
+    );
+  const lookMs = options.stage === undefined ? LOOK_MS : STAGE_LOOK_MS;
   for (let left = options.limit ?? Number.POSITIVE_INFINITY; left > 0 && !stop.aborted; ) {
     for await (const line of reader.read()) {
       const row = list.add(line);
@@ -33,6 +37,6 @@ export async function eventsTail(options: EventsTailOptions): Promise<void> {
       if (options.json) printJson(row);
       else print(...eventLines([row], lineWidth(), false));
     }
-    if (left > 0) await delay(LOOK_MS, undefined, { signal: stop }).catch(() => {});
+    if (left > 0) await delay(lookMs, undefined, { signal: stop }).catch(() => {});
   }
 }

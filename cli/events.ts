@@ -4,10 +4,14 @@ import { wholeNumber } from "./option-values.ts";
 const json = (what = "print one JSON object and nothing else") => new Option("--json", what);
 const dir = () => new Option("--dir <folder>", "the folder of gatehook dev, or one below it").default(".");
 const api = () => new Option("--api <id>", "its API, where events of several have that id");
+const staged = (command: Command) =>
+  command
+    .option("--stage <name>", "a deployed stage of this folder's gatehook.json, in place of gatehook dev")
+    .option("--region <name>", "with --stage: by default the stage's in gatehook.json, or AWS_REGION");
 const ID = "an id, its beginning, or last";
 
 const filtered = (command: Command) =>
-  command
+  staged(command)
     .option("--type <type>", "the event's type")
     .option("--api <id>", "its API")
     .option("--org <id>", "its organisation")
@@ -28,8 +32,9 @@ export function addEvents(program: Command): void {
     .description("see what became of events, and what their handlers did")
     .addHelpText(
       "after",
-      "\nOf the stack of gatehook dev, which keeps them in .gatehook/history of its folder.\n" +
-        "Bodies and sessions are in it as they are.",
+      "\nOf the stack of gatehook dev, which keeps them in .gatehook/history of its folder:\n" +
+        "bodies and sessions are in it as they are. With --stage, what a deployment keeps: by\n" +
+        "default what failed, without keys, secrets and bodies.",
     );
 
   filtered(events.command("ls"))
@@ -44,8 +49,7 @@ export function addEvents(program: Command): void {
     .addOption(json("print one JSON object a line and nothing else"))
     .action(async (options) => (await import("./events-tail.ts")).eventsTail(options));
 
-  events
-    .command("show")
+  staged(events.command("show"))
     .description("one event: what its handlers were given, did, logged and wrote, attempt by attempt")
     .argument("<event>", ID)
     .addOption(api())
@@ -55,8 +59,7 @@ export function addEvents(program: Command): void {
     .addOption(dir())
     .action(async (id, options) => (await import("./events-show.ts")).eventsShow(id, options));
 
-  events
-    .command("diff")
+  staged(events.command("diff"))
     .description("what two events and what was done for them differ in: exit code 1 when they do")
     .argument("<event>", ID)
     .argument("<event>", ID)
@@ -74,8 +77,7 @@ export function addEvents(program: Command): void {
     .addOption(dir())
     .action(async (id, options) => (await import("./events-pin.ts")).eventsPin(id, options));
 
-  events
-    .command("save")
+  staged(events.command("save"))
     .description("write an event as a test case: its inputs, and what came of them")
     .argument("<event>", ID)
     .argument("<file>", "a file that is not there yet; - for standard output")

@@ -62,26 +62,32 @@ const KINDS: Record<string, string> = {
   "AWS::S3::Bucket": "bucket",
 };
 
+/** The framework empties its own. */
+const BUCKETS = ["FilesBucket", "HistoryBucket"];
+
 /** CloudFormation would stop halfway: a bucket that it is to delete has to be empty. */
 async function refuseFullBucket(
   { Resources }: Template,
   names: Map<string, string>,
   region: string,
 ): Promise<void> {
-  const bucket: Kept | undefined = Resources.FilesBucket;
-  const Bucket = names.get("FilesBucket");
-  if (!Bucket || bucket?.DeletionPolicy?.startsWith("Retain")) return;
+  const buckets = BUCKETS.flatMap((id) => {
+    const { DeletionPolicy = "" }: Partial<Kept> = Resources[id] ?? {};
+    return DeletionPolicy.startsWith("Retain") ? [] : (names.get(id) ?? []);
+  });
   const s3 = new S3Client({ region, forcePathStyle: hasOwnEndpoint() });
   try {
-    const { Versions = [], DeleteMarkers = [] } = await s3.send(
-      new ListObjectVersionsCommand({ Bucket, MaxKeys: 1 }),
-    );
-    if (Versions.length + DeleteMarkers.length === 0) return;
+    for (const Bucket of buckets) {
+      const { Versions = [], DeleteMarkers = [] } = await s3.send(
+        new ListObjectVersionsCommand({ Bucket, MaxKeys: 1 }),
+      );
+      if (Versions.length + DeleteMarkers.length > 0)
+        throw new AppError(
+          "deploy-failed",
+          `the bucket ${Bucket} is to be deleted too (onRemove: Delete), and still has files or older versions of them: empty it first`,
+        );
+    }
   } finally {
     s3.destroy();
   }
-  throw new AppError(
-    "deploy-failed",
-    `the bucket ${Bucket} is to be deleted too (onRemove: Delete), and still has files or older versions of them: empty it first`,
-  );
 }

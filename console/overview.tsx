@@ -232,7 +232,7 @@ function Settings() {
       <h2>What is recorded</h2>
       <p>
         {history?.on
-          ? `${count(history.events)} events, with their content as it is`
+          ? `${count(history.events)} events, ${history.content === "full" ? "with their content as it is" : "without keys, secrets and bodies"}`
           : shown(history?.why ?? "")}
       </p>
       <details>

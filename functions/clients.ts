@@ -1,5 +1,5 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { S3Client } from "@aws-sdk/client-s3";
+import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 
 /**
  * Without a limit, a connection that died without a word would take the rest of the invocation. Ended by it, a
@@ -17,5 +17,13 @@ export const requestHandler = {
 export const createDynamo = () => new DynamoDBClient({ requestHandler });
 
 /** An endpoint of one's own has no host name per bucket. */
-export const createS3 = (env: Record<string, string | undefined>) =>
-  new S3Client({ forcePathStyle: Boolean(env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL) });
+export const createS3 = (env: Record<string, string | undefined>, config: S3ClientConfig = {}) =>
+  new S3Client({ ...config, forcePathStyle: Boolean(env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL) });
+
+/** Of the history, which tries once and has little time: what is lost with that is counted. */
+const ONCE = { maxAttempts: 1 };
+
+export const createHistoryClients = (env: Record<string, string | undefined>) => ({
+  dynamo: new DynamoDBClient({ requestHandler, ...ONCE }),
+  s3: () => createS3(env, ONCE),
+});

@@ -129,11 +129,11 @@ const consume = createConsumer({
   history: await history(),
 });
 
-/** Only the local stack keeps one. */
+/** The local stack keeps one by itself, and a deployment a table of what HISTORY asks for. */
 async function history() {
-  if (env.GATEHOOK_HISTORY === undefined) return undefined;
+  if (env.GATEHOOK_HISTORY === undefined && choice(env, "HISTORY") === "off") return undefined;
   const { createHistory } = await import("./history.ts");
-  return createHistory(env, { metrics, ...runtimeSettings });
+  return createHistory(env, { log, metrics, ...runtimeSettings });
 }
 
 const memoryMb = Number(env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE);

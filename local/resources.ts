@@ -38,6 +38,8 @@ export interface Resources {
     STATE_TABLE: string;
     FILES_BUCKET: string;
     RECEIVE_LIMIT: string;
+    /** What `dev` records lies in a folder. */
+    HISTORY: "off";
   };
 }
 
@@ -129,6 +131,7 @@ export async function createResources(
       STATE_TABLE: state,
       FILES_BUCKET: bucket,
       RECEIVE_LIMIT: String(options.receiveLimit),
+      HISTORY: "off",
     },
   };
 }

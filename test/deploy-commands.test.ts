@@ -190,12 +190,17 @@ describe("gatehook deploy and remove", () => {
   });
 
   it("does not begin where CloudFormation would stop halfway, at a bucket with files", async () => {
-    const Bucket = "shop-test-filesbucket";
-    await aws.s3.send(new CreateBucketCommand({ Bucket }));
-    await aws.s3.send(new PutObjectCommand({ Bucket, Key: "apis/a.json", Body: "{}" }));
-    const { code, stderr } = await gatehook("remove", "--stage", "test", "--yes");
-    assert.equal(code, 1);
-    assert.match(stderr, /the bucket shop-test-filesbucket is to be deleted too .*empty it first/);
-    assert.ok(aws.stacks.has("shop-test"));
+    const [files, history] = ["shop-test-filesbucket", "shop-test-historybucket"];
+    for (const Bucket of [files, history]) await aws.s3.send(new CreateBucketCommand({ Bucket }));
+    for (const [Bucket, Key] of [
+      [history, "history/2026-12-24/a-1.json.gz"],
+      [files, "apis/a.json"],
+    ]) {
+      await aws.s3.send(new PutObjectCommand({ Bucket, Key, Body: "{}" }));
+      const { code, stderr } = await gatehook("remove", "--stage", "test", "--yes");
+      assert.equal(code, 1);
+      assert.match(stderr, new RegExp(`the bucket ${Bucket} is to be deleted too .*empty it first`));
+      assert.ok(aws.stacks.has("shop-test"));
+    }
   });
 });

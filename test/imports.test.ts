@@ -91,6 +91,8 @@ const PACKAGES: Record<string, string[]> = {
     "lib/consumer/storm-store.ts",
     "lib/consumer/hand-back.ts",
     "lib/dynamo/",
+    "lib/history/table-items.ts",
+    "lib/history/table-sink.ts",
     "lib/events/send.ts",
     "lib/gateway/absence-limit.ts",
     "lib/gateway/later.ts",

@@ -208,7 +208,7 @@ export function createConsumer(
 
   return async (records, timeLeft) => {
     const failed = await consume(records, timeLeft);
-    await deps.history?.flush();
+    await deps.history?.flush(timeLeft());
     return failed;
   };
 }

@@ -180,7 +180,7 @@ function durationMs(text: string): number | undefined {
 }
 
 /** `1h` (ago), or a date or time in UTC: `2026-12-24`, `2026-12-24T18:00:00Z`. */
-function timeOf(value: string, now: number): number {
+export function timeOf(value: string, now: number): number {
   const ago = durationMs(value);
   if (ago !== undefined) return now - ago;
   const time = /^\d{4}-\d\d-\d\d(T[\d:.]+Z?)?$/.test(value)

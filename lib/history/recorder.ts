@@ -25,12 +25,17 @@ export interface Recorder {
   ended(delivery: Delivery, end: AttemptEnd): void;
   /** The record is in the dead-letter queue, whatever was said of its event before. */
   dead(record: QueueRecord): void;
-  /** Hands over what is there, once the batch's answer is settled. Never rejects. */
-  flush(): Promise<void>;
+  /**
+   * Hands over what is there, once the batch's answer is settled, and takes a part of the `left` milliseconds of the
+   * invocation. Never rejects.
+   */
+  flush(left: number): Promise<void>;
 }
 
 export interface RecorderDeps {
   sink: HistorySink;
+  /** Which attempts are handed to the sink; by default all. */
+  keeps?: (attempt: Pick<AttemptRecord, "outcome" | "n" | "ms" | "conflicts">) => boolean;
   metrics: Metrics;
   now: () => number;
   /** Names this process. */
@@ -42,6 +47,10 @@ export interface RecorderDeps {
 }
 
 export const BATCH_CHARS = 4_000_000;
+
+/** A sink has at most so many ms, and none of the last ones: an invocation that is ended hands back its whole batch. */
+export const FLUSH_MS = 300;
+export const RESERVE_MS = 500;
 
 interface Open {
   at: number;
@@ -57,7 +66,7 @@ interface Open {
 type Ended = AttemptEnd & { ms: number; at: number };
 
 export function createRecorder(deps: RecorderDeps): Recorder {
-  const { now, container, isolation, engine, limits, allowMasterKeys } = deps;
+  const { now, container, isolation, engine, limits, allowMasterKeys, keeps = () => true } = deps;
   let attempts = new Map<Delivery, Open>();
   let room: Room = { left: BATCH_CHARS };
 
@@ -69,16 +78,19 @@ export function createRecorder(deps: RecorderDeps): Recorder {
     return open;
   }
 
-  function recordOf(delivery: Delivery, open: Open): AttemptRecord {
+  /** Undefined for one that is not to be kept. */
+  function recordOf(delivery: Delivery, open: Open): AttemptRecord | undefined {
     const { id, api_id, org_id, event } = delivery.envelope;
     const { end = unended(open, now()), conflicts } = open;
+    const n = Math.max(...delivery.records.map(receives));
+    if (!keeps({ outcome: end.outcome, n, ms: end.ms, conflicts })) return undefined;
     const { outcome, reason, error, release, attempt, seconds, doneBefore = 0 } = end;
     const [{ attributes, messageAttributes } = NOTHING] = delivery.records;
     return {
       id,
       api_id,
       ...(org_id !== undefined && { org_id }),
-      n: Math.max(...delivery.records.map(receives)),
+      n,
       at: iso(open.at),
       ...(attributes.SentTimestamp && { sent_at: iso(Number(attributes.SentTimestamp)) }),
       ms: tenths(end.ms),
@@ -123,14 +135,16 @@ export function createRecorder(deps: RecorderDeps): Recorder {
       for (const [delivery, { end }] of attempts)
         if (end && delivery.records.includes(record)) end.outcome = "dead";
     },
-    async flush() {
+    async flush(left) {
       const ended = attempts;
       attempts = new Map();
       room = { left: BATCH_CHARS };
-      if (ended.size === 0) return;
       let dropped = ended.size;
       try {
-        dropped = await deps.sink([...ended].map(([delivery, open]) => recordOf(delivery, open)));
+        const kept = [...ended].flatMap(([delivery, open]) => recordOf(delivery, open) ?? []);
+        dropped = kept.length;
+        const ms = Math.min(FLUSH_MS, left - RESERVE_MS);
+        if (kept.length > 0 && ms > 0) dropped = await deps.sink(kept, ms);
       } catch {
         // What is lost is counted: the events themselves are safe.
       }

@@ -84,7 +84,7 @@ export interface AttemptRecord {
   /** Those of the last time, in order. */
   runs: RunRecord[];
   /** Not everything is in here as it was. */
-  content?: "redacted";
+  content?: "redacted" | "outline";
 }
 
 /** One handler, run once. */
@@ -150,7 +150,10 @@ export interface WriteRecord {
   call?: number;
 }
 
-/** Takes what a batch's attempts left, once its answer is settled. Answers how many it did not keep. */
-export type HistorySink = (attempts: AttemptRecord[]) => Promise<number>;
+/**
+ * Takes what a batch's attempts left, once its answer is settled, within so many milliseconds. Answers how many it did
+ * not keep.
+ */
+export type HistorySink = (attempts: AttemptRecord[], ms: number) => Promise<number>;
 
 export const lineOf = (line: HistoryLine) => JSON.stringify(line);

@@ -1,6 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 import type { GatewayEvent } from "../events/event.ts";
 import { MISS } from "../sessions/session.ts";
+import { keyOfEvent } from "./event-rows.ts";
 import type { AttemptRecord, CallRecord, LogRecord, RunRecord, WriteRecord } from "./records.ts";
 import { isObject, isTime, PLAIN_HEADERS, PLAIN_SESSION, parsed, readRequest, secretsOf } from "./secrets.ts";
 
@@ -37,6 +38,23 @@ export function createRedaction(secret: string): { redact: RedactRecord; keyRef:
   }
 
   return { redact, keyRef };
+}
+
+/** Of a redacted record, what a list of events and their runs shows: no text that anybody wrote. */
+export function outlineRecord({ error, event, runs, ...attempt }: AttemptRecord): AttemptRecord {
+  const key = keyOfEvent(event);
+  return {
+    ...attempt,
+    content: "outline",
+    event: { Type: event.Type, Meta: key === "" ? {} : { Key: key }, TimeStamp: event.TimeStamp },
+    runs: runs.map(({ error, context, calls, names, ...run }) => ({
+      ...run,
+      context: {},
+      calls: calls.map(({ args, answer, failure, ...call }) => ({ ...call, args: [] })),
+      logs: [],
+      writes: [],
+    })),
+  };
 }
 
 type InText = (text: string) => string;

@@ -110,3 +110,8 @@ export const SECRET_REFERENCE: Form = {
   pattern: /^\{\{resolve:(secretsmanager|ssm):[^{}]+\}\}$/,
   rule: "a reference, such as {{resolve:secretsmanager:gatehook/gateway-secret}}",
 };
+
+export const SHARE: Form = {
+  pattern: /^(0(\.\d{1,6})?|1(\.0{1,6})?)$/,
+  rule: "a number from 0 to 1, such as 0.01",
+};

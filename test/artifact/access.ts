@@ -64,7 +64,7 @@ interface DynamoItem {
 }
 
 interface DynamoBody extends DynamoItem {
-  RequestItems?: Record<string, { Keys: Attributes[] }>;
+  RequestItems?: Record<string, { Keys: Attributes[] } | { PutRequest: { Item: Attributes } }[]>;
   TransactItems?: Record<string, DynamoItem>[];
   Statements?: { Statement: string; Parameters: { S?: string }[] }[];
 }
@@ -101,8 +101,10 @@ function dynamoAccesses(operation: string, body: DynamoBody, prefix: string): Ac
     });
   }
   if (body.RequestItems) {
-    return Object.entries(body.RequestItems).flatMap(([TableName, { Keys }]) =>
-      Keys.map((Key) => access(operation, { TableName, Key })),
+    return Object.entries(body.RequestItems).flatMap(([TableName, asked]) =>
+      Array.isArray(asked)
+        ? asked.map(({ PutRequest: { Item } }) => access(operation, { TableName, Item }))
+        : asked.Keys.map((Key) => access(operation, { TableName, Key })),
     );
   }
   return [access(operation, body)];

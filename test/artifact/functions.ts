@@ -3,7 +3,9 @@ import { describe, it } from "node:test";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { GetCommand } from "@aws-sdk/lib-dynamodb";
-import { batch, eventRequest, type World } from "./world.ts";
+import { createRedaction } from "../../lib/history/redact.ts";
+import { itemsOf, textsInBucket } from "../helpers/history-table.ts";
+import { batch, eventRequest, longPath, type World } from "./world.ts";
 
 export function functionSuite(world: () => World): void {
   describe("the packaged functions", () => {
@@ -91,6 +93,25 @@ export function functionSuite(world: () => World): void {
       for (const { ids, failed } of answers) assert.deepEqual(failed, ids.includes("e6") ? ["e6"] : []);
       assert.match(await fact("handler failed", "e6"), /broken on purpose/);
       assert.deepEqual(await tags(key), ["two"]);
+    });
+
+    it("record an event that failed in the history, without its key", async () => {
+      const { clients, ref, gateway } = world();
+      const key = world().createKey();
+      await world().send([{ id: "e12", Type: "AuthFailure", Key: key, Path: longPath() }]);
+      await world().answerTo("e12");
+      const items = await itemsOf(clients.dynamoClient, ref("HistoryTable"));
+      const objects = await textsInBucket(clients.s3, ref("HistoryBucket"));
+      const keyRef = createRedaction(gateway.secret).keyRef(key);
+      const facts = (id: string) => {
+        const item = items.find(({ pk }) => pk?.S === `e#${id}`) ?? assert.fail(`${id} is not there`);
+        const { outcome, type, handlers } = JSON.parse(item.summary?.S ?? "");
+        return [outcome, type, handlers, item.object !== undefined];
+      };
+      assert.deepEqual(facts("e6"), ["failed", "AuthFailure", ["breaker"], false]);
+      assert.deepEqual(facts("e12"), ["failed", "AuthFailure", ["breaker"], true]);
+      const [text = ""] = Object.values(objects);
+      assert.ok(text.includes(keyRef) && text.includes("broken on purpose") && !text.includes(key));
     });
 
     it("try a webhook within the address policy, and count events for one line", async () => {

@@ -12,14 +12,18 @@ export async function createTemplateResources(
   { dynamo, sqs, s3 }: Clients,
   resolve: Resolve,
 ): Promise<void> {
+  // What has no name of ours is called by its logical id here, as by a !Ref.
   const propertiesOf = <T>(type: string) =>
-    ofType(template, type).map(([, { Properties }]) => resolve(Properties) as T);
+    ofType(template, type).map(([id, { Properties }]) => {
+      const own = resolve(Properties) as Record<string, unknown>;
+      return { ...own, Name: resolve({ Ref: id }) } as T & { Name: string };
+    });
   for (const table of propertiesOf<CreateTableCommandInput>("AWS::DynamoDB::Table")) {
-    const { TableName, BillingMode, AttributeDefinitions, KeySchema, GlobalSecondaryIndexes } = table;
+    const { Name, BillingMode, AttributeDefinitions, KeySchema, GlobalSecondaryIndexes } = table;
     const { StreamSpecification: stream } = table;
     await dynamo.send(
       new CreateTableCommand({
-        TableName,
+        TableName: Name,
         BillingMode,
         AttributeDefinitions,
         KeySchema,
@@ -38,8 +42,8 @@ export async function createTemplateResources(
     );
     await sqs.send(new CreateQueueCommand({ QueueName, Attributes }));
   }
-  for (const { BucketName } of propertiesOf<{ BucketName?: string }>("AWS::S3::Bucket"))
-    if (BucketName) await s3.send(new CreateBucketCommand({ Bucket: BucketName }));
+  for (const { Name } of propertiesOf<object>("AWS::S3::Bucket"))
+    await s3.send(new CreateBucketCommand({ Bucket: Name }));
 }
 
 interface QueueProperties {

@@ -9,7 +9,7 @@ import { nameOf } from "./access.ts";
 import { API } from "./files.ts";
 import { covers } from "./policy.ts";
 import { CANARY } from "./session-functions.ts";
-import { batch, eventRequest, QUICK, SESSION, type World } from "./world.ts";
+import { batch, eventRequest, longPath, QUICK, SESSION, type World } from "./world.ts";
 
 const post = (token: string) => eventRequest({ authorization: `Bearer ${token}` }, '{"Type":"KeyExpired"}');
 
@@ -108,6 +108,8 @@ export function permissionSuite(world: () => World): void {
         "dynamodb:UpdateItem": () => event("TokenDeleted", "gateway"),
         "ssm:GetParameter": () => event("KeyExpired"),
         "secretsmanager:GetSecretValue": () => event("KeyExpired"),
+        "dynamodb:BatchWriteItem": () => event("AuthFailure"),
+        "s3:PutObject": () => batch({ Type: "AuthFailure", Key: "denied", Path: longPath() }),
       },
       sessions: {
         "dynamodb:GetItem": () => sessionsRequest("GET /sessions/{key+}"),

@@ -14,6 +14,7 @@ export function namesOf(template: Template, options: { region: string; queueHost
   function nameOf(id: string): string {
     const { QueueName, TableName, BucketName, FunctionName } = own(id).Properties;
     const name = QueueName ?? TableName ?? BucketName ?? FunctionName;
+    if (own(id).Type === "AWS::S3::Bucket" && name === undefined) return id.toLowerCase();
     return name === undefined ? id : (createResolver(template, names)(name) as string);
   }
 
@@ -28,6 +29,7 @@ export function namesOf(template: Template, options: { region: string; queueHost
     attribute(id, attribute) {
       const arns: Record<string, string> = {
         "AWS::SQS::Queue": arn("sqs", region, nameOf(id)),
+        "AWS::S3::Bucket": `arn:aws:s3:::${nameOf(id)}`,
         "AWS::DynamoDB::Table": arn("dynamodb", region, `table/${nameOf(id)}`),
         "AWS::IAM::Role": arn("iam", "", `role/${id}`),
       };

@@ -233,6 +233,35 @@ export function templateSuite(artifact: () => Artifact, folder: string): void {
       assert.deepEqual([indexesOf(kept), asked(kept)], [["keys-by-org", "by-org", "by-alias"], true]);
     });
 
+    it("has a table, a bucket and a secret of the history, and leave to write it, unless it is off", async () => {
+      const IDS = ["HistoryTable", "HistoryBucket", "HistoryBucketPolicy", "HistorySecret"];
+      const { template: off, problems } = await packageWith(folder, "dev", { HISTORY: "off" });
+      assert.deepEqual(problems, []);
+      for (const [template, isThere] of [
+        [artifact().template, true],
+        [off, false],
+      ] as const) {
+        for (const one of [...IDS.map((id) => template.Resources[id]), template.Outputs?.HistoryTable])
+          assert.equal(holds(template, one?.Condition as string), isThere);
+        const role = JSON.stringify(resolved(template, "ConsumerRole"));
+        assert.deepEqual(
+          ["dynamodb:BatchWriteItem", "s3:PutObject"].map((action) => role.includes(action)),
+          [isThere, isThere],
+        );
+        const { HISTORY_TABLE, HISTORY_BUCKET, HISTORY_SECRET } = (
+          resolved(template, "ConsumerLambdaFunction").Environment as { Variables: Record<string, string> }
+        ).Variables;
+        const set = [HISTORY_TABLE, HISTORY_BUCKET, HISTORY_SECRET].map((value) => value !== undefined);
+        assert.deepEqual(set, [isThere, isThere, isThere]);
+      }
+      const [rule] = (
+        properties(artifact().template, "HistoryBucket").LifecycleConfiguration as {
+          Rules: { ExpirationInDays?: unknown }[];
+        }
+      ).Rules;
+      assert.equal(String(rule?.ExpirationInDays), "14");
+    });
+
     it("has every route of the functions, and no other", () => {
       const routes = ofType(artifact().template, "AWS::ApiGatewayV2::Route");
       const keys = routes.map(([, { Properties }]) => Properties.RouteKey as string);

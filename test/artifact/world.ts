@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { DescribeTableCommand } from "@aws-sdk/client-dynamodb";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { SendMessageBatchCommand, SQSClient } from "@aws-sdk/client-sqs";
@@ -48,6 +48,8 @@ interface Event {
   Key: string;
   /** The gateway's own level, or the API of the upload. */
   api?: string;
+  /** Of the client's request. */
+  Path?: string;
 }
 
 /** The events of a batch, and those of them that were handed back. */
@@ -57,8 +59,8 @@ export interface Answer {
 }
 
 /** An event as the gateway sends it, on its way to the consumer. */
-export function bodyOf({ id, Type, Key, api = API }: Event): string {
-  return JSON.stringify({ id, api_id: api, event: { Type, Meta: { Key }, TimeStamp: "" } });
+export function bodyOf({ id, Type, Key, api = API, Path }: Event): string {
+  return JSON.stringify({ id, api_id: api, event: { Type, Meta: { Key, Path }, TimeStamp: "" } });
 }
 
 /** A batch of one event, as SQS brings it the first time. */
@@ -84,8 +86,11 @@ export const eventRequest = (headers: Record<string, string>, body: string) => (
 
 export const SESSION: Session = { expires: 0, org_id: ORG, access_rights: { [API]: { api_id: API } } };
 
-/** Settings that only make waits shorter. */
-export const QUICK = { RELEASE_QUIET_MS: "0", GATEWAY_CACHE_SECONDS: "1" };
+/** Too large for an item of the history, also when it is packed. */
+export const longPath = () => `/${randomBytes(150_000).toString("base64url")}`;
+
+/** Settings that only make waits shorter, and leave no attempt of a failed event out of the history. */
+export const QUICK = { RELEASE_QUIET_MS: "0", GATEWAY_CACHE_SECONDS: "1", HISTORY_MAX_PER_SECOND: "1000" };
 
 export async function startWorld(artifact: Artifact, gateway: Gateway): Promise<World> {
   const deployment = await deploy(artifact, gateway.secret);

@@ -1,0 +1,50 @@
+import type { AttemptRecord } from "./records.ts";
+
+/** What a deployment keeps of its attempts, beside those that tell of trouble. */
+export interface Keeping {
+  /** `failed`: nothing more. `sampled`: a share of the others. `all`: the others too. */
+  history: "failed" | "sampled" | "all";
+  /** Of 1. */
+  share: number;
+  /** An attempt that took so long is trouble. */
+  slowMs: number;
+  random: () => number;
+}
+
+type Facts = Pick<AttemptRecord, "outcome" | "n" | "ms" | "conflicts">;
+
+/** Whether an attempt is to be kept. */
+export function createKeeping({ history, share, slowMs, random }: Keeping): (attempt: Facts) => boolean {
+  return (attempt) => {
+    if (history === "all" || isTrouble(attempt, slowMs)) return true;
+    return history === "sampled" && random() < share;
+  };
+}
+
+/**
+ * Events that wait for a dependency or for time are not: an outage would be thousands. The end of what came again is,
+ * or an event that failed once would be shown as failed for ever.
+ */
+function isTrouble({ outcome, n, ms, conflicts = 0 }: Facts, slowMs: number): boolean {
+  if (ms >= slowMs || conflicts > 0) return true;
+  if (outcome === "done") return n > 1;
+  return outcome !== "unstarted" && outcome !== "handed-back";
+}
+
+/** In how many seconds what one container may keep is used up by a burst. */
+const BURST_SECONDS = 10;
+
+/** How many of so many may be kept now: on average `perSecond`, so that a bad release does not cost more than it. */
+export function createAllowance(perSecond: number, now: () => number): (wanted: number) => number {
+  const most = perSecond * BURST_SECONDS;
+  let left = most;
+  let at = now();
+  return (wanted) => {
+    const time = now();
+    left = Math.min(most, left + (Math.max(0, time - at) / 1000) * perSecond);
+    at = time;
+    const allowed = Math.min(wanted, Math.floor(left));
+    left -= allowed;
+    return allowed;
+  };
+}

@@ -1,0 +1,117 @@
+import type { AttributeValue } from "@aws-sdk/client-dynamodb";
+import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
+import { keyOfEvent } from "./event-rows.ts";
+import type { AttemptRecord, RunRecord } from "./records.ts";
+
+// How attempts lie in a deployment's history table: one item each, below its event. Two indexes have a summary of each,
+// by the day on which it was stored, and by the key that its event is about.
+
+export const BY_DAY = "by-day";
+export const BY_KEY = "by-key";
+
+/** In so many parts is a day written, since one part takes only so many writes a second. */
+export const SHARDS = 8;
+
+export const eventKey = (id: string) => `e#${id}`;
+export const dayShard = (day: string, shard: number) => `d#${day}#${shard}`;
+export const keyPartition = (ref: string) => `k#${ref}`;
+
+/** In UTC. */
+export const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+
+/** Where a record is too large for an item; the bucket forgets what is below `history/`. */
+export const objectKey = (day: string, name: string) => `history/${day}/${name}.json.gz`;
+
+/** Of an attempt, what a list shows. */
+interface Summary extends Omit<AttemptRecord, "event" | "runs" | "limits" | "engine" | "container"> {
+  type: string;
+  key: string;
+  handlers: string[];
+}
+
+const ERROR_CHARS = 300;
+
+function summaryOf({ event, runs, limits, engine, container, ...facts }: AttemptRecord): Summary {
+  return {
+    ...facts,
+    ...(facts.error !== undefined && { error: facts.error.slice(0, ERROR_CHARS) }),
+    type: event.Type,
+    key: keyOfEvent(event),
+    handlers: runs.map(({ handler }) => handler),
+  };
+}
+
+/** An attempt with all that lists and filters ask, and nothing of what its handlers did. */
+function attemptOf({ type, key, handlers, ...facts }: Summary): AttemptRecord {
+  return {
+    ...facts,
+    container: "",
+    event: { Type: type, Meta: key === "" ? {} : { Key: key }, TimeStamp: "" },
+    runs: handlers.map(
+      (handler): RunRecord => ({
+        handler,
+        path: "",
+        context: {},
+        timeout_ms: 0,
+        ms: 0,
+        outcome: "done",
+        calls: [],
+        logs: [],
+        writes: [],
+      }),
+    ),
+  };
+}
+
+/** The key of an item. */
+export interface ItemKey {
+  pk: string;
+  sk: string;
+}
+
+export type Stored = { record: Uint8Array } | { object: string };
+
+/** `name`: of this attempt alone. `stored`: when, in ms since 1970. `ttl`: until when, in seconds. */
+export function attemptItem(
+  attempt: AttemptRecord,
+  where: Stored,
+  { name, shard, stored, ttl }: { name: string; shard: number; stored: number; ttl: number },
+): Record<string, AttributeValue> {
+  const key = keyOfEvent(attempt.event);
+  const { record, ...rest } = { record: undefined, ...where };
+  return {
+    ...toAttributes({
+      pk: eventKey(attempt.id),
+      sk: `${attempt.at}#${name}`,
+      day_shard: dayShard(dayOf(stored), shard),
+      ...(key && { key_ref: keyPartition(key) }),
+      stored_at: new Date(stored).toISOString(),
+      ttl,
+      summary: JSON.stringify(summaryOf(attempt)),
+      ...rest,
+    }),
+    ...(record && { record: { B: record } }),
+  };
+}
+
+/** What an index or a query tells of an item. */
+export interface Listed extends ItemKey {
+  /** When, in ISO 8601. */
+  stored_at: string;
+  attempt: AttemptRecord;
+}
+
+export function listedOf(attributes: Record<string, AttributeValue>): Listed {
+  const { pk, sk, stored_at, summary } = fromAttributes(attributes) as Record<string, string>;
+  return {
+    pk: pk ?? "",
+    sk: sk ?? "",
+    stored_at: stored_at ?? "",
+    attempt: attemptOf(JSON.parse(summary ?? "{}") as Summary),
+  };
+}
+
+export function storedOf({ record, object }: Record<string, AttributeValue>): Stored | undefined {
+  if (record?.B) return { record: record.B };
+  return object?.S === undefined ? undefined : { object: object.S };
+}

@@ -14,9 +14,12 @@ export type FunctionSetting = Setting & {
   requiredWith?: string;
   /** Names something that the deployment or the local stack makes: nobody sets it by hand. */
   resource?: true;
+  /** Counts in a deployment only: the local stack has a way of its own. */
+  deployed?: true;
 };
 
 const CONSUMER = { functions: ["consumer"] } as const;
+const HISTORY = { ...CONSUMER, deployed: true } as const;
 const WITH_GATEWAY = { functions: ["consumer", "sessions", "gateway-sync", "reconcile"] } as const;
 
 /**
@@ -409,7 +412,7 @@ export const FUNCTION_SETTINGS = {
   HISTORY: {
     kind: "choice",
     choices: ["failed", "off", "sampled", "all"],
-    ...CONSUMER,
+    ...HISTORY,
     what: "which attempts of events a deployment records: failed (those that failed, met others or were slow), sampled (a share of the rest too), all or off",
     note: "`off` has no table and no bucket for it ([history.md](history.md)). The local stack has a history of its own, which `gatehook dev --history` sets",
     example: "sampled",
@@ -418,7 +421,7 @@ export const FUNCTION_SETTINGS = {
     kind: "text",
     form: SHARE,
     default: "0.01",
-    ...CONSUMER,
+    ...HISTORY,
     what: "with HISTORY=sampled, which share of the other attempts is recorded, from 0 to 1",
     example: "0.01",
   },
@@ -428,7 +431,7 @@ export const FUNCTION_SETTINGS = {
     min: 1,
     max: 900_000,
     unit: "ms",
-    ...CONSUMER,
+    ...HISTORY,
     what: "from how many ms on an attempt is slow, and recorded for that",
     note: "With its commit",
     example: "1000",
@@ -438,7 +441,7 @@ export const FUNCTION_SETTINGS = {
     default: 5,
     min: 1,
     max: 1_000,
-    ...CONSUMER,
+    ...HISTORY,
     what: "how many attempts a second one container records, on average over ten seconds",
     note: "More are dropped and counted (`HistoryDropped`)",
     example: "5",
@@ -449,35 +452,35 @@ export const FUNCTION_SETTINGS = {
     min: 1,
     max: 365,
     unit: "days",
-    ...CONSUMER,
+    ...HISTORY,
     what: "how long a record is kept, in days",
     example: "14",
   },
   HISTORY_CONTENT: {
     kind: "choice",
     choices: ["redacted", "outline"],
-    ...CONSUMER,
+    ...HISTORY,
     what: "what a record has: redacted (no keys, secrets and bodies) or outline (no texts at all)",
     note: "What is taken out, [history.md](history.md#what-a-record-has) says",
     example: "outline",
   },
   HISTORY_TABLE: {
     kind: "text",
-    ...CONSUMER,
+    ...HISTORY,
     resource: true,
     what: "the name of the history's table",
     example: "gatehook-prod-HistoryTable-1ABCDEF",
   },
   HISTORY_BUCKET: {
     kind: "text",
-    ...CONSUMER,
+    ...HISTORY,
     resource: true,
     what: "the bucket of the history's large records",
     example: "gatehook-prod-historybucket-1abcdef",
   },
   HISTORY_SECRET: {
     kind: "secret",
-    ...CONSUMER,
+    ...HISTORY,
     resource: true,
     what: "the secret with which the history makes a reference of a key",
     example: "48 letters and digits that nobody has to know",

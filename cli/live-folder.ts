@@ -40,6 +40,14 @@ export interface LiveFolder {
 const LOOK_MS = 2_000;
 /** However large the folder, these looks take one part in so many of the time. */
 const LOOK_SHARE = 50;
+/** Who saves a file empties it first, and writes it a moment later: so often, and so long after, it is looked at again. */
+const EMPTY_LOOKS = 3;
+const EMPTY_MS = 50;
+
+function hasEmptied(before: Sources, now: Sources): boolean {
+  const had = new Set(before.files.flatMap(({ path, text }) => (text === "" ? [] : [path])));
+  return now.files.some(({ path, text }) => text === "" && had.has(path));
+}
 
 export function createLiveFolder(
   stack: Stack,
@@ -68,9 +76,14 @@ export function createLiveFolder(
   }
 
   async function read(): Promise<Sources> {
+    const before = sources;
     const started = performance.now();
     sources = await readFolder(folder, names);
     readMs = performance.now() - started;
+    for (let again = 0; before && again < EMPTY_LOOKS && hasEmptied(before, sources); again += 1) {
+      await delay(EMPTY_MS);
+      sources = await readFolder(folder, names);
+    }
     return sources;
   }
 

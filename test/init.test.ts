@@ -20,6 +20,8 @@ const FILES = [
   "package.json",
   "test/grace-period.test.mjs",
   "tests/gracePeriod/one-more-day.json",
+  "tests/gracePeriod/only-once.json",
+  "tests/gracePeriod/only-once.json",
 ];
 
 async function filesIn(folder: string): Promise<string[]> {

@@ -21,7 +21,6 @@ const FILES = [
   "test/grace-period.test.mjs",
   "tests/gracePeriod/one-more-day.json",
   "tests/gracePeriod/only-once.json",
-  "tests/gracePeriod/only-once.json",
 ];
 
 async function filesIn(folder: string): Promise<string[]> {
@@ -55,7 +54,7 @@ describe("gatehook init", () => {
     assert.equal(check.code, 0, check.stderr);
     assert.match(check.stdout, /1 API\(s\), 1 script\(s\), 0 warning\(s\)/);
     const { code: failed, stdout: tested } = await runCli(["test"], { cwd: made });
-    assert.match(tested, /1 test: 1 passed/);
+    assert.match(tested, /2 tests: 2 passed/);
     assert.equal(failed, 0);
     assert.match(
       await readFile(join(made, "package.json"), "utf8"),
@@ -128,7 +127,7 @@ describe("gatehook init", () => {
       encoding: "utf8",
     });
     assert.match(told, /^# pass 2$/m);
-    assert.match((await runCli(["test"], { cwd: made })).stdout, /1 test: 1 passed/);
+    assert.match((await runCli(["test"], { cwd: made })).stdout, /2 tests: 2 passed/);
     const again = JSON.parse((await init("ts", "--ts", "--json")).stdout);
     assert.deepEqual(again.written, []);
   });

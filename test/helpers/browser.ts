@@ -64,6 +64,7 @@ export interface TestPage {
 
 const MOST_TABS = 120;
 const PATIENCE_MS = 20_000;
+const FORGOTTEN_MS = 5_000;
 /** Frames without an open request: what an answer asks for next is begun in the frame after it. */
 const CALM = 3;
 
@@ -89,12 +90,13 @@ export async function openPage(
     complaints.push(`a script opened a dialog: ${dialog.message()}`);
     void dialog.dismiss();
   });
-  const open = new Set<Request>();
+  /** With when it was begun. */
+  const open = new Map<Request, number>();
   page.on("request", (request) => {
-    // Nothing tells the end of what the page before had asked for.
-    if (request.isNavigationRequest()) open.clear();
-    if (!request.url().includes("/tail?")) open.add(request);
+    if (!request.url().includes("/tail?")) open.set(request, performance.now());
   });
+  /** Nothing tells the end of what a page had asked for when the next one took its place. */
+  const isWaited = (begun: number) => performance.now() - begun < FORGOTTEN_MS;
   for (const end of ["requestfinished", "requestfailed"] as const)
     page.on(end as "requestfinished", (request) => open.delete(request));
   await page.goto(link);
@@ -114,12 +116,8 @@ export async function openPage(
       assert.fail(`no Tab leads to ${words}:\n${await page.locator("body").innerText()}`);
     },
     async settled() {
-      const last = performance.now() + PATIENCE_MS;
-      for (let calm = 0; calm < CALM; calm = open.size === 0 ? calm + 1 : 0) {
-        if (performance.now() > last)
-          assert.fail(`no answer to ${[...open].map((request) => request.url())}`);
+      for (let calm = 0; calm < CALM; calm = [...open.values()].some(isWaited) ? 0 : calm + 1)
         await page.evaluate("new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))");
-      }
     },
     shows: (words) => page.getByText(words).filter({ visible: true }).first().waitFor(),
     async close() {

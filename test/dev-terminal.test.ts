@@ -52,6 +52,14 @@ describe("the terminal of gatehook dev", () => {
   });
 
   it("does what its keys say at a terminal, and ends as by Ctrl+C", async () => {
+    // Fails for as long as the test lasts, so that its last attempt has the same outcome whenever a key asks.
+    const folder = await newFolder({
+      "apis/shop.json": definition("shop", { KeyExpired: "fails" }),
+      "handlers/fails.js": handler("fails", "var plan;\nlog(plan.b);"),
+      "gatehook.json": JSON.stringify({
+        settings: { MAX_ATTEMPTS: 1_000, RETRY_BASE_SECONDS: 1, RETRY_MAX_SECONDS: 1 },
+      }),
+    });
     // Node makes no terminal of its own.
     const command = `stty cols 100; exec "${process.execPath}" "${CLI}" dev --port 0 --no-demo`;
     const made =
@@ -66,13 +74,15 @@ describe("the terminal of gatehook dev", () => {
     );
     child.stdin.write("xs");
     await says(/failed +fails \(handler-threw\)/);
-    await says(/retry /);
+    // An attempt is recorded after the line that tells of it, and before its event comes again.
+    await says(/attempt 2 of 1000 failed/);
     child.stdin.write("r");
     await says(/KeyExpired: does the same as then/);
     child.stdin.write("f");
     await says(/✗ failed +KeyExpired/);
     child.stdin.write("q");
     await ended;
+    await rm(folder, { recursive: true });
   });
 
   it("does one after the other, tells what went wrong, and gives the terminal back", async () => {

@@ -281,6 +281,15 @@ describe("the last attempt of an event that fails", () => {
     assert.deepEqual(table.ledger.get("demo#e1"), undefined, "and it cost no attempt");
   });
 
+  it("is not waited for where the invocation has no time for the pause before the next run", async () => {
+    const table = createTable();
+    table.store.meanwhile = () => table.change("e1", { rate: 50 });
+    const { consume, runs, letters } = setUp({ count }, { table, random: () => 1 });
+    const last = message("e1", { receives: RECEIVE_LIMIT, group: "g" });
+    await consume([last], () => (runs.length > 0 ? 1_500 : 600_000));
+    assert.deepEqual([runs.length, letters[0]?.reason], [1, "session-stale"]);
+  });
+
   it("is the queue's last receive for contention in a FIFO queue, where a copy would lose its place", async () => {
     const table = createTable();
     table.store.meanwhile = () => table.change("e1", { rate: 50 });

@@ -5,7 +5,7 @@ import type { Deliver } from "../webhooks/deliverer.ts";
 import { type Answer, type AnswerDeps, createAnswer } from "./answer.ts";
 import { createConclusions } from "./conclusion.ts";
 import type { Verdict } from "./dead-letters.ts";
-import type { TimeLeft } from "./event-run.ts";
+import { COMMIT_RESERVE_MS, type TimeLeft } from "./event-run.ts";
 import type { Failure } from "./failure.ts";
 import { createPace } from "./pace.ts";
 import { createPass, type PassDeps } from "./pass.ts";
@@ -19,9 +19,11 @@ export interface ConsumerDeps extends PassDeps, Omit<AnswerDeps, "log"> {
 }
 
 /** How often an event is run because others changed a session it read meanwhile; then it is handed back. */
-const CONFLICT_RUNS = 4;
+const CONFLICT_RUNS = 5;
 /** The longest pause before the second of these runs; each further one is twice as long at most. */
 const CONFLICT_PAUSE_MS = 10;
+/** Where each commit is a transaction: others meet its locks, and what they meet costs all that they were to write. */
+const LOCKED_PAUSE_MS = 200;
 /** After which an event that met others every time comes again. */
 const CONFLICT_SECONDS = 1;
 /** SQS's own limit of a visibility timeout, 12 hours, counts from the receive. */
@@ -105,10 +107,16 @@ export function createConsumer(
   async function runAll(deliveries: Delivery[], { answer, timeLeft }: Batch): Promise<Rounds> {
     const rounds: Rounds = { ended: 0, unstarted: [], conflicted: deliveries };
     let alone = false;
+    let pauseMs = CONFLICT_PAUSE_MS;
     for (let run = 1; rounds.conflicted.length > 0 && run <= CONFLICT_RUNS; run += 1) {
-      if (run > 1) await delay(deps.random() * CONFLICT_PAUSE_MS * 2 ** (run - 2));
+      if (run > 1) {
+        const pause = deps.random() * pauseMs * 2 ** (run - 2);
+        if (pause > timeLeft() - COMMIT_RESERVE_MS) break;
+        await delay(pause);
+      }
       const end = await pass(rounds.conflicted, { timeLeft, inTurn: run > 1, alone });
       alone ||= end.crowded;
+      pauseMs = end.hasMarks ? CONFLICT_PAUSE_MS : LOCKED_PAUSE_MS;
       for (const delivery of end.others) {
         drop(delivery);
         answer.done(delivery.records);

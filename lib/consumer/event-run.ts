@@ -59,7 +59,7 @@ export interface EventEnd {
 }
 
 /** Kept back for the commit and the answer, in ms. */
-const COMMIT_RESERVE_MS = 1_500;
+export const COMMIT_RESERVE_MS = 1_500;
 
 /**
  * Runs what is not done of one event. One handler's failure does not stop the others, but for a dependency's, which

@@ -41,6 +41,8 @@ export interface PassEnd {
   others: Delivery[];
   /** The table refused events together: each needs a commit of its own. */
   crowded: boolean;
+  /** Whether sessions can be put with marks; each commit is a transaction otherwise. */
+  hasMarks: boolean;
 }
 
 export interface PassOptions {
@@ -153,7 +155,7 @@ export function createPass(deps: PassDeps) {
       const doneBefore = done.length + marked.length;
       passed.push({ delivery, outcome, handlers, release: loaded.release, doneBefore });
     }
-    return { passed, others, crowded: commit.crowded };
+    return { passed, others, crowded: commit.crowded, hasMarks: read.marks === true };
   };
 }
 

@@ -111,7 +111,7 @@ export function createHandlerRun(deps: HandlerRunDeps, prefetch: Prefetch) {
       onRead(key) {
         if (key === ownKey(envelope)) prefetch.learn(ref);
       },
-      onName: recorded?.named,
+      onName: recorded && ((...name) => recorded.named(...name)),
       onWrite(...change) {
         prefetch.learn(ref);
         recorded?.wrote(...change);

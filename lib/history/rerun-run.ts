@@ -37,7 +37,7 @@ export async function rerunOne(
     {
       allowMasterKeys: attempt.master_keys,
       ...how,
-      onName: recorder.named,
+      onName: (...name) => recorder.named(...name),
       onWrite(key, before, after) {
         recorder.wrote(key, before, after);
         left.set(key, after);

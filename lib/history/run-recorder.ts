@@ -1,6 +1,8 @@
 import type { RunHost } from "../consumer/host.ts";
 import type { EventOutcome } from "../consumer/outcome.ts";
-import type { Outcome, Run, RunUsed } from "../runtime/protocol.ts";
+import type { AppError } from "../errors.ts";
+import type { CallScope } from "../runtime/jobs.ts";
+import type { HostCallName, LogLevel, Outcome, Run, RunUsed } from "../runtime/protocol.ts";
 import { type Session, showSession } from "../sessions/session.ts";
 import type { CallRecord, LogRecord, RunRecord, WriteRecord } from "./records.ts";
 
@@ -27,143 +29,207 @@ export const RUN_CHARS = 1_000_000;
 
 export const tenths = (ms: number) => Math.round(ms * 10) / 10;
 
-export function createRunRecorder(run: Run, path: string, batch: Room, now: () => number): RunRecorder {
-  const calls: CallRecord[] = [];
-  const logs: LogRecord[] = [];
-  const writes: (Omit<WriteRecord, "before" | "after"> & { before?: Session; after?: Session })[] = [];
-  const names = new Map<string, string>();
-  let room = RUN_CHARS;
-  let cut = false;
-  let next = 0;
-  let started = performance.now();
-  let began = now();
-  let used: RunUsed | undefined;
-  /** The one that is being answered: a run makes one after the other. */
-  let serving: CallRecord | undefined;
-  let over: { outcome: Outcome; end: EventOutcome } | undefined;
+/** `batch`: what all runs of a batch may keep together. */
+export const createRunRecorder = (run: Run, path: string, batch: Room, now: () => number): RunRecorder =>
+  new Recording(run, path, batch, now);
 
-  function keep(text: string): string {
-    const most = Math.min(room, batch.left);
+interface Change {
+  i: number;
+  key: string;
+  before: Session | undefined;
+  after: Session | undefined;
+  call: number | undefined;
+}
+
+/** A class, as the host below: with a closure for each function a run costs twice as much (`npm run bench:history`). */
+class Recording implements RunRecorder {
+  readonly #run: Run;
+  readonly #path: string;
+  readonly #batch: Room;
+  readonly now: () => number;
+  readonly #calls: CallRecord[] = [];
+  readonly #logs: LogRecord[] = [];
+  readonly #writes: Change[] = [];
+  #names: Map<string, string> | undefined;
+  #room = RUN_CHARS;
+  #cut = false;
+  #next = 0;
+  started = performance.now();
+  began: number;
+  taken: RunUsed | undefined;
+  /** The one that is being answered: a run makes one after the other. */
+  #serving: CallRecord | undefined;
+  #over: { outcome: Outcome; end: EventOutcome } | undefined;
+
+  constructor(run: Run, path: string, batch: Room, now: () => number) {
+    this.#run = run;
+    this.#path = path;
+    this.#batch = batch;
+    this.now = now;
+    this.began = now();
+  }
+
+  keep(text: string): string {
+    const most = Math.min(this.#room, this.#batch.left);
     const kept = text.length <= most ? text : text.slice(0, most);
-    if (kept !== text) cut = true;
-    room -= kept.length;
-    batch.left -= kept.length;
+    if (kept !== text) this.#cut = true;
+    this.#room -= kept.length;
+    this.#batch.left -= kept.length;
     return kept;
   }
 
-  const number = () => {
-    next += 1;
-    return next - 1;
-  };
+  #number(): number {
+    this.#next += 1;
+    return this.#next - 1;
+  }
 
-  const ofCall = () => serving && { call: serving.i };
+  around(host: RunHost): RunHost {
+    return new RecordedHost(host, this);
+  }
 
-  function answered(call: CallRecord, since: number, answer: string | undefined): void {
+  logged(level: LogLevel, text: string): void {
+    const record: LogRecord = { i: this.#number(), level, text: this.keep(text) };
+    if (this.#serving) record.call = this.#serving.i;
+    this.#logs.push(record);
+  }
+
+  gave(key: string, apiId: string): void {
+    const t = tenths(performance.now() - this.started);
+    const [, given = ""] = this.#run.sessions?.find(([name]) => name === key) ?? [];
+    const [i, args, answer] = [this.#number(), [this.keep(key), this.keep(apiId)], this.keep(given)];
+    this.#calls.push({ i, name: "getKeyData", args, answer, t, ms: 0, given: true });
+  }
+
+  called(name: HostCallName, args: string[], t: number): CallRecord {
+    const call: CallRecord = { i: this.#number(), name, args: args.map((arg) => this.keep(arg)), t, ms: 0 };
+    this.#calls.push(call);
+    this.#serving = call;
+    return call;
+  }
+
+  answered(call: CallRecord, since: number, answer: string | undefined): boolean {
+    this.#serving = undefined;
+    if (this.#over) return false;
     call.ms = tenths(performance.now() - since);
-    if (answer !== undefined) call.answer = keep(answer);
+    if (answer !== undefined) call.answer = this.keep(answer);
+    return true;
   }
 
-  /** The answer of the first call that fails on our side is what fails the run. */
-  function noteFailure(call: CallRecord, { failure }: RunHost): void {
-    if (failure) call.failure = { code: failure.code, error: keep(failure.message) };
+  wrote(key: string, before: Session | undefined, after: Session | undefined): void {
+    this.#writes.push({ i: this.#number(), key, before, after, call: this.#serving?.i });
   }
 
-  return {
-    around: (host) => ({
-      log(level, text) {
-        logs.push({ i: number(), level, text: keep(text), ...ofCall() });
-        host.log(level, text);
-      },
-      begin() {
-        started = performance.now();
-        began = now();
-        host.begin?.(began);
-      },
-      used(taken) {
-        used = taken;
-      },
-      gave(key, apiId) {
-        const t = tenths(performance.now() - started);
-        const [, given = ""] = run.sessions?.find(([name]) => name === key) ?? [];
-        const [i, args, answer] = [number(), [key, apiId].map(keep), keep(given)];
-        calls.push({ i, name: "getKeyData", args, answer, t, ms: 0, given: true });
-        host.gave?.(key, apiId);
-      },
-      async call(name, args, scope) {
-        const after = tenths(scope.after);
-        const call: CallRecord = { i: number(), name, args: args.map(keep), t: after, ms: 0 };
-        calls.push(call);
-        const since = performance.now();
-        const hadFailed = host.failure !== undefined;
-        serving = call;
-        // Counted from the time that is recorded, so that a rerun counts the same.
-        const answer = await host.call(name, args, {
-          ...scope,
-          after,
-          admit(requests) {
-            call.requests = requests;
-            return scope.admit(requests);
-          },
-        });
-        serving = undefined;
-        // An answer that comes when its run is over was not given to it.
-        if (over) return answer;
-        answered(call, since, answer);
-        if (!hadFailed) noteFailure(call, host);
-        return answer;
-      },
-      get failure() {
-        return host.failure;
-      },
-      stuckFor: host.stuckFor,
-    }),
-    wrote: (key, before, after) =>
-      void writes.push({ i: number(), key, ...(before && { before }), ...(after && { after }), ...ofCall() }),
-    named: (key, name) => void names.set(key, name),
-    ended(outcome, end) {
-      over = { outcome, end };
-    },
-    record() {
-      if (!over) return undefined;
-      const { outcome, end } = over;
-      const written = writes.map(
-        ({ key, before, after, ...write }): WriteRecord => ({
-          ...write,
-          key: keep(key),
-          before: textOf(before, keep),
-          after: textOf(after, keep),
-        }),
-      );
-      return {
-        handler: run.handler,
-        path,
-        context: JSON.parse(run.context),
-        timeout_ms: run.timeoutMs,
-        began,
-        ms: tenths(outcome.ms),
-        ...endOf(end, keep),
-        ...(!outcome.ok && { sandbox: outcome.sandbox }),
-        calls,
-        logs,
-        writes: written,
-        ...(names.size > 0 && { names: Object.fromEntries(names) }),
-        ...(used && { used }),
-        ...(cut && { cut }),
-      };
-    },
-  };
+  named(key: string, name: string): void {
+    this.#names ??= new Map();
+    this.#names.set(key, name);
+  }
+
+  ended(outcome: Outcome, end: EventOutcome): void {
+    this.#over = { outcome, end };
+  }
+
+  record(): RunRecord | undefined {
+    if (!this.#over) return undefined;
+    const { outcome, end } = this.#over;
+    const record: RunRecord = {
+      handler: this.#run.handler,
+      path: this.#path,
+      context: JSON.parse(this.#run.context),
+      timeout_ms: this.#run.timeoutMs,
+      began: this.began,
+      ms: tenths(outcome.ms),
+      outcome: end.is === "failed" || end.is === "done" ? end.is : "conflicted",
+      calls: this.#calls,
+      logs: this.#logs,
+      writes: this.#writes.map((each) => this.#writeRecord(each)),
+    };
+    if (end.is === "failed") {
+      record.reason = end.failure.reason;
+      record.error = this.keep(end.failure.error);
+    }
+    if (!outcome.ok) record.sandbox = outcome.sandbox;
+    if (this.#names) record.names = Object.fromEntries(this.#names);
+    if (this.taken) record.used = this.taken;
+    if (this.#cut) record.cut = true;
+    return record;
+  }
+
+  #writeRecord({ i, key, before, after, call }: Change): WriteRecord {
+    const record: WriteRecord = {
+      i,
+      key: this.keep(key),
+      before: this.#textOf(before),
+      after: this.#textOf(after),
+    };
+    if (call !== undefined) record.call = call;
+    return record;
+  }
+
+  #textOf(session: Session | undefined): string | null {
+    if (!session) return null;
+    try {
+      return this.keep(showSession(session));
+    } catch {
+      return null; // Edited by hand to what is not a session: the script was told so.
+    }
+  }
 }
 
-function endOf(end: EventOutcome, keep: (text: string) => string) {
-  if (end.is !== "failed") return { outcome: end.is === "done" ? "done" : "conflicted" } as const;
-  return { outcome: "failed", reason: end.failure.reason, error: keep(end.failure.error) } as const;
-}
+class RecordedHost implements RunHost {
+  readonly #host: RunHost;
+  readonly #of: Recording;
 
-function textOf(session: Session | undefined, keep: (text: string) => string): string | null {
-  if (!session) return null;
-  try {
-    return keep(showSession(session));
-  } catch {
-    return null; // Edited by hand to what is not a session: the script was told so.
+  constructor(host: RunHost, of: Recording) {
+    this.#host = host;
+    this.#of = of;
+  }
+
+  log(level: LogLevel, text: string): void {
+    this.#of.logged(level, text);
+    this.#host.log(level, text);
+  }
+
+  begin(): void {
+    this.#of.started = performance.now();
+    this.#of.began = this.#of.now();
+    this.#host.begin?.(this.#of.began);
+  }
+
+  used(taken: RunUsed): void {
+    this.#of.taken = taken;
+  }
+
+  gave(key: string, apiId: string): void {
+    this.#of.gave(key, apiId);
+    this.#host.gave?.(key, apiId);
+  }
+
+  async call(name: HostCallName, args: string[], scope: CallScope): Promise<string | undefined> {
+    const after = tenths(scope.after);
+    const call = this.#of.called(name, args, after);
+    const since = performance.now();
+    const hadFailed = this.#host.failure !== undefined;
+    // Counted from the time that is recorded, so that a rerun counts the same.
+    const answer = await this.#host.call(name, args, {
+      ...scope,
+      after,
+      admit(requests) {
+        call.requests = requests;
+        return scope.admit(requests);
+      },
+    });
+    const { failure } = this.#host;
+    // An answer that comes when its run is over was not given to it.
+    if (this.#of.answered(call, since, answer) && !hadFailed && failure)
+      call.failure = { code: failure.code, error: this.#of.keep(failure.message) };
+    return answer;
+  }
+
+  get failure(): AppError | undefined {
+    return this.#host.failure;
+  }
+
+  stuckFor(ms: number): HostCallName | undefined {
+    return this.#host.stuckFor(ms);
   }
 }

@@ -14,7 +14,7 @@ import { openPlace } from "./shared/place.ts";
 import { EDITOR_RELEASE, keysOf, SESSIONS } from "./shared/samples.ts";
 
 const KEYS = 1_000;
-const ROUNDS = 15;
+const ROUNDS = 40;
 const EVENTS = { 1: 150, 10: 300, 100: 500 };
 const RUNS = 300;
 

@@ -2,7 +2,7 @@ import type { RunBuffer } from "../commit/unit-of-work.ts";
 import { type Refusal, refusalOf } from "../dynamo/refusal.ts";
 import { AppError, type ErrorCode, errorText } from "../errors.ts";
 import type { CallScope, Host } from "../runtime/jobs.ts";
-import type { HostCallName } from "../runtime/protocol.ts";
+import { HOST_CALLS, type HostCallName } from "../runtime/protocol.ts";
 import type { ChangedBy } from "../sessions/item.ts";
 import { isStorableKey, KEY_BYTES, storableBytes } from "../sessions/limits.ts";
 import {
@@ -133,7 +133,7 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
     },
     stuckFor: (ms) => (waiting && deps.now() - waiting.since > ms ? waiting.name : undefined),
     async call(name, args, scope) {
-      if (ASKS_TABLE.has(name)) waiting = { name, since: deps.now() };
+      if (asksTable(name)) waiting = { name, since: deps.now() };
       try {
         return await calls[name](args, scope);
       } catch (thrown) {
@@ -150,7 +150,7 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
 /** Of any text one that a header can carry; different ones stay different. */
 const headerText = (text: string) => text.replace(/[^\x21-\x24\x26-\x7e]/gu, encodeURIComponent);
 
-const ASKS_TABLE: ReadonlySet<HostCallName> = new Set(["getKeyData", "setKeyData", "delKeyData", "storage"]);
+const asksTable = (name: HostCallName) => HOST_CALLS[name] !== "http";
 
 /** What is wrong with the script's call is told to the script; what is wrong on our side fails the run. */
 function failureOf(name: HostCallName, thrown: unknown): AppError | undefined {

@@ -1,5 +1,6 @@
 import { createHash, createHmac } from "node:crypto";
 import type { GatewayEvent } from "../events/event.ts";
+import { isSessionCall } from "../runtime/protocol.ts";
 import { MISS } from "../sessions/session.ts";
 import { keyOfEvent } from "./event-rows.ts";
 import type { AttemptRecord, CallRecord, LogRecord, RunRecord, WriteRecord } from "./records.ts";
@@ -76,7 +77,7 @@ function outlineOf(value: unknown, mac: (text: string) => string): ReturnType<Ou
 /** All that this attempt used as the name of a session. */
 function keysOf({ event, runs }: AttemptRecord): Set<string> {
   const ofCalls = runs.flatMap(({ calls }) =>
-    calls.flatMap(({ name, args: [key] }) => (SESSION_CALLS.has(name) ? key : undefined) ?? []),
+    calls.flatMap(({ name, args: [key] }) => (isSessionCall(name) ? key : undefined) ?? []),
   );
   const ofWrites = runs.flatMap(({ writes, names = {} }) => [
     ...writes.map(({ key }) => key),
@@ -85,8 +86,6 @@ function keysOf({ event, runs }: AttemptRecord): Set<string> {
   const { Key, key } = event.Meta;
   return new Set([...ofCalls, ...ofWrites, ...[Key, key].filter((each) => typeof each === "string")]);
 }
-
-const SESSION_CALLS: ReadonlySet<CallRecord["name"]> = new Set(["getKeyData", "setKeyData", "delKeyData"]);
 
 /** What looks like a credential wherever it stands: a token of an `Authorization`, a JWT, an AWS key's id. */
 const MASKED =

@@ -2,7 +2,7 @@ import type { RunBuffer } from "../commit/unit-of-work.ts";
 import { createHost, type RunHost, type SendHttp } from "../consumer/host.ts";
 import { AppError } from "../errors.ts";
 import type { CallScope } from "../runtime/jobs.ts";
-import type { HostCallName } from "../runtime/protocol.ts";
+import { type HostCallName, isSessionCall } from "../runtime/protocol.ts";
 import { MISS, parseSession, type Session, showSession } from "../sessions/session.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { CallRecord, RunRecord } from "./records.ts";
@@ -168,7 +168,7 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
     },
     stuckFor: () => undefined,
     async call(name, args, scope) {
-      if (world && OF_SESSIONS.has(name)) return real.call(name, args, scope);
+      if (world && isSessionCall(name)) return real.call(name, args, scope);
       const then = take(name, args);
       if (name === "getKeyData") return getKeyData(args, then, scope);
       if (name === "setKeyData" || name === "delKeyData") return change(name, args, then, scope);
@@ -204,7 +204,5 @@ function sessionOf(text: string | null | undefined): Session | undefined {
     throw thrown;
   }
 }
-
-const OF_SESSIONS: ReadonlySet<HostCallName> = new Set(["getKeyData", "setKeyData", "delKeyData"]);
 
 const textOf = (session: Session | undefined) => (session ? showSession(session) : null);

@@ -1,4 +1,4 @@
-import type { HostCallName, Limits, StopCode } from "./protocol.ts";
+import { HOST_CALLS, type HostCallName, type Limits, type StopCode } from "./protocol.ts";
 
 /** The host calls that one run may still make. */
 export interface CallBudget {
@@ -15,16 +15,7 @@ export function createCallBudget(limits: Limits): CallBudget {
     return left[kind] < 0 ? `${kind}-calls` : undefined;
   };
   return {
-    call: (name) => spend(KINDS[name], 1),
+    call: (name) => spend(HOST_CALLS[name], 1),
     batch: (requests) => spend("http", Math.max(0, requests - 1)),
   };
 }
-
-const KINDS = {
-  makeHttpRequest: "http",
-  batchRequest: "http",
-  storage: "storage",
-  getKeyData: "session",
-  setKeyData: "session",
-  delKeyData: "session",
-} as const satisfies Record<HostCallName, string>;

@@ -4,7 +4,16 @@ import { clockMs } from "./clock.ts";
 import type { HostAnswer, HostCall } from "./host-function.ts";
 import { decodeBase64, encodeBase64 } from "./jsvm/base64.ts";
 import { createLogSender } from "./log-budget.ts";
-import type { CallAnswer, Deed, FromWorker, HostCallName, Limits, LogLevel, Run } from "./protocol.ts";
+import {
+  type CallAnswer,
+  type Deed,
+  type FromWorker,
+  type HostCallName,
+  isSessionCall,
+  type Limits,
+  type LogLevel,
+  type Run,
+} from "./protocol.ts";
 import type { UnsentLog } from "./unsent-log.ts";
 
 /** The worker's side of what scripts ask of the host. */
@@ -42,8 +51,6 @@ const LOCAL = new Map<string, (text: string) => string | undefined>([
   ["b64dec", (text) => decodeBase64(text, true) ?? decodeBase64(text, false)],
   ["rawb64dec", (text) => decodeBase64(text, false)],
 ]);
-
-const SESSION_CALLS: ReadonlySet<HostCallName> = new Set(["getKeyData", "setKeyData", "delKeyData"]);
 
 /** How long the lines of a run wait for its end: somebody may be looking on. */
 const TELL_MS = 4;
@@ -144,7 +151,7 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
   function callMain(name: HostCallName, args: string[]): HostAnswer {
     const [key = ""] = args;
     // Of some of them the main thread learns when the run is over, so they are counted here; it counts the others.
-    const stop = SESSION_CALLS.has(name) && budget.call(name);
+    const stop = isSessionCall(name) && budget.call(name);
     if (stop) return { stop };
     if (name === "getKeyData") return getSession(key, args);
     if (name === "setKeyData") return setSession(key, args);

@@ -158,13 +158,22 @@ export interface Survey {
 
 /** `raw` is rawlog(): a line without a level of its own. */
 export type LogLevel = "debug" | "info" | "warn" | "error" | "raw";
-export type HostCallName =
-  | "getKeyData"
-  | "setKeyData"
-  | "delKeyData"
-  | "makeHttpRequest"
-  | "batchRequest"
-  | "storage";
+
+/**
+ * What scripts can ask of the main thread, and which limit of a run it counts against. What each does is in
+ * `lib/consumer/host.ts`; scripts call it by what `jsvm/prelude.js` defines.
+ */
+export const HOST_CALLS = {
+  getKeyData: "session",
+  setKeyData: "session",
+  delKeyData: "session",
+  makeHttpRequest: "http",
+  batchRequest: "http",
+  storage: "storage",
+} as const;
+export type HostCallName = keyof typeof HOST_CALLS;
+
+export const isSessionCall = (name: HostCallName): boolean => HOST_CALLS[name] === "session";
 
 export type ToWorker =
   | { type: "load"; scripts: Script[]; replay?: Used | undefined }

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { build } from "esbuild";
 import { buildFunctions, buildZips, bundle, ROOT } from "../deploy/build.ts";
-import { SCOPED_KEY } from "../lib/commit/ledger-item.ts";
+import { SCOPED_KEY } from "../lib/dynamo/state-keys.ts";
 import { sessionItem } from "../lib/sessions/item.ts";
 import { readSourceFiles } from "../local/files.ts";
 import { type Stack, startStack } from "../local/stack.ts";

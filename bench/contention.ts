@@ -5,12 +5,12 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { Command } from "commander";
-import { SCOPED_KEY } from "../lib/commit/ledger-item.ts";
 import { createConsumerStore } from "../lib/commit/store.ts";
 import { type Circuit, createCircuit } from "../lib/consumer/circuit.ts";
 import { type ConsumerDeps, createConsumer } from "../lib/consumer/consumer.ts";
 import type { QueueRecord } from "../lib/consumer/records.ts";
 import { createRetryDelay } from "../lib/consumer/retry-delay.ts";
+import { SCOPED_KEY } from "../lib/dynamo/state-keys.ts";
 import { TABLE_FORMAT } from "../lib/releases/table-format.ts";
 import { consumerDeps, count, createRelease, createRuntime, message } from "../test/helpers/consumer.ts";
 import { createContendedTable } from "./shared/contended-table.ts";

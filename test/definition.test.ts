@@ -119,6 +119,15 @@ describe("an API definition", () => {
     );
   });
 
+  it("takes each name that JavaScript takes", () => {
+    const names = ["$a", "_", "größe.öffne", "a\u200db", "ns.a.b2"];
+    const { handlers } = parse(withEvents({ KeyExpired: names.map((name) => dynamic(name, "a.js")) }));
+    assert.deepEqual(
+      handlers.KeyExpired?.map(({ name }) => name),
+      names,
+    );
+  });
+
   it("leaves the gateway's other handler kinds to the gateway", () => {
     const others = ["eh_log_handler", "eh_web_hook_handler", "cp_dynamic_handler"].map((handler_name) => ({
       handler_name,

@@ -16,6 +16,7 @@ const ALLOWED: Record<string, string[]> = {
     "lib/go",
     "lib/webhooks/definition.ts",
     "lib/webhooks/own-handlers.ts",
+    "lib/runtime/identifiers.ts",
     "lib/errors.ts",
   ],
   "lib/attach": [

@@ -5,7 +5,6 @@ import { randomUUID } from "node:crypto";
 import { after, before, describe, it, test } from "node:test";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DeleteCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
-import { SCOPED_KEY } from "../lib/commit/ledger-item.ts";
 import { createProveMarks } from "../lib/commit/prove-marks.ts";
 import {
   type ConsumerStore,
@@ -14,6 +13,7 @@ import {
   type SessionWrite,
 } from "../lib/commit/store.ts";
 import { takeMarks } from "../lib/commit/take-marks.ts";
+import { SCOPED_KEY } from "../lib/dynamo/state-keys.ts";
 import { createRows } from "../lib/gateway/rows.ts";
 import { createSessionStore } from "../lib/sessions/store.ts";
 import { type LocalAws, startAws } from "../local/aws.ts";

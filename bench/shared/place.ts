@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { BatchWriteItemCommand } from "@aws-sdk/client-dynamodb";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
-import { SCOPED_KEY } from "../../lib/commit/ledger-item.ts";
 import { toAttributes } from "../../lib/dynamo/attributes.ts";
+import { SCOPED_KEY } from "../../lib/dynamo/state-keys.ts";
 import { readCandidate } from "../../lib/releases/examine.ts";
 import type { SourceFile } from "../../lib/releases/sources.ts";
 import { createReleaseStore } from "../../lib/releases/store.ts";

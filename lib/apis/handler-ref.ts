@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { IDENTIFIER_PATH } from "../runtime/identifiers.ts";
 import type { Coalesce } from "../webhooks/definition.ts";
 import { invalidDefinition, type Source } from "./invalid.ts";
 
@@ -19,7 +20,6 @@ export interface RefPlace {
   members: { name: string; path: string };
 }
 
-const IDENTIFIER_PATH = /^[\p{ID_Start}$_][\p{ID_Continue}$]*(\.[\p{ID_Start}$_][\p{ID_Continue}$]*)*$/u;
 const MAX_CHARS = 256;
 
 /** Throws `definition-invalid`, naming the file and the member at fault. */

@@ -8,10 +8,11 @@ import { type Attributes, toAttributes } from "../dynamo/attributes.ts";
 import { batchGet } from "../dynamo/batch-get.ts";
 import { condition } from "../dynamo/condition.ts";
 import { type Refusal, refusalOf } from "../dynamo/refusal.ts";
+import { INNOCENT_KEY } from "../dynamo/state-keys.ts";
 import { AppError, errorText } from "../errors.ts";
 import { type ChangedBy, type GatewayState, type Marks, nextVersion, sessionItem } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
-import { INNOCENT_KEY, type LedgerEntry, ledgerItem } from "./ledger-item.ts";
+import { type LedgerEntry, ledgerItem } from "./ledger-item.ts";
 import { isItself, type Put, putItem, putTogether } from "./puts.ts";
 
 /** One item of a commit, put on condition that it still has the version that was read. */

@@ -1,4 +1,5 @@
 /** Which handlers are done for an event, and how often one failed; `version` 0: there is no such item yet. */
+import { ledgerKey } from "../dynamo/state-keys.ts";
 export interface LedgerEntry {
   version: number;
   done: string[];
@@ -10,18 +11,6 @@ export interface LedgerEntry {
 }
 
 type Item = Record<string, unknown>;
-
-/** The key of an event's entry in the state table. */
-export const ledgerKey = (identity: string) => `event#${identity}`;
-
-/** The key of version 0.1, when an id counted for all APIs together. What stands there is still true. */
-export const oldLedgerKey = (id: string) => `event#${id}`;
-
-// An API's id is not empty, so no identity begins with #.
-/** Since when, in unix seconds, entries have the API in their key. */
-export const SCOPED_KEY = ledgerKey("#scoped");
-/** What is written to find out whether anything can be. */
-export const INNOCENT_KEY = ledgerKey("#innocent");
 
 /** `ttl` in unix seconds. */
 export function ledgerItem(

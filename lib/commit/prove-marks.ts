@@ -3,9 +3,10 @@ import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { batchGet } from "../dynamo/batch-get.ts";
 import { condition } from "../dynamo/condition.ts";
 import { refusalOf } from "../dynamo/refusal.ts";
+import { ledgerKey } from "../dynamo/state-keys.ts";
 import type { Mark, ProveMarks } from "../sessions/item.ts";
 import { ATTEMPTS, dependencyFailed, pauseBefore } from "./commit.ts";
-import { entryOf, type LedgerEntry, ledgerItem, ledgerKey } from "./ledger-item.ts";
+import { entryOf, type LedgerEntry, ledgerItem } from "./ledger-item.ts";
 
 export interface ProveMarksDeps {
   dynamo: Pick<DynamoDBClient, "send">;

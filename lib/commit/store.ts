@@ -1,9 +1,9 @@
 import { BatchGetItemCommand, type BatchGetItemCommandInput, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { refusalOf } from "../dynamo/refusal.ts";
+import { LIVE_RELEASE_KEY, ledgerKey, oldLedgerKey, SCOPED_KEY } from "../dynamo/state-keys.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { EventKey } from "../events/identity.ts";
-import { LIVE_RELEASE_KEY } from "../releases/release.ts";
 import { knowsMarks } from "../releases/table-format.ts";
 import { type Marks, type Reader, type StoredSession, storedSession } from "../sessions/item.ts";
 import {
@@ -17,7 +17,7 @@ import {
   type SessionWrite,
   type Write,
 } from "./commit.ts";
-import { entryOf, type LedgerEntry, ledgerKey, oldLedgerKey, SCOPED_KEY } from "./ledger-item.ts";
+import { entryOf, type LedgerEntry } from "./ledger-item.ts";
 
 export type { EntryWrite, PutResult, SessionWrite, Write };
 

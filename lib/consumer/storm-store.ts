@@ -8,6 +8,7 @@ import {
 import { dependencyFailed, pauseBefore } from "../commit/commit.ts";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { refusalOf } from "../dynamo/refusal.ts";
+import { windowCounterKey, windowKey, windowMarkKey } from "../dynamo/state-keys.ts";
 import type { Coalesced } from "./tasks.ts";
 
 /** An event that is counted once for one handler, however often it comes. */
@@ -86,7 +87,7 @@ export function createStormStore(deps: {
   const mark = ({ mark: pk }: Counted): TransactWriteItem => ({
     Put: {
       TableName,
-      Item: toAttributes({ pk: markKey(pk), ttl: ttl() }),
+      Item: toAttributes({ pk: windowMarkKey(pk), ttl: ttl() }),
       ConditionExpression: "attribute_not_exists(pk)",
     },
   });
@@ -127,7 +128,7 @@ export function createStormStore(deps: {
     async count(window, counter, events, span) {
       let open = events;
       for (let attempt = 1; open.length > 0; attempt += 1) {
-        const TransactItems = [add(counterKey(window, counter), open.length, span), ...open.map(mark)];
+        const TransactItems = [add(windowCounterKey(window, counter), open.length, span), ...open.map(mark)];
         // By its token, what the SDK sends twice is done once.
         const command = new TransactWriteItemsCommand({ TransactItems, ClientRequestToken: deps.newToken() });
         try {
@@ -151,7 +152,7 @@ export function createStormStore(deps: {
     async close(window) {
       const item = await seal(windowKey(window));
       const counters = [...((item?.counters as Set<string> | undefined) ?? [])];
-      const found = await Promise.all(counters.map((counter) => seal(counterKey(window, counter))));
+      const found = await Promise.all(counters.map((counter) => seal(windowCounterKey(window, counter))));
       const counted = found.filter((one): one is Record<"count" | keyof Span, number> => Boolean(one?.count));
       if (counted.length === 0) return undefined;
       return {
@@ -162,10 +163,6 @@ export function createStormStore(deps: {
     },
   };
 }
-
-const windowKey = (window: string) => `storm#window#${window}`;
-const counterKey = (window: string, counter: string) => `storm#count#${window}#${counter}`;
-const markKey = (mark: string) => `storm#mark#${mark}`;
 
 /** Of a cancelled transaction, in the order of its items. */
 function codesOf(thrown: unknown): string[] | undefined {

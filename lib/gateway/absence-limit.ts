@@ -5,6 +5,7 @@ import {
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { toAttributes } from "../dynamo/attributes.ts";
+import { absencesKey, CANARY_KEY } from "../dynamo/state-keys.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -17,7 +18,7 @@ export function createAbsenceLimit(deps: {
 }) {
   const { dynamo, stateTable: TableName } = deps;
   const hourNow = () => Math.floor(deps.now() / HOUR_MS);
-  const keyOf = (hour: number) => toAttributes({ pk: `gateway#absences#${hour}` });
+  const keyOf = (hour: number) => toAttributes({ pk: absencesKey(hour) });
   return {
     /** Whether no more are admitted in this hour. */
     async isSpent(): Promise<boolean> {
@@ -53,4 +54,4 @@ export function createAbsenceLimit(deps: {
   };
 }
 
-const CANARY = toAttributes({ pk: "gateway#canary" });
+const CANARY = toAttributes({ pk: CANARY_KEY });

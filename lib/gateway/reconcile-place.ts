@@ -5,6 +5,7 @@ import {
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
+import { RECONCILE_KEY } from "../dynamo/state-keys.ts";
 
 /** A turn at the comparison: one invocation at a time has it. */
 export interface Turn {
@@ -74,4 +75,4 @@ interface Kept {
   after: string;
 }
 
-const PLACE = toAttributes({ pk: "gateway#reconcile" });
+const PLACE = toAttributes({ pk: RECONCILE_KEY });

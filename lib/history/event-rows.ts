@@ -1,20 +1,11 @@
 import type { GatewayEvent } from "../events/event.ts";
-import type { AttemptOutcome, AttemptRecord, HistoryLine } from "./records.ts";
+import { ATTEMPT_OUTCOMES, type AttemptOutcome, type AttemptRecord, type HistoryLine } from "./records.ts";
 
 /** `queued`: it waits for its first attempt. `refused`: ingest did not take it. */
 export type RowOutcome = AttemptOutcome | "queued" | "refused";
 
-export const ROW_OUTCOMES: RowOutcome[] = [
-  "queued",
-  "done",
-  "failed",
-  "dead",
-  "conflict",
-  "unstarted",
-  "handed-back",
-  "dropped",
-  "refused",
-];
+/** In the order in which an event may have them. */
+export const ROW_OUTCOMES: RowOutcome[] = ["queued", ...ATTEMPT_OUTCOMES, "refused"];
 
 /** `webhook`: over ingest. `queue`: straight to the queue. `again`: a dead letter that was sent again, or a requeue. */
 export const SOURCES = ["webhook", "queue", "again"] as const;

@@ -1,16 +1,24 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { BatchGetCommand, type DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { AppError } from "../errors.ts";
 import type { HistoryEntry } from "./report.ts";
 
 const READ_KEYS = 100;
+/** Answers without an item, one after the other. */
+const EMPTY_ANSWERS = 6;
 
-/** The entries of these keys, in this order; one that is no longer there is left out. */
+/**
+ * The entries of these keys, in this order; one that is no longer there is left out. Throws `dependency-failed` when
+ * reads are throttled again and again.
+ */
 export async function readHistory(
   dynamo: DynamoDBDocumentClient,
   table: string,
   keys: string[],
+  pause: (ms: number) => Promise<unknown> = delay,
 ): Promise<HistoryEntry[]> {
   const found = new Map<string, HistoryEntry>();
+  let empty = 0;
   for (let left = keys; left.length > 0; ) {
     const Keys = left.slice(0, READ_KEYS).map((pk) => ({ pk }));
     const { Responses, UnprocessedKeys } = await dynamo.send(
@@ -19,7 +27,13 @@ export async function readHistory(
     for (const { pk, ...entry } of Responses?.[table] ?? []) found.set(pk, entry as unknown as HistoryEntry);
     // An answer holds 16 MB at most: what did not fit is asked for again.
     const unread = (UnprocessedKeys?.[table]?.Keys ?? []).map(({ pk }) => pk as string);
-    if (unread.length > 0) await delay(100);
+    empty = unread.length === Keys.length ? empty + 1 : 0;
+    if (empty === EMPTY_ANSWERS)
+      throw new AppError(
+        "dependency-failed",
+        `dynamodb:BatchGetItem left keys of ${table} unread again and again`,
+      );
+    if (unread.length > 0) await pause(100 * 2 ** empty);
     left = [...unread, ...left.slice(READ_KEYS)];
   }
   return keys.flatMap((key) => found.get(key) ?? []);

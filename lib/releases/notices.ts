@@ -1,4 +1,5 @@
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { NOTICES_KEY } from "../dynamo/state-keys.ts";
 
 /** What the invocations that one upload of many files causes know of each other. */
 export interface Notices {
@@ -11,14 +12,12 @@ export interface Notices {
   letGo(owner: string): Promise<void>;
 }
 
-const PK = "release-notices";
-
 export function createNotices(deps: {
   dynamo: DynamoDBDocumentClient;
   table: string;
   now: () => number;
 }): Notices {
-  const Key = { pk: PK };
+  const Key = { pk: NOTICES_KEY };
   const item = { TableName: deps.table, Key };
   const update = (input: Omit<ConstructorParameters<typeof UpdateCommand>[0], "TableName" | "Key">) =>
     deps.dynamo.send(new UpdateCommand({ ...item, ...input }));

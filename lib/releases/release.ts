@@ -4,9 +4,6 @@ import { createNearest, type Nearest } from "../apis/nearest.ts";
 import type { Script } from "../runtime/protocol.ts";
 import type { OwnHandler } from "../webhooks/own-handlers.ts";
 
-/** The key of the item that names the live release. */
-export const LIVE_RELEASE_KEY = "release";
-
 /** An API, and the uploaded file that defined it; releases of earlier versions do not say that. */
 export type ReleasedApi = Api & { file?: string };
 

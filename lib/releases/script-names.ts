@@ -1,4 +1,5 @@
 import type { AnyNode, Identifier, MemberExpression, Node } from "acorn";
+import { IDENTIFIER } from "../runtime/identifiers.ts";
 import { boundNames, type Visitor } from "./parse.ts";
 
 /** How likely a place is the one at which a name gets its handler. */
@@ -6,7 +7,6 @@ const MENTIONED = 0;
 const ASSIGNED = 1;
 const MADE = 2;
 
-const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 const MAX_CHARS = 256;
 
 /**

@@ -1,15 +1,11 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import { type DynamoDBDocumentClient, GetCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
+import { HISTORY_KEY, LIVE_RELEASE_KEY, releaseEntryKey } from "../dynamo/state-keys.ts";
 import { type Bucket, createBucket } from "./bucket.ts";
 import { readHistory } from "./history.ts";
-import { LIVE_RELEASE_KEY } from "./release.ts";
 import type { HistoryEntry } from "./report.ts";
 import { createStoredReleases, type StoredReleases } from "./stored.ts";
 import { TABLE_FORMAT } from "./table-format.ts";
-
-/** The key of the item that lists the versions of the history. */
-export const HISTORY_KEY = "releases";
-export const entryKey = (version: string) => `release#${version}`;
 
 /** Which release is live, and what the releaser built last: they differ after a rollback, and after a refusal. */
 export interface PointerTarget {
@@ -75,7 +71,7 @@ export function createReleaseStore(deps: {
   }
 
   async function entry(version: string): Promise<HistoryEntry | undefined> {
-    const { pk: _, ...found } = (await item(entryKey(version))) ?? {};
+    const { pk: _, ...found } = (await item(releaseEntryKey(version))) ?? {};
     return found.version ? (found as unknown as HistoryEntry) : undefined;
   }
 
@@ -84,7 +80,11 @@ export function createReleaseStore(deps: {
   async function record(from: Pointer, to: PointerTarget, given: HistoryEntry): Promise<boolean> {
     const old = await entry(given.version);
     // What was live once can be rolled back to, even when the same content was refused later.
-    const kept = { pk: entryKey(given.version), ...(old?.live_at && { live_at: old.live_at }), ...given };
+    const kept = {
+      pk: releaseEntryKey(given.version),
+      ...(old?.live_at && { live_at: old.live_at }),
+      ...given,
+    };
     // A rollback leaves the order alone: it is that of the uploads.
     const uploaded = to.built === (given.upload ?? given.version);
     const before = await versions();
@@ -126,7 +126,7 @@ export function createReleaseStore(deps: {
     setFormat: (from, format) =>
       transact([{ TableName: table, Item: { ...movedTo(from, from), format }, ...unchangedSince(from) }]),
     entry,
-    history: async () => readHistory(dynamo, table, (await versions()).map(entryKey)),
+    history: async () => readHistory(dynamo, table, (await versions()).map(releaseEntryKey)),
   };
 }
 

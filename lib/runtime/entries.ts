@@ -1,6 +1,7 @@
 import { type QuickJSContext, type QuickJSHandle, Scope } from "quickjs-emscripten";
 import { noNameError, type Thrown } from "./failures.ts";
 import { type HostCall, newHostFunction } from "./host-function.ts";
+import { IDENTIFIER_PATH } from "./identifiers.ts";
 import type { Prelude } from "./jsvm/source.ts";
 import type { Asked, Held, Limits, Probed, StopCode } from "./protocol.ts";
 
@@ -34,8 +35,6 @@ const ARGUMENT_CHARS = 4 * 1024 * 1024;
 const NAME_CHARS = 4 * 1024;
 const ERROR_CHARS = 8 * 1024;
 /** Checked here: compiled by QuickJS, these sets of characters would be a tenth of the sandbox's memory. */
-const IDENTIFIER_PATH =
-  /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*(\.[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*)*$/u;
 
 export function installEntries(context: QuickJSContext, deps: EntriesDeps): Entries {
   const { prelude, limits, hostCall, stop } = deps;

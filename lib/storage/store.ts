@@ -5,6 +5,7 @@ import {
   TransactWriteCommand,
   type TransactWriteCommandInput,
 } from "@aws-sdk/lib-dynamodb";
+import { storageKey } from "../dynamo/state-keys.ts";
 import type { Entry, EntryStore } from "./storage.ts";
 
 type Action = NonNullable<TransactWriteCommandInput["TransactItems"]>[number];
@@ -21,7 +22,7 @@ export function createEntryStore(deps: {
   newToken: () => string;
 }): EntryStore {
   const { dynamo, table: TableName } = deps;
-  const Key = (key: string) => ({ pk: `store#${key}` });
+  const Key = (key: string) => ({ pk: storageKey(key) });
 
   /**
    * Done once, or false when its condition does not hold. When an answer is lost the SDK sends the call again; a

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { DeleteItemCommand, type DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { batchGet } from "../dynamo/batch-get.ts";
+import { webhookCooldownKey, webhookDoneKey, webhookOffKey } from "../dynamo/state-keys.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { Webhook } from "./definition.ts";
 
@@ -65,7 +66,7 @@ export function createWebhookStore(deps: {
 
   return {
     async read(asked) {
-      const keys = new Set(asked.flatMap(({ identity, off }) => [doneKey(identity), offItem(off)]));
+      const keys = new Set(asked.flatMap(({ identity, off }) => [doneKey(identity), webhookOffKey(off)]));
       const reading = () =>
         batchGet(
           dynamo,
@@ -76,7 +77,7 @@ export function createWebhookStore(deps: {
       const items = (await trying("BatchGetItem", reading)).map(fromAttributes);
       const found = new Map(items.map((item) => [item.pk, item]));
       return asked.map(({ identity, off }) => {
-        const since = found.get(offItem(off))?.at;
+        const since = found.get(webhookOffKey(off))?.at;
         return {
           done: found.has(doneKey(identity)),
           ...(since !== undefined && { offSince: String(since) }),
@@ -87,7 +88,7 @@ export function createWebhookStore(deps: {
       await put({ pk: doneKey(identity), ttl: seconds() + deps.ttlSeconds });
     },
     async switchOff(off, { apiId, entry, at }) {
-      await put({ pk: offItem(off), api_id: apiId, entry, at });
+      await put({ pk: webhookOffKey(off), api_id: apiId, entry, at });
     },
     async claim(cooldown, identity, { requestSeconds, leaseSeconds }) {
       const by = hashOf([identity]);
@@ -95,7 +96,7 @@ export function createWebhookStore(deps: {
       const over = seconds() + requestSeconds;
       const command = new PutItemCommand({
         TableName,
-        Item: toAttributes({ pk: cooldownKey(cooldown), by, over, until, ttl: until }),
+        Item: toAttributes({ pk: webhookCooldownKey(cooldown), by, over, until, ttl: until }),
         ConditionExpression:
           "attribute_not_exists(pk) OR #until <= :now OR (#by = :by AND #over <= :now AND attribute_not_exists(#sent))",
         ExpressionAttributeNames: { "#until": "until", "#by": "by", "#over": "over", "#sent": "sent" },
@@ -116,12 +117,12 @@ export function createWebhookStore(deps: {
     },
     async sent(cooldown, identity, cooldownSeconds) {
       const until = seconds() + cooldownSeconds;
-      await put({ pk: cooldownKey(cooldown), by: hashOf([identity]), sent: true, until, ttl: until });
+      await put({ pk: webhookCooldownKey(cooldown), by: hashOf([identity]), sent: true, until, ttl: until });
     },
     async unclaim(cooldown, identity) {
       const command = new DeleteItemCommand({
         TableName,
-        Key: toAttributes({ pk: cooldownKey(cooldown) }),
+        Key: toAttributes({ pk: webhookCooldownKey(cooldown) }),
         ConditionExpression: "#by = :by AND attribute_not_exists(#sent)",
         ExpressionAttributeNames: { "#by": "by", "#sent": "sent" },
         ExpressionAttributeValues: toAttributes({ ":by": hashOf([identity]) }),
@@ -138,9 +139,7 @@ export function createWebhookStore(deps: {
 
 const hashOf = (parts: string[]) => createHash("sha256").update(JSON.stringify(parts)).digest("base64url");
 
-const doneKey = (identity: string) => `webhook#done#${hashOf([identity])}`;
-const offItem = (off: string) => `webhook#off#${off}`;
-const cooldownKey = (cooldown: string) => `webhook#cooldown#${cooldown}`;
+const doneKey = (identity: string) => webhookDoneKey(hashOf([identity]));
 
 async function trying<T>(action: string, work: () => Promise<T>): Promise<T> {
   try {

@@ -167,8 +167,8 @@ const FAILURES = 10;
 
 function createFailures() {
   const lines: string[] = [];
-  const keep = (message: string, { key_sha256, error }: Record<string, unknown>) =>
-    void lines.push(`${message}: key of SHA-256 ${key_sha256}: ${error}`);
+  const keep = (message: string, { key_hash, error }: Record<string, unknown>) =>
+    void lines.push(`${message}: key of hash ${key_hash}: ${error}`);
   return {
     log: { info() {}, warn: keep, error: keep } satisfies Log,
     tell() {

@@ -7,7 +7,7 @@ import { createAbsence } from "../lib/gateway/absence.ts";
 import { createAbsenceLimit } from "../lib/gateway/absence-limit.ts";
 import { connectGateway } from "../lib/gateway/client.ts";
 import { createHashCheck } from "../lib/gateway/hash-check.ts";
-import { keyDigest } from "../lib/gateway/key-digest.ts";
+import { shortKeyDigest } from "../lib/gateway/key-digest.ts";
 import { createLater, keyIn } from "../lib/gateway/later.ts";
 import { createRefusals } from "../lib/gateway/refusals.ts";
 import { createRows } from "../lib/gateway/rows.ts";
@@ -69,7 +69,7 @@ const settle = createSettle({
     metrics,
   }),
   overrule({ key }, members) {
-    log.warn("change overruled by a policy", { key_sha256: keyDigest(key), members: members.join() });
+    log.warn("change overruled by a policy", { key_hash: shortKeyDigest(key), members: members.join() });
     metrics.count("SessionsOverruled");
   },
   markReset: rows.markReset,
@@ -105,7 +105,7 @@ async function touchAll({ Records }: SQSEvent): Promise<SQSBatchResponse> {
       try {
         await rows.touch(key);
       } catch (thrown) {
-        log.error("key not looked at again", { key_sha256: keyDigest(key), error: errorText(thrown) });
+        log.error("key not looked at again", { key_hash: shortKeyDigest(key), error: errorText(thrown) });
         throw thrown;
       }
     }),

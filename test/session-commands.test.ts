@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
-import { keyDigest } from "../lib/gateway/key-digest.ts";
+import { shortKeyDigest } from "../lib/gateway/key-digest.ts";
 import { asTheirs } from "../lib/gateway/settle.ts";
 import { type GatewayState, sessionItem } from "../lib/sessions/item.ts";
 import type { Session } from "../lib/sessions/session.ts";
@@ -69,7 +69,7 @@ describe("gatehook sessions, beside a gateway", () => {
   async function untilSettled<T>(key: string, work: () => Promise<T>): Promise<T> {
     const settled = new Promise<void>((resolve) => {
       const stop = stack.facts.listen(({ message, fields }) => {
-        if (message !== "session settled" || fields.key_sha256 !== keyDigest(key)) return;
+        if (message !== "session settled" || fields.key_hash !== shortKeyDigest(key)) return;
         stop();
         resolve();
       });
@@ -130,7 +130,7 @@ describe("gatehook sessions, beside a gateway", () => {
     assert.ok(await stack.session(kept.key));
     const trusted = await sessions(["reconcile", "--rate", "1000", "--trust-empty", "--json"], NONE);
     assert.equal(trusted.code, 0);
-    assert.match(trusted.stderr, /^change refused: key of SHA-256 \w+: the gateway has deleted this key\n$/);
+    assert.match(trusted.stderr, /^change refused: key of hash \w{16}: the gateway has deleted this key\n$/);
     const { complete, settled } = JSON.parse(trusted.stdout);
     assert.deepEqual([complete, settled], [true, 2]);
     for (const { key } of [kept, changed]) assert.equal(await stack.session(key), undefined);

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { AppError } from "../errors.ts";
+import { shortKeyDigest } from "../gateway/key-digest.ts";
 import type { Log } from "../log.ts";
 import type { OwnHandler } from "../webhooks/own-handlers.ts";
 import { DONE, type EventOutcome } from "./outcome.ts";
@@ -71,7 +71,7 @@ function lineOf({ envelope }: Delivery, prefix: string, coalesced?: Coalesced): 
     api_id,
     org_id,
     time_stamp: TimeStamp || undefined,
-    key_hash: key && createHash("sha256").update(key).digest("hex").slice(0, 16),
+    key_hash: key && shortKeyDigest(key),
     origin: text("Origin"),
     path: text("Path"),
     circuit_event: typeof Meta.CircuitEvent === "number" ? Meta.CircuitEvent : undefined,

@@ -9,7 +9,7 @@ import { parseSession, type Session } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import type { FoundRows, TakenRows } from "../sessions/take.ts";
 import type { Gateway } from "./client.ts";
-import { keyDigest } from "./key-digest.ts";
+import { shortKeyDigest } from "./key-digest.ts";
 import { orgOf } from "./key-name.ts";
 import type { Members } from "./merge.ts";
 import { createdOf, showsTheirs } from "./settle.ts";
@@ -68,7 +68,10 @@ export function createReadThrough(deps: ReadThroughDeps): ReadThrough {
       return { theirs: look.session, session, fullName };
     } catch (thrown) {
       if (!(thrown instanceof AppError)) throw thrown;
-      log.warn("session not read from the gateway", { key_sha256: keyDigest(key), error: errorText(thrown) });
+      log.warn("session not read from the gateway", {
+        key_hash: shortKeyDigest(key),
+        error: errorText(thrown),
+      });
       metrics.count("GatewayReadFailures");
       return undefined;
     }

@@ -2,7 +2,7 @@ import { AppError, errorText } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Pace } from "../pace.ts";
 import type { Gateway, Look } from "./client.ts";
-import { keyDigest } from "./key-digest.ts";
+import { shortKeyDigest } from "./key-digest.ts";
 import type { Copy, Rows } from "./rows.ts";
 import { showsTheirs } from "./settle.ts";
 
@@ -119,7 +119,7 @@ export function createReconcile(deps: ReconcileDeps) {
         ended ??= end;
         failures = 0;
       } catch (thrown) {
-        log.warn("session not compared", { key_sha256: keyDigest(copy.key), error: errorText(thrown) });
+        log.warn("session not compared", { key_hash: shortKeyDigest(copy.key), error: errorText(thrown) });
         tally.failed += 1;
         failures = thrown instanceof AppError && thrown.code !== "dependency-failed" ? 0 : failures + 1;
         if (failures >= FAILURES) ended ??= "away";

@@ -2,13 +2,13 @@ import { messageText } from "../events/message.ts";
 import type { QueueSender } from "../events/send.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import { keyDigest } from "./key-digest.ts";
+import { shortKeyDigest } from "./key-digest.ts";
 import type { Refusal, Row } from "./settle.ts";
 
 /** Tells of a change that does not happen: a reference to it on a queue, never the key or the session. */
 export function createRefusals(deps: { send: QueueSender; log: Log; metrics: Metrics }) {
   return async ({ key, version }: Row, refusal: Refusal): Promise<void> => {
-    const facts = { key_sha256: keyDigest(key), version, ...refusal };
+    const facts = { key_hash: shortKeyDigest(key), version, ...refusal };
     await deps.send({ body: messageText(facts) });
     const { message: error, ...rest } = facts;
     deps.log.error("change refused", { ...rest, error });

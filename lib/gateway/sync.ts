@@ -3,7 +3,7 @@ import { AppError, errorText } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Gateway } from "./client.ts";
-import { keyDigest } from "./key-digest.ts";
+import { shortKeyDigest } from "./key-digest.ts";
 import { copyOf, type Rows, rowOf } from "./rows.ts";
 import type { Row, Settled } from "./settle.ts";
 
@@ -50,7 +50,7 @@ export function createSync(deps: SyncDeps) {
       return await deps.settle(row, gateway);
     } catch (thrown) {
       if (thrown instanceof AppError && thrown.code === "setting-invalid") throw thrown;
-      log.warn("session not settled", { key_sha256: keyDigest(row.key), error: errorText(thrown) });
+      log.warn("session not settled", { key_hash: shortKeyDigest(row.key), error: errorText(thrown) });
       return { kind: "unknown" };
     }
   }
@@ -71,7 +71,7 @@ export function createSync(deps: SyncDeps) {
           );
     if (!kept) return;
     const pending = settled.kind === "row" && settled.gateway.change !== undefined;
-    log.info("session settled", { key_sha256: keyDigest(row.key), pending });
+    log.info("session settled", { key_hash: shortKeyDigest(row.key), pending });
     metrics.count("SessionsSynced");
   }
 

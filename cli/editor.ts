@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { AppError } from "../lib/errors.ts";
 
 /** An editor that a person knows from git and crontab. */
-export const editorOf = (env: Record<string, string | undefined>, platform = process.platform) =>
+const editorOf = (env: Record<string, string | undefined>, platform = process.platform) =>
   env.VISUAL?.trim() || env.EDITOR?.trim() || (platform === "win32" ? "notepad" : "vi");
 
 /** What a person makes of a text, in a file that only this user can read and that is deleted afterwards. */

@@ -24,7 +24,7 @@ export interface FilterOptions extends SourceOptions, Partial<Record<(typeof OPT
   query?: string;
 }
 
-export const OPTION_WORDS = [
+const OPTION_WORDS = [
   "type",
   "api",
   "org",
@@ -38,7 +38,7 @@ export const OPTION_WORDS = [
 ] as const satisfies Word[];
 
 /** Throws a UsageError that names the word at fault. */
-export function filterOf(options: FilterOptions): Filter {
+function filterOf(options: FilterOptions): Filter {
   const terms = OPTION_WORDS.flatMap((word) => {
     const value = options[word];
     return value === undefined ? [] : [{ word, value, not: false }];

@@ -46,7 +46,7 @@ export interface Wanted {
 }
 
 /** As many as a folder's history holds. */
-export const MOST = 10_000;
+const MOST = 10_000;
 const DAY_MS = 86_400_000;
 /** Indexes are late, and clocks differ: so far back is looked again. */
 const OVERLAP_MS = 10_000;

@@ -51,7 +51,7 @@ export interface RunReport {
 }
 
 /** The API of a run that no definition is for. */
-export const NO_API = { api_id: "demo", org_id: "demo-org" };
+const NO_API = { api_id: "demo", org_id: "demo-org" };
 
 /** What runs for one event: the script comes last, after a core script. */
 export interface Plan {

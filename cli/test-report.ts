@@ -17,7 +17,7 @@ export interface Tested {
   isUpdated: boolean;
 }
 
-export const REPORTERS = ["spec", "tap", "junit"] as const;
+const REPORTERS = ["spec", "tap", "junit"] as const;
 export type Reporter = (typeof REPORTERS)[number];
 
 export async function report(tested: Tested[], reporter: Reporter): Promise<void> {

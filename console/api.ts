@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
-import type { Refusal } from "./answers.ts";
+import type { Job, Refusal } from "./answers.ts";
 
-export const API = "/console/api/v1";
+const API = "/console/api/v1";
 
 /** Undefined: somebody has to bring the link. */
 export const token = signal<string | undefined>(undefined);
@@ -76,6 +76,17 @@ export async function ask<Answer>(method: string, path: string, asked?: Asked): 
 
 export const get = <Answer>(path: string, signal?: AbortSignal) =>
   ask<Answer>("GET", path, signal ? { signal } : {});
+
+const LOOK_MS = 300;
+
+/** Tells `set` of a job until it has ended. */
+export async function followJob(started: Job, set: (job: Job) => void): Promise<void> {
+  for (let job = started; ; job = await get<Job>(`/jobs/${job.id}`)) {
+    set(job);
+    if (job.state !== "running") return;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
 
 export const messageOf = (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown));
 

@@ -1,10 +1,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { LetterGroup } from "../lib/dead-letters/groups.ts";
 import type { DeadLetters as Answer, Job, Selection } from "./answers.ts";
-import { ask, get, messageOf } from "./api.ts";
+import { ask, followJob, get, messageOf } from "./api.ts";
 import { useKeys } from "./keys.ts";
 import { Back, Copy, Dialog, Notice, useAction, useLoaded } from "./parts.tsx";
-import { followTry, TryResult } from "./rerun.tsx";
+import { TryResult } from "./rerun.tsx";
 import { go, link, route } from "./router.ts";
 import { mayWrite, state, tell } from "./state.ts";
 import { count, countOf, dayClock, shown, utc } from "./text.ts";
@@ -22,7 +22,7 @@ export function DeadLetters() {
   const read = () =>
     run(async () => {
       const started = await ask<Job>("POST", "/dead-letters/sweep");
-      await follow(started, setSweep);
+      await followJob(started, setSweep);
     });
   /** What was selected is what is acted on: the ids are frozen before anything is asked. */
   const act = (what: "redrive" | "delete", selection: Selection, body: object) =>
@@ -30,7 +30,7 @@ export function DeadLetters() {
       const started = await ask<Job>("POST", `/dead-letters/${what}`, {
         body: { selection: selection.selection, ...body },
       });
-      await follow(started, setJob);
+      await followJob(started, setJob);
       setSweep(undefined);
       reload();
     });
@@ -74,16 +74,6 @@ export function DeadLetters() {
       )}
     </>
   );
-}
-
-const LOOK_MS = 300;
-
-async function follow(started: Job, set: (job: Job) => void): Promise<void> {
-  for (let job = started; ; job = await get<Job>(`/jobs/${job.id}`)) {
-    set(job);
-    if (job.state !== "running") return;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-  }
 }
 
 function Progress({ job }: { job: Job }) {
@@ -203,7 +193,7 @@ function Detail({ group: letters, isBusy, act, onClose }: DetailProps) {
   useEffect(() => title.current?.focus(), []);
   const [tried, setTried] = useState<Job | undefined>(undefined);
   const tryOut = () =>
-    run(async () => followTry(await ask<Job>("POST", "/dead-letters/try", { body: { group } }), setTried));
+    run(async () => followJob(await ask<Job>("POST", "/dead-letters/try", { body: { group } }), setTried));
   const can = mayWrite() && !isBusy && !busy;
   const select = (what: "redrive" | "delete") =>
     run(async () =>

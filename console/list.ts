@@ -98,19 +98,6 @@ export function showWaiting(): void {
   waiting.value = [];
 }
 
-/** Puts the row of a new event on top, whatever is selected: somebody asked for it. */
-export function bring(row: EventRow): void {
-  take([row]);
-  showWaiting();
-}
-
-const listeners = new Set<(row: EventRow) => void>();
-/** Every row that the stream brings. */
-export function onRow(listener: (row: EventRow) => void): () => void {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
-
 const REREAD_MS = 1_000;
 let reread = 0;
 
@@ -120,7 +107,6 @@ function heard(message: TailMessage): void {
       take(message.rows);
       // It is shown still, with what it is now.
       for (const row of message.left) if (rows.has(keyOf(row))) keep(row);
-      for (const row of [...message.rows, ...message.left]) for (const listener of listeners) listener(row);
       return;
     case "behind":
       behindBy.value += message.count;

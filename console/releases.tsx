@@ -1,10 +1,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Releases as Answer, Job, ReleaseDiff } from "./answers.ts";
-import { ask, get } from "./api.ts";
+import { ask, followJob, get } from "./api.ts";
 import { useKeys } from "./keys.ts";
 import { onRelease } from "./list.ts";
 import { Back, Copy, Dialog, DiffLines, Key, Notice, useAction, useLoaded } from "./parts.tsx";
-import { followTry, TryResult } from "./rerun.tsx";
+import { TryResult } from "./rerun.tsx";
 import { go, link, refine, route } from "./router.ts";
 import { mayWrite, readState, state, tell } from "./state.ts";
 import { count, countOf, dayClock, share, shown, utc } from "./text.ts";
@@ -143,7 +143,7 @@ function Detail({
   const { problem, run } = useAction();
   const tryOut = () =>
     run(async () =>
-      followTry(
+      followJob(
         await ask<Job>("POST", `/releases/${encodeURIComponent(version)}/try`, { body: {} }),
         setTried,
       ),

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Job, Pinned, RerunAnswer, Tried } from "./answers.ts";
-import { ask, eventPath, get } from "./api.ts";
+import { ask, eventPath } from "./api.ts";
 import { Copy, Notice } from "./parts.tsx";
 import { link } from "./router.ts";
 import { state } from "./state.ts";
@@ -22,19 +22,17 @@ export const runAgain = (row: Ref, release: string, http: "recorded" | "live") =
 export const setPin = (row: Ref, on: boolean) =>
   ask<{ pins: Pinned[] }>("POST", eventPath(row, "/pin"), { body: { on } });
 
-export const VERDICTS: Record<
-  RerunAnswer["verdict"] | "not run" | "",
-  [mark: string, look: string, text: string]
-> = {
-  same: ["✓", "done", "does the same"],
-  done: ["✓", "done", "failed then, is done now"],
-  differs: ["≠", "wait", "differs from then"],
-  fails: ["✗", "fail", "fails now"],
-  "not run": ["–", "muted", "was not run"],
-  "": ["…", "muted", "waits for a save"],
-};
+const VERDICTS: Record<RerunAnswer["verdict"] | "not run" | "", [mark: string, look: string, text: string]> =
+  {
+    same: ["✓", "done", "does the same"],
+    done: ["✓", "done", "failed then, is done now"],
+    differs: ["≠", "wait", "differs from then"],
+    fails: ["✗", "fail", "fails now"],
+    "not run": ["–", "muted", "was not run"],
+    "": ["…", "muted", "waits for a save"],
+  };
 
-export function VerdictText({ of }: { of: keyof typeof VERDICTS }) {
+function VerdictText({ of }: { of: keyof typeof VERDICTS }) {
   const [mark, look, text] = VERDICTS[of];
   return (
     <span class={look}>
@@ -146,17 +144,6 @@ export function Pins() {
       ))}
     </ul>
   );
-}
-
-const LOOK_MS = 300;
-
-/** Follows a try to its end. */
-export async function followTry(started: Job, set: (job: Job) => void): Promise<void> {
-  for (let job = started; ; job = await get<Job>(`/jobs/${job.id}`)) {
-    set(job);
-    if (job.state !== "running") return;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-  }
 }
 
 /** What so many events came to on another release. */

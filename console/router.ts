@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 
-export const SCREENS = ["events", "sessions", "releases", "dead-letters", "overview", "send"] as const;
+const SCREENS = ["events", "sessions", "releases", "dead-letters", "overview", "send"] as const;
 export type Screen = (typeof SCREENS)[number];
 
 /** Where the page is: all of it is in the address. */

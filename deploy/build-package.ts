@@ -75,7 +75,7 @@ const bundledPage: Plugin = {
 /** Readable, as it is seen in the stack trace of an error that someone reports. */
 const READABLE = { minifyWhitespace: false, minifySyntax: false, sourcemap: "inline" } satisfies BuildOptions;
 
-export async function buildPackage(): Promise<void> {
+async function buildPackage(): Promise<void> {
   rmSync(DIST, { recursive: true, force: true });
   // The functions as they are deployed.
   await Promise.all([

@@ -22,7 +22,7 @@ export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const { resolve } = createRequire(import.meta.url);
 
 /** What the runtime reads from beside its bundle: lib/runtime/assets.ts and jsvm/source.ts. */
-const RUNTIME_FILES = {
+export const RUNTIME_FILES = {
   "emscripten-module.wasm": createRequire(import.meta.resolve("quickjs-emscripten")).resolve(
     "@jitl/quickjs-wasmfile-release-sync/wasm",
   ),
@@ -98,15 +98,19 @@ export function functionNames(): string[] {
     .map((file) => file.replace(/\.ts$/, ""));
 }
 
-/** Bundles each function into `dist/<name>/` of a folder, whole as Lambda gets it; its source maps go to `dist-maps/`. */
-export async function buildFunctions(folder: string): Promise<void> {
+/**
+ * Bundles each function into `dist/<name>/` of a folder, whole as Lambda gets it; its source maps go to `dist-maps/`.
+ * Answers what is in each.
+ */
+export async function buildFunctions(folder: string): Promise<Metafile[]> {
   for (const out of ["dist", "dist-maps"]) rmSync(`${folder}/${out}`, { recursive: true, force: true });
-  await Promise.all(
+  return await Promise.all(
     functionNames().map(async (name) => {
       const entry = `deploy/entries/${name}.ts`;
       const source = existsSync(`${ROOT}${entry}`) ? entry : `functions/${name}.ts`;
-      await bundle(source, `${folder}/dist/${name}`);
+      const metafile = await bundle(source, `${folder}/dist/${name}`);
       moveMaps(`${folder}/dist/${name}`, `${folder}/dist-maps/${name}`);
+      return metafile;
     }),
   );
 }
@@ -132,11 +136,13 @@ export async function bundle(source: string, outdir: string): Promise<Metafile> 
   return metafile;
 }
 
-/** The sandbox's thread and what it reads. */
-export async function addRuntime(outdir: string, options: BuildOptions = {}): Promise<void> {
-  await build({ ...OPTIONS, entryPoints: { worker: "lib/runtime/worker.ts" }, outdir, ...options });
+/** The sandbox's thread and what it reads. Answers what is in the thread's bundle. */
+export async function addRuntime(outdir: string, options: BuildOptions = {}): Promise<Metafile> {
+  const entryPoints = { worker: "lib/runtime/worker.ts" };
+  const { metafile } = await build({ ...OPTIONS, entryPoints, outdir, ...options, metafile: true });
   mkdirSync(`${outdir}/jsvm`);
   for (const [to, from] of Object.entries(RUNTIME_FILES)) copyFileSync(from, `${outdir}/${to}`);
+  return metafile;
 }
 
 /** Out of what is deployed: Node would read them at each cold start. */

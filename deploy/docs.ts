@@ -1,7 +1,11 @@
-// npm run docs: writes what of the docs comes from the source. test/settings-docs.test.ts holds both together.
+// npm run docs: writes what of the docs comes from elsewhere. test/settings-docs.test.ts, test/docs-pages.test.ts and
+// test/licences.test.ts hold both together.
 import { readFileSync, writeFileSync } from "node:fs";
 import { settingsTables } from "../lib/settings/docs.ts";
-import { ROOT } from "./build.ts";
+import { endBuilder, ROOT } from "./build.ts";
+import { ARCHITECTURE_FILE, architectureSvg } from "./docs-architecture.ts";
+import { pagesInOrder, withFooter } from "./docs-pages.ts";
+import { checkLicences, LICENCES_FILE, licencesText, shippedPackages } from "./licences.ts";
 
 const FILE = `${ROOT}docs/settings.md`;
 
@@ -18,4 +22,15 @@ function between(text: string, name: string, table: string): string {
   return `${text.slice(0, from + marks[0].length)}\n\n${table}\n\n${text.slice(to)}`;
 }
 
-if (import.meta.main) writeFileSync(FILE, settingsDocs());
+if (import.meta.main) {
+  writeFileSync(FILE, settingsDocs());
+  for (const name of pagesInOrder()) {
+    const page = `${ROOT}docs/${name}`;
+    writeFileSync(page, withFooter(name, readFileSync(page, "utf8")));
+  }
+  writeFileSync(ARCHITECTURE_FILE, architectureSvg());
+  const packages = await shippedPackages();
+  checkLicences(packages);
+  writeFileSync(LICENCES_FILE, licencesText(packages));
+  await endBuilder();
+}

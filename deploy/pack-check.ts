@@ -9,7 +9,7 @@ import { ROOT } from "./build.ts";
 import { PROJECT } from "./pack-project.ts";
 
 const MAX_FILES = 60;
-const DOCUMENT = /^(docs\/|README\.md$|LICENSE$)/;
+const DOCUMENT = /^(docs\/|README\.md$|LICENSE$|THIRD-PARTY-LICENSES$)/;
 // `init/` holds what `init` writes for an author, tests included.
 const TEST = /^(?!init\/).*((^|\/)tests?\/|\.test\.)/;
 const SOURCE = /(?<!\.d)\.ts$/;

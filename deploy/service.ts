@@ -39,7 +39,7 @@ export function writeDefinition(folder: string, service: Service): void {
 }
 
 /** The text of serverless.yml for a service: its comments stay. */
-export function definitionOf({ name, version, tags, parameters, stages }: Service): string {
+function definitionOf({ name, version, tags, parameters, stages }: Service): string {
   let text = readFileSync(DEFINITION_FILE, "utf8");
   text = replaced(text, /^service: .*$/m, `service: ${name}`);
   text = replaced(text, /^ {2}version: .*$/m, `  version: ${JSON.stringify(version)}`);

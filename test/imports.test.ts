@@ -139,9 +139,10 @@ const PACKAGES: Record<string, string[]> = {
     "local/console/page.ts",
     "deploy/build.ts",
     "deploy/build-package.ts",
+    "deploy/licences.ts",
     "deploy/sdk.ts",
   ],
-  semver: ["deploy/pack-check.ts"],
+  semver: ["deploy/pack-check.ts", "deploy/release.ts"],
   "@aws/cloudformation-validate": ["deploy/schema.ts"],
 };
 
@@ -203,4 +204,18 @@ describe("imports run one way", () => {
         assert.ok(!below(file, "lib"), `${file} is in lib and may not read the environment`);
     });
   }
+});
+
+test("each dependency has its reason in CONTRIBUTING.md", () => {
+  const own = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const { dependencies, optionalDependencies, devDependencies } = own;
+  const rows = readFileSync(join(ROOT, "CONTRIBUTING.md"), "utf8").matchAll(/^\| (`.*?) \|/gm);
+  const named = Array.from(rows, ([, row = ""]) =>
+    Array.from(row.matchAll(/`(.*?)`/g), ([, name = ""]) => name),
+  ).flat();
+  for (const name of Object.keys({ ...dependencies, ...optionalDependencies, ...devDependencies }))
+    assert.ok(
+      named.some((one) => one === name || (one.endsWith("*") && name.startsWith(one.slice(0, -1)))),
+      `${name} has no line under "Dependencies"`,
+    );
 });

@@ -1,4 +1,5 @@
 // docs/performance.md, made of the stored results: `npm run bench -- --write`.
+import { withFooter } from "../../deploy/docs-pages.ts";
 import { codec } from "../codec.ts";
 import { coldstart } from "../coldstart.ts";
 import { contention } from "../contention.ts";
@@ -116,7 +117,7 @@ export function page({ machine, seconds, results }: Stored): string {
   const [scripts, sessions, sizes, batches] = scale.tables(results.scale);
   const table = (one: Table | undefined) => (one ? tableText(one) : "");
   const titled = (one: Table | undefined) => (one ? withTitle(one) : "");
-  return `# Performance
+  const text = `# Performance
 
 <!-- Written by npm run bench -- --write: do not edit. -->
 
@@ -247,4 +248,5 @@ ${titled(batches)}
 
 ${modelText(results)}
 `;
+  return withFooter("performance.md", text);
 }

@@ -65,7 +65,7 @@ export function attachConf({ events, monitor }: TykConf, target: Target): ConfMe
 }
 
 /** A gateway has one address for its monitor. */
-export function monitorsElsewhere(monitor: TykConf["monitor"]): boolean {
+function monitorsElsewhere(monitor: TykConf["monitor"]): boolean {
   const configuration = objectOf(monitor?.configuration);
   return Boolean(configuration.target_path) && !("gatehook" in configuration);
 }

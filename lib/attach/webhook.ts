@@ -25,7 +25,7 @@ const COOLDOWN_SECONDS = 1;
 export type Entry = Record<string, unknown>;
 type Meta = Record<string, unknown>;
 
-export const eventsUrl = ({ url }: Target, apiId: string) => `${url}/events/${encodeURIComponent(apiId)}`;
+const eventsUrl = ({ url }: Target, apiId: string) => `${url}/events/${encodeURIComponent(apiId)}`;
 
 const headersOf = ({ token }: Target) => ({
   ...(token && { authorization: `Bearer ${token}` }),

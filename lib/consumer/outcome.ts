@@ -26,7 +26,7 @@ export const CONFLICTED: EventOutcome = { is: "conflicted" };
 /** Of the outcomes of an event's handlers, the one that says most about its next delivery is the event's. */
 const WEIGHTS = { done: 0, final: 1, handler: 2, conflict: 3, unstarted: 4, dependency: 5, conflicted: 6 };
 
-export const weightOf = (outcome: EventOutcome) =>
+const weightOf = (outcome: EventOutcome) =>
   WEIGHTS[outcome.is === "failed" ? outcome.failure.kind : outcome.is];
 
 export const worse = (a: EventOutcome, b: EventOutcome) => (weightOf(b) > weightOf(a) ? b : a);

@@ -1,10 +1,7 @@
 /** Seconds from a failed delivery to the next. */
 export type RetryDelay = (receives: number) => number;
 
-/** SQS's own limit of a visibility timeout, 12 hours. */
-export const VISIBILITY_SECONDS = 43_200;
-
-/** Twice as long after each receive, at most `maxSeconds`; between half of that and all of it, by chance. */
+/** Twice as long after each receive, at most `maxSeconds`; a random part between half of that and all of it. */
 export function createRetryDelay(deps: {
   baseSeconds: number;
   maxSeconds: number;

@@ -49,7 +49,7 @@ export const VERDICT_ATTRIBUTES = ["reason", "error", "handler", "release", "rec
 export const TASK = "task";
 
 /** SQS's own redrive policy moves an event without a word, when no consumer gave it up first. */
-export const MOVED_BY_SQS = "moved-by-sqs";
+const MOVED_BY_SQS = "moved-by-sqs";
 const MOVED_ERROR = "at its last receive the consumer died, ran out of time or could not reach a service";
 
 /** A letter's facts; never throws, since anything may lie in a queue. */

@@ -2,7 +2,7 @@ import type { GatewayEvent } from "./event.ts";
 import { isObject } from "./forms/form.ts";
 
 /** Stands in place of what is taken out. */
-export const REDACTED = "[redacted]";
+const REDACTED = "[redacted]";
 
 /** Taken out whatever else is named. The last one is a gateway's own secret. */
 const ALWAYS = ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-tyk-authorization"];

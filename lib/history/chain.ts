@@ -7,7 +7,7 @@ export interface Link {
 }
 
 /** More of them are not run again before one. */
-export const MOST_LINKS = 2_000;
+const MOST_LINKS = 2_000;
 
 /**
  * Under global isolation, what a run's sandbox had run before it, in order; undefined unless all of that is recorded.
@@ -28,5 +28,5 @@ export function chainBefore({ used }: RunRecord, attempts: AttemptRecord[]): Lin
 }
 
 /** Whether all that the run saw is in its record. */
-export const isWhole = ({ content }: AttemptRecord, { cut, used }: RunRecord) =>
+const isWhole = ({ content }: AttemptRecord, { cut, used }: RunRecord) =>
   content === undefined && !cut && used !== undefined && !used.cut && !used.load.cut;

@@ -25,7 +25,7 @@ export interface TableSinkDeps {
 }
 
 /** An item has at most 400 KB, and is written by its size. */
-export const ITEM_BYTES = 64 * 1024;
+const ITEM_BYTES = 64 * 1024;
 /** DynamoDB's own limit of one call. */
 const ITEMS = 25;
 

@@ -114,7 +114,7 @@ export function createSessionRows(deps: {
   };
 }
 
-export function rowOf(item: Record<string, unknown>, now: number, random: () => number): SessionRow {
+function rowOf(item: Record<string, unknown>, now: number, random: () => number): SessionRow {
   return {
     key: item.key as string,
     stored: storedSession(item, now, random),

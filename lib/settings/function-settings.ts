@@ -2,7 +2,7 @@ import { SHARE } from "./forms.ts";
 import type { Setting } from "./setting.ts";
 
 /** The Lambda functions. */
-export const FUNCTIONS = ["ingest", "consumer", "releaser", "sessions", "gateway-sync", "reconcile"] as const;
+const FUNCTIONS = ["ingest", "consumer", "releaser", "sessions", "gateway-sync", "reconcile"] as const;
 export type FunctionName = (typeof FUNCTIONS)[number];
 
 /** A setting of the functions: an environment variable. */

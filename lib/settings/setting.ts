@@ -39,7 +39,7 @@ export const isSecret = (setting: Setting) =>
   setting.kind === "secret" || (setting.kind === "list" && setting.secret === true);
 
 /** What a setting takes, in words. */
-export function takes(setting: Setting): string {
+function takes(setting: Setting): string {
   switch (setting.kind) {
     case "integer":
       return `a whole number from ${setting.min} to ${setting.max}`;

@@ -30,7 +30,7 @@ export interface Attempted {
 }
 
 /** How many events a webhook stands for: for receivers, since no template of the gateway has it. */
-export const COALESCED_HEADER = "gatehook-coalesced";
+const COALESCED_HEADER = "gatehook-coalesced";
 
 /** Sends one webhook once. Never throws for what the target does. */
 export async function attempt(

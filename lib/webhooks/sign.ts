@@ -6,7 +6,7 @@ import { AppError } from "../errors.ts";
 
 export const ID_HEADER = "webhook-id";
 export const TIMESTAMP_HEADER = "webhook-timestamp";
-export const SIGNATURE_HEADER = "webhook-signature";
+const SIGNATURE_HEADER = "webhook-signature";
 
 export interface Signed {
   id: string;
@@ -73,7 +73,7 @@ export function signedHeaders(secrets: Secrets, { id, timestamp, body }: Signed)
 }
 
 /** How far a receiver's clock may be from the sender's. */
-export const TOLERANCE_SECONDS = 300;
+const TOLERANCE_SECONDS = 300;
 
 export type Verification = { ok: true; secret: number } | { ok: false; reason: string };
 

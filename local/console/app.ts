@@ -29,7 +29,7 @@ export interface ConsoleApp {
   close(): Promise<void>;
 }
 
-export const API = "/console/api/v1";
+const API = "/console/api/v1";
 
 const CSP = [
   "default-src 'none'",

@@ -27,12 +27,13 @@ const FOLDER = "../../console/";
 /** In a package, deploy/build-package.ts has another one in its place, which was bundled before. */
 export async function loadPage(): Promise<Page> {
   const { build } = await import("esbuild");
-  const { outputFiles } = await build({ ...OPTIONS, write: false });
+  const { outputFiles } = await build({ ...PAGE_OPTIONS, write: false });
   const css = readFileSync(fileURLToPath(new URL(`${FOLDER}page.css`, import.meta.url)), "utf8");
   return { js: outputFiles[0]?.text ?? "", css };
 }
 
-const OPTIONS = {
+/** For esbuild. */
+export const PAGE_OPTIONS = {
   entryPoints: [fileURLToPath(new URL(`${FOLDER}page.tsx`, import.meta.url))],
   bundle: true,
   format: "esm",

@@ -31,7 +31,7 @@ const MAX_DEPTH = 200;
 const MAX_WRAPS = 4;
 
 /** Events of one array at most: what one call of SQS takes. */
-export const MAX_EVENTS = 10;
+const MAX_EVENTS = 10;
 
 /** Reads a body of one event. Throws `event-invalid` with the place at fault. */
 export function readBody(body: string): Reading {

@@ -5,7 +5,7 @@ import { type Token, type TokenKind, tokensOf } from "./tokens.ts";
 import type { Branch, Command, Node, Operand, Pipe } from "./tree.ts";
 
 /** How deep branches and parentheses may stand in one another. */
-export const MAX_DEPTH = 100;
+const MAX_DEPTH = 100;
 
 /** Words of the language that are left out, and what to write in their place. */
 const LEFT_OUT: Record<string, string> = {

@@ -16,7 +16,7 @@ export function sprint(values: readonly Value[]): string {
 }
 
 /** As `%v` prints it. */
-export function printed(value: Value): string {
+function printed(value: Value): string {
   if (value === undefined || value === null) return "<nil>";
   if (typeof value === "number") return float(value);
   if (value instanceof GoList) return `[${value.items.map(printed).join(" ")}]`;

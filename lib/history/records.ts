@@ -34,7 +34,7 @@ export interface RefusedRecord {
 }
 
 /** `handed-back`: a dependency failed. `dropped`: another content came under its id before. */
-const ATTEMPT_OUTCOMES = [
+export const ATTEMPT_OUTCOMES = [
   "done",
   "failed",
   "dead",

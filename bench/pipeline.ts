@@ -15,7 +15,7 @@ const BATCHES = [1, 10, 100];
 const KEYS = 1_000;
 const ROUNDS = 5;
 const WARM_UP = { batch: 10, batches: 40 };
-/** Events of one turn, so many that the clock's steps do not count. */
+/** Events of one turn, enough that the clock's steps do not count. */
 const EVENTS = { 1: 150, 10: 300, 100: 500 } as Record<number, number>;
 /** Of `write_units` and `read_units`: a handler that changes a session of 2 KB, and nothing that is in an index. */
 const UNITS = { apiId: "touch", batch: 10, bytes: 2_000, prefix: "touch " };

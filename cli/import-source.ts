@@ -65,7 +65,7 @@ export async function gatewaySource(options: GatewaySourceOptions): Promise<Asyn
 }
 
 async function* keysIn(file: string, fromLine: number): AsyncGenerator<{ place: number; key: string }, void> {
-  // A line that is no key is one that no gateway is asked for.
+  // A line that is not a key: no gateway is asked for it.
   for await (const { number, text } of linesOf(file, KEY_LINE_BYTES))
     if (number >= fromLine) yield { place: number, key: (text ?? "").replace(/\r$/, "") };
 }

@@ -38,7 +38,7 @@ export interface LiveFolder {
 
 /** Between two looks that no hint asked for: the system may have no room for the watch, or no news of a shared folder. */
 const LOOK_MS = 2_000;
-/** However large the folder, these looks take one part in so many of the time. */
+/** However large the folder, these looks take at most this part of the time. */
 const LOOK_SHARE = 50;
 /** Who saves a file empties it first, and writes it a moment later: so often, and so long after, it is looked at again. */
 const EMPTY_LOOKS = 3;

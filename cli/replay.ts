@@ -23,7 +23,7 @@ export interface ReplayOptions extends FolderOptions {
   release: string;
   /** `live`: what the record does not have is asked for real. */
   http: "recorded" | "live";
-  /** In the place of ids: so many of the newest events for which a handler ran. */
+  /** In the place of ids: this number of the newest events for which a handler ran. */
   last?: number;
   query?: string;
   api?: string;

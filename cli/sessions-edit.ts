@@ -65,7 +65,7 @@ export async function sessionsEdit(argument: string, options: EditOptions): Prom
   }
 }
 
-/** "refused": it is no session, which was told; "first": somebody else has changed it since. */
+/** "refused": it is not a session, which was told; "first": somebody else has changed it since. */
 async function put(
   sessions: OpenSessionsOf,
   key: string,

@@ -101,7 +101,7 @@ function SearchField({ field, q }: { field: { current: HTMLInputElement | null }
   );
 }
 
-/** A single word that is no filter is most often a key that was pasted. */
+/** A single word that is not a filter is most often a key that was pasted. */
 function filterFor(text: string): string {
   if (text === "" || /\s|"|^-?[a-z]+:/.test(text)) return text;
   return `key:${text}`;

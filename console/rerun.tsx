@@ -146,7 +146,7 @@ export function Pins() {
   );
 }
 
-/** What so many events came to on another release. */
+/** What events came to on another release. */
 export function TryResult({ job }: { job: Job }) {
   const [isAll, setAll] = useState(false);
   const of = (verdict: Tried["verdict"]) => job.tried.filter((each) => each.verdict === verdict).length;

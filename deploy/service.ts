@@ -33,7 +33,7 @@ export async function writeService(folder: string, service: Service): Promise<vo
 /** Without the zips, which only a deployment needs. */
 export function writeDefinition(folder: string, service: Service): void {
   writeFileSync(`${folder}/serverless.yml`, definitionOf(service));
-  // What it has for a gateway's host is no part of the stack.
+  // What it has for a gateway's host is not part of the stack.
   const filter = (path: string) => path === INFRA_FOLDER || path.endsWith(".yml");
   cpSync(INFRA_FOLDER, `${folder}/infra`, { recursive: true, filter });
 }

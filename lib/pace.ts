@@ -1,11 +1,11 @@
-/** Waits until so many more may be sent or asked; false when it is time to stop instead. */
+/** Waits until that number more may be sent or asked; false when it is time to stop instead. */
 export type Pace = (count: number) => Promise<boolean>;
 
 export interface PaceDeps {
   /** Of what is counted, per second. */
   rate: number;
   now: () => number;
-  /** Resolves after so many milliseconds, or as soon as `stop` wishes it. */
+  /** Resolves after that number of milliseconds, or as soon as `stop` wishes it. */
   delay: (ms: number) => Promise<void>;
   stop: AbortSignal;
 }

@@ -28,7 +28,7 @@ export interface PlacedLine {
 
 const LINE_END = 0x0a;
 
-/** A folder that is not there is an empty history. What is no line of a history, such as one cut in the middle, is left out. */
+/** A folder that is not there is an empty history. What is not a line of a history, such as one cut in the middle, is left out. */
 export function createHistoryReader(folder: string): HistoryReader {
   const offsets = new Map<string, number>();
 

@@ -101,7 +101,7 @@ describe("the scripts of a release", () => {
 });
 
 describe("what keeps a release from being built", () => {
-  it("is a script that is not there: the API file, the handler and the mend are named", () => {
+  it("is a script that is not there: the API file, the handler and the fix are named", () => {
     const { release, problems } = buildRelease([
       apiFile("a.json", "a", {
         KeyExpired: [

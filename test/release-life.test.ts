@@ -74,7 +74,7 @@ describe("a rollback", () => {
     await assert.rejects(rollBack(), /no release is live yet.*gatehook push/);
     const { version } = await upload("1");
     const refused = await upload("broken");
-    await assert.rejects(rollBack(refused.version), /was never live.*mend its files/);
+    await assert.rejects(rollBack(refused.version), /was never live.*fix its files/);
     await assert.rejects(
       rollBack("0123456789abcdef"),
       /there is no release 0123456789abcdef.*gatehook releases/,

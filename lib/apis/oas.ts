@@ -25,7 +25,7 @@ const SECONDS: Record<string, number> = {
 };
 const DURATION = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:h|ms|m|s|us|µs|μs|ns))+$/;
 
-/** Whole seconds of a text such as `1h30m`; 0 for one that is no duration, as the gateway has it. */
+/** Whole seconds of a text such as `1h30m`; 0 for one that is not a duration, as the gateway has it. */
 const duration: Decoder<number> = (value) => {
   const text = string(value);
   if (!DURATION.test(text)) return 0;

@@ -76,7 +76,7 @@ export function createConsumer(
 
   /**
    * Leaves events to other invocations. `ended`: how many were done meanwhile, in how many ms. When all those left
-   * came again at once, they would use up their receives waiting for each other.
+   * came again immediately, they would use up their receives waiting for each other.
    */
   function leaveUnstarted(
     left: Delivery[],

@@ -197,10 +197,10 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
   };
 }
 
-/** A failure that time will mend is worth another delivery also where handlers may fail. */
+/** A failure that passes with time is worth another delivery also where handlers may fail. */
 const DROPPED: ReadonlySet<Failure["kind"]> = new Set(["final", "handler"]);
 
-/** A store that is away is no outage: the events of other APIs can go on. */
+/** A store that is unavailable is not an outage: the events of other APIs can go on. */
 function configFailure(thrown: unknown): Pick<Failure, "kind" | "reason" | "error"> {
   if (!(thrown instanceof AppError)) throw thrown;
   const kind = thrown.code === "dependency-failed" ? "conflict" : "handler";

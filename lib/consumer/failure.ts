@@ -1,6 +1,6 @@
 import type { Verdict } from "./dead-letters.ts";
 
-/** Why an event's work does not count, and what may mend that. */
+/** Why an event's work does not count, and what may fix that. */
 export interface Failure extends Verdict {
   /**
    * `final`: nothing will. `handler`: another attempt may. `dependency`, `conflict`: time will, and it was not the

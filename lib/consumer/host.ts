@@ -57,7 +57,7 @@ export interface RunHost extends Host {
    * made of that must not count: the run failed.
    */
   readonly failure: AppError | undefined;
-  /** The call to a table that has been waiting for its answer for longer than so many ms, if there is one. */
+  /** The call to a table that has been waiting for its answer for longer than this number of ms, if there is one. */
   stuckFor(ms: number): HostCallName | undefined;
 }
 

@@ -50,7 +50,7 @@ export function createLiveRuntime(deps: {
       faults: runtime.faults.length,
       ms,
     });
-    // The releaser has loaded all of it: here it is a matter of this container, which its next try may mend.
+    // The releaser has loaded all of it: here it is a matter of this container, which its next try may fix.
     if (held && runtime.faults.length > 0) {
       await runtime.close();
       throw new Error(runtime.faults.map(({ path, error }) => `${path}: ${error.message}`).join("; "));

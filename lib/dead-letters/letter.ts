@@ -105,6 +105,6 @@ function taskEntryOf(letter: Letter): { handler?: string } {
   return handler === undefined ? {} : { handler };
 }
 
-/** As Lambda gives it to the consumer: a binary attribute is no text. */
+/** As Lambda gives it to the consumer: a binary attribute is not text. */
 export const textOf = ({ attributes }: Letter, name: string): string | undefined =>
   attributes[name]?.StringValue;

@@ -19,7 +19,7 @@ export interface Queue {
   receive(most: number): Promise<Letter[]>;
   /** Deletes them for good; answers those that were not. */
   remove(letters: Letter[]): Promise<Letter[]>;
-  /** Lets others read them again at once; answers how many come back only when `READ_SECONDS` are over. */
+  /** Lets others read them again immediately; answers how many come back only when `READ_SECONDS` are over. */
   release(letters: Pick<Letter, "messageId" | "receiptHandle">[]): Promise<number>;
   /** Sends ten messages at most as one call; answers, by id, what was not sent. */
   send(messages: Outgoing[]): Promise<Map<string, Refusal>>;

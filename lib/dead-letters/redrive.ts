@@ -29,7 +29,7 @@ export async function redrive(
   const began = deps.now();
   const seen = new Set<string>();
 
-  /** An event that fails again at once is back before the queue was read to its end: one redrive sends it once. */
+  /** An event that fails again immediately is back before the queue was read to its end: one redrive sends it once. */
   function isLater({ sentAt }: Letter, { event_id }: LetterFacts): boolean {
     const later = sentAt > began || seen.has(event_id);
     seen.add(event_id);

@@ -3,7 +3,7 @@ import { factsOf, type Letter, type LetterFacts } from "./letter.ts";
 import type { Queue } from "./queue.ts";
 
 export interface SweepOptions {
-  /** At most so many letters are passed over; those that are taken off the queue do not count. */
+  /** At most this number of letters is passed over; those that are taken off the queue do not count. */
   most: number;
   /** Ends it after the letters in hand. */
   stop: AbortSignal;

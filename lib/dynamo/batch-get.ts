@@ -54,7 +54,7 @@ export async function batchGet(
       );
       for (const { CapacityUnits = 0 } of answer.ConsumedCapacity ?? []) onUnits?.(CapacityUnits);
       found.push(...(answer.Responses?.[table] ?? []));
-      // What is only too large for one answer is no throttling.
+      // What is only too large for one answer is not throttling.
       const left = answer.UnprocessedKeys?.[table]?.Keys?.length ?? 0;
       if (left < (open[table]?.Keys?.length ?? 0)) attempt = 0;
       open = answer.UnprocessedKeys;

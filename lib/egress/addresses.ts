@@ -49,7 +49,7 @@ const GLOBAL_UNICAST: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse("2000::"), 3];
 const COMPATIBLE: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse("::"), 96];
 const NAT64: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse("64:ff9b::"), 96];
 
-/** The address, and before it the IPv4 address that decides in its place; nothing for what is no address. */
+/** The address, and before it the IPv4 address that decides in its place; nothing for what is not an address. */
 function formsOf(text: string): Address[] {
   if (isIP(text) === 0) return [];
   const address = parseAddress(text);
@@ -61,7 +61,7 @@ function formsOf(text: string): Address[] {
   return [address];
 }
 
-/** Of what isIP takes. A zone is no part of the address: it says through which interface. */
+/** Of what isIP takes. A zone is not part of the address: it says through which interface. */
 function parseAddress(text: string): Address {
   if (isIPv4(text)) return ipaddr.IPv4.parse(text);
   // Through URL, for ipaddr.js reads the old form `::8.8.8.8` as `::ffff:8.8.8.8`, which is another address.

@@ -21,7 +21,7 @@ const UNSENT = new Set([
   "Expect",
 ]);
 
-/** `x-one` -> `X-One`; what is no header name stays as it is. */
+/** `x-one` -> `X-One`; what is not a header name stays as it is. */
 export function canonicalName(name: string): string {
   if (!isToken(name)) return name;
   return name.toLowerCase().replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());

@@ -49,7 +49,7 @@ function resolve(base: Target, location: string): Target {
   try {
     return parseTarget(new URL(location, base.href).href);
   } catch (cause) {
-    throw new AppError("http-failed", `${base.host} redirects to what is no http or https URL`, { cause });
+    throw new AppError("http-failed", `${base.host} redirects to a URL that is not http or https`, { cause });
   }
 }
 

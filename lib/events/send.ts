@@ -47,7 +47,7 @@ export interface Queue {
   queueUrl: string;
 }
 
-/** One message that is no event on its way to the consumer, or not any more. */
+/** One message that is not an event on its way to the consumer, or not any more. */
 export interface QueueMessage {
   body: string;
   /** Those that are empty are left out: SQS takes none without a text. */

@@ -52,7 +52,7 @@ export function createReconcilePlace(deps: {
   }
 
   return {
-    /** For so many ms at most; undefined while another invocation has it. */
+    /** For this number of ms at most; undefined while another invocation has it. */
     async begin(ms: number): Promise<Turn | undefined> {
       const { Item } = await dynamo.send(new GetItemCommand({ TableName, Key: PLACE, ConsistentRead: true }));
       const { turn = 0, until = 0, after } = (Item ? fromAttributes(Item) : {}) as Partial<Kept>;

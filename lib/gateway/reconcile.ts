@@ -62,7 +62,7 @@ export interface ReconcileDeps {
 }
 
 const PAGE_ROWS = 100;
-/** After so many failures, with no answer between them, it is not a matter of the keys. */
+/** After this number of failures with no answer between them, it is not a matter of the keys. */
 const FAILURES = 5;
 /** A stream keeps its records for a day: what is on its way for longer may have been lost with them. */
 const LOST_MS = 86_400_000;

@@ -130,7 +130,7 @@ async function write(
   return result;
 }
 
-/** Undefined for what is no session; throws session-too-large. */
+/** Undefined for what is not a session; throws session-too-large. */
 function read(body: string): Session | undefined {
   try {
     return parseSession(body);

@@ -25,7 +25,7 @@ export async function rollBack(
   const to = target.version;
   if (to === from) throw refuse(`release ${to} is live already`);
   if (!target.live_at)
-    throw refuse(`release ${to} was never live (it was refused): mend its files and upload them instead`);
+    throw refuse(`release ${to} was never live (it was refused): fix its files and upload them instead`);
   await mustBeThere(store, to);
   const entry = { ...target, live_at: new Date(now()).toISOString() };
   const { built, refused, settled } = pointer;

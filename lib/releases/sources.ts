@@ -6,7 +6,7 @@ export interface SourceFile {
   bytes?: number;
 }
 
-/** What is wrong, or odd: the file, where in it, and what mends it. */
+/** What is wrong, or odd: the file, where in it, and what fixes it. */
 export interface Problem {
   file: string;
   line?: number;

@@ -17,8 +17,8 @@ export interface Waking {
 
 /**
  * Makes one release of many notices. S3 sends one for each file: the first invocation waits until no more come,
- * then builds; those that come while it waits end at once, since what they tell of is in the bucket before it looks.
- * An invocation that is no notice of S3 builds at once.
+ * then builds; those that come while it waits end immediately, since what they tell of is in the bucket before it looks.
+ * An invocation that is not a notice of S3 builds immediately.
  */
 export function createWake(deps: {
   notices: Notices;

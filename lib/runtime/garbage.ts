@@ -13,7 +13,7 @@ const RUNS = 32;
 const FIRST_THRESHOLD = 256 * 1024;
 
 /**
- * The engine looks for garbage when it has allocated so many bytes, and built by Emscripten it counts 8 bytes for each
+ * The engine looks for garbage when it has allocated a number of bytes, and built by Emscripten it counts 8 bytes for each
  * allocation, whatever its size. Objects that refer to each other and hold large texts would fill the memory first,
  * and the handler that runs then would fail for what others left.
  */

@@ -182,7 +182,7 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
       if (deadline !== undefined && performance.now() >= deadline) return { stop: "timeout" };
       const local = LOCAL.get(name)?.(args[0] ?? "");
       if (LOCAL.has(name)) return text(local === undefined ? undefined : JSON.stringify(local));
-      // Half a surrogate pair is no text outside the sandbox.
+      // Half a surrogate pair is not text outside the sandbox.
       const texts = args.map((arg) => arg.toWellFormed());
       if (name !== "log") return callMain(name as HostCallName, texts);
       log(texts[0] as LogLevel, texts[1] ?? "");

@@ -73,7 +73,7 @@ export function refuseUnknown(query: Record<string, string>, known: readonly str
   const unknown = Object.keys(query).find((name) => !known.includes(name));
   if (unknown === undefined) return;
   const choice = known.length > 0 ? `; there is ${known.join(", ")}` : "";
-  throw invalid(unknown, `is no parameter of this route${choice}`);
+  throw invalid(unknown, `is not a parameter of this route${choice}`);
 }
 
 /** Sessions without an end have 0 or less in `expires`, and are in no range. */

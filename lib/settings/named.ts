@@ -28,7 +28,7 @@ export function problemWithWritten(name: string, value: string): string | undefi
   const setting = settingOf(name);
   if ("problem" in setting) return setting.problem;
   const { member } = setting as DeploymentSetting;
-  if (member) return `${name} is no member of settings: in gatehook.json it is stages.<stage>.${member}`;
+  if (member) return `${name} is not a member of settings: in gatehook.json it is stages.<stage>.${member}`;
   if (isSecret(setting) && value.trim() && !SECRET_REFERENCE.pattern.test(value.trim()))
     return `${name} must be ${SECRET_REFERENCE.rule}: the secret itself stands in Secrets Manager (aws secretsmanager create-secret), and for the local stack in the environment`;
   return problemWithNamed(name, value);

@@ -16,7 +16,7 @@ export interface EntryStore {
   remove(key: string): Promise<void>;
 }
 
-/** The gateway's TykStorage* functions: what a script shares between its runs, at once and outside of commits. */
+/** The gateway's TykStorage* functions: what a script shares between its runs, immediately and outside of commits. */
 export interface Storage {
   /** Answers what the script gets; throws `storage-failed` with the gateway's text. */
   call(operation: string, key: string, value: string, ttlSeconds: number): Promise<unknown>;

@@ -19,7 +19,7 @@ export type Claim =
   | { is: "mine" }
   /** One was delivered; `own`: it was this very webhook, whose end was not noted. */
   | { is: "sent"; own: boolean }
-  /** Another consumer is sending one at the moment: its end is known in so many seconds. */
+  /** Another consumer is sending one at the moment: its end is known in that number of seconds. */
   | { is: "taken"; seconds: number };
 
 /** What is kept of webhooks in the state table. Everything throws `dependency-failed`. */
@@ -29,7 +29,7 @@ export interface WebhookStore {
   done(identity: string): Promise<void>;
   switchOff(off: string, facts: { apiId: string; entry: string; at: string }): Promise<void>;
   /**
-   * `cooldown`: what makes bodies equal. A claim lives for so many seconds; its own webhook, of which there may be two
+   * `cooldown`: what makes bodies equal. A claim lives for that number of seconds; its own webhook, of which there may be two
    * copies, can take it up again when its request is over for certain, after `requestSeconds`.
    */
   claim(

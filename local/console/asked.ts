@@ -16,7 +16,7 @@ export function known<Name extends string>(c: Context, names: Name[]): Partial<R
   const query = c.req.query();
   const unknown = Object.keys(query).find((name) => !(names as string[]).includes(name));
   if (unknown !== undefined)
-    throw invalid(unknown, `is no parameter of this route; there is ${names.join(", ")}`);
+    throw invalid(unknown, `is not a parameter of this route; there is ${names.join(", ")}`);
   return query as Partial<Record<Name, string>>;
 }
 

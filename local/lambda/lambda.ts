@@ -10,7 +10,7 @@ import { ownHosts, refusalOf } from "../own-hosts.ts";
 export interface LocalFunction {
   /** The function's answer; rejects as Lambda does on an error, a timeout or a crash. */
   invoke(payload: unknown): Promise<unknown>;
-  /** Ends the process at once, as a crash does; the next invocation starts another. False when none is running. */
+  /** Ends the process immediately, as a crash does; the next invocation starts another. False when none is running. */
   kill(): boolean;
   close(): Promise<void>;
 }

@@ -87,7 +87,7 @@ const ofHost = metaOf("EventHostStatusMeta", {
 });
 const ofToken = metaOf("EventTokenMeta", { Org: text, Key: text });
 
-/** What is no struct in the gateway, but a map; some of its members are lists, also where JSON has null. */
+/** What is not a struct in the gateway, but a map; some of its members are lists, also where JSON has null. */
 const LISTS: Record<string, Field> = {
   granted_scopes: listOf(text),
   required_scopes: listOf(text),

@@ -50,7 +50,7 @@ export const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map(
 
 /** What Go's `html/template` calls at the end of an action, and no template can name. */
 export const ESCAPERS = {
-  /** The text of an action without a function: no value is no text. */
+  /** The text of an action without a function: no value is not text. */
   escape: {
     least: 1,
     most: 1,

@@ -9,7 +9,7 @@ import { createSandbox } from "../../lib/runtime/sandbox.ts";
 import { SESSION, sampleRun } from "../sample.ts";
 
 export const assets = loadAssets();
-export const limits = { ...DEFAULT_LIMITS, graceMs: 250 };
+const limits = { ...DEFAULT_LIMITS, graceMs: 250 };
 const prelude = readPrelude();
 const hostCall: HostCall = (name) => ({ text: name === "getKeyData" ? SESSION : undefined });
 

@@ -1,7 +1,7 @@
 import type { Template } from "../../deploy/template.ts";
 import { createResolver, type Names } from "./resolve.ts";
 
-export const ACCOUNT = "000000000000";
+const ACCOUNT = "000000000000";
 
 export const arn = (service: string, region: string, rest: string) =>
   `arn:aws:${service}:${region}:${ACCOUNT}:${rest}`;

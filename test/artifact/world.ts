@@ -59,7 +59,7 @@ export interface Answer {
 }
 
 /** An event as the gateway sends it, on its way to the consumer. */
-export function bodyOf({ id, Type, Key, api = API, Path }: Event): string {
+function bodyOf({ id, Type, Key, api = API, Path }: Event): string {
   return JSON.stringify({ id, api_id: api, event: { Type, Meta: { Key, Path }, TimeStamp: "" } });
 }
 

@@ -42,7 +42,7 @@ export type Kind = (typeof KINDS)[number];
 export const LEDGER_HANDLERS: ReadonlySet<string> = new Set(["looker", "homer", "wanderer"]);
 
 /** What becomes of sessions that nothing but the handlers of their own events write, by the beginning of their keys. */
-export const HOMES = ["home", "kept", "gone", "brief"] as const;
+const HOMES = ["home", "kept", "gone", "brief"] as const;
 
 /** The `home` of a counter: left alone, put by the API meanwhile, deleted by it, or with an end now and then. */
 function homeOf(counter: string): string {

@@ -7,7 +7,7 @@ import { type Browser, type BrowserContext, chromium, type Page, type Request } 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /** Of the browser: CHROMIUM_PATH, or the first of its names on the PATH. */
-export function chromiumPath(env = process.env): string | undefined {
+function chromiumPath(env = process.env): string | undefined {
   if (env.CHROMIUM_PATH) return env.CHROMIUM_PATH;
   const folders = (env.PATH ?? "").split(delimiter);
   return folders

@@ -11,7 +11,7 @@ import { readSourceFiles } from "../../local/files.ts";
 import { ownHosts } from "../../local/own-hosts.ts";
 import { startTestStack, type TestStack } from "./stack.ts";
 
-export const TOKEN = "t".repeat(43);
+const TOKEN = "t".repeat(43);
 const PORT = 3000;
 export const HOST = `127.0.0.1:${PORT}`;
 

@@ -38,6 +38,12 @@ const together: Plugin = {
       path: `${folder}/version.ts`,
       suffix: `?${basename(importer)}`,
     }));
+    // Likewise the list of host calls, for what is loaded without the sandbox's thread. It has no state.
+    onResolve({ filter: /^\.\.\/runtime\/protocol\.ts$/ }, ({ importer }) =>
+      /\/lib\/(consumer\/host|history\/(redact|replay-host))\.ts$/.test(importer)
+        ? { path: `${ROOT}lib/runtime/protocol.ts`, suffix: `?${basename(importer)}` }
+        : undefined,
+    );
     for (const [path, filter] of Object.entries(TOGETHER)) {
       const namespace = `together-${path}`;
       onResolve({ filter }, ({ kind }) => (kind === "dynamic-import" ? { path, namespace } : undefined));

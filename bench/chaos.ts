@@ -14,7 +14,9 @@ function number(min: number, max: number, whole = true): (text: string) => numbe
 }
 
 const program = new Command("npm run chaos --")
-  .description("Sends events to several consumers while processes are killed and DynamoDB fails.")
+  .description(
+    "Sends events to several consumers while processes are killed, and DynamoDB and webhooks' targets fail.",
+  )
   .option("--events <number>", "events to send", number(1, 1_000_000), 10_000)
   .option("--kills <number>", "consumer processes to kill", number(0, 100_000), 200)
   .option("--seed <number>", "what all chance is drawn from", number(0, 2 ** 31 - 1), 1)

@@ -102,8 +102,8 @@ const consume = createConsumer({
   requeue: async (record, how) => (await returns()).requeue(record, how),
   sendTask,
   storms: {
-    async take(deliveries, release, unit) {
-      if (release.coalesces) await (await storms()).take(deliveries, release, unit);
+    async take(deliveries, release, ...how) {
+      if (release.coalesces) await (await storms()).take(deliveries, release, ...how);
     },
     close: async (delivery) => (await storms()).close(delivery),
   },

@@ -3,6 +3,7 @@ import { after, before, describe, it } from "node:test";
 import { DeleteMessageBatchCommand, SendMessageBatchCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import fc from "fast-check";
 import { parseRecord } from "../lib/consumer/records.ts";
+import { webhookTask, windowTask } from "../lib/consumer/tasks.ts";
 import { createDelivery } from "../lib/dead-letters/delivery.ts";
 import { factsOf, type Letter } from "../lib/dead-letters/letter.ts";
 import { parcelOf } from "../lib/dead-letters/parcel.ts";
@@ -216,6 +217,24 @@ describe("a redrive", { concurrency: true }, () => {
     assert.deepEqual([tally.sent, tally.later], [3, 3]);
     assert.equal((await queues.drain(events)).length, 3);
     assert.equal((await queues.drain(dead)).length, 3);
+  });
+
+  it("sends each of an event's letters: its own, and those of its webhooks and windows", async () => {
+    const { dead, events, tally, run } = await setUp();
+    const tasks = [
+      undefined,
+      webhookTask("webhook:a"),
+      webhookTask("webhook:b"),
+      windowTask("counts", "w1", 0),
+      windowTask("counts", "w2", 0),
+    ].map((task) => task && JSON.stringify(task));
+    for (const task of tasks)
+      await queues.put(dead, { body: eventOf("a"), attributes: { ...VERDICT, ...(task && { task }) } });
+    await queues.put(dead, { body: eventOf("a").replace("demo", "other"), attributes: VERDICT });
+    await run();
+    assert.deepEqual([tally.sent, tally.later], [6, 0]);
+    const sent = (await queues.drain(events)).map((message) => attributesOf(message).task);
+    assert.deepEqual(sent.sort(), [...tasks, undefined].sort());
   });
 
   it("sends those that were chosen, and leaves the others to be read at once", async () => {

@@ -169,11 +169,11 @@ describe("the count of a window", () => {
       dismiss: (identity: string) => void dismissed.push(identity),
     };
     const of = (id: string) => deliveryOf(message(id, { key: "k" }));
-    await storms(() => NOW, "one").take([of("e1")], release, unit);
+    await storms(() => NOW, "one").take([of("e1")], release, unit, assert.fail);
     const [[id, due] = ["", 0]] = windows;
     const closer = { ...of("e1"), task: windowTask("log:storm", id, due) };
     assert.equal((await storms(() => due * 1_000, "two").close(closer))?.count, 1);
-    await storms(() => NOW, "slow").take([of("e2"), of("e1")], release, unit);
+    await storms(() => NOW, "slow").take([of("e2"), of("e1")], release, unit, assert.fail);
     assert.deepEqual(dismissed, ["demo#e1", "demo#e2", "demo#e1"]);
     assert.equal(windows.length, 2);
     const [, [next, later] = ["", 0]] = windows;
@@ -262,6 +262,26 @@ describe("a storm of equal events", () => {
     await settle();
     assert.equal(sum(await windowsOf("a")), 1);
     assert(now() - began > 900_000 && now() - began < 13 * 3_600_000, String(now() - began));
+  });
+
+  it("fails alone where an event leaves no room for the message that ends a window, and nobody else asks for it", async () => {
+    const { publish, settle, windowsOf, letters, lines } = await worldOf({
+      events: { KeyExpired: [script("counts"), logHandler] },
+    });
+    const Blob = "x".repeat(1024 * 1024 - 200);
+    publish("large", { Key: "a", Blob });
+    publish("small", { Key: "b" });
+    publish("larger", { Key: "c", Blob });
+    publish("smaller", { Key: "c" });
+    await settle({ consumers: 1 });
+    const facts = letters.map(({ attributes = {} }) => [attributes.event_id, attributes.reason]);
+    assert.deepEqual(facts, [["large", "event-too-large"]]);
+    for (const [key, count] of Object.entries({ a: 0, b: 1, c: 2 }))
+      assert.equal(sum(await windowsOf(key)), count, key);
+    assert.deepEqual(
+      lines.filter(({ level }) => level === "error").map(({ message }) => message),
+      ["event to the dead letters"],
+    );
   });
 
   it("fails the batch when it cannot be counted, and costs no event an attempt", async () => {

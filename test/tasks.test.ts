@@ -110,6 +110,15 @@ describe("a task on its way to the queue", () => {
     const large = message("e1", { body: "x".repeat(1024 * 1024 - 50) });
     const codeOf = (code: string) => (error: AppError) => error instanceof AppError && error.code === code;
     await assert.rejects(send(large, "e1", webhookTask("webhook:a")), codeOf("event-too-large"));
+    const tried = { attempts: 10, since: SECONDS, due: SECONDS + 43_200, postponed: 12 };
+    for (let left = 200; left < 500; left += 1) {
+      const one = message("e1", { body: "x".repeat(1024 * 1024 - left) });
+      const fits = await send(one, "e1", webhookTask("webhook:a")).then(
+        () => true,
+        () => false,
+      );
+      if (fits) await send(one, "e1", webhookTask("webhook:a", tried));
+    }
     const away = sender(new Error("away"));
     await assert.rejects(away.send(message("e1"), "e1", webhookTask("a")), codeOf("dependency-failed"));
   });

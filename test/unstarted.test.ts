@@ -1,8 +1,9 @@
 // Events that an invocation had no time for: nothing failed, so nothing may come of it.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { parseRecord } from "../lib/consumer/records.ts";
+import { deliveryOf } from "../lib/consumer/records.ts";
 import { createRequeue } from "../lib/consumer/requeue.ts";
+import { type Task, webhookTask, windowTask } from "../lib/consumer/tasks.ts";
 import { createQueueSender } from "../lib/events/send.ts";
 import { message, type Script, setUp } from "./helpers/consumer.ts";
 import { startTestQueues, type TestQueues } from "./helpers/queues.ts";
@@ -73,23 +74,44 @@ describe("a message that starts anew", () => {
   });
   after(() => queues.close());
 
-  it("keeps its body, its API and the id that its own message gave it", async () => {
-    const queueUrl = await queues.create();
-    const requeue = createRequeue(createQueueSender({ sqs: queues.sqs, queueUrl }));
-    const body = JSON.stringify({ Type: "KeyExpired", Meta: { Key: "k" } });
-    const record = message("", { messageId: "m-1", body, attributes: { api_id: "demo" } });
-    await requeue(record, { eventId: "m-1", seconds: 0 });
-    const [copy] = await queues.drain(queueUrl);
-    const attributes = Object.entries(copy?.MessageAttributes ?? {}).map(
-      ([name, { StringValue }]) => [name, { stringValue: StringValue }] as const,
-    );
-    const received = {
-      ...record,
-      messageId: copy?.MessageId ?? "",
-      body: copy?.Body ?? "",
-      messageAttributes: Object.fromEntries(attributes),
-    };
-    assert.notEqual(received.messageId, record.messageId);
-    assert.deepEqual(parseRecord(received), parseRecord(record));
-  });
+  const tasks: Record<string, Task | undefined> = {
+    "an event": undefined,
+    "a webhook that failed before": { ...webhookTask("webhook:a"), attempts: 3, since: 1_700_000_000 },
+    "a webhook of a window": webhookTask("webhook:a", {
+      id: "w1",
+      coalesced: { count: 3, first: 1, last: 2 },
+    }),
+    "a window": windowTask("counts", "w1", 1_700_000_000),
+  };
+  for (const [what, task] of Object.entries(tasks))
+    it(`is what it was: ${what}, its API and the id that its own message gave it`, async () => {
+      const queueUrl = await queues.create();
+      const requeue = createRequeue(createQueueSender({ sqs: queues.sqs, queueUrl }));
+      const body = JSON.stringify({ Type: "KeyExpired", Meta: { Key: "k" } });
+      const record = message("", {
+        messageId: "m-1",
+        body,
+        attributes: { api_id: "demo", ...(task && { task: JSON.stringify(task) }) },
+      });
+      await requeue(record, { eventId: "m-1", seconds: 0 });
+      const [copy] = await queues.drain(queueUrl);
+      const attributes = Object.entries(copy?.MessageAttributes ?? {}).map(
+        ([name, { StringValue }]) => [name, { stringValue: StringValue }] as const,
+      );
+      const received = {
+        ...record,
+        messageId: copy?.MessageId ?? "",
+        body: copy?.Body ?? "",
+        messageAttributes: Object.fromEntries(attributes),
+      };
+      assert.notEqual(received.messageId, record.messageId);
+      const { records: _, ...delivery } = deliveryOf(record);
+      const {
+        records: [copied],
+        ...again
+      } = deliveryOf(received);
+      assert.equal(copied, received);
+      assert.deepEqual(again, delivery);
+      assert.deepEqual(again.task, task);
+    });
 });

@@ -11,7 +11,7 @@ import { createEventRun, type EventEnd, type EventRunDeps, type TimeLeft } from 
 import type { Failure } from "./failure.ts";
 import { type Lane, lanesOf } from "./lanes.ts";
 import type { LiveRuntime } from "./live-runtime.ts";
-import { CONFLICTED, type EventOutcome, type HandlerReport, UNSTARTED } from "./outcome.ts";
+import { CONFLICTED, type EventOutcome, type HandlerReport, UNSTARTED, worse } from "./outcome.ts";
 import { createPrefetch, ownKey } from "./prefetch.ts";
 import { type Delivery, groupsOf } from "./records.ts";
 
@@ -101,7 +101,10 @@ export function createPass(deps: PassDeps) {
     const loaded = await deps.live.at(read.liveVersion);
     prefetch.at(loaded.release);
     const unit = unitOf(read, loaded.release, deliveries, homes);
-    await deps.storms.take(deliveries, loaded.release, unit);
+    const uncounted = new Map<Delivery, Failure>();
+    await deps.storms.take(deliveries, loaded.release, unit, (delivery, failure) =>
+      uncounted.set(delivery, failure),
+    );
     const ends = new Map<Delivery, EventEnd>();
     let outage: Failure | undefined;
     let broken: unknown;
@@ -112,7 +115,8 @@ export function createPass(deps: PassDeps) {
 
     async function runOne(delivery: Delivery): Promise<EventOutcome> {
       const end = await runEvent({ unit, loaded, delivery, timeLeft, isHalted, halt });
-      let { outcome } = end;
+      const failure = uncounted.get(delivery);
+      let outcome = failure ? worse(end.outcome, { is: "failed", failure }) : end.outcome;
       if (outcome.is === "failed" && outcome.failure.kind === "handler")
         outcome = countAttempt(unit, delivery, outcome.failure);
       ends.set(delivery, { ...end, outcome });

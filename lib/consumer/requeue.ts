@@ -1,7 +1,8 @@
 import type { QueueSender } from "../events/send.ts";
 import type { QueueRecord } from "./records.ts";
+import { TASK_ATTRIBUTE } from "./tasks.ts";
 
-/** Sends a record's body to its queue again, as a message of its own. `seconds`: until it can be received. */
+/** Sends a record to its queue again, as a message of its own. `seconds`: until it can be received. */
 export type Requeue = (
   record: QueueRecord,
   how: { eventId: string | undefined; seconds: number },
@@ -12,7 +13,12 @@ export function createRequeue(send: QueueSender): Requeue {
     // Its id may be the message's own, which the copy does not have.
     send({
       body,
-      attributes: { api_id: messageAttributes.api_id?.stringValue, event_id: eventId },
+      attributes: {
+        api_id: messageAttributes.api_id?.stringValue,
+        event_id: eventId,
+        // Without it, it would be the event, which is done, and the webhook or the window would be lost.
+        [TASK_ATTRIBUTE]: messageAttributes[TASK_ATTRIBUTE]?.stringValue,
+      },
       delaySeconds: seconds,
     });
 }

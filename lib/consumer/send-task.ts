@@ -7,6 +7,9 @@ import { type SendTask, TASK_ATTRIBUTE, type Task } from "./tasks.ts";
 /** Less than a queue takes: a message that waits counts for the alarm on the oldest one, which is of 15 minutes. */
 const DELAY_SECONDS = 600;
 
+/** What changes of a task from attempt to attempt. */
+const LARGEST = { due: 9_999_999_999, attempts: 9_999, since: 9_999_999_999, postponed: 9_999 };
+
 export function createSendTask(deps: {
   send: QueueSender;
   /** In ms since 1970. */
@@ -19,7 +22,9 @@ export function createSendTask(deps: {
       event_id: eventId,
       [TASK_ATTRIBUTE]: JSON.stringify(task),
     };
-    const bytes = Buffer.byteLength(body + Object.entries(attributes).join("")) + 100;
+    // As large as it may become, so that what fits once fits at each attempt.
+    const grown = { ...attributes, [TASK_ATTRIBUTE]: JSON.stringify({ ...task, ...LARGEST }) };
+    const bytes = Buffer.byteLength(body + Object.entries(grown).join("")) + 100;
     if (bytes > MESSAGE_BYTES)
       throw new AppError(
         "event-too-large",

@@ -5,7 +5,8 @@ import type { Metrics } from "../metrics.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import type { Coalesce } from "../webhooks/definition.ts";
 import { entriesFor } from "./entries.ts";
-import type { Delivery } from "./records.ts";
+import type { Failure } from "./failure.ts";
+import type { Delivery, QueueRecord } from "./records.ts";
 import { COUNT_EVENTS, type Counted, type Span, type StormStore } from "./storm-store.ts";
 import { type Coalesced, type SendTask, windowTask } from "./tasks.ts";
 
@@ -23,12 +24,14 @@ export interface StormDeps {
 export interface Storms {
   /**
    * Counts the events for the handlers of which one run is to stand for many, and has the ledger say so. An event is
-   * counted once, whatever becomes of its commit. Throws `dependency-failed`.
+   * counted once, whatever becomes of its commit. `refuse` is told of those that cannot be counted. Throws
+   * `dependency-failed`.
    */
   take(
     deliveries: Delivery[],
     release: LiveRelease,
     unit: Pick<UnitOfWork, "isDone" | "dismiss">,
+    refuse: (delivery: Delivery, failure: Failure) => void,
   ): Promise<void>;
   /** Closes the window of a task; undefined when nothing was counted in it. */
   close(delivery: Delivery): Promise<Coalesced | undefined>;
@@ -70,8 +73,8 @@ export function createStorms({ store, sendTask, now, counter, metrics }: StormDe
     const made = { counter: `${counter}-${joins}`, first: Number.POSITIVE_INFINITY, last: 0 };
     const found = await store.join(window, made.counter);
     if (!found) return undefined;
-    const [record] = deliveries[0]?.records ?? [];
-    if (!found.isCalled && record) {
+    const record = found.isCalled ? undefined : smallestOf(deliveries);
+    if (record) {
       await sendTask(record, window, windowTask(entry, window, ends + GRACE_SECONDS));
       await store.called(window);
     }
@@ -105,7 +108,7 @@ export function createStorms({ store, sendTask, now, counter, metrics }: StormDe
   }
 
   return {
-    async take(deliveries, release, unit) {
+    async take(deliveries, release, unit, refuse) {
       async function takeGroup(group: Group): Promise<void> {
         const events = group.deliveries.map((delivery) => countedOf(delivery, group.entry, now()));
         for (let at = 0; at < events.length; at += COUNT_EVENTS)
@@ -113,8 +116,21 @@ export function createStorms({ store, sendTask, now, counter, metrics }: StormDe
         metrics.count("EventsCoalesced", events.length);
         for (const { identity } of group.deliveries) unit.dismiss(identity, group.entry);
       }
+      /** They alone fail, and not the batch that they are in. */
+      function refuseLarge({ entry, deliveries: large }: Group, thrown: unknown): void {
+        if (!(thrown instanceof AppError) || thrown.code !== "event-too-large") throw thrown;
+        const { code: reason, message: error } = thrown;
+        for (const delivery of large) {
+          const names = { eventId: delivery.envelope.id, handler: entry, release: release.version };
+          refuse(delivery, { kind: "final", reason, error, ...names });
+        }
+      }
       // A batch may be of as many keys as events: their windows have nothing to do with each other.
-      const ended = await Promise.allSettled([...groupsOf(deliveries, release, unit)].map(takeGroup));
+      const ended = await Promise.allSettled(
+        [...groupsOf(deliveries, release, unit)].map((group) =>
+          takeGroup(group).catch((thrown: unknown) => refuseLarge(group, thrown)),
+        ),
+      );
       for (const end of ended) if (end.status === "rejected") throw end.reason;
     },
     async close({ task }) {
@@ -156,6 +172,13 @@ function windowAt(key: string, { windowSeconds }: Coalesce, seconds: number, nex
     Number.parseInt(createHash("sha256").update(key).digest("hex").slice(0, 8), 16) % windowSeconds;
   const nth = Math.floor((seconds + offset) / windowSeconds) + next;
   return { nth, ends: (nth + 1) * windowSeconds - offset };
+}
+
+/** Of events that stand for each other, the one whose message has most room for a task. */
+function smallestOf(deliveries: Delivery[]): QueueRecord | undefined {
+  const bytes = ({ body }: QueueRecord) => Buffer.byteLength(body);
+  const records = deliveries.flatMap((delivery) => delivery.records);
+  return records.toSorted((a, b) => bytes(a) - bytes(b))[0];
 }
 
 function countedOf({ identity, records }: Delivery, entry: string, now: number): Counted {

@@ -1,5 +1,5 @@
 import { createDelivery, type DeliveryDeps, type DeliveryTally } from "./delivery.ts";
-import { factsOf, type Letter, type LetterFacts } from "./letter.ts";
+import { factsOf, type Letter, type LetterFacts, TASK, textOf } from "./letter.ts";
 import { type Parcel, parcelOf } from "./parcel.ts";
 import { type Sweep, type SweepOptions, sweep } from "./sweep.ts";
 
@@ -29,10 +29,14 @@ export async function redrive(
   const began = deps.now();
   const seen = new Set<string>();
 
-  /** An event that fails again immediately is back before the queue was read to its end: one redrive sends it once. */
-  function isLater({ sentAt }: Letter, { event_id }: LetterFacts): boolean {
-    const later = sentAt > began || seen.has(event_id);
-    seen.add(event_id);
+  /**
+   * What fails again immediately is back before the queue was read to its end: one redrive sends it once. An event may have
+   * letters beside its own: one for each of its webhooks.
+   */
+  function isLater(letter: Letter, { api_id, event_id }: LetterFacts): boolean {
+    const name = JSON.stringify([api_id, event_id, textOf(letter, TASK)]);
+    const later = letter.sentAt > began || seen.has(name);
+    seen.add(name);
     return later;
   }
 

@@ -1,16 +1,19 @@
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { createFacts } from "../../cli/facts.ts";
+import { TASK_ATTRIBUTE } from "../../lib/consumer/tasks.ts";
 import type { Moment } from "../../local/lambda/lambda.ts";
 import { createRandom, seedFor } from "../helpers/random.ts";
 import { type Accounts, createAccounts } from "./accounts.ts";
 import { audit } from "./audit.ts";
 import { createFaults } from "./faults.ts";
 import { follow } from "./follow.ts";
+import { auditHooks, type Line, lineOf } from "./hooks.ts";
 import { createKills, type Kills } from "./kills.ts";
 import { startPeople } from "./people.ts";
 import { inSteps } from "./proxy.ts";
+import { PATIENCE_MS, startReceiver } from "./receiver.ts";
 import { type ChaosResult, resultOf } from "./result.ts";
-import { startRig } from "./rig.ts";
+import { type Rig, startRig } from "./rig.ts";
 import { createSabotage, type Sabotage } from "./sabotage.ts";
 import { createTally, sum } from "./tally.ts";
 import { createTraffic } from "./traffic.ts";
@@ -29,7 +32,7 @@ export interface ChaosOptions {
   /** Without progress for so long, it is over. */
   patienceMs: number;
   env: Record<string, string | undefined>;
-  sabotage?: Sabotage;
+  sabotages?: readonly Sabotage[];
   /** Events of these kinds alone. */
   kinds?: readonly Kind[];
   onProgress?: (progress: Progress) => void;
@@ -51,6 +54,9 @@ const SETTINGS = {
   RETRY_BASE_SECONDS: "1",
   RETRY_MAX_SECONDS: "1",
 };
+
+/** Webhooks fail until so many events are accounted for: what fails comes again when there is still work. */
+const CALM_SHARE = 0.8;
 
 /** Few keys, so that consumers meet on them; in a FIFO queue they do not, and wait for each other. */
 const EVENTS_PER_KEY = 250;
@@ -74,22 +80,37 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       tally.faults[kind] += 1;
     },
   });
-  const sabotage = createSabotage(options.sabotage);
+  const sabotages = (options.sabotages ?? []).map(createSabotage);
   const facts = createFacts((name, line) => options.onLine?.(`[${name}] ${line}`));
   facts.listen(tally.note);
   facts.listen(accounts.note);
-
-  const rig = await startRig({
-    env: options.env,
-    consumers,
-    fifo,
-    settings: SETTINGS,
-    step: (nth) => inSteps(faults, kills.aroundCommits(nth), tally.countConflicts, sabotage),
-    onMoment: (moment) => onMoment(moment, accounts, kills),
-    onLine: facts.onLine,
-    onError: tally.fail,
+  const lines: Line[] = [];
+  facts.listen((fact) => {
+    const line = lineOf(fact);
+    if (line) lines.push(line);
   });
+
+  const receiver = await startReceiver({
+    random: random("receiver"),
+    isCalm: () => accounts.accounted / events.length >= CALM_SHARE,
+  });
+  let rig: Rig | undefined;
   try {
+    rig = await startRig({
+      env: options.env,
+      consumers,
+      fifo,
+      settings: {
+        ...SETTINGS,
+        WEBHOOK_SECRETS: receiver.secret,
+        WEBHOOK_TIMEOUT_MS: String(PATIENCE_MS),
+      },
+      receiver: receiver.host,
+      step: (nth) => inSteps(faults, kills.aroundWrites(nth), tally.countConflicts, ...sabotages),
+      onMoment: (moment) => onMoment(moment, accounts, kills),
+      onLine: facts.onLine,
+      onError: tally.fail,
+    });
     processes.push(...rig.stack.consumers.map(({ kill }) => kill));
     const traffic = createTraffic(rig.stack, accounts);
     const people = startPeople(rig.stack.url, events, random("people"));
@@ -108,17 +129,21 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     await people.end();
     const sessions = people.withRemoved(await traffic.readSessions());
     const found = audit(events, sessions, accounts.reasons, fifo);
+    const hooks = auditHooks(events, { got: receiver.got, lines, sessions });
     const ms = performance.now() - started;
-    return resultOf({ seed, consumers, ms, found, unacknowledged, accounts, people, kills, tally });
+    const parts = { seed, consumers, ms, found, hooks, unacknowledged, accounts };
+    return resultOf({ ...parts, people, kills, tally, receiver, lines });
   } finally {
-    await rig.close();
+    await rig?.close();
+    await receiver.close();
   }
 }
 
 function onMoment(moment: Moment, accounts: Accounts, kills: Kills): "kill" | undefined {
   const { Records } = moment.payload as SQSEvent;
   if (moment.at === "invoked") {
-    accounts.deliver(Records.map(({ body }) => body));
+    const events = Records.filter(({ messageAttributes }) => !messageAttributes[TASK_ATTRIBUTE]);
+    accounts.deliver(events.map(({ body }) => body));
     return kills.takes("after-delivery") ? "kill" : undefined;
   }
   const { batchItemFailures } = moment.answer as SQSBatchResponse;

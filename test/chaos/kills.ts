@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { between, createDeck, type Random } from "../helpers/random.ts";
-import { commitKind, type Step } from "./proxy.ts";
+import { commitKind, noteKind, type Step } from "./proxy.ts";
 
 /** Where in an invocation's life its process ends. */
 export const KILL_KINDS = [
@@ -12,6 +12,10 @@ export const KILL_KINDS = [
   "after-session",
   "before-entry",
   "after-entry",
+  "before-webhook",
+  "after-webhook",
+  "before-window",
+  "after-window",
   "before-acknowledgement",
 ] as const;
 export type KillKind = (typeof KILL_KINDS)[number];
@@ -21,8 +25,8 @@ export interface Kills {
   advance(share: number): void;
   /** True once for each armed kill of this kind: whoever asks ends the process. */
   takes(kind: KillKind): boolean;
-  /** Ends the n-th process before what it commits reaches the table, or before it hears that it has. */
-  aroundCommits(nth: number): Step;
+  /** Ends the n-th process before what it commits or notes reaches the table, or before it hears that it has. */
+  aroundWrites(nth: number): Step;
   byKind: Record<KillKind, number>;
 }
 
@@ -67,8 +71,8 @@ export function createKills(deps: {
       byKind[wanted] += 1;
       return true;
     },
-    aroundCommits: (nth) => async (call, forward) => {
-      const what = commitKind(call);
+    aroundWrites: (nth) => async (call, forward) => {
+      const what = commitKind(call) ?? noteKind(call);
       if (!what) return forward();
       if (kills.takes(`before-${what}`)) {
         processes[nth]?.();

@@ -1,6 +1,7 @@
 import { Agent, createServer, type IncomingMessage, type ServerResponse, request as send } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { webhookDoneKey, windowKey } from "../../lib/dynamo/state-keys.ts";
 
 /** A call of one of AWS's JSON services. */
 export interface Call {
@@ -17,6 +18,17 @@ export function commitKind({ operation, body }: Call): CommitKind | undefined {
   if (operation !== "PutItem" && operation !== "BatchExecuteStatement") return undefined;
   if (/"S":"event#[^#]/.test(body)) return "entry";
   return /-sessions\\?"/.test(body) ? "session" : undefined;
+}
+
+/**
+ * What is noted of the other handlers: that a webhook was delivered; of a window, who counts in it, that a message will
+ * close it, and that it is closed.
+ */
+export type NoteKind = "webhook" | "window";
+
+export function noteKind({ operation, body }: Call): NoteKind | undefined {
+  if (operation === "PutItem" && body.includes(`"${webhookDoneKey("")}`)) return "webhook";
+  return operation === "UpdateItem" && body.includes(`"${windowKey("")}`) ? "window" : undefined;
 }
 
 export interface Answer {

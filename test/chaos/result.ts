@@ -1,8 +1,10 @@
 import type { Accounts } from "./accounts.ts";
 import { type Audit, countsOf } from "./audit.ts";
 import type { FaultKind } from "./faults.ts";
+import type { HookAudit, Line } from "./hooks.ts";
 import type { KillKind, Kills } from "./kills.ts";
 import type { People } from "./people.ts";
+import type { AnswerKind, Receiver } from "./receiver.ts";
 import { sum, type Tally } from "./tally.ts";
 
 export interface ChaosResult {
@@ -25,6 +27,21 @@ export interface ChaosResult {
   misordered: number;
   /** Messages that were still in the queue at the end. */
   unacknowledged: number;
+  /** Events whose webhook was not taken by its target. */
+  webhooks_lost: number;
+  /** Requests with another `webhook-id` than before, with that of another webhook, or with a wrong body or signature. */
+  webhooks_wrong: number;
+  /** Events without the line of their log handler. */
+  lines_lost: number;
+  /** Keys whose windows do not have each of their events once, for each handler. */
+  windows_miscounted: number;
+  /** Runs that stood for all events of a window, and the most events that one had. */
+  windows: number;
+  largest_window: number;
+  /** Lines of log handlers. */
+  lines: number;
+  /** What the target did with the webhooks. */
+  webhooks_by_answer: Record<AnswerKind, number>;
   /** Sessions that people put and deleted by the API meanwhile. */
   api_puts: number;
   api_deletes: number;
@@ -43,15 +60,18 @@ interface Parts {
   consumers: number;
   ms: number;
   found: Audit;
+  hooks: HookAudit;
   unacknowledged: number;
   accounts: Accounts;
   people: People;
   kills: Kills;
   tally: Tally;
+  receiver: Receiver;
+  lines: Line[];
 }
 
 export function resultOf(parts: Parts): ChaosResult {
-  const { found, accounts, kills, tally } = parts;
+  const { found, hooks, accounts, kills, tally } = parts;
   return {
     events: accounts.sent,
     kills: sum(kills.byKind),
@@ -68,6 +88,14 @@ export function resultOf(parts: Parts): ChaosResult {
     misplaced: found.misplaced.length,
     misordered: found.misordered.length,
     unacknowledged: parts.unacknowledged,
+    webhooks_lost: hooks.webhooksLost.length,
+    webhooks_wrong: hooks.webhooksWrong.length,
+    lines_lost: hooks.linesLost.length,
+    windows_miscounted: hooks.miscounted.length,
+    windows: hooks.windows.length,
+    largest_window: Math.max(0, ...hooks.windows),
+    lines: parts.lines.length,
+    webhooks_by_answer: parts.receiver.byAnswer,
     api_puts: parts.people.puts,
     api_deletes: parts.people.deletes,
     workers_killed: tally.workersKilled,
@@ -79,7 +107,7 @@ export function resultOf(parts: Parts): ChaosResult {
   };
 }
 
-function troublesOf({ found, unacknowledged, accounts }: Parts): string[] {
+function troublesOf({ found, hooks, unacknowledged, accounts }: Parts): string[] {
   const lines = (what: string, ids: string[]) => ids.map((id) => `${what} ${id}: ${accounts.lastFacts(id)}`);
   const letters = (id: string) => accounts.reasons.get(id)?.join(", ");
   return [
@@ -88,6 +116,10 @@ function troublesOf({ found, unacknowledged, accounts }: Parts): string[] {
     ...lines("update lost of", found.lostUpdates),
     ...lines("out of order", found.misordered),
     ...found.misplaced.map((id) => `misplaced ${id}: dead letter for ${letters(id)}`),
+    ...lines("webhook lost of", hooks.webhooksLost),
+    ...hooks.webhooksWrong.map((name) => `webhook ${name} is not what it must be`),
+    ...lines("line lost of", hooks.linesLost),
+    ...hooks.miscounted.map((group) => `windows of ${group} events`),
     ...(unacknowledged > 0 ? [`${unacknowledged} messages are still in the queue`] : []),
   ];
 }

@@ -19,6 +19,8 @@ export interface RigOptions {
   consumers: number;
   fifo?: boolean;
   settings?: Record<string, string>;
+  /** Host and port of what gets the webhooks; without one, nothing does. */
+  receiver?: string;
   /** What the proxy of the n-th consumer does. */
   step: (nth: number) => Step;
   onMoment?: LocalFunctionOptions["onMoment"];
@@ -31,6 +33,8 @@ export const VISIBILITY_SECONDS = 4;
 /** Only a backstop: the consumer gives events up long before. */
 const RECEIVE_LIMIT = 100;
 
+/** Whom the release's webhooks are for, as it is written: its port is known when it is there. */
+const RECEIVER = "receiver.invalid";
 const RELEASE = fileURLToPath(new URL("./release", import.meta.url));
 
 /** Every other consumer runs two events at a time, isolated from each other. */
@@ -65,7 +69,7 @@ export async function startRig(options: RigOptions): Promise<Rig> {
 }
 
 async function startStackWith(aws: LocalAws, proxies: DynamoProxy[], options: RigOptions): Promise<Stack> {
-  const { settings, onMoment, onLine, onError } = options;
+  const { settings, receiver = RECEIVER, onMoment, onLine, onError } = options;
   const stack = await startStack({
     port: 0,
     env: aws.env,
@@ -76,13 +80,22 @@ async function startStackWith(aws: LocalAws, proxies: DynamoProxy[], options: Ri
     ...(onLine && { onLine }),
     ...(onError && { onError }),
     consumers: proxies.map(({ url }, nth) => ({
-      settings: { ...settings, ...SETTINGS[nth % SETTINGS.length], AWS_ENDPOINT_URL_DYNAMODB: url },
+      settings: {
+        ...settings,
+        ...SETTINGS[nth % SETTINGS.length],
+        AWS_ENDPOINT_URL_DYNAMODB: url,
+        ...(options.receiver && { HTTP_ALLOW_HOSTS: receiver }),
+      },
       ...(onMoment && { onMoment }),
     })),
   });
   try {
     const files = await readSourceFiles(RELEASE);
-    await Promise.all(files.map((file) => stack.releases.writeSource(file)));
+    await Promise.all(
+      files.map((file) =>
+        stack.releases.writeSource({ ...file, text: file.text.replaceAll(RECEIVER, receiver) }),
+      ),
+    );
     await stack.release();
     return stack;
   } catch (thrown) {

@@ -1,12 +1,29 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { webhookDoneKey, windowMarkKey } from "../../lib/dynamo/state-keys.ts";
 import { answer } from "./faults.ts";
-import { type Call, type CommitKind, commitKind, type Forward, type Outcome, type Step } from "./proxy.ts";
+import {
+  type Answer,
+  type Call,
+  type CommitKind,
+  commitKind,
+  type Forward,
+  type Outcome,
+  type Step,
+} from "./proxy.ts";
 
 /**
  * A consumer as it must not be, made between it and its tables, to prove that the chaos finds it out. One without fences
  * needs an order of requests that is rare here: test/marks.test.ts and test/marks-schedules.test.ts have it.
  */
-export const SABOTAGES = ["no-conditions", "no-memory", "no-writes", "no-marks", "marks-unproven"] as const;
+export const SABOTAGES = [
+  "no-conditions",
+  "no-memory",
+  "no-writes",
+  "no-marks",
+  "marks-unproven",
+  "webhooks-noted-first",
+  "events-recounted",
+] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
 
 // biome-ignore lint/suspicious/noExplicitAny: DynamoDB's own wire format
@@ -16,45 +33,71 @@ type Json = Record<string, any>;
 const UNWRITTEN = 5;
 const PARTNER_MS = 1_000;
 
-type Change = (call: Call, kind: CommitKind, forward: Forward) => Promise<Outcome>;
+export const createSabotage = (kind: Sabotage): Step => STEPS[kind]();
 
-export function createSabotage(kind: Sabotage | undefined): Step {
-  if (!kind) return (_, forward) => forward();
-  const change = CHANGES[kind]();
-  const seen = kind === "marks-unproven" ? createSeen() : undefined;
-  return async (call, forward) => {
-    const what = commitKind(call);
-    if (what) return seen ? seen.write(call, forward) : change(call, what, forward);
-    const outcome = await forward();
-    seen?.read(outcome);
-    return outcome;
+const atCommits =
+  (change: (call: Call, kind: CommitKind, forward: Forward) => Promise<Outcome>): Step =>
+  (call, forward) => {
+    const kind = commitKind(call);
+    return kind ? change(call, kind, forward) : forward();
   };
-}
 
-const CHANGES: Record<Sabotage, () => Change> = {
+const STEPS: Record<Sabotage, () => Step> = {
   "no-conditions"() {
     const meet = createMeeting();
-    return async (call, _, forward) => {
+    return atCommits(async (call, _, forward) => {
       // What conditions prevent happens only where two consumers have read before either of them writes.
       await meet();
       return forward({ body: changed(call, withoutCondition) });
-    };
+    });
   },
-  "no-memory": () => (call, kind, forward) =>
-    forward(kind === "session" ? {} : { body: changed(call, withoutMemory) }),
+  "no-memory": () =>
+    atCommits((call, kind, forward) =>
+      forward(kind === "session" ? {} : { body: changed(call, withoutMemory) }),
+    ),
   "no-writes"() {
     let commits = 0;
-    return async (call, _, forward) => {
+    return atCommits(async (call, _, forward) => {
       commits += 1;
       if (commits > UNWRITTEN) return forward();
       const { Statements = [] } = JSON.parse(call.body) as { Statements?: unknown[] };
       return answer(200, { Responses: Statements.map(() => ({})) });
+    });
+  },
+  "no-marks": () =>
+    atCommits((call, _, forward) => forward({ body: changed(call, (put) => withMarks(put, () => ({}))) })),
+  "marks-unproven"() {
+    const seen = createSeen();
+    return async (call, forward) => {
+      if (commitKind(call)) return seen.write(call, forward);
+      const outcome = await forward();
+      seen.read(outcome);
+      return outcome;
     };
   },
-  "no-marks": () => (call, _, forward) =>
-    forward({ body: changed(call, (put) => withMarks(put, () => ({}))) }),
-  "marks-unproven": () => (_call, _kind, forward) => forward(),
+  /** As if its end were noted before its request, and the process had died between the two. */
+  "webhooks-noted-first": () => async (call, forward) => {
+    const outcome = await forward();
+    const isRead = call.operation === "BatchGetItem" && outcome !== "cut" && outcome.status === 200;
+    return isRead ? withWebhooksDone(call, outcome) : outcome;
+  },
+  /** As if it were not noted which events are counted: one that is run again counts again. */
+  "events-recounted": () =>
+    atCommits((call, _, forward) =>
+      forward({ body: changed(call, (put) => (isCounted(put) ? withoutCondition(put) : put)) }),
+    ),
 };
+
+/** The answer of a read, with the item of each webhook that was asked for. */
+function withWebhooksDone(call: Call, { body }: Answer): Answer {
+  const { RequestItems } = JSON.parse(call.body) as { RequestItems: Record<string, { Keys: Json[] }> };
+  const { Responses, ...rest } = JSON.parse(body) as { Responses: Record<string, Json[]> };
+  const done = Object.entries(RequestItems).map(([table, { Keys }]) => {
+    const asked = Keys.filter(({ pk }) => pk?.S.startsWith(webhookDoneKey("")));
+    return [table, [...(Responses[table] ?? []), ...asked]];
+  });
+  return answer(200, { ...rest, Responses: { ...Responses, ...Object.fromEntries(done) } });
+}
 
 /** Ends when somebody else calls it too, or after `PARTNER_MS`. */
 function createMeeting(): () => Promise<void> {
@@ -148,6 +191,9 @@ function changedStatement({ Statement, Parameters, ...rest }: Json, change: (put
 /** The ledger's entry does not say which handlers are done. */
 const withoutMemory = (put: Put): Put =>
   put.item.done ? { ...put, item: { ...put.item, done: { L: [] } } } : put;
+
+/** That an event is counted in a window. */
+const isCounted = ({ item }: Put) => Boolean(item.pk?.S?.startsWith(windowMarkKey("")));
 
 const withoutCondition = ({ item }: Put): Put => ({ item, isConditional: false });
 

@@ -11,6 +11,12 @@ export interface ChaosEvent {
   effects: Effect[];
   /** For an event that must end in the dead letters: with one of these reasons. */
   deadLetter?: readonly string[];
+  /** The target that must get it, as a webhook of its own. */
+  webhook?: string;
+  /** The prefix of the line that must tell of it. */
+  line?: string;
+  /** Handlers in whose windows it must count, once. */
+  counted?: readonly string[];
 }
 
 export interface Effect {
@@ -21,15 +27,19 @@ export interface Effect {
 }
 
 const KINDS = [
-  ...Array<"Count">(26).fill("Count"),
-  ...Array<"Home">(34).fill("Home"),
+  ...Array<"Count">(17).fill("Count"),
+  ...Array<"Home">(30).fill("Home"),
   ...Array<"Wander">(8).fill("Wander"),
-  ...Array<"Look">(7).fill("Look"),
+  ...Array<"Look">(6).fill("Look"),
   ...Array<"Move">(11).fill("Move"),
   ...Array<"Flaky">(7).fill("Flaky"),
-  ...Array<"Poison">(2).fill("Poison"),
+  ...Array<"Hook">(4).fill("Hook"),
+  ...Array<"Storm">(6).fill("Storm"),
+  ...Array<"Gust">(4).fill("Gust"),
   ...Array<"Odd">(2).fill("Odd"),
   ...Array<"malformed">(2).fill("malformed"),
+  "Poison",
+  "Sting",
   "Loop",
 ] as const;
 
@@ -39,7 +49,10 @@ const POISON_REASONS = ["handler-threw", "handler-timeout", "handler-killed"];
 export type Kind = (typeof KINDS)[number];
 
 /** They write no session of the event's own: its ledger entry says in the end that they are done. */
-export const LEDGER_HANDLERS: ReadonlySet<string> = new Set(["looker", "homer", "wanderer"]);
+export const LEDGER_HANDLERS: ReadonlySet<string> = new Set([
+  ...["looker", "homer", "wanderer"],
+  ...["webhook:hook", "log:hook", "webhook:gust", "log:gust"],
+]);
 
 /** What becomes of sessions that nothing but the handlers of their own events write, by the beginning of their keys. */
 const HOMES = ["home", "kept", "gone", "brief"] as const;
@@ -54,13 +67,15 @@ function homeOf(counter: string): string {
 export const effectOf = (id: string, handler: string) => `${id}/${handler}`;
 export const eventOf = (effect: string) => effect.split("/")[0] ?? "";
 export const markOf = (id: string) => `mark-${id}`;
-const ENTRY = "event#chaos#";
-/** The key of an event's ledger entry, and the event of such a key. */
-export const entryOf = (id: string) => ENTRY + id;
-export const idOfEntry = (pk: string) => (pk.startsWith(ENTRY) ? pk.slice(ENTRY.length) : undefined);
+/** The session in which the windows of a key's events are. */
+export const windowsOf = (key: string) => `windows-${key}`;
+/** The key of an event's ledger entry, and the event of such a key: windows have entries too. */
+export const entryOf = (id: string) => `event#chaos#${id}`;
+export const idOfEntry = (pk: string) => /^event#chaos#(e\d+)$/.exec(pk)?.[1];
 
-/** The share of the events that are all aimed at one key. */
+/** The share of the events that are all aimed at one key; gusts all are, so that their windows have many. */
 const HOT_SHARE = 0.1;
+const HOT = "counter-hot";
 
 /** Events of all kinds on this number of keys, the first ones more often, and on a hot one beside them. */
 export function createEvents(
@@ -70,30 +85,27 @@ export function createEvents(
   kinds: readonly Kind[] = KINDS,
 ): ChaosEvent[] {
   const kind = createDeck(random, kinds as [Kind]);
-  const key = () => (random() < HOT_SHARE ? "counter-hot" : `counter-${Math.floor(random() ** 2 * keys)}`);
+  const key = () => (random() < HOT_SHARE ? HOT : `counter-${Math.floor(random() ** 2 * keys)}`);
   return Array.from({ length: count }, (_, nth) => createEvent(`e${nth}`, kind(), key, random));
 }
 
 function createEvent(id: string, kind: Kind, anyKey: () => string, random: Random): ChaosEvent {
   const key = anyKey();
   const counter = { handler: "counter", sessions: [key] };
-  const event = (effects: Effect[], meta: object = {}): ChaosEvent => ({
+  const eventOn = (on: string, effects: Effect[], meta: object = {}): ChaosEvent => ({
     id,
-    key,
+    key: on,
     effects,
-    body: bodyOf(id, kind, { Key: key, ...meta }, random),
+    body: bodyOf(id, kind, { Key: on, ...meta }, random),
   });
-  const atHome = (effects: Effect[], meta: object = {}): ChaosEvent => ({
-    ...event(effects),
-    key: homeOf(key),
-    body: bodyOf(id, kind, { Key: homeOf(key), ...meta }, random),
-  });
+  const event = (effects: Effect[], meta?: object) => eventOn(key, effects, meta);
+  const atHome = (effects: Effect[], meta?: object) => eventOn(homeOf(key), effects, meta);
   switch (kind) {
     case "Count":
       return event([counter]);
     case "Move": {
       const To = `moved-${anyKey()}`;
-      return event([{ handler: "mover", sessions: [key, To] }], { To });
+      return { ...event([{ handler: "mover", sessions: [key, To] }], { To }), line: "move" };
     }
     case "Home":
       return atHome([{ handler: "homer", sessions: [homeOf(key)] }]);
@@ -102,23 +114,40 @@ function createEvent(id: string, kind: Kind, anyKey: () => string, random: Rando
       return atHome([{ handler: "wanderer", sessions: [homeOf(key), To], inOne: true }], { To });
     }
     case "Flaky":
-      return event([{ handler: "flaky", sessions: [key] }, counter], { Failures: between(random, 1, 2) });
+      return {
+        ...event([{ handler: "flaky", sessions: [key] }, counter], { Failures: between(random, 1, 2) }),
+        webhook: "flaky",
+      };
+    case "Hook":
+      return { ...event(inLedger("webhook:hook", "log:hook")), webhook: "hook", line: "hook" };
+    case "Storm":
+      return { ...event([counter]), counted: ["windower"] };
+    case "Gust":
+      return {
+        ...eventOn(HOT, inLedger("webhook:gust", "log:gust")),
+        counted: ["webhook:gust", "log:gust"],
+      };
     case "Look":
-      return event([{ handler: "looker", sessions: [] }]);
+      return event(inLedger("looker"));
     case "Odd":
       return event([{ handler: "odd", sessions: [key] }]);
     case "Loop":
       return event([{ handler: "looper", sessions: [key] }, counter]);
     case "Poison":
       return { ...event([counter]), deadLetter: POISON_REASONS };
+    case "Sting":
+      return { ...event([]), webhook: "sting", deadLetter: POISON_REASONS };
     case "malformed":
       return { ...event([]), body: pick(random, MALFORMED)(id), deadLetter: ["event-invalid"] };
   }
 }
 
+/** Of handlers that write no session: the ledger says that each is done. */
+const inLedger = (...handlers: string[]): Effect[] => handlers.map((handler) => ({ handler, sessions: [] }));
+
 /** Either of the two forms that the queue takes. */
-function bodyOf(id: string, Type: string, Meta: object, random: Random): string {
-  const event = { Type, Meta, TimeStamp: "" };
+function bodyOf(id: string, Type: string, meta: object, random: Random): string {
+  const event = { Type, Meta: { Id: id, ...meta }, TimeStamp: "" };
   return JSON.stringify(random() < 0.8 ? { id, api_id: "chaos", event } : { id, api_id: "chaos", ...event });
 }
 

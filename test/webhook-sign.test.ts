@@ -126,14 +126,14 @@ describe("a webhook that was received", () => {
 });
 
 describe("a webhook's id", () => {
-  const parts = { apiId: "a", eventId: "e", target: "https://in.example/" };
+  const parts = { apiId: "a", eventId: "e", entry: "webhook:in.example/1" };
 
-  it("is the same for each attempt, and another for another event, API or target", () => {
+  it("is the same for each attempt, and another for another event, API or entry", () => {
     assert.equal(webhookId(parts), webhookId({ ...parts }));
     const others = [
       { ...parts, apiId: "ae" },
       { ...parts, eventId: "f" },
-      { ...parts, target: "x" },
+      { ...parts, entry: "webhook:in.example/1#2" },
     ];
     assert.equal(new Set([parts, ...others].map(webhookId)).size, 4);
     assert.notEqual(

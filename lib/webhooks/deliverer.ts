@@ -74,7 +74,7 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
     const { envelope, identity } = delivery;
     const { coalesced } = task;
     const circuit = circuitOf(webhook);
-    const id = webhookId({ apiId: envelope.api_id, eventId: envelope.id, target: webhook.target });
+    const id = webhookId({ apiId: envelope.api_id, eventId: envelope.id, entry: webhook.entry });
     const end = await attempt(deps, { webhook, id, body, ...(coalesced && { coalesced }) });
     const { verdict, status, ms } = end;
     metrics.observe("WebhookTime", ms);

@@ -55,10 +55,10 @@ function signer(setting: string, secret: string): Webhook {
 const invalid = (setting: string, problem: string) =>
   new AppError("setting-invalid", `${setting} ${problem}`, { field: setting });
 
-/** One id for all attempts to deliver an event to a target, and for no other event or target. */
-export function webhookId(parts: { apiId: string; eventId: string; target: string }): string {
-  const { apiId, eventId, target } = parts;
-  const hash = createHash("sha256").update(JSON.stringify([apiId, eventId, target]));
+/** One id for all attempts to deliver an event by an entry of its API, and for no other event or entry. */
+export function webhookId(parts: { apiId: string; eventId: string; entry: string }): string {
+  const { apiId, eventId, entry } = parts;
+  const hash = createHash("sha256").update(JSON.stringify([apiId, eventId, entry]));
   return `msg_${hash.digest("base64url").slice(0, 27)}`;
 }
 

@@ -406,6 +406,14 @@ describe("the console's API", () => {
       assert.equal((await ask("GET", path)).status, 404);
     });
 
+    it("writes down that it was the console, and makes a session only where there is none", async () => {
+      const make = () => ask("PUT", "/sessions/by-page", SESSION, { "if-none-match": "*" });
+      assert.deepEqual([(await make()).status, (await make()).status], [201, 412]);
+      const { json } = await ask("GET", "/sessions?org_id=shop&limit=100");
+      const found = json.sessions.find(({ key }: { key: string }) => key === "by-page");
+      assert.deepEqual(found.changed_by, { by: "console" });
+    });
+
     it("lists those of an organisation, and passes on what the list refuses", async () => {
       await own.stack.clients.dynamo.send(await sessionPut("listed"));
       const { json } = await ask("GET", "/sessions?org_id=shop&limit=100");
@@ -565,6 +573,20 @@ describe("the console's API", () => {
       const onThen = await ask("POST", `/events/${id}/rerun?api=shop`, { release: json.then.release });
       assert.equal(onThen.json.verdict, "same");
       await writeFiles(own.dir, { "handlers/move.js": handler("move", MOVE) });
+    });
+
+    it("runs another event on what is recorded of one, which is never exact, and sends nothing", async () => {
+      await put("rr-edit");
+      const { id } = await sent("KeyExpired", { Key: "rr-edit" });
+      const count = own.backend.history?.index.events().length;
+      const edit = { Type: "HostDown", Meta: {} };
+      const { status, json } = await ask("POST", `/events/${id}/rerun`, { release: "working", edit });
+      assert.deepEqual([status, json.verdict, json.exact, json.grade], [200, "fails", false, "inputs"]);
+      assert.match(json.now.error, /no plan/);
+      assert.ok(json.why.includes("its event is another than then"));
+      assert.equal(own.backend.history?.index.events().length, count);
+      const refused = await ask("POST", `/events/${id}/rerun`, { edit: { Type: 1 } });
+      assert.deepEqual([refused.status, refused.json.error.code], [400, "event-invalid"]);
     });
 
     it("refuses what is no release, no way to ask, and an event for which no handler ran", async () => {

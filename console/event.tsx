@@ -243,6 +243,7 @@ function Whole({ event, title, onClose }: WholeProps) {
             section={section}
             onAttempt={(at) => {
               nth.value = at;
+              rerun.value = undefined;
               choose(0);
             }}
           />

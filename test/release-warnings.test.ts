@@ -160,6 +160,8 @@ describe("a warning about handlers", () => {
 describe("a warning about files and events", () => {
   it("tells of files that are not loaded", async () => {
     await warns([...one(), script("old.js", "")], ["handlers/old.js"], "not loaded");
+    // What a definition that cannot be read names is not known.
+    await silent([{ path: "apis/broken.json", text: "{" }, script("old.js", "")]);
     await warns([...one(), { path: "apis/deep/x.json", text: "{}" }], ["apis/deep/x.json"], "apis/ itself");
   });
 

@@ -414,7 +414,13 @@ describe("the list", () => {
       Array.from({ length: 25 }, (_, at) => String(at)),
     );
     assert.equal(page.cursor, undefined);
-    assert.deepEqual(Object.keys(page.sessions[0] ?? {}).sort(), ["changed_by", "expires", "key", "updated_at", "version"]);
+    assert.deepEqual(Object.keys(page.sessions[0] ?? {}).sort(), [
+      "changed_by",
+      "expires",
+      "key",
+      "updated_at",
+      "version",
+    ]);
     assert.deepEqual(((await ask("GET", "?org_id=nobody")).body as unknown as Page).sessions, []);
   });
 

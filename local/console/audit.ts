@@ -18,7 +18,8 @@ export async function audited<T>(
   const tell = await audit(await doing());
   try {
     const result = await work();
-    await tell("done");
+    // A refusal over HTTP is an answer too.
+    await tell(result instanceof Response && !result.ok ? "refused" : "done");
     return result;
   } catch (thrown) {
     await tell("refused");

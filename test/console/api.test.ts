@@ -5,7 +5,10 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { WholeEvent } from "../../console/answers.ts";
 import type { EventRow } from "../../lib/history/event-rows.ts";
+import { type AttemptOutcome, FORMAT, type HistoryLine } from "../../lib/history/records.ts";
+import { createHistoryIndex } from "../../local/console/history-index.ts";
 import { OPENAPI } from "../../local/console/openapi.ts";
+import { listReleases } from "../../local/console/releases.ts";
 import { askApp, HOST, startTestConsole, type TestConsole } from "../helpers/console.ts";
 import { definition, handler, newFolder, writeFiles } from "../helpers/dev.ts";
 
@@ -468,6 +471,48 @@ describe("the console's API", () => {
       );
       assert.ok(diff.json.parts[0].lines.some((line: string) => /\+ .*third/.test(line)));
       assert.equal((await ask("GET", "/releases/nothing/diff/live")).json.error.code, "release-missing");
+    });
+
+    it("counts each attempt for the release that it ran on, also where its event was done on another", async () => {
+      const attempt = (n: number, release: string, outcome: AttemptOutcome) => ({
+        history: FORMAT,
+        attempt: {
+          id: "e",
+          api_id: "shop",
+          n,
+          at: `2026-01-01T00:00:0${n}Z`,
+          ms: 1,
+          container: "",
+          isolation: "event",
+          release,
+          outcome,
+          event: { Type: "KeyExpired", Meta: {}, TimeStamp: "" },
+          runs: [],
+        },
+      });
+      const lines = [
+        attempt(1, "bad", "failed"),
+        attempt(2, "bad", "handed-back"),
+        attempt(3, "good", "done"),
+      ];
+      async function* readPlaced() {
+        for (const line of lines)
+          yield { line: line as HistoryLine, place: { file: "", offset: 0, bytes: 0 } };
+      }
+      const index = createHistoryIndex({ readPlaced, files: () => [""] } as never);
+      await index.refresh();
+      const store = {
+        pointer: async () => ({}),
+        history: async () => [{ version: "good" }, { version: "bad" }],
+      };
+      const { releases } = await listReleases({ store } as never, { history: { index } } as never);
+      assert.deepEqual(
+        releases.map(({ version, runs, failed }) => [version, runs, failed]),
+        [
+          ["good", 1, 0],
+          ["bad", 1, 1],
+        ],
+      );
     });
 
     it("goes back to one that was live, only from the one that was seen", async () => {

@@ -35,6 +35,8 @@ export function Send() {
   const keys = useKeysOf(org);
   const { busy, problem, run } = useAction();
   const isEdited = useRef(false);
+  /** The key as it is now, also where nothing was painted since. */
+  const typed = useRef("");
 
   /** The sample of what is chosen, unless somebody has written into it. */
   useEffect(() => {
@@ -46,6 +48,10 @@ export function Send() {
     if (!chosen) return;
     if (type === "") setType(chosen.type);
     if (api === "") setApi(chosen.handlers[0]?.api_id ?? types.apis[0]?.api_id ?? "");
+    const { Meta } = chosen.sample;
+    const sampled = Meta.Key ?? Meta.key;
+    // Somebody has typed on since this sample was asked for.
+    if (typed.current !== "" && sampled !== undefined && sampled !== typed.current) return;
     setText(JSON.stringify(chosen.sample, undefined, 2));
   }, [types, type]);
   useEffect(() => {
@@ -153,6 +159,7 @@ export function Send() {
                 list="keys"
                 onInput={(event) => {
                   const next = event.currentTarget.value;
+                  typed.current = next;
                   if (!isEdited.current) setKey(next);
                   setText(withMeta(draft, "Key" in draft.Meta ? "Key" : "key", next));
                 }}

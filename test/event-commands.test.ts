@@ -146,7 +146,7 @@ describe("gatehook events and send, beside gatehook dev", () => {
     await fetch(`${url}/events/shop`, { method: "POST", body: '{"event":{"Type":7}}' });
     const { events } = await json("events", "ls", "--outcome", "refused");
     assert.deepEqual([events[0].reason, events[0].api_id, events[0].attempts], ["event-invalid", "shop", 0]);
-    assert.match(events[0].error, /^event\.Type: /);
+    assert.match(events[0].error, /^event\.Type must be a string/);
     const { stdout } = await cli(["events", "show", events[0].id]);
     assert.match(stdout, /⊘ refused/);
   });

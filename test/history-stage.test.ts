@@ -335,18 +335,13 @@ describe("what a deployment records", () => {
     const [item, ...others] = items;
     assert.ok(item?.audit?.S);
     assert.equal(others.length, 0, "asked and done are one item");
-    const { at, before, who, ...record } = JSON.parse(item.audit.S);
-    assert.deepEqual(record, {
-      target: ref,
-      what: "save session",
-      changes: [{ name: "quota_max", after: 77 }, { name: "meta_data" }],
-      from: "console",
-      result: "done",
-    });
+    const { at, before, who, changes, ...record } = JSON.parse(item.audit.S);
+    assert.deepEqual(record, { target: ref, what: "save session", from: "console", result: "done" });
+    assert.deepEqual(changes, [{ name: "meta_data" }, { name: "quota_max", after: 77 }]);
     assert.match(`${at} ${before} ${who}`, /^\d{4}-\d\d-\d\dT\S+Z \d+ arn:aws:/);
     assert.ok(Number(item.ttl?.N) > Date.now() / 1_000);
     assert.ok(
-      said.includes(`${who} save session ${ref} (was ${before}, quota_max … → 77, meta_data): done`),
+      said.includes(`${who} save session ${ref} (was ${before}, meta_data, quota_max … → 77): done`),
       said,
     );
     assert.ok(!said.includes(CANARY) && !JSON.stringify(items).includes(CANARY));

@@ -1,5 +1,4 @@
-import type { AttributeValue } from "@aws-sdk/client-dynamodb";
-import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
+import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { changesBetween } from "../sessions/changes.ts";
 import { isTime, PLAIN_SESSION } from "./secrets.ts";
 
@@ -65,8 +64,7 @@ function isPlain(name: string, value: unknown): boolean {
 export const AUDIT_PARTITION = "audit";
 
 /** In neither index of the table: lists of events do not see it. `name`: of this record alone; `ttl` in unix seconds. */
-export const auditItem = (record: AuditRecord, name: string, ttl: number): Record<string, AttributeValue> =>
+export const auditItem = (record: AuditRecord, name: string, ttl: number): Attributes =>
   toAttributes({ pk: AUDIT_PARTITION, sk: `${record.at}#${name}`, ttl, audit: JSON.stringify(record) });
 
-export const auditOf = (item: Record<string, AttributeValue>) =>
-  JSON.parse(String(fromAttributes(item).audit)) as AuditRecord;
+export const auditOf = (item: Attributes) => JSON.parse(String(fromAttributes(item).audit)) as AuditRecord;

@@ -101,7 +101,7 @@ function unaudited(cause: unknown): never {
   );
 }
 
-export function auditText({ at, who, what, target, before, changes, count, result }: AuditRecord): string {
+function auditText({ at, who, what, target, before, changes, count, result }: AuditRecord): string {
   const facts = [
     before && `was ${before}`,
     count !== undefined && `${count} in all`,

@@ -249,7 +249,7 @@ function History({ id }: { id: string }) {
   );
 }
 
-/** By people, over the console of a stage: of each member that changed what is no secret. */
+/** By people, over the console of a stage: of each member that changed what is not secret. */
 function Edits({ of }: { of: SessionHistory["edits"] }) {
   if (of.length === 0) return null;
   return (

@@ -92,7 +92,7 @@ describe("who changed a session", () => {
     assert.deepEqual(JSON.parse(found ?? "").changed_by, lines[2]?.changed_by);
   });
 
-  it("is refused in a file by a word that is none, which the error names", () => {
+  it("is refused in a file where it is another word, which the error names", () => {
     const text = JSON.stringify({ key: "k", session: SESSION, changed_by: { by: "magic" } });
     assert.throws(() => readEntry({ number: 1, text, isWhole: true } as never, 0), {
       code: "session-invalid",

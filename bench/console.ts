@@ -1,5 +1,6 @@
 // npm run bench:console [-- --json]: the console's page in a browser: 10,000 events painted, a key pressed, and 1,000
-// events a second on the stream. Needs a Chromium, as the page's tests.
+// events a second on the stream; and what `dev` takes to start, and of memory, without a history, with an empty one and
+// with 10,000 events. Needs a Chromium, as the page's tests.
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -9,7 +10,8 @@ import { createHistoryIndex } from "../local/console/history-index.ts";
 import { startConsole } from "../local/console/serve.ts";
 import { createHistoryReader } from "../local/history-reader.ts";
 import { openPage, startBrowser, WIDE, withoutBrowser } from "../test/helpers/browser.ts";
-import { newFolder } from "../test/helpers/dev.ts";
+import { definition, handler, newFolder } from "../test/helpers/dev.ts";
+import { compareStarts, devStart } from "./shared/dev-start.ts";
 
 const missing = withoutBrowser();
 if (missing) throw new Error(missing);
@@ -41,6 +43,45 @@ const line = (n: number) =>
       runs: [],
     },
   })}\n`;
+
+/** Of `dev`'s starts, each way. */
+const STARTS = 5;
+
+/** A folder whose `dev` has recorded as many. */
+async function devFolder(events: number): Promise<string> {
+  const folder = await newFolder({
+    "apis/orders.json": definition("orders", { QuotaExceeded: "say" }),
+    "handlers/say.js": handler("say", "log(event.Meta.Key);"),
+  });
+  if (events === 0) return folder;
+  mkdirSync(join(folder, ".gatehook/history"), { recursive: true });
+  const text = Array.from({ length: events }, (_, n) => line(n)).join("");
+  writeFileSync(join(folder, ".gatehook/history/00000001.jsonl"), text);
+  return folder;
+}
+
+/** How much later and larger than a `dev` without a history. */
+async function startFigures() {
+  const [none, full] = [await devFolder(0), await devFolder(MANY)];
+  try {
+    const { off, empty, many } = await compareStarts(
+      {
+        off: () => devStart(none, "--history", "0"),
+        empty: () => devStart(none),
+        many: () => devStart(full),
+      },
+      STARTS,
+    );
+    if (!off || !empty || !many) throw new Error("a start was not measured");
+    return {
+      dev_ready_ms: { off: off.readyMs, empty: empty.readyMs, many: many.readyMs },
+      dev_mb: { off: off.mb, empty: empty.mb, many: many.mb },
+      dev_with_console_mb: { off: off.consoleMb, empty: empty.consoleMb, many: many.consoleMb },
+    };
+  } finally {
+    for (const each of [none, full]) rmSync(each, { recursive: true });
+  }
+}
 
 const folder = await newFolder({});
 mkdirSync(join(folder, "history"));
@@ -115,6 +156,7 @@ try {
     key_to_paint_ms: { median: Math.round(sorted[20] ?? 0), worst: Math.round(sorted.at(-1) ?? 0) },
     streamed_per_second: Math.round((PER_SECOND * SECONDS) / (streamMs / 1_000)),
     long_tasks: longTasks.map(Math.round),
+    ...(await startFigures()),
   };
   if (process.argv.includes("--json")) console.log(JSON.stringify(figures));
   else

@@ -45,13 +45,20 @@ async function connectStage(
         printError(`gatehook: ${placeText(place)}`);
         return true;
       };
-  const place = { stack: target.stack, ...(await readAccount(target.region)) };
+  const { caller, ...where } = await readAccount(target.region);
+  const place = { stack: target.stack, ...where };
   if (!(await permitted({ verb: writes ?? "read", place }))) return false;
   const outputs = await outputsOf(place);
   tellVersion(place.stack, outputs.GatehookVersion);
   setEnvironment(place, outputs);
+  connectedAs = caller;
   return true;
 }
+
+let connectedAs = "";
+
+/** The ARN by which this process reaches its stage; "" for a local stack. */
+export const callerArn = () => connectedAs;
 
 /** Another version may take for right what the stack refuses, or the other way round. */
 function tellVersion(stack: string, deployed: string | undefined): void {

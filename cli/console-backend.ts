@@ -6,7 +6,7 @@ import { buildRelease } from "../lib/releases/build.ts";
 import type { Release } from "../lib/releases/release.ts";
 import { type SourceFile, scriptFile } from "../lib/releases/sources.ts";
 import type { ReleaseStore } from "../lib/releases/store.ts";
-import type { SessionsReply, SessionsRequest } from "../lib/sessions/api.ts";
+import { type SessionsReply, type SessionsRequest, WRITER_HEADER } from "../lib/sessions/api.ts";
 import { FUNCTION_SETTINGS, type FunctionSetting } from "../lib/settings/function-settings.ts";
 import { type Folders, placeIn } from "../lib/settings/project.ts";
 import type { Sender, Sessions } from "../local/console/backend.ts";
@@ -52,12 +52,24 @@ export function createSender(url: string, files: () => SourceFile[]): Sender {
 
 /** The sessions function behind the HTTP API of a local stack. */
 export function sessionsAt(url: string): Sessions {
-  return async ({ route, key, query, ifMatch, body }: SessionsRequest): Promise<SessionsReply> => {
+  return async ({
+    route,
+    key,
+    query,
+    ifMatch,
+    ifNoneMatch,
+    body,
+    changedBy,
+  }: SessionsRequest): Promise<SessionsReply> => {
     const [method = "GET"] = route.split(" ");
     const path = key === "" ? "/sessions" : `/sessions/${key.split("/").map(encodeURIComponent).join("/")}`;
     const answer = await fetch(`${url}${path}?${new URLSearchParams(query)}`, {
       method,
-      headers: ifMatch === undefined ? {} : { "if-match": ifMatch },
+      headers: {
+        ...(changedBy.by && { [WRITER_HEADER]: changedBy.by }),
+        ...(ifMatch !== undefined && { "if-match": ifMatch }),
+        ...(ifNoneMatch !== undefined && { "if-none-match": ifNoneMatch }),
+      },
       body: method === "PUT" ? body : null,
     });
     const etag = answer.headers.get("etag");

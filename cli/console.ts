@@ -10,10 +10,11 @@ import { startConsole } from "../local/console/serve.ts";
 import { newToken, tokenIn } from "../local/console/token.ts";
 import { type HistoryReader, type PlacedLine, parseLine } from "../local/history-reader.ts";
 import { connect } from "./connect.ts";
+import { createAudit, readAudit } from "./console-audit.ts";
 import { createFrames, shownSettings } from "./console-backend.ts";
 import { openQueue } from "./dead-letters.ts";
 import { consoleLink, tokenFile } from "./dev-console.ts";
-import { stageHistory } from "./events-stage.ts";
+import { type StageHistory, stageHistory } from "./events-stage.ts";
 import { interruption, whenAborted } from "./interrupt.ts";
 import { findLiveStack } from "./local-stack.ts";
 import { print, printText } from "./print.ts";
@@ -84,14 +85,15 @@ async function stageBackend({
   stage,
   write = false,
 }: ConsoleCommandOptions & { stage: string }): Promise<Backend> {
-  const { account, region } = await readAccount(process.env.AWS_REGION);
+  const { account, region, caller: who } = await readAccount(process.env.AWS_REGION);
   const store = openReleaseStore();
   const sessions = openSessionsApi(process.env, QUIET);
   const [{ queue: letters }, { queue: events }] = await Promise.all([
     openQueue("DEAD_LETTERS_QUEUE_URL"),
     openQueue("EVENTS_QUEUE_URL"),
   ]);
-  const history = process.env.HISTORY_TABLE ? await recordedEvents(stage, store) : undefined;
+  const recorded = process.env.HISTORY_TABLE ? stageHistory(stage) : undefined;
+  const history = recorded && (await recordedEvents(recorded, store));
   return {
     about: {
       mode: "stage",
@@ -110,6 +112,8 @@ async function stageBackend({
           content: "",
         },
     sessions: sessions.answer,
+    who,
+    audit: createAudit({ who, history: recorded, now: Date.now }),
     releases: { store, onChange: () => () => {} },
     deadLetters: { letters, events },
   };
@@ -122,15 +126,25 @@ const WHOLE = 1_000;
 
 /** The newest events of a stage, followed until this process ends. */
 async function recordedEvents(
-  stage: string,
+  history: StageHistory,
   store: Parameters<typeof createFrames>[0],
 ): Promise<RecordedEvents> {
-  const { reader } = stageHistory(stage);
+  const { reader, keyRef, inRefs } = history;
   const index = createHistoryIndex(reader());
   await index.refresh();
   // What cannot be read now is read with the next look.
   setInterval(() => index.refresh().catch(() => {}), LOOK_MS).unref();
-  return { index, read: () => reader({ whole: true, most: WHOLE }), frameOf: createFrames(store, undefined) };
+  return {
+    index,
+    read: () => reader({ whole: true, most: WHOLE }),
+    async ofKey(key) {
+      const name = await keyRef(key);
+      return { reader: reader({ keys: [name], whole: true, most: WHOLE }), name };
+    },
+    edits: (name) => readAudit(history, name),
+    inRecorded: inRefs,
+    frameOf: createFrames(store, undefined),
+  };
 }
 
 async function fileBackend(path: string): Promise<Backend> {

@@ -22,7 +22,8 @@ export async function deploy(options: DeployOptions): Promise<void> {
   const target = await readTarget(options);
   const permitted = stageGate({ asks: target.confirm, yes: options.yes }, target.stack);
   requireOsls(target.dir);
-  const place = { stack: target.stack, ...(await readAccount(target.region)) };
+  const { caller: _, ...where } = await readAccount(target.region);
+  const place = { stack: target.stack, ...where };
   const { region } = place;
   // What gatehook.json leaves open, the environment says: it has to fit too.
   const here = await readTarget({ ...options, region });

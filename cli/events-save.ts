@@ -1,31 +1,39 @@
+import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { AppError } from "../lib/errors.ts";
 import { keyOfEvent } from "../lib/history/event-rows.ts";
 import type { AttemptRecord } from "../lib/history/records.ts";
+import { createRedaction } from "../lib/history/redact.ts";
 import { testCaseOf, testCaseText } from "../lib/history/test-case.ts";
 import { countOf } from "./count.ts";
 import { findEvent, type SourceOptions } from "./events-open.ts";
+import { chosenAttempts } from "./events-show.ts";
 import { print, printErrorText, printText } from "./print.ts";
 import { linesOf } from "./printable.ts";
 import { UsageError } from "./usage.ts";
 
+export interface EventsSaveOptions extends SourceOptions {
+  api?: string;
+  /** The nth that is recorded, from 1. */
+  attempt?: number;
+  /** What is secret is taken out. */
+  redact?: boolean;
+}
+
 /** `gatehook events save`: an event with its inputs and what came of it, as a file for a test. */
-export async function eventsSave(
-  named: string,
-  file: string,
-  options: SourceOptions & { api?: string },
-): Promise<void> {
+export async function eventsSave(named: string, file: string, options: EventsSaveOptions): Promise<void> {
   const { row, attempts } = await findEvent(named, options);
-  const attempt = attempts.at(-1);
-  if (!attempt) throw new AppError("local-failed", `event ${row.id} has no attempt: it is ${row.outcome}`);
+  const found = chosenAttempts({ attempts }, options.attempt).at(-1);
+  if (!found) throw new AppError("local-failed", `event ${row.id} has no attempt: it is ${row.outcome}`);
+  const attempt = options.redact && found.content === undefined ? redacted(found) : found;
   if (attempt.runs.some(({ cut }) => cut))
     printErrorText(
       "some texts of this event were cut when it was recorded: the test has them as they are there",
     );
   if (attempt.content !== undefined)
     printErrorText(
-      "keys, secrets and bodies were taken out of this event when it was recorded: the test has what stands for them, and you fill it in",
+      `keys, secrets and bodies were taken out of this event${found.content === undefined ? "" : " when it was recorded"}: the test has what stands for them, and you fill it in`,
     );
   const test = testCaseOf(attempt);
   const text = testCaseText(test);
@@ -36,9 +44,12 @@ export async function eventsSave(
   await write(file, text);
   const keys = new Set([keyOfEvent(attempt.event), ...Object.keys(test.sessions)].filter(Boolean));
   printText(
-    `${file}: ${row.type} for API ${row.api_id}, with ${countOf(keys.size, "key")} and ${countOf(Object.keys(test.sessions).length, "session")} as they are: look at it before you commit it`,
+    `${file}: ${row.type} for API ${row.api_id}, with ${countOf(keys.size, "key")} and ${countOf(Object.keys(test.sessions).length, "session")}${attempt.content === undefined ? " as they are" : ""}: look at it before you commit it`,
   );
 }
+
+/** With a secret that nobody keeps: what stands for a key leads to no key. */
+const redacted = (attempt: AttemptRecord) => createRedaction(randomBytes(32).toString("hex")).redact(attempt);
 
 /** Never over a file that is there. Throws a UsageError then. */
 export const saveCase = (attempt: AttemptRecord, file: string) =>

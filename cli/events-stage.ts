@@ -1,3 +1,4 @@
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { GetSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { createDynamo, createS3 } from "../functions/clients.ts";
 import { AppError } from "../lib/errors.ts";
@@ -19,6 +20,11 @@ export interface StageHistory {
   reader(wanted?: Wanted): HistoryReader;
   /** Asks for the secret with the first. */
   keyRef(key: string): Promise<string>;
+  /** A filter that says keys by their references too. */
+  inRefs(filter: string): Promise<string>;
+  dynamo: DynamoDBClient;
+  table: string;
+  ttlDays: number;
 }
 
 const opened = new Map<string, Promise<StageHistory>>();
@@ -48,12 +54,15 @@ export function stageHistory(stage: string): StageHistory {
     now: Date.now,
   };
   let refs: Promise<KeyRef> | undefined;
+  async function keyRef(key: string): Promise<string> {
+    refs ??= readSecret(env.HISTORY_SECRET_ID).then((secret) => createRedaction(secret).keyRef);
+    return (await refs)(key);
+  }
   return {
+    ...history,
     reader: (wanted) => createTableReader(history, wanted),
-    async keyRef(key) {
-      refs ??= readSecret(env.HISTORY_SECRET_ID).then((secret) => createRedaction(secret).keyRef);
-      return (await refs)(key);
-    },
+    keyRef,
+    inRefs: async (filter) => filterText(await withRefs(parseFilter(filter, Date.now()).terms, keyRef)),
   };
 }
 

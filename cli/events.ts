@@ -81,6 +81,8 @@ export function addEvents(program: Command): void {
     .description("write an event as a test case: its inputs, and what came of them")
     .argument("<event>", ID)
     .argument("<file>", "a file that is not there yet; - for standard output")
+    .option("--attempt <number>", "the nth that is recorded; by default the last", wholeNumber(1, 1_000))
+    .option("--redact", "without keys, secrets and bodies: to show it to others, not to run it")
     .addOption(api())
     .addOption(dir())
     .action(async (id, file, options) => (await import("./events-save.ts")).eventsSave(id, file, options));

@@ -7,7 +7,9 @@ import { withRowsReadThrough } from "../lib/gateway/read-through.ts";
 import { createRows } from "../lib/gateway/rows.ts";
 import type { Pace } from "../lib/pace.ts";
 import type { ImportDeps } from "../lib/sessions/import.ts";
+import { changedByWriter } from "../lib/sessions/item.ts";
 import { createTake } from "../lib/sessions/take.ts";
+import { callerArn } from "./connect.ts";
 import type { OpenRows } from "./open-table.ts";
 import { QUIET } from "./quiet.ts";
 
@@ -43,6 +45,7 @@ export function tableTarget(
       rows: { readMany, put: options.dryRun ? async () => true : open.rows.put },
       stateOf: open.owner && ((read, entry) => broughtState(read, entry, { isHashed, now: Date.now() })),
       allowMasterKeys: flag(env, "ALLOW_MASTER_KEYS"),
+      changedBy: changedByWriter("import", callerArn()),
       proveMarks: options.dryRun ? async () => {} : open.proveMarks,
       pace,
       ...chance,

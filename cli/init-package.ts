@@ -25,13 +25,18 @@ export async function completedPackage(text: string | undefined, options: Packag
     ...membersOf("allowScripts", allowScripts),
   ];
   return wanted
-    .filter(([[section = "", member = ""]]) => found[section]?.[member] === undefined)
+    .filter(([[section = "", member = ""]]) => isFree(found[section]?.[member]))
     .reduce(
       (whole, [path, value]) =>
         applyEdits(whole, modify(whole, path, value, { formattingOptions: formatOf(text) })),
       text,
     );
 }
+
+/** What `npm init` writes for a test stands for none. */
+const NO_TEST = /^echo "Error: no test specified" && exit 1$/;
+
+const isFree = (value: string | undefined) => value === undefined || NO_TEST.test(value);
 
 const membersOf = (section: string, members: object) =>
   Object.entries(members).map(([name, value]): [path: string[], value: unknown] => [[section, name], value]);

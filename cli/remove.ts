@@ -22,7 +22,8 @@ export async function remove(options: RemoveOptions): Promise<void> {
   const target = await readTarget(options);
   const permitted = stageGate({ asks: true, yes: options.yes }, target.stack);
   const osls = requireOsls(target.dir);
-  const place = { stack: target.stack, ...(await readAccount(target.region)) };
+  const { caller: _, ...where } = await readAccount(target.region);
+  const place = { stack: target.stack, ...where };
   const { stack, region } = place;
   if (!(await readStack(stack, region)))
     throw new AppError("deploy-failed", `there is no stack ${placeText(place)}`);

@@ -1,4 +1,5 @@
 import { AppError } from "../lib/errors.ts";
+import { whoChanged } from "../lib/sessions/item.ts";
 import { formatCursor, parseCursor } from "../lib/sessions/list.ts";
 import type { FoundRow, SessionRow } from "../lib/sessions/rows.ts";
 import { accessOf, type Place, type Search } from "../lib/sessions/search.ts";
@@ -177,7 +178,7 @@ const COLUMNS: Column[] = [
 
 function tellTable({ rows, next, looked, units }: Found, { full = false }: ListOptions): void {
   const lines = rows.map((row) => ({
-    cells: [row.key, dayOf(row.expires), row.alias, row.changedBy?.handler ?? ""],
+    cells: [row.key, dayOf(row.expires), row.alias, whoChanged(row.changedBy)],
     details: full && row.stored.session ? [JSON.stringify(wholeOf(row.stored.session))] : [],
   }));
   // A column that is empty takes the room of keys.

@@ -1,6 +1,8 @@
 import { text as readAll } from "node:stream/consumers";
 import { openSessionsApi } from "../functions/sessions-api.ts";
 import type { SessionsReply } from "../lib/sessions/api.ts";
+import { changedByWriter } from "../lib/sessions/item.ts";
+import { callerArn } from "./connect.ts";
 import { QUIET } from "./quiet.ts";
 
 /** The options of the commands that name one session. */
@@ -28,6 +30,7 @@ export async function openSessionsOf({ hashed = false }: KeyOptions) {
         query: { ...(hashed && { hashed: "true" }), ...question.query },
         ifMatch: question.ifMatch,
         body: question.body ?? "",
+        changedBy: changedByWriter("cli", callerArn()),
       }),
     end: api.end,
   };

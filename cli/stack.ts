@@ -13,6 +13,8 @@ import { UsageError } from "./usage.ts";
 export interface Account {
   account: string;
   region: string;
+  /** The ARN of whoever calls. */
+  caller: string;
 }
 
 /** An endpoint of one's own has no host name per bucket. */
@@ -23,8 +25,8 @@ export async function readAccount(region: string | undefined): Promise<Account> 
   const sts = new STSClient(region ? { region } : {});
   try {
     const here = await regionOf(sts);
-    const { Account: account = "" } = await sts.send(new GetCallerIdentityCommand());
-    return { account, region: here };
+    const { Account: account = "", Arn: caller = "" } = await sts.send(new GetCallerIdentityCommand());
+    return { account, region: here, caller };
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
     throw new AppError(

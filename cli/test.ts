@@ -21,7 +21,7 @@ import { readProject } from "./project.ts";
 import { targetOfSources } from "./rerun-target.ts";
 import { lineOf, readTests, TESTS, type TestFile } from "./test-files.ts";
 import { mismatchLines, type Reporter, report, type Tested } from "./test-report.ts";
-import { watchSources } from "./watch.ts";
+import { type SourceWatch, watchSources } from "./watch.ts";
 
 export interface TestOptions {
   dir: string;
@@ -44,7 +44,12 @@ export async function test(named: string[], options: TestOptions): Promise<void>
 
 const isFailed = ({ lines, isUpdated }: Tested) => lines.length > 0 && !isUpdated;
 
-async function runTests(dir: string, named: string[], options: TestOptions): Promise<Tested[]> {
+async function runTests(
+  dir: string,
+  named: string[],
+  options: TestOptions,
+  onSources: (sources: Sources) => void = () => {},
+): Promise<Tested[]> {
   const files = await readTests(dir, named);
   if (files.length === 0) {
     printErrorText(
@@ -54,6 +59,7 @@ async function runTests(dir: string, named: string[], options: TestOptions): Pro
   }
   const project = await readProject(dir);
   const sources = await readFolder(dir, project.folders);
+  onSources(sources);
   const { version, release } = targetOfSources(sources);
   const { settings } = devSettings(project, process.env, {});
   const { limits } = readRuntimeSettings(settings);
@@ -142,18 +148,26 @@ async function watchTests(dir: string, named: string[], options: TestOptions): P
   const stop = interruption();
   const { folders } = await readProject(dir);
   let last: Promise<unknown> = Promise.resolve();
+  const tests = join(dir, TESTS);
+  let watch: SourceWatch | undefined;
+  /** What scripts import may lie anywhere. Of one that could not be made it is not known: the watch goes on as it is. */
+  function follow({ inputs, problems }: Sources): void {
+    if (problems.length === 0) watch?.also([tests, ...inputs]);
+  }
   const run = () => {
     last = last.then(async () => {
       if (stop.aborted) return;
-      await runTests(dir, named, options).catch((thrown: unknown) => printErrorText(errorText(thrown)));
+      await runTests(dir, named, options, follow).catch((thrown: unknown) =>
+        printErrorText(errorText(thrown)),
+      );
       print("", "waiting for the next save; Ctrl+C ends");
     });
   };
-  const watch = await watchSources(dir, folders, {
+  watch = await watchSources(dir, folders, {
     onChange: run,
     onError: ({ message }) => printErrorText(message),
   });
-  watch.also([join(dir, TESTS)]);
+  watch.also([tests]);
   try {
     run();
     await whenAborted(stop).catch(() => {});

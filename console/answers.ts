@@ -1,5 +1,6 @@
 // What the server of the page answers: types alone, for both sides.
 import type { LetterGroup } from "../lib/dead-letters/groups.ts";
+import type { AuditRecord } from "../lib/history/audit.ts";
 import type { EventRow } from "../lib/history/event-rows.ts";
 import type { Grade } from "../lib/history/grade.ts";
 import type { AttemptRecord, CallRecord, RunRecord, WriteRecord } from "../lib/history/records.ts";
@@ -180,14 +181,16 @@ export interface SessionSummary {
   expires: number;
   version: number;
   updated_at: number;
-  changed_by?: Record<string, unknown>;
+  /** By a handler for an event, or by somebody over what `by` says. */
+  changed_by?: { handler?: string; event?: string; event_id?: string; by?: string; who?: string };
   session?: Record<string, unknown>;
   error?: { code: string; message: string };
 }
 
-/** `GET /sessions/{key}/history`: what recorded events did to it, the newest first. */
+/** `GET /sessions/{key}/history`: what recorded events did to it, and people by the console of a stage, the newest first. */
 export interface SessionHistory {
   changes: SessionChange[];
+  edits: AuditRecord[];
 }
 
 export interface SessionChange {

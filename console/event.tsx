@@ -5,7 +5,7 @@ import { ask, eventPath, get, request } from "./api.ts";
 import { useKeys } from "./keys.ts";
 import { keyOf, rowOf } from "./list.ts";
 import { Back, copy, Key, Notice, Outcome, Tabs, useAction, useLoaded } from "./parts.tsx";
-import { RerunResult, runAgain, setPin, TARGETS, type Target } from "./rerun.tsx";
+import { type RerunChoice, RerunResult, runAgain, setPin, TARGETS, type Target } from "./rerun.tsx";
 import { addressOf, go, refine, route } from "./router.ts";
 import { SaveTest } from "./save-test.tsx";
 import { AttemptsSection, BodySection, HttpSection, LogsSection, SessionsSection } from "./sections.tsx";
@@ -81,9 +81,11 @@ function Whole({ event, title, onClose }: WholeProps) {
   const isSaving = useSignal(false);
   const target = useSignal<Target>("working");
   const isAsking = useSignal(false);
-  const rerun = useSignal<{ told: RerunAnswer; release: string } | undefined>(undefined);
+  const rerun = useSignal<{ told: RerunAnswer; asked: RerunChoice } | undefined>(undefined);
   const { busy, problem, run } = useAction();
   const attempt = attempts[nth.value ?? attempts.length - 1];
+  // What is looked at is what is run again and kept.
+  const chosen = nth.value === undefined ? {} : { attempt: nth.value + 1 };
   const section = Math.min(Math.max(Number(route.value.query.s ?? "1") - 1, 0), 5);
   const choose = (at: number) => refine({ s: at === 0 ? undefined : String(at + 1) });
   const openOther = (other: WholeEvent["previous"]) => {
@@ -104,7 +106,8 @@ function Whole({ event, title, onClose }: WholeProps) {
   const again = () =>
     run(async () => {
       const release = target.value === "recorded" ? (attempt?.release ?? "") : target.value;
-      rerun.value = { told: await runAgain(row, release, isAsking.value ? "live" : "recorded"), release };
+      const asked: RerunChoice = { release, http: isAsking.value ? "live" : "recorded", ...chosen };
+      rerun.value = { told: await runAgain(row, asked), asked };
       choose(0);
     });
   const isPinned = state.value?.pins.some((pin) => pin.id === row.id && pin.api_id === row.api_id) ?? false;
@@ -240,13 +243,19 @@ function Whole({ event, title, onClose }: WholeProps) {
             section={section}
             onAttempt={(at) => {
               nth.value = at;
+              rerun.value = undefined;
               choose(0);
             }}
           />
         )}
       </div>
       {isSaving.value && attempt && (
-        <SaveTest event={event} attempt={attempt} onClose={() => (isSaving.value = false)} />
+        <SaveTest
+          event={event}
+          attempt={attempt}
+          nth={chosen.attempt}
+          onClose={() => (isSaving.value = false)}
+        />
       )}
     </>
   );

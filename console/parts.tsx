@@ -112,6 +112,9 @@ export function parsed(text: string): unknown {
   }
 }
 
+export const isMembers = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
 const MEMBERS = 200;
 
 function Tree({ name, value, depth, open }: { name?: string; value: unknown; depth: number; open: number }) {

@@ -82,7 +82,7 @@ function List({ releases: { releases, live } }: { releases: Answer }) {
               warnings
             </th>
             <th scope="col" class="number">
-              events
+              attempts
             </th>
             <th scope="col" class="number">
               failed

@@ -16,8 +16,24 @@ export type Target = keyof typeof TARGETS;
 
 type Ref = { id: string; api_id: string };
 
-export const runAgain = (row: Ref, release: string, http: "recorded" | "live") =>
-  ask<RerunAnswer>("POST", eventPath(row, "/rerun"), { body: { release, http } });
+/** `attempt`: the nth that is recorded; by default the last at which a handler ran. */
+export interface RerunChoice {
+  release: string;
+  http: "recorded" | "live";
+  attempt?: number;
+  /** Another event in the place of the recorded one. */
+  edit?: unknown;
+}
+
+export const runAgain = (row: Ref, asked: RerunChoice) =>
+  ask<RerunAnswer>("POST", eventPath(row, "/rerun"), { body: asked });
+
+const commandOf = ({ id, api_id }: Ref, { release, http, attempt }: RerunChoice) =>
+  [
+    `npx gatehook replay ${quoted(id)} --release ${quoted(release)} --api ${quoted(api_id)}`,
+    ...(http === "live" ? ["--http live"] : []),
+    ...(attempt === undefined ? [] : [`--attempt ${attempt}`]),
+  ].join(" ");
 
 export const setPin = (row: Ref, on: boolean) =>
   ask<{ pins: Pinned[] }>("POST", eventPath(row, "/pin"), { body: { on } });
@@ -45,12 +61,12 @@ function VerdictText({ of }: { of: keyof typeof VERDICTS }) {
 export function RerunResult({
   row,
   told,
-  release,
+  asked,
   onClose,
 }: {
   row: Ref;
   told: RerunAnswer;
-  release: string;
+  asked: RerunChoice;
   onClose: () => void;
 }) {
   const { verdict, exact, why, then, now, diff, diverged_at } = told;
@@ -67,11 +83,9 @@ export function RerunResult({
           {then.ms} → {now.ms} ms
         </span>
         <button type="button" onClick={onClose}>
-          Back to the timeline
+          {asked.edit === undefined ? "Back to the timeline" : "Close"}
         </button>
-        <Copy
-          text={`npx gatehook replay ${quoted(row.id)} --release ${release} --api ${quoted(row.api_id)}`}
-        />
+        {asked.edit === undefined && <Copy text={commandOf(row, asked)} />}
       </div>
       <p class="muted">
         Dry: nothing was written or sent. {exact ? "Exact ✓" : `Not exact: ${why.map(shown).join("; ")}.`}

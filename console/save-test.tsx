@@ -1,9 +1,9 @@
 import { useState } from "preact/hooks";
 import type { ShownAttempt, WholeEvent } from "./answers.ts";
 import { ask } from "./api.ts";
-import { Dialog, Key, Notice, useAction } from "./parts.tsx";
+import { Copy, Dialog, Key, Notice, useAction } from "./parts.tsx";
 import { tell } from "./state.ts";
-import { shown } from "./text.ts";
+import { quoted, shown } from "./text.ts";
 
 const HTTP: ReadonlySet<string> = new Set(["makeHttpRequest", "batchRequest"]);
 
@@ -11,10 +11,13 @@ const HTTP: ReadonlySet<string> = new Set(["makeHttpRequest", "batchRequest"]);
 export function SaveTest({
   event: { row },
   attempt,
+  nth,
   onClose,
 }: {
   event: WholeEvent;
   attempt: ShownAttempt;
+  /** Of the attempts that are recorded, where it is not the last. */
+  nth: number | undefined;
   onClose: () => void;
 }) {
   const [name, setName] = useState(`${attempt.event.Type}-${attempt.outcome}`.replaceAll(/[^\w.-]/g, "-"));
@@ -26,11 +29,16 @@ export function SaveTest({
     ]),
   );
   const answers = attempt.runs.flatMap(({ calls }) => calls).filter((call) => HTTP.has(call.name)).length;
+  const folder = attempt.runs[0]?.handler ?? attempt.event.Type;
+  const command = [
+    `npx gatehook events save ${quoted(row.id)} ${quoted(`tests/${folder}/${name}.json`)} --api ${quoted(row.api_id)}`,
+    ...(nth === undefined ? [] : [`--attempt ${nth}`]),
+  ].join(" ");
   function save(event: SubmitEvent) {
     event.preventDefault();
     run(async () => {
       const { path } = await ask<{ path: string }>("POST", "/tests", {
-        body: { event: row.id, api: row.api_id, name },
+        body: { event: row.id, api: row.api_id, name, attempt: nth },
       });
       tell(`saved: ${path}`);
       onClose();
@@ -45,7 +53,7 @@ export function SaveTest({
           you commit it.
         </p>
         <label class="field">
-          Name, below tests/{shown(attempt.runs[0]?.handler ?? attempt.event.Type)}/
+          Name, below tests/{shown(folder)}/
           <input
             value={name}
             onInput={(event) => setName(event.currentTarget.value)}
@@ -63,6 +71,7 @@ export function SaveTest({
           <button type="button" onClick={onClose}>
             Cancel
           </button>
+          <Copy text={command} />
         </div>
       </form>
     </Dialog>

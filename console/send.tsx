@@ -1,9 +1,12 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { SessionList, Types, WholeEvent } from "./answers.ts";
+import type { Types, WholeEvent } from "./answers.ts";
 import { ask, eventPath, get, messageOf, Refused, request } from "./api.ts";
 import { openWhenThere } from "./event.tsx";
-import { copy, Key, Notice, parsed, useAction, useLoaded } from "./parts.tsx";
+import { copy, isMembers, Key, Notice, parsed, useAction, useLoaded } from "./parts.tsx";
 import { route } from "./router.ts";
+import { Recent, useKeysOf } from "./send-choices.tsx";
+import { TryDry } from "./send-dry.tsx";
+import { commandBefore, putBefore, SessionBefore, type Wanted } from "./session-before.tsx";
 import { mayWrite, state, tell } from "./state.ts";
 import { countOf, quoted, shown } from "./text.ts";
 
@@ -12,9 +15,6 @@ interface Draft {
   Type: string;
   Meta: Members;
 }
-
-const isMembers = (value: unknown): value is Members =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Form and JSON are one text: whichever is changed, the other follows. */
 export function Send() {
@@ -25,14 +25,18 @@ export function Send() {
   const [text, setText] = useState("");
   const [times, setTimes] = useState(1);
   const [rate, setRate] = useState(5);
+  const [before, setBefore] = useState<Wanted>(undefined);
   const { value: types, error } = useLoaded(
     (signal) =>
       get<Types>(`/types?${new URLSearchParams({ ...(api && { api }), ...(key && { key }) })}`, signal),
     [api, key],
   );
-  const keys = useKeysOf(types?.apis.find(({ api_id }) => api_id === api)?.org_id ?? types?.apis[0]?.org_id);
+  const org = types?.apis.find(({ api_id }) => api_id === api)?.org_id ?? types?.apis[0]?.org_id ?? "";
+  const keys = useKeysOf(org);
   const { busy, problem, run } = useAction();
   const isEdited = useRef(false);
+  /** The key as it is now, also where nothing was painted since. */
+  const typed = useRef("");
 
   /** The sample of what is chosen, unless somebody has written into it. */
   useEffect(() => {
@@ -44,6 +48,10 @@ export function Send() {
     if (!chosen) return;
     if (type === "") setType(chosen.type);
     if (api === "") setApi(chosen.handlers[0]?.api_id ?? types.apis[0]?.api_id ?? "");
+    const { Meta } = chosen.sample;
+    const sampled = Meta.Key ?? Meta.key;
+    // Somebody has typed on since this sample was asked for.
+    if (typed.current !== "" && sampled !== undefined && sampled !== typed.current) return;
     setText(JSON.stringify(chosen.sample, undefined, 2));
   }, [types, type]);
   useEffect(() => {
@@ -53,6 +61,7 @@ export function Send() {
         const event = attempts.at(-1)?.event;
         if (!event) return;
         isEdited.current = true;
+        setApi(fromApi);
         setType(event.Type);
         setText(JSON.stringify(event, undefined, 2));
       },
@@ -79,10 +88,12 @@ export function Send() {
   const checked = useChecked(invalid === "" ? { api, events } : undefined);
   const mistake = invalid || checked;
   const draft = isMembers(value) && isMembers(value.Meta) ? (value as unknown as Draft) : undefined;
-  const canSend = mayWrite() && !busy && mistake === "" && api !== "";
+  const isReady = mistake === "" && api !== "" && before !== "reading";
+  const canSend = mayWrite() && !busy && isReady;
 
   const send = () =>
     run(async () => {
+      await putBefore(before);
       const { ids } = await ask<{ ids: string[] }>("POST", "/events", {
         body: { events: events.map((event) => ({ api_id: api, event })), times, rate },
       });
@@ -93,7 +104,7 @@ export function Send() {
   const curl = () =>
     `curl ${quoted(`${state.value?.url ?? ""}/events/${encodeURIComponent(api)}`)} -d ${quoted(JSON.stringify(Array.isArray(value) ? value : { event: value }))}`;
   const command = () =>
-    `printf %s ${quoted(JSON.stringify(value))} | npx gatehook send --file - --api ${quoted(api)} --wait`;
+    `${commandBefore(before)}printf %s ${quoted(JSON.stringify(value))} | npx gatehook send --file - --api ${quoted(api)} --wait`;
 
   function onKeyDown(event: KeyboardEvent) {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
@@ -148,6 +159,7 @@ export function Send() {
                 list="keys"
                 onInput={(event) => {
                   const next = event.currentTarget.value;
+                  typed.current = next;
                   if (!isEdited.current) setKey(next);
                   setText(withMeta(draft, "Key" in draft.Meta ? "Key" : "key", next));
                 }}
@@ -179,6 +191,7 @@ export function Send() {
                   />
                 </label>
               ))}
+          <Recent />
           <label class="field wide">
             JSON: one event, or a list of them
             <textarea
@@ -191,6 +204,15 @@ export function Send() {
             />
           </label>
         </form>
+        {state.value?.has.sessions && (
+          <SessionBefore
+            name={String(draft?.Meta.Key ?? draft?.Meta.key ?? "")}
+            org={org}
+            api={api}
+            value={before}
+            onChange={setBefore}
+          />
+        )}
         <p id="valid" class={mistake === "" ? "done" : "fail"} role="status">
           {mistake === "" ? "✓ valid" : `✗ ${shown(mistake)}`}
         </p>
@@ -229,6 +251,9 @@ export function Send() {
           </button>
         </div>
         {problem && <Notice kind="fail">{shown(problem)}</Notice>}
+        {from !== undefined && state.value?.has.rerun && (
+          <TryDry of={{ id: from, api_id: fromApi }} event={draft} canTry={mistake === ""} />
+        )}
       </div>
     </section>
   );
@@ -277,17 +302,4 @@ function likeBefore(before: unknown, text: string): unknown {
   if (typeof before === "number" && text.trim() !== "" && !Number.isNaN(Number(text))) return Number(text);
   if (typeof before === "boolean" && ["true", "false"].includes(text)) return text === "true";
   return text;
-}
-
-/** Those that there are, to choose from. */
-function useKeysOf(org: string | undefined): string[] {
-  const [keys, setKeys] = useState<string[]>([]);
-  useEffect(() => {
-    if (!org || !state.value?.has.sessions) return;
-    get<SessionList>(`/sessions?${new URLSearchParams({ org_id: org, limit: "50" })}`).then(
-      ({ sessions }) => setKeys(sessions.map(({ key }) => key)),
-      () => {}, // A list to choose from is not needed.
-    );
-  }, [org]);
-  return keys;
 }

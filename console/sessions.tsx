@@ -7,7 +7,7 @@ import { go, link, refine, route } from "./router.ts";
 import { Editor } from "./session-editor.tsx";
 import { pathOf, read } from "./session-text.ts";
 import { state, tell } from "./state.ts";
-import { countOf, dayClock, endText, HOUR, unixNow as now, shown, utc } from "./text.ts";
+import { changerText, countOf, dayClock, endText, HOUR, unixNow as now, shown, utc } from "./text.ts";
 
 export function Sessions() {
   const { id } = route.value;
@@ -162,7 +162,7 @@ function Found() {
 
 function SummaryRow({ of: { key, expires, updated_at, changed_by, error } }: { of: SessionSummary }) {
   const isOpen = route.value.id === key;
-  const by = changed_by && (changed_by.handler ?? changed_by.by);
+  const by = changerText(changed_by);
   return (
     <tr>
       <td>
@@ -177,7 +177,12 @@ function SummaryRow({ of: { key, expires, updated_at, changed_by, error } }: { o
       <td>{endText(expires)}</td>
       <td>
         {updated_at > 0 ? dayClock(new Date(updated_at * 1_000).toISOString()) : ""}
-        {typeof by === "string" ? ` by ${shown(by)}` : ""}
+        {by !== "" && (
+          <span title={shown(changed_by?.who ?? "")}>
+            {" by "}
+            {shown(by)}
+          </span>
+        )}
       </td>
     </tr>
   );
@@ -212,7 +217,7 @@ function History({ id }: { id: string }) {
       state.value?.has.events
         ? get<SessionHistory>(pathOf(id, "/history"), signal).catch((thrown: unknown) => {
             tell(messageOf(thrown), "fail");
-            return { changes: [] };
+            return { changes: [], edits: [] };
           })
         : Promise.resolve(undefined),
     [id],
@@ -226,6 +231,7 @@ function History({ id }: { id: string }) {
       ) : (
         <p class="muted">{countOf(value.changes.length, "change")} by recorded events, the newest first</p>
       )}
+      <Edits of={value.edits} />
       {value.changes.map(({ at, event, type, handler, release, counts, changes, now: is }) => (
         <div>
           <h3>
@@ -241,4 +247,29 @@ function History({ id }: { id: string }) {
       ))}
     </section>
   );
+}
+
+/** By people, over the console of a stage: of each member that changed what is not secret. */
+function Edits({ of }: { of: SessionHistory["edits"] }) {
+  if (of.length === 0) return null;
+  return (
+    <>
+      <h3>By the console</h3>
+      <ul>
+        {of.map(({ at, who, what, changes = [], result }) => (
+          <li>
+            <span title={utc(at)}>{dayClock(at)}</span> {shown(who)} {what}
+            {result !== "done" && <span class="wait"> {result}</span>}
+            {changes.length > 0 && `: ${changes.map(editText).join(", ")}`}
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function editText({ name, before, after }: NonNullable<SessionHistory["edits"][number]["changes"]>[number]) {
+  if (before === undefined && after === undefined) return shown(name);
+  const text = (value: unknown) => (value === undefined ? "…" : shown(JSON.stringify(value)));
+  return `${shown(name)} ${text(before)} → ${text(after)}`;
 }

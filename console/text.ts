@@ -69,6 +69,21 @@ export function moved(name: string, before: unknown, after: unknown): string {
   return `${sign}${count(by)} s, now ${fromNow(after - Date.now() / 1_000)}`;
 }
 
+/** What changed a session last; "" where nobody knows. Of an ARN the name at its end. */
+export function changerText({
+  handler,
+  by,
+  who,
+}: {
+  handler?: string;
+  by?: string;
+  who?: string;
+} = {}): string {
+  if (by === undefined) return handler ?? "";
+  const name = who?.split("/").at(-1);
+  return name ? `${name} (${by})` : by;
+}
+
 export const HOUR = 3_600;
 export const unixNow = () => Math.floor(Date.now() / 1_000);
 

@@ -2,6 +2,7 @@ import middy from "@middy/core";
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import { KEYS_ROUTE } from "../lib/keys/api.ts";
 import { noSuchPage } from "../lib/keys/reply.ts";
+import { callerOf } from "./caller.ts";
 import { httpErrors } from "./http-errors.ts";
 import { openKeysApi } from "./keys-api.ts";
 import { createLog } from "./log.ts";
@@ -28,7 +29,9 @@ async function answerOfSessions(request: APIGatewayProxyEventV2): Promise<APIGat
       key: request.pathParameters?.key ?? "",
       query: queryOf(request),
       ifMatch: request.headers["if-match"],
+      ifNoneMatch: request.headers["if-none-match"],
       body: bodyOf(request),
+      changedBy: callerOf(request),
     });
     return {
       statusCode: status,

@@ -43,6 +43,7 @@ const STATUS = {
   "storage-failed": 400,
   "runtime-failed": 500,
   "not-recorded": 422,
+  "audit-failed": 503,
   "config-unresolved": 422,
   "commit-impossible": 422,
   "commit-failed": 500,

@@ -146,7 +146,7 @@ describe("gatehook events and send, beside gatehook dev", () => {
     await fetch(`${url}/events/shop`, { method: "POST", body: '{"event":{"Type":7}}' });
     const { events } = await json("events", "ls", "--outcome", "refused");
     assert.deepEqual([events[0].reason, events[0].api_id, events[0].attempts], ["event-invalid", "shop", 0]);
-    assert.match(events[0].error, /^event\.Type: /);
+    assert.match(events[0].error, /^event\.Type must be a string/);
     const { stdout } = await cli(["events", "show", events[0].id]);
     assert.match(stdout, /⊘ refused/);
   });
@@ -204,6 +204,16 @@ describe("gatehook events and send, beside gatehook dev", () => {
     );
     assert.deepEqual(test.expect.logs, [{ handler: "move", level: "info", text: "moved s-1" }]);
     assert.equal((await cli(["events", "save", id, file])).code, 2);
+    const other = await cli(["events", "save", id, "-", "--attempt", "9"]);
+    assert.equal(other.code, 1);
+    assert.match(other.stderr, /there is no attempt 9/);
+    const shown = await cli(["events", "save", id, "-", "--redact"]);
+    assert.equal(shown.code, 0);
+    assert.match(shown.stderr, /keys, secrets and bodies were taken out of this event:/);
+    assert.ok(
+      JSON.parse(shown.stdout).event.Type === "KeyExpired" && !shown.stdout.includes("s-1"),
+      shown.stdout,
+    );
     const again = await sent("--file", file);
     assert.deepEqual([again.outcome, again.key, again.id === id], ["done", "s-1", false]);
   });

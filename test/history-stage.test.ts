@@ -9,11 +9,18 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import type { SessionHistory } from "../console/answers.ts";
 import { createRedaction } from "../lib/history/redact.ts";
 import { runCli } from "./helpers/cli.ts";
 import { definition, handler, newFolder } from "./helpers/dev.ts";
 import { type FakeAws, startFakeAws } from "./helpers/fake-aws.ts";
-import { createHistoryStores, itemsWhen, textOfItem, textsInBucket } from "./helpers/history-table.ts";
+import {
+  createHistoryStores,
+  itemsOf,
+  itemsWhen,
+  textOfItem,
+  textsInBucket,
+} from "./helpers/history-table.ts";
 import { startTestStack, type TestStack } from "./helpers/stack.ts";
 import { startValueStores, type ValueStores } from "./helpers/value-stores.ts";
 
@@ -250,10 +257,13 @@ describe("what a deployment records", () => {
     assert.match(JSON.parse(stdout).id, /^e-new-/);
   });
 
-  it("is shown by the console of the stage", async () => {
+  type Ask = (path: string, method?: string, body?: object, headers?: object) => Promise<Response>;
+
+  /** What the console says at its terminal. */
+  async function withConsole(args: string[], work: (ask: Ask) => Promise<void>): Promise<string> {
     const link = Promise.withResolvers<string>();
     let child: ChildProcess | undefined;
-    const ended = runCli(["console", "--stage", "prod", "--port", "0", "--no-browser"], {
+    const ended = runCli(["console", "--stage", "prod", "--port", "0", "--no-browser", ...args], {
       cwd: folder,
       env,
       onStart(started) {
@@ -270,23 +280,71 @@ describe("what a deployment records", () => {
     link.promise.catch(() => {});
     const url = new URL(await link.promise.catch(async () => assert.fail((await ended).stderr)));
     const authorization = `Bearer ${url.hash.replace("#token=", "")}`;
-    const ask = async (path: string) => {
-      const answer = await fetch(`${url.origin}/console/api/v1${path}`, { headers: { authorization } });
-      const text = await answer.text();
-      assert.ok(answer.ok && !text.includes(CANARY), text);
-      return JSON.parse(text);
-    };
-    const { history } = await ask("/state");
-    assert.deepEqual([history.on, history.content], [true, "redacted"]);
-    const { events } = await ask(`/events?q=${encodeURIComponent(`type:KeyExpired key:${ref}`)}`);
-    assert.deepEqual(
-      events.map(({ id }: { id: string }) => id),
-      ["e-failed"],
+    await work((path, method = "GET", body, headers = {}) =>
+      fetch(`${url.origin}/console/api/v1${path}`, {
+        method,
+        headers: { authorization, ...headers },
+        body: body === undefined ? null : JSON.stringify(body),
+      }),
     );
-    const { attempts } = await ask("/events/e-failed");
-    assert.deepEqual([attempts.length, attempts[0].runs[0].calls.length], [1, 5]);
     child?.kill("SIGINT");
-    await ended;
+    return (await ended).stderr;
+  }
+
+  it("is shown by the console of the stage, where a key finds what stands by its reference", async () => {
+    await withConsole([], async (ask) => {
+      const told = async (path: string) => {
+        const answer = await ask(path);
+        const text = await answer.text();
+        assert.ok(answer.ok && !text.includes(CANARY), text);
+        return JSON.parse(text);
+      };
+      const { history } = await told("/state");
+      assert.deepEqual([history.on, history.content], [true, "redacted"]);
+      for (const key of [ref, KEY]) {
+        const { events } = await told(`/events?q=${encodeURIComponent(`type:KeyExpired key:${key}`)}`);
+        assert.deepEqual(
+          events.map(({ id }: { id: string }) => id),
+          ["e-failed"],
+        );
+      }
+      const { attempts } = await told("/events/e-failed");
+      assert.deepEqual([attempts.length, attempts[0].runs[0].calls.length], [1, 5]);
+      const { changes } = await told(`/sessions/${KEY}/history`);
+      assert.ok(
+        changes.length > 0 && changes.every(({ handler }: { handler: string }) => handler === "leaky"),
+      );
+    });
+  });
+
+  it("has who changed a session by the console, by the key's reference and without what is secret", async () => {
+    const said = await withConsole(["--write", "--yes"], async (ask) => {
+      const read = await ask(`/sessions/${KEY}`);
+      const session = (await read.json()) as Record<string, unknown>;
+      const body = { ...session, quota_max: 77, meta_data: { note: "another", [CANARY]: 1 } };
+      const headers = { "if-match": read.headers.get("etag") ?? "" };
+      const put = await ask(`/sessions/${KEY}?suppress_reset=1`, "PUT", body, headers);
+      assert.equal(put.status, 200, await put.text());
+      const history = (await (await ask(`/sessions/${KEY}/history`)).json()) as SessionHistory;
+      assert.deepEqual(
+        history.edits.map(({ what, result }) => [what, result]),
+        [["save session", "done"]],
+      );
+    });
+    const items = (await itemsOf(stack.clients.dynamoClient, STORES)).filter(({ pk }) => pk?.S === "audit");
+    const [item, ...others] = items;
+    assert.ok(item?.audit?.S);
+    assert.equal(others.length, 0, "asked and done are one item");
+    const { at, before, who, changes, ...record } = JSON.parse(item.audit.S);
+    assert.deepEqual(record, { target: ref, what: "save session", from: "console", result: "done" });
+    assert.deepEqual(changes, [{ name: "meta_data" }, { name: "quota_max", after: 77 }]);
+    assert.match(`${at} ${before} ${who}`, /^\d{4}-\d\d-\d\dT\S+Z \d+ arn:aws:/);
+    assert.ok(Number(item.ttl?.N) > Date.now() / 1_000);
+    assert.ok(
+      said.includes(`${who} save session ${ref} (was ${before}, meta_data, quota_max … → 77): done`),
+      said,
+    );
+    assert.ok(!said.includes(CANARY) && !JSON.stringify(items).includes(CANARY));
   });
 
   it("says where there is nothing", async () => {

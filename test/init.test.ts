@@ -92,6 +92,14 @@ describe("gatehook init", () => {
     assert.match(completed, /^\t"name"/m);
   });
 
+  it("puts its tests in the place of what npm init writes for none", async () => {
+    const none = { name: "new", scripts: { test: 'echo "Error: no test specified" && exit 1' } };
+    const made = await folder("new", { "package.json": JSON.stringify(none) });
+    assert.equal((await init("new")).code, 0);
+    const { scripts } = JSON.parse(await readFile(join(made, "package.json"), "utf8"));
+    assert.equal(scripts.test, "gatehook test && node --test");
+  });
+
   it("writes nothing when it cannot do all of it", async () => {
     const broken = await folder("broken", { "package.json": '{ "name": ' });
     const { code, stderr } = await init("broken");

@@ -120,7 +120,7 @@ function open(shortCut: ShortCut = NO_SHORT_CUT): Place {
       }),
     people,
     async put(key) {
-      await people.put(key, {}, await people.read(key));
+      await people.put(key, {}, await people.read(key), { changedBy: { by: "api" } });
     },
     applied: ({ identity, handlers }) =>
       Object.fromEntries(
@@ -433,7 +433,7 @@ describe("the marks of a session", () => {
     await dies(place, place.event);
     const read = await people.read(home);
     assert.ok(read.marks);
-    await people.put(home, { session_lifetime: 100 }, read);
+    await people.put(home, { session_lifetime: 100 }, read, { changedBy: { by: "api" } });
     assert.equal((await people.read(home)).marks, undefined);
     await whole(place, place.event);
     assert.deepEqual(place.applied(place.event), { h: 1 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { checkRelease } from "../lib/releases/check.ts";
 import { examine, readCandidate } from "../lib/releases/examine.ts";
@@ -157,9 +158,63 @@ describe("a warning about handlers", () => {
   });
 });
 
+describe("a warning about calls", () => {
+  it("tells of a function that is not there, with the one that is meant", async () => {
+    for (const [call, said] of [
+      ['TykSetKeydata("k", "{}", 1);', "did you mean TykSetKeyData?"],
+      ['logg("x");', "did you mean log?"],
+      ['fetch("https://example.com");', "TykMakeHttpRequest"],
+      ["setTimeout(function () {}, 1);", "no timers"],
+      ["whatever();", "whatever is not defined, so this call throws"],
+    ] as const)
+      await warns(inHandler(call), ["handlers/h.js", 3], said);
+  });
+
+  it("knows each function that a gateway gives its scripts", async () => {
+    const types = readFileSync(new URL("../handlers/gatehook.d.ts", import.meta.url), "utf8");
+    const given = [...types.matchAll(/^declare function (\w+)/gm)].map(([, name = ""]) => name);
+    assert.ok(given.length > 15);
+    for (const name of given)
+      await warns(inHandler(`${name}z();`), ["handlers/h.js", 3], `did you mean ${name}?`);
+  });
+
+  it("says nothing of what is declared, given, asked for first, or made while it runs", async () => {
+    for (const lines of [
+      ['log(b64enc(TykGetKeyData("k"))); parseInt("1"); String(1); _.map([], function () {});'],
+      [
+        "function f(g) { g(); } f(function h() { h(); });",
+        "var late = 1;",
+        "(function (late) { late(); })(f);",
+      ],
+      ["const { a, b: [c] } = event; a(); c(); for (const each of [log]) each();"],
+      ["try { log(1); } catch (failed) { failed(); }", "class K {} ; K();"],
+      ['if (typeof fetch === "function") fetch("x");', "made = function () {}; made();"],
+      ["event.fetch(); this.nothing(); (0, event.x)();"],
+    ])
+      await silent(inHandler(...lines));
+    const shared = [
+      api("a", {
+        KeyExpired: [
+          ["h", "h.js"],
+          ["i", "i.js"],
+        ],
+      }),
+    ];
+    const own = (text: string) => [
+      ...shared,
+      script("h.js", made("h"), text, "function plain() {}"),
+      script("i.js", made("i"), "i.NewHandler(function () { helper(); plain(); });"),
+    ];
+    for (const text of ["const helper = () => 1;", "let helper = log;", "var helper = log;"])
+      await silent(own(text));
+  });
+});
+
 describe("a warning about files and events", () => {
   it("tells of files that are not loaded", async () => {
     await warns([...one(), script("old.js", "")], ["handlers/old.js"], "not loaded");
+    // What a definition that cannot be read names is not known.
+    await silent([{ path: "apis/broken.json", text: "{" }, script("old.js", "")]);
     await warns([...one(), { path: "apis/deep/x.json", text: "{}" }], ["apis/deep/x.json"], "apis/ itself");
   });
 

@@ -140,7 +140,7 @@ describe("a session that the table can just hold", () => {
     it(`is held and comes back: ${what}`, async () => {
       storableBytes(session);
       const key = `${"k".repeat(2_000)}${randomUUID()}`;
-      assert.ok(await store.put(key, session, { version: 0 }));
+      assert.ok(await store.put(key, session, { version: 0 }, { changedBy: { by: "api" } }));
       const read = await store.read(key);
       assert.equal(formatSession(read.session ?? {}), formatSession(session));
     });
@@ -149,6 +149,6 @@ describe("a session that the table can just hold", () => {
   it("is not held when it is larger than an item, whatever was counted", async () => {
     const large: Session = { alias: "x".repeat(410_000) };
     assert.throws(() => storableBytes(large), AppError);
-    await assert.rejects(store.put("large", large, { version: 0 }));
+    await assert.rejects(store.put("large", large, { version: 0 }, { changedBy: { by: "api" } }));
   });
 });

@@ -15,6 +15,7 @@ import { startTestStack, type TestStack } from "./helpers/stack.ts";
 
 const RIGHTS = { access_rights: { demo: { api_id: "demo" } } };
 const SESSION = { org_id: "o1", expires: 4_000_000_000, ...RIGHTS };
+const SAID = { changedBy: { by: "api" as const } };
 const LOG = { info() {}, warn() {}, error() {} };
 
 let stack: TestStack;
@@ -144,6 +145,23 @@ describe("a session", () => {
   });
 });
 
+describe("If-None-Match: *", () => {
+  it("lets a key that is new through, and nobody over one that is there", async () => {
+    const path = pathOf(newKey());
+    const put = (alias: string) =>
+      fetch(`${stack.url}/sessions${path}`, {
+        method: "PUT",
+        body: JSON.stringify({ ...SESSION, alias }),
+        headers: { "if-none-match": "*" },
+      });
+    assert.equal((await put("first")).status, 201);
+    const second = await put("second");
+    const { error } = (await second.json()) as Answer["body"];
+    assert.deepEqual([second.status, error.code, error.field], [412, "session-mismatch", "if-none-match"]);
+    assert.equal((await ask("GET", path)).body.alias, "first");
+  });
+});
+
 describe("If-Match", () => {
   it("lets one of two writers of a version through", async () => {
     const path = pathOf(newKey());
@@ -198,6 +216,7 @@ describe("beside a handler's commit", () => {
     query: {},
     ifMatch: undefined,
     body: JSON.stringify(SESSION),
+    changedBy: { by: "api" as const },
   });
   const once = (work: (key: string) => Promise<unknown>) => {
     let done = false;
@@ -286,9 +305,9 @@ describe("beside a handler's commit", () => {
       now: Date.now,
       random: Math.random,
     });
-    const first = (await twice.put(key, SESSION, { version: 0 })) ?? 0;
+    const first = (await twice.put(key, SESSION, { version: 0 }, SAID)) ?? 0;
     assert.equal(first, 1);
-    assert.equal(await twice.put(key, { ...SESSION, tags: ["a"] }, { version: first }), 2);
+    assert.equal(await twice.put(key, { ...SESSION, tags: ["a"] }, { version: first }, SAID), 2);
     assert.equal(await twice.remove(key, { version: 2 }), true);
     assert.equal(sent, 6);
     client.destroy();
@@ -303,10 +322,10 @@ describe("beside a handler's commit", () => {
       now: Date.now,
       random: Math.random,
     });
-    const first = (await store.put(key, SESSION, { version: 0 })) ?? 0;
+    const first = (await store.put(key, SESSION, { version: 0 }, SAID)) ?? 0;
     const counted = { ...SESSION, rate: 2 };
     const writes = await Promise.all(
-      Array.from({ length: 5 }, () => store.put(key, counted, { version: first })),
+      Array.from({ length: 5 }, () => store.put(key, counted, { version: first }, SAID)),
     );
     assert.equal(
       writes.filter((version) => version !== undefined).length,
@@ -395,7 +414,13 @@ describe("the list", () => {
       Array.from({ length: 25 }, (_, at) => String(at)),
     );
     assert.equal(page.cursor, undefined);
-    assert.deepEqual(Object.keys(page.sessions[0] ?? {}).sort(), ["expires", "key", "updated_at", "version"]);
+    assert.deepEqual(Object.keys(page.sessions[0] ?? {}).sort(), [
+      "changed_by",
+      "expires",
+      "key",
+      "updated_at",
+      "version",
+    ]);
     assert.deepEqual(((await ask("GET", "?org_id=nobody")).body as unknown as Page).sessions, []);
   });
 

@@ -238,6 +238,16 @@ describe("gatehook test", () => {
     await says(/handlers\/by\.ts:1: [\s\S]*waiting for the next save/);
     await writeFiles(folder, { "handlers/by.ts": "export const by: number = 3;\n" });
     await says(/6 tests: 6 passed[\s\S]*waiting for the next save/);
+    // What is imported from elsewhere is watched too, from when it is.
+    await writeFiles(folder, {
+      "lib/amount.ts": "export const amount: number = 3;\n",
+      "handlers/by.ts": 'export { amount as by } from "../lib/amount.ts";\n',
+    });
+    await says(/6 tests: 6 passed[\s\S]*waiting for the next save/);
+    await writeFiles(folder, { "lib/amount.ts": "export const amount: number = 4;\n" });
+    await says(/✗ shop\/typed[\s\S]*waiting for the next save/);
+    await writeFiles(folder, { "lib/amount.ts": "export const amount: number = 3;\n" });
+    await says(/6 tests: 6 passed[\s\S]*waiting for the next save/);
     await put("shop/another", MOVE);
     await says(/7 tests: 7 passed/);
     child.kill("SIGINT");

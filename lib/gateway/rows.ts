@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import {
   ConditionalCheckFailedException,
   DeleteItemCommand,
@@ -12,6 +13,7 @@ import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attribu
 import { condition } from "../dynamo/condition.ts";
 import {
   type ChangedBy,
+  changedByWriter,
   type GatewayState,
   type Marks,
   nextMarks,
@@ -106,8 +108,9 @@ export function createRows(deps: {
       return { copies: Items.flatMap((item) => copyOf(item) ?? []), next: LastEvaluatedKey?.key?.S };
     },
     async write(row, session, gateway) {
-      // What a handler's change became at the gateway is still the handler's; anything else is the gateway's own.
-      const changedBy = row.gateway.change && row.changedBy;
+      // What somebody's change became at the gateway is still theirs; any other change is the gateway's own.
+      const isTheirs = !row.gateway.change && !isDeepStrictEqual(session, row.session);
+      const changedBy = isTheirs ? BY_GATEWAY : row.changedBy;
       const now = seconds();
       const end = ownEnd(session, now);
       const marks = await nextMarks(row, end, proveMarks);
@@ -120,7 +123,7 @@ export function createRows(deps: {
       const now = seconds();
       const end = ownEnd(session, now);
       const marks = await nextMarks(read, end, proveMarks);
-      const Item = toAttributes(sessionItem(key, session, version, now, gateway, end, undefined, marks));
+      const Item = toAttributes(sessionItem(key, session, version, now, gateway, end, BY_GATEWAY, marks));
       return (await holds(dynamo.send(new PutItemCommand({ TableName, Item, ...asRead(read) }))))
         ? version
         : undefined;
@@ -176,6 +179,8 @@ export function createRows(deps: {
     },
   };
 }
+
+const BY_GATEWAY = changedByWriter("gateway");
 
 /** Undefined for an item that is none of ours. */
 export function copyOf(item: Attributes): Copy | undefined {

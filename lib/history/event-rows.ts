@@ -55,7 +55,8 @@ export function rowAfter(before: EventRow | undefined, line: HistoryLine): Event
   }
   if ("refused" in line) {
     const { id, api_id, at, code, error, field } = line.refused;
-    const where = field === undefined ? "" : `${field}: `;
+    // Most messages begin with the field.
+    const where = field === undefined || error.startsWith(field) ? "" : `${field}: `;
     const told = { reason: code, error: `${where}${error}` };
     return { ...EMPTY, id, api_id, at, last_at: at, outcome: "refused", ...told };
   }

@@ -2,6 +2,7 @@ import { AppError } from "../errors.ts";
 import { shortKeyDigest } from "../gateway/key-digest.ts";
 import { hashKey } from "../gateway/key-hash.ts";
 import { changeSession } from "../sessions/change.ts";
+import { changedByWriter } from "../sessions/item.ts";
 import { storableBytes, storableKey } from "../sessions/limits.ts";
 import { applySet, formatSession, parseSession, type Session } from "../sessions/session.ts";
 import { keepUnknown } from "../sessions/whole.ts";
@@ -121,7 +122,7 @@ async function write(
     const { session, reply } = await make(stored.session);
     if (!session) return reply;
     storableBytes(session);
-    const version = await store.put(key, session, stored);
+    const version = await store.put(key, session, stored, { changedBy: BY_API });
     if (version === undefined) return undefined;
     const action = stored.session ? "modified" : "added";
     deps.log.info(`session ${action}`, { key_hash: shortKeyDigest(key), org_id: session.org_id, version });
@@ -129,6 +130,9 @@ async function write(
   });
   return result;
 }
+
+/** Its callers share a secret, so nobody is known by name. */
+const BY_API = changedByWriter("api");
 
 /** Undefined for what is not a session; throws session-too-large. */
 function read(body: string): Session | undefined {

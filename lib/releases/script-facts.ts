@@ -4,6 +4,7 @@ import { createImportReader, moduleSyntax } from "./module-syntax.ts";
 import { createLines, type Finding, parseScript, walk } from "./parse.ts";
 import { createNameReader } from "./script-names.ts";
 import { createStrictReader } from "./strict-mode.ts";
+import { createCallReader } from "./unknown-calls.ts";
 
 /** What the text of a script tells before it is loaded. */
 export interface ScriptFacts {
@@ -14,7 +15,7 @@ export interface ScriptFacts {
   /** What the gateway's engine takes in another way than this one: regular expressions, and the rest. */
   patterns: Note[];
   odd: Note[];
-  /** Assignments that fail unless there is a global variable of this name. */
+  /** Assignments and calls that fail unless there is a global variable of this name. */
   undeclared: (Note & { name: string })[];
   /** The first place that only a module may have, of a script that does not load for it; and each `import()`. */
   moduleSyntax?: Note & { column: number };
@@ -44,14 +45,15 @@ export function readScript(source: string): ScriptFacts {
   const strict = createStrictReader();
   const declarations = createDeclarationReader();
   const imports = createImportReader();
-  walk(program, [names, patterns, strict, declarations, imports]);
+  const calls = createCallReader();
+  walk(program, [names, patterns, strict, declarations, imports, calls]);
   const declared = new Set([...declarations.declared, ...declarations.certain.keys()]);
   return {
     names: new Map([...names.names()].map(([name, at]) => [name, lineOf(at)])),
     declared: names.declared,
     patterns: patterns.findings.map(noted),
     odd: [...strict.findings, ...blockFunctions(program, declarations)].map(noted),
-    undeclared: strict.undeclared(declared).map(noted),
+    undeclared: [...strict.undeclared(declared), ...calls.unknown(declared)].map(noted),
     imports: imports.findings.map(noted),
   };
 }

@@ -14,10 +14,12 @@ export interface LoadedScript {
 
 /** What does not keep scripts from going live, but is worth knowing; `held` is what names hold when all are loaded. */
 export function scriptWarnings(scripts: LoadedScript[], apis: ApiFile[], held: Map<string, Held>): Problem[] {
+  // No global variables, and yet there for all scripts.
+  const lexical = new Set(scripts.flatMap(({ facts }) => facts.declared));
   return [
     ...collisions(scripts, usersByName(apis)),
     ...neverNamed(scripts, apis, held),
-    ...scripts.flatMap((script) => oddities(script, held)),
+    ...scripts.flatMap((script) => oddities(script, held, lexical)),
   ];
 }
 
@@ -94,8 +96,8 @@ export function handlerNames(defined: Map<string, Held>): [name: string, object:
 
 const dots = (name: string) => name.split(".").length;
 
-function oddities({ file, facts }: LoadedScript, held: Map<string, Held>): Problem[] {
-  const missing = facts.undeclared.filter(({ name }) => held.get(name) === NOTHING);
+function oddities({ file, facts }: LoadedScript, held: Map<string, Held>, lexical: Set<string>): Problem[] {
+  const missing = facts.undeclared.filter(({ name }) => held.get(name) === NOTHING && !lexical.has(name));
   return [missing, facts.patterns, facts.odd].flatMap((notes) =>
     firstFew(notes.map(({ line, message }) => ({ file, line, message }))),
   );

@@ -17,7 +17,10 @@ export function uploadWarnings(files: SourceFile[], { apis, release, problems, w
   const templates = (release.templates ?? []).map(({ path }) => templateFile(path));
   const used = new Set([...scripts, ...templates, ...problems.map(({ file }) => file)]);
   const odd = Map.groupBy(warnings, ({ file }) => file).values();
-  return [...[...odd].flatMap(firstFew), ...apis.flatMap(oddEvents), ...leftOut(files, used)];
+  // What a definition names that cannot be read is not known.
+  const read = new Set(apis.map(({ file }) => file));
+  const isKnown = problems.every(({ file }) => read.has(file) || !file.startsWith("apis/"));
+  return [...[...odd].flatMap(firstFew), ...apis.flatMap(oddEvents), ...leftOut(files, used, isKnown)];
 }
 
 function oddEvents({ file, api }: Built["apis"][number]): Problem[] {
@@ -31,14 +34,14 @@ function oddEvents({ file, api }: Built["apis"][number]): Problem[] {
 }
 
 /** One warning for all, since a folder may hold thousands. */
-function leftOut(files: SourceFile[], used: Set<string>): Problem[] {
+function leftOut(files: SourceFile[], used: Set<string>, isKnown: boolean): Problem[] {
   const scripts = files
     .map(({ path }) => path)
-    .filter((path) => path.startsWith("handlers/") && !isModuleFile(path) && !used.has(path));
+    .filter((path) => isKnown && path.startsWith("handlers/") && !isModuleFile(path) && !used.has(path));
   const modules = files.map(({ path }) => path).filter(isModuleFile);
   const templates = files
     .map(({ path }) => path)
-    .filter((path) => path.startsWith("templates/") && !used.has(path));
+    .filter((path) => isKnown && path.startsWith("templates/") && !used.has(path));
   const deep = files.map(({ path }) => path).filter((path) => /^apis\/.+\//.test(path));
   return [
     ...together(

@@ -2,7 +2,7 @@ import { AppError } from "../errors.ts";
 import { shortKeyDigest } from "../gateway/key-digest.ts";
 import type { Log } from "../log.ts";
 import { changeSession } from "./change.ts";
-import type { ChangedState, StoredSession } from "./item.ts";
+import type { ChangedBy, ChangedState, StoredSession } from "./item.ts";
 import { storableBytes, storableKey } from "./limits.ts";
 import { flagIn, formatCursor, LIST_PARAMETERS, parseListQuery, refuseUnknown, truthIn } from "./list.ts";
 import type { SessionRow, SessionRows } from "./rows.ts";
@@ -18,7 +18,11 @@ export interface SessionsRequest {
   query: Record<string, string>;
   /** The header If-Match. */
   ifMatch: string | undefined;
+  /** The header If-None-Match, of which only `*` is known: the session must be new. */
+  ifNoneMatch?: string | undefined;
   body: string;
+  /** Who asks, for what is changed. */
+  changedBy: ChangedBy;
 }
 
 /** `body` is JSON text. */
@@ -51,6 +55,9 @@ const ROUTES = new Map<string, Route>([
   ["DELETE /sessions/{key+}", deleteSession],
 ]);
 
+/** Where a request says that it is the console's. */
+export const WRITER_HEADER = "gatehook-writer";
+
 export const SESSION_ROUTES = [...ROUTES.keys()];
 
 /** People's way to the sessions table; a coded error says what is wrong with a request. */
@@ -80,6 +87,7 @@ async function getSession({ key, query }: SessionsRequest, deps: SessionsDeps): 
 
 async function putSession(request: SessionsRequest, deps: SessionsDeps): Promise<SessionsReply> {
   const { allowMasterKeys, changedState, log } = deps;
+  const { changedBy } = request;
   const key = storableKey(request.key);
   const store = storeFor(request.query, ["suppress_reset"], deps);
   const suppressReset = flagIn(request.query, "suppress_reset");
@@ -90,7 +98,7 @@ async function putSession(request: SessionsRequest, deps: SessionsDeps): Promise
     const set = applySet(keepPassword(given, read.session), { suppressReset, now, allowMasterKeys });
     const session = keepUnknown(set, read.session);
     storableBytes(session);
-    return store.put(key, session, read, changedState?.(read, !suppressReset));
+    return store.put(key, session, read, { changedBy, gateway: changedState?.(read, !suppressReset) });
   });
   const action = stored.session ? "modified" : "added";
   log.info(`session ${action}`, { key_hash: shortKeyDigest(key), org_id: given.org_id, version });
@@ -107,7 +115,11 @@ async function deleteSession(request: SessionsRequest, deps: SessionsDeps): Prom
   const store = storeFor(request.query, [], deps);
   const { stored } = await change(request, store, deps, async (read) => {
     if (!read.session) throw missing();
-    if (changedState) return store.put(key, undefined, read, changedState(read, false));
+    if (changedState)
+      return store.put(key, undefined, read, {
+        changedBy: request.changedBy,
+        gateway: changedState(read, false),
+      });
     return (await store.remove(key, read)) || undefined;
   });
   const { session, version } = stored;
@@ -117,13 +129,14 @@ async function deleteSession(request: SessionsRequest, deps: SessionsDeps): Prom
 
 /** Whoever sends If-Match means one version, and is told where it is another. */
 function change<T>(
-  { key, ifMatch }: SessionsRequest,
+  { key, ifMatch, ifNoneMatch }: SessionsRequest,
   store: SessionStore,
   { random }: SessionsDeps,
   write: (read: StoredSession) => Promise<T | undefined>,
 ): Promise<{ stored: StoredSession; result: T }> {
   return changeSession(key, { store, random }, async (stored) => {
     if (ifMatch !== undefined && !matches(ifMatch, stored)) throw mismatch();
+    if (ifNoneMatch !== undefined && stored.session) throw notNew();
     return write(stored);
   });
 }
@@ -168,6 +181,15 @@ function shown({ key, stored, expires, updatedAt, changedBy }: SessionRow, isFul
 const etagOf = (version: number) => `"${version}"`;
 
 const missing = () => new AppError("session-missing", "there is no session of this key", { field: "key" });
+
+const notNew = () =>
+  new AppError(
+    "session-mismatch",
+    "there is a session of this key, and If-None-Match wants none: read it first",
+    {
+      field: "if-none-match",
+    },
+  );
 
 const mismatch = () =>
   new AppError("session-mismatch", "the session is not at the version of If-Match: read it again", {

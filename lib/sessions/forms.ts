@@ -2,7 +2,7 @@ import { AppError } from "../errors.ts";
 import { type Decoder, decodeJson, integer, lean, string } from "../go/decode.ts";
 import { outline } from "../go/json.ts";
 import { quote } from "../go/text.ts";
-import type { ChangedBy } from "./item.ts";
+import { type ChangedBy, changedByWriter, WRITERS, type Writer } from "./item.ts";
 import { SESSION_BYTES, SESSION_VALUES } from "./limits.ts";
 import type { Line } from "./line-reader.ts";
 import type { Session } from "./session.ts";
@@ -45,7 +45,7 @@ const line = lean({
   session: boxed(decodeWhole),
   updated_at: boxed(integer),
   ttl: boxed(integer),
-  changed_by: lean({ handler: string, event: string, event_id: string }),
+  changed_by: lean({ handler: string, event: string, event_id: string, by: string, who: string }),
   type: string,
   value: boxed(string),
 });
@@ -85,9 +85,23 @@ function ofOurs({ key = "", hashed = "", session, updated_at, ttl, changed_by }:
     updatedAt: updated_at?.inner,
     // Of a session that says nothing, a lifetime starts now.
     ttl: ttl?.inner ?? (session.inner.session_lifetime ? undefined : 0),
-    ...(changed_by && { changedBy: { handler: "", event: "", event_id: "", ...changed_by } }),
+    ...(changed_by && { changedBy: changedByIn(changed_by) }),
   };
 }
+
+function changedByIn({ by, who, ...handlers }: NonNullable<Members["changed_by"]>): ChangedBy {
+  if (!by) return { handler: "", event: "", event_id: "", ...handlers };
+  if (isWriter(by)) return changedByWriter(by, who);
+  throw new AppError(
+    "session-invalid",
+    `changed_by.by is ${quote(by)}, and must be one of ${WRITERS.join(", ")}`,
+    {
+      field: "changed_by.by",
+    },
+  );
+}
+
+const isWriter = (by: string): by is Writer => (WRITERS as readonly string[]).includes(by);
 
 function ofRedis(members: Members, value: string, now: number): Entry | undefined {
   const { key = "", type = "string", ttl = { inner: -1 } } = members;
@@ -125,7 +139,11 @@ export function formatEntry({ key, hashed, session, updatedAt, ttl, changedBy }:
 }
 
 /** A map in DynamoDB has no order. */
-const inOrder = ({ handler, event, event_id }: ChangedBy): ChangedBy => ({ handler, event, event_id });
+const inOrder = (changedBy: ChangedBy): ChangedBy => {
+  if (changedBy.by !== undefined) return changedByWriter(changedBy.by, changedBy.who);
+  const { handler, event, event_id } = changedBy;
+  return { handler, event, event_id };
+};
 
 /** The same as a Redis key with its value; `now` in unix seconds. */
 export function formatRedisEntry({ key, session, ttl = 0 }: Entry, now: number): string {

@@ -84,22 +84,53 @@ export interface Change {
   since: number;
 }
 
-/** The handler that changed a session last, and for which event; no item has one that something else changed last. */
-export interface ChangedBy {
+/** What changed a session last. Items of before this was kept have a handler, or nothing. */
+export type ChangedBy = ByHandler | ByWriter;
+
+export interface ByHandler {
   handler: string;
-  /** Its type. */
+  /** The event's type. */
   event: string;
   event_id: string;
+  by?: undefined;
+}
+
+/** `gateway`: what owns the sessions. `import`: a command that brought them from elsewhere. */
+export const WRITERS = ["api", "cli", "console", "gateway", "import"] as const;
+export type Writer = (typeof WRITERS)[number];
+
+export interface ByWriter {
+  by: Writer;
+  /** The caller's ARN, where AWS says who calls. */
+  who?: string;
+  handler?: undefined;
+  event?: undefined;
 }
 
 /** As much of the names of others as an item keeps. */
 const NAME_CHARS = 128;
+/** The longest ARN of IAM. */
+const WHO_CHARS = 2_048;
 
 export const changedByOf = (handler: string, event: string, eventId: string): ChangedBy => ({
   handler: handler.slice(0, NAME_CHARS).toWellFormed(),
   event: event.slice(0, NAME_CHARS).toWellFormed(),
   event_id: eventId.slice(0, NAME_CHARS).toWellFormed(),
 });
+
+export const changedByWriter = (by: Writer, who = ""): ByWriter => ({
+  by,
+  ...(who !== "" && { who: who.slice(0, WHO_CHARS).toWellFormed() }),
+});
+
+/** For a list; "" where nobody knows. */
+export function whoChanged(changedBy: ChangedBy | undefined): string {
+  if (!changedBy) return "";
+  if (changedBy.by === undefined) return changedBy.handler;
+  // The last part of an ARN is the person's, or that of the role's session.
+  const name = changedBy.who?.split("/").at(-1);
+  return name ? `${name} (${changedBy.by})` : changedBy.by;
+}
 
 const FIRST_VERSIONS = 2 ** 52;
 

@@ -7,6 +7,7 @@ import {
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { condition } from "../dynamo/condition.ts";
 import {
+  type ChangedBy,
   type GatewayState,
   nextMarks,
   nextVersion,
@@ -26,14 +27,15 @@ export interface SessionStore {
    * The new version; undefined when the item is not at the version that was read any more. Without a session it is
    * what is left of one at a gateway.
    */
-  put(
-    key: string,
-    session: Session | undefined,
-    read: ReadItem,
-    gateway?: GatewayState,
-  ): Promise<number | undefined>;
+  put(key: string, session: Session | undefined, read: ReadItem, said: Said): Promise<number | undefined>;
   /** False when the item is there, but not at the version that was read any more. */
   remove(key: string, read: ReadItem): Promise<boolean>;
+}
+
+/** What a new item says beside its session. */
+export interface Said {
+  changedBy: ChangedBy;
+  gateway?: GatewayState | undefined;
 }
 
 /** The table that handlers' commits change at the same time; each write is put on condition of the version read. */
@@ -71,11 +73,11 @@ export function createSessionStore(deps: {
 
   return {
     read: async (key) => storedSession(await readItem(key), deps.now(), deps.random),
-    async put(key, session, read, gateway) {
+    async put(key, session, read, { changedBy, gateway }) {
       const version = nextVersion(read.version);
       const end = (session && (await deps.endOf?.())?.(session, seconds())) ?? ownEnd(session, seconds());
       const marks = await nextMarks(read, end, deps.proveMarks);
-      const item = sessionItem(key, session, version, seconds(), gateway, end, undefined, marks);
+      const item = sessionItem(key, session, version, seconds(), gateway, end, changedBy, marks);
       const put = { TableName, Item: toAttributes(item), ...condition(read.version) };
       return (await holds({ Put: put })) ? version : undefined;
     },

@@ -3,6 +3,7 @@ import { refusalOf } from "../dynamo/refusal.ts";
 import { AppError } from "../errors.ts";
 import type { Entry } from "./forms.ts";
 import {
+  type ChangedBy,
   type GatewayState,
   type Marks,
   newSession,
@@ -28,6 +29,8 @@ export interface TakeDeps {
   /** Only where a gateway owns the sessions: what the row is to say of it. Throws for what that would not take. */
   stateOf?: ((read: StoredSession, entry: Entry) => GatewayState) | undefined;
   allowMasterKeys: boolean;
+  /** For what does not say who changed it. */
+  changedBy: ChangedBy;
   proveMarks: ProveMarks;
   /** Waits before each write; false when it is time to end. */
   pace: (count: number) => Promise<boolean>;
@@ -62,7 +65,7 @@ export function createTake(deps: TakeDeps): Take {
   const seconds = () => Math.floor(now() / 1000);
 
   async function itemOf(entry: Entry, name: string, read: StoredSession): Promise<Record<string, unknown>> {
-    const { session, ttl, changedBy } = entry;
+    const { session, ttl, changedBy = deps.changedBy } = entry;
     checkRights(session, allowMasterKeys);
     storableBytes(session);
     const at = seconds();

@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import { AppError } from "../../lib/errors.ts";
+import { parseEvent } from "../../lib/events/event.ts";
 
 // What a request brings, checked where it comes in.
 
@@ -37,4 +38,11 @@ export async function objectIn(c: Context): Promise<Record<string, unknown>> {
     throw new AppError("json-invalid", "the body is not JSON", { cause });
   }
   throw new AppError("request-invalid", "the body must be a JSON object");
+}
+
+/** By ingest's own rules, so that the place at fault is told before anything is sent. */
+export function checkedEvent(event: unknown, api: unknown, field: string) {
+  if (typeof api !== "string" || api === "") throw invalid(`${field}.api_id`, "is missing");
+  const { event: read } = parseEvent(JSON.stringify({ event }), { apiId: api, fallbackId: "none" });
+  return { api_id: api, event: read };
 }

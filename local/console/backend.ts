@@ -1,10 +1,12 @@
 import type { Frame, HistoryState, Pinned, RerunAnswer, State, Tried, Types } from "../../console/answers.ts";
 import type { Queue } from "../../lib/dead-letters/queue.ts";
 import type { GatewayEvent } from "../../lib/events/event.ts";
+import type { AuditRecord } from "../../lib/history/audit.ts";
 import type { AttemptRecord } from "../../lib/history/records.ts";
 import type { ReleaseStore } from "../../lib/releases/store.ts";
 import type { SessionsReply, SessionsRequest } from "../../lib/sessions/api.ts";
 import type { HistoryReader } from "../history-reader.ts";
+import type { Audit } from "./audit.ts";
 import type { HistoryIndex } from "./history-index.ts";
 
 /** What the page shows, and what it changes; a part that is not there is not offered. */
@@ -15,6 +17,10 @@ export interface Backend {
   historyState: Omit<HistoryState, "events">;
   sender?: Sender | undefined;
   sessions?: Sessions | undefined;
+  /** Of whoever changes a session here; "" where nobody knows. */
+  who?: string | undefined;
+  /** Only where what is done here is written down. */
+  audit?: Audit | undefined;
   releases?: Releases | undefined;
   deadLetters?: DeadLetterQueues | undefined;
   reruns?: Reruns | undefined;
@@ -26,6 +32,12 @@ export interface RecordedEvents {
   index: HistoryIndex;
   /** A reader from the beginning. */
   read(): HistoryReader;
+  /** What is recorded of the events of a key, and the name that this has there; without it all is looked through. */
+  ofKey?(key: string): Promise<{ reader: HistoryReader; name: string }>;
+  /** What is written down of who changed this session, by the name that its key has in what is recorded. */
+  edits?(name: string): Promise<AuditRecord[]>;
+  /** A filter in the words of what is recorded, where keys have other names there. */
+  inRecorded?(filter: string): Promise<string>;
   /** Where a failed run failed, in the source that ran. */
   frameOf(error: string, release: string | undefined): Promise<Frame | null>;
 }

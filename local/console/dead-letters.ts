@@ -25,6 +25,8 @@ interface Frozen {
   by: "message_id" | "event";
   expires: number;
   made: number;
+  /** What was selected, in a word. */
+  name: string;
 }
 
 export interface DeadLetterDesk {
@@ -32,6 +34,8 @@ export interface DeadLetterDesk {
   sweep(): Job;
   /** Freezes what a group or a list of events has now. */
   select(body: Record<string, unknown>): Promise<Selection>;
+  /** What a selection has, which is not used up by that. */
+  selected(body: Record<string, unknown>): { target: string; count: number };
   redrive(body: Record<string, unknown>): Job;
   remove(body: Record<string, unknown>): Job;
 }
@@ -113,6 +117,10 @@ export function createDeadLetterDesk(backend: Backend, queues: DeadLetterQueues,
       selections.set(selection, frozen);
       return { selection, count: frozen.ids.size, expires: new Date(frozen.expires).toISOString() };
     },
+    selected({ selection }) {
+      const { name = "", ids } = selections.get(String(selection)) ?? {};
+      return { target: name, count: ids?.size ?? 0 };
+    },
     redrive(body) {
       const rate = rateOf(body.rate);
       const { frozen, chosen } = taken(body);
@@ -160,14 +168,18 @@ export function createDeadLetterDesk(backend: Backend, queues: DeadLetterQueues,
   };
 
   async function frozenOf(group: unknown, events: unknown): Promise<Frozen> {
-    const times = { made: Date.now(), expires: Date.now() + SELECTION_MS };
+    const made = {
+      name: typeof group === "string" ? group : "a choice of events",
+      made: Date.now(),
+      expires: Date.now() + SELECTION_MS,
+    };
     if (Array.isArray(events))
-      return { ...times, by: "event", ids: new Set(events.map((each) => rowKey(refIn(each)))) };
+      return { ...made, by: "event", ids: new Set(events.map((each) => rowKey(refIn(each)))) };
     if (typeof group !== "string")
       throw new AppError("request-invalid", "group is missing, or events", { field: "group" });
-    if (swept) return { ...times, by: "message_id", ids: new Set(swept.get(group)) };
+    if (swept) return { ...made, by: "message_id", ids: new Set(swept.get(group)) };
     const ofGroup = (await recordedLetters(history)).filter((facts) => facts.group === group);
-    return { ...times, by: "event", ids: new Set(ofGroup.map(letterKey)) };
+    return { ...made, by: "event", ids: new Set(ofGroup.map(letterKey)) };
   }
 }
 

@@ -16,7 +16,7 @@ export async function pageOf(
   history: RecordedEvents,
   { q = "", cursor, limit }: { q?: string | undefined; cursor?: string | undefined; limit: number },
 ): Promise<EventPage> {
-  const filter = parseFilter(q, Date.now());
+  const filter = await filterOf(history, q);
   const position = positionOf(history.index);
   const rows = await rowsThatFit(history, filter);
   const start = cursor === undefined ? 0 : startAfter(rows, cursor);
@@ -24,6 +24,12 @@ export async function pageOf(
   const last = events.at(-1);
   const isEnd = start + limit >= rows.length;
   return { events, cursor: isEnd || !last ? null : cursorOf(last), found: rows.length, position };
+}
+
+/** Throws `request-invalid`, before anything is asked for, with the word at fault. */
+export async function filterOf({ inRecorded }: RecordedEvents, q: string): Promise<Filter> {
+  const filter = parseFilter(q, Date.now());
+  return inRecorded ? parseFilter(await inRecorded(q), Date.now()) : filter;
 }
 
 /** A text is looked for in the files; all else is in the rows. */

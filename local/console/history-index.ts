@@ -1,13 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { eventOf } from "../../lib/history/event-list.ts";
 import { type EventRow, rowAfter, rowKey } from "../../lib/history/event-rows.ts";
-import type { HistoryLine } from "../../lib/history/records.ts";
+import type { AttemptOutcome, AttemptRecord, HistoryLine } from "../../lib/history/records.ts";
 import type { HistoryReader, LinePlace } from "../history-reader.ts";
 
 /** An event of a history: its row, and where its lines are. */
 export interface IndexedEvent {
   row: EventRow;
   places: LinePlace[];
+  /** Its attempts that came to an end, by the release that they ran on. */
+  ended: { release: string; failed: boolean }[];
   /** Grows with every change of any event. */
   number: number;
 }
@@ -59,10 +61,11 @@ export function createHistoryIndex(reader: HistoryReader): HistoryIndex {
     const row = rowAfter(known?.row, line);
     number += 1;
     if (!known || known.row.at !== row.at) sorted = undefined;
-    const event = known ?? { row, places: [], number };
+    const event = known ?? { row, places: [], ended: [], number };
     const before = known?.row;
     Object.assign(event, { row, number });
     event.places.push(place);
+    if ("attempt" in line) event.ended.push(...endOf(line.attempt));
     byKey.set(key, event);
     return { line, row, before };
   }
@@ -121,6 +124,11 @@ export function createHistoryIndex(reader: HistoryReader): HistoryIndex {
     },
   };
 }
+
+const ENDS: ReadonlySet<AttemptOutcome> = new Set(["done", "failed", "dead"]);
+
+const endOf = ({ outcome, release }: AttemptRecord) =>
+  release !== undefined && ENDS.has(outcome) ? [{ release, failed: outcome !== "done" }] : [];
 
 function newestFirst({ row: a }: IndexedEvent, { row: b }: IndexedEvent): number {
   if (a.at !== b.at) return a.at < b.at ? 1 : -1;

@@ -10,7 +10,7 @@ const ROUTES: [route: string, what: string][] = [
   ["POST /events/{id}/send?api", "sends it again, as another event: {edit?}"],
   [
     "POST /events/{id}/rerun?api",
-    "runs it again, dry: {attempt?, release?, http?}; release is a version, live or working",
+    "runs it again, dry: {attempt?, release?, http?, edit?}; edit is another event in its place, release is a version, live or working",
   ],
   ["POST /events/{id}/pin?api", "has each save run it again, or no more: {on}"],
   ["GET /tail?q&since", "server-sent events: what changes from now on, or since a position"],

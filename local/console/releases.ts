@@ -7,12 +7,12 @@ import type { Backend, Releases } from "./backend.ts";
 export async function listReleases({ store }: Releases, { history }: Backend): Promise<Answer> {
   const [{ version: live = "" }, entries] = await Promise.all([store.pointer(), store.history()]);
   const figures = new Map<string, { runs: number; failed: number }>();
-  for (const { row } of history?.index.events() ?? []) {
-    if (!row.release) continue;
-    const known = figures.get(row.release) ?? { runs: 0, failed: 0 };
+  // By attempt: an event that failed here and was done on another release tells of both.
+  for (const { release, failed } of history?.index.events().flatMap(({ ended }) => ended) ?? []) {
+    const known = figures.get(release) ?? { runs: 0, failed: 0 };
     known.runs += 1;
-    if (row.outcome === "failed" || row.outcome === "dead") known.failed += 1;
-    figures.set(row.release, known);
+    if (failed) known.failed += 1;
+    figures.set(release, known);
   }
   const none = { runs: 0, failed: 0 };
   return { live, releases: entries.map((entry) => ({ ...entry, ...(figures.get(entry.version) ?? none) })) };

@@ -1,6 +1,6 @@
 import type { Context, Hono } from "hono";
 import { type EventRow, rowKey } from "../../lib/history/event-rows.ts";
-import { invalid, known, objectIn, there } from "./asked.ts";
+import { checkedEvent, invalid, known, objectIn, there } from "./asked.ts";
 import type { Backend } from "./backend.ts";
 import { letterKey, recordedLetters } from "./dead-letters.ts";
 import { findEvent, ranAttempt } from "./events.ts";
@@ -15,12 +15,21 @@ export function addRerunRoutes(api: Hono, backend: Backend, jobs: Jobs): void {
   const named = (c: Context) => findEvent(index(), c.req.param("id") ?? "", known(c, ["api"]).api);
 
   api.post("/events/:id/rerun", async (c) => {
-    const { attempt, release = "working", http = "recorded" } = await objectIn(c);
+    const { attempt, release = "working", http = "recorded", edit } = await objectIn(c);
     if (typeof release !== "string" || release === "")
       throw invalid("release", "must be a version, live or working");
     if (http !== "recorded" && http !== "live") throw invalid("http", "must be recorded or live");
     const nth = typeof attempt === "number" ? attempt : undefined;
-    return c.json(await reruns().run(await ranAttempt(index(), named(c), nth), release, http));
+    const recorded = await ranAttempt(index(), named(c), nth);
+    if (edit === undefined) return c.json(await reruns().run(recorded, release, http));
+    const { event } = checkedEvent(edit, recorded.api_id, "edit");
+    const { why, ...told } = await reruns().run({ ...recorded, event }, release, http);
+    return c.json({
+      ...told,
+      exact: false,
+      grade: "inputs",
+      why: [...why, "its event is another than then"],
+    });
   });
   api.post("/events/:id/pin", async (c) => {
     const { on } = await objectIn(c);

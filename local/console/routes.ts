@@ -2,11 +2,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Context, Hono } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { EventPage, TailMessage } from "../../console/answers.ts";
-import { parseEvent } from "../../lib/events/event.ts";
+import { AppError } from "../../lib/errors.ts";
+import { auditedChanges } from "../../lib/history/audit.ts";
 import { testCaseOf, testCaseText } from "../../lib/history/test-case.ts";
 import { createPace } from "../../lib/pace.ts";
-import { invalid, known, objectIn, there, wholeNumber } from "./asked.ts";
-import type { Backend, Sender } from "./backend.ts";
+import { changedByWriter } from "../../lib/sessions/item.ts";
+import { checkedEvent, invalid, known, objectIn, there, wholeNumber } from "./asked.ts";
+import { audited, type Doing } from "./audit.ts";
+import type { Backend, Sender, Sessions } from "./backend.ts";
 import { createDeadLetterDesk } from "./dead-letters.ts";
 import { attemptOf, findEvent, pageOf, shownAttempt, wholeEvent } from "./events.ts";
 import type { Jobs } from "./jobs.ts";
@@ -95,7 +98,7 @@ const KEEP_ALIVE_MS = 10_000;
 async function tail(c: Context, backend: Backend): Promise<Response> {
   const { streamSSE } = await import("hono/streaming");
   const { q = "", since } = known(c, ["q", "since"]);
-  const follow = backend.history && createTail(backend.history, q, since);
+  const follow = backend.history && (await createTail(backend.history, q, since));
   return streamSSE(c, async (stream) => {
     const { promise: over, resolve: end } = Promise.withResolvers<void>();
     const send = (message: TailMessage, id?: string) =>
@@ -144,7 +147,9 @@ export function addSessionRoutes(api: Hono, backend: Backend): void {
       key: path === "" ? "" : (c.req.param("key") ?? ""),
       query: c.req.query(),
       ifMatch: c.req.header("if-match"),
+      ifNoneMatch: c.req.header("if-none-match"),
       body,
+      changedBy: changedByWriter("console", backend.who),
     });
     return c.body(text, status as ContentfulStatusCode, { ...headers, "content-type": "application/json" });
   };
@@ -159,11 +164,20 @@ export function addSessionRoutes(api: Hono, backend: Backend): void {
   api.get("/sessions/:key", (c) => ask(c, "GET", "/{key+}"));
   api.put("/sessions/:key", async (c) => {
     mustMatch(c);
-    return ask(c, "PUT", "/{key+}", await c.req.text());
+    const body = await c.req.text();
+    return audited(
+      backend,
+      () => savingOf(sessions(), c, body),
+      () => ask(c, "PUT", "/{key+}", body),
+    );
   });
   api.delete("/sessions/:key", (c) => {
     mustMatch(c);
-    return ask(c, "DELETE", "/{key+}");
+    return audited(
+      backend,
+      () => ({ what: "delete session", ...seen(c) }),
+      () => ask(c, "DELETE", "/{key+}"),
+    );
   });
   api.get("/sessions/:key/history", async (c) =>
     c.json(await sessionHistory(there(backend.history, "events"), c.req.param("key"))),
@@ -178,8 +192,49 @@ export function addReleaseRoutes(api: Hono, backend: Backend): void {
   );
   api.post("/releases/:version/rollback", async (c) => {
     const { expect_live } = await objectIn(c);
-    return c.json(await rollBackTo(releases(), c.req.param("version"), expect_live));
+    const target = c.req.param("version");
+    const answer = await audited(
+      backend,
+      () => ({ what: "roll back", target, before: String(expect_live) }),
+      () => rollBackTo(releases(), target, expect_live),
+    );
+    return c.json(answer);
   });
+}
+
+/** The session, and the version that somebody has seen of it. */
+function seen(c: Context): { key: string; before?: string } {
+  const version = c.req.header("if-match")?.replaceAll('"', "");
+  return { key: c.req.param("key") ?? "", ...(version && { before: version }) };
+}
+
+/** What a session's text would change; one that is not valid is refused later. */
+async function savingOf(sessions: Sessions, c: Context, text: string): Promise<Doing> {
+  const { key, ...before } = seen(c);
+  const route = "GET /sessions/{key+}";
+  const request = {
+    route,
+    key,
+    query: {},
+    ifMatch: undefined,
+    body: "",
+    changedBy: changedByWriter("console"),
+  };
+  const stored = await sessions(request).catch((thrown: unknown) => {
+    if (thrown instanceof AppError && thrown.code === "session-missing") return { body: "{}" };
+    throw thrown;
+  });
+  const [was, is] = [stored.body, text].map(membersIn);
+  return { what: "save session", key, ...before, ...(was && is && { changes: auditedChanges(was, is) }) };
+}
+
+function membersIn(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 export function addDeadLetterRoutes(api: Hono, backend: Backend, jobs: Jobs): void {
@@ -188,8 +243,16 @@ export function addDeadLetterRoutes(api: Hono, backend: Backend, jobs: Jobs): vo
   api.get("/dead-letters", async (c) => c.json(await desk().read()));
   api.post("/dead-letters/sweep", (c) => c.json(desk().sweep(), 202));
   api.post("/selections", async (c) => c.json(await desk().select(await objectIn(c)), 201));
-  api.post("/dead-letters/redrive", async (c) => c.json(desk().redrive(await objectIn(c)), 202));
-  api.post("/dead-letters/delete", async (c) => c.json(desk().remove(await objectIn(c)), 202));
+  api.post("/dead-letters/redrive", async (c) => {
+    const body = await objectIn(c);
+    const doing = (): Doing => ({ what: "redrive dead letters", ...desk().selected(body) });
+    return c.json(await audited(backend, doing, () => desk().redrive(body)), 202);
+  });
+  api.post("/dead-letters/delete", async (c) => {
+    const body = await objectIn(c);
+    const doing = (): Doing => ({ what: "delete dead letters", ...desk().selected(body) });
+    return c.json(await audited(backend, doing, () => desk().remove(body)), 202);
+  });
 }
 
 const MAX_TIMES = 1_000;
@@ -218,11 +281,4 @@ function eventsIn({ events }: Record<string, unknown>) {
     const { api_id, event } = (each ?? {}) as Record<string, unknown>;
     return checkedEvent(event, api_id, `events[${at}]`);
   });
-}
-
-/** By ingest's own rules, so that the place at fault is told before anything is sent. */
-function checkedEvent(event: unknown, api: unknown, field: string) {
-  if (typeof api !== "string" || api === "") throw invalid(`${field}.api_id`, "is missing");
-  const { event: read } = parseEvent(JSON.stringify({ event }), { apiId: api, fallbackId: "none" });
-  return { api_id: api, event: read };
 }

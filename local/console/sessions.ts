@@ -7,15 +7,19 @@ import { changesOf } from "./events.ts";
 
 const MOST_CHANGES = 100;
 
-/** What the recorded events did to a session. */
+/** What the recorded events did to a session, and who else changed it. */
 export async function sessionHistory(
-  { read }: Pick<RecordedEvents, "read">,
+  { read, ofKey, edits }: Pick<RecordedEvents, "read" | "ofKey" | "edits">,
   key: string,
 ): Promise<SessionHistory> {
+  const { reader, name } = (await ofKey?.(key)) ?? { reader: read(), name: key };
   const changes: SessionChange[] = [];
-  for await (const line of read().read())
-    if ("attempt" in line) changes.push(...changesIn(line.attempt, key));
-  return { changes: changes.reverse().slice(0, MOST_CHANGES) };
+  for await (const line of reader.read())
+    if ("attempt" in line) changes.push(...changesIn(line.attempt, name));
+  return {
+    changes: changes.reverse().slice(0, MOST_CHANGES),
+    edits: ((await edits?.(name)) ?? []).slice(0, MOST_CHANGES),
+  };
 }
 
 function changesIn(

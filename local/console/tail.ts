@@ -1,9 +1,9 @@
 import type { TailMessage } from "../../console/answers.ts";
 import { createEventList } from "../../lib/history/event-list.ts";
 import { type EventRow, rowKey } from "../../lib/history/event-rows.ts";
-import { type Filter, parseFilter } from "../../lib/history/filter.ts";
+import type { Filter } from "../../lib/history/filter.ts";
 import type { RecordedEvents } from "./backend.ts";
-import { positionOf } from "./events.ts";
+import { filterOf, positionOf } from "./events.ts";
 import type { Change } from "./history-index.ts";
 
 /** Rows of one message, messages in one second, and rows that may wait before they are only counted. */
@@ -20,9 +20,13 @@ export interface Tail {
 }
 
 /** Follows the events that a filter fits, at the pace of whoever looks. Throws `request-invalid`. */
-export function createTail(history: RecordedEvents, q: string, since: string | undefined): Tail {
+export async function createTail(
+  history: RecordedEvents,
+  q: string,
+  since: string | undefined,
+): Promise<Tail> {
   const { index } = history;
-  const filter = parseFilter(q, Date.now());
+  const filter = await filterOf(history, q);
   const waiting = new Map<string, { row: EventRow; fits: boolean }>();
   let timer: NodeJS.Timeout | undefined;
   let skipped = 0;

@@ -5,7 +5,10 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { WholeEvent } from "../../console/answers.ts";
 import type { EventRow } from "../../lib/history/event-rows.ts";
+import { type AttemptOutcome, FORMAT, type HistoryLine } from "../../lib/history/records.ts";
+import { createHistoryIndex } from "../../local/console/history-index.ts";
 import { OPENAPI } from "../../local/console/openapi.ts";
+import { listReleases } from "../../local/console/releases.ts";
 import { askApp, HOST, startTestConsole, type TestConsole } from "../helpers/console.ts";
 import { definition, handler, newFolder, writeFiles } from "../helpers/dev.ts";
 
@@ -406,6 +409,14 @@ describe("the console's API", () => {
       assert.equal((await ask("GET", path)).status, 404);
     });
 
+    it("writes down that it was the console, and makes a session only where there is none", async () => {
+      const make = () => ask("PUT", "/sessions/by-page", SESSION, { "if-none-match": "*" });
+      assert.deepEqual([(await make()).status, (await make()).status], [201, 412]);
+      const { json } = await ask("GET", "/sessions?org_id=shop&limit=100");
+      const found = json.sessions.find(({ key }: { key: string }) => key === "by-page");
+      assert.deepEqual(found.changed_by, { by: "console" });
+    });
+
     it("lists those of an organisation, and passes on what the list refuses", async () => {
       await own.stack.clients.dynamo.send(await sessionPut("listed"));
       const { json } = await ask("GET", "/sessions?org_id=shop&limit=100");
@@ -460,6 +471,48 @@ describe("the console's API", () => {
       );
       assert.ok(diff.json.parts[0].lines.some((line: string) => /\+ .*third/.test(line)));
       assert.equal((await ask("GET", "/releases/nothing/diff/live")).json.error.code, "release-missing");
+    });
+
+    it("counts each attempt for the release that it ran on, also where its event was done on another", async () => {
+      const attempt = (n: number, release: string, outcome: AttemptOutcome) => ({
+        history: FORMAT,
+        attempt: {
+          id: "e",
+          api_id: "shop",
+          n,
+          at: `2026-01-01T00:00:0${n}Z`,
+          ms: 1,
+          container: "",
+          isolation: "event",
+          release,
+          outcome,
+          event: { Type: "KeyExpired", Meta: {}, TimeStamp: "" },
+          runs: [],
+        },
+      });
+      const lines = [
+        attempt(1, "bad", "failed"),
+        attempt(2, "bad", "handed-back"),
+        attempt(3, "good", "done"),
+      ];
+      async function* readPlaced() {
+        for (const line of lines)
+          yield { line: line as HistoryLine, place: { file: "", offset: 0, bytes: 0 } };
+      }
+      const index = createHistoryIndex({ readPlaced, files: () => [""] } as never);
+      await index.refresh();
+      const store = {
+        pointer: async () => ({}),
+        history: async () => [{ version: "good" }, { version: "bad" }],
+      };
+      const { releases } = await listReleases({ store } as never, { history: { index } } as never);
+      assert.deepEqual(
+        releases.map(({ version, runs, failed }) => [version, runs, failed]),
+        [
+          ["good", 1, 0],
+          ["bad", 1, 1],
+        ],
+      );
     });
 
     it("goes back to one that was live, only from the one that was seen", async () => {
@@ -565,6 +618,20 @@ describe("the console's API", () => {
       const onThen = await ask("POST", `/events/${id}/rerun?api=shop`, { release: json.then.release });
       assert.equal(onThen.json.verdict, "same");
       await writeFiles(own.dir, { "handlers/move.js": handler("move", MOVE) });
+    });
+
+    it("runs another event on what is recorded of one, which is never exact, and sends nothing", async () => {
+      await put("rr-edit");
+      const { id } = await sent("KeyExpired", { Key: "rr-edit" });
+      const count = own.backend.history?.index.events().length;
+      const edit = { Type: "HostDown", Meta: {} };
+      const { status, json } = await ask("POST", `/events/${id}/rerun`, { release: "working", edit });
+      assert.deepEqual([status, json.verdict, json.exact, json.grade], [200, "fails", false, "inputs"]);
+      assert.match(json.now.error, /no plan/);
+      assert.ok(json.why.includes("its event is another than then"));
+      assert.equal(own.backend.history?.index.events().length, count);
+      const refused = await ask("POST", `/events/${id}/rerun`, { edit: { Type: 1 } });
+      assert.deepEqual([refused.status, refused.json.error.code], [400, "event-invalid"]);
     });
 
     it("refuses what is no release, no way to ask, and an event for which no handler ran", async () => {

@@ -87,8 +87,8 @@ function journeys(look: Look): void {
       await on.keys("ArrowDown", "Enter");
       await on.shows("sessions and ledger in one transaction");
       await on.keys("Escape");
-      const focus = await on.page.evaluate<string>("document.activeElement.getAttribute('role')");
-      assert.equal(focus, "grid");
+      // With the frame that shows the list again.
+      await on.page.waitForFunction("document.activeElement.getAttribute('role') === 'grid'");
     }));
 
   it("3: finds what failed and its line, fixes the script, and sends the event again", async () => {
@@ -134,6 +134,51 @@ function journeys(look: Look): void {
       await on.keys("Control+Enter");
       await on.shows("BreakerTripped · shop");
       await on.shows("/status/never");
+    }));
+
+  it("sends an event for a session that is to be another before, and nothing where somebody was first", () =>
+    journey("/console/send", async () => {
+      const session = { org_id: "shop", rate: 5, expires: 4_000_000_000, access_rights: { shop: {} } };
+      const stored = async () => (await fetch(`${url}/sessions/to-be`)).json();
+      /** Types over what the field has. */
+      const write = async (words: RegExp, text: string) => {
+        await on.tabTo(words);
+        await on.keys("Control+A");
+        await on.page.keyboard.type(text);
+      };
+      const choose = async () => {
+        await on.tabTo(/^ *Type/);
+        await on.page.keyboard.type("KeyExpired");
+        await write(/^ *Key/, "to-be");
+        await on.tabTo(/^ *session before/);
+        await on.keys("Space");
+      };
+      await on.shows("✓ valid");
+      await choose();
+      await on.shows("The session of to-be before the event: it is not there yet");
+      await write(/The session of to-be/, "[");
+      await on.shows("✗ this is not a JSON object");
+      await write(/The session of to-be/, JSON.stringify({ ...session, rate: "fast" }));
+      await on.keys("Control+Enter");
+      await on.shows(/nothing was sent\. The session of to-be: rate: expected a number/);
+      assert.equal((await fetch(`${url}/sessions/to-be`)).status, 404);
+      await write(/The session of to-be/, JSON.stringify(session));
+      await checkAccess(on.page, "send, with a session");
+      await on.keys("Control+Enter");
+      await on.shows(/expires 4000000000 → 4000001000 \(\+1,000 s/);
+      await on.keys("n");
+      await on.shows("✓ valid");
+      await choose();
+      await on.shows("The session of to-be before the event");
+      const put = { method: "PUT", body: JSON.stringify({ ...session, rate: 6 }) };
+      assert.equal((await fetch(`${url}/sessions/to-be`, put)).status, 200);
+      await write(/The session of to-be/, JSON.stringify({ ...session, rate: 7 }));
+      await on.keys("Control+Enter");
+      await on.shows("nothing was sent. The session of to-be: somebody has changed it meanwhile");
+      assert.equal(((await stored()) as { rate: number }).rate, 6);
+      await on.tabTo(/^ *Recent/);
+      await on.keys("ArrowDown");
+      await on.page.waitForURL(/from=[0-9a-f-]{36}&api=shop/);
     }));
 
   it("5: keeps an event as a test", () =>

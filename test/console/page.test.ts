@@ -220,3 +220,76 @@ describe("10,000 events", { skip: withoutBrowser() }, () => {
     await on.close();
   });
 });
+
+describe("an event of two attempts", { skip: withoutBrowser() }, () => {
+  const attempt = (n: number, outcome: "failed" | "done", text: string): AttemptRecord => ({
+    id: "tried-twice",
+    api_id: "shop",
+    n,
+    at: new Date(Date.UTC(2026, 0, 1) + n * 1_000).toISOString(),
+    ms: 1,
+    container: "c",
+    isolation: "event",
+    release: "0123456789abcdef",
+    outcome,
+    event: { Type: "QuotaExceeded", Meta: { Key: "k" }, TimeStamp: "" },
+    runs: [
+      {
+        handler: "say",
+        path: "say.js",
+        context: {},
+        timeout_ms: 5_000,
+        ms: 1,
+        outcome,
+        ...(outcome === "failed" && { error: "Error: not yet", reason: "handler-threw" as const }),
+        calls: [],
+        logs: [{ i: 0, level: "info", text }],
+        writes: [],
+      },
+    ],
+  });
+
+  it("is run again and kept as the attempt that is looked at, which the commands name", async () => {
+    const folder = await folderWith(
+      [attempt(1, "failed", "the first"), attempt(2, "done", "the second")],
+      FILES,
+    );
+    const own = await startWith(folder);
+    const browser = await startBrowser();
+    try {
+      const on = await openPage(browser, own.link("/console/events/tried-twice?api=shop"), WIDE);
+      await on.shows("the second");
+      await on.keys("r");
+      await on.shows("outcome done → done");
+      await on.keys("6");
+      await on.tabTo(/1, timeline/);
+      await on.keys("Enter");
+      await on.shows("the first");
+      await on.keys("r");
+      await on.shows("outcome failed → done");
+      await on.keys("t");
+      await on.page.getByRole("dialog", { name: "Save as a test" }).waitFor();
+      await on.keys("Control+A");
+      await on.page.keyboard.type("early");
+      await on.keys("Enter");
+      await on.shows("saved: tests/say/early.json");
+      await on.keys("e");
+      await on.shows("✓ valid");
+      await on.tabTo(/^ *Key/);
+      await on.keys("Control+A");
+      await on.page.keyboard.type("changed");
+      await on.tabTo(/Rerun with this/);
+      await on.keys("Enter");
+      await on.shows("its event is another than then");
+      await on.shows(/log info +changed/);
+      await checkAccess(on.page, "a dry run of a changed event");
+      await on.close();
+      const kept = JSON.parse(readFileSync(join(folder, "tests/say/early.json"), "utf8"));
+      assert.deepEqual(kept.expect.logs, [{ handler: "say", level: "info", text: "the first" }]);
+    } finally {
+      await browser.close();
+      await own.dev.end();
+      await rm(folder, { recursive: true });
+    }
+  });
+});

@@ -1,0 +1,16 @@
+import type { APIGatewayProxyEventV2 } from "aws-lambda";
+import { WRITER_HEADER } from "../lib/sessions/api.ts";
+import { type ByWriter, changedByWriter } from "../lib/sessions/item.ts";
+
+/**
+ * Who asks over HTTP, as far as an IAM authorizer says it. The console of a local stack names itself; whoever may call may
+ * change the same without that.
+ */
+export function callerOf({
+  headers,
+  requestContext,
+}: Pick<APIGatewayProxyEventV2, "headers" | "requestContext">): ByWriter {
+  const { authorizer } = requestContext as { authorizer?: { iam?: { userArn?: string | null } | null } };
+  const by = headers[WRITER_HEADER] === "console" ? "console" : "api";
+  return changedByWriter(by, authorizer?.iam?.userArn ?? "");
+}

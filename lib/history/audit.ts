@@ -1,0 +1,70 @@
+import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attributes.ts";
+import { changesBetween } from "../sessions/changes.ts";
+import { isTime, PLAIN_SESSION } from "./secrets.ts";
+
+/** What somebody changed on a stage by hand. No key is in it and no content: whoever reads it need not have the rights. */
+export interface AuditRecord {
+  /** In ISO 8601. */
+  at: string;
+  /** The ARN of whoever did it. */
+  who: string;
+  what: AuditedAction;
+  /** The reference of a session's key, the version of a release, or a group of dead letters. */
+  target: string;
+  /** The version that was seen before: of the session, or of the release. */
+  before?: string;
+  /** Members of the session that are another then. */
+  changes?: AuditedChange[];
+  /** How many dead letters. */
+  count?: number;
+  from: "console";
+  /** `asked` stays where nobody could tell any more. Of dead letters, `done` is that it was begun. */
+  result: AuditResult;
+}
+
+export type AuditedAction =
+  | "save session"
+  | "delete session"
+  | "roll back"
+  | "redrive dead letters"
+  | "delete dead letters";
+export type AuditResult = "asked" | "done" | "refused";
+
+/** The values of what says nothing of who has the session: numbers, flags, times and rights. */
+export interface AuditedChange {
+  name: string;
+  before?: unknown;
+  after?: unknown;
+}
+
+type Members = Record<string, unknown>;
+
+export function auditedChanges(before: Members, after: Members): AuditedChange[] {
+  const changes = changesBetween(before, after).map(({ name, before: was, after: is }) => ({
+    name: nameOf(name),
+    ...(isPlain(name, was) && { before: was }),
+    ...(isPlain(name, is) && { after: is }),
+  }));
+  return [...new Map(changes.map((change) => [change.name, change])).values()];
+}
+
+const topOf = (name: string) => name.split(".", 1)[0] ?? "";
+
+/** Names below other members may be anybody's words. */
+const nameOf = (name: string) => (PLAIN_SESSION.has(topOf(name)) ? name : topOf(name));
+
+function isPlain(name: string, value: unknown): boolean {
+  if (value === undefined) return false;
+  const top = topOf(name);
+  if (PLAIN_SESSION.has(top) || isTime(name, value)) return true;
+  return top === name && (typeof value === "number" || typeof value === "boolean");
+}
+
+/** Of all audit records, ordered by time: people make few. */
+export const AUDIT_PARTITION = "audit";
+
+/** In neither index of the table: lists of events do not see it. `name`: of this record alone; `ttl` in unix seconds. */
+export const auditItem = (record: AuditRecord, name: string, ttl: number): Attributes =>
+  toAttributes({ pk: AUDIT_PARTITION, sk: `${record.at}#${name}`, ttl, audit: JSON.stringify(record) });
+
+export const auditOf = (item: Attributes) => JSON.parse(String(fromAttributes(item).audit)) as AuditRecord;

@@ -1,0 +1,28 @@
+import type { AuditRecord, AuditResult } from "../../lib/history/audit.ts";
+import type { Backend } from "./backend.ts";
+
+/** What is about to be done. `key`: of a session, for which its reference is written. */
+export type Doing = Pick<AuditRecord, "what" | "before" | "changes" | "count"> &
+  ({ key: string } | { target: string });
+
+/** Writes down what is about to be done; the answer writes down what became of it. */
+export type Audit = (doing: Doing) => Promise<(result: AuditResult) => Promise<void>>;
+
+/** Where changes are audited, nothing is done that could not be written down before. */
+export async function audited<T>(
+  { audit }: Pick<Backend, "audit">,
+  doing: () => Promise<Doing> | Doing,
+  work: () => Promise<T> | T,
+): Promise<T> {
+  if (!audit) return work();
+  const tell = await audit(await doing());
+  try {
+    const result = await work();
+    // A refusal over HTTP is an answer too.
+    await tell(result instanceof Response && !result.ok ? "refused" : "done");
+    return result;
+  } catch (thrown) {
+    await tell("refused");
+    throw thrown;
+  }
+}

@@ -53,6 +53,14 @@ describe("a recorded attempt, run again", () => {
           const attempts = await record(sources, isolation);
           assert.equal(attempts.length, HANDLERS + 1);
           for (const attempt of attempts) {
+            for (const { calls } of attempt.runs) {
+              const times = calls.map(({ t }) => t);
+              assert.deepEqual(
+                times,
+                times.toSorted((a, b) => a - b),
+                "calls are told in the order of their times",
+              );
+            }
             const { verdict, grade, why, now, diff, diverged_at } = await reruns.rerun(
               attempt,
               versionOne(sources),

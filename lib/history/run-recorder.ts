@@ -54,7 +54,6 @@ class Recording implements RunRecorder {
   #room = RUN_CHARS;
   #cut = false;
   #next = 0;
-  started = performance.now();
   began: number;
   taken: RunUsed | undefined;
   /** The one that is being answered: a run makes one after the other. */
@@ -93,8 +92,8 @@ class Recording implements RunRecorder {
     this.#logs.push(record);
   }
 
-  gave(key: string, apiId: string): void {
-    const t = tenths(performance.now() - this.started);
+  gave(key: string, apiId: string, after: number): void {
+    const t = tenths(after);
     const [, given = ""] = this.#run.sessions?.find(([name]) => name === key) ?? [];
     const [i, args, answer] = [this.#number(), [this.keep(key), this.keep(apiId)], this.keep(given)];
     this.#calls.push({ i, name: "getKeyData", args, answer, t, ms: 0, given: true });
@@ -190,7 +189,6 @@ class RecordedHost implements RunHost {
   }
 
   begin(): void {
-    this.#of.started = performance.now();
     this.#of.began = this.#of.now();
     this.#host.begin?.(this.#of.began);
   }
@@ -199,9 +197,9 @@ class RecordedHost implements RunHost {
     this.#of.taken = taken;
   }
 
-  gave(key: string, apiId: string): void {
-    this.#of.gave(key, apiId);
-    this.#host.gave?.(key, apiId);
+  gave(key: string, apiId: string, after: number): void {
+    this.#of.gave(key, apiId, after);
+    this.#host.gave?.(key, apiId, after);
   }
 
   async call(name: HostCallName, args: string[], scope: CallScope): Promise<string | undefined> {

@@ -130,7 +130,7 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
       found.add(key);
       return askMain("getKeyData", args);
     }
-    deeds.push(["read", key, args[1] ?? ""]);
+    deeds.push(["read", key, args[1] ?? "", clockMs()]);
     return text(known);
   }
 

@@ -24,8 +24,11 @@ export interface Host {
   call(name: HostCallName, args: string[], scope: CallScope): Promise<string | undefined>;
   /** The run is given to its thread, now or at this time in ms since 1970. */
   begin?(at?: number): void;
-  /** The script was given the session of this key, which it asked for an API of, that came with its run. */
-  gave?(key: string, apiId: string): void;
+  /**
+   * The script was given the session of this key, which it asked for an API of, that came with its run: `after` so many
+   * ms since the run began.
+   */
+  gave?(key: string, apiId: string, after: number): void;
   /** Told before the run's end, where it is asked for; not of a run whose thread was ended. */
   used?(used: RunUsed): void;
   /** Is given no more than a run may log. */
@@ -182,7 +185,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
   async function takeIn({ job: { host }, log, admit }: Open, deeds: Deed[]): Promise<void> {
     for (const deed of deeds) {
       if (deed[0] === "log") log(deed[1], deed[2]);
-      else if (deed[0] === "read") host.gave?.(deed[1], deed[2]);
+      else if (deed[0] === "read") host.gave?.(deed[1], deed[2], deed[3] - given);
       else {
         const scope = { signal: NEVER, after: deed[2] - given, log, admit };
         await host.call("setKeyData", deed[1], scope);

@@ -91,7 +91,7 @@ export interface RunUsed extends Used {
  */
 export type Deed =
   | ["log", level: LogLevel, message: string]
-  | ["read", key: string, apiId: string]
+  | ["read", key: string, apiId: string, at: number]
   | ["set", args: string[], at: number];
 
 /** What a run may be stopped for, in a way that the script cannot catch. */

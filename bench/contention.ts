@@ -8,9 +8,9 @@ import { Command } from "commander";
 import { createConsumerStore } from "../lib/commit/store.ts";
 import { type Circuit, createCircuit } from "../lib/consumer/circuit.ts";
 import { type ConsumerDeps, createConsumer } from "../lib/consumer/consumer.ts";
-import type { QueueRecord } from "../lib/consumer/records.ts";
-import { createRetryDelay } from "../lib/consumer/retry-delay.ts";
 import { SCOPED_KEY } from "../lib/dynamo/state-keys.ts";
+import type { QueueRecord } from "../lib/queue/records.ts";
+import { createRetryDelay } from "../lib/queue/retry-delay.ts";
 import { TABLE_FORMAT } from "../lib/releases/table-format.ts";
 import { consumerDeps, count, createRelease, createRuntime, message } from "../test/helpers/consumer.ts";
 import { createContendedTable } from "./shared/contended-table.ts";
@@ -134,7 +134,7 @@ async function play({ consumers, hot, cold }: Load, { format = TABLE_FORMAT, fif
       live: { at: async () => ({ release, runtime }), close: async () => {} },
       circuit: counted(createCircuit({ now: Date.now, random: Math.random })),
       retryDelay: createRetryDelay({ baseSeconds: 5, maxSeconds: 900, random: Math.random }),
-      handBack: async (returns) => {
+      changeVisibility: async (returns) => {
         for (const { record, seconds } of returns) back.set(record.messageId, seconds);
       },
       sendDeadLetter: async () => {

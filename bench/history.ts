@@ -1,9 +1,9 @@
 // npm run bench:history: what it costs that a history is kept: an event in the consumer (processor time of its process,
 // as bench:pipeline has it), and a run from the main thread (as bench:runtime has it). With and without it in turns.
 import { DONE } from "../lib/consumer/outcome.ts";
-import type { Delivery } from "../lib/consumer/records.ts";
 import { createRecorder } from "../lib/history/recorder.ts";
 import { FORMAT, lineOf } from "../lib/history/records.ts";
+import type { Delivery } from "../lib/queue/records.ts";
 import { startRuntime } from "../lib/runtime/runtime.ts";
 import { assets } from "./runtime/sandboxes.ts";
 import { sampleRelease, sampleRun, silentHost } from "./sample.ts";

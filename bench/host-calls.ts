@@ -5,13 +5,13 @@ import { once } from "node:events";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { createLog } from "../functions/log.ts";
-import { createHost } from "../lib/consumer/host.ts";
 import { createEgress } from "../lib/egress/client.ts";
-import { batchRequest, makeHttpRequest } from "../lib/egress/tyk-http.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
 import { startRuntime } from "../lib/runtime/runtime.ts";
 import { parseSession, type Session } from "../lib/sessions/session.ts";
-import { createMemoryEntries, createStorage } from "../lib/storage/storage.ts";
+import { createHost } from "../lib/tyk-api/host.ts";
+import { batchRequest, makeHttpRequest } from "../lib/tyk-api/http.ts";
+import { createMemoryEntries, createStorage } from "../lib/tyk-api/storage.ts";
 import { CORPUS, type HostileCall } from "./host-calls/corpus.ts";
 
 const LIMIT_MS = 20;

@@ -5,11 +5,11 @@ import { createQueue, type Queue, READ_SECONDS } from "../lib/dead-letters/queue
 import type { Sweep, SweepOptions } from "../lib/dead-letters/sweep.ts";
 import { AppError } from "../lib/errors.ts";
 import type { FunctionSettingName } from "../lib/settings/function-settings.ts";
-import { countOf } from "./count.ts";
-import { interruption } from "./interrupt.ts";
-import { printErrorText } from "./print.ts";
-import { startProgress } from "./progress.ts";
-import { UsageError } from "./usage.ts";
+import { countOf } from "./terminal/count.ts";
+import { interruption } from "./terminal/interrupt.ts";
+import { printErrorText } from "./terminal/print.ts";
+import { startProgress } from "./terminal/progress.ts";
+import { UsageError } from "./terminal/usage.ts";
 
 /** The options of every `gatehook dlq` command. */
 export interface DeadLetterOptions {

@@ -6,8 +6,8 @@ import { type EventRow, rowKey } from "../lib/history/event-rows.ts";
 import { type Filter, filterText, parseFilter, type Word } from "../lib/history/filter.ts";
 import type { AttemptRecord, HistoryLine } from "../lib/history/records.ts";
 import { createHistoryReader, type HistoryReader, type LinePlace } from "../local/history-reader.ts";
-import { historyFolder } from "./dev-history.ts";
-import { UsageError } from "./usage.ts";
+import { historyFolder } from "./dev/history.ts";
+import { UsageError } from "./terminal/usage.ts";
 
 export interface FolderOptions {
   dir: string;
@@ -62,14 +62,14 @@ export async function openFiltered(
   const filter = filterOf(options);
   const { stage } = checked(options);
   if (stage === undefined) return { reader: openReader(options), filter };
-  return (await import("./events-stage.ts")).filteredStage({ ...options, stage }, filter);
+  return (await import("./stage/history.ts")).filteredStage({ ...options, stage }, filter);
 }
 
 /** `id`: what is looked for. */
 async function openFor(id: string, options: SourceOptions): Promise<HistoryReader> {
   const { stage } = checked(options);
   if (stage === undefined) return openReader(options);
-  const { openStage } = await import("./events-stage.ts");
+  const { openStage } = await import("./stage/history.ts");
   return (await openStage({ ...options, stage })).reader({ id });
 }
 

@@ -1,5 +1,5 @@
 import type { EventRow, RowOutcome } from "../lib/history/event-rows.ts";
-import { type Column, cut, table } from "./layout.ts";
+import { type Column, cut, table } from "./terminal/layout.ts";
 
 /** Beside the word, so that a reader finds what failed. */
 const MARKS: Record<RowOutcome, string> = {

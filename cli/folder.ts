@@ -8,7 +8,7 @@ import { type Folders, localSettings } from "../lib/settings/project.ts";
 import { isOfPackage } from "./bundle/bundle.ts";
 import { readSources, type Sources } from "./bundle/sources.ts";
 import { readProject } from "./project.ts";
-import { UsageError } from "./usage.ts";
+import { UsageError } from "./terminal/usage.ts";
 
 /** A folder with definitions and scripts, checked as the releaser checks the bucket. */
 export interface CheckedFolder extends Candidate {

@@ -2,16 +2,16 @@
 // Each command is loaded when it is called, so that `run` and `check` do not wait for the AWS SDK.
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { errorText } from "../lib/errors.ts";
-import { awsAdvice } from "./aws-errors.ts";
-import { addDlq } from "./dlq.ts";
-import { addEvents } from "./events.ts";
+import { addDlq } from "./commands/dlq.ts";
+import { addEvents } from "./commands/events.ts";
+import { addSessions } from "./commands/sessions.ts";
+import { addWebhook } from "./commands/webhook.ts";
 import { hostName, perSecond, reaching, wholeNumber, yes } from "./option-values.ts";
-import { print, printError, printErrorText } from "./print.ts";
-import { linesOf } from "./printable.ts";
-import { addSessions } from "./sessions.ts";
-import { Interrupted, UsageError } from "./usage.ts";
+import { awsAdvice } from "./stage/aws-errors.ts";
+import { print, printError, printErrorText } from "./terminal/print.ts";
+import { linesOf } from "./terminal/printable.ts";
+import { Interrupted, UsageError } from "./terminal/usage.ts";
 import { ownPackage } from "./version.ts";
-import { addWebhook } from "./webhook.ts";
 
 // As in Lambda, for what scripts make of a date.
 process.env.TZ = "UTC";
@@ -71,7 +71,7 @@ program
   .option("--url <address>", "with --tyk: where the gateway sends its events", LOCAL_URL)
   .option("--ts", "handlers in TypeScript: with a tsconfig.json, and what makes scripts of them")
   .option("--json", "print one JSON object and nothing else")
-  .action(async (dir, options) => (await import("./init.ts")).init(dir, options));
+  .action(async (dir, options) => (await import("./commands/init.ts")).init(dir, options));
 
 ofGateway(program.command("attach"))
   .description("take over the handlers of a gateway, and write what it is to load instead")
@@ -82,11 +82,11 @@ ofGateway(program.command("attach"))
     "\nNothing is written into the gateway's folder. Its webhooks have the token\n" +
       "that the environment variable INGEST_TOKEN holds, if it is set.",
   )
-  .action(async (options) => (await import("./attach.ts")).attach(options));
+  .action(async (options) => (await import("./commands/attach.ts")).attach(options));
 
 ofGateway(program.command("detach"))
   .description("write what an attached gateway is to load to run its handlers itself again")
-  .action(async (options) => (await import("./detach.ts")).detach(options));
+  .action(async (options) => (await import("./commands/detach.ts")).detach(options));
 
 program
   .command("dev")
@@ -114,7 +114,7 @@ program
     10_000,
   )
   .option("--set <NAME=value>", "a setting of docs/settings.md; repeatable", nameAndValue, {})
-  .action(async (options) => (await import("./dev.ts")).dev(options));
+  .action(async (options) => (await import("./commands/dev.ts")).dev(options));
 
 program
   .command("run")
@@ -153,7 +153,7 @@ program
       "Definitions that name the script for the event's type come before the others.\n" +
       "Options come before the definitions, and these before what the script tells.",
   )
-  .action(async (script, options) => (await import("./run.ts")).run(script, options));
+  .action(async (script, options) => (await import("./commands/run.ts")).run(script, options));
 
 program
   .command("check")
@@ -162,39 +162,39 @@ program
   )
   .addOption(folder)
   .option("--json", "print one JSON object and nothing else")
-  .action(async (options) => (await import("./check.ts")).check(options));
+  .action(async (options) => (await import("./commands/check.ts")).check(options));
 
 reaching(program.command("push"))
   .description("make the bucket the same as a folder, and wait until the release is live or refused")
   .addOption(folder)
   .option("--dry-run", "only say what would be uploaded and removed")
   .addOption(yes())
-  .action(async (options) => (await import("./push.ts")).push(options));
+  .action(async (options) => (await import("./commands/push.ts")).push(options));
 
 reaching(program.command("releases"))
   .description("list every release, the newest upload first, or tell the report of one")
   .argument("[version]", "the release whose report to tell")
   .option("--json", "print the whole reports as JSON and nothing else")
-  .action(async (version, options) => (await import("./releases.ts")).releases(version, options));
+  .action(async (version, options) => (await import("./commands/releases.ts")).releases(version, options));
 
 reaching(program.command("rollback"))
   .description("make an older release live again")
   .argument("[version]", "by default the last that was live before the one in use")
   .addOption(yes())
-  .action(async (version) => (await import("./rollback.ts")).rollback(version));
+  .action(async (version) => (await import("./commands/rollback.ts")).rollback(version));
 
 reaching(program.command("format"))
   .description("show the format of the tables, or change it (docs/operate.md says when)")
   .argument("[number]", "1, or 2", wholeNumber(1, 1_000))
   .addOption(yes())
   .option("--json", "print one JSON object and nothing else")
-  .action(async (number, options) => (await import("./format.ts")).format(number, options));
+  .action(async (number, options) => (await import("./commands/format.ts")).format(number, options));
 
 reaching(program.command("diff"))
   .description("show what changes from one release to another")
   .argument("<a>", "a version, or live")
   .argument("<b>", "a version, or live")
-  .action(async (a, b) => (await import("./diff.ts")).diff(a, b));
+  .action(async (a, b) => (await import("./commands/diff.ts")).diff(a, b));
 
 reaching(program.command("publish"))
   .description("take a gateway's events on this machine, and send them to the queue by the machine's role")
@@ -210,7 +210,7 @@ reaching(program.command("publish"))
   .option("--stats-seconds <number>", "how often to log the counts; 0 is never", wholeNumber(0, 86_400), 60)
   .option("--allow-network", "listen on other addresses than loopback: whoever reaches them may send events")
   .option("--json", "print the counts as one JSON object at the end and nothing else")
-  .action(async (options) => (await import("./publish.ts")).publish(options));
+  .action(async (options) => (await import("./commands/publish.ts")).publish(options));
 
 const target = (command: Command) =>
   command
@@ -227,26 +227,26 @@ set(target(program.command("package")))
   .description("package the functions and check the template, without AWS")
   .option("--template <folder>", "write a CloudFormation template with zips for CDK, SAM or Terraform")
   .option(...JSON_OPTION)
-  .action(async (options) => (await import("./package.ts")).packageCommand(options));
+  .action(async (options) => (await import("./commands/package.ts")).packageCommand(options));
 
 set(target(program.command("deploy")))
   .description("package a stage, and make or update its stack")
   .addOption(yes())
   .option(...JSON_OPTION)
-  .action(async (options) => (await import("./deploy.ts")).deploy(options));
+  .action(async (options) => (await import("./commands/deploy.ts")).deploy(options));
 
 target(program.command("remove"))
   .description("remove a stage's stack; tables, queues and bucket stay unless onRemove says otherwise")
   .option("--yes", "do not ask")
   .option(...JSON_OPTION)
-  .action(async (options) => (await import("./remove.ts")).remove(options));
+  .action(async (options) => (await import("./commands/remove.ts")).remove(options));
 
 program
   .command("eject")
   .description("write serverless.yml and what it needs into the folder, for osls or the Serverless Framework")
   .addOption(folder)
   .option(...JSON_OPTION)
-  .action(async (options) => (await import("./eject.ts")).eject(options));
+  .action(async (options) => (await import("./commands/eject.ts")).eject(options));
 
 program
   .command("send")
@@ -262,7 +262,7 @@ program
   .option("--wait", "tell what became of it: exit code 1 when it is not done")
   .option(...JSON_OPTION)
   .addOption(new Option("--dir <folder>", "the folder of gatehook dev, or one below it").default("."))
-  .action(async (type, options) => (await import("./send.ts")).send(type, options));
+  .action(async (type, options) => (await import("./commands/send.ts")).send(type, options));
 
 program
   .command("console")
@@ -280,7 +280,7 @@ program
   )
   .option("--no-browser", "only print the link")
   .addOption(yes())
-  .action(async (options) => (await import("./console.ts")).consoleCommand(options));
+  .action(async (options) => (await import("./commands/console.ts")).consoleCommand(options));
 
 program
   .command("replay")
@@ -298,7 +298,7 @@ program
   .option("--api <id>", "its API, where events of several have that id")
   .option(...JSON_OPTION)
   .addOption(new Option("--dir <folder>", "the folder of gatehook dev, or one below it").default("."))
-  .action(async (ids, options) => (await import("./replay.ts")).replay(ids, options));
+  .action(async (ids, options) => (await import("./commands/replay.ts")).replay(ids, options));
 
 program
   .command("test")
@@ -308,7 +308,7 @@ program
   .option("--watch", "run them again after each save, until Ctrl+C")
   .addOption(new Option("--reporter <form>", "how to tell").choices(["spec", "tap", "junit"]).default("spec"))
   .addOption(folder)
-  .action(async (files, options) => (await import("./test.ts")).test(files, options));
+  .action(async (files, options) => (await import("./commands/test.ts")).test(files, options));
 
 addDlq(program);
 addEvents(program);
@@ -332,7 +332,7 @@ program.hook("preAction", async (_, command) => {
   const reachesStack = command.options.some((option) => option.attributeName() === "local");
   // A queue that is named is all that a command needs.
   if (!reachesStack || command.opts().queue !== undefined) return;
-  const { connect } = await import("./connect.ts");
+  const { connect } = await import("./stage/connect.ts");
   const shows = command.opts().dryRun || (command.name() === "format" && command.args.length === 0);
   const writes = shows ? undefined : WRITES[command.name()];
   if (!(await connect(command.opts(), writes))) throw new Declined();

@@ -6,7 +6,7 @@ import { foldersText, placeIn } from "../lib/settings/project.ts";
 import { type GatewayPlaces, isInside } from "./gateway-folder.ts";
 import { readProject } from "./project.ts";
 import type { Wanted } from "./put-files.ts";
-import { UsageError } from "./usage.ts";
+import { UsageError } from "./terminal/usage.ts";
 
 /** The options of `attach`, and those of `detach`, which has fewer. */
 export interface AttachOptions {

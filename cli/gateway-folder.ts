@@ -5,7 +5,7 @@ import type { GatewayFolder } from "../lib/attach/gather.ts";
 import { parseTykConf } from "../lib/attach/tyk-conf.ts";
 import { errorText } from "../lib/errors.ts";
 import type { SourceFile } from "../lib/releases/sources.ts";
-import { readText, UsageError } from "./usage.ts";
+import { readText, UsageError } from "./terminal/usage.ts";
 
 /** Where a gateway has what matters here. */
 export interface GatewayPlaces {

@@ -4,7 +4,7 @@ import { proveMarks } from "../functions/prove-marks.ts";
 import { AppError } from "../lib/errors.ts";
 import { connectGateway } from "../lib/gateway/client.ts";
 import { createRows } from "../lib/gateway/rows.ts";
-import { openTable } from "./open-table.ts";
+import { openTable } from "./stage/open-table.ts";
 
 /** The gateway and the tables that the functions' own settings name. Throws setting-invalid, naming the one at fault. */
 export async function openSessions() {

@@ -3,11 +3,11 @@ import { canaryOf } from "../functions/gateway.ts";
 import { AppError, errorText } from "../lib/errors.ts";
 import type { Gateway } from "../lib/gateway/client.ts";
 import { createKeysSource, listsHashes } from "../lib/gateway/keys-source.ts";
-import type { Pace } from "../lib/pace.ts";
+import type { RateLimit } from "../lib/rate-limit.ts";
 import { LINE_BYTES, readEntry } from "../lib/sessions/forms.ts";
 import type { Sourced } from "../lib/sessions/import.ts";
 import { type Line, readLines } from "../lib/sessions/line-reader.ts";
-import { UsageError } from "./usage.ts";
+import { UsageError } from "./terminal/usage.ts";
 
 /** A raw key is no longer, and a hash is shorter. */
 const KEY_LINE_BYTES = 16 * 1024;
@@ -47,7 +47,7 @@ export interface GatewaySourceOptions {
   /** A file with raw keys, one a line; the gateway's own list without one. */
   keys: string | undefined;
   fromLine: number;
-  pace: Pace;
+  pace: RateLimit;
 }
 
 /** The sessions that a gateway has, key by key. */

@@ -5,13 +5,13 @@ import { createEntryName } from "../lib/gateway/entry-name.ts";
 import { createFill } from "../lib/gateway/fill.ts";
 import { withRowsReadThrough } from "../lib/gateway/read-through.ts";
 import { createRows } from "../lib/gateway/rows.ts";
-import type { Pace } from "../lib/pace.ts";
+import type { RateLimit } from "../lib/rate-limit.ts";
 import type { ImportDeps } from "../lib/sessions/import.ts";
 import { changedByWriter } from "../lib/sessions/item.ts";
 import { createTake } from "../lib/sessions/take.ts";
-import { callerArn } from "./connect.ts";
-import type { OpenRows } from "./open-table.ts";
-import { QUIET } from "./quiet.ts";
+import { callerArn } from "./stage/connect.ts";
+import type { OpenRows } from "./stage/open-table.ts";
+import { QUIET } from "./terminal/quiet.ts";
 
 type Target = Pick<ImportDeps, "take" | "whenKept" | "nameOf">;
 
@@ -21,7 +21,7 @@ const namesOf = ({ hashFunction, owner, nameOf }: OpenRows, areHashes: boolean) 
   createEntryName({ hashFunction, hasGateway: owner !== undefined, nameOf, areHashes });
 
 /** The table, for what the gateway that owns the sessions has. */
-export function copyTarget(open: OpenRows, pace: Pace): Target {
+export function copyTarget(open: OpenRows, pace: RateLimit): Target {
   const gatewayRows = createRows({ ...open, now: Date.now });
   return {
     take: createFill({ rows: open.rows, gatewayRows, pace, random: Math.random }),
@@ -33,7 +33,7 @@ export function copyTarget(open: OpenRows, pace: Pace): Target {
 /** The table, for sessions from elsewhere: the rules are those of a put over the API. */
 export function tableTarget(
   open: OpenRows,
-  pace: Pace,
+  pace: RateLimit,
   options: { areHashes: boolean; dryRun: boolean },
 ): Target {
   const { env } = process;

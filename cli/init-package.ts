@@ -1,5 +1,5 @@
 import { applyEdits, modify, type ParseError, parse } from "jsonc-parser";
-import { UsageError } from "./usage.ts";
+import { UsageError } from "./terminal/usage.ts";
 import { ownPackage } from "./version.ts";
 
 const SCRIPTS = { start: "gatehook dev", check: "gatehook check", test: "gatehook test && node --test" };

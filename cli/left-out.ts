@@ -1,7 +1,7 @@
 import { appendFile, writeFile } from "node:fs/promises";
 import type { LeftOut } from "../lib/sessions/import.ts";
-import { printError } from "./print.ts";
-import { UsageError } from "./usage.ts";
+import { printError } from "./terminal/print.ts";
+import { UsageError } from "./terminal/usage.ts";
 
 /** Of many lines the first ones. */
 const TOLD = 20;

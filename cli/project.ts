@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errorText } from "../lib/errors.ts";
 import { NO_PROJECT, PROJECT_FILE, type Project, parseProject } from "../lib/settings/project.ts";
-import { UsageError } from "./usage.ts";
+import { UsageError } from "./terminal/usage.ts";
 
 /** What a folder's gatehook.json says; nothing where there is none. Throws a UsageError with every line at fault. */
 export async function readProject(dir: string): Promise<Project> {

@@ -1,8 +1,8 @@
 import { list } from "../functions/settings.ts";
 import { createEgress } from "../lib/egress/client.ts";
-import { batchRequest, makeHttpRequest } from "../lib/egress/tyk-http.ts";
 import type { LiveHttp } from "../lib/history/replay-host.ts";
-import { devSettings } from "./dev-settings.ts";
+import { batchRequest, makeHttpRequest } from "../lib/tyk-api/http.ts";
+import { devSettings } from "./dev/settings.ts";
 import { readProject } from "./project.ts";
 
 /** Requests for real, to the hosts that the stack of this folder may ask. */

@@ -3,11 +3,11 @@ import type { Target } from "../lib/history/rerun.ts";
 import { readCandidate } from "../lib/releases/examine.ts";
 import { isMap, scriptFile } from "../lib/releases/sources.ts";
 import type { Sources } from "./bundle/sources.ts";
+import { connectLocal } from "./dev/local-stack.ts";
 import { readFolder } from "./folder.ts";
-import { connectLocal } from "./local-stack.ts";
 import { readProject } from "./project.ts";
-import { openReleaseStore } from "./release-store.ts";
-import { UsageError } from "./usage.ts";
+import { openReleaseStore } from "./stage/release-store.ts";
+import { UsageError } from "./terminal/usage.ts";
 
 /** What recorded events are run on, and what it says with each place where it is in the author's files. */
 export interface NamedTarget extends Target {

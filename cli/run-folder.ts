@@ -15,7 +15,7 @@ import {
 import type { Script } from "../lib/runtime/protocol.ts";
 import { type Folders, foldersText } from "../lib/settings/project.ts";
 import { readProject } from "./project.ts";
-import { readText, UsageError } from "./usage.ts";
+import { readText, UsageError } from "./terminal/usage.ts";
 
 /** A folder with definitions or scripts, as far as a run of one script needs it. */
 export interface RunFolder {

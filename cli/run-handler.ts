@@ -6,7 +6,7 @@ import type { Runtime } from "../lib/runtime/runtime.ts";
 import { createStarter, type Starter } from "../lib/runtime/starter.ts";
 import type { Session } from "../lib/sessions/session.ts";
 import type { RunFolder } from "./run-folder.ts";
-import { UsageError } from "./usage.ts";
+import { UsageError } from "./terminal/usage.ts";
 
 /** What is asked of a run beside its script. */
 export interface RunSettings {

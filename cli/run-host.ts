@@ -1,14 +1,14 @@
 import { createLocalReferences } from "../functions/local-references.ts";
 import type { RunBuffer } from "../lib/commit/unit-of-work.ts";
 import { createConfigData } from "../lib/consumer/config-data.ts";
-import { createHost, type HostDeps } from "../lib/consumer/host.ts";
 import { createEgress } from "../lib/egress/client.ts";
-import { batchRequest, makeHttpRequest } from "../lib/egress/tyk-http.ts";
 import type { GatewayEvent } from "../lib/events/event.ts";
 import type { LogLevel, Outcome } from "../lib/runtime/protocol.ts";
 import type { Runtime } from "../lib/runtime/runtime.ts";
 import type { Session } from "../lib/sessions/session.ts";
-import { createMemoryEntries, createStorage } from "../lib/storage/storage.ts";
+import { createHost, type HostDeps } from "../lib/tyk-api/host.ts";
+import { batchRequest, makeHttpRequest } from "../lib/tyk-api/http.ts";
+import { createMemoryEntries, createStorage } from "../lib/tyk-api/storage.ts";
 import type { Plan, RunReport, RunSettings } from "./run-handler.ts";
 
 /** The host without a table: storage in memory, real HTTP. */

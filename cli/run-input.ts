@@ -3,9 +3,9 @@ import { AppError } from "../lib/errors.ts";
 import { type GatewayEvent, parseEvent } from "../lib/events/event.ts";
 import { jsonMistake } from "../lib/json-mistake.ts";
 import { parseSession, type Session } from "../lib/sessions/session.ts";
-import type { RunOptions } from "./run.ts";
+import type { RunOptions } from "./commands/run.ts";
 import type { Given } from "./run-handler.ts";
-import { readText, UsageError } from "./usage.ts";
+import { readText, UsageError } from "./terminal/usage.ts";
 
 /** The event and the sessions, of the files that the options name. */
 export async function readInput(options: RunOptions): Promise<Given> {

@@ -5,7 +5,7 @@ import { readScript } from "../lib/releases/script-facts.ts";
 import { handlerNames } from "../lib/releases/script-warnings.ts";
 import type { LoadFault, Probed, Script, ScriptError } from "../lib/runtime/protocol.ts";
 import type { Runtime } from "../lib/runtime/runtime.ts";
-import { UsageError } from "./usage.ts";
+import { UsageError } from "./terminal/usage.ts";
 
 /** The error with which a script did not load, and what helps. */
 export function errorOf(fault: LoadFault, scripts: Script[]): ScriptError {

@@ -7,7 +7,7 @@ import type { Script, ScriptError } from "../lib/runtime/protocol.ts";
 import { seenFrom } from "./bundle/bundle.ts";
 import { makeScripts } from "./bundle/make.ts";
 import { createPlaces, ofMade } from "./bundle/places.ts";
-import { codeFrame } from "./problem-lines.ts";
+import { codeFrame } from "./terminal/problem-lines.ts";
 
 /** A script that was made of a file, or why it cannot be. */
 export interface RunSource {

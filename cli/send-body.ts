@@ -5,12 +5,12 @@ import { createNearest } from "../lib/apis/nearest.ts";
 import { AppError } from "../lib/errors.ts";
 import { type GatewayEvent, parseEvent } from "../lib/events/event.ts";
 import { buildRelease } from "../lib/releases/build.ts";
+import { chooseSample, handledIn } from "./dev/sample-choice.ts";
+import { gatewayTime, sampleMeta } from "./dev/sample-meta.ts";
 import { type FolderOptions, findEvent } from "./events-open.ts";
 import { readFolder } from "./folder.ts";
 import { readProject } from "./project.ts";
-import { chooseSample, handledIn } from "./sample-choice.ts";
-import { gatewayTime, sampleMeta } from "./sample-meta.ts";
-import { readText, UsageError } from "./usage.ts";
+import { readText, UsageError } from "./terminal/usage.ts";
 
 /** What an event is made of. */
 export interface BodyOptions extends FolderOptions {

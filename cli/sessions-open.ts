@@ -2,8 +2,8 @@ import { text as readAll } from "node:stream/consumers";
 import { openSessionsApi } from "../functions/sessions-api.ts";
 import type { SessionsReply } from "../lib/sessions/api.ts";
 import { changedByWriter } from "../lib/sessions/item.ts";
-import { callerArn } from "./connect.ts";
-import { QUIET } from "./quiet.ts";
+import { callerArn } from "./stage/connect.ts";
+import { QUIET } from "./terminal/quiet.ts";
 
 /** The options of the commands that name one session. */
 export interface KeyOptions {

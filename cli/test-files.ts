@@ -5,7 +5,7 @@ import { createNearest } from "../lib/apis/nearest.ts";
 import type { TestCase } from "../lib/history/test-case.ts";
 import { Misfit, type Place, readTestCase } from "../lib/history/test-read.ts";
 import { jsonMistake } from "../lib/json-mistake.ts";
-import { UsageError } from "./usage.ts";
+import { UsageError } from "./terminal/usage.ts";
 
 /** Where tests are in a folder, each below the name of its handler. */
 export const TESTS = "tests";

@@ -1,4 +1,4 @@
-import { printable } from "../cli/printable.ts";
+import { printable } from "../cli/terminal/printable.ts";
 
 /** A text by others in one line: what cannot be seen, or turns other text, stands as `\u…`. */
 export const shown = printable;

@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, join, relative } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 import { projectSchema } from "../lib/settings/json-schema.ts";
 import { HTML, loadPage } from "../local/console/page.ts";
@@ -18,43 +18,46 @@ const DIST = `${ROOT}dist`;
 const TOGETHER: Record<string, RegExp> = {
   // All of them load the AWS clients, and little else.
   services:
-    /^\.\/(connect|console(-\w+)?|deploy|diff|dlq-\w+|eject|events-\w+|format|package|publish|push|releases|remove|replay|rollback|send|sessions-\w+|dev-reruns|test)\.ts$/,
+    /^(commands\/(console|deploy|diff|dlq-\w+|eject|events-\w+|format|package|publish|push|releases|remove|replay|rollback|send|sessions-\w+|test)|dev\/(console(-\w+)?|pin-reruns)|stage\/(connect|history))\.ts$/,
   // All of them look at files, most of them with a parser.
-  files: /^\.\/(attach|check|detach|init|run-script|run-source|webhook-verify)\.ts$/,
+  files: /^(commands\/(attach|check|detach|init|webhook-verify)|run-script|run-source)\.ts$/,
   // What `run` loads while the sandbox's thread starts.
-  "run-more": /^\.\/run-(folder|host|input)/,
+  "run-more": /^run-(folder|host|input)\.ts$/,
 };
+
+const COMMANDS = `${ROOT}cli`;
 
 const together: Plugin = {
   name: "together",
   setup({ onResolve, onLoad }) {
-    const folder = `${ROOT}cli`;
     // Only a clone builds functions.
     onResolve({ filter: /^\.\/build\.ts$/ }, ({ path, kind }) =>
       kind === "dynamic-import" ? { path, external: true } : undefined,
     );
     // So small that each of the few that need it has its own, in place of one more file.
-    onResolve({ filter: /^\.\/version\.ts$/ }, ({ importer }) => ({
-      path: `${folder}/version.ts`,
+    onResolve({ filter: /^\.{1,2}\/version\.ts$/ }, ({ importer }) => ({
+      path: `${COMMANDS}/version.ts`,
       suffix: `?${basename(importer)}`,
     }));
     // Likewise the list of host calls, for what is loaded without the sandbox's thread. It has no state.
     onResolve({ filter: /^\.\.\/runtime\/protocol\.ts$/ }, ({ importer }) =>
-      /\/lib\/(consumer\/host|history\/(redact|replay-host))\.ts$/.test(importer)
+      /\/lib\/(tyk-api\/host|history\/(redact|replay-host))\.ts$/.test(importer)
         ? { path: `${ROOT}lib/runtime/protocol.ts`, suffix: `?${basename(importer)}` }
         : undefined,
     );
-    for (const [path, filter] of Object.entries(TOGETHER)) {
-      const namespace = `together-${path}`;
-      onResolve({ filter }, ({ kind }) => (kind === "dynamic-import" ? { path, namespace } : undefined));
-      onLoad({ filter: /./, namespace }, () => ({
-        contents: readdirSync(folder)
-          .filter((file) => filter.test(`./${file}`))
-          .map((file) => `export { ${exportsOf(`${folder}/${file}`)} } from "./${file}";`)
-          .join("\n"),
-        resolveDir: folder,
-      }));
-    }
+    onResolve({ filter: /^\.{1,2}\/.*\.ts$/ }, ({ path, kind, resolveDir }) => {
+      if (kind !== "dynamic-import") return undefined;
+      const file = relative(COMMANDS, join(resolveDir, path));
+      const group = Object.keys(TOGETHER).find((name) => TOGETHER[name]?.test(file));
+      return group ? { path: group, namespace: "together" } : undefined;
+    });
+    onLoad({ filter: /./, namespace: "together" }, ({ path: group }) => ({
+      contents: readdirSync(COMMANDS, { recursive: true, encoding: "utf8" })
+        .filter((file) => TOGETHER[group]?.test(file))
+        .map((file) => `export { ${exportsOf(`${COMMANDS}/${file}`)} } from "./${file}";`)
+        .join("\n"),
+      resolveDir: COMMANDS,
+    }));
   },
 };
 

@@ -21,15 +21,15 @@ export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 const { resolve } = createRequire(import.meta.url);
 
-/** What the runtime reads from beside its bundle: lib/runtime/assets.ts and jsvm/source.ts. */
+/** What the runtime reads from beside its bundle: lib/runtime/assets.ts and worker/jsvm/source.ts. */
 export const RUNTIME_FILES = {
   "emscripten-module.wasm": createRequire(import.meta.resolve("quickjs-emscripten")).resolve(
     "@jitl/quickjs-wasmfile-release-sync/wasm",
   ),
-  "jsvm/errors.js": `${ROOT}lib/runtime/jsvm/errors.js`,
-  "jsvm/prelude.js": `${ROOT}lib/runtime/jsvm/prelude.js`,
-  "jsvm/thrown.js": `${ROOT}lib/runtime/jsvm/thrown.js`,
-  "jsvm/tykjs.js": `${ROOT}lib/runtime/jsvm/tykjs.js`,
+  "jsvm/errors.js": `${ROOT}lib/runtime/worker/jsvm/errors.js`,
+  "jsvm/prelude.js": `${ROOT}lib/runtime/worker/jsvm/prelude.js`,
+  "jsvm/thrown.js": `${ROOT}lib/runtime/worker/jsvm/thrown.js`,
+  "jsvm/tykjs.js": `${ROOT}lib/runtime/worker/jsvm/tykjs.js`,
   "jsvm/underscore.js": resolve("underscore/underscore-umd-min.js"),
 };
 
@@ -138,7 +138,7 @@ export async function bundle(source: string, outdir: string): Promise<Metafile> 
 
 /** The sandbox's thread and what it reads. Answers what is in the thread's bundle. */
 export async function addRuntime(outdir: string, options: BuildOptions = {}): Promise<Metafile> {
-  const entryPoints = { worker: "lib/runtime/worker.ts" };
+  const entryPoints = { worker: "lib/runtime/worker/worker.ts" };
   const { metafile } = await build({ ...OPTIONS, entryPoints, outdir, ...options, metafile: true });
   mkdirSync(`${outdir}/jsvm`);
   for (const [to, from] of Object.entries(RUNTIME_FILES)) copyFileSync(from, `${outdir}/${to}`);

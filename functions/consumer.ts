@@ -7,12 +7,12 @@ import { createConfigData, type ReadValue } from "../lib/consumer/config-data.ts
 import { createConsumer } from "../lib/consumer/consumer.ts";
 import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
 import { neededMemoryMb } from "../lib/consumer/memory.ts";
-import { createRetryDelay } from "../lib/consumer/retry-delay.ts";
-import type { SendTask } from "../lib/consumer/tasks.ts";
 import type { Gateway } from "../lib/gateway/client.ts";
 import { renamedConsumerStore } from "../lib/gateway/hashed-keys.ts";
+import { createRetryDelay } from "../lib/queue/retry-delay.ts";
 import { createBucket } from "../lib/releases/bucket.ts";
 import { createStoredReleases } from "../lib/releases/stored.ts";
+import type { SendTask } from "../lib/tasks/tasks.ts";
 import { createDynamo, createS3 } from "./clients.ts";
 import { gatewayOptions, perInvocation } from "./gateway.ts";
 import { keyName } from "./key-names.ts";
@@ -98,7 +98,7 @@ const consume = createConsumer({
   }),
   circuit: createCircuit(chance),
   sendDeadLetter: async (record, verdict) => (await returns()).sendDeadLetter(record, verdict),
-  handBack: async (left) => (await returns()).handBack(left),
+  changeVisibility: async (left) => (await returns()).changeVisibility(left),
   requeue: async (record, how) => (await returns()).requeue(record, how),
   sendTask,
   storms: {

@@ -3,7 +3,7 @@ import middy from "@middy/core";
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import { createSend } from "../lib/events/send.ts";
 import { createIngest } from "../lib/ingest/ingest.ts";
-import { createReleaseReader } from "../lib/releases/reader.ts";
+import { createLiveReleaseCache } from "../lib/releases/live-release-cache.ts";
 import { createReleaseStore } from "../lib/releases/store.ts";
 import { createS3 } from "./clients.ts";
 import { createDocuments } from "./documents.ts";
@@ -28,7 +28,7 @@ const releases = createReleaseStore({
 });
 const ingest = createIngest({
   checkToken: readIngestAuth(env),
-  release: createReleaseReader(releases),
+  release: createLiveReleaseCache(releases),
   send: createSend({ sqs: createSqs(), queueUrl: text(env, "EVENTS_QUEUE_URL") }),
   newId: randomUUID,
   redact: readRedact(env),

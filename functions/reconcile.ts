@@ -7,7 +7,7 @@ import { createReconcile, emptyTally } from "../lib/gateway/reconcile.ts";
 import { createReconcilePlace } from "../lib/gateway/reconcile-place.ts";
 import { createRows } from "../lib/gateway/rows.ts";
 import { createDoubtMissing } from "../lib/gateway/when-missing.ts";
-import { createPace } from "../lib/pace.ts";
+import { createRateLimit } from "../lib/rate-limit.ts";
 import { createDynamo } from "./clients.ts";
 import { canaryOf, maxAbsences, requiredGateway } from "./gateway.ts";
 import { createLog } from "./log.ts";
@@ -41,7 +41,7 @@ async function compareSlice(timeLeft: () => number): Promise<void> {
   const turn = await place.begin(timeLeft());
   if (!turn) return log.info("sessions not compared: another invocation is at it", {});
   const gateway = connectGateway(options);
-  const wait = createPace({ rate, now: Date.now, delay: (ms) => delay(ms), stop: never });
+  const wait = createRateLimit({ rate, now: Date.now, delay: (ms) => delay(ms), stop: never });
   const reconcile = createReconcile({
     gateway,
     rows,

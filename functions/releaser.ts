@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import middy from "@middy/core";
 import { checkRelease } from "../lib/releases/check.ts";
-import { createNotices } from "../lib/releases/notices.ts";
 import { createReleaser } from "../lib/releases/releaser.ts";
 import { createReleaseStore } from "../lib/releases/store.ts";
+import { createUploadLease } from "../lib/releases/upload-lease.ts";
 import { createWake } from "../lib/releases/wake.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
 import { createS3 } from "./clients.ts";
@@ -19,7 +19,7 @@ const metrics = createMetrics("releaser");
 const dynamo = createDocuments();
 const table = text(env, "STATE_TABLE");
 const wake = createWake({
-  notices: createNotices({ dynamo, table, now: Date.now }),
+  notices: createUploadLease({ dynamo, table, now: Date.now }),
   quietMs: integer(env, "RELEASE_QUIET_MS"),
   release: createReleaser({
     store: createReleaseStore({

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import type { HostDeps } from "../lib/consumer/host.ts";
 import { createEgress } from "../lib/egress/client.ts";
-import { batchRequest, makeHttpRequest } from "../lib/egress/tyk-http.ts";
-import { createStorage } from "../lib/storage/storage.ts";
-import { createEntryStore } from "../lib/storage/store.ts";
+import type { HostDeps } from "../lib/tyk-api/host.ts";
+import { batchRequest, makeHttpRequest } from "../lib/tyk-api/http.ts";
+import { createStorage } from "../lib/tyk-api/storage.ts";
+import { createEntryStore } from "../lib/tyk-api/storage-store.ts";
 import type { createDynamo } from "./clients.ts";
 import { createDocuments } from "./documents.ts";
 

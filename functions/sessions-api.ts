@@ -6,7 +6,7 @@ import { createReadThrough, type ReadThrough, withSessionReadThrough } from "../
 import { createRows } from "../lib/gateway/rows.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
-import { createReleaseReader } from "../lib/releases/reader.ts";
+import { createLiveReleaseCache } from "../lib/releases/live-release-cache.ts";
 import type { LiveRelease } from "../lib/releases/release.ts";
 import { createReleaseStore } from "../lib/releases/store.ts";
 import { createSessionsApi, type SessionsReply, type SessionsRequest } from "../lib/sessions/api.ts";
@@ -103,7 +103,7 @@ function liveRelease(
   env: Env,
   dynamo: ReturnType<typeof createDynamo>,
 ): () => Promise<LiveRelease | undefined> {
-  const read = createReleaseReader(
+  const read = createLiveReleaseCache(
     createReleaseStore({
       s3: createS3(env),
       bucket: text(env, "FILES_BUCKET"),

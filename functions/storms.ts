@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { createStormStore } from "../lib/consumer/storm-store.ts";
-import { createStorms, type Storms } from "../lib/consumer/storms.ts";
-import type { SendTask } from "../lib/consumer/tasks.ts";
 import type { Metrics } from "../lib/metrics.ts";
+import { createStormStore } from "../lib/tasks/storm-store.ts";
+import { createStorms, type Storms } from "../lib/tasks/storms.ts";
+import type { SendTask } from "../lib/tasks/tasks.ts";
 import type { createDynamo } from "./clients.ts";
 
 /** What counts events of which one run stands for many. In a module of its own, since few releases have such handlers. */

@@ -1,7 +1,7 @@
-import type { SendTask } from "../lib/consumer/tasks.ts";
 import { createEgress } from "../lib/egress/client.ts";
 import type { Log } from "../lib/log.ts";
 import type { Metrics } from "../lib/metrics.ts";
+import type { SendTask } from "../lib/tasks/tasks.ts";
 import { createDeliverer, type Deliver } from "../lib/webhooks/deliverer.ts";
 import { parseSecrets } from "../lib/webhooks/sign.ts";
 import { createWebhookStore } from "../lib/webhooks/store.ts";

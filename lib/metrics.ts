@@ -1,4 +1,4 @@
-import type { Reason } from "./consumer/dead-letters.ts";
+import type { Reason } from "./queue/dead-letters.ts";
 
 interface Metric {
   unit: "Count" | "Milliseconds";

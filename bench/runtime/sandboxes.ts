@@ -1,11 +1,11 @@
 // Our own sandbox in this thread: as it is, in both kinds of isolation, and with a context made anew for each run.
 import { loadAssets } from "../../lib/runtime/assets.ts";
-import type { HostCall } from "../../lib/runtime/host-function.ts";
-import { createInstance } from "../../lib/runtime/instance.ts";
-import { readPrelude } from "../../lib/runtime/jsvm/source.ts";
-import { createKeeper } from "../../lib/runtime/keeper.ts";
 import { DEFAULT_LIMITS, type Isolation, type Script } from "../../lib/runtime/protocol.ts";
-import { createSandbox } from "../../lib/runtime/sandbox.ts";
+import type { HostCall } from "../../lib/runtime/worker/host-function.ts";
+import { createInstance } from "../../lib/runtime/worker/instance.ts";
+import { readPrelude } from "../../lib/runtime/worker/jsvm/source.ts";
+import { createSandbox } from "../../lib/runtime/worker/sandbox.ts";
+import { createSnapshotLifecycle } from "../../lib/runtime/worker/snapshot-lifecycle.ts";
 import { SESSION, sampleRun } from "../sample.ts";
 
 export const assets = loadAssets();
@@ -17,7 +17,7 @@ const hostCall: HostCall = (name) => ({ text: name === "getKeyData" ? SESSION : 
 export type OneRun = () => Promise<void>;
 
 export async function kept(isolation: Isolation, scripts: Script[]): Promise<OneRun> {
-  const keeper = createKeeper({
+  const keeper = createSnapshotLifecycle({
     engine: { wasm: assets.wasm },
     prelude,
     limits,

@@ -1,6 +1,6 @@
 import { SourceMap } from "node:module";
 import type { Problem } from "../../lib/releases/sources.ts";
-import { NO_MODULES } from "../../lib/runtime/failures.ts";
+import { NO_MODULES } from "../../lib/runtime/worker/failures.ts";
 import { NO_DYNAMIC_IMPORT } from "./mistakes.ts";
 
 /** A script that was made of others, as a place in it is called: `foo.js`, or `handlers/foo.js`. */

@@ -7,8 +7,8 @@ import {
 import { type Attributes, toAttributes } from "../dynamo/attributes.ts";
 import { batchGet } from "../dynamo/batch-get.ts";
 import { condition } from "../dynamo/condition.ts";
-import { type Refusal, refusalOf } from "../dynamo/refusal.ts";
 import { INNOCENT_KEY } from "../dynamo/state-keys.ts";
+import { type TransactionError, transactionErrorOf } from "../dynamo/transaction-error.ts";
 import { AppError, errorText } from "../errors.ts";
 import { type ChangedBy, type GatewayState, type Marks, nextVersion, sessionItem } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
@@ -48,7 +48,7 @@ interface Sending {
   action: "TransactWriteItems" | "PutItem";
   send(): Promise<unknown>;
   /** `done`: an earlier try of this was done, whose answer was lost. */
-  whyNot(thrown: unknown): Refusal | { kind: "done" };
+  whyNot(thrown: unknown): TransactionError | { kind: "done" };
 }
 
 export interface CommitDeps {
@@ -117,7 +117,7 @@ export function createCommits(deps: CommitDeps): Commits {
       action: "TransactWriteItems",
       send: () => dynamo.send(new TransactWriteItemsCommand({ TransactItems, ClientRequestToken: token })),
       whyNot(thrown) {
-        const refusal = refusalOf(thrown);
+        const refusal = transactionErrorOf(thrown);
         // Of a cancelled transaction nothing was written. Of any other it is not known: with the same token it is
         // answered again, not done again.
         if (refusal.kind === "cancelled") token = newToken();
@@ -150,7 +150,7 @@ export function createCommits(deps: CommitDeps): Commits {
     send: () => putItem(dynamo, put),
     whyNot(thrown) {
       const met = metBy(thrown);
-      return met && isItself(put, met) ? { kind: "done" } : refusalOf(thrown);
+      return met && isItself(put, met) ? { kind: "done" } : transactionErrorOf(thrown);
     },
   });
 
@@ -174,7 +174,7 @@ export function createCommits(deps: CommitDeps): Commits {
       return true;
     } catch (thrown) {
       // At the same time as another such one it conflicts, which it does only where writes are taken.
-      return refusalOf(thrown).kind === "changed";
+      return transactionErrorOf(thrown).kind === "changed";
     }
   }
 
@@ -186,7 +186,7 @@ export function createCommits(deps: CommitDeps): Commits {
         await sending.send();
         return { conflicts: [] };
       } catch (thrown) {
-        const refusal = sending?.whyNot(thrown) ?? refusalOf(thrown);
+        const refusal = sending?.whyNot(thrown) ?? transactionErrorOf(thrown);
         if (refusal.kind === "done") return { conflicts: [] };
         if (refusal.kind === "changed") return { conflicts: refusal.indexes };
         if ((refusal.kind === "unfit" || refusal.kind === "strange") && (await failsAlone())) {

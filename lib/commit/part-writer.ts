@@ -17,7 +17,7 @@ export interface PartWriterDeps {
   /** By event, the key that it is about, where a session can have it. */
   homes: ReadonlyMap<string, string>;
   /** Throws away what touches these sessions, and these events: others were first. */
-  drop(keys: string[], identities: string[]): void;
+  abort(keys: string[], identities: string[]): void;
   /** The table does not take this part, or this event's entry. */
   refuse(part: Part, why: Refused): void;
   reject(identity: string, why: Refused): void;
@@ -58,7 +58,7 @@ export function createPartWriter({
   sessions,
   ledger,
   homes,
-  drop,
+  abort,
   refuse,
   reject,
   settleEntry,
@@ -145,7 +145,7 @@ export function createPartWriter({
     for (const part of slow) {
       const own = read.marks ? fencesOf(part) : [];
       if (own === "marked") {
-        drop(part.keys, [...part.events]);
+        abort(part.keys, [...part.events]);
         continue;
       }
       for (const key of part.keys) marks.set(key, await keptMarks(key));
@@ -176,7 +176,7 @@ export function createPartWriter({
     }
     if (conflicts.length > 0) {
       const changed = conflicts.flatMap((index) => writes[index] ?? []);
-      return drop(
+      return abort(
         changed.flatMap((write) => (write.kind === "ledger" ? [] : [write.key])),
         changed.flatMap((write) => (write.kind === "ledger" ? [write.identity] : [])),
       );
@@ -208,7 +208,7 @@ export function createPartWriter({
         sessions.settle(part.key, part.marks);
         held.push(part);
       } else if (result?.is === "failed") take(result.thrown, (why) => refuse(part, why), failures);
-      else drop([part.key], []);
+      else abort([part.key], []);
     });
     const ids = [...held, ...alone].flatMap(({ events }) => [...events]);
     const ends = await store.put(ids.map(ledger.writeOf));
@@ -216,7 +216,7 @@ export function createPartWriter({
       const end = ends[index];
       if (end?.is === "held") settleEntry(id);
       else if (end?.is === "failed") take(end.thrown, (why) => reject(id, why), failures);
-      else drop([], [id]);
+      else abort([], [id]);
     });
     if (failures.length > 0) throw failures[0];
   }

@@ -2,8 +2,8 @@ import { type DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { batchGet } from "../dynamo/batch-get.ts";
 import { condition } from "../dynamo/condition.ts";
-import { refusalOf } from "../dynamo/refusal.ts";
 import { ledgerKey } from "../dynamo/state-keys.ts";
+import { transactionErrorOf } from "../dynamo/transaction-error.ts";
 import type { Mark, ProveMarks } from "../sessions/item.ts";
 import { ATTEMPTS, dependencyFailed, pauseBefore } from "./commit.ts";
 import { entryOf, type LedgerEntry, ledgerItem } from "./ledger-item.ts";
@@ -42,7 +42,7 @@ export function createProveMarks({
       return true;
     } catch (thrown) {
       // Also one whose answer was lost: it is found at the next look.
-      const { kind } = refusalOf(thrown);
+      const { kind } = transactionErrorOf(thrown);
       if (kind === "changed" || kind === "unknown" || kind === "cancelled") return false;
       throw dependencyFailed("PutItem", thrown);
     }

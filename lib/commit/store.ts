@@ -1,7 +1,7 @@
 import { BatchGetItemCommand, type BatchGetItemCommandInput, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
-import { refusalOf } from "../dynamo/refusal.ts";
 import { LIVE_RELEASE_KEY, ledgerKey, oldLedgerKey, SCOPED_KEY } from "../dynamo/state-keys.ts";
+import { transactionErrorOf } from "../dynamo/transaction-error.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { EventKey } from "../events/identity.ts";
 import { knowsMarks } from "../releases/table-format.ts";
@@ -181,7 +181,7 @@ interface TableKey {
 
 /** What fails for what is asked, or nobody knows why, is not an outage of the table. */
 function readFailed(thrown: unknown): AppError {
-  const { kind } = refusalOf(thrown);
+  const { kind } = transactionErrorOf(thrown);
   if (kind !== "unfit" && kind !== "strange") return dependencyFailed("BatchGetItem", thrown);
   return new AppError("runtime-failed", `dynamodb:BatchGetItem failed: ${errorText(thrown)}`, {
     cause: thrown,

@@ -34,7 +34,7 @@ export interface Commit {
   /** The table did not take what they wrote, and why. */
   rejected: ReadonlyMap<string, Refused>;
   /** Events were thrown away because the table refused them together: each needs a commit of its own. */
-  crowded: boolean;
+  needsOwnCommit: boolean;
 }
 
 /**
@@ -71,13 +71,13 @@ export function createUnitOfWork(
   read: BatchRead,
   store: Pick<ConsumerStore, "readSession" | "commit" | "put" | "proveMarks">,
   {
-    chains = [],
+    fifoGroups = [],
     digests,
     homes = new Map(),
     onSee = () => {},
     ...rules
   }: SessionRules & {
-    chains?: string[][];
+    fifoGroups?: string[][];
     digests?: ReadonlyMap<string, string>;
     homes?: ReadonlyMap<string, string>;
     onSee?: (inMemory: boolean) => void;
@@ -87,22 +87,23 @@ export function createUnitOfWork(
   const ledger = createBatchLedger(read.ledger, digests);
   const conflicted = new Set<string>();
   const rejected = new Map<string, Refused>();
-  let crowded = false;
+  let needsOwnCommit = false;
   /** Events that wrote other sessions than their home. */
   const fenced = new Set<string>();
   const buffers = new WeakMap<RunBuffer, Touched>();
 
-  const pendingParts = (): Part[] => partsOf(ledger.pending(), sessions.pending(), chains);
+  const pendingParts = (): Part[] => partsOf(ledger.pending(), sessions.pending(), fifoGroups);
 
   /** What fell with these items: the events that touched them, what those wrote, the events that touched that, … */
-  function drop(keys: string[], identities: string[]): void {
+  function abort(keys: string[], identities: string[]): void {
     const fallen = new Set<string>();
     const gone = new Set(keys);
     const fall = (id: string) => {
       if (fallen.has(id)) return;
       fallen.add(id);
       for (const [key, { writers }] of sessions.states) if (writers.has(id)) gone.add(key);
-      for (const chain of chains) if (chain.includes(id)) chain.slice(chain.indexOf(id) + 1).forEach(fall);
+      for (const chain of fifoGroups)
+        if (chain.includes(id)) chain.slice(chain.indexOf(id) + 1).forEach(fall);
     };
     identities.forEach(fall);
     // A set's iterator goes on to what is added meanwhile.
@@ -124,8 +125,8 @@ export function createUnitOfWork(
   function refuse({ events, keys }: Part, why: Refused): void {
     const [id = ""] = events;
     if (events.size > 1) {
-      crowded = true;
-      drop(keys, [...events]);
+      needsOwnCommit = true;
+      abort(keys, [...events]);
       return;
     }
     keys.forEach(sessions.drop);
@@ -151,7 +152,7 @@ export function createUnitOfWork(
     sessions,
     ledger,
     homes,
-    drop,
+    abort,
     refuse,
     reject,
     settleEntry,
@@ -193,7 +194,7 @@ export function createUnitOfWork(
     const isForeign = read.marks === true && [...writes.keys()].some((key) => key !== home);
     checkCommit(sizes, isForeign && home !== undefined && !writes.has(home) ? 1 : 0);
     if (!fitsWithPending(sizes)) await write();
-    if (!rejected.has(identity) && !isFresh(touched)) drop([], [identity]);
+    if (!rejected.has(identity) && !isFresh(touched)) abort([], [identity]);
     if (isLost(identity)) return false;
     for (const key of seen.keys()) sessions.touch(key, identity);
     for (const [key, edited] of writes) sessions.write(key, edited, identity);
@@ -259,7 +260,7 @@ export function createUnitOfWork(
       inTurn(async () => {
         await write();
         const committed = new Set([...read.ledger.keys()].filter((identity) => !isLost(identity)));
-        return { committed, conflicted, rejected, crowded };
+        return { committed, conflicted, rejected, needsOwnCommit };
       }),
   };
 }

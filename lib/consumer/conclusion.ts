@@ -3,12 +3,12 @@ import { meantType } from "../apis/event-types.ts";
 import type { AttemptEnd, Recorder } from "../history/recorder.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
-import type { Answer, Stay } from "./answer.ts";
-import type { Verdict } from "./dead-letters.ts";
+import type { BatchResult, Stay } from "../queue/batch-result.ts";
+import type { Verdict } from "../queue/dead-letters.ts";
+import { type Delivery, receives } from "../queue/records.ts";
+import type { RetryDelay } from "../queue/retry-delay.ts";
 import { entriesFor } from "./entries.ts";
 import type { Passed } from "./pass.ts";
-import { type Delivery, receives } from "./records.ts";
-import type { RetryDelay } from "./retry-delay.ts";
 
 export interface ConclusionDeps {
   retryDelay: RetryDelay;
@@ -21,12 +21,12 @@ export interface ConclusionDeps {
 /** What is told of an event when its fate at this delivery is known, and what becomes of its records. */
 export interface Conclusions {
   /** Of one that is done, or that failed. */
-  conclude(passed: Passed, answer: Answer): Promise<void>;
+  conclude(passed: Passed, answer: BatchResult): Promise<void>;
   /** Of one that comes again. `attempt`: how many attempts it has cost so far, where this one counts. */
   leave(
     delivery: Delivery,
     why: Verdict,
-    answer: Answer,
+    answer: BatchResult,
     how?: Stay & { attempt?: number | undefined },
   ): void;
   /** Of one whose identity another content had first: that one counts, and nobody should learn that by surprise. */
@@ -58,7 +58,7 @@ export function createConclusions(deps: ConclusionDeps): Conclusions {
   function leave(
     delivery: Delivery,
     why: Verdict,
-    answer: Answer,
+    answer: BatchResult,
     { attempt, ...how }: Stay & { attempt?: number | undefined } = {},
   ): void {
     const { records } = delivery;

@@ -1,18 +1,18 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AppError, errorText } from "../errors.ts";
+import { type BatchResult, type BatchResultDeps, createBatchResult } from "../queue/batch-result.ts";
+import type { Verdict } from "../queue/dead-letters.ts";
+import { type Delivery, deliveryOf, groupOf, type QueueRecord, receives } from "../queue/records.ts";
 import type { LiveRelease } from "../releases/release.ts";
+import type { Task } from "../tasks/tasks.ts";
 import type { Deliver } from "../webhooks/deliverer.ts";
-import { type Answer, type AnswerDeps, createAnswer } from "./answer.ts";
 import { createConclusions } from "./conclusion.ts";
-import type { Verdict } from "./dead-letters.ts";
 import { COMMIT_RESERVE_MS, type TimeLeft } from "./event-run.ts";
 import type { Failure } from "./failure.ts";
 import { createPace } from "./pace.ts";
 import { createPass, type PassDeps } from "./pass.ts";
-import { type Delivery, deliveryOf, groupOf, type QueueRecord, receives } from "./records.ts";
-import type { Task } from "./tasks.ts";
 
-export interface ConsumerDeps extends PassDeps, Omit<AnswerDeps, "log"> {
+export interface ConsumerDeps extends PassDeps, Omit<BatchResultDeps, "log"> {
   deliver: Deliver;
   /** From 0 to 1. */
   random: () => number;
@@ -31,7 +31,7 @@ const LONGEST_SECONDS = 42_900;
 
 /** What one invocation has of its own. */
 interface Batch {
-  answer: Answer;
+  answer: BatchResult;
   timeLeft: TimeLeft;
 }
 
@@ -54,7 +54,7 @@ export function createConsumer(
   const pass = createPass(deps);
   const { conclude, leave, drop } = createConclusions(deps);
 
-  async function open(records: QueueRecord[], answer: Answer): Promise<Delivery[]> {
+  async function open(records: QueueRecord[], answer: BatchResult): Promise<Delivery[]> {
     const deliveries = new Map<string, Delivery>();
     for (const record of records) {
       try {
@@ -81,7 +81,7 @@ export function createConsumer(
   function leaveUnstarted(
     left: Delivery[],
     { ended, ms }: { ended: number; ms: number },
-    answer: Answer,
+    answer: BatchResult,
   ): void {
     const spreadSeconds = ended > 0 ? ((left.length / ended) * ms) / 1000 : 0;
     for (const delivery of left) {
@@ -115,7 +115,7 @@ export function createConsumer(
         await delay(pause);
       }
       const end = await pass(rounds.conflicted, { timeLeft, inTurn: run > 1, alone });
-      alone ||= end.crowded;
+      alone ||= end.needsOwnCommit;
       pauseMs = end.hasMarks ? CONFLICT_PAUSE_MS : LOCKED_PAUSE_MS;
       for (const delivery of end.others) {
         drop(delivery);
@@ -138,7 +138,7 @@ export function createConsumer(
   }
 
   /** What asks to be done later waits on: no message can be delayed for long enough. */
-  async function putOff(delivery: Delivery, { due, ...task }: Task, answer: Answer): Promise<void> {
+  async function putOff(delivery: Delivery, { due, ...task }: Task, answer: BatchResult): Promise<void> {
     const { records, envelope } = delivery;
     const [record] = records;
     const seconds = Math.ceil(due - deps.now() / 1000);
@@ -192,7 +192,7 @@ export function createConsumer(
   }
 
   async function consume(records: QueueRecord[], timeLeft: TimeLeft): Promise<string[]> {
-    const answer = createAnswer(records, deps);
+    const answer = createBatchResult(records, deps);
     const seconds = circuit.wait();
     if (seconds > 0) {
       log.warn("batch handed back, a dependency has failed just now", { records: records.length, seconds });

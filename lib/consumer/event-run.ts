@@ -2,7 +2,10 @@ import { type Api, GATEWAY_API } from "../apis/definition.ts";
 import type { UnitOfWork } from "../commit/unit-of-work.ts";
 import { AppError, errorText } from "../errors.ts";
 import type { GatewayEvent } from "../events/event.ts";
+import { type Delivery, receives } from "../queue/records.ts";
 import type { JobEnd } from "../runtime/jobs.ts";
+import type { Storms } from "../tasks/storms.ts";
+import type { Coalesced, SendTask } from "../tasks/tasks.ts";
 import type { ConfigOf } from "./config-data.ts";
 import { type Entry, entriesFor } from "./entries.ts";
 import type { Failure } from "./failure.ts";
@@ -20,10 +23,7 @@ import {
 } from "./outcome.ts";
 import { coalescedContext, createOwnRun } from "./own-run.ts";
 import type { Prefetch } from "./prefetch.ts";
-import { type Delivery, receives } from "./records.ts";
 import { createSandboxCosts } from "./sandbox-costs.ts";
-import type { Storms } from "./storms.ts";
-import type { Coalesced, SendTask } from "./tasks.ts";
 
 export interface EventRunDeps extends HandlerRunDeps {
   /** How much later than `timeoutMs` a run is over for certain. */

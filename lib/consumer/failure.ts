@@ -1,4 +1,4 @@
-import type { Verdict } from "./dead-letters.ts";
+import type { Verdict } from "../queue/dead-letters.ts";
 
 /** Why an event's work does not count, and what may fix that. */
 export interface Failure extends Verdict {

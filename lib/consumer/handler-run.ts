@@ -4,18 +4,18 @@ import { AppError } from "../errors.ts";
 import type { Recorder } from "../history/recorder.ts";
 import type { DebugLog } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
+import type { Reason } from "../queue/dead-letters.ts";
+import type { Delivery } from "../queue/records.ts";
 import type { FailureCode, LogLevel, Outcome, Run, ScriptError } from "../runtime/protocol.ts";
 import { changedByOf } from "../sessions/item.ts";
 import { isStorableKey } from "../sessions/limits.ts";
 import { showSession } from "../sessions/session.ts";
+import { createHost, type HostDeps, type RunHost } from "../tyk-api/host.ts";
 import { CORE_LINE } from "./core-line.ts";
-import type { Reason } from "./dead-letters.ts";
 import type { Failure } from "./failure.ts";
-import { createHost, type HostDeps, type RunHost } from "./host.ts";
 import type { Loaded } from "./live-runtime.ts";
 import { CONFLICTED, DONE, type EventOutcome } from "./outcome.ts";
 import { ownKey, type Prefetch } from "./prefetch.ts";
-import type { Delivery } from "./records.ts";
 
 export interface HandlerRunDeps extends HostDeps {
   log: DebugLog;

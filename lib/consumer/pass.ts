@@ -2,6 +2,7 @@ import type { SessionRules } from "../commit/batch-sessions.ts";
 import { withMarks } from "../commit/marks.ts";
 import type { BatchRead, ConsumerStore } from "../commit/store.ts";
 import { type Commit, createUnitOfWork, type UnitOfWork } from "../commit/unit-of-work.ts";
+import { type Delivery, groupsOf } from "../queue/records.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import type { ChangedState } from "../sessions/item.ts";
 import { sessionEnd } from "../sessions/lifetime.ts";
@@ -13,7 +14,6 @@ import { type Lane, lanesOf } from "./lanes.ts";
 import type { LiveRuntime } from "./live-runtime.ts";
 import { CONFLICTED, type EventOutcome, type HandlerReport, UNSTARTED, worse } from "./outcome.ts";
 import { createPrefetch, ownKey } from "./prefetch.ts";
-import { type Delivery, groupsOf } from "./records.ts";
 
 export interface PassDeps extends EventRunDeps {
   store: ConsumerStore;
@@ -40,7 +40,7 @@ export interface PassEnd {
   /** Events of which another content came first under their identity: they are not run. */
   others: Delivery[];
   /** The table refused events together: each needs a commit of its own. */
-  crowded: boolean;
+  needsOwnCommit: boolean;
   /** Whether sessions can be put with marks; each commit is a transaction otherwise. */
   hasMarks: boolean;
 }
@@ -68,7 +68,7 @@ export function createPass(deps: PassDeps) {
 
   const unitOf = (read: BatchRead, release: LiveRelease, deliveries: Delivery[], homes: Homes) =>
     createUnitOfWork(read, store, {
-      chains: groupsOf(deliveries),
+      fifoGroups: groupsOf(deliveries),
       homes,
       ...rulesOf(release),
       digests: new Map(deliveries.map(({ identity, digest }) => [identity, digest])),
@@ -159,7 +159,7 @@ export function createPass(deps: PassDeps) {
       const doneBefore = done.length + marked.length;
       passed.push({ delivery, outcome, handlers, release: loaded.release, doneBefore });
     }
-    return { passed, others, crowded: commit.crowded, hasMarks: read.marks === true };
+    return { passed, others, needsOwnCommit: commit.needsOwnCommit, hasMarks: read.marks === true };
   };
 }
 

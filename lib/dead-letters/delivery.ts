@@ -1,14 +1,14 @@
 import { AppError } from "../errors.ts";
 import { CALL_BYTES, CALL_MESSAGES, type Refusal } from "../events/send.ts";
-import type { Pace } from "../pace.ts";
+import type { RateLimit } from "../rate-limit.ts";
 import type { Letter } from "./letter.ts";
-import { nextCall, type Parcel } from "./parcel.ts";
 import type { Queue } from "./queue.ts";
+import { nextCall, type RedriveMessage } from "./redrive-message.ts";
 
 export interface DeliveryDeps {
   deadLetters: Queue;
   events: Queue;
-  pace: Pace;
+  pace: RateLimit;
   newId: () => string;
 }
 
@@ -31,8 +31,8 @@ export function createDelivery(
   { deadLetters, events, pace, newId }: DeliveryDeps,
   tally: DeliveryTally,
   perCall = CALL_MESSAGES,
-): (parcels: Parcel[]) => Promise<Letter[]> {
-  async function send(call: Parcel[]): Promise<Map<Parcel, Refusal>> {
+): (parcels: RedriveMessage[]) => Promise<Letter[]> {
+  async function send(call: RedriveMessage[]): Promise<Map<RedriveMessage, Refusal>> {
     const refusals = await events.send(
       call.map(({ letter, attributes, orderGroup }, at) => ({
         id: String(at),
@@ -51,7 +51,7 @@ export function createDelivery(
   }
 
   /** Sends a call, or tells what would be refused as a whole. */
-  async function sendOrRefuse(call: Parcel[]): Promise<Map<Parcel, Refusal>> {
+  async function sendOrRefuse(call: RedriveMessage[]): Promise<Map<RedriveMessage, Refusal>> {
     const [first] = call;
     const refused = first && first.bytes > CALL_BYTES ? new Map([[first, TOO_LARGE]]) : await send(call);
     tally.sent += call.length - refused.size;

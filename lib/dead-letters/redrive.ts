@@ -1,6 +1,6 @@
 import { createDelivery, type DeliveryDeps, type DeliveryTally } from "./delivery.ts";
 import { factsOf, type Letter, type LetterFacts, TASK, textOf } from "./letter.ts";
-import { type Parcel, parcelOf } from "./parcel.ts";
+import { type RedriveMessage, redriveMessageOf } from "./redrive-message.ts";
 import { type Sweep, type SweepOptions, sweep } from "./sweep.ts";
 
 export interface RedriveDeps extends DeliveryDeps {
@@ -40,14 +40,14 @@ export async function redrive(
     return later;
   }
 
-  function choose(letters: Letter[]): Parcel[] {
-    const parcels: Parcel[] = [];
+  function choose(letters: Letter[]): RedriveMessage[] {
+    const parcels: RedriveMessage[] = [];
     for (const letter of letters) {
       const facts = factsOf(letter);
       if (!options.chosen(facts)) continue;
       tally.chosen += 1;
       if (isLater(letter, facts)) tally.later += 1;
-      else parcels.push(parcelOf(letter, facts, deps.events.fifo));
+      else parcels.push(redriveMessageOf(letter, facts, deps.events.fifo));
     }
     return parcels;
   }

@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts";
-import type { Pace } from "../pace.ts";
+import type { RateLimit } from "../rate-limit.ts";
 import { type Entry, writtenAt } from "../sessions/forms.ts";
 import type { Sourced } from "../sessions/import.ts";
 import { parseWhole } from "../sessions/whole.ts";
@@ -13,7 +13,7 @@ export interface KeysSourceDeps {
   /** False for the canary, which is nobody's session. */
   isWanted: (key: string) => boolean;
   /** Waits before each request; false when it is time to end. */
-  pace: Pace;
+  pace: RateLimit;
   /** Requests at the same time. */
   concurrency: number;
 }

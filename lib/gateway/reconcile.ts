@@ -1,6 +1,6 @@
 import { AppError, errorText } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { Pace } from "../pace.ts";
+import type { RateLimit } from "../rate-limit.ts";
 import type { Gateway, Look } from "./client.ts";
 import { shortKeyDigest } from "./key-digest.ts";
 import type { Copy, Rows } from "./rows.ts";
@@ -54,7 +54,7 @@ export interface ReconcileDeps {
   /** Whether `whenMissing` is for rows too on which something is on its way. */
   withPending: boolean;
   /** Waits before each request; false when it is time to end. */
-  pace: Pace;
+  pace: RateLimit;
   /** Requests at the same time. */
   concurrency: number;
   now: () => number;

@@ -1,6 +1,6 @@
-import type { Reason } from "../consumer/dead-letters.ts";
-import { type Delivery, type QueueRecord, receives } from "../consumer/records.ts";
 import type { Metrics } from "../metrics.ts";
+import type { Reason } from "../queue/dead-letters.ts";
+import { type Delivery, type QueueRecord, receives } from "../queue/records.ts";
 import type { Isolation, Limits, Run } from "../runtime/protocol.ts";
 import type { AttemptOutcome, AttemptRecord, HistorySink } from "./records.ts";
 import { createRunRecorder, type Room, type RunRecorder, tenths } from "./run-recorder.ts";

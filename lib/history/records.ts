@@ -1,6 +1,6 @@
-import type { Reason } from "../consumer/dead-letters.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { GatewayEvent } from "../events/event.ts";
+import type { Reason } from "../queue/dead-letters.ts";
 import type { HostCallName, Isolation, Limits, LogLevel, RunUsed, SandboxFate } from "../runtime/protocol.ts";
 
 /** Stands in front of each line of a history, so that it is told from any other line. */

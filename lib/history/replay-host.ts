@@ -1,10 +1,10 @@
 import type { RunBuffer } from "../commit/unit-of-work.ts";
-import { createHost, type RunHost, type SendHttp } from "../consumer/host.ts";
 import { AppError } from "../errors.ts";
 import type { CallScope } from "../runtime/jobs.ts";
 import { type HostCallName, isSessionCall } from "../runtime/protocol.ts";
 import { MISS, parseSession, type Session, showSession } from "../sessions/session.ts";
-import type { Storage } from "../storage/storage.ts";
+import { createHost, type RunHost, type SendHttp } from "../tyk-api/host.ts";
+import type { Storage } from "../tyk-api/storage.ts";
 import type { CallRecord, RunRecord } from "./records.ts";
 import { isSameCall } from "./steps.ts";
 

@@ -1,9 +1,9 @@
-import type { RunHost } from "../consumer/host.ts";
 import type { EventOutcome } from "../consumer/outcome.ts";
 import type { AppError } from "../errors.ts";
 import type { CallScope } from "../runtime/jobs.ts";
 import type { HostCallName, LogLevel, Outcome, Run, RunUsed } from "../runtime/protocol.ts";
 import { type Session, showSession } from "../sessions/session.ts";
+import type { RunHost } from "../tyk-api/host.ts";
 import type { CallRecord, LogRecord, RunRecord, WriteRecord } from "./records.ts";
 
 /** Sees what one run does. */

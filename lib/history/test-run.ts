@@ -4,7 +4,7 @@ import type { LiveRelease } from "../releases/release.ts";
 import type { RunUsed } from "../runtime/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { parseSession, type Session } from "../sessions/session.ts";
-import { createMemoryEntries, createStorage } from "../storage/storage.ts";
+import { createMemoryEntries, createStorage } from "../tyk-api/storage.ts";
 import type { AttemptRecord, CallRecord, LogRecord, RunRecord } from "./records.ts";
 import type { World } from "./replay-host.ts";
 import { noteChanges, rerunOne } from "./rerun-run.ts";

@@ -1,5 +1,5 @@
-import { NO_MODULES } from "../runtime/failures.ts";
 import type { LoadFault, ScriptError } from "../runtime/protocol.ts";
+import { NO_MODULES } from "../runtime/worker/failures.ts";
 import { BUNDLED, NO_AWAIT } from "./module-syntax.ts";
 import type { ScriptFacts } from "./script-facts.ts";
 

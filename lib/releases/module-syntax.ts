@@ -1,4 +1,4 @@
-import { NO_MODULES } from "../runtime/failures.ts";
+import { NO_MODULES } from "../runtime/worker/failures.ts";
 import type { Finding, Visitor } from "./parse.ts";
 
 /** Said of a file that was uploaded by itself. */

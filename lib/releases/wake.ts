@@ -1,7 +1,7 @@
 import type { Log } from "../log.ts";
-import type { Notices } from "./notices.ts";
 import type { ReleaseReport } from "./report.ts";
 import { isModuleFile, isSource } from "./sources.ts";
+import type { UploadLease } from "./upload-lease.ts";
 
 /** How often the leader looks again, at most, while more files keep coming. */
 const MAX_LOOKS = 10;
@@ -21,7 +21,7 @@ export interface Waking {
  * An invocation that is not a notice of S3 builds immediately.
  */
 export function createWake(deps: {
-  notices: Notices;
+  notices: UploadLease;
   quietMs: number;
   now: () => number;
   delay: (ms: number) => Promise<unknown>;

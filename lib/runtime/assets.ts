@@ -22,7 +22,7 @@ const V8_TIERING_BUDGET = 13_000_000;
 /** Compiles QuickJS once; the compiled module is shared with every worker. */
 export function loadAssets(): RuntimeAssets {
   return {
-    worker: new URL(bundled ? "./worker.mjs" : "./worker.ts", import.meta.url),
+    worker: new URL(bundled ? "./worker.mjs" : "./worker/worker.ts", import.meta.url),
     wasm: compile(readEngine()),
   };
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readEngine } from "./assets.ts";
-import { readPrelude } from "./jsvm/source.ts";
 import { DEFAULT_LIMITS } from "./protocol.ts";
+import { readPrelude } from "./worker/jsvm/source.ts";
 
 /** Names the engine with the gateway's API in it and its limits: where it is the same, the same script does the same. */
 export function engineId(): string {

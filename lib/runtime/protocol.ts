@@ -161,7 +161,7 @@ export type LogLevel = "debug" | "info" | "warn" | "error" | "raw";
 
 /**
  * What scripts can ask of the main thread, and which limit of a run it counts against. What each does is in
- * `lib/consumer/host.ts`; scripts call it by what `jsvm/prelude.js` defines.
+ * `lib/tyk-api/host.ts`; scripts call it by what `jsvm/prelude.js` defines.
  */
 export const HOST_CALLS = {
   getKeyData: "session",

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { refusalOf } from "../dynamo/refusal.ts";
+import { transactionErrorOf } from "../dynamo/transaction-error.ts";
 import { AppError } from "../errors.ts";
 import type { Entry } from "./forms.ts";
 import {
@@ -134,7 +134,7 @@ async function retried<T>(work: () => Promise<T>, random: () => number): Promise
     try {
       return await work();
     } catch (thrown) {
-      const { kind } = refusalOf(thrown);
+      const { kind } = transactionErrorOf(thrown);
       if (attempt === ATTEMPTS || (kind !== "unknown" && kind !== "cancelled")) throw thrown;
       await delay(random() * 50 * 2 ** attempt);
     }

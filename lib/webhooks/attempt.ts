@@ -1,6 +1,6 @@
-import type { Coalesced } from "../consumer/tasks.ts";
 import type { Egress } from "../egress/client.ts";
 import { AppError, errorText } from "../errors.ts";
+import type { Coalesced } from "../tasks/tasks.ts";
 import type { OwnHandler } from "./own-handlers.ts";
 import { headersOf } from "./request.ts";
 import { ID_HEADER, type Secrets, signedHeaders, TIMESTAMP_HEADER } from "./sign.ts";

@@ -1,7 +1,7 @@
-import type { Answer } from "../consumer/answer.ts";
 import { type Circuit, createCircuit } from "../consumer/circuit.ts";
-import type { Delivery } from "../consumer/records.ts";
 import { AppError } from "../errors.ts";
+import type { BatchResult } from "../queue/batch-result.ts";
+import type { Delivery } from "../queue/records.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import { templateFile } from "../releases/sources.ts";
 import { type AttemptDeps, attempt, type OwnWebhook } from "./attempt.ts";
@@ -18,7 +18,7 @@ export interface DelivererDeps extends AttemptDeps, FateDeps {
 /** What an invocation has for its webhooks. */
 export interface WebhookBatch {
   release: LiveRelease;
-  answer: Answer;
+  answer: BatchResult;
   /** In ms. */
   timeLeft: () => number;
 }

@@ -1,10 +1,10 @@
-import type { Answer } from "../consumer/answer.ts";
-import type { Reason } from "../consumer/dead-letters.ts";
-import type { Delivery } from "../consumer/records.ts";
-import type { SendTask, Task } from "../consumer/tasks.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
+import type { BatchResult } from "../queue/batch-result.ts";
+import type { Reason } from "../queue/dead-letters.ts";
+import type { Delivery } from "../queue/records.ts";
 import type { LiveRelease } from "../releases/release.ts";
+import type { SendTask, Task } from "../tasks/tasks.ts";
 import type { Attempted, OwnWebhook } from "./attempt.ts";
 import { offKey, type WebhookStore } from "./store.ts";
 import { DELAYS, retryDelay } from "./verdict.ts";
@@ -52,7 +52,7 @@ const POSTPONED_SECONDS = 3_600;
 export function fateOf(
   { store, sendTask, now, random, log, metrics }: FateDeps,
   { delivery, task, webhook }: One,
-  { release, answer }: { release: LiveRelease; answer: Answer },
+  { release, answer }: { release: LiveRelease; answer: BatchResult },
 ): Fate {
   const { envelope, identity, records } = delivery;
   const facts = { event_id: envelope.id, api_id: envelope.api_id, handler: task.entry };

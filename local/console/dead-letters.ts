@@ -8,7 +8,7 @@ import { removeLetters } from "../../lib/dead-letters/remove.ts";
 import { readLetters } from "../../lib/dead-letters/sweep.ts";
 import { AppError } from "../../lib/errors.ts";
 import { rowKey } from "../../lib/history/event-rows.ts";
-import { createPace } from "../../lib/pace.ts";
+import { createRateLimit } from "../../lib/rate-limit.ts";
 import type { Backend, DeadLetterQueues, RecordedEvents } from "./backend.ts";
 import { attemptsOf } from "./events.ts";
 import type { HistoryIndex, IndexedEvent } from "./history-index.ts";
@@ -127,7 +127,7 @@ export function createDeadLetterDesk(backend: Backend, queues: DeadLetterQueues,
       return jobs.start("redrive", async (job, stop) => {
         job.total = frozen.ids.size;
         const tally = emptyTally();
-        const pace = createPace({
+        const pace = createRateLimit({
           rate,
           now: Date.now,
           delay: (ms) => delay(ms, undefined, { signal: stop }).catch(() => {}),

@@ -5,7 +5,7 @@ import type { EventPage, TailMessage } from "../../console/answers.ts";
 import { AppError } from "../../lib/errors.ts";
 import { auditedChanges } from "../../lib/history/audit.ts";
 import { testCaseOf, testCaseText } from "../../lib/history/test-case.ts";
-import { createPace } from "../../lib/pace.ts";
+import { createRateLimit } from "../../lib/rate-limit.ts";
 import { changedByWriter } from "../../lib/sessions/item.ts";
 import { checkedEvent, invalid, known, objectIn, there, wholeNumber } from "./asked.ts";
 import { audited, type Doing } from "./audit.ts";
@@ -267,7 +267,7 @@ async function sendAll(sender: Sender, body: Record<string, unknown>, stop: Abor
   if (typeof rate !== "number" || !(rate >= 0.1 && rate <= MAX_RATE))
     throw invalid("rate", `must be a number per second from 0.1 to ${MAX_RATE}`);
   const pause = (ms: number) => delay(ms, undefined, { signal: stop }).catch(() => {});
-  const pace = createPace({ rate, now: Date.now, delay: pause, stop });
+  const pace = createRateLimit({ rate, now: Date.now, delay: pause, stop });
   const ids: string[] = [];
   for (let time = 0; time < Number(times); time += 1)
     for (const event of events) if (await pace(1)) ids.push(await sender.send(event));

@@ -1,4 +1,4 @@
-import type { Fact } from "../../cli/facts.ts";
+import type { LogLine } from "../../cli/dev/log-lines.ts";
 import { type ChaosEvent, effectOf } from "./workload.ts";
 
 /** What is known of each event while the chaos goes on. */
@@ -14,7 +14,7 @@ export interface Accounts {
   /** The effects that an event's own session shows. */
   see(event: ChaosEvent, effects: string[]): void;
   bury(body: string, reason: string): void;
-  note(fact: Fact): void;
+  note(fact: LogLine): void;
   /** Reasons of the dead letters, by event: one for each letter. */
   reasons: Map<string, string[]>;
   /** What was heard last of an event that is not accounted for. */

@@ -1,6 +1,6 @@
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
-import { createFacts } from "../../cli/facts.ts";
-import { TASK_ATTRIBUTE } from "../../lib/consumer/tasks.ts";
+import { createLogLines } from "../../cli/dev/log-lines.ts";
+import { TASK_ATTRIBUTE } from "../../lib/tasks/tasks.ts";
 import type { Moment } from "../../local/lambda/lambda.ts";
 import { createRandom, seedFor } from "../helpers/random.ts";
 import { type Accounts, createAccounts } from "./accounts.ts";
@@ -81,7 +81,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     },
   });
   const sabotages = (options.sabotages ?? []).map(createSabotage);
-  const facts = createFacts((name, line) => options.onLine?.(`[${name}] ${line}`));
+  const facts = createLogLines((name, line) => options.onLine?.(`[${name}] ${line}`));
   facts.listen(tally.note);
   facts.listen(accounts.note);
   const lines: Line[] = [];

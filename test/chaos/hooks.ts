@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Fact } from "../../cli/facts.ts";
+import type { LogLine } from "../../cli/dev/log-lines.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import type { Got } from "./receiver.ts";
 import { type ChaosEvent, windowsOf } from "./workload.ts";
@@ -15,7 +15,7 @@ export interface Line {
 }
 
 /** Undefined for what is not such a line. */
-export function lineOf({ message, fields }: Fact): Line | undefined {
+export function lineOf({ message, fields }: LogLine): Line | undefined {
   if (message !== "log handler") return undefined;
   const { prefix, event_id, key_hash, coalesced } = fields;
   const count = (coalesced as { Count: number } | undefined)?.Count;

@@ -49,7 +49,7 @@ export interface Receiver {
 
 /**
  * A webhook fails at its first request alone: the second attempt is a few seconds later, the third half a minute, and what
- * becomes of it then is tested on a clock that needs no waiting (test/webhook-delivery.test.ts). `isCalm`: nothing fails any more.
+ * becomes of it then is tested on a clock that needs no waiting (test/webhooks/delivery.test.ts). `isCalm`: nothing fails any more.
  */
 export async function startReceiver({
   random,

@@ -13,7 +13,7 @@ import {
 
 /**
  * A consumer as it must not be, made between it and its tables, to prove that the chaos finds it out. One without fences
- * needs an order of requests that is rare here: test/marks.test.ts and test/marks-schedules.test.ts have it.
+ * needs an order of requests that is rare here: test/commit/marks.test.ts and test/commit/marks-schedules.test.ts have it.
  */
 export const SABOTAGES = [
   "no-conditions",

@@ -1,4 +1,4 @@
-import type { Fact } from "../../cli/facts.ts";
+import type { LogLine } from "../../cli/dev/log-lines.ts";
 import { FAULT_KINDS, type FaultKind } from "./faults.ts";
 import type { Step } from "./proxy.ts";
 
@@ -12,7 +12,7 @@ export interface Tally {
   /** Invocations that failed as a whole, but for those whose process was killed from here. */
   failedInvocations: string[];
   countConflicts: Step;
-  note(fact: Fact): void;
+  note(fact: LogLine): void;
   fail(error: Error): void;
 }
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import type { AttributeValue, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
-import { createAudit } from "../../cli/console-audit.ts";
+import { createAudit } from "../../cli/stage/audit.ts";
 import { fromAttributes } from "../../lib/dynamo/attributes.ts";
 import { type AuditRecord, auditedChanges } from "../../lib/history/audit.ts";
 import { askApp, startTestConsole, type TestConsole } from "../helpers/console.ts";

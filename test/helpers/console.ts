@@ -1,8 +1,8 @@
 import { rm } from "node:fs/promises";
-import { devBackend } from "../../cli/console-dev.ts";
-import { noNews } from "../../cli/dev-console.ts";
-import { keepHistory } from "../../cli/dev-history.ts";
-import { createFacts } from "../../cli/facts.ts";
+import { devBackend } from "../../cli/dev/console.ts";
+import { keepHistory } from "../../cli/dev/history.ts";
+import { createLogLines } from "../../cli/dev/log-lines.ts";
+import { noNews } from "../../cli/dev/page.ts";
 import type { SourceFile } from "../../lib/releases/sources.ts";
 import { NO_PROJECT } from "../../lib/settings/project.ts";
 import { type ConsoleApp, createConsoleApp } from "../../local/console/app.ts";
@@ -39,7 +39,7 @@ export interface Answer {
 
 export async function startTestConsole(dir: string): Promise<TestConsole> {
   const news = noNews();
-  const facts = createFacts(() => {});
+  const facts = createLogLines(() => {});
   const history = keepHistory(dir, 10_000, facts, () => {
     for (const tell of news.recorded) tell();
   });

@@ -1,14 +1,14 @@
 import { createCircuit } from "../../lib/consumer/circuit.ts";
 import { type ConsumerDeps, createConsumer } from "../../lib/consumer/consumer.ts";
-import type { Verdict } from "../../lib/consumer/dead-letters.ts";
-import type { QueueRecord } from "../../lib/consumer/records.ts";
 import type { GatewayEvent } from "../../lib/events/event.ts";
+import type { Verdict } from "../../lib/queue/dead-letters.ts";
+import type { QueueRecord } from "../../lib/queue/records.ts";
 import { type LiveRelease, openRelease } from "../../lib/releases/release.ts";
 import type { Host } from "../../lib/runtime/jobs.ts";
 import type { Outcome, Run } from "../../lib/runtime/protocol.ts";
 import type { Runtime } from "../../lib/runtime/runtime.ts";
 import type { Session } from "../../lib/sessions/session.ts";
-import { createMemoryEntries, createStorage } from "../../lib/storage/storage.ts";
+import { createMemoryEntries, createStorage } from "../../lib/tyk-api/storage.ts";
 import { createMemoryTable } from "./memory-table.ts";
 import { NO_METRICS } from "./metrics.ts";
 import { scopeOf } from "./scope.ts";
@@ -23,7 +23,7 @@ export const NOW = 1_787_396_400_000;
 /** What a consumer needs beside its store and its runtime, without any service. */
 export const consumerDeps = (): Omit<ConsumerDeps, "store" | "live"> => ({
   sendDeadLetter: async () => {},
-  handBack: async () => {},
+  changeVisibility: async () => {},
   requeue: async () => {},
   sendTask: async () => {},
   storms: { take: async () => {}, close: async () => undefined },
@@ -163,7 +163,7 @@ export function setUp(
     store: table.store,
     live: { at: async () => ({ release, runtime }), close: async () => {} },
     sendDeadLetter: async ({ messageId }, verdict) => void letters.push({ messageId, ...verdict }),
-    handBack: async (records) => {
+    changeVisibility: async (records) => {
       for (const { record, seconds } of records) returns.push([record.messageId, seconds]);
     },
     requeue: async (_, { eventId }) => void requeued.push(eventId ?? ""),

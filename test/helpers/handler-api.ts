@@ -2,14 +2,14 @@ import { randomUUID } from "node:crypto";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { createConsumerStore } from "../../lib/commit/store.ts";
 import { createUnitOfWork } from "../../lib/commit/unit-of-work.ts";
-import { createHost } from "../../lib/consumer/host.ts";
 import { createEgress } from "../../lib/egress/client.ts";
-import { batchRequest, makeHttpRequest } from "../../lib/egress/tyk-http.ts";
 import { loadAssets } from "../../lib/runtime/assets.ts";
 import type { Outcome } from "../../lib/runtime/protocol.ts";
 import { startRuntime } from "../../lib/runtime/runtime.ts";
-import { createStorage } from "../../lib/storage/storage.ts";
-import { createEntryStore } from "../../lib/storage/store.ts";
+import { createHost } from "../../lib/tyk-api/host.ts";
+import { batchRequest, makeHttpRequest } from "../../lib/tyk-api/http.ts";
+import { createStorage } from "../../lib/tyk-api/storage.ts";
+import { createEntryStore } from "../../lib/tyk-api/storage-store.ts";
 import { startAws } from "../../local/aws.ts";
 import { createClients, createResources } from "../../local/resources.ts";
 

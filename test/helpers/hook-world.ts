@@ -4,14 +4,14 @@ import { parseDefinitions } from "../../lib/apis/definition.ts";
 import { createConsumerStore } from "../../lib/commit/store.ts";
 import { createCircuit } from "../../lib/consumer/circuit.ts";
 import { createConsumer } from "../../lib/consumer/consumer.ts";
-import { createDeadLetters } from "../../lib/consumer/dead-letters.ts";
-import { createRequeue } from "../../lib/consumer/requeue.ts";
-import { createSendTask } from "../../lib/consumer/send-task.ts";
-import { createStormStore } from "../../lib/consumer/storm-store.ts";
-import { createStorms } from "../../lib/consumer/storms.ts";
 import type { EgressRequest, EgressResponse } from "../../lib/egress/client.ts";
 import type { QueueMessage } from "../../lib/events/send.ts";
+import { createDeadLetters } from "../../lib/queue/dead-letters.ts";
+import { createRequeue } from "../../lib/queue/requeue.ts";
 import { openRelease, type Release } from "../../lib/releases/release.ts";
+import { createSendTask } from "../../lib/tasks/send-task.ts";
+import { createStormStore } from "../../lib/tasks/storm-store.ts";
+import { createStorms } from "../../lib/tasks/storms.ts";
 import { createDeliverer } from "../../lib/webhooks/deliverer.ts";
 import { createWebhookStore } from "../../lib/webhooks/store.ts";
 import type { Resources } from "../../local/resources.ts";
@@ -150,7 +150,7 @@ export function createHookWorld(options: HookWorldOptions) {
         ...chance,
       }),
       sendDeadLetter: createDeadLetters(alive(async (message: QueueMessage) => put(letters, message))),
-      handBack: alive(async (given: { record: { messageId: string }; seconds: number }[]) => {
+      changeVisibility: alive(async (given: { record: { messageId: string }; seconds: number }[]) => {
         for (const { record, seconds } of given) returns.set(record.messageId, seconds);
       }),
       requeue: createRequeue(send),

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { DeleteMessageCommand, type Message, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
-import { createFacts, type Fact, type Facts } from "../../cli/facts.ts";
+import { createLogLines, type LogLine, type LogLines } from "../../cli/dev/log-lines.ts";
 import { sessionItem } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { readSourceFiles } from "../../local/files.ts";
@@ -9,9 +9,9 @@ import { type Stack, type StackOptions, startStack } from "../../local/stack.ts"
 
 /** A stack of its own for one test file, with the samples live; waits are on facts, never on time. */
 export interface TestStack extends Stack {
-  facts: Facts;
+  facts: LogLines;
   /** The first fact that fits, among those that came already and those to come. */
-  fact(fits: (fact: Fact) => boolean): Promise<Fact>;
+  fact(fits: (fact: LogLine) => boolean): Promise<LogLine>;
   post(apiId: string, body: string): Promise<Response>;
   storeSession(key: string, session: Session): Promise<void>;
   session(key: string): Promise<Session | undefined>;
@@ -22,8 +22,8 @@ export interface TestStack extends Stack {
 export async function startTestStack(
   options: Partial<StackOptions> & { folder?: string } = {},
 ): Promise<TestStack> {
-  const seen: Fact[] = [];
-  const facts = createFacts((name, line) => console.error(`[${name}] ${line}`));
+  const seen: LogLine[] = [];
+  const facts = createLogLines((name, line) => console.error(`[${name}] ${line}`));
   facts.listen((fact) => seen.push(fact));
   const stack = await startStack({
     port: 0,

@@ -9,7 +9,7 @@ import { engineId } from "../../lib/runtime/engine-id.ts";
 import type { Isolation } from "../../lib/runtime/protocol.ts";
 import { startRuntime } from "../../lib/runtime/runtime.ts";
 import type { Session } from "../../lib/sessions/session.ts";
-import { createMemoryEntries, createStorage } from "../../lib/storage/storage.ts";
+import { createMemoryEntries, createStorage } from "../../lib/tyk-api/storage.ts";
 import { createTable, message, setUp } from "../helpers/consumer.ts";
 import { NO_METRICS } from "../helpers/metrics.ts";
 

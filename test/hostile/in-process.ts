@@ -1,15 +1,19 @@
 import { loadAssets } from "../../lib/runtime/assets.ts";
-import type { HostAnswer } from "../../lib/runtime/host-function.ts";
-import { readPrelude } from "../../lib/runtime/jsvm/source.ts";
-import { createKeeper, type Keeper, type KeeperDeps } from "../../lib/runtime/keeper.ts";
 import { DEFAULT_LIMITS, type Isolation, type Limits, type Script } from "../../lib/runtime/protocol.ts";
+import type { HostAnswer } from "../../lib/runtime/worker/host-function.ts";
+import { readPrelude } from "../../lib/runtime/worker/jsvm/source.ts";
+import {
+  createSnapshotLifecycle,
+  type SnapshotLifecycle,
+  type SnapshotLifecycleDeps,
+} from "../../lib/runtime/worker/snapshot-lifecycle.ts";
 
 const { wasm } = loadAssets();
 const prelude = readPrelude();
 
 /** A sandbox in this thread, for what needs no hard end: what scripts ask of the host is answered at once. */
 export interface InProcess {
-  keeper: Keeper;
+  keeper: SnapshotLifecycle;
   /** All that the scripts asked of the host since this was asked last. */
   asked(): string[];
 }
@@ -22,10 +26,10 @@ const ANSWERS: Record<string, string> = {
 export async function loadInProcess(
   scripts: Script[],
   isolation: Isolation,
-  options: { limits?: Partial<Limits>; engine?: KeeperDeps["engine"] } = {},
+  options: { limits?: Partial<Limits>; engine?: SnapshotLifecycleDeps["engine"] } = {},
 ): Promise<InProcess> {
   let asked: string[] = [];
-  const keeper = createKeeper({
+  const keeper = createSnapshotLifecycle({
     engine: options.engine ?? { wasm },
     prelude,
     limits: { ...DEFAULT_LIMITS, ...options.limits },

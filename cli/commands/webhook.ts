@@ -1,0 +1,25 @@
+import type { Command } from "commander";
+import { wholeNumber } from "../option-values.ts";
+
+const collect = (text: string, before: string[]) => [...before, text];
+
+/** `gatehook webhook`: its command is loaded when it is called. */
+export function addWebhook(program: Command): void {
+  const webhook = program.command("webhook").description("what a receiver of webhooks needs");
+
+  webhook
+    .command("verify")
+    .description("check the signature of a webhook that was received: exit code 0, or 1 with what is wrong")
+    .argument("<body>", "the file with its body, byte for byte, or - for standard input")
+    .option("--header <name: value>", "a header that came with it; repeatable", collect, [])
+    .option("--headers <file>", "its headers: a line each, as curl prints them, or a JSON object")
+    .option(
+      "--tolerance <seconds>",
+      "how old its time stamp may be, or how far ahead",
+      wholeNumber(1, 1_000_000_000),
+      300,
+    )
+    .option("--json", "print one JSON object and nothing else")
+    .addHelpText("after", "\nWEBHOOK_SECRETS is the secret, or two separated by a space: never an argument.")
+    .action(async (body, options) => (await import("./webhook-verify.ts")).webhookVerify(body, options));
+}

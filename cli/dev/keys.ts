@@ -1,0 +1,44 @@
+import { errorText } from "../../lib/errors.ts";
+
+/** What a key of `dev`'s terminal does. */
+export interface Key {
+  key: string;
+  does: string;
+  press(): void | Promise<void>;
+}
+
+/** A terminal that tells each key. */
+export type KeyInput = Pick<NodeJS.ReadStream, "setRawMode" | "resume" | "pause" | "on" | "off">;
+
+const CTRL_C = "\u0003";
+
+/** `o open  s sample`: the keys, for a line that tells them. */
+export const keysText = (keys: Key[]) => keys.map(({ key, does }) => `${key} ${does}`).join("  ");
+
+/** Does what the keys say, one after the other. `interrupt`: Ctrl+C, which no terminal in this mode sends itself. */
+export function followKeys(
+  input: KeyInput,
+  keys: Key[],
+  { interrupt, onError }: { interrupt(): void; onError(text: string): void },
+): () => void {
+  const byKey = new Map(keys.map((each) => [each.key, each]));
+  let last: Promise<void> = Promise.resolve();
+  function press(data: Buffer | string): void {
+    for (const character of String(data)) {
+      if (character === CTRL_C) interrupt();
+      const key = byKey.get(character);
+      if (!key) continue;
+      last = last
+        .then(() => key.press())
+        .catch((thrown: unknown) => onError(`${key.key} ${key.does}: ${errorText(thrown)}`));
+    }
+  }
+  input.setRawMode(true);
+  input.on("data", press);
+  input.resume();
+  return () => {
+    input.off("data", press);
+    input.setRawMode(false);
+    input.pause();
+  };
+}

@@ -1,0 +1,158 @@
+import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { dirname, join, resolve } from "node:path";
+import { AppError, errorText } from "../../lib/errors.ts";
+import { printError } from "../terminal/print.ts";
+import { UsageError } from "../terminal/usage.ts";
+
+/** What `gatehook dev` writes for commands in other terminals, readable by its user alone. */
+export interface LocalStack {
+  url: string;
+  pid: number;
+  /** What connects a command: endpoints and names. No credentials but those that the stack made up. */
+  env: Record<string, string>;
+}
+
+/** In the folder that `dev` runs: all that it keeps there. */
+export const STATE_FOLDER = ".gatehook";
+const FILE = "local.json";
+
+const fileIn = (dir: string) => join(dir, STATE_FOLDER, FILE);
+
+/** Answers how to remove it again, which leaves what another stack wrote in its place. */
+export async function writeLocalStack(dir: string, stack: LocalStack): Promise<() => Promise<void>> {
+  const file = fileIn(dir);
+  await mkdir(dirname(file), { recursive: true });
+  // No repository is to have it.
+  await writeFile(join(dirname(file), ".gitignore"), "*\n");
+  const fresh = `${file}.${stack.pid}`;
+  // Never seen half written, and with these rights from the start.
+  await rm(fresh, { force: true });
+  await writeFile(fresh, `${JSON.stringify(stack, null, 2)}\n`, { mode: 0o600, flag: "wx" });
+  await rename(fresh, file);
+  return async () => {
+    const found = await readStack(file).catch(() => undefined);
+    if (found?.pid === stack.pid) await rm(file, { force: true }).catch(() => {});
+  };
+}
+
+/** The stack that runs in this very folder, if one does. */
+export async function liveStackIn(dir: string): Promise<LocalStack | undefined> {
+  const found = await readStack(fileIn(dir));
+  return found && (await isAlive(found)) ? found : undefined;
+}
+
+/** The one that runs in this folder or in the nearest above it that has one, and its folder. Throws `local-failed`. */
+export async function findLiveStack(dir: string): Promise<{ dir: string; stack: LocalStack }> {
+  const found = await findStack(resolve(dir));
+  if (found && (await isAlive(found.stack))) return found;
+  throw missing(resolve(dir), found?.dir);
+}
+
+export interface LocalOptions {
+  /** Use the local stack, whatever the environment says. */
+  local?: boolean;
+  dir?: string;
+}
+
+/**
+ * Sets the environment to that of the local stack: when it is asked for, or when nothing is set that names another
+ * and a local one is there. Throws `local-failed` when it is asked for and not there, and a UsageError when there is
+ * nothing at all that a command could reach.
+ */
+export async function connectLocal({ local = false, dir = "." }: LocalOptions): Promise<void> {
+  if (!local && namesServices(process.env)) return;
+  const start = resolve(dir);
+  const found = await findStack(start);
+  if (found && (await isAlive(found.stack))) {
+    setEnvironment(found.stack.env);
+    printError(`local stack at ${found.stack.url}`);
+  } else if (local) throw missing(start, found?.dir);
+  // sessions hash reads HASH_KEYS alone.
+  else if (!process.env.HASH_KEYS?.trim())
+    throw new UsageError(
+      `no stack to reach: start one with gatehook dev in ${start}, or name a deployed one with --stage; ` +
+        "or set AWS_REGION and the names of its resources (docs/settings.md)",
+    );
+}
+
+function missing(start: string, dir: string | undefined): AppError {
+  const what = dir
+    ? `the local stack of ${dir} has ended`
+    : `there is no local stack of ${start} or of a folder above it`;
+  const how = `start it in another terminal: npx gatehook dev${dir ? ` --dir ${dir}` : ""}`;
+  return new AppError("local-failed", `${what}: ${how}`);
+}
+
+/** Whatever tells a command where to work. */
+const NAMES =
+  /^(?:AWS_(?:DEFAULT_)?(?:REGION|PROFILE)|AWS_ENDPOINT_URL.*|(?:EVENTS|SYNC|(?:SYNC_)?DEAD_LETTERS)_QUEUE_URL|(?:SESSIONS|STATE)_TABLE|FILES_BUCKET)$/;
+
+const namesServices = (env: NodeJS.ProcessEnv) =>
+  Object.entries(env).some(([name, value]) => value && NAMES.test(name));
+
+function setEnvironment(env: LocalStack["env"]): void {
+  if (env.AWS_ACCESS_KEY_ID) {
+    // A profile or a session of one's own would count before the keys of the stack.
+    for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"]) delete process.env[name];
+  }
+  Object.assign(process.env, env);
+}
+
+async function findStack(start: string): Promise<{ dir: string; stack: LocalStack } | undefined> {
+  for (let dir = start; ; dir = dirname(dir)) {
+    const stack = await readStack(fileIn(dir));
+    if (stack) return { dir, stack };
+    if (dir === dirname(dir)) return undefined;
+  }
+}
+
+/** Only what this user wrote: in a folder that others may write, it could lead anywhere. */
+async function readStack(file: string): Promise<LocalStack | undefined> {
+  try {
+    const { uid } = await stat(file);
+    if (process.getuid && uid !== process.getuid()) return undefined;
+    return parseStack(await readFile(file, "utf8"));
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "EACCES") return undefined;
+    throw new AppError(
+      "local-failed",
+      `${file}: ${errorText(thrown)}: remove it, and start the stack again`,
+      {
+        cause: thrown,
+      },
+    );
+  }
+}
+
+const LOOPBACK = /^http:\/\/127\.0\.0\.1:\d{1,5}$/;
+
+function parseStack(text: string): LocalStack {
+  const { url, pid, env } = JSON.parse(text) as Partial<LocalStack>;
+  const isEnv = typeof env === "object" && env !== null && Object.entries(env).every(isSetting);
+  if (!LOOPBACK.test(url ?? "") || !Number.isInteger(pid) || Number(pid) < 1 || !isEnv)
+    throw new Error("it is not what gatehook dev writes");
+  return { url: url ?? "", pid: Number(pid), env };
+}
+
+const isSetting = ([name, value]: [string, unknown]) =>
+  /^[A-Z][A-Z0-9_]*$/.test(name) && typeof value === "string";
+
+const ANSWER_MS = 1_000;
+
+async function isAlive({ url, pid }: LocalStack): Promise<boolean> {
+  try {
+    process.kill(pid, 0);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ESRCH") return false;
+  }
+  // A process of the same number may be another's. A request would show in that terminal.
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port), timeout: ANSWER_MS });
+  const isThere = new Promise<boolean>((resolve) => {
+    socket.once("connect", () => resolve(true));
+    for (const event of ["error", "timeout"]) socket.once(event, () => resolve(false));
+  });
+  return isThere.finally(() => socket.destroy());
+}

@@ -1,0 +1,98 @@
+import type { RequestListener } from "node:http";
+import { join } from "node:path";
+import { rowKey } from "../../lib/history/event-rows.ts";
+import type { AttemptRecord } from "../../lib/history/records.ts";
+import type { Rerun } from "../../lib/history/rerun.ts";
+import type { Project } from "../../lib/settings/project.ts";
+import type { Served } from "../../local/console/serve.ts";
+import { tokenIn } from "../../local/console/token.ts";
+import type { Stack } from "../../local/stack.ts";
+import type { PinResults } from "./console-reruns.ts";
+import type { LiveFolder } from "./live-folder.ts";
+import { STATE_FOLDER } from "./local-stack.ts";
+
+/** In the folder that `dev` runs. */
+export const tokenFile = (dir: string) => join(dir, STATE_FOLDER, "token");
+
+export const consoleLink = (url: string, token: string, screen = "events/last") =>
+  `${url}/console/${screen}#token=${token}`;
+
+/** The page of a stack, loaded with its first request. */
+export interface DevConsole {
+  listener: RequestListener;
+  token: string;
+  /** Call this when there is a stack. */
+  open(what: Shown): void;
+  /** A line of the history was written. */
+  recorded(): void;
+  /** Another release may be live. */
+  released(): void;
+  /** A pinned event was run again, or why it was not. */
+  pinned(attempt: AttemptRecord, told: Rerun | string): void;
+  close(): Promise<void>;
+}
+
+/** What the console is told by `dev`. */
+export interface News {
+  recorded: Set<() => void>;
+  released: Set<() => void>;
+  pinned: Set<() => void>;
+  /** What pinned events came to at the last save. */
+  pins: PinResults;
+}
+
+export const noNews = (): News => ({
+  recorded: new Set(),
+  released: new Set(),
+  pinned: new Set(),
+  pins: new Map(),
+});
+
+export interface Shown {
+  dir: string;
+  stack: Stack;
+  folder: Pick<LiveFolder, "files">;
+  project: Project;
+  allowHosts: string[];
+  isRecording: boolean;
+}
+
+export function createDevConsole(dir: string): DevConsole {
+  const { promise: shown, resolve: open } = Promise.withResolvers<Shown>();
+  const token = tokenIn(tokenFile(dir));
+  const news = noNews();
+  let served: Promise<Served> | undefined;
+
+  const serve = async () => {
+    const { serveDev } = await import("./console.ts");
+    return serveDev(await shown, token, news);
+  };
+
+  return {
+    token,
+    open,
+    listener(request, response) {
+      served ??= serve();
+      served.then(
+        ({ listener }) => listener(request, response),
+        (thrown: unknown) => {
+          served = undefined;
+          response
+            .writeHead(500, { "content-type": "text/plain" })
+            .end(`the console cannot start: ${thrown}\n`);
+        },
+      );
+    },
+    recorded: () => tellAll(news.recorded),
+    released: () => tellAll(news.released),
+    pinned(attempt, told) {
+      news.pins.set(rowKey(attempt), told);
+      tellAll(news.pinned);
+    },
+    close: async () => (await served?.catch(() => undefined))?.close(),
+  };
+}
+
+function tellAll(listeners: Set<() => void>): void {
+  for (const tell of listeners) tell();
+}

@@ -1,0 +1,11 @@
+// What a rerun needs, loaded by `dev` with the first pinned event.
+import { createReruns, type Reruns } from "../../lib/history/rerun.ts";
+import { loadAssets } from "../../lib/runtime/assets.ts";
+import { engineId } from "../../lib/runtime/engine-id.ts";
+import { targetOfSources } from "../rerun-target.ts";
+import { differenceLines } from "../terminal/rerun-lines.ts";
+
+// Names of its own: in the package it stands in one file with those.
+export const linesOf: typeof differenceLines = (...given) => differenceLines(...given);
+export const targetIn: typeof targetOfSources = (sources) => targetOfSources(sources);
+export const open = (): Reruns => createReruns({ assets: loadAssets(), engine: engineId() });

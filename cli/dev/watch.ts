@@ -1,0 +1,123 @@
+import { realpath } from "node:fs/promises";
+import { join, sep } from "node:path";
+import { type FSWatcher, watch } from "chokidar";
+import { errorText } from "../../lib/errors.ts";
+import { CORE_SCRIPT, GATEWAY_FILE } from "../../lib/releases/sources.ts";
+import type { Folders } from "../../lib/settings/project.ts";
+
+/** Hints that files which releases are made of were saved, removed or moved. Whoever is told reads the folder. */
+export interface SourceWatch {
+  /** How many hints came so far. */
+  readonly hints: number;
+  /** Watches these files too, which are in scripts and may lie anywhere, and no others that were given before. */
+  also(files: string[]): void;
+  /** Starts anew, when a hint was missed: what the watch has of the folder is not right any more. */
+  reopen(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface WatchEvents {
+  /** One call for what comes together. */
+  onChange: () => void;
+  /** The watch goes on, and misses some of the hints. */
+  onError: (error: Error) => void;
+}
+
+/** Editors save in several steps, and a checkout changes many files: so long after the last of them ... */
+const TOGETHER_MS = 50;
+/** ... and not later than this after the first. */
+const LATEST_MS = 150;
+
+/** Resolves when every later change is seen. Where one of the folders is a link, it is followed, as far as it is read. */
+export async function watchSources(
+  folder: string,
+  names: Folders,
+  { onChange, onError }: WatchEvents,
+): Promise<SourceWatch> {
+  const root = await realpath(folder);
+  const folders = [...Object.values(names), "templates"].map((name) => join(root, name));
+  const files = [CORE_SCRIPT, GATEWAY_FILE].map((name) => join(root, name));
+  const bursts = createBursts(onChange);
+  let hints = 0;
+
+  /** Where linked folders lead; what is beside the project is not read. */
+  async function targets(): Promise<string[]> {
+    const real = await Promise.all(folders.map((path) => realpath(path).catch(() => path)));
+    return real.filter((path) => !folders.includes(path) && path.startsWith(root + sep));
+  }
+
+  async function open(): Promise<FSWatcher> {
+    const watcher = watch([...folders, ...files, ...(await targets())], {
+      ignoreInitial: true,
+      // A link among the handlers may lead to the whole disk, which is refused when it is read.
+      followSymlinks: false,
+      // Rights are the matter of whoever reads.
+      ignorePermissionErrors: true,
+      atomic: false,
+      ignored: (path, stats) =>
+        stats?.isFile() === true && !/\.(?:[cm]?[jt]sx?|json|txt|xml|html|tmpl)$/.test(path),
+    });
+    watcher.add([...beside]);
+    watcher.on("all", (_, path) => {
+      hints += 1;
+      bursts.add();
+      if (folders.includes(path)) void targets().then((paths) => !watcher.closed && watcher.add(paths));
+    });
+    watcher.on("error", (thrown) => onError(thrown instanceof Error ? thrown : new Error(errorText(thrown))));
+    await new Promise<void>((resolve) => watcher.once("ready", resolve));
+    return watcher;
+  }
+
+  /** Of a package its package.json, which each installation writes, in the place of its many files. */
+  const markOf = (file: string) =>
+    file.replace(/^(.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+)[\\/].*$/s, `$1${sep}package.json`);
+
+  let beside = new Set<string>();
+  let watcher = await open();
+  let closed = false;
+  return {
+    get hints() {
+      return hints;
+    },
+    also(files) {
+      const isBelow = (file: string) => folders.some((path) => file.startsWith(path + sep));
+      const wanted = new Set(files.filter((file) => !isBelow(file)).map(markOf));
+      const isKnown = wanted.isSubsetOf(beside) && beside.isSubsetOf(wanted);
+      if (closed || isKnown) return;
+      watcher.unwatch([...beside.difference(wanted)]);
+      watcher.add([...wanted.difference(beside)]);
+      beside = wanted;
+    },
+    async reopen() {
+      const [old, fresh] = [watcher, await open()];
+      watcher = fresh;
+      await (closed ? fresh : old).close();
+    },
+    async close() {
+      closed = true;
+      bursts.close();
+      await watcher.close();
+    },
+  };
+}
+
+/** Makes one call of what comes together. */
+function createBursts(call: () => void) {
+  let timer: NodeJS.Timeout | undefined;
+  let latest = 0;
+  return {
+    add() {
+      const now = performance.now();
+      if (timer === undefined) latest = now + LATEST_MS;
+      clearTimeout(timer);
+      timer = setTimeout(
+        () => {
+          timer = undefined;
+          call();
+        },
+        Math.max(0, Math.min(TOGETHER_MS, latest - now)),
+      );
+    },
+    close: () => clearTimeout(timer),
+  };
+}

@@ -1,0 +1,179 @@
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+import { type DynamoDBClient, GetItemCommand, paginateQuery } from "@aws-sdk/client-dynamodb";
+import { GetObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import { toAttributes } from "../../lib/dynamo/attributes.ts";
+import { type AttemptRecord, FORMAT, type HistoryLine } from "../../lib/history/records.ts";
+import {
+  BY_DAY,
+  BY_KEY,
+  dayOf,
+  dayShard,
+  eventKey,
+  type ItemKey,
+  keyPartition,
+  type Listed,
+  listedOf,
+  SHARDS,
+  type Stored,
+  storedOf,
+} from "../../lib/history/table-items.ts";
+import type { HistoryReader, LinePlace, PlacedLine } from "../../local/history-reader.ts";
+
+/** Where a deployment keeps what it records. */
+export interface HistoryTable {
+  dynamo: DynamoDBClient;
+  s3: S3Client;
+  table: string;
+  bucket: string;
+  /** After which a record is gone. */
+  ttlDays: number;
+  now: () => number;
+}
+
+/** What is looked for, so that not all is read; without any, the newest. */
+export interface Wanted {
+  /** Of an event; where none has it, it may be the beginning of one. */
+  id?: string;
+  /** References of keys. */
+  keys?: string[];
+  /** Since when, in ms since 1970. */
+  since?: number;
+  /** `read` answers whole records, and not what lists show. */
+  whole?: boolean;
+  /** So many at first. */
+  most?: number;
+}
+
+/** As many as a folder's history holds. */
+const MOST = 10_000;
+const DAY_MS = 86_400_000;
+/** Indexes are late, and clocks differ: so far back is looked again. */
+const OVERLAP_MS = 10_000;
+/** Records that are read at the same time. */
+const LANES = 16;
+
+const unzip = promisify(gunzip);
+
+/** Reads a history that functions are writing. Places are of this reader alone. */
+export function createTableReader(history: HistoryTable, wanted: Wanted = {}): HistoryReader {
+  const { dynamo, s3, table, bucket, now } = history;
+  const { most = MOST } = wanted;
+  const keys: ItemKey[] = [];
+  const seen = new Set<string>();
+  let lookedAt: number | undefined;
+
+  const oldest = () => now() - history.ttlDays * DAY_MS;
+
+  /** The newest of a partition, of the table or of an index. */
+  async function query(
+    name: "pk" | "day_shard" | "key_ref",
+    value: string,
+    since: number,
+  ): Promise<Listed[]> {
+    const index = { pk: undefined, day_shard: BY_DAY, key_ref: BY_KEY }[name];
+    const found: Listed[] = [];
+    const pages = paginateQuery(
+      { client: dynamo },
+      {
+        TableName: table,
+        ...(index && { IndexName: index }),
+        KeyConditionExpression: `#partition = :partition${index ? " AND stored_at >= :since" : ""}`,
+        ExpressionAttributeNames: { "#partition": name },
+        ExpressionAttributeValues: toAttributes({
+          ":partition": value,
+          ...(index && { ":since": new Date(since).toISOString() }),
+        }),
+        ProjectionExpression: "pk, sk, stored_at, summary",
+        ScanIndexForward: false,
+      },
+    );
+    for await (const { Items = [] } of pages) {
+      found.push(...Items.map(listedOf));
+      if (found.length >= most) break;
+    }
+    return found;
+  }
+
+  async function newest(since: number): Promise<Listed[]> {
+    const found: Listed[] = [];
+    for (let at = now(); dayOf(at) >= dayOf(since) && found.length < most; at -= DAY_MS) {
+      const shards = Array.from({ length: SHARDS }, (_, nth) => dayShard(dayOf(at), nth));
+      const parts = await Promise.all(shards.map((shard) => query("day_shard", shard, since)));
+      found.push(...parts.flat());
+    }
+    return found;
+  }
+
+  async function listed(since: number): Promise<Listed[]> {
+    if (!wanted.keys) return newest(since);
+    const parts = await Promise.all(wanted.keys.map((ref) => query("key_ref", keyPartition(ref), since)));
+    return parts.flat();
+  }
+
+  async function look(): Promise<Listed[]> {
+    const since = Math.max(oldest(), lookedAt === undefined ? (wanted.since ?? 0) : lookedAt - OVERLAP_MS);
+    const isFirst = lookedAt === undefined;
+    lookedAt = now();
+    const ofId = isFirst && wanted.id !== undefined ? await query("pk", eventKey(wanted.id), 0) : [];
+    const found = ofId.length > 0 ? ofId : await listed(since);
+    return found
+      .filter(({ pk, sk }) => !seen.has(`${pk} ${sk}`))
+      .sort((a, b) => (a.stored_at < b.stored_at ? -1 : 1))
+      .slice(-most);
+  }
+
+  async function* readPlaced(): AsyncIterable<PlacedLine> {
+    for (const { pk, sk, stored_at, attempt } of await look()) {
+      seen.add(`${pk} ${sk}`);
+      keys.push({ pk, sk });
+      const place = { file: stored_at.slice(0, 10), offset: keys.length - 1, bytes: 0 };
+      yield { line: { history: FORMAT, attempt }, place };
+    }
+  }
+
+  async function bytesOf(stored: Stored): Promise<Uint8Array | undefined> {
+    if ("record" in stored) return stored.record;
+    try {
+      const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: stored.object }));
+      return await Body?.transformToByteArray();
+    } catch (thrown) {
+      // The bucket may forget a record some hours before the table does.
+      if ((thrown as Error).name === "NoSuchKey") return undefined;
+      throw thrown;
+    }
+  }
+
+  async function lineAt({ offset }: LinePlace): Promise<HistoryLine | undefined> {
+    const Key = toAttributes(keys[offset] ?? {});
+    const { Item } = await dynamo.send(new GetItemCommand({ TableName: table, Key }));
+    const stored = Item && storedOf(Item);
+    const bytes = stored && (await bytesOf(stored));
+    if (!bytes) return undefined;
+    return { history: FORMAT, attempt: JSON.parse((await unzip(bytes)).toString()) as AttemptRecord };
+  }
+
+  async function* readWhole(): AsyncIterable<HistoryLine> {
+    const all = await Array.fromAsync(readPlaced());
+    for (let at = 0; at < all.length; at += LANES) {
+      const some = all.slice(at, at + LANES);
+      const lines = await Promise.all(some.map(({ place }) => lineAt(place)));
+      yield* lines.map((line, nth) => line ?? (some[nth] as PlacedLine).line);
+    }
+  }
+
+  return {
+    readPlaced,
+    async *read() {
+      if (wanted.whole) yield* readWhole();
+      else for await (const { line } of readPlaced()) yield line;
+    },
+    lineAt,
+    files() {
+      const days = Array.from({ length: history.ttlDays + 2 }, (_, ago) =>
+        dayOf(now() + DAY_MS - ago * DAY_MS),
+      );
+      return days.reverse();
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import { confirm, type Terminal } from "../terminal/confirm.ts";
+import { interruption } from "../terminal/interrupt.ts";
+import { printError } from "../terminal/print.ts";
+import { UsageError } from "../terminal/usage.ts";
+
+/** A stack, and where it is. */
+export interface Place {
+  stack: string;
+  account: string;
+  region: string;
+}
+
+export const placeText = ({ stack, account, region }: Place) =>
+  `${stack} in account ${account}, region ${region}`;
+
+/** Says what is about to be done to which stage, and asks where that is to be asked; false is a no. */
+export type Gate = (doing: { verb: string; place: Place }) => Promise<boolean>;
+
+/**
+ * Stands before every command that writes to a stage. Throws a UsageError, before anything else is done, where a yes is
+ * needed and nobody is there to say it.
+ */
+export function stageGate(
+  { asks, yes }: { asks: boolean; yes: boolean | undefined },
+  stack: string,
+  terminal: Terminal = { input: process.stdin, output: process.stderr },
+): Gate {
+  if (asks && !yes && !terminal.input.isTTY)
+    throw new UsageError(`this writes to ${stack}, and nobody is at a terminal to say yes: add --yes`);
+  return async ({ verb, place }) => {
+    const what = `${verb} ${placeText(place)}`;
+    if (!asks || yes) {
+      printError(`gatehook: ${what}`);
+      return true;
+    }
+    const said = await confirm(`${what}?`, terminal, interruption());
+    if (!said) printError("gatehook: nothing was done");
+    return said;
+  };
+}

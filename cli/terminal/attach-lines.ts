@@ -1,0 +1,69 @@
+import { relative, resolve } from "node:path";
+import type { Run, Stay } from "../../lib/attach/patch.ts";
+import type { AttachReport } from "../commands/attach.ts";
+import { CONF_MEMBERS } from "../gateway-files.ts";
+import type { GatewayPlaces } from "../gateway-folder.ts";
+import type { Put } from "../put-files.ts";
+import { lineWidth, table } from "./layout.ts";
+import { print, printError, printText } from "./print.ts";
+import { problemLines } from "./problem-lines.ts";
+
+/** What was done, what runs where afterwards, and what is to do by hand. */
+export function sayAttached(report: AttachReport, places: GatewayPlaces): void {
+  const { runs, stays, errors, warnings, url } = report;
+  sayFiles(report);
+  print(
+    "",
+    runs.length > 0
+      ? `gatehook runs these, and the gateway sends the events to ${url}:`
+      : "No handler moves.",
+  );
+  if (runs.length > 0) print(...table(["api", "event", "handlers"].map(column), runs.map(runRow), width()));
+  if (stays.length > 0) {
+    print("", "These stay in the gateway:");
+    print(...table(["api", "event", "kind"].map(column), stays.map(stayRow), width()));
+  }
+  if (warnings.length + errors.length > 0) print("");
+  for (const problem of warnings) print(...problemLines("warning", problem));
+  for (const problem of errors) printError(...problemLines("error", problem));
+  if (errors.length > 0)
+    print("", "What has an error would not go live, so its handlers stay in the gateway.");
+  if (!report.dryRun) sayNext(report, places);
+}
+
+const WORDS: Record<Exclude<Put, "same">, [done: string, would: string]> = {
+  written: ["wrote", "would write"],
+  replaced: ["replaced", "would replace"],
+  kept: ["kept", "would keep"],
+};
+
+/** Also for `detach`. What is the same already is not told. */
+export function sayFiles({ files, stale, dryRun }: Pick<AttachReport, "files" | "stale" | "dryRun">): void {
+  const told = files.flatMap(({ path, put }) => (put === "same" ? [] : [{ path, put }]));
+  const words = told.map(({ put }) => WORDS[put][dryRun ? 1 : 0]);
+  const longest = Math.max(0, ...words.map(({ length }) => length));
+  print(...told.map(({ path }, at) => `  ${words[at]?.padEnd(longest)}  ${path}`));
+  if (told.length === 0) print("Nothing has changed.");
+  if (told.some(({ put }) => put === "kept"))
+    printText("What was kept differs from the gateway's: --force puts the gateway's in its place.");
+  for (const path of stale) printText(`${path} is of an earlier run: remove it before you copy.`);
+}
+
+const column = (head: string) => ({ head: head.toUpperCase() });
+const width = () => lineWidth(process.stdout);
+
+const runRow = ({ api, type, handlers }: Run) => ({
+  cells: [api, type, handlers.map(({ name, path }) => `${name} (${path})`).join(", ")],
+});
+const stayRow = ({ api, type, kind }: Stay) => ({ cells: [api, type, kind] });
+
+function sayNext({ out, template, files }: AttachReport, { apps, scripts, tykConf }: GatewayPlaces): void {
+  const there = relative(process.cwd(), out) || ".";
+  const has = (name: string) => files.some(({ path }) => path.endsWith(name));
+  print("", "Next, on each gateway host:", "");
+  print(`  copy ${there}/templates/full_event.json to ${resolve(scripts, template)}`);
+  if (files.some(({ path }) => /(^|\/)apps\//.test(path))) print(`  copy ${there}/apps/ over ${apps}`);
+  if (tykConf && has(CONF_MEMBERS))
+    print(`  put the members of ${there}/${CONF_MEMBERS} in the place of those of ${tykConf}`);
+  print("  restart the gateway");
+}

@@ -1,0 +1,70 @@
+import { CORE_LINE } from "../../lib/consumer/core-line.ts";
+import { callText } from "../../lib/history/call-text.ts";
+import type { AttemptRecord, RunRecord, WriteRecord } from "../../lib/history/records.ts";
+import { ownFrames } from "./error-frame.ts";
+import { linesOf } from "./printable.ts";
+import { memberChanges } from "./session-changes.ts";
+
+/** Something that a run did: when, in ms since its start, what, and how long it took. */
+export interface Step {
+  t?: number;
+  what: string;
+  text: string;
+  ms?: number;
+}
+
+/** What a run did, in order. */
+export function stepsOf({ calls, logs, writes, outcome, error, reason }: RunRecord): Step[] {
+  const steps = [
+    ...calls.map((call) => {
+      const { verb, text } = callText(call);
+      return { i: call.i, t: call.t, what: verb, text, ...(call.ms > 0 && { ms: call.ms }) };
+    }),
+    ...logs
+      .filter(({ text }) => text !== CORE_LINE)
+      .map(({ i, level, text }) => ({ i, what: `log ${level}`, text })),
+    ...writes.flatMap((write) => changeTexts(write).map((text) => ({ i: write.i, what: "", text }))),
+  ].sort((a, b) => a.i - b.i);
+  const end = outcome === "failed" ? [{ what: "failed", text: `${reason}: ${ownFrames(error ?? "")}` }] : [];
+  return [...steps.map(({ i, ...step }) => step), ...end];
+}
+
+export function changeTexts({ key, before, after }: WriteRecord): string[] {
+  if (before === null || after === null) return [`${key}: ${after === null ? "deleted" : "made"}`];
+  try {
+    const changes = memberChanges(JSON.parse(before), JSON.parse(after));
+    return changes.length === 0 ? [`${key}: nothing changed`] : changes;
+  } catch {
+    return [`${key}: cut`];
+  }
+}
+
+const WHAT = 10;
+const TIME = 9;
+
+/** For a person; the further lines of a text stand below its first. */
+export function stepLines({ t, what, text, ms }: Step): string[] {
+  const [first = "", ...more] = linesOf(text);
+  const time = t === undefined ? "" : `+${t}`;
+  const took = ms === undefined ? "" : `  ${ms} ms`;
+  const margin = `  ${"".padEnd(TIME)}${"".padEnd(WHAT)}`;
+  return [`  ${time.padEnd(TIME)}${what.padEnd(WHAT)}${first}${took}`, ...more.map((line) => margin + line)];
+}
+
+/** What two attempts are compared by: nothing of when, where and how long. */
+export function comparedLines({ outcome, reason, event, runs }: AttemptRecord): string[] {
+  return [
+    `outcome ${outcome}${reason ? ` (${reason})` : ""}`,
+    ...linesOf(JSON.stringify(event, undefined, 2)),
+    ...runs.flatMap((run) => [
+      `handler ${run.handler} of ${run.path}`,
+      ...stepsOf(asked(run)).flatMap(({ what, text }) => linesOf(`  ${what.padEnd(WHAT)}${text}`)),
+    ]),
+  ];
+}
+
+/** Whether a session came with the run or was asked for makes no difference to a script. */
+const asked = (run: RunRecord): RunRecord => ({
+  ...run,
+  calls: run.calls.map(({ given, ...call }) => call),
+});

@@ -1,0 +1,29 @@
+import { runOsls } from "../../deploy/osls.ts";
+import { printError } from "./print.ts";
+import { startProgress } from "./progress.ts";
+
+/** One resource on its way. */
+const RESOURCE = /^\s*(CREATE|UPDATE|DELETE)_(IN_PROGRESS|COMPLETE) - (?!AWS::CloudFormation::Stack)/;
+/** From here on it tells what our own command tells, or where it ran and what its error is. */
+const END = /^(✔|×|Environment:|Error:?)/;
+
+/** Runs the framework on a stack, and shows on standard error what a person waits for: its steps, and how far it is. */
+export async function runOnStack(
+  program: string,
+  args: string[],
+  { cwd, stop }: { cwd: string; stop: AbortSignal },
+): Promise<void> {
+  let done = 0;
+  let ended = false;
+  const progress = startProgress(() => `  ${done} resources done`);
+  const onLine = (line: string) => {
+    ended ||= END.test(line);
+    if (/_COMPLETE - /.test(line)) done += 1;
+    if (!ended && line && !RESOURCE.test(line)) printError(`  ${line.trim()}`);
+  };
+  try {
+    await runOsls(program, [...args, "--verbose"], { cwd, env: process.env, onLine, stop });
+  } finally {
+    progress.end();
+  }
+}

@@ -1,0 +1,116 @@
+import type { HandlerReport } from "../../lib/consumer/outcome.ts";
+import type { LogLine } from "../dev/log-lines.ts";
+import { shortId } from "../events-rows.ts";
+import { ownFrames } from "./error-frame.ts";
+import { linesOf } from "./printable.ts";
+
+/** The lines of a fact in the timeline, for a person; none for what only a machine reads. */
+export function timelineLines({ message, fields }: LogLine): string[] {
+  const text = lineText(message, fields);
+  if (!text) return [];
+  const [first, ...more] = linesOf(text);
+  const time = `  ${clock(fields.timestamp)}  `;
+  return [`${time}${first}`, ...more.map((line) => `${"".padEnd(time.length)}${row("", line)}`)];
+}
+
+function lineText(message: string, fields: Record<string, unknown>): string | undefined {
+  const { handler, api_id, type, release, ms } = fields;
+  switch (message) {
+    case "event queued":
+      return row("queued", `${type} for API ${api_id}, event ${fields.event_id}`);
+    case "release loaded":
+      return row("loaded", `release ${release}, ${fields.scripts} scripts in ${ms} ms`);
+    case "release refused":
+      return row(
+        "refused",
+        `release ${release}; the old one goes on. gatehook releases ${release} tells why`,
+      );
+    case "release partly live":
+      return row(
+        "partly live",
+        `release ${release}; gatehook releases ${release} tells what is not, and why`,
+      );
+    case "script":
+      return row("log", `${handler}: ${fields.text}`);
+    case "handler failed":
+      return row(
+        "failed",
+        `${handler} (${fields.code}), ${eventText(fields)}: ${ownFrames(String(fields.error))}`,
+      );
+    case "event done":
+      return doneRow(fields);
+    case "log handler":
+      return row("log", logText(fields));
+    case "webhook delivered":
+      return row("webhook", `${handler} was taken: ${fields.status} in ${ms} ms, attempt ${fields.attempt}`);
+    case "webhook failed":
+      return row(
+        "retry",
+        `${handler}: ${fields.error}, next in about ${Math.round(Number(fields.seconds))} s`,
+      );
+    case "event left to SQS":
+      return row("retry", retryText(fields));
+    case "event to the dead letters":
+      return row(
+        "dead letter",
+        `${eventText(fields)} (${fields.reason}): ${firstLine(String(fields.error))}`,
+      );
+    case "session sent":
+      return row("sent", `${fields.operation} to the gateway, which answered ${fields.status}`);
+    default:
+      return fields.level === "ERROR" || fields.level === "WARN"
+        ? row("problem", problem(message, fields))
+        : undefined;
+  }
+}
+
+function logText({ prefix, type, path, coalesced }: LogLine["fields"]): string {
+  const { Count } = (coalesced ?? {}) as { Count?: number };
+  return `${prefix}: ${[type, path, Count && `${Count} of them`].filter(Boolean).join(" ")}`;
+}
+
+/** What became of one that needs no script. */
+const OWN: Record<string, string> = { webhook: "is on the queue", log: "wrote its line" };
+
+const ranText = ({ name, ms }: HandlerReport) =>
+  ms === undefined ? `${name} ${OWN[name.split(":")[0] ?? ""] ?? "is done"}` : `${name} ran for ${ms} ms`;
+
+function doneRow({ api_id, type, handlers, counted, done_before, meant }: LogLine["fields"]): string {
+  const ran = handlers as HandlerReport[];
+  const later = (counted ?? []) as string[];
+  if (ran.length === 0 && later.length > 0) return row("counted", `for one run of ${later.join(", ")}`);
+  if (ran.length === 0 && !done_before)
+    return row("no handler", `${api_id} has none for ${type}${meant ? ` (did you mean ${meant}?)` : ""}`);
+  if (ran.length === 0)
+    return row("done before", "its handlers ran for an earlier delivery, and do not run again");
+  return [
+    ...ran.filter(({ outcome }) => !outcome).map((one) => row("handler", ranText(one))),
+    row("committed", "session and ledger, exactly once"),
+  ].join("\n");
+}
+
+function retryText({ event_id, reason, attempt, max_attempts, seconds }: LogLine["fields"]): string {
+  const what =
+    attempt === undefined
+      ? `not done (${reason}), which counts as no attempt`
+      : `attempt ${attempt} of ${max_attempts} failed (${reason})`;
+  return `${event_id}: ${what}, next in about ${seconds} s`;
+}
+
+/** The beginning of its id, by which commands find it. Not every message of a queue is an event. */
+const eventText = ({ event_id, message_id }: LogLine["fields"]) =>
+  event_id === undefined ? `message ${message_id}` : `event ${shortId(String(event_id))}`;
+
+/** The rest stands where it failed. */
+const firstLine = (text: string) => text.split("\n", 1)[0] ?? "";
+
+const problem = (message: string, fields: Record<string, unknown>) =>
+  [message, fields.error && `: ${fields.error}`].filter(Boolean).join("");
+
+export const row = (what: string, text: string) => `${what.padEnd(12)}${text}`;
+
+function clock(timestamp: unknown): string {
+  const date = new Date(String(timestamp));
+  const time = Number.isNaN(date.getTime()) ? new Date() : date;
+  return time.toISOString().slice(11, 23);
+}

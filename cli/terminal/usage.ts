@@ -1,0 +1,26 @@
+import { readFile } from "node:fs/promises";
+import { constants } from "node:os";
+import { errorText } from "../../lib/errors.ts";
+
+/** The command was called wrongly: exit code 2. */
+export class UsageError extends Error {}
+
+/** A command ended before its end, by Ctrl-C or a kill: nothing is wrong, and nothing is to be said. */
+export class Interrupted extends Error {
+  readonly exitCode: number;
+
+  constructor(signal: NodeJS.Signals) {
+    super(`interrupted by ${signal}`);
+    this.name = "Interrupted";
+    this.exitCode = 128 + constants.signals[signal];
+  }
+}
+
+/** The text of a file that an argument names. */
+export async function readText(file: string, what: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    throw new UsageError(`the ${what} ${file} cannot be read: ${errorText(cause)}`, { cause });
+  }
+}

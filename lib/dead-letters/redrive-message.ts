@@ -1,0 +1,59 @@
+import { CALL_BYTES } from "../events/send.ts";
+import { type Letter, type LetterAttribute, type LetterFacts, textOf, VERDICT_ATTRIBUTES } from "./letter.ts";
+
+/** A letter's event, made ready for the events queue. */
+export interface RedriveMessage {
+  letter: Letter;
+  eventId: string;
+  attributes: Record<string, LetterAttribute>;
+  bytes: number;
+  /** In a FIFO queue: whose order it is part of. */
+  orderGroup: string | undefined;
+}
+
+/** What SQS takes with a message. */
+const ATTRIBUTES = 10;
+
+/**
+ * The event as the consumer saw it first: the same body, and the same identity. An event without an id of its own is
+ * known by its first message's id, which SQS keeps when it moves the message here, but not when it is sent again.
+ */
+export function redriveMessageOf(letter: Letter, { event_id }: LetterFacts, fifo: boolean): RedriveMessage {
+  const namedByMessage = event_id === letter.messageId && textOf(letter, "event_id") === undefined;
+  const { event_id: known, api_id, ...others } = letter.attributes;
+  const eventId = namedByMessage ? { DataType: "String", StringValue: event_id } : known;
+  // What the consumer reads comes first, where there is no room for all.
+  const attributes = Object.entries({ event_id: eventId, api_id, ...others })
+    .filter((entry): entry is [string, LetterAttribute] => entry[1] !== undefined)
+    .filter(([name]) => !VERDICT_ATTRIBUTES.includes(name))
+    .slice(0, ATTRIBUTES);
+  return {
+    letter,
+    eventId: event_id,
+    attributes: Object.fromEntries(attributes),
+    bytes: Buffer.byteLength(letter.body) + attributes.reduce((sum, entry) => sum + bytesOf(...entry), 0),
+    orderGroup: letter.orderGroup ?? (fifo ? letter.messageId : undefined),
+  };
+}
+
+const bytesOf = (name: string, { DataType, StringValue = "", BinaryValue }: LetterAttribute) =>
+  Buffer.byteLength(name + DataType + StringValue) + (BinaryValue?.byteLength ?? 0);
+
+/**
+ * The next parcels that one call may hold, in their order. In a FIFO queue one of each order group: when it is
+ * refused, those behind it are not sent yet.
+ */
+export function nextCall(waiting: RedriveMessage[], most: number, fifo: boolean): RedriveMessage[] {
+  const call: RedriveMessage[] = [];
+  const closed = new Set<string | undefined>();
+  let bytes = 0;
+  for (const parcel of waiting) {
+    if (call.length === most) break;
+    if (fifo && closed.has(parcel.orderGroup)) continue;
+    closed.add(parcel.orderGroup);
+    if (call.length > 0 && bytes + parcel.bytes > CALL_BYTES) continue;
+    call.push(parcel);
+    bytes += parcel.bytes;
+  }
+  return call;
+}

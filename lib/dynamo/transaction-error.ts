@@ -1,0 +1,104 @@
+/** Why DynamoDB did not do a call, by what is to be done about it. */
+export type TransactionError =
+  /** Other writers were first with these items of the write, or are at them; nothing was written. */
+  | { kind: "changed"; indexes: number[] }
+  /** Cancelled for the moment only (throttling); nothing was written. */
+  | { kind: "cancelled" }
+  /** Nobody knows whether it was written: no answer, an internal error, or it is still under way. */
+  | { kind: "unknown" }
+  /** It will never be taken: too large, or not an item. */
+  | { kind: "unfit"; message: string }
+  /** Nothing is taken from anybody, such as without a permission or a table: repeating does not help now. */
+  | { kind: "broken" }
+  /** An error that no rule here knows: it may be a matter of this call alone. */
+  | { kind: "strange" };
+
+interface Thrown {
+  name?: string;
+  message?: string;
+  code?: unknown;
+  cause?: unknown;
+  CancellationReasons?: Reason[];
+  $metadata?: { httpStatusCode?: number };
+}
+
+interface Reason {
+  Code?: string;
+  Message?: string;
+}
+
+const PASSING = new Set(["ThrottlingError", "ProvisionedThroughputExceeded"]);
+/** Of a write of one item. */
+const HELD = new Set(["ConditionalCheckFailedException", "TransactionConflictException"]);
+const UNFIT = new Set(["ValidationError", "ItemCollectionSizeLimitExceeded"]);
+const THROTTLED = new Set([
+  "ThrottlingException",
+  "ProvisionedThroughputExceededException",
+  "RequestLimitExceeded",
+  "LimitExceededException",
+  "TransactionInProgressException",
+]);
+/** The account, the role or the table is not as it must be. */
+const BROKEN = new Set([
+  "AccessDeniedException",
+  "ResourceNotFoundException",
+  "UnrecognizedClientException",
+  "MissingAuthenticationTokenException",
+  "IncompleteSignatureException",
+  "InvalidSignatureException",
+  "ExpiredTokenException",
+  "ExpiredToken",
+  "CredentialsProviderError",
+  "TokenProviderError",
+  "ResourceInUseException",
+  "KMSAccessDeniedException",
+  "KMSDisabledException",
+  "KMSInvalidStateException",
+  "KMSNotFoundException",
+  "KMSThrottlingException",
+]);
+const NO_ANSWER = new Set(["TimeoutError", "RequestTimeout", "RequestTimeoutException", "AbortError"]);
+
+/** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html#API_TransactWriteItems_Errors */
+export function transactionErrorOf(thrown: unknown): TransactionError {
+  const { name = "", message = "", CancellationReasons, $metadata } = (thrown ?? {}) as Thrown;
+  if (name === "TransactionCanceledException") return cancellation(CancellationReasons ?? []);
+  if (HELD.has(name)) return { kind: "changed", indexes: [0] };
+  if (name === "ValidationException") return { kind: "unfit", message };
+  if (THROTTLED.has(name) || ($metadata?.httpStatusCode ?? 0) >= 500) return { kind: "unknown" };
+  if (BROKEN.has(name)) return { kind: "broken" };
+  return wasNotAnswered(thrown) ? { kind: "unknown" } : { kind: "strange" };
+}
+
+/** The connection failed, here or in what the SDK wraps: Node gives such errors a code like ECONNRESET. */
+function wasNotAnswered(thrown: unknown): boolean {
+  for (let error = thrown as Thrown | undefined, depth = 0; error && depth < 5; depth += 1) {
+    if (NO_ANSWER.has(error.name ?? "")) return true;
+    if (typeof error.code === "string" && /^(E[A-Z]{2,}|UND_ERR)/.test(error.code))
+      return !OURS.test(error.code);
+    error = error.cause as Thrown | undefined;
+  }
+  return false;
+}
+
+/** Node's own errors of a wrong argument, such as ERR_INVALID_ARG_TYPE, are not the network's. */
+const OURS = /^ERR_/;
+
+/** The reasons stand in the order of the items; an item that was not at fault has the code None. */
+function cancellation(reasons: Reason[]): TransactionError {
+  const unfit = reasons.find(({ Code = "" }) => UNFIT.has(Code));
+  if (unfit) return { kind: "unfit", message: unfit.Message ?? unfit.Code ?? "" };
+  const indexes = reasons.flatMap((reason, index) => (isHeld(reason) ? [index] : []));
+  if (indexes.length > 0) return { kind: "changed", indexes };
+  if (reasons.some(({ Code = "" }) => PASSING.has(Code))) return { kind: "cancelled" };
+  return reasons.some(({ Code = "" }) => Code === "AccessDenied") ? { kind: "broken" } : { kind: "strange" };
+}
+
+/**
+ * The item is not as it was read, another transaction is at it, or its own partition has more to do than it can:
+ * a matter of this item's events, and of no others.
+ */
+function isHeld({ Code, Message = "" }: Reason): boolean {
+  if (Code === "ConditionalCheckFailed" || Code === "TransactionConflict") return true;
+  return PASSING.has(Code ?? "") && Message.endsWith("KeyRangeThroughputExceeded");
+}

@@ -1,0 +1,24 @@
+import type { QueueSender } from "../events/send.ts";
+import { TASK_ATTRIBUTE } from "../tasks/tasks.ts";
+import type { QueueRecord } from "./records.ts";
+
+/** Sends a record to its queue again, as a message of its own. `seconds`: until it can be received. */
+export type Requeue = (
+  record: QueueRecord,
+  how: { eventId: string | undefined; seconds: number },
+) => Promise<void>;
+
+export function createRequeue(send: QueueSender): Requeue {
+  return ({ body, messageAttributes }, { eventId, seconds }) =>
+    // Its id may be the message's own, which the copy does not have.
+    send({
+      body,
+      attributes: {
+        api_id: messageAttributes.api_id?.stringValue,
+        event_id: eventId,
+        // Without it, it would be the event, which is done, and the webhook or the window would be lost.
+        [TASK_ATTRIBUTE]: messageAttributes[TASK_ATTRIBUTE]?.stringValue,
+      },
+      delaySeconds: seconds,
+    });
+}

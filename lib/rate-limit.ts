@@ -1,0 +1,23 @@
+/** Waits until that number more may be sent or asked; false when it is time to stop instead. */
+export type RateLimit = (count: number) => Promise<boolean>;
+
+export interface RateLimitDeps {
+  /** Of what is counted, per second. */
+  rate: number;
+  now: () => number;
+  /** Resolves after that number of milliseconds, or as soon as `stop` wishes it. */
+  delay: (ms: number) => Promise<void>;
+  stop: AbortSignal;
+}
+
+export function createRateLimit({ rate, now, delay, stop }: RateLimitDeps): RateLimit {
+  let free = now();
+  return async (count) => {
+    // Taken before the wait: of several that wait, each has a time of its own.
+    const mine = Math.max(free, now());
+    free = mine + (count / rate) * 1_000;
+    const wait = mine - now();
+    if (wait > 0 && !stop.aborted) await delay(wait);
+    return !stop.aborted;
+  };
+}

@@ -1,0 +1,59 @@
+import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
+import { NOTICES_KEY } from "../dynamo/state-keys.ts";
+
+/** What the invocations that one upload of many files causes know of each other. */
+export interface UploadLease {
+  /** One more has come. */
+  count(): Promise<void>;
+  counted(): Promise<number>;
+  /** Whether this invocation is the one that waits for all; false when another is at it. */
+  lead(owner: string, until: number): Promise<boolean>;
+  /** From here on, whoever comes waits for itself. */
+  letGo(owner: string): Promise<void>;
+}
+
+export function createUploadLease(deps: {
+  dynamo: DynamoDBDocumentClient;
+  table: string;
+  now: () => number;
+}): UploadLease {
+  const Key = { pk: NOTICES_KEY };
+  const item = { TableName: deps.table, Key };
+  const update = (input: Omit<ConstructorParameters<typeof UpdateCommand>[0], "TableName" | "Key">) =>
+    deps.dynamo.send(new UpdateCommand({ ...item, ...input }));
+
+  /** False when the condition does not hold. */
+  async function updateIf(input: Parameters<typeof update>[0]): Promise<boolean> {
+    try {
+      await update(input);
+      return true;
+    } catch (thrown) {
+      if ((thrown as Error).name === "ConditionalCheckFailedException") return false;
+      throw thrown;
+    }
+  }
+
+  return {
+    async count() {
+      await update({ UpdateExpression: "ADD notices :one", ExpressionAttributeValues: { ":one": 1 } });
+    },
+    async counted() {
+      const { Item } = await deps.dynamo.send(new GetCommand({ ...item, ConsistentRead: true }));
+      return (Item?.notices as number) ?? 0;
+    },
+    lead: (owner, until) =>
+      updateIf({
+        UpdateExpression: "SET leader = :owner, leads_until = :until",
+        // Its own again: Lambda repeats a failed invocation under the same id.
+        ConditionExpression: "attribute_not_exists(leader) OR leader = :owner OR leads_until < :now",
+        ExpressionAttributeValues: { ":owner": owner, ":until": until, ":now": deps.now() },
+      }),
+    async letGo(owner) {
+      await updateIf({
+        UpdateExpression: "REMOVE leader, leads_until",
+        ConditionExpression: "leader = :owner",
+        ExpressionAttributeValues: { ":owner": owner },
+      });
+    },
+  };
+}

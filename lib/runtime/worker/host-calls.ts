@@ -1,0 +1,192 @@
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { createCallBudget } from "../call-budget.ts";
+import { clockMs } from "../clock.ts";
+import { createLogSender } from "../log-budget.ts";
+import {
+  type CallAnswer,
+  type Deed,
+  type FromWorker,
+  type HostCallName,
+  isSessionCall,
+  type Limits,
+  type LogLevel,
+  type Run,
+} from "../protocol.ts";
+import type { UnsentLog } from "../unsent-log.ts";
+import type { HostAnswer, HostCall } from "./host-function.ts";
+import { decodeBase64, encodeBase64 } from "./jsvm/base64.ts";
+
+/** The worker's side of what scripts ask of the host. */
+export interface HostCalls {
+  call: HostCall;
+  /** A new run, or scripts that load: then nothing but logs, and what needs no I/O, is answered. */
+  begin(phase: { loading: true } | { loading: false; deadline: number; run: Run }): void;
+}
+
+/** What the worker has of it beside. */
+export interface WorkerCalls extends HostCalls {
+  /** A message with runs begins: what is written from now on is not what came with them. */
+  beginMessage(): void;
+  /** What the run under way did since it was told last. */
+  takeDeeds(): Deed[];
+  /** True when the run under way has asked the main thread. */
+  readonly asked: boolean;
+}
+
+export interface HostCallDeps {
+  limits: Limits;
+  post(message: FromWorker): void;
+  /** Brings the answers, when `answered` has counted them. */
+  answers: MessagePort;
+  answered: Int32Array;
+  unsentLog: UnsentLog;
+  /** Tells the ends of earlier runs: what the main thread did for them must not be done again. */
+  flushEnds(): void;
+}
+
+/** Calls that need no I/O; the answer is JSON, since a plain string would end at its first NUL. */
+const LOCAL = new Map<string, (text: string) => string | undefined>([
+  ["b64enc", (text) => encodeBase64(text, true)],
+  ["rawb64enc", (text) => encodeBase64(text, false)],
+  ["b64dec", (text) => decodeBase64(text, true) ?? decodeBase64(text, false)],
+  ["rawb64dec", (text) => decodeBase64(text, false)],
+]);
+
+/** How long the lines of a run wait for its end: somebody may be looking on. */
+const TELL_MS = 4;
+
+/** What a run may set before the main thread has taken it in, in UTF-16 units. */
+const UNTAKEN_CHARS = 256 * 1024;
+
+const text = (value: string | undefined): HostAnswer => ({ text: value });
+
+export function createHostCalls(deps: HostCallDeps): WorkerCalls {
+  const { limits, post, answers, answered, unsentLog } = deps;
+  let deadline: number | undefined;
+  let id = 0;
+  let log = createLogSender(limits, logLoading);
+  let budget = createCallBudget(limits);
+  let deeds: Deed[] = [];
+  let untaken = 0;
+  let toldAt = 0;
+  let asked = false;
+  let sessions = new Map<string, string>();
+  /** Of the run: keys that the main thread was asked for, which may have found another key's session. */
+  let found = new Set<string>();
+  /** Of the message: keys whose session is not what came with its runs any more, or all of them. */
+  let written = new Set<string>();
+  let allWritten = false;
+
+  function logLoading(level: LogLevel, message: string): void {
+    post({ type: "log", level, message });
+  }
+
+  function logRun(level: LogLevel, message: string): void {
+    deeds.push(["log", level, message]);
+    const isLate = clockMs() - toldAt > TELL_MS;
+    if (!unsentLog.add(level, message) || isLate) tellDeeds();
+  }
+
+  /** The ends of runs before it come first. */
+  function tellDeeds(): void {
+    deps.flushEnds();
+    post({ type: "deeds", deeds: takeDeeds() });
+  }
+
+  function takeDeeds(): Deed[] {
+    toldAt = clockMs();
+    const taken = deeds;
+    deeds = [];
+    untaken = 0;
+    unsentLog.clear();
+    return taken;
+  }
+
+  function askMain(name: HostCallName, args: string[]): HostAnswer {
+    if (deadline === undefined) {
+      log("error", `${name} is not available while scripts are loading`);
+      return text(undefined);
+    }
+    deps.flushEnds();
+    asked = true;
+    id += 1;
+    post({ type: "call", id, name, args, deeds: takeDeeds(), at: clockMs() });
+    for (;;) {
+      const seen = Atomics.load(answered, 0);
+      const answer = receiveMessageOnPort(answers) as { message: CallAnswer } | undefined;
+      if (answer?.message.id === id)
+        return "stop" in answer.message ? { stop: answer.message.stop } : text(answer.message.value);
+      // Another id is the late answer to a call whose run is over; there may be more behind it.
+      if (answer) continue;
+      const left = deadline - performance.now();
+      if (left <= 0) return { stop: "timeout" };
+      Atomics.wait(answered, 0, seen, left);
+    }
+  }
+
+  function getSession(key: string, args: string[]): HostAnswer {
+    const known = allWritten || written.has(key) ? undefined : sessions.get(key);
+    if (known === undefined) {
+      found.add(key);
+      return askMain("getKeyData", args);
+    }
+    deeds.push(["read", key, args[1] ?? "", clockMs()]);
+    return text(known);
+  }
+
+  /** A script is told nothing of what becomes of it, so it need not wait. */
+  function setSession(key: string, args: string[]): HostAnswer {
+    markWritten(key);
+    untaken += args.reduce((sum, arg) => sum + arg.length, 0);
+    if (deadline === undefined || untaken > UNTAKEN_CHARS) return askMain("setKeyData", args);
+    deeds.push(["set", args, clockMs()]);
+    return text(undefined);
+  }
+
+  function markWritten(key: string): void {
+    if (found.has(key)) allWritten = true;
+    else written.add(key);
+  }
+
+  function callMain(name: HostCallName, args: string[]): HostAnswer {
+    const [key = ""] = args;
+    // Of some of them the main thread learns when the run is over, so they are counted here; it counts the others.
+    const stop = isSessionCall(name) && budget.call(name);
+    if (stop) return { stop };
+    if (name === "getKeyData") return getSession(key, args);
+    if (name === "setKeyData") return setSession(key, args);
+    if (name === "delKeyData") allWritten = true;
+    return askMain(name, args);
+  }
+
+  return {
+    takeDeeds,
+    get asked() {
+      return asked;
+    },
+    beginMessage() {
+      written = new Set();
+      allWritten = false;
+    },
+    begin(phase) {
+      takeDeeds();
+      asked = false;
+      deadline = phase.loading ? undefined : phase.deadline;
+      sessions = new Map(phase.loading ? [] : phase.run.sessions);
+      found = new Set();
+      log = createLogSender(limits, phase.loading ? logLoading : logRun);
+      budget = createCallBudget(limits);
+    },
+    call(name, args) {
+      // Asked here too: between two long calls the engine may be far from asking.
+      if (deadline !== undefined && performance.now() >= deadline) return { stop: "timeout" };
+      const local = LOCAL.get(name)?.(args[0] ?? "");
+      if (LOCAL.has(name)) return text(local === undefined ? undefined : JSON.stringify(local));
+      // Half a surrogate pair is not text outside the sandbox.
+      const texts = args.map((arg) => arg.toWellFormed());
+      if (name !== "log") return callMain(name as HostCallName, texts);
+      log(texts[0] as LogLevel, texts[1] ?? "");
+      return text(undefined);
+    },
+  };
+}

@@ -1,0 +1,88 @@
+import {
+  newQuickJSWASMModuleFromVariant,
+  newVariant,
+  type QuickJSContext,
+  type QuickJSEmscriptenModule,
+  type QuickJSRuntime,
+  type QuickJSSyncVariant,
+  RELEASE_SYNC,
+} from "quickjs-emscripten";
+import type { Limits } from "../protocol.ts";
+import { type Bounds, findBounds, type Layout, layoutOf } from "./layout.ts";
+
+/** One QuickJS in a WebAssembly memory of its own. */
+export interface Instance {
+  runtime: QuickJSRuntime;
+  context: QuickJSContext;
+  memory: ArrayBuffer;
+  layout: Layout;
+  /** How often so far the engine was refused memory, which a script may have caught. */
+  refusals(): number;
+}
+
+export interface Engine {
+  /** Undefined: the variant finds its own file. */
+  wasm: WebAssembly.Module | undefined;
+  variant?: QuickJSSyncVariant;
+}
+
+/** Looked for once in a thread: it takes longer than making an instance. */
+const found = new WeakMap<QuickJSSyncVariant, Bounds>();
+
+const WASM_PAGE = 64 * 1024;
+/** Statics, C stack, and the texts that cross the boundary. */
+const HEADROOM_BYTES = 24 * 1024 * 1024;
+
+export async function createInstance(
+  { wasm, variant = RELEASE_SYNC }: Engine,
+  limits: Limits,
+  onExhausted: () => void,
+): Promise<Instance> {
+  // Memory of our own, as large as it may ever be: a buffer that never moves, and a hard cap, which QuickJS's own
+  // limit is not. Built by Emscripten, it counts 8 bytes for each allocation, and sizes only one by one; and nobody
+  // is told when it is reached.
+  const pages = Math.ceil((limits.memoryBytes + HEADROOM_BYTES) / WASM_PAGE);
+  const wasmMemory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  let refusals = 0;
+  // Asked by the allocator when there is no more. The glue takes what is thrown for a no.
+  wasmMemory.grow = () => {
+    refusals += 1;
+    throw new RangeError("the memory is as large as it may be");
+  };
+  const { promise, resolve } = Promise.withResolvers<QuickJSEmscriptenModule>();
+  const base = newVariant(variant, { wasmMemory, ...(wasm && { wasmModule: wasm }) });
+  const engine = await newQuickJSWASMModuleFromVariant({
+    ...base,
+    async importModuleLoader() {
+      // As made by newVariant: the loader itself, with its arguments bound.
+      const load = (await base.importModuleLoader()) as () => Promise<QuickJSEmscriptenModule>;
+      return async () => {
+        const module = await load();
+        resolve(module);
+        return module;
+      };
+    },
+  });
+  const module = await promise;
+  const { _malloc: malloc, _free: free } = module as unknown as Record<string, (n: number) => number>;
+  if (!malloc || !free) throw new Error("this build of QuickJS does not export its allocator");
+  const bounds = found.get(variant) ?? findBounds(wasmMemory.buffer, { malloc, free });
+  found.set(variant, bounds);
+  const layout = layoutOf(wasmMemory.buffer, bounds);
+  guardAllocation(module, malloc, onExhausted);
+  const runtime = engine.newRuntime({ maxStackSizeBytes: limits.stackBytes });
+  const context = runtime.newContext();
+  return { runtime, context, memory: wasmMemory.buffer, layout, refusals: () => refusals };
+}
+
+/** The glue takes what malloc answers for an address, also 0, and would write a text over the statics. */
+function guardAllocation(module: object, malloc: (bytes: number) => number, onExhausted: () => void): void {
+  Object.assign(module, {
+    _malloc(bytes: number): number {
+      const address = malloc(bytes);
+      if (address !== 0) return address;
+      onExhausted();
+      throw new Error("out of memory");
+    },
+  });
+}

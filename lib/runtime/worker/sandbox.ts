@@ -1,0 +1,212 @@
+import type { QuickJSContext, QuickJSHandle, QuickJSRuntime } from "quickjs-emscripten";
+import {
+  type Asked,
+  type FailureCode,
+  type Held,
+  type Limits,
+  LOOK_MS,
+  type LoadFault,
+  type Probed,
+  type Run,
+  type Script,
+  type ScriptError,
+  type StopCode,
+} from "../protocol.ts";
+import {
+  NO_MODULES,
+  pendingError,
+  slowLoadError,
+  stopError,
+  taintedError,
+  thrownFailure,
+  trapFailure,
+} from "./failures.ts";
+import type { Instance } from "./instance.ts";
+import { installPreludeCalls, type PreludeCalls, type PreludeCallsDeps } from "./prelude-calls.ts";
+
+/** How a run ended, without its time. */
+export type End = { ok: true } | { ok: false; code: FailureCode; error: ScriptError };
+
+/** One QuickJS instance with the scripts of one release in one global environment. */
+export interface Sandbox {
+  /**
+   * Evaluates the scripts in order, each once; one that throws does not hold back the others. One that breaks the
+   * sandbox is the last that is tried. All of them have the limit's time, unless another is given.
+   */
+  load(scripts: Script[], onStart: (script: Script) => void, timeoutMs?: number): LoadFault[];
+  /** What each handler name leads to. */
+  probe(handlers: string[]): Probed[];
+  /** What each name holds, in their order; undefined when it cannot be told in time. */
+  look(asked: Asked, timeoutMs?: number): Held[] | undefined;
+  /** The names of the global object's own properties. */
+  globals(): string[];
+  run(run: Run): End;
+  /** False once the engine itself may be damaged: the instance is dropped, not disposed, which could abort. */
+  readonly intact: boolean;
+  /** Only of a sound one that ran to the end of everything: what is left of it then is a leak. */
+  dispose(): void;
+}
+
+/** So that a look at very many needs little of the scripts' memory. */
+const NAMES_AT_ONCE = 10_000;
+
+/** `stop` is asked by the engine again and again; an allocation that failed outside of it sets it too. */
+export type SandboxDeps = PreludeCallsDeps;
+
+export function createSandbox(instance: Instance, deps: SandboxDeps): Sandbox {
+  return new QuickJSSandbox(instance, deps);
+}
+
+class QuickJSSandbox implements Sandbox {
+  readonly #runtime: QuickJSRuntime;
+  readonly #context: QuickJSContext;
+  readonly #instance: Instance;
+  readonly #limits: Limits;
+  readonly #stop: { code: StopCode | undefined };
+  readonly #entries: PreludeCalls;
+  #deadline = Number.POSITIVE_INFINITY;
+  #intact = true;
+
+  constructor(instance: Instance, deps: SandboxDeps) {
+    this.#instance = instance;
+    this.#runtime = instance.runtime;
+    this.#context = instance.context;
+    this.#limits = deps.limits;
+    this.#stop = deps.stop;
+    instance.runtime.setInterruptHandler(() => this.#mustStop());
+    // With what the promise of an import() is rejected; without a loader, the engine blames the file that is named.
+    instance.runtime.setModuleLoader(() => ({ error: new Error(NO_MODULES) }));
+    this.#entries = installPreludeCalls(instance.context, deps);
+  }
+
+  get intact(): boolean {
+    // A stack that was used up without a trap may have grown over the statics below it.
+    return this.#intact && !this.#instance.layout.stackSpent();
+  }
+
+  load(
+    scripts: Script[],
+    onStart: (script: Script) => void,
+    timeoutMs = this.#limits.loadTimeoutMs,
+  ): LoadFault[] {
+    const faults: LoadFault[] = [];
+    this.#within(timeoutMs, () => {
+      for (const script of scripts) {
+        if (!this.#intact) return;
+        onStart(script);
+        const error = this.#evaluate(script);
+        if (error) faults.push({ path: script.path, error });
+      }
+    });
+    return faults;
+  }
+
+  probe(handlers: string[]): Probed[] {
+    return this.#within(this.#limits.loadTimeoutMs, () =>
+      handlers.map((handler) => this.#entries.probe(handler)),
+    );
+  }
+
+  look(asked: Asked, timeoutMs = LOOK_MS): Held[] | undefined {
+    return this.#within(timeoutMs, () => {
+      const held: Held[] = [];
+      let { declared } = asked;
+      for (let at = 0; at < asked.names.length; at += NAMES_AT_ONCE) {
+        const some = this.#entries.look({ names: asked.names.slice(at, at + NAMES_AT_ONCE), declared });
+        if (!some) return undefined;
+        for (const one of some) held.push(one);
+        declared = [];
+      }
+      return held;
+    });
+  }
+
+  globals(): string[] {
+    return this.#within(LOOK_MS, () => this.#entries.globals());
+  }
+
+  run(run: Run): End {
+    const refused = this.#instance.refusals();
+    const isExhausted = () => this.#instance.refusals() > refused;
+    try {
+      return this.#within(run.timeoutMs, () => this.#finish(run, isExhausted));
+    } catch (thrown) {
+      // A trap, or an error of the glue: the instance's stack pointer, which is not memory, may be off for good.
+      this.#intact = false;
+      const { code } = this.#stop;
+      if (code) return this.#stopped(code, run);
+      return { ok: false, ...trapFailure(thrown, isExhausted() && !this.#instance.layout.stackSpent()) };
+    }
+  }
+
+  dispose(): void {
+    this.#entries.dispose();
+    this.#context.dispose();
+    this.#runtime.dispose();
+  }
+
+  #finish(run: Run, isExhausted: () => boolean): End {
+    this.#entries.run(run.handler, run.event, run.context);
+    this.#runJobs();
+    if (this.#stop.code) return this.#stopped(this.#stop.code, run);
+    const end = this.#entries.ended();
+    if (this.#stop.code) return this.#stopped(this.#stop.code, run);
+    if (end === "done") return { ok: true };
+    if (end !== "pending") return { ok: false, ...thrownFailure(end.thrown, isExhausted()) };
+    // What would have settled the promise may have been what there was no memory for.
+    return isExhausted()
+      ? this.#stopped("memory", run)
+      : { ok: false, code: "threw", error: pendingError(run) };
+  }
+
+  #stopped(code: StopCode, run: Run): End {
+    return { ok: false, code, error: stopError(code, run, this.#limits) };
+  }
+
+  #mustStop(): boolean {
+    if (!this.#stop.code && performance.now() >= this.#deadline) this.#stop.code = "timeout";
+    return this.#stop.code !== undefined;
+  }
+
+  #within<T>(timeoutMs: number, work: () => T): T {
+    this.#stop.code = undefined;
+    this.#deadline = performance.now() + timeoutMs;
+    try {
+      return work();
+    } finally {
+      this.#deadline = Number.POSITIVE_INFINITY;
+    }
+  }
+
+  /** Runs promise jobs until there are none, the run is stopped, or their number is. */
+  #runJobs(): void {
+    // The engine turns an interrupt inside a job into a rejection and would go on with the next job.
+    for (let left = this.#limits.jobs; !this.#stop.code && this.#runtime.hasPendingJob(); left -= 1) {
+      if (left === 0) this.#stop.code = "jobs";
+      else this.#runtime.executePendingJobs(1).dispose();
+    }
+  }
+
+  #evaluate(script: Script): ScriptError | undefined {
+    const refused = this.#instance.refusals();
+    try {
+      const result = this.#context.evalCode(script.source, script.path, { type: "global" });
+      const where = result.error && this.#stop.code ? this.#stackOf(result.error) : "";
+      const thrown = result.error && this.#entries.describe(result.error);
+      if (!result.error) result.value.dispose();
+      this.#runJobs();
+      if (this.#stop.code === "timeout") return slowLoadError(this.#limits, where);
+      if (!this.#stop.code && !result.error) return undefined;
+      if (!this.#stop.code) return thrownFailure(thrown, this.#instance.refusals() > refused).error;
+    } catch {
+      // A trap: see run.
+    }
+    this.#intact = false;
+    return taintedError(this.#limits);
+  }
+
+  /** Of the engine's own error about a stop, which runs no more code of the script. */
+  #stackOf(stopped: QuickJSHandle): string {
+    return this.#context.getProp(stopped, "stack").consume((handle) => this.#context.getString(handle));
+  }
+}

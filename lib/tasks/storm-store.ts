@@ -1,0 +1,176 @@
+import {
+  type DynamoDBClient,
+  type TransactWriteItem,
+  TransactWriteItemsCommand,
+  UpdateItemCommand,
+  type UpdateItemCommandInput,
+} from "@aws-sdk/client-dynamodb";
+import { dependencyFailed, pauseBefore } from "../commit/commit.ts";
+import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
+import { windowCounterKey, windowKey, windowMarkKey } from "../dynamo/state-keys.ts";
+import { transactionErrorOf } from "../dynamo/transaction-error.ts";
+import type { Coalesced } from "./tasks.ts";
+
+/** An event that is counted once for one handler, however often it comes. */
+export interface Counted {
+  /** Of the event and the handler. */
+  mark: string;
+  /** When it came to the queue, in ms since 1970. */
+  at: number;
+}
+
+/** When the first and the last came of those that a consumer has counted in a window, in ms since 1970. */
+export interface Span {
+  first: number;
+  last: number;
+}
+
+/**
+ * Counts of windows, in the state table. Each consumer has a counter of its own in a window, so that none waits for
+ * another, and a window's own item names them. Everything throws `dependency-failed`.
+ */
+export interface StormStore {
+  /** Has a window name a counter; says whether somebody has called for its end. Undefined when it is closed. */
+  join(window: string, counter: string): Promise<{ isCalled: boolean } | undefined>;
+  /** Its end is called for. */
+  called(window: string): Promise<void>;
+  /**
+   * Counts those that were not counted before, in any window, all or none. False when the window is closed. `span` is
+   * that of all which this counter has.
+   */
+  count(window: string, counter: string, events: Counted[], span: Span): Promise<boolean>;
+  /** Closes the window for good, and answers what was counted in it; always the same from then on. */
+  close(window: string): Promise<Coalesced | undefined>;
+}
+
+/** DynamoDB's own limit of one transaction, without the counter. */
+export const COUNT_EVENTS = 99;
+const ATTEMPTS = 8;
+
+export function createStormStore(deps: {
+  dynamo: Pick<DynamoDBClient, "send">;
+  table: string;
+  /** How long counts are kept: as long as the ledger, by which an event that comes again is known. */
+  ttlSeconds: number;
+  /** In ms since 1970. */
+  now: () => number;
+  random: () => number;
+  newToken: () => string;
+}): StormStore {
+  const { dynamo, table: TableName } = deps;
+  const ttl = () => Math.floor(deps.now() / 1000) + deps.ttlSeconds;
+
+  /** Undefined where its condition does not hold. What is sent again does no harm. */
+  async function update(pk: string, change: Omit<UpdateItemCommandInput, "TableName" | "Key">) {
+    const command = new UpdateItemCommand({ TableName, Key: toAttributes({ pk }), ...change });
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const { Attributes = {} } = await dynamo.send(command);
+        return fromAttributes(Attributes);
+      } catch (thrown) {
+        if ((thrown as Error).name === "ConditionalCheckFailedException") return undefined;
+        if (transactionErrorOf(thrown).kind !== "changed" || attempt === ATTEMPTS)
+          throw dependencyFailed("UpdateItem", thrown);
+        await pauseBefore(attempt, deps.random);
+      }
+    }
+  }
+
+  const seal = (pk: string) =>
+    update(pk, {
+      UpdateExpression: "SET is_sealed = :yes, #ttl = :ttl",
+      ExpressionAttributeNames: { "#ttl": "ttl" },
+      ExpressionAttributeValues: toAttributes({ ":yes": true, ":ttl": ttl() }),
+      ReturnValues: "ALL_NEW",
+    });
+
+  const mark = ({ mark: pk }: Counted): TransactWriteItem => ({
+    Put: {
+      TableName,
+      Item: toAttributes({ pk: windowMarkKey(pk), ttl: ttl() }),
+      ConditionExpression: "attribute_not_exists(pk)",
+    },
+  });
+
+  const add = (pk: string, count: number, { first, last }: Span): TransactWriteItem => ({
+    Update: {
+      TableName,
+      Key: toAttributes({ pk }),
+      UpdateExpression: "ADD #count :count SET #first = :first, #last = :last, #ttl = :ttl",
+      ConditionExpression: "attribute_not_exists(is_sealed)",
+      ExpressionAttributeNames: { "#count": "count", "#first": "first", "#last": "last", "#ttl": "ttl" },
+      ExpressionAttributeValues: toAttributes({
+        ":count": count,
+        ":first": first,
+        ":last": last,
+        ":ttl": ttl(),
+      }),
+    },
+  });
+
+  return {
+    async join(window, counter) {
+      const item = await update(windowKey(window), {
+        UpdateExpression: "ADD counters :counter SET #ttl = :ttl",
+        ConditionExpression: "attribute_not_exists(is_sealed)",
+        ExpressionAttributeNames: { "#ttl": "ttl" },
+        ExpressionAttributeValues: { ":counter": { SS: [counter] }, ":ttl": { N: String(ttl()) } },
+        ReturnValues: "ALL_NEW",
+      });
+      return item && { isCalled: item.has_closer === true };
+    },
+    async called(window) {
+      await update(windowKey(window), {
+        UpdateExpression: "SET has_closer = :yes",
+        ExpressionAttributeValues: toAttributes({ ":yes": true }),
+      });
+    },
+    async count(window, counter, events, span) {
+      let open = events;
+      for (let attempt = 1; open.length > 0; attempt += 1) {
+        const TransactItems = [add(windowCounterKey(window, counter), open.length, span), ...open.map(mark)];
+        // By its token, what the SDK sends twice is done once.
+        const command = new TransactWriteItemsCommand({ TransactItems, ClientRequestToken: deps.newToken() });
+        try {
+          await dynamo.send(command);
+          return true;
+        } catch (thrown) {
+          const codes = codesOf(thrown);
+          if (codes?.[0] === "ConditionalCheckFailed") return false;
+          // Those that were counted before, at an earlier delivery.
+          const left = codes ? open.filter((_, at) => codes[at + 1] !== "ConditionalCheckFailed") : open;
+          const { kind } = transactionErrorOf(thrown);
+          const passes = kind === "changed" || kind === "cancelled";
+          if (left.length === open.length && (!passes || attempt >= ATTEMPTS))
+            throw dependencyFailed("TransactWriteItems", thrown);
+          if (left.length === open.length) await pauseBefore(attempt, deps.random);
+          open = left;
+        }
+      }
+      return true;
+    },
+    async close(window) {
+      const item = await seal(windowKey(window));
+      const counters = [...((item?.counters as Set<string> | undefined) ?? [])];
+      const found = await Promise.all(counters.map((counter) => seal(windowCounterKey(window, counter))));
+      const counted = found.filter((one): one is Record<"count" | keyof Span, number> => Boolean(one?.count));
+      if (counted.length === 0) return undefined;
+      return {
+        count: counted.reduce((sum, { count }) => sum + count, 0),
+        first: Math.min(...counted.map(({ first }) => first)),
+        last: Math.max(...counted.map(({ last }) => last)),
+      };
+    },
+  };
+}
+
+/** Of a cancelled transaction, in the order of its items. */
+function codesOf(thrown: unknown): string[] | undefined {
+  const { name, CancellationReasons } = (thrown ?? {}) as {
+    name?: string;
+    CancellationReasons?: { Code?: string }[];
+  };
+  return name === "TransactionCanceledException"
+    ? CancellationReasons?.map(({ Code = "None" }) => Code)
+    : undefined;
+}

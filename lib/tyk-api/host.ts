@@ -1,0 +1,185 @@
+import type { RunBuffer } from "../commit/unit-of-work.ts";
+import { type TransactionError, transactionErrorOf } from "../dynamo/transaction-error.ts";
+import { AppError, type ErrorCode, errorText } from "../errors.ts";
+import type { CallScope, Host } from "../runtime/jobs.ts";
+import { HOST_CALLS, type HostCallName } from "../runtime/protocol.ts";
+import type { ChangedBy } from "../sessions/item.ts";
+import { isStorableKey, KEY_BYTES, storableBytes } from "../sessions/limits.ts";
+import {
+  applySet,
+  keepPassword,
+  MISS,
+  parseSession,
+  type Session,
+  showSession,
+} from "../sessions/session.ts";
+import { keepUnknown } from "../sessions/whole.ts";
+import type { Storage } from "./storage.ts";
+
+/** Sends a script's HTTP requests; the JSON answer of the gateway's API, or undefined when it failed. */
+export type SendHttp = (request: string, run: HttpRun) => Promise<string | undefined>;
+
+export interface HttpRun extends CallScope {
+  /** For the n-th request of a run that may change something: the same at every delivery of the event. */
+  idempotencyKey: () => string;
+}
+
+export interface HostDeps {
+  makeHttpRequest: SendHttp;
+  batchRequest: SendHttp;
+  storage: Storage;
+  allowMasterKeys: boolean;
+  now: () => number;
+}
+
+/** What a run has of its own. */
+export interface HostRun {
+  buffer: RunBuffer;
+  /** Its identity. */
+  event: string;
+  handler: string;
+  /** What the sessions that it writes are to say of it. */
+  changedBy?: ChangedBy;
+  log: Host["log"];
+  onRead: (key: string) => void;
+  /** Is told of a key whose session is found under another name. */
+  onName?: ((key: string, name: string) => void) | undefined;
+  /** Is told what the run changes; undefined for a session that is not there. */
+  onWrite?: (key: string, before: Session | undefined, after: Session | undefined) => void;
+  /** The organisation of an API; "" for one that the release does not have. */
+  orgOf: (apiId: string) => string;
+}
+
+/** The host's side of one run. */
+export interface RunHost extends Host {
+  /**
+   * What failed on our side, such as the table being away. The script was told nothing true, so whatever it
+   * made of that must not count: the run failed.
+   */
+  readonly failure: AppError | undefined;
+  /** The call to a table that has been waiting for its answer for longer than this number of ms, if there is one. */
+  stuckFor(ms: number): HostCallName | undefined;
+}
+
+/** The gateway's JavaScript API on top of the unit of work. */
+export function createHost(deps: HostDeps, run: HostRun): RunHost {
+  let given = deps.now();
+  let sent = 0;
+  let failure: AppError | undefined;
+  let waiting: { name: HostCallName; since: number } | undefined;
+  /** Of the keys that were read, the names of their sessions: what a script reads by a short name it writes by it too. */
+  const names = new Map<string, string>();
+  const idempotencyKey = () => {
+    sent += 1;
+    return headerText(`${run.event}:${run.handler}:${sent}`);
+  };
+
+  const calls: Record<HostCallName, (args: string[], scope: CallScope) => Promise<string | undefined>> = {
+    async getKeyData([key = "", apiId = ""]) {
+      run.onRead(key);
+      const { name, session } = await findSession(run, key, apiId);
+      if (session) names.set(key, name);
+      return session ? showSession(session) : MISS;
+    },
+    async setKeyData([key = "", text = "", suppressReset = ""], { after }) {
+      if (!isStorableKey(key)) throw new AppError("session-refused", `a key has 1 to ${KEY_BYTES} bytes`);
+      const name = names.get(key) ?? key;
+      const stored = await run.buffer.read(name);
+      const set = applySet(keepPassword(parseSession(text), stored), {
+        suppressReset: suppressReset === "1",
+        now: Math.floor((given + after) / 1000), // what the run was told later counts from then too
+        allowMasterKeys: deps.allowMasterKeys,
+      });
+      const session = keepUnknown(set, stored);
+      const bytes = storableBytes(session) + Buffer.byteLength(name);
+      const by = run.changedBy && { changedBy: run.changedBy };
+      await run.buffer.write(name, { session, bytes, reset: suppressReset !== "1", ...by });
+      run.onWrite?.(name, stored, session);
+      return undefined;
+    },
+    async delKeyData([key = "", apiId = ""]) {
+      const { name, session } = await findSession(run, key, apiId);
+      if (!session) return undefined;
+      await run.buffer.write(name, { session: undefined });
+      run.onWrite?.(name, session, undefined);
+      return undefined;
+    },
+    makeHttpRequest: ([request = ""], scope) => deps.makeHttpRequest(request, { ...scope, idempotencyKey }),
+    batchRequest: ([request = ""], scope) => deps.batchRequest(request, { ...scope, idempotencyKey }),
+    async storage([operation = "", key = "", value = "", ttl = "0"]) {
+      const answer = { error: null as string | null, value: null as unknown };
+      try {
+        answer.value = await deps.storage.call(operation, key, value, Number(ttl));
+      } catch (thrown) {
+        // The one group of functions that throw; what is wrong on our side is told like the gateway tells it.
+        if (!(thrown instanceof AppError)) throw thrown;
+        answer.error = thrown.message;
+      }
+      return JSON.stringify(answer);
+    },
+  };
+
+  return {
+    log: run.log,
+    begin(at = deps.now()) {
+      given = at;
+    },
+    gave(key) {
+      run.onRead(key);
+      run.buffer.gave?.(key);
+    },
+    get failure() {
+      return failure;
+    },
+    stuckFor: (ms) => (waiting && deps.now() - waiting.since > ms ? waiting.name : undefined),
+    async call(name, args, scope) {
+      if (asksTable(name)) waiting = { name, since: deps.now() };
+      try {
+        return await calls[name](args, scope);
+      } catch (thrown) {
+        failure ??= failureOf(name, thrown);
+        scope.log("error", `${name} failed: ${errorText(thrown)}`);
+        return name === "getKeyData" ? MISS : undefined;
+      } finally {
+        waiting = undefined;
+      }
+    },
+  };
+}
+
+/** Of any text one that a header can carry; different ones stay different. */
+const headerText = (text: string) => text.replace(/[^\x21-\x24\x26-\x7e]/gu, encodeURIComponent);
+
+const asksTable = (name: HostCallName) => HOST_CALLS[name] !== "http";
+
+/** What is wrong with the script's call is told to the script; what is wrong on our side fails the run. */
+function failureOf(name: HostCallName, thrown: unknown): AppError | undefined {
+  const code = thrown instanceof AppError ? thrown.code : codeOf(thrown);
+  if (!RUN_FAILS.has(code)) return undefined;
+  return new AppError(code, `${name}: ${errorText(thrown)}`, { cause: thrown });
+}
+
+const RUN_FAILS: ReadonlySet<ErrorCode> = new Set(["dependency-failed", "session-unfit", "runtime-failed"]);
+
+/** What fails for what it is, or nobody knows why, says nothing about the next event: it is not an outage. */
+const codeOf = (thrown: unknown) =>
+  ALONE.has(transactionErrorOf(thrown).kind) ? "runtime-failed" : "dependency-failed";
+
+const ALONE: ReadonlySet<TransactionError["kind"]> = new Set(["unfit", "strange", "changed"]);
+
+/** A key that is not there by its own name may be a custom key, which the gateway stores by a name of its own. */
+async function findSession(
+  { buffer, orgOf, onName }: HostRun,
+  key: string,
+  apiId: string,
+): Promise<{ name: string; session: Session | undefined }> {
+  const orgId = orgOf(apiId);
+  const session = isStorableKey(key) ? await buffer.read(key, { apiId, orgId }) : undefined;
+  if (session) return { name: key, session };
+  const known = buffer.fullNameOf(key);
+  const name = known === key ? `${orgId}${key}` : known;
+  if (name === key || !isStorableKey(name)) return { name: key, session: undefined };
+  const found = await buffer.read(name);
+  if (found) onName?.(key, name);
+  return { name, session: found };
+}

@@ -1,0 +1,164 @@
+// A history in files: the newest lines are kept, whatever happened to a file, to its folder or to the disk meanwhile.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, beforeEach, describe, it } from "node:test";
+import fc from "fast-check";
+import { FORMAT, type HistoryLine, lineOf } from "../../lib/history/records.ts";
+import { createHistoryReader } from "../../local/history-reader.ts";
+import { HISTORY_LIMITS, type HistoryLimits, openHistory } from "../../local/history-writer.ts";
+
+const AT = "2026-12-01T00:00:00.000Z";
+const refused = (id: string, error = "no"): HistoryLine => ({
+  history: FORMAT,
+  refused: { id, api_id: "demo", at: AT, code: "event-invalid", error },
+});
+const received = (id: string): HistoryLine => ({
+  history: FORMAT,
+  received: { id, api_id: "demo", type: "T", at: AT },
+});
+const idOf = (line: HistoryLine) =>
+  ("refused" in line ? line.refused : "received" in line ? line.received : line.attempt).id;
+
+describe("a history in files", () => {
+  const root = mkdtempSync(join(tmpdir(), "gatehook-"));
+  let folder = "";
+  let nth = 0;
+  beforeEach(() => {
+    nth += 1;
+    folder = join(root, `${nth}`, "history");
+  });
+  after(() => rmSync(root, { recursive: true }));
+
+  const ids = async (from = folder) => (await Array.fromAsync(createHistoryReader(from).read())).map(idOf);
+  const failing = (error: unknown) => assert.fail(String(error));
+  const write = (
+    lines: HistoryLine[],
+    limits: Partial<HistoryLimits> = {},
+    onTrouble = failing as (error: unknown) => void,
+  ) => {
+    const writer = openHistory(folder, { ...HISTORY_LIMITS, ...limits }, onTrouble);
+    for (const line of lines) writer.append(lineOf(line));
+    writer.close();
+  };
+
+  it("is read as it was written, in order, start after start, and by others while it is written", async () => {
+    const reader = createHistoryReader(folder);
+    assert.deepEqual(await Array.fromAsync(reader.read()), []);
+    const writer = openHistory(folder, HISTORY_LIMITS, failing);
+    writer.append(lineOf(refused("a")));
+    assert.deepEqual((await Array.fromAsync(reader.read())).map(idOf), ["a"]);
+    assert.deepEqual(await Array.fromAsync(reader.read()), []);
+    writer.append(lineOf(refused("b", "\u2028\n")));
+    assert.deepEqual((await Array.fromAsync(reader.read())).map(idOf), ["b"]);
+    writer.close();
+    write([refused("c")]);
+    assert.deepEqual((await Array.fromAsync(reader.read())).map(idOf), ["c"]);
+    assert.deepEqual(await ids(), ["a", "b", "c"]);
+    assert.equal(readdirSync(folder).filter((name) => name.endsWith(".jsonl")).length, 1);
+  });
+
+  it("is the user's alone, and in no repository", () => {
+    write([refused("a")]);
+    assert.equal(statSync(folder).mode & 0o777, 0o700);
+    assert.equal(statSync(join(folder, "00000001.jsonl")).mode & 0o777, 0o600);
+    assert.equal(readFileSync(join(folder, ".gitignore"), "utf8"), "*\n");
+  });
+
+  it("keeps the newest lines: by their number, by their bytes, and over many starts", async () => {
+    const all = Array.from({ length: 250 }, (_, at) => String(at));
+    for (const id of all) write([received(id), refused(id)], { lines: 100 });
+    const kept = [...new Set(await ids())];
+    assert.ok(kept.length >= 100 && kept.length <= 110, String(kept.length));
+    assert.deepEqual(kept, all.slice(-kept.length));
+
+    folder = `${folder}-bytes`;
+    const error = "x".repeat(1_000);
+    for (const id of all) write([refused(id, error)], { bytes: 50_000 });
+    const bytes = readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+    assert.ok(bytes > 40_000 && bytes < 51_500, String(bytes));
+    const left = await ids();
+    assert.deepEqual(left, all.slice(-left.length));
+  });
+
+  it("loses the line that was cut in the middle, wherever that was, and no other", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat({ max: 199 }),
+        fc.constantFrom("", "\n", "{}\n", "\u0000\n", "null\n"),
+        async (left, odd) => {
+          nth += 1;
+          folder = join(root, `cut-${nth}`);
+          write([refused("a"), refused("b")]);
+          const file = join(folder, "00000001.jsonl");
+          const text = readFileSync(file, "utf8");
+          const cut = text.slice(0, Math.min(left, text.length));
+          writeFileSync(file, cut);
+          if (odd && cut.endsWith("\n")) appendFileSync(file, odd);
+          write([refused("c")]);
+          const whole = cut.split("\n").slice(0, -1).length;
+          assert.deepEqual(await ids(), [...["a", "b"].slice(0, whole), "c"]);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it("goes on in a new folder when the one that it had was removed", async () => {
+    const writer = openHistory(folder, HISTORY_LIMITS, failing);
+    writer.append(lineOf(refused("a")));
+    rmSync(folder, { recursive: true });
+    writer.append(lineOf(refused("b")));
+    writer.close();
+    assert.deepEqual(await ids(), ["b"]);
+  });
+
+  it("says once that nothing can be written, and goes on when it can", async () => {
+    const told: unknown[] = [];
+    folder = join(root, "file", "history");
+    writeFileSync(join(root, "file"), "");
+    const writer = openHistory(folder, HISTORY_LIMITS, (error) => void told.push(error));
+    for (const id of ["a", "b"]) writer.append(lineOf(refused(id)));
+    assert.equal(told.length, 1);
+    rmSync(join(root, "file"));
+    writer.append(lineOf(refused("c")));
+    writer.close();
+    assert.equal(told.length, 1);
+    assert.deepEqual(await ids(), ["c"]);
+  });
+
+  /** The limit of a file's size is what a process can be given without being root; it fails in the middle of a line. */
+  it("survives a line of which only a part had room", async () => {
+    const modules = ["../../local/history-writer.ts", "../../lib/history/records.ts"].map((path) =>
+      JSON.stringify(new URL(path, import.meta.url).href),
+    );
+    const line = (id: string) => JSON.stringify(lineOf(refused(id, "x".repeat(900))));
+    const script = `
+      process.on("SIGXFSZ", () => {});
+      const { openHistory, HISTORY_LIMITS } = await import(${modules[0]});
+      const writer = openHistory(${JSON.stringify(folder)}, HISTORY_LIMITS, ({ code }) => console.log(code));
+      for (const line of [${line("a")}, ${line("b")}, ${line("c")}, ${line("x")}]) writer.append(line);
+    `;
+    // Node's cache of compiled code would be a larger file.
+    const env = { ...process.env, NODE_DISABLE_COMPILE_CACHE: "1" };
+    const said = execFileSync(
+      "bash",
+      ["-c", 'ulimit -f 2; exec "$0" --input-type=module -e "$1"', process.execPath, script],
+      { env, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] },
+    );
+    assert.equal(said, "EFBIG\n");
+    assert.ok(!readFileSync(join(folder, "00000001.jsonl"), "utf8").endsWith("\n"), "it was cut");
+    write([refused("d")]);
+    assert.deepEqual(await ids(), ["a", "b", "d"]);
+  });
+});

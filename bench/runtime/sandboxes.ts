@@ -17,7 +17,7 @@ const hostCall: HostCall = (name) => ({ text: name === "getKeyData" ? SESSION : 
 export type OneRun = () => Promise<void>;
 
 export async function kept(isolation: Isolation, scripts: Script[]): Promise<OneRun> {
-  const keeper = createSnapshotLifecycle({
+  const lifecycle = createSnapshotLifecycle({
     engine: { wasm: assets.wasm },
     prelude,
     limits,
@@ -25,11 +25,11 @@ export async function kept(isolation: Isolation, scripts: Script[]): Promise<One
     host: { begin() {}, call: hostCall },
     onLoading() {},
   });
-  await keeper.load(scripts);
+  await lifecycle.load(scripts);
   return async () => {
-    const { outcome } = keeper.run(sampleRun(5_000));
+    const { outcome } = lifecycle.run(sampleRun(5_000));
     if (!outcome.ok) throw new Error(JSON.stringify(outcome));
-    await keeper.rest();
+    await lifecycle.rest();
   };
 }
 

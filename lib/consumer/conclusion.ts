@@ -21,12 +21,12 @@ export interface ConclusionDeps {
 /** What is told of an event when its fate at this delivery is known, and what becomes of its records. */
 export interface Conclusions {
   /** Of one that is done, or that failed. */
-  conclude(passed: Passed, answer: BatchResult): Promise<void>;
+  conclude(passed: Passed, result: BatchResult): Promise<void>;
   /** Of one that comes again. `attempt`: how many attempts it has cost so far, where this one counts. */
   leave(
     delivery: Delivery,
     why: Verdict,
-    answer: BatchResult,
+    result: BatchResult,
     how?: Stay & { attempt?: number | undefined },
   ): void;
   /** Of one whose identity another content had first: that one counts, and nobody should learn that by surprise. */
@@ -58,7 +58,7 @@ export function createConclusions(deps: ConclusionDeps): Conclusions {
   function leave(
     delivery: Delivery,
     why: Verdict,
-    answer: BatchResult,
+    result: BatchResult,
     { attempt, ...how }: Stay & { attempt?: number | undefined } = {},
   ): void {
     const { records } = delivery;
@@ -68,26 +68,26 @@ export function createConclusions(deps: ConclusionDeps): Conclusions {
     log.warn("event left to SQS", { event_id, reason, handler, release, seconds, ...counted });
     metrics.count(reason === "unstarted" ? "EventsUnstarted" : "EventsFailed");
     history?.ended(delivery, { outcome: leftAs(why, attempt), reason, error, release, attempt, seconds });
-    answer.stay(records, why, { ...how, seconds });
+    result.stay(records, why, { ...how, seconds });
   }
 
   return {
     leave,
-    async conclude(passed, answer) {
+    async conclude(passed, result) {
       const { delivery, outcome } = passed;
       if (outcome.is === "done") {
-        answer.done(delivery.records);
+        result.done(delivery.records);
         tellDone(passed);
         const { release, doneBefore } = passed;
         history?.ended(delivery, { outcome: "done", release: release.version, doneBefore });
       }
       if (outcome.is !== "failed") return;
       const { failure, attempt, exhausted = false } = outcome;
-      if (failure.kind !== "final" && !exhausted) return leave(delivery, failure, answer, { attempt });
+      if (failure.kind !== "final" && !exhausted) return leave(delivery, failure, result, { attempt });
       metrics.count("EventsFailed");
       const { reason, error, release } = failure;
       history?.ended(delivery, { outcome: "failed", reason, error, release, attempt });
-      await answer.giveUp(delivery.records, failure);
+      await result.giveUp(delivery.records, failure);
     },
     drop(delivery) {
       const { id, api_id, event } = delivery.envelope;

@@ -31,7 +31,7 @@ const LONGEST_SECONDS = 42_900;
 
 /** What one invocation has of its own. */
 interface Batch {
-  answer: BatchResult;
+  result: BatchResult;
   timeLeft: TimeLeft;
 }
 
@@ -54,7 +54,7 @@ export function createConsumer(
   const pass = createPass(deps);
   const { conclude, leave, drop } = createConclusions(deps);
 
-  async function open(records: QueueRecord[], answer: BatchResult): Promise<Delivery[]> {
+  async function open(records: QueueRecord[], result: BatchResult): Promise<Delivery[]> {
     const deliveries = new Map<string, Delivery>();
     for (const record of records) {
       try {
@@ -68,7 +68,7 @@ export function createConsumer(
       } catch (thrown) {
         if (!(thrown instanceof AppError)) throw thrown;
         metrics.count("EventsFailed");
-        await answer.giveUp([record], { reason: thrown.code, error: thrown.message });
+        await result.giveUp([record], { reason: thrown.code, error: thrown.message });
       }
     }
     return [...deliveries.values()];
@@ -81,30 +81,30 @@ export function createConsumer(
   function leaveUnstarted(
     left: Delivery[],
     { ended, ms }: { ended: number; ms: number },
-    answer: BatchResult,
+    result: BatchResult,
   ): void {
     const spreadSeconds = ended > 0 ? ((left.length / ended) * ms) / 1000 : 0;
     for (const delivery of left) {
       const longest = Math.min(spreadSeconds, 2 ** Math.max(...delivery.records.map(receives)));
       const how = { seconds: Math.floor(deps.random() * longest), blameless: true };
-      leave(delivery, unstartedVerdict(delivery), answer, ended > 0 ? how : undefined);
+      leave(delivery, unstartedVerdict(delivery), result, ended > 0 ? how : undefined);
     }
   }
 
   /** Takes as many events as there is time for, and lets others have the rest now. */
-  async function sizeDown(deliveries: Delivery[], { answer, timeLeft }: Batch): Promise<Delivery[]> {
+  async function sizeDown(deliveries: Delivery[], { result, timeLeft }: Batch): Promise<Delivery[]> {
     const inOrder = deliveries.some((delivery) => groupOf(delivery) !== undefined);
     const ms = timeLeft();
     const room = inOrder ? deliveries.length : pace.fit(ms);
     if (room >= deliveries.length) return deliveries;
     const left = deliveries.slice(room);
-    leaveUnstarted(left, { ended: room, ms }, answer);
-    await answer.release(left.flatMap(({ records }) => records));
+    leaveUnstarted(left, { ended: room, ms }, result);
+    await result.release(left.flatMap(({ records }) => records));
     return deliveries.slice(0, room);
   }
 
   /** Runs these events, those that met others again and again; concludes those that came to an end. */
-  async function runAll(deliveries: Delivery[], { answer, timeLeft }: Batch): Promise<Rounds> {
+  async function runAll(deliveries: Delivery[], { result, timeLeft }: Batch): Promise<Rounds> {
     const rounds: Rounds = { ended: 0, unstarted: [], conflicted: deliveries };
     let alone = false;
     let pauseMs = CONFLICT_PAUSE_MS;
@@ -119,7 +119,7 @@ export function createConsumer(
       pauseMs = end.hasMarks ? CONFLICT_PAUSE_MS : LOCKED_PAUSE_MS;
       for (const delivery of end.others) {
         drop(delivery);
-        answer.done(delivery.records);
+        result.done(delivery.records);
       }
       rounds.conflicted = [];
       for (const passed of end.passed) {
@@ -129,7 +129,7 @@ export function createConsumer(
           deps.history?.conflicted(delivery);
         } else if (outcome.is === "unstarted") rounds.unstarted.push(delivery);
         else {
-          await conclude(passed, answer);
+          await conclude(passed, result);
           rounds.ended += 1;
         }
       }
@@ -138,17 +138,17 @@ export function createConsumer(
   }
 
   /** What asks to be done later waits on: no message can be delayed for long enough. */
-  async function putOff(delivery: Delivery, { due, ...task }: Task, answer: BatchResult): Promise<void> {
+  async function putOff(delivery: Delivery, { due, ...task }: Task, result: BatchResult): Promise<void> {
     const { records, envelope } = delivery;
     const [record] = records;
     const seconds = Math.ceil(due - deps.now() / 1000);
     if (record?.attributes.MessageGroupId === undefined) {
       if (record) await deps.sendTask(record, envelope.id, { ...task, due });
-      return answer.done(records);
+      return result.done(records);
     }
     const error = "its time has not come at any receive";
     const verdict = { reason: "unstarted", error, eventId: envelope.id, handler: task.entry } as const;
-    answer.stay(records, verdict, { seconds: Math.min(seconds, LONGEST_SECONDS), blameless: true });
+    result.stay(records, verdict, { seconds: Math.min(seconds, LONGEST_SECONDS), blameless: true });
   }
 
   async function liveRelease(): Promise<LiveRelease> {
@@ -157,7 +157,7 @@ export function createConsumer(
   }
 
   async function work(records: QueueRecord[], batch: Batch): Promise<void> {
-    const opened = await open(records, batch.answer);
+    const opened = await open(records, batch.result);
     const now = deps.now() / 1000;
     const {
       early = [],
@@ -172,7 +172,7 @@ export function createConsumer(
     // None of them waits for the others, or fails them.
     const ended = await Promise.allSettled([
       release && deps.deliver(webhook, { release, ...batch }),
-      ...early.map(({ task, ...delivery }) => task && putOff(delivery, task, batch.answer)),
+      ...early.map(({ task, ...delivery }) => task && putOff(delivery, task, batch.result)),
       runEvents(event, batch),
     ]);
     for (const end of ended) if (end.status === "rejected") throw end.reason;
@@ -180,37 +180,37 @@ export function createConsumer(
 
   async function runEvents(events: Delivery[], batch: Batch): Promise<void> {
     if (events.length === 0) return;
-    const { answer, timeLeft } = batch;
+    const { result, timeLeft } = batch;
     const started = timeLeft();
     const { ended, unstarted, conflicted } = await runAll(await sizeDown(events, batch), batch);
     for (const delivery of conflicted) {
-      leave(delivery, staleFailure(delivery), answer, { seconds: CONFLICT_SECONDS, blameless: true });
+      leave(delivery, staleFailure(delivery), result, { seconds: CONFLICT_SECONDS, blameless: true });
     }
     const ms = started - timeLeft();
     pace.learn(ended + conflicted.length, ms);
-    leaveUnstarted(unstarted, { ended, ms }, answer);
+    leaveUnstarted(unstarted, { ended, ms }, result);
   }
 
   async function consume(records: QueueRecord[], timeLeft: TimeLeft): Promise<string[]> {
-    const answer = createBatchResult(records, deps);
+    const result = createBatchResult(records, deps);
     const seconds = circuit.wait();
     if (seconds > 0) {
       log.warn("batch handed back, a dependency has failed just now", { records: records.length, seconds });
       metrics.count("HandedBack", records.length);
       const error = "a dependency was failing at every receive";
       const verdict = { reason: "dependency-failed", error } as const;
-      answer.stay(records, verdict, { seconds: seconds + deps.retryDelay(1) });
-      return answer.close(verdict);
+      result.stay(records, verdict, { seconds: seconds + deps.retryDelay(1) });
+      return result.close(verdict);
     }
     try {
-      await work(records, { answer, timeLeft });
-      return answer.close({ reason: "unfinished", error: "its run was not finished" });
+      await work(records, { result, timeLeft });
+      return result.close({ reason: "unfinished", error: "its run was not finished" });
     } catch (thrown) {
       // A throw from here would make SQS redeliver what is done too.
       const error = errorText(thrown);
       log.error("batch not finished, SQS will deliver the rest again", { error });
       circuit.failed();
-      return answer.close({ reason: "dependency-failed", error });
+      return result.close({ reason: "dependency-failed", error });
     }
   }
 

@@ -43,9 +43,9 @@ export function createDelivery(
         ...(events.fifo && { deduplicationId: newId() }),
       })),
     );
-    const refused = call.flatMap((parcel, at) => {
+    const refused = call.flatMap((outgoing, at) => {
       const refusal = refusals.get(String(at));
-      return refusal ? [[parcel, refusal] as const] : [];
+      return refusal ? [[outgoing, refusal] as const] : [];
     });
     return new Map(refused);
   }
@@ -68,11 +68,11 @@ export function createDelivery(
       const call = nextCall(waiting, perCall, events.fifo);
       if (!(await pace(call.length))) break;
       const refused = await sendOrRefuse(call);
-      const sent = call.filter((parcel) => !refused.has(parcel)).map(({ letter }) => letter);
+      const sent = call.filter((outgoing) => !refused.has(outgoing)).map(({ letter }) => letter);
       const stuck = new Set(await deadLetters.remove(sent));
       tally.not_removed += stuck.size;
       gone.push(...sent.filter((letter) => !stuck.has(letter)));
-      const rest = waiting.filter((parcel) => !call.includes(parcel));
+      const rest = waiting.filter((outgoing) => !call.includes(outgoing));
       const held = new Set(events.fifo ? [...refused.keys()].map(({ orderGroup }) => orderGroup) : []);
       waiting = rest.filter(({ orderGroup }) => !held.has(orderGroup));
       tally.later += rest.length - waiting.length;

@@ -47,13 +47,13 @@ export function nextCall(waiting: RedriveMessage[], most: number, fifo: boolean)
   const call: RedriveMessage[] = [];
   const closed = new Set<string | undefined>();
   let bytes = 0;
-  for (const parcel of waiting) {
+  for (const outgoing of waiting) {
     if (call.length === most) break;
-    if (fifo && closed.has(parcel.orderGroup)) continue;
-    closed.add(parcel.orderGroup);
-    if (call.length > 0 && bytes + parcel.bytes > CALL_BYTES) continue;
-    call.push(parcel);
-    bytes += parcel.bytes;
+    if (fifo && closed.has(outgoing.orderGroup)) continue;
+    closed.add(outgoing.orderGroup);
+    if (call.length > 0 && bytes + outgoing.bytes > CALL_BYTES) continue;
+    call.push(outgoing);
+    bytes += outgoing.bytes;
   }
   return call;
 }

@@ -18,7 +18,7 @@ export interface DelivererDeps extends AttemptDeps, FateDeps {
 /** What an invocation has for its webhooks. */
 export interface WebhookBatch {
   release: LiveRelease;
-  answer: BatchResult;
+  result: BatchResult;
   /** In ms. */
   timeLeft: () => number;
 }
@@ -98,10 +98,10 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
     });
   }
 
-  async function deliverOne(one: One, { release, answer, timeLeft }: WebhookBatch): Promise<void> {
+  async function deliverOne(one: One, { release, result, timeLeft }: WebhookBatch): Promise<void> {
     const { delivery, webhook } = one;
     const { api_id, event } = delivery.envelope;
-    const fate = fateOf(deps, one, { release, answer });
+    const fate = fateOf(deps, one, { release, result });
     if (timeLeft() < deps.timeoutMs + RESERVE_MS) return fate.leave();
     const wait = circuitOf(webhook).wait();
     if (wait > 0) return fate.postpone(wait);
@@ -114,7 +114,7 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
   }
 
   /** Those of which the release has a webhook, and the table no end. */
-  async function openOf(deliveries: Delivery[], { release, answer }: WebhookBatch): Promise<One[]> {
+  async function openOf(deliveries: Delivery[], { release, result }: WebhookBatch): Promise<One[]> {
     const ones: One[] = [];
     for (const delivery of deliveries) {
       const { envelope, task, records } = delivery;
@@ -125,7 +125,7 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
       else {
         const error = `release ${release.version} has no such webhook any more`;
         const names = { eventId: envelope.id, handler: task.entry, release: release.version };
-        await answer.giveUp(records, { reason: "webhook-unknown", error, ...names });
+        await result.giveUp(records, { reason: "webhook-unknown", error, ...names });
       }
     }
     const asked = ones.map(({ delivery: { identity, envelope }, webhook }) => ({
@@ -140,7 +140,7 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
         log.info("webhook left out, it is switched off", { event_id: delivery.envelope.id, since: offSince });
         metrics.count("WebhooksSkipped");
       }
-      answer.done(delivery.records);
+      result.done(delivery.records);
       return false;
     });
   }

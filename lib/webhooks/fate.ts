@@ -52,7 +52,7 @@ const POSTPONED_SECONDS = 3_600;
 export function fateOf(
   { store, sendTask, now, random, log, metrics }: FateDeps,
   { delivery, task, webhook }: One,
-  { release, answer }: { release: LiveRelease; answer: BatchResult },
+  { release, result }: { release: LiveRelease; result: BatchResult },
 ): Fate {
   const { envelope, identity, records } = delivery;
   const facts = { event_id: envelope.id, api_id: envelope.api_id, handler: task.entry };
@@ -65,17 +65,17 @@ export function fateOf(
     const [record] = records;
     const due = Math.ceil(now() / 1000 + seconds);
     if (record) await sendTask(record, envelope.id, { ...task, ...change, due });
-    answer.done(records);
+    result.done(records);
   }
 
   const giveUp = (reason: Reason, error: string, said?: string) =>
-    answer.giveUp(records, { reason, error, ...names, answer: said });
+    result.giveUp(records, { reason, error, ...names, answer: said });
 
   return {
     giveUp,
     async finish() {
       await store.done(identity);
-      answer.done(records);
+      result.done(records);
     },
     wait: (seconds) => comeAgain(seconds, {}),
     async postpone(seconds) {
@@ -106,7 +106,7 @@ export function fateOf(
     },
     leave() {
       const error = "at every receive no time was left for it";
-      answer.stay(records, { reason: "unstarted", error, ...names }, { seconds: 0, blameless: true });
+      result.stay(records, { reason: "unstarted", error, ...names }, { seconds: 0, blameless: true });
     },
   };
 }

@@ -146,9 +146,9 @@ describe("a batch with webhooks and events", () => {
           },
           close: async () => {},
         },
-        async deliver(webhooks, { release, answer }) {
+        async deliver(webhooks, { release, result }) {
           steps.push(`deliver by ${release.version}`);
-          answer.done(webhooks.flatMap(({ records }) => records));
+          result.done(webhooks.flatMap(({ records }) => records));
         },
       },
     );

@@ -83,12 +83,12 @@ async function runFresh(script: Script | undefined, run: Run): Promise<string> {
 }
 
 async function runOne(
-  { keeper, asked }: InProcess,
+  { lifecycle, asked }: InProcess,
   run: Run,
 ): Promise<{ seen: string; rebuilding: boolean }> {
-  const { outcome, rebuilding } = keeper.run(run);
+  const { outcome, rebuilding } = lifecycle.run(run);
   const seen = JSON.stringify([endOf(outcome), asked()]);
-  await keeper.rest();
+  await lifecycle.rest();
   asked();
   return { seen, rebuilding };
 }

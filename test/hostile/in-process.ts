@@ -13,7 +13,7 @@ const prelude = readPrelude();
 
 /** A sandbox in this thread, for what needs no hard end: what scripts ask of the host is answered at once. */
 export interface InProcess {
-  keeper: SnapshotLifecycle;
+  lifecycle: SnapshotLifecycle;
   /** All that the scripts asked of the host since this was asked last. */
   asked(): string[];
 }
@@ -29,7 +29,7 @@ export async function loadInProcess(
   options: { limits?: Partial<Limits>; engine?: SnapshotLifecycleDeps["engine"] } = {},
 ): Promise<InProcess> {
   let asked: string[] = [];
-  const keeper = createSnapshotLifecycle({
+  const lifecycle = createSnapshotLifecycle({
     engine: options.engine ?? { wasm },
     prelude,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
@@ -43,9 +43,9 @@ export async function loadInProcess(
     },
     onLoading() {},
   });
-  await keeper.load(scripts);
+  await lifecycle.load(scripts);
   return {
-    keeper,
+    lifecycle,
     asked() {
       const all = asked;
       asked = [];

@@ -101,11 +101,11 @@ test("events under isolation have the effect that they have in a fresh sandbox, 
 test("large texts in circles, left by one event after another, never make a later one fail", async () => {
   const circle = "var o = { text: 'x'.repeat(100000) + event.Type }; o.self = o;";
   const limits = { memoryBytes: 16 * 1024 * 1024 };
-  const { keeper } = await loadInProcess([handler("leaves", circle)], "global", { limits });
+  const { lifecycle } = await loadInProcess([handler("leaves", circle)], "global", { limits });
   for (let count = 0; count < 1_000; count += 1) {
     const run = { handler: "leaves", event: EVENT, context: CONTEXT, timeoutMs: 60_000 };
-    assert.equal(keeper.run(run).outcome.ok, true, `event ${count}`);
-    await keeper.rest();
+    assert.equal(lifecycle.run(run).outcome.ok, true, `event ${count}`);
+    await lifecycle.rest();
   }
 });
 

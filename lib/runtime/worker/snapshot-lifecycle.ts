@@ -127,8 +127,8 @@ export function createSnapshotLifecycle(deps: SnapshotLifecycleDeps): SnapshotLi
       return new Map(held.map((object, index) => [asked.names[index] ?? "", object]));
     },
     run(run) {
-      const { sandbox, snapshot, garbage, random } = current();
-      garbage?.beforeRun();
+      const { sandbox, snapshot, gcTrigger, random } = current();
+      gcTrigger?.beforeRun();
       if (random) meter?.begin(random, run.replay);
       const started = performance.now();
       host.begin({ loading: false, deadline: started + run.timeoutMs, run });
@@ -199,7 +199,7 @@ interface Made {
   instance: Instance;
   sandbox: Sandbox;
   /** Under global isolation. */
-  garbage?: GcTrigger;
+  gcTrigger?: GcTrigger;
   /** Under isolation by event. */
   snapshot?: Snapshot;
   /** Under isolation by event, and where there is a meter. */
@@ -218,11 +218,11 @@ async function make({
   const instance = await createInstance(engine, limits, () => {
     stop.code ??= "memory";
   });
-  const garbage = isolation === "global" && createGcTrigger(instance, limits);
+  const gcTrigger = isolation === "global" && createGcTrigger(instance, limits);
   const sandbox = createSandbox(instance, { prelude, limits, hostCall: host.call, stop });
   const { context, memory, layout } = instance;
   // Before there are scripts, which may put something else in its place.
   const draw = () => context.unwrapResult(context.evalCode("Math.random()")).dispose();
-  const random = meter || !garbage ? { random: findRandomState(memory, layout, draw) } : {};
-  return { instance, sandbox, ...random, ...(garbage && { garbage }) };
+  const random = meter || !gcTrigger ? { random: findRandomState(memory, layout, draw) } : {};
+  return { instance, sandbox, ...random, ...(gcTrigger && { gcTrigger }) };
 }

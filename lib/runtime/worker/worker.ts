@@ -31,7 +31,7 @@ const host = createHostCalls({
 const meter = setup.tellUsed ? createMeter(Date.now) : undefined;
 // The engine asks this for the time, each time anew; nothing else in this thread does.
 if (meter) Date.now = meter.now;
-const keeper = createSnapshotLifecycle({
+const lifecycle = createSnapshotLifecycle({
   engine: { wasm },
   prelude: readPrelude(),
   limits,
@@ -61,13 +61,13 @@ async function runAll(runs: Run[]): Promise<void> {
       continue;
     }
     progress.start(index, now);
-    const end = keeper.run(run);
+    const end = lifecycle.run(run);
     ends.push({ ...end, deeds: host.takeDeeds() });
     // What the main thread did for a run, such as an HTTP request, is never done again for another run's sake.
     const isLast = index === runs.length - 1;
     if (isLast || end.rebuilding || host.asked || clockMs() - flushedAt > FLUSH_MS) flush();
     progress.rest();
-    await keeper.rest();
+    await lifecycle.rest();
     if (end.rebuilding) post({ type: "rebuilt" });
   }
   flush();
@@ -76,22 +76,22 @@ async function runAll(runs: Run[]): Promise<void> {
 async function answer(message: ToWorker): Promise<void> {
   switch (message.type) {
     case "load":
-      return post({ type: "loaded", faults: await keeper.load(message.scripts, message.replay) });
+      return post({ type: "loaded", faults: await lifecycle.load(message.scripts, message.replay) });
     case "survey":
-      return post({ type: "surveyed", ...(await keeper.survey(message.scripts)) });
+      return post({ type: "surveyed", ...(await lifecycle.survey(message.scripts)) });
     case "probe":
-      post({ type: "probed", answers: keeper.probe(message.handlers) });
-      return keeper.rest();
+      post({ type: "probed", answers: lifecycle.probe(message.handlers) });
+      return lifecycle.rest();
     case "look":
-      post({ type: "looked", held: keeper.look(message.asked) });
-      return keeper.rest();
+      post({ type: "looked", held: lifecycle.look(message.asked) });
+      return lifecycle.rest();
     case "runs":
       return runAll(message.runs);
   }
 }
 
 // One message at a time: what follows a run ends before the next run starts.
-let last: Promise<void> = keeper.prepare();
+let last: Promise<void> = lifecycle.prepare();
 port.on("message", (message: ToWorker) => {
   last = last.then(() => answer(message));
 });

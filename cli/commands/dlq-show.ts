@@ -1,6 +1,7 @@
 import { chooser, createGroups, type LetterGroup } from "../../lib/dead-letters/groups.ts";
-import { type Letter, type LetterFacts, TASK, VERDICT_ATTRIBUTES } from "../../lib/dead-letters/letter.ts";
+import type { Letter, LetterFacts } from "../../lib/dead-letters/letter.ts";
 import { readLetters } from "../../lib/dead-letters/sweep.ts";
+import { TASK_ATTRIBUTE, VERDICT_ATTRIBUTES } from "../../lib/queue/attributes.ts";
 import {
   type DeadLetterOptions,
   isWhole,
@@ -60,7 +61,7 @@ function shownOf(facts: LetterFacts, letter: Letter, { body }: ShowOptions): Sho
 }
 
 /** Attributes that stand in a letter's facts. */
-const TOLD = new Set([...VERDICT_ATTRIBUTES, TASK, "event_id", "api_id"]);
+const TOLD = new Set<string>([...VERDICT_ATTRIBUTES, TASK_ATTRIBUTE, "event_id", "api_id"]);
 
 function headOf({ group, count, oldest, newest }: LetterGroup): string[] {
   const when = oldest === newest ? `, of ${oldest}` : ` from ${oldest} to ${newest}`;

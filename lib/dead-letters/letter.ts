@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { parseEvent } from "../events/event.ts";
+import { TASK_ATTRIBUTE, VERDICT_ATTRIBUTES } from "../queue/attributes.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 
 /** One message of the dead-letter queue. */
@@ -42,11 +43,6 @@ export interface LetterFacts {
   /** The beginning of what a webhook's target answered. */
   answer?: string;
 }
-
-/** What the consumer adds to an event that it gives up; it is of that try alone. */
-export const VERDICT_ATTRIBUTES = ["reason", "error", "handler", "release", "receives", "answer"];
-/** What it is to do, where that is not all that its event asks for: it goes with the letter when it is sent again. */
-export const TASK = "task";
 
 /** SQS's own redrive policy moves an event without a word, when no consumer gave it up first. */
 const MOVED_BY_SQS = "moved-by-sqs";
@@ -101,7 +97,7 @@ function namesOf(letter: Letter): Pick<LetterFacts, "event_id" | "api_id" | "typ
 
 /** The handler that a letter's task is for: what SQS itself has moved says it nowhere else. */
 function taskEntryOf(letter: Letter): { handler?: string } {
-  const [, handler] = /"entry":"((?:[^"\\]|\\.)*)"/.exec(textOf(letter, TASK) ?? "") ?? [];
+  const [, handler] = /"entry":"((?:[^"\\]|\\.)*)"/.exec(textOf(letter, TASK_ATTRIBUTE) ?? "") ?? [];
   return handler === undefined ? {} : { handler };
 }
 

@@ -1,5 +1,6 @@
 import { CALL_BYTES } from "../events/send.ts";
-import { type Letter, type LetterAttribute, type LetterFacts, textOf, VERDICT_ATTRIBUTES } from "./letter.ts";
+import { isOfVerdict } from "../queue/attributes.ts";
+import { type Letter, type LetterAttribute, type LetterFacts, textOf } from "./letter.ts";
 
 /** A letter's event, made ready for the events queue. */
 export interface RedriveMessage {
@@ -25,7 +26,7 @@ export function redriveMessageOf(letter: Letter, { event_id }: LetterFacts, fifo
   // What the consumer reads comes first, where there is no room for all.
   const attributes = Object.entries({ event_id: eventId, api_id, ...others })
     .filter((entry): entry is [string, LetterAttribute] => entry[1] !== undefined)
-    .filter(([name]) => !VERDICT_ATTRIBUTES.includes(name))
+    .filter(([name]) => !isOfVerdict(name))
     .slice(0, ATTRIBUTES);
   return {
     letter,
@@ -40,7 +41,7 @@ const bytesOf = (name: string, { DataType, StringValue = "", BinaryValue }: Lett
   Buffer.byteLength(name + DataType + StringValue) + (BinaryValue?.byteLength ?? 0);
 
 /**
- * The next parcels that one call may hold, in their order. In a FIFO queue one of each order group: when it is
+ * The next messages that one call may hold, in their order. In a FIFO queue one of each order group: when it is
  * refused, those behind it are not sent yet.
  */
 export function nextCall(waiting: RedriveMessage[], most: number, fifo: boolean): RedriveMessage[] {

@@ -1,5 +1,6 @@
+import { TASK_ATTRIBUTE } from "../queue/attributes.ts";
 import { createDelivery, type DeliveryDeps, type DeliveryTally } from "./delivery.ts";
-import { factsOf, type Letter, type LetterFacts, TASK, textOf } from "./letter.ts";
+import { factsOf, type Letter, type LetterFacts, textOf } from "./letter.ts";
 import { type RedriveMessage, redriveMessageOf } from "./redrive-message.ts";
 import { type Sweep, type SweepOptions, sweep } from "./sweep.ts";
 
@@ -34,7 +35,7 @@ export async function redrive(
    * letters beside its own: one for each of its webhooks.
    */
   function isLater(letter: Letter, { api_id, event_id }: LetterFacts): boolean {
-    const name = JSON.stringify([api_id, event_id, textOf(letter, TASK)]);
+    const name = JSON.stringify([api_id, event_id, textOf(letter, TASK_ATTRIBUTE)]);
     const later = letter.sentAt > began || seen.has(name);
     seen.add(name);
     return later;

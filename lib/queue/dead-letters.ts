@@ -2,8 +2,9 @@ import type { ErrorCode } from "../errors.ts";
 import { MESSAGE_BYTES } from "../events/event.ts";
 import type { QueueSender } from "../events/send.ts";
 import type { FailureCode } from "../runtime/protocol.ts";
-import { freshTask, TASK_ATTRIBUTE } from "../tasks/tasks.ts";
+import { freshTask } from "../tasks/tasks.ts";
 import { ANSWER_BYTES } from "../webhooks/verdict.ts";
+import { TASK_ATTRIBUTE, type VerdictAttribute } from "./attributes.ts";
 import { type QueueRecord, receives } from "./records.ts";
 
 /** Why an event is not done: a coded error, how its handler failed, or that its turn did not come. */
@@ -31,16 +32,19 @@ const TYPE = "String";
 export function createDeadLetters(send: QueueSender): SendDeadLetter {
   return async (record, { reason, error, eventId, handler, release, answer }) => {
     // By how much they are needed: beside a body of nearly 1 MiB there may be no room for the last.
-    const facts = {
-      event_id: eventId,
-      api_id: record.messageAttributes.api_id?.stringValue,
-      [TASK_ATTRIBUTE]: freshTask(record),
+    const told: Record<VerdictAttribute, string | undefined> = {
       reason,
       handler,
       release,
       receives: String(receives(record)),
       error,
       answer,
+    };
+    const facts = {
+      event_id: eventId,
+      api_id: record.messageAttributes.api_id?.stringValue,
+      [TASK_ATTRIBUTE]: freshTask(record),
+      ...told,
     };
     let room = MESSAGE_BYTES - Buffer.byteLength(record.body);
     const attributes = Object.entries(facts).flatMap(([name, value]) => {

@@ -1,5 +1,5 @@
 import type { QueueSender } from "../events/send.ts";
-import { TASK_ATTRIBUTE } from "../tasks/tasks.ts";
+import { TASK_ATTRIBUTE } from "./attributes.ts";
 import type { QueueRecord } from "./records.ts";
 
 /** Sends a record to its queue again, as a message of its own. `seconds`: until it can be received. */

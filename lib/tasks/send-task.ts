@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { AppError, errorText } from "../errors.ts";
 import { MESSAGE_BYTES } from "../events/event.ts";
 import type { QueueSender } from "../events/send.ts";
-import { type SendTask, TASK_ATTRIBUTE, type Task } from "./tasks.ts";
+import { TASK_ATTRIBUTE } from "../queue/attributes.ts";
+import type { SendTask, Task } from "./tasks.ts";
 
 /** Less than a queue takes: a message that waits counts for the alarm on the oldest one, which is of 15 minutes. */
 const DELAY_SECONDS = 600;

@@ -1,6 +1,7 @@
 import { errorText } from "../errors.ts";
 import { invalidEvent } from "../events/invalid.ts";
 import { decodeJson, integer, string, struct } from "../go/decode.ts";
+import { TASK_ATTRIBUTE } from "../queue/attributes.ts";
 import type { QueueRecord } from "../queue/records.ts";
 
 /** How many equal events one run stands for, and when the first and the last of them came, in ms since 1970. */
@@ -30,8 +31,6 @@ export interface Task {
   /** Of a webhook for a whole window. */
   coalesced?: Coalesced;
 }
-
-export const TASK_ATTRIBUTE = "task";
 
 export const webhookTask = (entry: string, more: Partial<Task> = {}): Task => ({
   kind: "webhook",

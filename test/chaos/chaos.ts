@@ -1,6 +1,6 @@
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { createLogLines } from "../../cli/dev/log-lines.ts";
-import { TASK_ATTRIBUTE } from "../../lib/tasks/tasks.ts";
+import { TASK_ATTRIBUTE } from "../../lib/queue/attributes.ts";
 import type { Moment } from "../../local/lambda/lambda.ts";
 import { createRandom, seedFor } from "../helpers/random.ts";
 import { type Accounts, createAccounts } from "./accounts.ts";

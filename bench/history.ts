@@ -1,7 +1,7 @@
 // npm run bench:history: what it costs that a history is kept: an event in the consumer (processor time of its process,
 // as bench:pipeline has it), and a run from the main thread (as bench:runtime has it). With and without it in turns.
 import { DONE } from "../lib/consumer/outcome.ts";
-import { createRecorder } from "../lib/history/recorder.ts";
+import { createRecorder, type Recorder, type RecorderDeps } from "../lib/history/recorder.ts";
 import { FORMAT, lineOf } from "../lib/history/records.ts";
 import type { Delivery } from "../lib/queue/records.ts";
 import { startRuntime } from "../lib/runtime/runtime.ts";
@@ -69,10 +69,10 @@ const rowOf = (measured: string, off: number[], on: number[]): Row => ({
 });
 
 /** A batch of one run each, so that each is handed over by itself. */
-async function fromTheMainThread(quick: boolean): Promise<Row> {
+async function fromTheMainThread(quick: boolean): Promise<Row[]> {
   const runtime = await startRuntime(await sampleRelease(), { assets, isolation: "global" });
   let bytes = 0;
-  const history = createRecorder({
+  const deps: RecorderDeps = {
     async sink(attempts) {
       for (const attempt of attempts) bytes += lineOf({ history: FORMAT, attempt }).length;
       return 0;
@@ -81,38 +81,47 @@ async function fromTheMainThread(quick: boolean): Promise<Row> {
     now: Date.now,
     container: "bench",
     isolation: "global",
-  });
+  };
+  const all = createRecorder(deps);
+  const failed = createRecorder({ ...deps, keeps: () => false });
   const run = sampleRun(5_000);
-  const event = JSON.parse(run.event);
-  async function recorded(): Promise<void> {
-    const delivery: Delivery = {
-      envelope: { id: "e1", api_id: "demo", event },
-      identity: "demo#e1",
-      digest: "",
-      records: [],
-    } as unknown as Delivery;
+  // What a consumer has of its event in any case.
+  const host = { ...silentHost, failure: undefined, stuckFor: () => undefined };
+  const delivery = {
+    envelope: { id: "e1", api_id: "demo", event: JSON.parse(run.event) },
+    identity: "demo#e1",
+    digest: "",
+    records: [],
+  } as unknown as Delivery;
+  const recorded = (history: Recorder) => async () => {
     const recorder = history.startRun(delivery, run, "session-editor.js");
-    const host = { ...silentHost, failure: undefined, stuckFor: () => undefined };
     recorder.ended(await runtime.run(run, recorder.around(host)), DONE);
     history.ended(delivery, { outcome: "done" });
     await history.flush(60_000);
-  }
+  };
   const timed = (work: () => Promise<unknown>) => async () => {
     const started = performance.now();
     for (let done = 0; done < RUNS; done += 1) await work();
     return ((performance.now() - started) / RUNS) * 1_000;
   };
   const taken = await inTurns(
-    { off: timed(() => runtime.run(run, silentHost)), on: timed(recorded) },
+    {
+      off: timed(() => runtime.run(run, host)),
+      all: timed(recorded(all)),
+      failed: timed(recorded(failed)),
+    },
     quick ? 1 : ROUNDS,
   );
   await runtime.close();
   if (bytes === 0) throw new Error("nothing was recorded");
-  return rowOf("a run from the main thread, µs", taken.off, taken.on);
+  return [
+    rowOf("a run from the main thread, µs", taken.off, taken.all),
+    rowOf("a run from the main thread that is not kept, since it did not fail, µs", taken.off, taken.failed),
+  ];
 }
 
 async function measure({ quick }: { quick: boolean }): Promise<HistoryResult> {
-  return { rows: [await fromTheMainThread(quick), ...(await inTheConsumer(quick))] };
+  return { rows: [...(await fromTheMainThread(quick)), ...(await inTheConsumer(quick))] };
 }
 
 export const history: Part<HistoryResult> = {

@@ -45,7 +45,8 @@ export function EventPane({
     else if (error !== undefined) go({ screen: "events", query: route.value.query }, "replace");
   }, [value, error]);
   const title = useRef<HTMLHeadingElement>(null);
-  const isThere = value !== undefined;
+  // Shown once it has its own address: what a key began before that would be gone with the other one.
+  const isThere = value !== undefined && id !== LAST;
   useEffect(() => {
     if (isThere) title.current?.focus({ preventScroll: true });
   }, [isThere]);
@@ -61,7 +62,7 @@ export function EventPane({
           </button>
         </div>
       )}
-      {value && error === undefined && (
+      {isThere && error === undefined && (
         <Whole event={value} title={title} onClose={onClose} reload={reload} />
       )}
     </section>

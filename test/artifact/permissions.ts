@@ -34,6 +34,7 @@ const sessionsRequest = (routeKey: string, queryStringParameters = {}) => ({
   pathParameters: { key: "denied" },
   queryStringParameters,
   headers: {},
+  requestContext: {},
   body: JSON.stringify({ org_id: "org", access_rights: { [API]: { api_id: API } } }),
 });
 

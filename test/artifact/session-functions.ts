@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ReceiveMessageCommand } from "@aws-sdk/client-sqs";
 import { CANARY_ORG } from "../../lib/gateway/canary.ts";
-import { keyDigest } from "../../lib/gateway/key-digest.ts";
+import { shortKeyDigest } from "../../lib/gateway/key-digest.ts";
 import { KEYS_ROUTE } from "../../lib/keys/api.ts";
 import type { Change } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
@@ -23,6 +23,8 @@ const ALIAS = "by alias";
 /** A change of ours that is not known to be at the gateway. */
 const pending = (base: Session | null): Change => ({ base, since: Date.now() });
 
+const ARN = "arn:aws:iam::123456789012:user/somebody";
+
 export function sessionSuite(world: () => World): void {
   describe("the packaged functions around sessions", () => {
     /** The function's word that this key is settled; `pending` as long as the gateway's cache may undo it. */
@@ -30,7 +32,7 @@ export function sessionSuite(world: () => World): void {
       world()
         .deployed("gateway-sync")
         .line((line) => {
-          const isOfKey = line.includes('"message":"session settled"') && line.includes(keyDigest(key));
+          const isOfKey = line.includes('"message":"session settled"') && line.includes(shortKeyDigest(key));
           return isOfKey && line.includes(`"pending":${isPending}`);
         });
 
@@ -47,6 +49,7 @@ export function sessionSuite(world: () => World): void {
         pathParameters: { key },
         queryStringParameters: query,
         headers: {},
+        requestContext: { authorizer: { iam: { userArn: ARN } } },
         body: body && JSON.stringify(body),
       });
       return answer as Reply;
@@ -60,6 +63,7 @@ export function sessionSuite(world: () => World): void {
         201,
       );
       assert.equal((await ask(container, "GET /sessions/{key+}", key)).statusCode, 200);
+      assert.deepEqual((await world().row(key))?.changed_by, { by: "api", who: ARN });
       for (const query of [{ org_id: ORG }, { alias: ALIAS }])
         assert.match(
           (await ask(container, "GET /sessions", "", undefined, query)).body,

@@ -5,7 +5,7 @@ import { SendMessageBatchCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
 import type { SQSBatchResponse, SQSRecord } from "aws-lambda";
 import type { Artifact } from "../../deploy/package.ts";
-import { type GatewayState, sessionItem } from "../../lib/sessions/item.ts";
+import { type ChangedBy, type GatewayState, sessionItem } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { noticeOf } from "../../local/bucket-watch.ts";
 import type { LocalFunction } from "../../local/lambda/lambda.ts";
@@ -40,6 +40,7 @@ export interface World extends Deployment {
 export interface Row {
   session?: Session;
   gateway?: GatewayState;
+  changed_by?: ChangedBy;
 }
 
 interface Event {

@@ -13,7 +13,7 @@ import { startTestStack, type TestStack } from "../helpers/stack.ts";
 
 const NEW = "new TykJS.TykEventHandlers.NewEventHandler({})";
 const APIS = { "apis/demo.json": definition("demo", { KeyExpired: "parts/editor" }) };
-const EDITOR = `import { checked, type Limit } from "../../../lib/checked.ts";
+const EDITOR = `import { checked, type Limit } from "../../lib/checked.ts";
 
 interface Session { expires: number }
 const limit: Limit = 3;
@@ -121,7 +121,7 @@ describe("gatehook run tells of a script that was made of others", () => {
   });
 
   it("that it imports while it runs, which no bundle can", async () => {
-    const text = `import { y } from "../y";\nexport const x = ${NEW};\nx.NewHandler(async () => import(y));\n`;
+    const text = `import { y } from "./y";\nexport const x = ${NEW};\nx.NewHandler(async () => import(y));\n`;
     const folder = await folderOf({
       ...APIS,
       "handlers/x.ts": text,
@@ -171,7 +171,7 @@ describe("gatehook dev with a script that is made of others", () => {
       "handlers/parts/editor.ts": EDITOR.replace(
         "String(checked(limit))",
         "words + texts.text + checked(limit)",
-      ).replace("\n", `\nimport words from "words";\nimport texts from "../../texts.json";\n`),
+      ).replace("\n", `\nimport words from "words";\nimport texts from "../texts.json";\n`),
       "handlers/texts.json": `{"text":"in words "}`,
       "node_modules/words/package.json": `{"name":"words","version":"1.0.0"}`,
       "node_modules/words/index.js": "module.exports = 'of a package ';",

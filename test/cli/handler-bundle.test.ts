@@ -52,9 +52,9 @@ describe("a script of a handler file", () => {
     const folder = await checked({
       ...MS,
       "handlers/teller.ts": `import ms from "ms";
-import { rate, type Rate } from "../parts/rate.ts";
-import { double } from "../../lib/double";
-import limits from "../limits.json";
+import { rate, type Rate } from "./parts/rate.ts";
+import { double } from "../lib/double";
+import limits from "./limits.json";
 ${saying("teller", "ms('1d') + rate + double(limits.most)")}
 const unused: Rate = 1;
 `,
@@ -78,7 +78,7 @@ const unused: Rate = 1;
   it("runs as such", async () => {
     const files = {
       ...MS,
-      "handlers/teller.ts": `import ms from "ms";\nimport { one } from "../one";\n${saying("teller", "ms('1d') + one")}`,
+      "handlers/teller.ts": `import ms from "ms";\nimport { one } from "./one";\n${saying("teller", "ms('1d') + one")}`,
       "handlers/one.mts": "export const one = 1;",
     };
     const { messages, handler } = await ran(files, "handlers/teller.ts");
@@ -88,9 +88,9 @@ const unused: Rate = 1;
 
   for (const [file, text] of Object.entries({
     "teller.ts": `const one: number = 1;\n${saying("teller", "one")}`,
-    "teller.mts": `import { one } from "../one.mjs";\n${saying("teller", "one")}`,
-    "teller.mjs": `import { one } from "../one.mjs";\n${saying("teller", "one")}`,
-    "teller.js": `import { one } from "../one.mjs";\n${saying("teller", "one")}`,
+    "teller.mts": `import { one } from "./one.mjs";\n${saying("teller", "one")}`,
+    "teller.mjs": `import { one } from "./one.mjs";\n${saying("teller", "one")}`,
+    "teller.js": `import { one } from "./one.mjs";\n${saying("teller", "one")}`,
     "teller.js, by require": `var one = require("./one.mjs").one;\n${saying("teller", "one").replace("export ", "")}`,
   }))
     it(`is made of ${file}`, async () => {
@@ -105,7 +105,7 @@ const unused: Rate = 1;
   it("is the same to the byte wherever the folder is, without a path of the machine", async () => {
     const folder = await folderOf({
       ...MS,
-      "handlers/teller.ts": `import ms from "ms";\nimport { b } from "../../lib/b";\n${saying("teller", "ms() + b")}`,
+      "handlers/teller.ts": `import ms from "ms";\nimport { b } from "../lib/b";\n${saying("teller", "ms() + b")}`,
       "lib/b.ts": "export const b = 'é';",
     });
     const other = join(await keep(mkdtemp(join(tmpdir(), "gatehook-"))), "deeper", "x");
@@ -146,7 +146,7 @@ var teller = ${NEW}; teller.NewHandler(function () {});`,
 
   it("is not uploaded where it only helps others, and is where a definition names it too", async () => {
     const files = {
-      "handlers/teller.ts": `import { one } from "../one.js";\nimport "../other.js";\n${saying("teller", "one")}`,
+      "handlers/teller.ts": `import { one } from "./one.js";\nimport "./other.js";\n${saying("teller", "one")}`,
       "handlers/one.js": "exports.one = 1;",
       "handlers/other.js": `var other = ${NEW};\nother.NewHandler(function () {});`,
     };
@@ -172,11 +172,11 @@ var teller = ${NEW}; teller.NewHandler(function () {});`,
 describe("what a handler file makes global", () => {
   const GIVES: [what: string, text: string, files?: Record<string, string>][] = [
     ["what it exports", `const made = ${NEW}; made.NewHandler(() => log("1")); export { made as teller };`],
-    ["what it exports of others", `export { teller } from "../other.ts";`],
-    ["all that it exports of others", `export * from "../other.ts";`],
+    ["what it exports of others", `export { teller } from "./other.ts";`],
+    ["all that it exports of others", `export * from "./other.ts";`],
     [
       "a handler of its top level",
-      `import "../other.ts";\nconst teller: any = ${NEW};\nteller.NewHandler(() => log("1"));`,
+      `import "./other.ts";\nconst teller: any = ${NEW};\nteller.NewHandler(() => log("1"));`,
     ],
     [
       "what it gives by module.exports",
@@ -195,9 +195,9 @@ describe("what a handler file makes global", () => {
 
   it("is nothing else, and no type", async () => {
     const files = {
-      "handlers/teller.ts": `import { T, value } from "../types.ts";
+      "handlers/teller.ts": `import { T, value } from "./types.ts";
 export { T, value };
-export type { Other } from "../types.ts";
+export type { Other } from "./types.ts";
 export default 1;
 const own = 1;
 function log2() {}
@@ -214,7 +214,7 @@ ${saying("teller", "[typeof T, typeof value, typeof own, typeof log2, typeof glo
 
   it("is told where a definition names something else", async () => {
     const { errors } = await checked({
-      "handlers/teller.ts": `import "../x.ts";\nexport const telller = ${NEW};\ntelller.NewHandler(() => {});`,
+      "handlers/teller.ts": `import "./x.ts";\nexport const telller = ${NEW};\ntelller.NewHandler(() => {});`,
       "handlers/x.ts": "export {};",
     });
     assert.deepEqual(errors, [
@@ -248,8 +248,8 @@ describe("imports", () => {
     [
       "in a circle",
       {
-        "handlers/teller.ts": `import { b } from "../b";\nexport const a = () => 1;\n${saying("teller", "b()")}`,
-        "handlers/b.ts": `import { a } from "../teller";\nexport const b = () => a();`,
+        "handlers/teller.ts": `import { b } from "./b";\nexport const a = () => 1;\n${saying("teller", "b()")}`,
+        "handlers/b.ts": `import { a } from "./teller";\nexport const b = () => a();`,
       },
     ],
     [
@@ -303,7 +303,7 @@ describe("imports", () => {
     ],
     [
       "a file that is not there",
-      `\nimport { x } from "../nowhere";`,
+      `\nimport { x } from "./nowhere";`,
       [2, 19],
       "there is no file ./nowhere: fix the path",
     ],
@@ -351,7 +351,7 @@ describe("imports", () => {
     ],
     [
       "a name that is not exported",
-      `import { nothing } from "../one.ts";\nlog(nothing);`,
+      `import { nothing } from "./one.ts";\nlog(nothing);`,
       [1, 10],
       /^No matching export in "handlers\/one\.ts" for import "nothing"$/,
     ],
@@ -363,18 +363,18 @@ describe("imports", () => {
     ],
     [
       "while it runs",
-      `const f = async () => import("../one.ts");`,
+      `const f = async () => import("./one.ts");`,
       [1, 30],
       `a handler cannot load files while it runs, ${IN_ONE}`,
     ],
-    ["a stylesheet", `import "../x.css";`, [1, 8], "a stylesheet is nothing that a handler can import"],
+    ["a stylesheet", `import "./x.css";`, [1, 8], "a stylesheet is nothing that a handler can import"],
     [
       "data of an unknown kind",
-      `import x from "../x.wasm";`,
+      `import x from "./x.wasm";`,
       [1, 15],
       /^No loader is configured for "\.wasm" files: handlers\/x\.wasm$/,
     ],
-    ["JSON with a mistake", `import x from "../x.json";`, [1, 7], /^Expected identifier|Expected/],
+    ["JSON with a mistake", `import x from "./x.json";`, [1, 7], /^Expected identifier|Expected/],
     [
       "nothing, with a mistake of the syntax",
       `const x: = 1;\nexport {};`,
@@ -447,7 +447,7 @@ describe("the folder of handlers", () => {
       newFolder({
         "gatehook.json": `{"folders":{"apis":"src/definitions","handlers":"src/events"}}`,
         "src/definitions/demo.json": definition("demo", { KeyExpired: "teller" }),
-        "src/events/teller.ts": `import { one } from "../../one.ts";\nimport "../nowhere.ts";\n${saying("teller", "one")}`,
+        "src/events/teller.ts": `import { one } from "../one.ts";\nimport "./nowhere.ts";\n${saying("teller", "one")}`,
         "src/one.ts": "export const one = 1;",
       }),
     );

@@ -33,7 +33,7 @@ log(String(answer && JSON.parse(answer).Code));`,
     "store",
     `TykStorageSet("k", "1", 0); log(TykStorageGet("k") + TykStorageGet("given") + Math.random());`,
   ),
-  "handlers/typed.ts": `import { by } from "../by.ts";
+  "handlers/typed.ts": `import { by } from "./by.ts";
 export const typed = new TykJS.TykEventHandlers.NewEventHandler({});
 typed.NewHandler((event: { Meta: { Key: string } }) => {
   const many: number = by;
@@ -241,7 +241,7 @@ describe("gatehook test", () => {
     // What is imported from elsewhere is watched too, from when it is.
     await writeFiles(folder, {
       "lib/amount.ts": "export const amount: number = 3;\n",
-      "handlers/by.ts": 'export { amount as by } from "../../lib/amount.ts";\n',
+      "handlers/by.ts": 'export { amount as by } from "../lib/amount.ts";\n',
     });
     await says(/6 tests: 6 passed[\s\S]*waiting for the next save/);
     await writeFiles(folder, { "lib/amount.ts": "export const amount: number = 4;\n" });

@@ -459,7 +459,7 @@ describe("the folder of handlers", () => {
 
   it("has its definitions uploaded, also those that a handler imports", async () => {
     const folder = await checked({
-      "handlers/teller.ts": `import api from "../../apis/demo.json";\n${saying("teller", "api.api_id")}`,
+      "handlers/teller.ts": `import api from "../apis/demo.json";\n${saying("teller", "api.api_id")}`,
     });
     assert.deepEqual(
       [told(folder), folder.sources.files.map(({ path }) => path)],

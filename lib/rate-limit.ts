@@ -1,6 +1,7 @@
 /** Waits until that number more may be sent or asked; false when it is time to stop instead. */
 export type RateLimit = (count: number) => Promise<boolean>;
 
+/** `now` in ms. Waiting goes through `delay`, so that tests decide how long it takes. */
 export interface RateLimitDeps {
   /** Of what is counted, per second. */
   rate: number;
@@ -10,6 +11,11 @@ export interface RateLimitDeps {
   stop: AbortSignal;
 }
 
+/**
+ * Spreads what is counted evenly over time, without bursts. Callers that wait at the same time are served in the order
+ * of
+ * their calls. The one count that makes a caller wait is the one before it: the first caller never waits.
+ */
 export function createRateLimit({ rate, now, delay, stop }: RateLimitDeps): RateLimit {
   let free = now();
   return async (count) => {

@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 /** Whether a text is one of the secrets that the check was made with. */
 export type SecretCheck = (given: string) => boolean;
 
+/** Compares SHA-256 digests in constant time; without secrets every text is refused. */
 export function createSecretCheck(secrets: string[]): SecretCheck {
   const known = secrets.map(digest);
   return (given) => {

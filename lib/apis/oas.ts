@@ -62,6 +62,7 @@ const ownHandler = struct({
 });
 type OwnHandler = ReturnType<typeof ownHandler>;
 
+/** The members of `x-tyk-api-gateway` that are read here, with the gateway's own names. */
 export const oas = struct({
   info: struct({ id: string, orgId: string, name: string }),
   server: struct({

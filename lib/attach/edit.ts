@@ -4,6 +4,7 @@ import { applyEdits, type Edit, type FormattingOptions, type Node } from "jsonc-
 export const membersNamed = (node: Node | undefined, name: string): Node[] =>
   membersOf(node).flatMap(([found, value]) => (found.toLowerCase() === name.toLowerCase() ? value : []));
 
+/** In the order of the text, a name that occurs twice twice; empty for anything but an object. */
 export const membersOf = (node: Node | undefined): [name: string, value: Node][] =>
   node?.type !== "object"
     ? []
@@ -36,6 +37,7 @@ export function listEdits<T extends object>(text: string, node: Node, change: (i
 
 const sliceOf = (text: string, { offset, length }: Node) => text.slice(offset, offset + length);
 
+/** The value of a node. `T` is not checked. */
 export const readNode = <T>(text: string, node: Node) => JSON.parse(sliceOf(text, node)) as T;
 
 const block = (texts: string[], inner: string, indent: string) =>

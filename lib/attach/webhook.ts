@@ -66,13 +66,16 @@ export function carriedBy(entry: Entry): Meta[] | undefined {
   return (Array.isArray(gatehook) ? gatehook : [gatehook]) as Meta[];
 }
 
+/** The entry's `handler_name`: of several that differ in case only, the last, as the gateway decodes it. */
 export const kindOf = (entry: Entry) => memberOf(entry, "handler_name");
 
+/** The entry's `handler_meta`; `{}` where it is missing or is not an object. */
 export function metaOf(entry: Entry): Meta {
   const meta = memberOf(entry, "handler_meta");
   return isHolder(meta) ? (meta as Meta) : {};
 }
 
+/** Whether its `handler_meta` says `disabled: true`. The gateway runs every other entry. */
 export const isDisabled = (entry: Entry) => memberOf(metaOf(entry), "disabled") === true;
 
 const memberOf = (holder: Record<string, unknown>, wanted: string) =>

@@ -59,6 +59,9 @@ export interface SessionRules {
   endOf?: ((session: Session) => number) | undefined;
 }
 
+/**
+ * `read`: the sessions that came with the batch, by key. Any other is read when a run asks for it, once for all runs.
+ */
 export function createBatchSessions(
   read: Map<string, StoredSession>,
   { readSession }: Pick<ConsumerStore, "readSession">,

@@ -18,6 +18,7 @@ import { isItself, type Put, putItem, putTogether } from "./puts.ts";
 /** One item of a commit, put on condition that it still has the version that was read. */
 export type Write = SessionWrite | EntryWrite | Fence;
 
+/** The next state of a session's item. `version` is the one that was read; the item gets the next one. */
 export interface SessionWrite {
   kind: "session";
   key: string;
@@ -31,6 +32,7 @@ export interface SessionWrite {
   marks?: Marks | undefined;
 }
 
+/** The next state of an event's ledger entry, by the event's identity. `version` is the one that was read. */
 export type EntryWrite = { kind: "ledger"; identity: string } & LedgerEntry;
 
 /** Raises the version of a session and changes nothing of it, so that no other writer goes on from what was read of it. */
@@ -51,6 +53,7 @@ interface Sending {
   whyNot(thrown: unknown): TransactionError | { kind: "done" };
 }
 
+/** What the writes need. `now` in ms, `random` from 0 to 1: tests decide both. */
 export interface CommitDeps {
   dynamo: Pick<DynamoDBClient, "send">;
   sessionsTable: string;
@@ -63,15 +66,20 @@ export interface CommitDeps {
   newToken: () => string;
 }
 
+/** See `ConsumerStore`, which has both with what they throw. */
 export interface Commits {
   commit(writes: Write[]): Promise<{ conflicts: number[] }>;
   put(writes: (SessionWrite | EntryWrite)[]): Promise<PutResult[]>;
 }
 
+/** How often a call to DynamoDB is made at most when it is throttled, cancelled or its answer is lost. */
 export const ATTEMPTS = 6;
+/**
+ * Waits a random time of up to 25 ms, doubled with each attempt (the first is 1), so that writers do not meet again.
+ */
 export const pauseBefore = (attempt: number, random: () => number) => delay(random() * 25 * 2 ** attempt);
 
-/** What an item may have had of a session that its next version has no more. */
+/** Attributes that an item may have and its next version may not: a put removes them. */
 const OPTIONAL_OF_SESSION = ["again", "alias", "changed_by", "gateway", "marks", "org_id", "ttl"];
 const OPTIONAL_OF_ENTRY = ["attempts", "digest"];
 

@@ -1,4 +1,4 @@
-/** Which handlers are done for an event, and how often one failed; `version` 0: there is no such item yet. */
+/** Which handlers are done for an event, and how often one failed; `version` 0: its item does not exist yet. */
 import { ledgerKey } from "../dynamo/state-keys.ts";
 export interface LedgerEntry {
   version: number;
@@ -28,6 +28,10 @@ export function ledgerItem(
   };
 }
 
+/**
+ * The entry of an item. `old` is the item of version 0.1, whose key had no API in it: it counts only where `item` is
+ * missing, and has version 0 then, since the new item is yet to be written.
+ */
 export function entryOf(item: Item | undefined, old: Item | undefined): LedgerEntry {
   const { done = [], attempts = 0, digest } = (item ?? old ?? {}) as Partial<LedgerEntry>;
   return { version: (item?.version as number) ?? 0, done, attempts, digest };

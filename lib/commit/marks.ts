@@ -16,7 +16,7 @@ export function unproven(marks: Marks = {}, isSaid: (identity: string, handler: 
 
 /** Adds it to what these marks say of the event. */
 export function addMark(marks: Marks, identity: string, { done, digest }: Mark): void {
-  // An identity has a # in it, so it is no name that an object has of its own.
+  // An identity has a # in it, so it is not the name of a member that every object has.
   const before = marks[identity];
   marks[identity] = {
     ...before,
@@ -25,6 +25,7 @@ export function addMark(marks: Marks, identity: string, { done, digest }: Mark):
   };
 }
 
+/** Whether the marks take 1 KB of JSON or less, the most that a session's item may hold of them. */
 export const fitsItem = (marks: Marks) => Buffer.byteLength(JSON.stringify(marks)) <= MARK_BYTES;
 
 /** The ledger as a batch has to take it: with what the marks of the events' homes say, and it does not yet. */

@@ -9,6 +9,7 @@ import { type BatchRead, COMMIT_ACTIONS, type ConsumerStore, type Write } from "
 /** Why the table did not take what an event wrote, and would take that of others. */
 export type Refused = Pick<AppError, "code" | "message">;
 
+/** The batch's state, and what is done when a part was written, was refused or came too late. */
 export interface PartWriterDeps {
   read: Pick<BatchRead, "marks" | "marked">;
   store: Pick<ConsumerStore, "commit" | "put" | "proveMarks">;

@@ -21,6 +21,7 @@ import { entryOf, type LedgerEntry } from "./ledger-item.ts";
 
 export type { EntryWrite, PutResult, SessionWrite, Write };
 
+/** What a batch starts from: the tables as one consistent read found them. */
 export interface BatchRead {
   liveVersion: string | undefined;
   /** By the identity of the event. */
@@ -32,6 +33,7 @@ export interface BatchRead {
   marks?: boolean;
 }
 
+/** The consumer's part of the session and state tables. */
 export interface ConsumerStore {
   /**
    * The live version and these sessions, and after them the ledger of these events, both consistent: of what a session
@@ -54,8 +56,10 @@ export interface ConsumerStore {
 
 /** DynamoDB's own limits of one call. */
 const READ_KEYS = 100;
+/** The most actions of one `TransactWriteItems`, by DynamoDB. */
 export const COMMIT_ACTIONS = 100;
 
+/** Keeps one fact between batches: until when entries of version 0.1 may still be in the ledger. */
 export function createConsumerStore(deps: CommitDeps): ConsumerStore {
   const { dynamo, sessionsTable, stateTable } = deps;
   const seconds = () => Math.floor(deps.now() / 1000);
@@ -103,7 +107,7 @@ export function createConsumerStore(deps: CommitDeps): ConsumerStore {
   /** Until when, in unix seconds, an entry of version 0.1 can be there; known after the first read. */
   let oldUntil: number | undefined;
 
-  /** Version 0.1 wrote its last entry before this one wrote its first; from then on, each lives so long. */
+  /** Version 0.1 wrote its last entry before this one wrote its first; each lives for the ledger's TTL. */
   async function learnOldUntil(scoped: Item | undefined): Promise<void> {
     if (scoped) oldUntil = Number(scoped.since) + deps.ledgerTtlSeconds;
     if (scoped || oldUntil !== undefined) return;

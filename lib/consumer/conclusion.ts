@@ -10,6 +10,7 @@ import type { RetryDelay } from "../queue/retry-delay.ts";
 import { entriesFor } from "./entries.ts";
 import type { Passed } from "./pass.ts";
 
+/** `maxAttempts`: after that number of failed attempts an event becomes a dead letter; here it is only logged. */
 export interface ConclusionDeps {
   retryDelay: RetryDelay;
   maxAttempts: number;
@@ -33,6 +34,7 @@ export interface Conclusions {
   drop(delivery: Delivery): void;
 }
 
+/** Writes the log line, the metrics and the history of each end, and tells the batch result. */
 export function createConclusions(deps: ConclusionDeps): Conclusions {
   const { log, metrics, retryDelay, maxAttempts, history } = deps;
 

@@ -25,6 +25,7 @@ import { coalescedContext, createOwnRun } from "./own-run.ts";
 import type { Prefetch } from "./prefetch.ts";
 import { createSandboxCosts } from "./sandbox-costs.ts";
 
+/** What the runs of all events have in common, beside what a handler's run needs. */
 export interface EventRunDeps extends HandlerRunDeps {
   /** How much later than `timeoutMs` a run is over for certain. */
   graceMs: number;
@@ -41,6 +42,7 @@ export interface EventRunDeps extends HandlerRunDeps {
 /** Milliseconds that this invocation has left. */
 export type TimeLeft = () => number;
 
+/** One event's turn in a pass. */
 export interface EventRun {
   unit: UnitOfWork;
   loaded: Loaded;
@@ -63,7 +65,7 @@ export const COMMIT_RESERVE_MS = 1_500;
 
 /**
  * Runs what is not done of one event. One handler's failure does not stop the others, but for a dependency's, which
- * would fail them too. Handlers for which no time is left are not started: the event is handed back then, and the
+ * would fail them too. Handlers for which no time is left are not started: the event comes again then, and the
  * ledger knows which of them are done.
  */
 export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
@@ -102,7 +104,7 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
     const release = loaded.release.version;
     const api = loaded.release.api(api_id);
     if (api_id === GATEWAY_API && deps.mirror) {
-      // What stands for many comes long after them.
+      // A run for a whole window comes long after its events.
       if (!delivery.task) await deps.mirror(event);
     } else if (!api) {
       const error = `api_id "${api_id}" is in no definition of release ${release}`;

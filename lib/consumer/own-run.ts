@@ -6,6 +6,7 @@ import { type Coalesced, type SendTask, webhookTask } from "../tasks/tasks.ts";
 import type { OwnHandler } from "../webhooks/own-handlers.ts";
 import { DONE, type EventOutcome } from "./outcome.ts";
 
+/** What a handler needs that is not a script. */
 export interface OwnRunDeps {
   sendTask: SendTask;
   log: Log;
@@ -22,6 +23,10 @@ export type OwnRun = (
   coalesced?: Coalesced,
 ) => Promise<EventOutcome>;
 
+/**
+ * Remembers per delivery which handlers are done, so that a rerun after a conflict does not do them twice. A webhook
+ * whose message would be too large for SQS fails for good.
+ */
 export function createOwnRun({ sendTask, log }: OwnRunDeps): OwnRun {
   /** Of the invocation: an event is run again after a conflict, and what was done then is done. */
   const doneBefore = new WeakMap<Delivery, Set<string>>();

@@ -15,6 +15,7 @@ import type { LiveRuntime } from "./live-runtime.ts";
 import { CONFLICTED, type EventOutcome, type HandlerReport, UNSTARTED, worse } from "./outcome.ts";
 import { createPrefetch, ownKey } from "./prefetch.ts";
 
+/** What all passes of a container have in common. */
 export interface PassDeps extends EventRunDeps {
   store: ConsumerStore;
   live: LiveRuntime;
@@ -35,6 +36,7 @@ export interface Passed {
   doneBefore: number;
 }
 
+/** What became of the events of a pass once its commit is through. */
 export interface PassEnd {
   passed: Passed[];
   /** Events of which another content came first under their identity: they are not run. */
@@ -45,6 +47,7 @@ export interface PassEnd {
   hasMarks: boolean;
 }
 
+/** How the events of this pass are run. Both flags are off in the first pass of an invocation. */
 export interface PassOptions {
   timeLeft: TimeLeft;
   /** One event after the other, so that those of this batch are no conflict for each other. */

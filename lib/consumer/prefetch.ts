@@ -17,6 +17,7 @@ export interface Prefetch {
   keysFor(envelopes: EventEnvelope[]): string[];
 }
 
+/** Learns per handler name, for as long as the container lives. */
 export function createPrefetch(): Prefetch {
   /** Whether they want it, by handler. */
   const handlers = new Map<string, boolean>();

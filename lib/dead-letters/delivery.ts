@@ -5,6 +5,7 @@ import type { Letter } from "./letter.ts";
 import type { Queue } from "./queue.ts";
 import { nextCall, type RedriveMessage } from "./redrive-message.ts";
 
+/** `pace` limits what is sent, in messages. `newId` makes deduplication ids for a FIFO queue. */
 export interface DeliveryDeps {
   deadLetters: Queue;
   events: Queue;

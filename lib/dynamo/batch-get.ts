@@ -14,6 +14,7 @@ const ATTEMPTS = 6;
 /** Calls at the same time. */
 const LANES = 4;
 
+/** `random` from 0 to 1, for the pauses after throttling. `consistent` reads cost twice as many units. */
 export interface BatchGetOptions {
   random: () => number;
   consistent?: boolean;

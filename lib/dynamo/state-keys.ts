@@ -24,12 +24,16 @@ export const storageKey = (key: string) => `store#${key}`;
 
 /** By hash: that a webhook was delivered, that it is off, and until when an equal one is not sent. */
 export const webhookDoneKey = (hash: string) => `webhook#done#${hash}`;
+/** See `webhookDoneKey`. */
 export const webhookOffKey = (hash: string) => `webhook#off#${hash}`;
+/** See `webhookDoneKey`. */
 export const webhookCooldownKey = (hash: string) => `webhook#cooldown#${hash}`;
 
 /** A window, one of its counters, and that an event was counted in it. */
 export const windowKey = (window: string) => `storm#window#${window}`;
+/** See `windowKey`. */
 export const windowCounterKey = (window: string, counter: string) => `storm#count#${window}#${counter}`;
+/** See `windowKey`. */
 export const windowMarkKey = (mark: string) => `storm#mark#${mark}`;
 
 /** How many sessions were found to be gone from the gateway in an hour since 1970. */

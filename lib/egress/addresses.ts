@@ -2,11 +2,13 @@ import { isIP, isIPv4, isIPv6 } from "node:net";
 import ipaddr from "ipaddr.js";
 import { AppError } from "../errors.ts";
 
+/** Which addresses scripts and webhooks may reach. */
 export interface AddressPolicy {
   /** Throws http-refused unless a connection to this address, for this host and port, may be opened. */
   check(destination: Destination, address: string): void;
 }
 
+/** What a request names, before its host is looked up. */
 export interface Destination {
   /** As a URL has it: lower case, IPv6 without brackets. */
   host: string;

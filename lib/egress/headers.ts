@@ -27,6 +27,7 @@ export function canonicalName(name: string): string {
   return name.toLowerCase().replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
 }
 
+/** Whether it is a token of RFC 9110, as methods and header names must be; not empty. */
 export function isToken(text: string): boolean {
   return TOKEN.test(text);
 }

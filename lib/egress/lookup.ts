@@ -7,6 +7,11 @@ import type { AddressPolicy, Destination } from "./addresses.ts";
 /** All addresses of a name. */
 export type Lookup = (host: string) => Promise<LookupAddress[]>;
 
+/**
+ * The addresses of a host, all of them checked. Rejects with `http-refused`, with `http-failed` where the name has
+ * none,
+ * or as the lookup or the signal does.
+ */
 export type Resolve = (destination: Destination, signal: AbortSignal) => Promise<LookupAddress[]>;
 
 /** Finds the addresses to connect to, each checked. One refused address refuses the name: it is not what it says. */
@@ -41,7 +46,7 @@ export function pinnedTo(addresses: LookupAddress[]): LookupFunction {
 function beforeAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
-    if (signal.aborted) stop(); // then there is no event any more
+    if (signal.aborted) stop(); // its event was before
     signal.addEventListener("abort", stop, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
   });

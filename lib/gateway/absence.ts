@@ -4,6 +4,7 @@ import type { Gateway } from "./client.ts";
 /** Whether the gateway has lost a key for good, as far as it can be known. */
 export type Absence = "absent" | "there" | "unknown";
 
+/** `now` in ms. */
 export interface AbsenceDeps {
   /** A key that is always there. */
   canary: Canary;

@@ -2,6 +2,7 @@ import type { Pool } from "undici";
 import { AppError, errorText } from "../errors.ts";
 import type { Members } from "./merge.ts";
 
+/** `timeoutMs` in ms; 16 connections by default. */
 export interface GatewayOptions {
   /** Where `/tyk/keys` is found: an origin, perhaps with a path. */
   url: URL;
@@ -27,7 +28,7 @@ export type Answer =
   | { kind: "failed"; status: number; message: string };
 
 /**
- * A gateway's API of keys. All throw dependency-failed when there is no answer, or one that says something of the
+ * A gateway's API of keys. All throw dependency-failed when no answer comes, or one that says something of the
  * secret, the address or the load, and nothing of the key.
  */
 export interface Gateway {
@@ -54,7 +55,7 @@ interface Raw {
   text: string;
 }
 
-/** One request to the gateway, below `/tyk/keys`; throws dependency-failed when there is no answer. */
+/** One request to the gateway, below `/tyk/keys`; throws dependency-failed when no answer comes. */
 export type Transport = (request: {
   method: "GET" | "PUT" | "POST" | "DELETE";
   path: string;

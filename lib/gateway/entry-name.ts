@@ -4,6 +4,7 @@ import { isStorableKey, KEY_BYTES } from "../sessions/limits.ts";
 import type { KeyName } from "./hashed-keys.ts";
 import type { HashFunction } from "./key-hash.ts";
 
+/** How the session table of this stage names its rows. */
 export interface EntryNameDeps {
   /** With what the table names keys; undefined where it has raw ones. */
   hashFunction: HashFunction | undefined;

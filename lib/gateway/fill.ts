@@ -10,6 +10,7 @@ import type { Members } from "./merge.ts";
 import type { Rows } from "./rows.ts";
 import { createdOf, showsTheirs } from "./settle.ts";
 
+/** `pace` limits the writes, and answers false when it is time to end. `random` from 0 to 1. */
 export interface FillDeps {
   rows: Pick<SessionRows, "readMany">;
   gatewayRows: Pick<Rows, "keep" | "doubt">;

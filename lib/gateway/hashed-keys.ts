@@ -37,6 +37,7 @@ export function renamedConsumerStore(store: ConsumerStore, nameOf: KeyName): Con
   };
 }
 
+/** The same for the store of people's sessions: it is asked for raw keys and reads and writes their rows. */
 export const renamedSessionStore = (store: SessionStore, nameOf: KeyName): SessionStore => ({
   ...store,
   read: (key) => store.read(nameOf(key)),

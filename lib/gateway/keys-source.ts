@@ -6,6 +6,7 @@ import { parseWhole } from "../sessions/whole.ts";
 import { isAsked } from "./asked.ts";
 import { type Gateway, saysNotHashed } from "./client.ts";
 
+/** Whom to ask for the keys, and how fast. */
 export interface KeysSourceDeps {
   gateway: Pick<Gateway, "get">;
   /** With what the keys are hashed that it is asked for, "" where they are raw ones. */

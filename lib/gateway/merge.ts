@@ -1,6 +1,7 @@
 /** A session as JSON has it: the gateway's may have members that nobody here knows. */
 export type Members = Record<string, unknown>;
 
+/** Names are those of a session's own members (`access_rights`), never paths below them. */
 export interface Merged {
   /** What the gateway should have: its own session with our changes. */
   session: Members;
@@ -175,7 +176,7 @@ function alike(one: unknown, other: unknown): boolean {
   return compare(one, other, alike);
 }
 
-/** Rights to an API: `{}` is one, absence is none. */
+/** Rights to an API: `{}` grants access to it, absence does not. */
 function bothThere(one: unknown, other: unknown): boolean {
   return (one === undefined) === (other === undefined) && alike(one, other);
 }

@@ -14,6 +14,7 @@ import { orgOf } from "./key-name.ts";
 import type { Members } from "./merge.ts";
 import { createdOf, showsTheirs } from "./settle.ts";
 
+/** The gateway, and the table that what it has is written to. */
 export interface ReadThroughDeps {
   gateway: Pick<Gateway, "get">;
   /** `missing`: asks for keys that the table does not have. `fresh`: for all that have no change on its way. */
@@ -46,6 +47,11 @@ interface Found {
   session: Session;
 }
 
+/**
+ * A key that the gateway does not show is only put in doubt. A gateway that fails is logged and counted, and the
+ * reader
+ * gets what the table has; errors of the table come through.
+ */
 export function createReadThrough(deps: ReadThroughDeps): ReadThrough {
   const { log, metrics } = deps;
 

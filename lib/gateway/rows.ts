@@ -26,7 +26,7 @@ import {
 import type { Session } from "../sessions/session.ts";
 import type { Row } from "./settle.ts";
 
-/** An item as it stands: one of before there was a gateway says nothing of it. */
+/** An item as it stands: one from before a gateway was set says nothing of it. */
 export interface Copy extends Omit<Row, "gateway"> {
   gateway: GatewayState | undefined;
 }
@@ -55,6 +55,7 @@ export interface Rows {
   doubt(key: string): Promise<void>;
 }
 
+/** `now` in ms. `proveMarks` is called before a write or a removal loses the marks of an item. */
 export function createRows(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   table: string;
@@ -169,7 +170,7 @@ export function createRows(deps: {
         ExpressionAttributeValues: toAttributes({ ":now": deps.now(), ":one": 1 }),
       });
       if (known) return;
-      // One of before there was a gateway; where there is no item, none is made.
+      // An item from before a gateway was set; without an item, none is made.
       await update(key, {
         UpdateExpression: "SET #gateway = :state ADD #version :one",
         ConditionExpression: "attribute_exists(#version) AND attribute_not_exists(#gateway)",
@@ -182,7 +183,7 @@ export function createRows(deps: {
 
 const BY_GATEWAY = changedByWriter("gateway");
 
-/** Undefined for an item that is none of ours. */
+/** Undefined for an item that gatehook did not write. */
 export function copyOf(item: Attributes): Copy | undefined {
   const { key, session, version, gateway, changed_by, marks } = fromAttributes(item);
   if (typeof key !== "string" || typeof version !== "number") return undefined;
@@ -196,5 +197,5 @@ export function copyOf(item: Attributes): Copy | undefined {
   };
 }
 
-/** Undefined for an item that no gateway has to do with. */
+/** Undefined for an item that says nothing of a gateway. */
 export const rowOf = ({ gateway, ...copy }: Copy): Row | undefined => gateway && { ...copy, gateway };

@@ -34,6 +34,7 @@ export type Settled =
   /** It is not known; look again. */
   | { kind: "unknown" };
 
+/** `now` in ms. */
 export interface SettleDeps {
   absence: (gateway: Gateway, key: string) => Promise<Absence>;
   /** Whether one more key is believed to be deleted there: many look like a gateway whose store was emptied. */
@@ -356,6 +357,7 @@ function asIs({ session, gateway: { look: _, ...rest } }: Row, now: number): Set
 const asObject = (value: unknown): Members =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Members) : {};
 
+/** The session's `date_created`, by which the gateway's keys of one name are told apart; "" for none. */
 export const createdOf = (session: Members) => textOf(session.date_created);
 const textOf = (value: unknown) => (typeof value === "string" ? value : "");
 const operationOf = ({ session }: Row) => (session ? "put" : "delete") as Refusal["operation"];

@@ -13,6 +13,7 @@ export interface StreamRecord {
   dynamodb?: { NewImage?: unknown; OldImage?: unknown; SequenceNumber?: string | undefined } | undefined;
 }
 
+/** `now` in ms, `random` from 0 to 1. */
 export interface SyncDeps {
   /** For one invocation: a connection that outlives it may be dead at the next one. */
   connect: () => Gateway;

@@ -32,12 +32,14 @@ function decoded<T>(work: () => T): T {
   }
 }
 
+/** Go's `string`. Lone surrogates become U+FFFD. */
 export const string: Decoder<string> = (value = null) => {
   if (value === null) return "";
   if (typeof value !== "string") throw mismatch("a string", value);
   return value.toWellFormed(); // Go has no lone surrogates, it puts U+FFFD
 };
 
+/** Go's `bool`. */
 export const boolean: Decoder<boolean> = (value = null) => {
   if (value === null) return false;
   if (typeof value !== "boolean") throw mismatch("a boolean", value);
@@ -60,13 +62,14 @@ export const integer: Decoder<number> = (value = null) => {
 
 const INEXACT = "the integer is beyond 2^53: it cannot be kept exactly";
 
+/** Go's `float64`; refuses what would be infinite. `-0` becomes 0. */
 export const float: Decoder<number> = (value = null) => {
   if (value === null) return 0;
   if (!isNumber(value)) throw mismatch("a number", value);
   return finite(value);
 };
 
-/** The value as it was parsed, to be decoded later; `null` where there is none. */
+/** The value as it was parsed, to be decoded later; `null` where the member is missing. */
 export const raw: Decoder<JsonValue> = (value = null) => value;
 
 /** Plain JS, as Go's `interface{}` holds it: every number is a double. */
@@ -84,6 +87,7 @@ function plain(value: JsonValue | undefined, depth: number): unknown {
   return Array.isArray(value) ? decodeItems(value, item) : decodeMembers(value, item, {});
 }
 
+/** Go's slice: null where the member is null or missing. An earlier member of the same name leaves no items behind. */
 export function list<T>(item: Decoder<T>): Decoder<T[] | null> {
   return (value = null) => {
     if (value === null) return null;
@@ -92,6 +96,7 @@ export function list<T>(item: Decoder<T>): Decoder<T[] | null> {
   };
 }
 
+/** Go's `map[string]T`: null where the member is null or missing. Members are added to those of an earlier one. */
 export function map<T>(item: Decoder<T>): Decoder<Record<string, T> | null> {
   return (value = null, before) =>
     value === null ? null : decodeMembers(value, item, (before as Record<string, T> | null) ?? {});
@@ -102,8 +107,11 @@ export function pointer<T>(item: Decoder<T>): Decoder<T | null> {
   return (value = null, before) => (value === null ? null : item(value, before ?? undefined));
 }
 
+/** The fields of a struct, by their JSON names: each has the decoder of its type. */
 export type Fields = Record<string, Decoder<unknown>>;
+/** What `struct` gives: every field is there, with its zero value where the JSON text does not have it. */
 export type Struct<S extends Fields> = { [K in keyof S]: ReturnType<S[K]> };
+/** What `lean` gives: fields of zero value are missing. */
 export type Lean<S extends Fields> = { [K in keyof S]?: Exclude<ReturnType<S[K]>, null> };
 
 /**
@@ -176,6 +184,7 @@ function exact(value: JsonValue, depth: number): unknown {
   return Object.fromEntries(sortedMembers(Object.entries(made)));
 }
 
+/** Sorts in place by the order of UTF-8 bytes, as Go prints a map. */
 export const sortedMembers = (members: [string, unknown][]) =>
   members.sort(([a], [b]) => (a === b ? 0 : isBefore(a, b) ? -1 : 1));
 
@@ -209,7 +218,7 @@ export function invalid(problem: string): Error {
   return new Unfit(problem);
 }
 
-/** A value that does not fit; whoever holds it adds where that is. */
+/** A value that does not fit; the decoders of what holds it add its path. */
 class Unfit extends Error {
   path = "";
   readonly problem: string;

@@ -12,6 +12,7 @@ export interface EventList {
   rows(): EventRow[];
 }
 
+/** Keeps a row for each event, whether or not it fits: a later line may make it fit. */
 export function createEventList(filter: Filter): EventList {
   const rows = new Map<string, EventRow>();
   const found = new Map<string, Set<string>>();

@@ -82,7 +82,7 @@ export function createReconcile(deps: ReconcileDeps) {
     return !deps.withPending && isOnItsWay(state, deps.now());
   }
 
-  /** Whether the row has changed since it was read: then the difference comes from that change, not from the gateway. */
+  /** Whether the row has changed since it was read: then a difference does not come from the gateway. */
   const isOld = async ({ key, version }: Copy) => (await rows.copy(key))?.version !== version;
 
   async function compare(copy: Copy, tally: Tally): Promise<End | undefined> {

@@ -17,6 +17,7 @@ export interface LiveHttp {
   batchRequest: SendHttp;
 }
 
+/** What a rerun has beside the record of its own run. */
 export interface ReplayDeps {
   /** Those that the run does not find as the record has them, since a handler before it left them otherwise. */
   changed: Sessions;
@@ -62,7 +63,7 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
 
   const buffer: RunBuffer = {
     async read(key) {
-      // By its own name there is none, or the record would not have another.
+      // No session has its own name, or the record would not name another.
       return names.has(key) && !own.has(key) ? undefined : current(key);
     },
     fullNameOf: nameOf,
@@ -194,7 +195,7 @@ export function sessionsOf({ calls, writes, names = {} }: RunRecord): Map<string
   return found;
 }
 
-/** Undefined for none, and for a text that is none. */
+/** Undefined for a missing session, and for a text that is not a session. */
 function sessionOf(text: string | null | undefined): Session | undefined {
   if (!text || text === MISS) return undefined;
   try {

@@ -27,6 +27,10 @@ export interface RerunRuntimes {
 /** Warm ones that are kept: each has a thread. */
 const KEPT = 3;
 
+/**
+ * Keeps up to three runtimes warm; `close` ends them once the work that was given before is done. `use` throws
+ * `release-invalid` for scripts that do not load.
+ */
 export function createRerunRuntimes(assets: RuntimeAssets): RerunRuntimes {
   /** By what makes them what they are. */
   const warm = new Map<string, Promise<Runtime>>();

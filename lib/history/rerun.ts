@@ -27,12 +27,13 @@ export interface Side {
  */
 export type Verdict = "same" | "done" | "fails" | "differs";
 
+/** What a rerun found, compared with the record. */
 export interface Rerun {
   verdict: Verdict;
   grade: Grade;
   /** Why it is not exact. */
   why: string[];
-  /** Grade `exact` or `chain`: a difference comes from the release. */
+  /** Grade `exact` or `chain`: any difference comes from the release. */
   exact: boolean;
   /** Where in `diff` the first difference is. */
   diverged_at: number | null;
@@ -48,6 +49,7 @@ export interface Target {
   release: Release;
 }
 
+/** Without options a rerun needs only the attempt itself and sends nothing. */
 export interface RerunOptions {
   /** Attempts of its container, where they are at hand: under global isolation, what was run before it is run first. */
   attempts?: AttemptRecord[];

@@ -1,5 +1,6 @@
 import type { AttemptRecord, CallRecord } from "./records.ts";
 
+/** Headers, in lower case, whose values a redacted record keeps. */
 export const PLAIN_HEADERS: ReadonlySet<string> = new Set([
   "host",
   "user-agent",
@@ -94,9 +95,11 @@ function textsIn(value: unknown): string[] {
   return Object.values(value).flatMap(textsIn);
 }
 
+/** A JSON object: not null, not an array. */
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** Undefined for a text that is not JSON. */
 export function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -14,17 +14,18 @@ export interface TestCase {
   attempt: number;
   /** What the clock says to each handler first; at each further look it is a millisecond later. */
   now: string;
-  /** Of handlers that took anything else of clock and chance. */
+  /** Of handlers that read other times, or random numbers. */
   took: (Pick<Used, "seed" | "clock"> & { handler: string })[];
   /** What is in the store before, by key. */
   sessions: Record<string, unknown>;
-  /** The answers of other hosts, each for one request; `error`: what is logged where there is no answer. */
+  /** The answers of other hosts, each for one request; `error`: what is logged where no answer comes. */
   http: HttpAnswer[];
   /** Answers of the storage; what is not among them is asked of one that is empty at first. */
   storage: { args: string[]; answer: unknown }[];
   expect: Partial<Expectation>;
 }
 
+/** One answer of another host, and the request it belongs to. */
 export interface HttpAnswer {
   call: "makeHttpRequest" | "batchRequest";
   /** The members that a request must have to get this answer. */
@@ -46,6 +47,10 @@ export interface Expectation {
   sessions: Record<string, unknown>;
 }
 
+/**
+ * The test that passes where handlers do again what they did in this attempt. Its keys and bodies are those of the
+ * record: a redacted one makes a test of redacted values.
+ */
 export function testCaseOf({ id, api_id, event, n, at, runs }: AttemptRecord): TestCase {
   const now = new Date(firstLook(runs[0]) ?? runs[0]?.began ?? at).toISOString();
   return {
@@ -174,6 +179,7 @@ export function testCaseText(test: Partial<TestCase>): string {
 /** What goes without saying. */
 const UNSAID: Record<string, unknown> = { attempt: 1, took: [], sessions: {}, http: [], storage: [] };
 
+/** A copy with the members of each object sorted by name, at every depth. */
 export function sorted(value: unknown): unknown {
   if (typeof value !== "object" || value === null || exact.isRawJSON(value)) return value;
   if (Array.isArray(value)) return value.map(sorted);

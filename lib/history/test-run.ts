@@ -12,6 +12,7 @@ import { isObject } from "./secrets.ts";
 import { type Expectation, expectationOf, sorted, type TestCase } from "./test-case.ts";
 import type { Place } from "./test-read.ts";
 
+/** `timeoutMs`: wall time of one run. */
 export interface TestDeps {
   /** Each run starts from the scripts as they were loaded. */
   runtime: Runtime;
@@ -30,6 +31,7 @@ export interface TestResult {
   error: string;
 }
 
+/** `expected` and `actual` are undefined where that side has nothing. */
 export interface Mismatch {
   /** In the test. */
   place: Place;

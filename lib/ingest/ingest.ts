@@ -9,6 +9,7 @@ import { apiOf, type HttpRequest } from "./http.ts";
 import { type Answer, accepted, createTake, factsOf, refusalOf, type TakeDeps, type Taken } from "./take.ts";
 import type { TokenCheck } from "./token.ts";
 
+/** What ingest needs beside the reading of a request. */
 export interface IngestDeps extends TakeDeps {
   checkToken: TokenCheck;
   /** The live release, or undefined before the first; `fresh` asks the store rather than memory. */

@@ -2,7 +2,7 @@ import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attribu
 import { changesBetween } from "../sessions/changes.ts";
 import { isTime, PLAIN_SESSION } from "./secrets.ts";
 
-/** What somebody changed on a stage by hand. It has no key and no content: its readers may lack the right to see sessions. */
+/** What somebody changed on a stage by hand. No key and no content: its readers may lack the right to see sessions. */
 export interface AuditRecord {
   /** In ISO 8601. */
   at: string;

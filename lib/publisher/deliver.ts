@@ -14,9 +14,14 @@ const CALLS = 4;
 
 /** SQS's names of what is wrong with a call's messages, rather than with the call. */
 const OF_MESSAGES = /^(InvalidMessageContents|InvalidParameterValue|BatchRequestTooLong)/;
-/** What the queue's owner can put right: no event is refused for it, whoever is said to be at fault. */
+/** What the queue's owner can fix: no event is refused for it, even where SQS blames the sender. */
 const OF_THE_QUEUE = /kms|access|denied|throttl/i;
 
+/**
+ * Sends up to four calls of ten at the same time, to a FIFO queue one. A call that SQS refuses as a whole for its
+ * messages
+ * is sent again, one message at a time. Never rejects.
+ */
 export function createDeliver({ call, queueUrl }: { call: SendCall; queueUrl: string }): Deliver {
   const isFifo = queueUrl.endsWith(".fifo");
 

@@ -7,6 +7,7 @@ import { createDeliver } from "./deliver.ts";
 import { type DrainDeps, startDrain } from "./drain.ts";
 import { openSpool } from "./spool.ts";
 
+/** What a publisher needs beside the reading of requests. `call` sends to `queueUrl`. */
 export interface PublisherDeps extends TakeDeps, Pick<DrainDeps, "random" | "delay"> {
   /** The spool's. */
   folder: string;
@@ -58,6 +59,7 @@ export interface Status {
   queue_error: string | null;
 }
 
+/** Begins to send what the spool has. Throws `spool-locked` and `spool-failed`; the caller closes what it gets. */
 export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
   const { folder, maxBytes, queueUrl, call, now, log } = deps;
   const spool = await openSpool({ folder, maxBytes, now, log });

@@ -7,6 +7,7 @@ import { isLoopback, strangePage, strangerIn } from "../ingest/stranger.ts";
 import type { Log } from "../log.ts";
 import type { Head, Publisher } from "./publisher.ts";
 
+/** A server that listens; the caller closes it. */
 export interface PublisherServer {
   url: string;
   /** The address that it listens at. */
@@ -18,6 +19,7 @@ export interface PublisherServer {
 /** An address, with port 0 for any free one, or the descriptor of a socket that is open already. */
 export type Listen = { host: string; port: number } | { fd: number };
 
+/** What is served, and where. */
 export interface ServerOptions {
   publisher: Pick<Publisher, "take" | "status">;
   at: Listen;

@@ -18,7 +18,7 @@ export interface Spool {
   peek(most: number): Promise<Entry[]>;
   /** An event and all before it are done with. */
   takeOff(last: Entry): Promise<void>;
-  /** Keeps an event that the queue never takes, for somebody to look at. */
+  /** Keeps an event that the queue never takes, for people to look at. */
   setAside(entry: Entry, reason: string): Promise<void>;
   /** Resolves when something was appended after this call. */
   grown(): Promise<void>;
@@ -26,6 +26,7 @@ export interface Spool {
   close(): Promise<void>;
 }
 
+/** What a spool holds. */
 export interface SpoolState {
   /** Events that are not sent yet. */
   events: number;
@@ -39,6 +40,7 @@ export interface SpoolState {
   trouble: "full" | "disk" | undefined;
 }
 
+/** `now` in ms since 1970. */
 export interface SpoolOptions {
   folder: string;
   /** Of the whole folder. */

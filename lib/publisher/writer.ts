@@ -3,6 +3,7 @@ import { errorText } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type Segment, segmentPath, syncFolder, writeAll } from "./files.ts";
 
+/** Appends to the spool's newest segment; `close` waits for what is being written. */
 export interface Writer {
   /** Resolves when these bytes are on the disk; else they do not count. What comes meanwhile is written together. */
   write(bytes: Buffer): Promise<void>;
@@ -13,6 +14,7 @@ export interface Writer {
   close(): Promise<void>;
 }
 
+/** Where the writer makes its segments. */
 export interface WriterDeps {
   folder: string;
   /** A segment of this size is left. */

@@ -50,6 +50,7 @@ export function parseRecord(record: QueueRecord): EventEnvelope {
   });
 }
 
+/** How often SQS has delivered the message, this time included; approximate, as SQS counts it. */
 export function receives(record: QueueRecord): number {
   return Number(record.attributes.ApproximateReceiveCount) || 1;
 }

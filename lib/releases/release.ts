@@ -17,6 +17,7 @@ export interface Release {
   templates?: TemplateText[];
 }
 
+/** A template of webhooks; `path` is below `templates/`. */
 export interface TemplateText {
   path: string;
   text: string;
@@ -40,7 +41,7 @@ export interface LiveRelease {
   apis: Api[];
   scripts: Script[];
   api(apiId: string): Api | undefined;
-  /** The API that somebody may have meant who wrote this; undefined when none is near. */
+  /** The API whose id is most like this one, for "did you mean"; undefined when none is near. */
   nearestApi(apiId: string): string | undefined;
   /** The handlers for an event of this type, in the order in which they run. */
   handlers(apiId: string, type: string): HandlerRef[];
@@ -52,6 +53,7 @@ export interface LiveRelease {
   template(path: string): string | undefined;
 }
 
+/** Indexes a release for look-ups; `version` is what it is called, and is not checked. */
 export function openRelease(version: string, release: Release): LiveRelease {
   const apis = new Map(release.apis.map((api) => [api.api_id, api]));
   const texts = new Map(release.templates?.map(({ path, text }) => [path, text]));

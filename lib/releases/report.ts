@@ -64,6 +64,7 @@ const shortened = ({ apis, ...problem }: Problem): Problem => ({
   ...(apis && { apis: firstNames(apis) }),
 });
 
+/** At most 50 names of each list, and how many more there are. */
 export const firstHeld = ({ kept, left_out }: HeldBack): HeldBack => ({
   kept: firstNames(kept),
   left_out: firstNames(left_out),
@@ -72,6 +73,7 @@ export const firstHeld = ({ kept, left_out }: HeldBack): HeldBack => ({
 const firstNames = (names: string[]) =>
   names.length > MAX_SHOWN ? [...names.slice(0, MAX_SHOWN), `and ${names.length - MAX_SHOWN} more`] : names;
 
+/** At most 50 names of each list, and how many more there are. */
 export function firstChanges(changes: Changes): Changes {
   const { apis, scripts } = changes;
   const all = ({ added, changed, removed }: Changes["apis"]) => ({

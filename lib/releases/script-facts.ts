@@ -22,6 +22,7 @@ export interface ScriptFacts {
   imports: Note[];
 }
 
+/** Something about a script, at a line counted from 1. */
 export interface Note {
   line: number;
   message: string;

@@ -66,6 +66,7 @@ export function isSource(path: string): boolean {
 /** An OAS document can be long; a script of a megabyte is a mistake, or data. */
 export const MAX_BYTES = { definition: 4 * 1024 * 1024, script: 1024 * 1024 } as const;
 
+/** In bytes, by the file's name; a template has the limit of a script. */
 export const sizeLimit = (path: string): number =>
   isDefinition(path) ? MAX_BYTES.definition : MAX_BYTES.script;
 

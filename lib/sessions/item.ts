@@ -26,6 +26,7 @@ export interface StoredSession {
  */
 export type Marks = Record<string, Mark>;
 
+/** Which handlers' writes of an event the item has. */
 export interface Mark {
   done: string[];
   /** Of the event's content. */
@@ -84,9 +85,10 @@ export interface Change {
   since: number;
 }
 
-/** What changed a session last. Items of before this was kept have a handler, or nothing. */
+/** What changed a session last. Items of earlier versions have a handler, or nothing. */
 export type ChangedBy = ByHandler | ByWriter;
 
+/** A handler, at an event. */
 export interface ByHandler {
   handler: string;
   /** The event's type. */
@@ -97,8 +99,10 @@ export interface ByHandler {
 
 /** `gateway`: what owns the sessions. `import`: a command that brought them from elsewhere. */
 export const WRITERS = ["api", "cli", "console", "gateway", "import"] as const;
+/** What else changes sessions. */
 export type Writer = (typeof WRITERS)[number];
 
+/** A change that no handler made. */
 export interface ByWriter {
   by: Writer;
   /** The caller's ARN, where AWS says who calls. */
@@ -112,12 +116,14 @@ const NAME_CHARS = 128;
 /** The longest ARN of IAM. */
 const WHO_CHARS = 2_048;
 
+/** Names are cut at 128 UTF-16 units. */
 export const changedByOf = (handler: string, event: string, eventId: string): ChangedBy => ({
   handler: handler.slice(0, NAME_CHARS).toWellFormed(),
   event: event.slice(0, NAME_CHARS).toWellFormed(),
   event_id: eventId.slice(0, NAME_CHARS).toWellFormed(),
 });
 
+/** `who`: the ARN of the caller, "" where nobody is known. */
 export const changedByWriter = (by: Writer, who = ""): ByWriter => ({
   by,
   ...(who !== "" && { who: who.slice(0, WHO_CHARS).toWellFormed() }),
@@ -135,7 +141,7 @@ export function whoChanged(changedBy: ChangedBy | undefined): string {
 const FIRST_VERSIONS = 2 ** 52;
 
 /**
- * The version that follows the one that was read. A new item must not count from 1 again: whoever read the key's
+ * The version that follows the one that was read. A new item must not count from 1 again: a writer that read the key's
  * former item, before it was deleted by hand, by the API or by DynamoDB's TTL, commits on condition of a version
  * that the new one would reach. So it starts at a number that the former one never had, but for a chance in 2^52.
  */

@@ -25,6 +25,7 @@ const NAME_BYTES = 65_535;
 /** DynamoDB's numbers, from the smallest above zero to the largest. */
 const [MIN_NUMBER, MAX_NUMBER] = [1e-130, 9.9e125];
 
+/** Whether DynamoDB takes it as a key: 1 to 2,048 bytes of UTF-8, without lone surrogates. */
 export function isStorableKey(key: string): boolean {
   // A character has at most three bytes, so that a giant key is not counted.
   if (key.length > KEY_BYTES) return false;

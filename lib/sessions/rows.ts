@@ -27,6 +27,7 @@ export interface SessionRow {
   expires: number;
 }
 
+/** Many rows of the sessions table, for lists, imports and exports. */
 export interface SessionRows {
   /** Those that are there, as they are now. */
   readMany(keys: string[]): Promise<Map<string, SessionRow>>;
@@ -41,6 +42,7 @@ export interface FoundRow extends SessionRow {
   place: Place;
 }
 
+/** One call of DynamoDB, with the rows that it found. */
 export interface RowPage {
   /** Those of the rows that were looked at which the search is for. */
   rows: FoundRow[];
@@ -52,6 +54,7 @@ export interface RowPage {
   units: number;
 }
 
+/** `now` in ms, `random` from 0 to 1. Errors of the SDK come through as they are. */
 export function createSessionRows(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   table: string;

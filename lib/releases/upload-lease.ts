@@ -6,7 +6,7 @@ export interface UploadLease {
   /** Counts one more file that was put or removed. */
   count(): Promise<void>;
   counted(): Promise<number>;
-  /** Takes the lease until this time, in ms since 1970; false when another invocation has it. Its holder waits for all. */
+  /** Takes the lease until this time, in ms since 1970; false when another invocation has it, and builds for all. */
   lead(owner: string, until: number): Promise<boolean>;
   /** Gives up the lease: the next invocation can take it. */
   letGo(owner: string): Promise<void>;

@@ -55,7 +55,7 @@ export function createPool(size: number, first: Thread, start: () => Promise<Thr
         const result = await work(await ready(place), () => {
           place.spare ??= start();
         });
-        // Now, not at the next use: a run then starts on a thread that is ready, and the start does not use up its time.
+        // Now, not at the next use: a run then starts on a thread that is ready, and the start takes none of its time.
         await ready(place);
         return result;
       } finally {

@@ -130,7 +130,7 @@ async function deleteSession(request: SessionsRequest, deps: SessionsDeps): Prom
   return { status: 200, body: JSON.stringify({ key, status: "ok", action: "deleted", ...pending(deps) }) };
 }
 
-/** Without If-Match it is tried again when others change the session first; with it, only that version is changed. */
+/** Tried again when others change the session first; with If-Match, refused when that made another version. */
 function change<T>(
   { key, ifMatch, ifNoneMatch }: SessionsRequest,
   store: SessionStore,

@@ -21,6 +21,10 @@ import {
 import type { SessionEnd } from "./lifetime.ts";
 import type { Session } from "./session.ts";
 
+/**
+ * One session at a time, by the name of its row. `read` is strongly consistent; errors of the SDK come through as they
+ * are.
+ */
 export interface SessionStore {
   read(key: string): Promise<StoredSession>;
   /**

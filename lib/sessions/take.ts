@@ -24,6 +24,7 @@ export interface TakenRows extends Pick<SessionRows, "put"> {
   readMany(names: string[]): Promise<FoundRows>;
 }
 
+/** `now` in ms, `random` from 0 to 1. */
 export interface TakeDeps {
   rows: TakenRows;
   /** Only where a gateway owns the sessions: what the row is to say of it. Throws for what that would not take. */
@@ -118,7 +119,7 @@ function compare({ session, updatedAt = 0 }: Entry, row: FoundRow | undefined): 
   return updatedAt > row.updatedAt ? "replaced" : "kept";
 }
 
-/** Undefined for what was edited by hand to no session, which is like no other. */
+/** Undefined for an item that was edited by hand to something that is not a session. */
 function textOf(session: Session): string | undefined {
   try {
     return formatWhole(session);

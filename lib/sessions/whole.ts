@@ -13,6 +13,9 @@ const wholeShape = (kit: Kit & Pick<typeof go, "open">) =>
     struct: (fields) => kit.open(fields, kit.struct(fields)),
   });
 
+/**
+ * A decoder that keeps unknown members. It may answer the given value itself, so nobody may change what it answers.
+ */
 export const decodeWhole = quick.usually(wholeShape(quick), wholeShape(go));
 
 /**
@@ -39,7 +42,7 @@ export function keepUnknown(session: Session, stored: Session | undefined): Sess
   return before ? (added(session, before.whole, before.known) as Session) : session;
 }
 
-/** Undefined for what was edited by hand to no session. */
+/** Undefined for an item that was edited by hand to something that is not a session. */
 function fitOrNothing(stored: Session): { whole: Members; known: Members } | undefined {
   try {
     return { whole: wholeSession(stored), known: normal(stored) };

@@ -275,4 +275,5 @@ export const DEPLOYMENT_SETTINGS = {
   },
 } as const satisfies Record<string, DeploymentSetting>;
 
+/** The name that `gatehook.json` and `serverless.yml` use. */
 export type DeploymentSettingName = keyof typeof DEPLOYMENT_SETTINGS;

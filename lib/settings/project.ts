@@ -19,6 +19,7 @@ export interface Project {
 /** Where definitions and scripts are in the folder. In the bucket they are below `apis/` and `handlers/`. */
 export type Folders = Record<"apis" | "handlers", string>;
 
+/** What a stage has beside, or in place of, what all stages have. */
 export interface Stage {
   region?: string;
   /** Whether a command that writes to it asks first; its name tells where nothing is said. */
@@ -29,8 +30,11 @@ export interface Stage {
   tags: Record<string, string>;
 }
 
+/** In the folder of the project. */
 export const PROJECT_FILE = "gatehook.json";
+/** Where definitions and scripts are when `folders` says nothing. */
 export const OWN_FOLDERS: Folders = { apis: "apis", handlers: "handlers" };
+/** What counts without a `gatehook.json`. */
 export const NO_PROJECT: Project = {
   name: "gatehook",
   folders: OWN_FOLDERS,

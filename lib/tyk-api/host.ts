@@ -19,11 +19,13 @@ import type { Storage } from "./storage.ts";
 /** Sends a script's HTTP requests; the JSON answer of the gateway's API, or undefined when it failed. */
 export type SendHttp = (request: string, run: HttpRun) => Promise<string | undefined>;
 
+/** What is known of the run that sends a request. */
 export interface HttpRun extends CallScope {
   /** For the n-th request of a run that may change something: the same at every delivery of the event. */
   idempotencyKey: () => string;
 }
 
+/** What the API needs, the same for all runs; `now` in ms since 1970. */
 export interface HostDeps {
   makeHttpRequest: SendHttp;
   batchRequest: SendHttp;
@@ -57,7 +59,7 @@ export interface RunHost extends Host {
    * made of that must not count: the run failed.
    */
   readonly failure: AppError | undefined;
-  /** The call to a table that has been waiting for its answer for longer than this number of ms, if there is one. */
+  /** The call to a table that has been waiting for its answer for longer than this number of ms, if any. */
   stuckFor(ms: number): HostCallName | undefined;
 }
 

@@ -11,6 +11,7 @@ import { webhookId } from "./sign.ts";
 import { offKey, type WebhookStore } from "./store.ts";
 import { parseTemplate, type Template } from "./template/template.ts";
 
+/** What delivers webhooks, for as long as the container lives. */
 export interface DelivererDeps extends AttemptDeps, FateDeps {
   store: WebhookStore;
 }
@@ -26,7 +27,7 @@ export interface WebhookBatch {
 /** Delivers webhooks, or has them come again. Throws `dependency-failed`; what has come to an end by then keeps it. */
 export type Deliver = (deliveries: Delivery[], batch: WebhookBatch) => Promise<void>;
 
-/** Requests to one target at the same time: one that never answers shall not hold up a batch for long. */
+/** Requests to one target at the same time, so that a target that never answers does not hold up a batch for long. */
 const AT_A_TIME = 4;
 /** Kept back for the answer, in ms. */
 const RESERVE_MS = 1_500;
@@ -40,6 +41,11 @@ const CLOCK_SECONDS = 5;
 /** Until one looks again whether an equal body was delivered by another. */
 const TAKEN_SECONDS = 30;
 
+/**
+ * Sends up to four webhooks to each target at the same time. It remembers per target whether it answers, and parses
+ * each
+ * template of a release once.
+ */
 export function createDeliverer(deps: DelivererDeps): Deliver {
   const { store, log, metrics } = deps;
   const circuits = new Map<string, Circuit>();
@@ -179,7 +185,7 @@ function createTemplates() {
   };
 }
 
-/** The body, or why there is none, which no other attempt changes. */
+/** The body, or why it cannot be printed, which no other attempt changes. */
 function printed(
   { delivery, webhook }: One,
   release: LiveRelease,

@@ -47,6 +47,7 @@ export interface WebhookStore {
 export const offKey = (apiId: string, webhook: Webhook & { entry: string }) =>
   hashOf([apiId, JSON.stringify(webhook)]);
 
+/** `table`: the state table; `random` from 0 to 1. */
 export function createWebhookStore(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   table: string;

@@ -123,6 +123,7 @@ const FAMILIES = new Map<string, Family>([
   ["OAuth2ExchangeFailed", ofExchanges],
 ]);
 
+/** Whether the gateway itself fires such events; plugins fire others. */
 export const isGatewayType = (type: string) => FAMILIES.has(type);
 
 const familyOf = (type: unknown) => FAMILIES.get(String(type)) ?? ofPlugins;

@@ -9,6 +9,7 @@ const MEMBER = /\s*"([^"]*)"\s*:\s*(?:"([^"]*)"|(-?\d+(?:\.\d+)?|true|false|null
 /** One template leaves a comma after the last member. */
 const END = /\s*\}$/y;
 
+/** Undefined for a text that none of these templates writes. */
 export function readShipped(text: string): Reading | undefined {
   const members = membersOf(text);
   return members && fromMembers(members);

@@ -33,6 +33,7 @@ export interface WorkerCalls extends HostCalls {
   readonly asked: boolean;
 }
 
+/** The worker's ends of what it shares with the main thread. */
 export interface HostCallDeps {
   limits: Limits;
   post(message: FromWorker): void;
@@ -52,7 +53,7 @@ const LOCAL = new Map<string, (text: string) => string | undefined>([
   ["rawb64dec", (text) => decodeBase64(text, false)],
 ]);
 
-/** How long the lines of a run wait for its end: somebody may be looking on. */
+/** How long the lines of a run wait for its end, in ms: somebody may be watching the log. */
 const TELL_MS = 4;
 
 /** What a run may set before the main thread has taken it in, in UTF-16 units. */
@@ -60,6 +61,10 @@ const UNTAKEN_CHARS = 256 * 1024;
 
 const text = (value: string | undefined): HostAnswer => ({ text: value });
 
+/**
+ * One for a worker, whatever sandbox it has. A call that needs the main thread blocks this thread until its answer or
+ * the deadline of the run.
+ */
 export function createHostCalls(deps: HostCallDeps): WorkerCalls {
   const { limits, post, answers, answered, unsentLog } = deps;
   let deadline: number | undefined;

@@ -24,6 +24,7 @@ export interface PreludeCalls {
   dispose(): void;
 }
 
+/** `stop.code` is set by a host call that breaks a limit; who runs the sandbox clears it before each run. */
 export interface PreludeCallsDeps {
   prelude: Prelude;
   limits: Limits;

@@ -14,7 +14,7 @@ export interface RateLimitDeps {
 /**
  * Spreads what is counted evenly over time, without bursts. Callers that wait at the same time are served in the order
  * of
- * their calls. The one count that makes a caller wait is the one before it: the first caller never waits.
+ * their calls. A call waits for what was counted before it, not for its own count, so the first one never waits.
  */
 export function createRateLimit({ rate, now, delay, stop }: RateLimitDeps): RateLimit {
   let free = now();

@@ -63,7 +63,7 @@ export interface UnitOfWork {
 }
 
 /**
- * `chains`: events that must take effect in this order, if at all; each list is a group of a FIFO queue. `onSee` is
+ * `fifoGroups`: events that must take effect in this order, if at all; each list is a group of a FIFO queue. `onSee` is
  * told of each session that a run asks for, once, whether it was in memory. `digests`: of the events' content. `homes`:
  * by identity, the key that an event is about, where a session can have it.
  */

@@ -69,7 +69,7 @@ export function connectGateway(options: GatewayOptions): Gateway {
   const keys = `${url.pathname.replace(/\/+$/, "")}/tyk/keys`;
   let pool: Promise<Pool> | undefined;
 
-  /** With the first request: undici is half of the code of the functions that may ask, and most cold starts ask nothing. */
+  /** With the first request: undici is half of the code of these functions, and most cold starts ask for nothing. */
   async function open(): Promise<Pool> {
     const { default: undici } = await import("undici");
     return new undici.Pool(url.origin, {

@@ -2,7 +2,7 @@ import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attribu
 import { changesBetween } from "../sessions/changes.ts";
 import { isTime, PLAIN_SESSION } from "./secrets.ts";
 
-/** What somebody changed on a stage by hand. No key and no content: its readers may lack the right to see sessions. */
+/** What a person changed on a stage. It has no key and no content: its readers may lack the right to see sessions. */
 export interface AuditRecord {
   /** In ISO 8601. */
   at: string;
@@ -42,8 +42,8 @@ export interface AuditedChange {
 type Members = Record<string, unknown>;
 
 /**
- * One change for each member, by its path where members below it have fixed names, else by its first name. Values
- * that may name a person or a secret are left out.
+ * One change for each member: below rights and policies by its path, else by its first name, since names further
+ * down may be anything. Values that may be a secret, or name a person, are left out.
  */
 export function auditedChanges(before: Members, after: Members): AuditedChange[] {
   const changes = changesBetween(before, after).map(({ name, before: was, after: is }) => ({

@@ -6,6 +6,7 @@ import type { AttemptRecord, RunRecord } from "./records.ts";
 // How attempts lie in a deployment's history table: one item each, below its event. Two indexes have a summary of each,
 // by the day on which it was stored, and by the key that its event is about.
 
+/** Index: `day_shard`. */
 export const BY_DAY = "by-day";
 /** Index: `key_ref`. */
 export const BY_KEY = "by-key";

@@ -39,7 +39,7 @@ const WINDOW = 40;
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 10_000;
 
-/** Starts immediately. After a failure it waits 200 ms, and twice as long after each further one, up to 10 s. */
+/** Starts immediately. After a failure it waits up to 200 ms, and twice as long after each further one, up to 10 s. */
 export function startDrain({ spool, deliver, random, delay, log }: DrainDeps): Drain {
   const cut = new AbortController();
   const ending = Promise.withResolvers<void>();

@@ -3,6 +3,7 @@
  * Only text crosses: events, contexts, arguments and results are JSON or plain strings.
  */
 
+/** One file of handlers, as it is evaluated. */
 export interface Script {
   /** As named by the API definition, relative to handlers/; shows in stacks and errors. */
   path: string;

@@ -275,5 +275,5 @@ export const DEPLOYMENT_SETTINGS = {
   },
 } as const satisfies Record<string, DeploymentSetting>;
 
-/** The name that `gatehook.json` and `serverless.yml` use. */
+/** A parameter of serverless.yml. `gatehook.json` has it in `settings`, or where its `member` says. */
 export type DeploymentSettingName = keyof typeof DEPLOYMENT_SETTINGS;

@@ -4,6 +4,7 @@ import { AppError } from "../errors.ts";
 
 // Standard Webhooks 1.0: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 
+/** The same id at every attempt: see `webhookId`. */
 export const ID_HEADER = "webhook-id";
 /** Sent unsigned too: receivers can still tell old webhooks. */
 export const TIMESTAMP_HEADER = "webhook-timestamp";

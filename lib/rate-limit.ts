@@ -13,8 +13,7 @@ export interface RateLimitDeps {
 
 /**
  * Spreads what is counted evenly over time, without bursts. Callers that wait at the same time are served in the order
- * of
- * their calls. A call waits for what was counted before it, not for its own count, so the first one never waits.
+ * of their calls. A call waits for what was counted before it, not for its own count, so the first one never waits.
  */
 export function createRateLimit({ rate, now, delay, stop }: RateLimitDeps): RateLimit {
   let free = now();

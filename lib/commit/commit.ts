@@ -74,9 +74,7 @@ export interface Commits {
 
 /** How often a call to DynamoDB is made at most when it is throttled, cancelled or its answer is lost. */
 export const ATTEMPTS = 6;
-/**
- * Waits a random time of up to 25 ms × 2^`attempt`, so that writers do not meet again. The first attempt is 1.
- */
+/** Waits a random time of up to 25 ms × 2^`attempt`, so that writers do not meet again. The first attempt is 1. */
 export const pauseBefore = (attempt: number, random: () => number) => delay(random() * 25 * 2 ** attempt);
 
 /** Attributes that an item may have and its next version may not: a put removes them. */

@@ -65,8 +65,8 @@ export const COMMIT_RESERVE_MS = 1_500;
 
 /**
  * Runs what is not done of one event. One handler's failure does not stop the others, but for a dependency's, which
- * would fail them too. Handlers for which no time is left are not started: the event comes again then, and the
- * ledger knows which of them are done.
+ * would fail them too. Handlers for which no time is left are not started: the event comes again then, and the ledger
+ * knows which of them are done.
  */
 export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
   const { log } = deps;

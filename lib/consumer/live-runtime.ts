@@ -14,9 +14,9 @@ export interface Loaded {
 /** The one runtime of a container, which follows the live release. */
 export interface LiveRuntime {
   /**
-   * The runtime of this version: loaded beside the old one, then swapped; then the old one is closed. When it
-   * cannot be loaded, as a whole or a script of it, the old one goes on, and it is tried again a little later.
-   * Throws `release-missing` when no release is live yet.
+   * The runtime of this version: loaded beside the old one, then swapped; then the old one is closed. When it cannot be
+   * loaded, as a whole or a script of it, the old one goes on, and it is tried again a little later. Throws
+   * `release-missing` when no release is live yet.
    */
   at(version: string | undefined): Promise<Loaded>;
   close(): Promise<void>;

@@ -9,8 +9,7 @@ export type Lookup = (host: string) => Promise<LookupAddress[]>;
 
 /**
  * The addresses of a host, all of them checked. Rejects with `http-refused`, with `http-failed` where the name has
- * none,
- * or as the lookup or the signal does.
+ * none, or as the lookup or the signal does.
  */
 export type Resolve = (destination: Destination, signal: AbortSignal) => Promise<LookupAddress[]>;
 

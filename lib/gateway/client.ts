@@ -28,8 +28,8 @@ export type Answer =
   | { kind: "failed"; status: number; message: string };
 
 /**
- * A gateway's API of keys. All throw dependency-failed when no answer comes, or one that says something of the
- * secret, the address or the load, and nothing of the key.
+ * A gateway's API of keys. All throw dependency-failed when no answer comes, or one that says something of the secret,
+ * the address or the load, and nothing of the key.
  */
 export interface Gateway {
   /** With `apiId`, as TykGetKeyData of that API reads it: custom names are resolved. */

@@ -48,8 +48,7 @@ interface Found {
 }
 
 /**
- * A key that the gateway does not show is only put in doubt. A gateway that fails is logged and counted, and the
- * reader
+ * A key that the gateway does not show is only put in doubt. A gateway that fails is logged and counted, and the reader
  * gets what the table has; errors of the table come through.
  */
 export function createReadThrough(deps: ReadThroughDeps): ReadThrough {

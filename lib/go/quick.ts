@@ -88,8 +88,7 @@ export function pointer<T>(item: Decoder<T>): Decoder<T | null> {
 export const struct = <S extends Fields>(fields: S) => membersOf(fields, false) as Decoder<Struct<S>>;
 
 /**
- * Answers the given object itself where it has only such fields, in this order, none changes and none is of zero
- * value.
+ * Answers the given object itself where it has only such fields, in this order, none changes and none is of zero value.
  */
 export const lean = <S extends Fields>(fields: S) => membersOf(fields, true) as Decoder<Lean<S>>;
 

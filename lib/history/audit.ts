@@ -42,8 +42,8 @@ export interface AuditedChange {
 type Members = Record<string, unknown>;
 
 /**
- * One change for each member: below rights and policies by its path, else by its first name, since names further
- * down may be anything. Values that may be a secret, or name a person, are left out.
+ * One change for each member: below rights and policies by its path, else by its first name, since names further down
+ * may be anything. Values that may be a secret, or name a person, are left out.
  */
 export function auditedChanges(before: Members, after: Members): AuditedChange[] {
   const changes = changesBetween(before, after).map(({ name, before: was, after: is }) => ({

@@ -19,8 +19,7 @@ const OF_THE_QUEUE = /kms|access|denied|throttl/i;
 
 /**
  * Sends up to four calls of ten at the same time, to a FIFO queue one. A call that SQS refuses as a whole for its
- * messages
- * is sent again, one message at a time. Never rejects.
+ * messages is sent again, one message at a time. Never rejects.
  */
 export function createDeliver({ call, queueUrl }: { call: SendCall; queueUrl: string }): Deliver {
   const isFifo = queueUrl.endsWith(".fifo");

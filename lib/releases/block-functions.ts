@@ -3,8 +3,8 @@ import { boundNames, declaredBy, type Finding, type Visitor, walk } from "./pars
 
 /**
  * Functions that are declared in a block and used outside of it. The gateway's engine makes them when the function
- * around the block starts; here they are not there before the block runs. A name that is declared in another way too
- * is left alone, so that no correct script is blamed.
+ * around the block starts; here they are not there before the block runs. A name that is declared in another way too is
+ * left alone, so that no correct script is blamed.
  */
 export function blockFunctions(program: Program, declarations: Declarations): Finding[] {
   const { blocks, scopes, certain, declared } = declarations;

@@ -48,9 +48,8 @@ export interface ReleaseStore
 const MAX_HISTORY = 100;
 
 /**
- * `table`: the state table; `now` in ms. The history keeps the newest 100 versions. Errors of the SDK come through,
- * but a
- * transaction that is cancelled answers false.
+ * `table`: the state table; `now` in ms. The history keeps the newest 100 versions. Errors of the SDK come through, but
+ * a transaction that is cancelled answers false.
  */
 export function createReleaseStore(deps: {
   s3: S3Client;

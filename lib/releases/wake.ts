@@ -17,9 +17,9 @@ export interface Waking {
 }
 
 /**
- * Makes one release of many files. S3 sends a notice for each: the first invocation waits until no more come,
- * then builds; those that come while it waits end immediately, since what they tell of is in the bucket before it looks.
- * An invocation that is not a notice of S3 builds immediately.
+ * Makes one release of many files. S3 sends a notice for each: the first invocation waits until no more come, then
+ * builds; those that come while it waits end immediately, since what they tell of is in the bucket before it looks. An
+ * invocation that is not a notice of S3 builds immediately.
  */
 export function createWake(deps: {
   notices: UploadLease;

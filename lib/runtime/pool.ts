@@ -17,8 +17,7 @@ interface Place {
 
 /**
  * Owns `first` and every thread that `start` makes, and closes them. A thread that has died is replaced before its
- * place
- * is lent again.
+ * place is lent again.
  */
 export function createPool(size: number, first: Thread, start: () => Promise<Thread>): Pool {
   const places: Place[] = Array.from({ length: size }, (_, index) => ({

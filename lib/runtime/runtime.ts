@@ -68,8 +68,7 @@ export interface RuntimeOptions {
 }
 
 /**
- * Loads the scripts and keeps them warm; the caller closes it. Scripts that do not load are in `faults`, and the
- * others
+ * Loads the scripts and keeps them warm; the caller closes it. Scripts that do not load are in `faults`, and the others
  * run. Throws for several workers under global isolation.
  */
 export async function startRuntime(scripts: Script[], options: RuntimeOptions): Promise<Runtime> {

@@ -19,8 +19,8 @@ const LINE_HEAD = 5;
 export const UNSENT_LOG_BYTES = 256 * 1024;
 
 /**
- * Both threads make one on the same memory of `UNSENT_LOG_BYTES`: the worker adds, the main thread reads after its
- * end.
+ * Both threads make one on the same memory of `UNSENT_LOG_BYTES`: the worker adds, and the main thread reads what is
+ * left when the worker has ended.
  */
 export function createUnsentLog(memory: SharedArrayBuffer): UnsentLog {
   const bytes = Buffer.from(memory);

@@ -142,8 +142,8 @@ const FIRST_VERSIONS = 2 ** 52;
 
 /**
  * The version that follows the one that was read. A new item must not count from 1 again: a writer that read the key's
- * former item, before it was deleted by hand, by the API or by DynamoDB's TTL, commits on condition of a version
- * that the new one would reach. So it starts at a number that the former one never had, but for a chance in 2^52.
+ * former item, before it was deleted by hand, by the API or by DynamoDB's TTL, commits on condition of a version that
+ * the new one would reach. So it starts at a number that the former one never had, but for a chance in 2^52.
  */
 export const nextVersion = (read: number) => Math.abs(read) + 1;
 

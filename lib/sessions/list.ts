@@ -97,8 +97,8 @@ function wholeNumber(query: Record<string, string>, name: string, min: number, m
 }
 
 /**
- * Accepts only a place inside of the search it is sent with: a cursor that a client made up shows nothing
- * that the search would not.
+ * Accepts only a place inside of the search it is sent with: a cursor that a client made up shows nothing that the
+ * search would not.
  */
 export function parseCursor(cursor: string, search: Search): Place {
   const place = decoded(cursor);

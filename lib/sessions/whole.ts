@@ -13,9 +13,7 @@ const wholeShape = (kit: Kit & Pick<typeof go, "open">) =>
     struct: (fields) => kit.open(fields, kit.struct(fields)),
   });
 
-/**
- * A decoder that keeps unknown members. It may answer the given value itself, so nobody may change what it answers.
- */
+/** A decoder that keeps unknown members. It may answer the given value itself, so nobody may change what it answers. */
 export const decodeWhole = quick.usually(wholeShape(quick), wholeShape(go));
 
 /**

@@ -43,8 +43,7 @@ const TAKEN_SECONDS = 30;
 
 /**
  * Sends up to four webhooks to each target at the same time. It remembers per target whether it answers, and parses
- * each
- * template of a release once.
+ * each template of a release once.
  */
 export function createDeliverer(deps: DelivererDeps): Deliver {
   const { store, log, metrics } = deps;

@@ -51,7 +51,8 @@ const GIVE_UP_SECONDS = DELAYS.reduce((sum, delay) => sum + delay, 0);
 const POSTPONED_SECONDS = 3_600;
 
 /**
- * For one webhook of one batch. Its message leaves the queue only after its end was noted or its next one was sent.
+ * For one webhook of one batch. Its message leaves the queue only after its end was noted, or another message took its
+ * place.
  */
 export function fateOf(
   { store, sendTask, now, random, log, metrics }: FateDeps,

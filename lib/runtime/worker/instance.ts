@@ -35,9 +35,8 @@ const WASM_PAGE = 64 * 1024;
 const HEADROOM_BYTES = 24 * 1024 * 1024;
 
 /**
- * `onExhausted` is told when the engine is refused memory outside of a script. The caller disposes context and
- * runtime, in
- * this order, or drops the whole instance: nothing outside holds its memory.
+ * `onExhausted` is called when no memory is left for a text that crosses into the sandbox. The caller disposes context
+ * and runtime, in this order, or drops the whole instance: nothing outside of it holds its memory.
  */
 export async function createInstance(
   { wasm, variant = RELEASE_SYNC }: Engine,

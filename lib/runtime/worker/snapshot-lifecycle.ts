@@ -47,8 +47,7 @@ export interface SnapshotLifecycle {
 }
 
 /**
- * `onLoading` is told of each script before it is evaluated, and in a survey how many ms are left. With a `meter`,
- * runs
+ * `onLoading` is told of each script before it is evaluated, and in a survey how many ms are left. With a `meter`, runs
  * report the times and random numbers that they read.
  */
 export interface SnapshotLifecycleDeps {

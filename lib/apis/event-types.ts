@@ -56,7 +56,7 @@ function meant(type: string): string {
   return near ? `; did you mean ${near}? The name counts exactly` : "";
 }
 
-/** How many letters are compared for one event: nobody says how many types an API has handlers for. */
+/** How many letters are compared for one event, since an API may have handlers for any number of types. */
 const MEANT_STEPS = 100_000;
 
 /**

@@ -3,7 +3,7 @@ export interface Allowance {
   steps: number;
 }
 
-/** Finds the candidate that somebody who wrote this may have meant; undefined when none is near, or the allowance is spent. */
+/** Finds the candidate that the text may have meant; undefined when none is near, or the allowance is spent. */
 export type Nearest = (written: string, allowance?: Allowance) => string | undefined;
 
 interface Candidate {

@@ -29,9 +29,9 @@ export interface BatchLedger {
   wasDone(identity: string, handler: string): boolean;
   /** As a session's mark says what is done and not committed. */
   markOf(identity: string): Mark;
-  /** What was to be committed of it is true now. */
+  /** Its commit was successful. */
   settle(identity: string): void;
-  /** Nothing of it is to be committed any more. */
+  /** Drops what was to be committed of it. */
   forget(identity: string): void;
 }
 
@@ -88,7 +88,7 @@ export function createBatchLedger(
     writeOf(identity) {
       const { version, committed, added, attempts, digest } = of(identity);
       const done = [...committed, ...added];
-      // One that was given up before anything was done leaves its identity free for a corrected event.
+      // An event that was given up before anything was done leaves its identity free for a corrected one.
       const held = done.length > 0 || attempts > 0 ? digest : undefined;
       return { kind: "ledger", identity, done, attempts, digest: held, version };
     },

@@ -11,7 +11,7 @@ import type { BatchRead, ConsumerStore } from "./store.ts";
 /** What one run reads and writes; it becomes part of the unit only when the run succeeded. */
 export interface RunBuffer {
   read(key: string, reader?: Reader): Promise<Session | undefined>;
-  /** The name under which the gateway has a key that was read; the key itself where that is not another. */
+  /** The name under which the gateway has a key that was read; the key itself where it has no other name. */
   fullNameOf(key: string): string;
   /** The run has read what `offer` answered. */
   gave?(key: string): void;
@@ -29,11 +29,11 @@ export interface UnitBuffer extends RunBuffer {
 /** What became of the events of a unit so far: each is in one of the three. */
 export interface Commit {
   committed: ReadonlySet<string>;
-  /** What they did was thrown away, because somebody else changed what they read: to be run again. */
+  /** What they did was discarded, because another writer changed what they had read: to be run again. */
   conflicted: ReadonlySet<string>;
   /** The table did not take what they wrote, and why. */
   rejected: ReadonlyMap<string, Refused>;
-  /** Events were thrown away because the table refused them together: each needs a commit of its own. */
+  /** Events were discarded because the table refused them together: each needs its own commit. */
   needsOwnCommit: boolean;
 }
 
@@ -56,9 +56,9 @@ export interface UnitOfWork {
   isLost(identity: string): boolean;
   /** The handler counts as done although its run failed and left nothing. */
   dismiss(identity: string, handler: string): void;
-  /** Has the ledger say that so many runs have failed. */
+  /** Sets the number of failed runs in the ledger. */
   setAttempts(identity: string, attempts: number): void;
-  /** Makes everything accepted true, as far as that goes. */
+  /** Commits everything that was accepted, as far as the table takes it. */
   commit(): Promise<Commit>;
 }
 
@@ -94,7 +94,7 @@ export function createUnitOfWork(
 
   const pendingParts = (): Part[] => partsOf(ledger.pending(), sessions.pending(), fifoGroups);
 
-  /** What fell with these items: the events that touched them, what those wrote, the events that touched that, … */
+  /** Cancels all that depends on these: events that touched the keys, what they wrote, events that touched that, … */
   function abort(keys: string[], identities: string[]): void {
     const fallen = new Set<string>();
     const gone = new Set(keys);

@@ -109,7 +109,7 @@ export function createRows(deps: {
       return { copies: Items.flatMap((item) => copyOf(item) ?? []), next: LastEvaluatedKey?.key?.S };
     },
     async write(row, session, gateway) {
-      // What somebody's change became at the gateway is still theirs; any other change is the gateway's own.
+      // What a change became at the gateway keeps its author; any other change is the gateway's own.
       const isTheirs = !row.gateway.change && !isDeepStrictEqual(session, row.session);
       const changedBy = isTheirs ? BY_GATEWAY : row.changedBy;
       const now = seconds();

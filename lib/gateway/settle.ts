@@ -91,7 +91,7 @@ export function createSettle(deps: SettleDeps) {
     return row.session ? carry(row, row.session, change, look, gateway) : remove(row, change, look, gateway);
   }
 
-  /** Somebody made the key anew, or first: nothing of ours is meant for that one. */
+  /** The key was made anew, or by another writer first: our change is not meant for that one. */
   async function whenOther(row: Row, change: Change, look: Exclude<Look, "missing">): Promise<Settled> {
     if (change.until === undefined)
       await refuse(row, {
@@ -112,7 +112,7 @@ export function createSettle(deps: SettleDeps) {
     if (absence !== "absent") return { kind: "unknown" };
     const { change } = row.gateway;
     if (isBornHere(row)) return row.session ? create(row, row.session, gateway) : { kind: "remove" };
-    // Our own removal, of which nobody heard, or somebody else's: it may be undone like any.
+    // Our own removal, whose answer was lost, or another writer's: it may be undone like any.
     if (change && !row.session && change.until === undefined) return watchedRemoval(row, change);
     const isOurs = change !== undefined && !row.session;
     if (!isOurs && !(await deps.admit())) return { kind: "unknown" };
@@ -195,7 +195,7 @@ export function createSettle(deps: SettleDeps) {
     return changed.filter((name) => !overruled.includes(name));
   }
 
-  /** Nothing is to be sent: it holds, or was sent by somebody who died before telling. */
+  /** Nothing is to be sent: the change holds, or was sent by an invocation that ended before it could note that. */
   function whenThere(session: Session, change: Change, theirs: Members): Settled {
     const base = asMembers(change.base ?? {});
     const isChange = merge(base, asMembers(session), base).changed.length > 0;

@@ -11,6 +11,11 @@ export type Decoder<T> = (value: JsonValue | undefined, before?: unknown) => T;
 /**
  * Decodes a JSON text as Go would into a variable of the decoder's type.
  * Throws json-invalid; the message (and `field`) names the member and the kind found there, never its value.
+ *
+ * @example
+ * const limits = struct({ rate: float, tags: list(string) });
+ * decodeJson('{"Rate": 5, "other": 1}', limits); // { rate: 5, tags: null }
+ * decodeJson('{"rate": "5"}', limits); // throws: rate: expected a number, found a string
  */
 export function decodeJson<T>(text: string, decoder: Decoder<T>): T {
   return decoded(() => decoder(parseJson(text)));

@@ -24,7 +24,7 @@ const OBJECT_FORMS = [
   readPlain,
 ];
 
-/** Deeper than any event of a gateway; far deeper would overflow the stack of whoever walks it. */
+/** Deeper than any event of a gateway; a much deeper one would overflow the stack of the code that walks it. */
 const MAX_DEPTH = 200;
 
 /** An event of a bus that comes by a topic is wrapped twice. */

@@ -29,6 +29,10 @@ export interface TemplateProblem {
 /**
  * Go's `html/template`, as far as webhooks need it: docs/webhooks.md has what is left out. Throws `template-invalid`
  * with file and line, for what Go refuses too and for what is left out.
+ *
+ * @example
+ * const template = parseTemplate("templates/chat.json", '{"text": "{{.Type}} for {{.Meta.Key}}"}');
+ * render(template, templateValue(event)); // {"text": "KeyExpired for k1"}
  */
 export function parseTemplate(file: string, text: string): Template {
   const nodes = located("template-invalid", { file, text }, () => {

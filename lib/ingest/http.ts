@@ -95,7 +95,7 @@ function withId(reading: Reading, headers: HttpRequest["headers"]): Reading {
   return { ...reading, id: decoded("ce-id", ceId), idPlace: "ce-id" };
 }
 
-/** One name for several events would make duplicates of all but one, as soon as only some are sent again. */
+/** One id for several events would make duplicates of all but one, as soon as only some are sent again. */
 function withOwnIds(readings: Reading[], headers: HttpRequest["headers"]): Reading[] {
   const known = idHeader(headers);
   if (known && readings.some(({ id }) => id === undefined))

@@ -67,7 +67,7 @@ export function showSession(session: Session): string {
   }
 }
 
-/** What `blankPassword` hid, put back: whoever reads a session, changes it and writes it keeps the password. */
+/** Puts back what `blankPassword` hid, so that a session that is read, changed and written keeps its password. */
 export function keepPassword(session: Session, stored: Session | undefined): Session {
   const kept = stored?.basic_auth_data;
   if (!kept?.password || session.basic_auth_data?.password) return session;

@@ -34,7 +34,7 @@ export function formatWhole(session: Session): string {
   return print(wholeSession(session));
 }
 
-/** Puts the members of `stored` that nobody here knows into what somebody made of the others. */
+/** Puts the members of `stored` that are unknown here into a session that was made from the others. */
 export function keepUnknown(session: Session, stored: Session | undefined): Session {
   const before = stored && fitOrNothing(stored);
   return before ? (added(session, before.whole, before.known) as Session) : session;
@@ -52,7 +52,7 @@ function fitOrNothing(stored: Session): { whole: Members; known: Members } | und
 
 type Members = Record<string, unknown>;
 
-/** What is in `whole` and not in `known` is what nobody knows. */
+/** Members that are in `whole` and not in `known` are unknown here. */
 function added(made: Members, whole: Members, known: Members): Members {
   let kept = made;
   for (const [name, value] of Object.entries(whole)) {

@@ -46,12 +46,12 @@ interface Group {
   deliveries: Delivery[];
 }
 
-/** A window that this consumer counts in, by a counter that nobody else has. */
+/** A window that this consumer counts in, with a counter of its own. */
 interface Joined extends Span {
   counter: string;
 }
 
-/** Windows that are remembered; of one that is not any more, the next event has another counter. */
+/** How many windows are remembered; after a window is forgotten, its next event gets a new counter. */
 const MOST_JOINED = 10_000;
 /** After a window's end, so that a consumer whose clock is a little behind still counts in it. */
 const GRACE_SECONDS = 1;

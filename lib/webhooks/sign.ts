@@ -82,7 +82,7 @@ const TOLERANCE_SECONDS = 300;
 export type Verification = { ok: true; secret: number } | { ok: false; reason: string };
 
 /**
- * Whether a webhook is from somebody who has one of the secrets, and when: `secret` counts from 1. `now` in seconds; the
+ * Whether a webhook was signed with one of the secrets, and recently: `secret` counts from 1. `now` in seconds; the
  * library's own `verify` asks the clock itself, so a webhook of yesterday could not be looked at.
  */
 export function verify(

@@ -39,11 +39,11 @@ export interface WebhookStore {
   ): Promise<Claim>;
   /** Begins the cool-down. */
   sent(cooldown: string, identity: string, seconds: number): Promise<void>;
-  /** Gives the claim back, after a request that failed. */
+  /** Gives up the claim, after a request that failed. */
   unclaim(cooldown: string, identity: string): Promise<void>;
 }
 
-/** Another one after each change of the definition's entry, so that a webhook comes back with it. */
+/** Changes with the definition's entry, so that a changed webhook is on again. */
 export const offKey = (apiId: string, webhook: Webhook & { entry: string }) =>
   hashOf([apiId, JSON.stringify(webhook)]);
 

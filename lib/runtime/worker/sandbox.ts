@@ -179,7 +179,7 @@ class QuickJSSandbox implements Sandbox {
     }
   }
 
-  /** Runs promise jobs until there are none, the run is stopped, or their number is. */
+  /** Runs promise jobs until none is left, the run is stopped, or their limit is reached. */
   #runJobs(): void {
     // The engine turns an interrupt inside a job into a rejection and would go on with the next job.
     for (let left = this.#limits.jobs; !this.#stop.code && this.#runtime.hasPendingJob(); left -= 1) {

@@ -16,7 +16,7 @@ const ALL: ReadonlyMap<string, TemplateFunction> = new Map([...FUNCTIONS, ...Obj
 
 const CHARS_A_STEP = { made: 16, read: 1024 };
 
-/** There is no value from an earlier command. */
+/** No earlier command of the pipe gives a value. */
 const NONE = Symbol("none");
 type Final = Value | typeof NONE;
 

@@ -18,7 +18,7 @@ export function listEdits<T extends object>(text: string, node: Node, change: (i
   const items = (node.children ?? []).map((child) => {
     const slice = sliceOf(text, child);
     const value: unknown = JSON.parse(slice);
-    // What is not an object is nobody's handler, and stays as it is.
+    // Anything but an object is not a handler, and stays as it is.
     const item = (typeof value === "object" && value !== null ? value : { value }) as T;
     written.set(item, slice);
     return item;

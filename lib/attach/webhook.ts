@@ -6,7 +6,7 @@ import { isOwn } from "../webhooks/definition.ts";
 export interface Target {
   /** Of ingest, or of a publisher beside the gateway; without a slash at the end. */
   url: string;
-  /** None where nobody asks for one. */
+  /** Absent where no token is required. */
   token?: string;
   /** The template's file, as the gateway finds it. */
   template: string;

@@ -47,7 +47,7 @@ export function isItself(put: Put, met: Attributes): boolean {
   return isDeepStrictEqual(fromAttributes(met), fromAttributes(toItem(put)));
 }
 
-/** What became of a put among others. `met`: what it was refused for. `unknown`: a put by itself tells. */
+/** What became of one put of several. `met`: the item that it met. `unknown`: a put by itself has to find out. */
 export type PutEnd = { is: "held" } | { is: "refused"; met: Attributes | undefined } | { is: "unknown" };
 
 /** Puts of different items, each by itself, in as few calls as DynamoDB takes. The ends stand in the order of the puts. */

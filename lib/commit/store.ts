@@ -42,15 +42,15 @@ export interface ConsumerStore {
   read(events: EventKey[], sessionKeys: string[]): Promise<BatchRead>;
   readSession(key: string, reader?: Reader): Promise<StoredSession>;
   /**
-   * Makes all writes true, or none; then answers the indexes of those whose item others had changed or were at.
+   * Makes all writes, or none; then answers the indexes of those whose item other writers had changed or locked.
    * Throws `commit-impossible` when the table will never take them, `commit-failed` when they failed in a way that
    * others' writes did not, and `dependency-failed` when it is not known whether they became true (the ledger tells
    * at the next delivery).
    */
   commit(writes: Write[]): Promise<{ conflicts: number[] }>;
-  /** Makes each write true by itself, for half of what it costs among others. The results stand in their order. */
+  /** Makes each write by itself, for half of what it costs in a transaction. The results stand in their order. */
   put(writes: (SessionWrite | EntryWrite)[]): Promise<PutResult[]>;
-  /** Has the ledger say what these marks say. Throws `dependency-failed`. */
+  /** Writes into the ledger what these marks say. Throws `dependency-failed`. */
   proveMarks(marks: Marks): Promise<void>;
 }
 
@@ -183,7 +183,7 @@ interface TableKey {
   key: Item;
 }
 
-/** What fails for what is asked, or nobody knows why, is not an outage of the table. */
+/** An error of this request, or one of unknown cause, is not an outage of the table. */
 function readFailed(thrown: unknown): AppError {
   const { kind } = transactionErrorOf(thrown);
   if (kind !== "unfit" && kind !== "strange") return dependencyFailed("BatchGetItem", thrown);

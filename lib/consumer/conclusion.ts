@@ -19,18 +19,18 @@ export interface ConclusionDeps {
   history?: Recorder | undefined;
 }
 
-/** What is told of an event when its fate at this delivery is known, and what becomes of its records. */
+/** What is logged and counted when the outcome of a delivery is known, and what becomes of its records. */
 export interface Conclusions {
   /** Of one that is done, or that failed. */
   conclude(passed: Passed, result: BatchResult): Promise<void>;
-  /** Of one that comes again. `attempt`: how many attempts it has cost so far, where this one counts. */
+  /** Of one that comes again. `attempt`: how many attempts it has used so far, where this one counts. */
   leave(
     delivery: Delivery,
     why: Verdict,
     result: BatchResult,
     how?: Stay & { attempt?: number | undefined },
   ): void;
-  /** Of one whose identity another content had first: that one counts, and nobody should learn that by surprise. */
+  /** Of one whose identity another content had first: that one counts, and the log says so. */
   drop(delivery: Delivery): void;
 }
 

@@ -50,7 +50,7 @@ export interface EventRun {
   timeLeft: TimeLeft;
   /** True once a failure of any event says that the others would fail too. */
   isHalted(): boolean;
-  /** Is told of such a failure. */
+  /** Reports such a failure. */
   halt(outage: Failure): void;
 }
 
@@ -133,7 +133,7 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
       }
     }
 
-    /** What nobody expects fails the handler; an outage while others' work is committed fails the batch. */
+    /** An unexpected error fails the handler; an outage while other runs are committed fails the batch. */
     function takeThrown(run: HandlerRun, thrown: unknown): void {
       if (thrown instanceof AppError && thrown.code === "dependency-failed") outage ??= thrown;
       else take(run, fail(run, { kind: "handler", reason: "runtime-failed", error: errorText(thrown) }));

@@ -42,7 +42,7 @@ export function createPrefetch(): Prefetch {
   };
 }
 
-/** The key that the event is about; "" where it is about none. */
+/** The key that the event is about; "" for an event without a key. */
 export function ownKey({ event }: EventEnvelope): string {
   const { Key } = event.Meta;
   return typeof Key === "string" ? Key : "";

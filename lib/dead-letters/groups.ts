@@ -69,7 +69,7 @@ function note(names: string[], name: string | undefined): void {
   if (name !== undefined && names.length < NAMED && !names.includes(name)) names.push(name);
 }
 
-/** Whether a letter is meant by a group's short name or an event's id; every letter is when neither is given. */
+/** Chooses letters by a group's short name or an event's id; every letter where `target` is undefined. */
 export function chooser(target: string | undefined): (facts: LetterFacts) => boolean {
   return ({ group, event_id }) => target === undefined || group === target || event_id === target;
 }

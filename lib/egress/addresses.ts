@@ -110,7 +110,7 @@ function exceptionForName(text: string): Exception | undefined {
   const [, wildcard, written = ""] = /^(\*\.)?((?:[\p{L}\p{N}_-]+\.)*[\p{L}\p{N}_-]+)\.?$/u.exec(text) ?? [];
   if (!URL.canParse(`http://${written}`)) return undefined;
   const { hostname } = new URL(`http://${written}`);
-  // "10.1" is a name to nobody: in a URL it is 10.0.0.1, which the entry would then not open.
+  // "10.1" is not a name: in a URL it is 10.0.0.1, which the entry would then not open.
   if (isIP(hostname) !== 0) return undefined;
   return ({ host }) => {
     const name = host.replace(/\.$/, "");

@@ -29,7 +29,7 @@ export interface EgressResponse {
 /** `signal` is the only deadline of a request, redirects included. */
 export interface SendOptions {
   signal: AbortSignal;
-  /** Answers a redirect itself, rather than what it leads to. */
+  /** False: the answer is the redirect itself, not what it leads to. True by default. */
   follow?: boolean;
   /** Of the body only its beginning is read, and the rest is not waited for, however long it is. */
   firstBytes?: number;

@@ -33,7 +33,7 @@ export function createResolver(deps: {
   };
 }
 
-/** A lookup for net.connect that asks nobody: what DNS says by now does not count (DNS rebinding). */
+/** A lookup for net.connect that asks no DNS server again: its answer may have changed (DNS rebinding). */
 export function pinnedTo(addresses: LookupAddress[]): LookupFunction {
   return (_host, options, answer) => {
     if (options.all) answer(null, addresses);

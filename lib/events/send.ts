@@ -105,7 +105,7 @@ export function createSendCall({ sqs, queueUrl }: Queue): SendCall {
   };
 }
 
-/** Puts events on the queue, in their order; answers why, for each that is not there. */
+/** Puts events on the queue, in their order; answers the error of each that the queue does not have. */
 export type Send = (messages: Message[]) => Promise<Map<Message, string>>;
 
 /** Fills calls of ten messages and 1 MiB. What a call refused without fault of its own is sent once more, by itself. */

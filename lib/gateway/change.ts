@@ -5,7 +5,7 @@ import { creationName, readToken } from "./key-name.ts";
 
 /** What a handler or a person did to a session. */
 export interface Edit {
-  /** Whether the quota is to start anew. */
+  /** Whether the quota is reset. */
   reset: boolean;
   /** In ms. */
   now: number;

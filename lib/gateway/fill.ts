@@ -26,7 +26,7 @@ export function createFill({ rows, gatewayRows, pace, random }: FillDeps): Take 
   return {
     read: (names) => rows.readMany(names),
     async take({ session }: Entry, name: string, found: FoundRows) {
-      // A row has no members that nobody here knows: they are the gateway's.
+      // A row has no members that are unknown here: they are the gateway's.
       const known = parseSession(formatSession(session));
       storableBytes(known);
       const theirs = JSON.parse(formatWhole(session)) as Members;

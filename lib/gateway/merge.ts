@@ -1,4 +1,4 @@
-/** A session as JSON has it: the gateway's may have members that nobody here knows. */
+/** A session as JSON has it: the gateway's may have members that are unknown here. */
 export type Members = Record<string, unknown>;
 
 /** Names are those of a session's own members (`access_rights`), never paths below them. */
@@ -32,7 +32,7 @@ export function merge(base: Members, ours: Members, theirs: Members): Merged {
   return merged;
 }
 
-/** Whether two sessions say the same of what is not the gateway's alone, in whatever order and version of the gateway. */
+/** Whether two sessions agree but for the gateway's own members, in any order and of any version of the gateway. */
 export function agree(one: Members, other: Members): boolean {
   return namesOf(one, other).every((name) => {
     const rule = RULES[name] ?? OURS;

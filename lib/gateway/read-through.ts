@@ -28,7 +28,7 @@ export interface ReadThroughDeps {
     session: Session,
     state: GatewayState,
   ) => Promise<number | undefined>;
-  /** Has it found out whether the gateway has deleted a key. */
+  /** Asks gateway-sync to find out whether the gateway has deleted a key. */
   doubt: (key: string) => Promise<void>;
   /** The name under which the gateway has a key that it found in the name of an API. */
   fullName: (key: string, orgId: string) => Promise<string | undefined>;
@@ -60,7 +60,7 @@ export function createReadThrough(deps: ReadThroughDeps): ReadThrough {
     return deps.mode === "fresh" && !gateway?.change && gateway?.look === undefined;
   }
 
-  /** Undefined when it cannot be known: the gateway is down, slow, or has what no table holds. */
+  /** Undefined when it cannot be known: the gateway is down or slow, or has a session that the table cannot hold. */
   async function ask(key: string, reader: Reader | undefined): Promise<Found | "missing" | undefined> {
     try {
       const look = await deps.gateway.get(key, reader ? { apiId: reader.apiId } : {});

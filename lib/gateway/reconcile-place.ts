@@ -23,7 +23,7 @@ export function createReconcilePlace(deps: {
 }) {
   const { dynamo, stateTable: TableName } = deps;
 
-  /** Only where nobody has had a turn since the one that was read. */
+  /** Only where no invocation has had a turn since the one that was read. */
   async function write(turn: number, item: { turn: number; until: number; after: string | undefined }) {
     const set = Object.entries(item).filter(([, value]) => value !== undefined);
     const update = [

@@ -40,7 +40,7 @@ export interface Rows {
   /** False when the row is no longer as it was read. */
   write(row: Row, session: Session | undefined, gateway: GatewayState): Promise<boolean>;
   remove(row: Row): Promise<boolean>;
-  /** Has the row say that the quota's new start was asked for; its new version, undefined when others were first. */
+  /** Notes in the row that the quota's reset was asked for; its new version, undefined when others were first. */
   markReset(row: Row): Promise<number | undefined>;
   /** Puts what the gateway has in place of what was read; the version it has then, undefined when others were first. */
   keep(
@@ -49,9 +49,9 @@ export interface Rows {
     session: Session,
     gateway: GatewayState,
   ): Promise<number | undefined>;
-  /** Has the stream bring the row once more; nothing when it has gone. */
+  /** Makes the stream deliver the row once more; does nothing without a row. */
   touch(key: string): Promise<void>;
-  /** Has the gateway asked what it has of this key; nothing without a row. */
+  /** Makes gateway-sync ask the gateway for this key; does nothing without a row. */
   doubt(key: string): Promise<void>;
 }
 

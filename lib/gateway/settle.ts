@@ -43,7 +43,7 @@ export interface SettleDeps {
   refuse: (row: Row, refusal: Refusal) => Promise<void>;
   /** Told of members whose change a policy of the key overrules. */
   overrule: (row: Row, members: string[]) => void;
-  /** Makes `reset` "asked" in the table, before it is; the row's new version, undefined when others were first. */
+  /** Sets `reset` to "asked" in the table, before it is asked; the new version, undefined when others were first. */
   markReset: (row: Row) => Promise<number | undefined>;
   pause: (ms: number) => Promise<void>;
   now: () => number;
@@ -138,7 +138,7 @@ export function createSettle(deps: SettleDeps) {
     return look === "missing" ? { kind: "unknown" } : asTheirs(look);
   }
 
-  /** A key under a hash would be a credential that nobody asked for. */
+  /** A key made under a hash would be a new credential, with the hash as its raw key. */
   async function whyNotCreate(
     key: string,
     name: string | undefined,
@@ -333,7 +333,7 @@ const refilled = (members: Members): Members =>
     ? { ...members, quota_remaining: members.quota_max }
     : members;
 
-/** What is left of a key that the gateway has deleted. */
+/** The state of a row whose key the gateway has deleted. */
 const tombstone = ({ gateway: { created } }: Row): GatewayState => ({
   ...(created !== undefined && { created }),
   gone: true,

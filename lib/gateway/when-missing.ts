@@ -31,7 +31,7 @@ export function createSettleMissing(deps: {
   canary: Canary;
   settle: (row: Row, gateway: Gateway) => Promise<Settled>;
   rows: Pick<Rows, "write" | "remove">;
-  /** Has the row come again, after its time in ms. */
+  /** Makes the row come again, after this time in ms. */
   later: (again: { key: string; ms: number }[]) => Promise<void>;
 }) {
   const { canary, rows } = deps;

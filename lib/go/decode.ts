@@ -301,7 +301,7 @@ function decodeItems<T>(items: JsonValue[], item: Decoder<T>): T[] {
   return made;
 }
 
-/** Adds to `made`, which nobody else has: a copy for each of many repeated members would take quadratic time. */
+/** Adds to `made`, which only this decoder has: a copy for each repeated member would take quadratic time. */
 function decodeMembers<T>(value: JsonValue, item: Decoder<T>, made: Record<string, T>): Record<string, T> {
   let at: string | undefined;
   try {

@@ -1,6 +1,6 @@
 // The usual case of decode.ts: plain values in which every name is a field's own. A decoder here answers what its
 // namesake there would, to the order of the members, or throws ODD; then the exact one decides, and words the error.
-// What needs no change is not copied: nobody may change what was decoded.
+// What needs no change is not copied: what was decoded must never be changed.
 import { type Decoder, type Fields, fold, isZero, type Lean, type Struct, sortedMembers } from "./decode.ts";
 import type { JsonValue } from "./json.ts";
 

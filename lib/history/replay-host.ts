@@ -32,7 +32,7 @@ export interface ReplayDeps {
   world?: World | undefined;
 }
 
-/** What is not in it is not there. */
+/** All that exists in a test: what is not in it is missing. */
 export interface World {
   /** The answers that no run of the event has used; which of them fits is asked of `isSame`. */
   unused: CallRecord[];
@@ -127,7 +127,7 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
     return answer;
   }
 
-  /** Where all is as it was, so is the effect, whatever of the session no script sees. */
+  /** Where all is as it was, the recorded effect holds too, with the members that scripts do not see. */
   async function change(
     name: "setKeyData" | "delKeyData",
     [key = "", ...rest]: string[],

@@ -19,7 +19,7 @@ interface Wanted {
 
 /** The sandboxes of reruns. */
 export interface RerunRuntimes {
-  /** Has the work done with one for each run; one work after the other. */
+  /** Does the work with a runtime for each run; one work after the other. */
   use<T>(wanted: Wanted, work: (runtimeOf: RuntimeOf) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }

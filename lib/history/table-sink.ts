@@ -102,7 +102,7 @@ export function createTableSink(deps: TableSinkDeps): HistorySink {
     }
 
     const over = new AbortController();
-    // Whatever a client does with its signal, nobody waits for longer.
+    // A client may ignore its signal: this never waits for longer.
     await Promise.race([
       keep(),
       delay(ms, undefined, { signal: over.signal }).then(

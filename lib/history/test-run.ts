@@ -183,7 +183,7 @@ function resultOf({ expect, http }: TestCase, runs: RunRecord[], { unused }: Wor
   return { now, mismatches: [...wrong, ...missing, ...unasked], error };
 }
 
-/** What a test says nothing of may be anything, but for the outcome. */
+/** A member that a test leaves out may be anything, but for the outcome. */
 function mismatchesAt(member: keyof Expectation, expect: Partial<Expectation>, actual: unknown): Mismatch[] {
   const expected = member === "outcome" ? (expect.outcome ?? "done") : expect[member];
   if (expected === undefined || isSameJson(expected, actual)) return [];

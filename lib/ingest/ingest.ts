@@ -15,7 +15,7 @@ export interface IngestDeps extends TakeDeps {
   /** The live release, or undefined before the first; `fresh` asks the store rather than memory. */
   release: (options: { fresh: boolean }) => Promise<LiveRelease | undefined>;
   send: Send;
-  /** Whether a gateway owns the sessions: its own events are taken then, whatever the release has. */
+  /** Whether a gateway owns the sessions: then its own events are taken even where no handler is for them. */
   hasGateway: boolean;
   log: Log;
   metrics: Metrics;

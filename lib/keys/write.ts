@@ -131,7 +131,7 @@ async function write(
   return result;
 }
 
-/** Its callers share a secret, so nobody is known by name. */
+/** Its callers share a secret, so none is known by name. */
 const BY_API = changedByWriter("api");
 
 /** Undefined for what is not a session; throws session-too-large. */

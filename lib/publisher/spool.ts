@@ -32,7 +32,7 @@ export interface SpoolState {
   events: number;
   /** Of their segments. */
   bytes: number;
-  /** When the oldest of them was accepted, in ms since 1970; undefined while nobody has looked. */
+  /** When the oldest of them was accepted, in ms since 1970; undefined before the first `peek`. */
   oldestAt: number | undefined;
   /** Records that were set aside, since they cannot be read. */
   damaged: number;

@@ -44,7 +44,7 @@ export function createWriter({ folder, segmentBytes, segments, nextNumber, log }
     return open_;
   }
 
-  /** Also after a failure, since nobody knows what the file has behind its end. */
+  /** Also after a failure, since it is not known what the file has behind its end. */
   async function leave(): Promise<void> {
     if (!open_) return;
     const { segment, handle } = open_;

@@ -8,7 +8,7 @@ export interface Partly {
   candidate: Candidate;
   /** The ids of the APIs that stay as they are in the live release. */
   kept: string[];
-  /** Of those that are not there yet the ids, or their files where no id can be told. */
+  /** The ids of those that were never live, or their files where no id can be told. */
   leftOut: string[];
   /** All that is wrong. */
   errors: Problem[];

@@ -134,7 +134,7 @@ function companionWarnings(companion: SourceFile, classic: string, apis: ApiFile
   return [{ file: companion.path, message }];
 }
 
-/** Here, too, what is wrong counts as not there. */
+/** Empty for a file that is wrong, as above. */
 function definitionsOf({ path, text }: SourceFile): Definition[] {
   try {
     return parseDefinitions(path, text);

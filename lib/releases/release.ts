@@ -13,7 +13,7 @@ export interface Release {
   apis: ReleasedApi[];
   /** In the order in which they are loaded into the global environment, each file once. */
   scripts: Script[];
-  /** Those that webhooks name, by their paths below templates/; not there where there are none. */
+  /** Those that webhooks name, by their paths below templates/; absent without any. */
   templates?: TemplateText[];
 }
 

@@ -24,7 +24,7 @@ export interface ReleaseReport {
   /** Of a release that is live in part only. */
   held?: HeldBack;
   warnings: Problem[];
-  /** Against the release that was live; not there when nothing changed, or the old one cannot be read. */
+  /** Against the release that was live; absent when nothing changed, or the old one cannot be read. */
   changes?: Changes;
 }
 

@@ -21,7 +21,7 @@ export interface PointerTarget {
   settled?: string | undefined;
 }
 
-/** As it was read; `revision` grows with every change, so that nobody overwrites what they have not seen. */
+/** As it was read; `revision` grows with every change, so that no writer overwrites a change that it has not seen. */
 export interface Pointer extends PointerTarget {
   revision: number;
   /** Of the tables; undefined where the item says nothing of it. */
@@ -98,7 +98,7 @@ export function createReleaseStore(deps: {
     return transact([
       { TableName: table, Item: moved, ...unchangedSince(from) },
       { TableName: table, Item: kept },
-      // Written under the pointer's condition, so nobody else has changed it since it was read.
+      // Written under the pointer's condition, so no other writer has changed it since it was read.
       { TableName: table, Item: { pk: HISTORY_KEY, versions: order.slice(0, MAX_HISTORY) } },
     ]);
   }

@@ -33,7 +33,7 @@ export interface Mark {
   digest?: string;
 }
 
-/** Has the ledger say what these marks say. */
+/** Writes into the ledger what these marks say. */
 export type ProveMarks = (marks: Marks) => Promise<void>;
 
 /** What an item's next version is put on. */
@@ -64,7 +64,7 @@ export interface GatewayState {
   change?: Change;
   /** The gateway had the key and deleted it. Handlers see a missing key, and cannot make it again. */
   gone?: boolean;
-  /** Since when, in ms, it is in doubt whether this is what the gateway has. */
+  /** Since when, in ms, it is not certain that this is what the gateway has. */
   look?: number;
 }
 
@@ -75,7 +75,7 @@ export type ChangedState = (stored: StoredSession, reset: boolean) => GatewaySta
 export interface Change {
   /** What the gateway had before it, null when it had nothing. */
   base: Session | null;
-  /** Whether a handler wants the quota to start anew, and whether that was asked for already. */
+  /** `wanted`: a handler has reset the quota. `asked`: the gateway was asked for that already. */
   reset?: "wanted" | "asked";
   /** Once the gateway has taken it: until when, in ms, its own cache may undo it. Then it is looked at once more. */
   until?: number | undefined;
@@ -129,7 +129,7 @@ export const changedByWriter = (by: Writer, who = ""): ByWriter => ({
   ...(who !== "" && { who: who.slice(0, WHO_CHARS).toWellFormed() }),
 });
 
-/** For a list; "" where nobody knows. */
+/** For a list; "" where it is not known. */
 export function whoChanged(changedBy: ChangedBy | undefined): string {
   if (!changedBy) return "";
   if (changedBy.by === undefined) return changedBy.handler;

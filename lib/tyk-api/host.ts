@@ -55,7 +55,7 @@ export interface HostRun {
 /** The host's side of one run. */
 export interface RunHost extends Host {
   /**
-   * What failed on our side, such as the table being away. The script was told nothing true, so whatever it
+   * What failed on our side, such as the table. The script got an answer that is not true, so whatever it
    * made of that must not count: the run failed.
    */
   readonly failure: AppError | undefined;

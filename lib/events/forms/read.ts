@@ -10,7 +10,7 @@ import { readPlain, readWhole } from "./plain.ts";
 import { readShipped, readShippedObject } from "./shipped.ts";
 import { readBackquote, readMembers, readScript } from "./templates.ts";
 
-/** Tried in this order: an event that nobody can mistake, what wraps one, and what is left. */
+/** Tried in this order: an event that cannot be mistaken, what wraps one, and the other forms. */
 const TEXT_FORMS = [readScript, readFormEncoded, readShipped];
 const OBJECT_FORMS = [
   readMembers,

@@ -8,7 +8,7 @@ export function createSecretCheck(secrets: string[]): SecretCheck {
   const known = secrets.map(digest);
   return (given) => {
     const presented = digest(given);
-    // Digests, and all of them: how long it takes tells nothing of the secrets, not even their length.
+    // Compares digests, and all of them: the time it takes shows nothing of the secrets, not even their length.
     return known.filter((secret) => timingSafeEqual(secret, presented)).length > 0;
   };
 }

@@ -35,7 +35,7 @@ export interface SessionWrite {
 /** The next state of an event's ledger entry, by the event's identity. `version` is the one that was read. */
 export type EntryWrite = { kind: "ledger"; identity: string } & LedgerEntry;
 
-/** Raises the version of a session and changes nothing of it, so that no other writer goes on from what was read of it. */
+/** Raises the version of a session and changes nothing else, so that a write of what was read before fails. */
 export interface Fence {
   kind: "fence";
   key: string;
@@ -45,7 +45,7 @@ export interface Fence {
 /** What became of a put. `failed`: as `commit` throws. */
 export type PutResult = { is: "held" } | { is: "conflict" } | { is: "failed"; thrown: unknown };
 
-/** What is sent again until it is known what became of it; at each try the same, so that it has one effect. */
+/** A call that is repeated until its outcome is known; the same at each try, so that it takes effect once. */
 interface Sending {
   action: "TransactWriteItems" | "PutItem";
   send(): Promise<unknown>;
@@ -150,7 +150,7 @@ export function createCommits(deps: CommitDeps): Commits {
           optional: OPTIONAL_OF_SESSION,
         };
 
-  /** Half the price of a transaction. It has no token that DynamoDB knows it by: what it met tells. */
+  /** Half the price of a transaction. It has no token: the item that it met shows whether an earlier try took effect. */
   const plainPut = (put: Put): Sending => ({
     action: "PutItem",
     send: () => putItem(dynamo, put),
@@ -160,7 +160,7 @@ export function createCommits(deps: CommitDeps): Commits {
     },
   });
 
-  /** One that changes nothing that anybody reads, and asks both tables. */
+  /** Changes nothing that is ever read, and uses both tables. */
   const innocent = (): TransactWriteItem[] => [
     { Put: { TableName: stateTable, Item: toAttributes({ pk: INNOCENT_KEY, ttl: seconds() }) } },
     {
@@ -173,7 +173,7 @@ export function createCommits(deps: CommitDeps): Commits {
     },
   ];
 
-  /** Whether a write fails because of what it is, or everybody's does: an innocent one tells. */
+  /** Whether only this write fails, or every write does: tried with one that harms nothing. */
   async function failsAlone(): Promise<boolean> {
     try {
       await dynamo.send(new TransactWriteItemsCommand({ TransactItems: innocent() }));
@@ -216,7 +216,7 @@ export function createCommits(deps: CommitDeps): Commits {
     }
   }
 
-  /** What stands in the place of a put that was refused. DynamoDB tells it with the refusal; other engines do not. */
+  /** The item that a refused put met. DynamoDB returns it with the refusal; other engines do not. */
   async function itemAt({ table, key, item }: Put): Promise<Attributes | undefined> {
     const name = String(item[key]);
     const [found] = await batchGet(dynamo, table, [{ [key]: name }], {

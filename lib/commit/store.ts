@@ -42,10 +42,10 @@ export interface ConsumerStore {
   read(events: EventKey[], sessionKeys: string[]): Promise<BatchRead>;
   readSession(key: string, reader?: Reader): Promise<StoredSession>;
   /**
-   * Makes all writes, or none; then answers the indexes of those whose item other writers had changed or locked.
-   * Throws `commit-impossible` when the table will never take them, `commit-failed` when they failed in a way that
-   * others' writes did not, and `dependency-failed` when it is not known whether they became true (the ledger tells
-   * at the next delivery).
+   * Makes all writes, or none; then answers the indexes of those whose item other writers had changed or locked. Throws
+   * `commit-impossible` when the table will never take them, `commit-failed` when they failed in a way that others'
+   * writes did not, and `dependency-failed` when it is not known whether they took effect (the ledger tells at the next
+   * delivery).
    */
   commit(writes: Write[]): Promise<{ conflicts: number[] }>;
   /** Makes each write by itself, for half of what it costs in a transaction. The results stand in their order. */

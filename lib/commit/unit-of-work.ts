@@ -38,9 +38,9 @@ export interface Commit {
 }
 
 /**
- * The sessions and ledger entries of a batch: read once, changed in memory run by run, made true by commits.
- * Runs see what earlier runs of the batch wrote. Of runs at the same time, one whose sessions were changed by
- * another since it read them counts for nothing, as after a conflict: its event must be run again.
+ * The sessions and ledger entries of a batch: read once, changed in memory run by run, stored by commits. Runs see what
+ * earlier runs of the batch wrote. Of runs at the same time, one whose sessions were changed by another since it read
+ * them counts for nothing, as after a conflict: its event must be run again.
  */
 export interface UnitOfWork {
   isDone(identity: string, handler: string): boolean;
@@ -106,7 +106,7 @@ export function createUnitOfWork(
         if (chain.includes(id)) chain.slice(chain.indexOf(id) + 1).forEach(fall);
     };
     identities.forEach(fall);
-    // A set's iterator goes on to what is added meanwhile.
+    // A set's iterator also visits what is added during the loop.
     for (const key of gone) for (const id of sessions.states.get(key)?.events ?? []) fall(id);
     gone.forEach(sessions.drop);
     for (const id of fallen) {

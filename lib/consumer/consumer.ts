@@ -40,7 +40,7 @@ interface Batch {
 interface Rounds {
   /** How many were run to their end. */
   ended: number;
-  /** Those that were not run, or not to the end, although this invocation had time for others. */
+  /** Those that were not run, or not to their end, although this invocation had time for others. */
   unstarted: Delivery[];
   /** Those that met others every time. */
   conflicted: Delivery[];
@@ -92,7 +92,7 @@ export function createConsumer(
     }
   }
 
-  /** Takes as many events as there is time for, and lets others have the rest now. */
+  /** Takes the events that there is time for, and makes the rest visible again immediately. */
   async function sizeDown(deliveries: Delivery[], { result, timeLeft }: Batch): Promise<Delivery[]> {
     const inOrder = deliveries.some((delivery) => groupOf(delivery) !== undefined);
     const ms = timeLeft();

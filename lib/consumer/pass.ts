@@ -78,7 +78,7 @@ export function createPass(deps: PassDeps) {
       onSee: (inMemory) => metrics.count(inMemory ? "PrefetchHits" : "PrefetchMisses"),
     });
 
-  /** The count starts anew when the event is given up, so that a redrive has all its attempts. */
+  /** Set to 0 when the event is given up, so that a redrive has all its attempts. */
   function countAttempt(unit: UnitOfWork, { identity }: Delivery, failure: Failure): EventOutcome {
     const attempt = unit.attempts(identity) + 1;
     const exhausted = attempt >= deps.maxAttempts;
@@ -136,7 +136,7 @@ export function createPass(deps: PassDeps) {
       }
     }
 
-    /** Others are not left alone with the work of an invocation that is over. */
+    /** A lane that throws does not end the others: all lanes have ended before the invocation does. */
     const runWhole = (lane: Lane) =>
       runLane(lane).catch((thrown: unknown) => {
         broken ??= thrown;

@@ -179,7 +179,7 @@ export function readOnly(gateway: Gateway): Gateway {
   return { ...gateway, put: refuse, create: refuse, remove: refuse };
 }
 
-/** What these tell is about the secret, the address or the load, not about the change. */
+/** These answers are about the secret, the address or the load, not about the change. */
 const ELSEWHERE = new Set([401, 403, 405, 407, 408, 425, 429]);
 
 const unhelpful = ({ status }: Raw, message: string) =>

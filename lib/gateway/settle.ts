@@ -7,7 +7,7 @@ import { type Answer, type Gateway, type Look, saysNotHashed } from "./client.ts
 import { creationName, readToken } from "./key-name.ts";
 import { agree, governed, type Members, merge } from "./merge.ts";
 
-/** An item of the sessions table whose gateway has something to be told, or to be asked. */
+/** An item of the sessions table that the gateway is to be told of, or asked about. */
 export interface Row {
   key: string;
   session: Session | undefined;
@@ -298,7 +298,7 @@ function watchedChange(session: Session, change: Change, theirs: Members, until:
 const undoneTimes = ({ undone = 0, until }: Change) => undone + (until === undefined ? 0 : 1);
 
 /**
- * Whether a row shows what the gateway has, as far as a row can: it has no members that nobody here knows. Throws
+ * Whether a row shows what the gateway has, as far as a row can: it has no members that are unknown here. Throws
  * session-invalid and session-too-large for what the table cannot hold.
  */
 export function showsTheirs(
@@ -319,7 +319,7 @@ function canBeUndone(session: Members, cacheMs: number): boolean {
   return session.quota_max !== -1 || counted;
 }
 
-/** The quota's figures at its start: a gateway takes them from the body of a PUT that starts it anew. */
+/** The quota's figures at its start: a gateway takes them from the body of a PUT that resets it. */
 function fullQuota(session: Members): Members {
   const rights = Object.entries(asObject(session.access_rights)).map(([id, right]) => {
     const { limit, ...rest } = asObject(right);

@@ -12,7 +12,7 @@ export function createDoubtMissing(deps: {
   gateway: Pick<Gateway, "get">;
   canary: Canary;
   wasCanaryMade: () => Promise<boolean>;
-  /** Whether no more keys may be found absent for now. */
+  /** Whether the limit of absences is reached for now. */
   isSpent: () => Promise<boolean>;
   rows: Pick<Rows, "doubt">;
 }) {

@@ -3,7 +3,7 @@ import type { GatewayEvent } from "../events/event.ts";
 import type { Reason } from "../queue/dead-letters.ts";
 import type { HostCallName, Isolation, Limits, LogLevel, RunUsed, SandboxFate } from "../runtime/protocol.ts";
 
-/** Stands in front of each line of a history, so that it is told from any other line. */
+/** Begins each line of a history, to tell it from any other line. */
 export const FORMAT = 1;
 /** How every line of a history begins: enough to find one in a log. */
 export const LINE_START = `{"history":${FORMAT},`;

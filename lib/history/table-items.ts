@@ -100,7 +100,7 @@ export function attemptItem(
   };
 }
 
-/** What an index or a query tells of an item. */
+/** What an index or a query returns of an item. */
 export interface Listed extends ItemKey {
   /** When, in ISO 8601. */
   stored_at: string;

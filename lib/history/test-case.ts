@@ -86,7 +86,7 @@ function tookOf({ handler, used }: RunRecord, now: number): TestCase["took"][num
   return { handler, ...(!isPlain && { clock }), ...(seed && { seed }) };
 }
 
-/** What handlers did, as a test tells it. */
+/** What handlers did, in the form of a test. */
 export function expectationOf(runs: RunRecord[]): Expectation {
   const failed = runs.find(({ outcome }) => outcome === "failed");
   const { reason, error } = failed ?? {};

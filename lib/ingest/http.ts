@@ -4,7 +4,7 @@ import type { JsonObject, Reading } from "../events/forms/form.ts";
 import { readBodies, readData } from "../events/forms/read.ts";
 import { invalidEvent } from "../events/invalid.ts";
 
-/** What of an HTTP request tells an event. */
+/** The parts of an HTTP request that can hold an event. */
 export interface HttpRequest {
   method: string;
   /** As it was asked for. */

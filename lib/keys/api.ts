@@ -60,7 +60,7 @@ async function answer(deps: KeysDeps, { method, path, query, body }: KeysRequest
   }
 }
 
-/** With `username=true` the name is a basic-auth user's; one of before there was a hash function has it as it is. */
+/** With `username=true` the name is a basic-auth user's; one from before a hash function was set has the plain name. */
 async function byUser(
   deps: KeysDeps,
   request: KeyRequest,

@@ -6,7 +6,7 @@ import { callsOf, type Refusal, type SendCall } from "../events/send.ts";
 /** What became of an event: the queue has it, never takes it, or may take it later. */
 export type Verdict = "sent" | { refused: string } | { later: string };
 
-/** Sends the first events of a list, as many as go together; answers what became of each. */
+/** Sends the first events of a list, those that can go together; answers what became of each. */
 export type Deliver = (messages: Message[], cut: AbortSignal) => Promise<Map<Message, Verdict>>;
 
 /** Calls at the same time, of a queue that keeps no order. */

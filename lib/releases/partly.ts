@@ -119,7 +119,7 @@ function divide(upload: Release, live: Release | undefined, faulty: Faulty): Div
     ({ path }) => path,
   );
   const sharing: Division["sharing"] = [];
-  // A map's iterator goes on to what is added meanwhile.
+  // A map's iterator also visits what is added during the loop.
   for (const [holder, api] of kept) {
     for (const path of filesOf(api).filter((each) => changed.has(each))) {
       for (const { api: other } of users.get(path) ?? []) {

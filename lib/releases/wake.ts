@@ -44,7 +44,7 @@ export function createWake(deps: {
   return async ({ id, notice }) => {
     const keys = noticedKeys(notice);
     if (!keys) return deps.release();
-    // Others are of the releases, which lie in the same bucket; of what is not a script yet a report has to tell.
+    // Other objects are releases, which are in the same bucket. A file that is not a script yet must be reported.
     if (!keys.some((key) => isSource(key) || isModuleFile(key))) return undefined;
     await notices.count();
     if (!(await notices.lead(id, deps.now() + MAX_LOOKS * quietMs + LEASE_RESERVE_MS))) {

@@ -68,9 +68,9 @@ export interface Job {
   ended(end: JobEnd, waitedMs: number): Promise<void>;
 }
 
-/** What is told of the jobs of one message while they are done. */
+/** Notified about the jobs of one message while they are done. */
 export interface Watch {
-  /** It is likely that the thread must be ended; told halfway through the grace of a run. */
+  /** The thread must probably be ended: called halfway through the grace time of a run. */
   onLate(): void;
   /** Before the job's own `ended`. */
   onEnd(outcome: Outcome, rebuilding: boolean): void;
@@ -91,7 +91,7 @@ export interface Link {
   kill(): void;
   /** The end of the run that was under way when the thread ended. */
   killed(run: Run, ms: number): Outcome;
-  /** The longest time between two runs, in ms: the sandbox may be built anew. */
+  /** The longest time between two runs, in ms: the sandbox may be rebuilt in it. */
   restMs: number;
 }
 
@@ -143,7 +143,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
   const { limits, progress } = link;
   const { promise, resolve, reject } = Promise.withResolvers<Job[]>();
   const logLoading = createRunLog(limits, watcher.logLoading);
-  /** The first job whose end was not told yet. */
+  /** The first job whose end was not reported yet. */
   let next = 0;
   let current = openNext();
   let rebuilding = false;

@@ -205,7 +205,7 @@ export type FromWorker =
   | { type: "looked"; held: Map<string, Held> }
   /** Of the runs that ended since the last such message, in order. */
   | { type: "ended"; ends: RunEnd[] }
-  /** Follows the end of a run after which the sandbox is built anew. */
+  /** Follows the end of a run after which the sandbox was rebuilt. */
   | { type: "rebuilt" }
   /** Of the run under way, when they are many. */
   | { type: "deeds"; deeds: Deed[] }

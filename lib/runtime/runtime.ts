@@ -44,7 +44,7 @@ export interface Runtime {
 export interface RuntimeCounters {
   /** Threads that were terminated, or died. */
   kills: number;
-  /** Sandboxes built anew from the release, in a thread that lives or in a new one. */
+  /** Sandboxes rebuilt from the release, in the same thread or in a new one. */
   rebuilds: number;
   /** Runs after which the snapshot was restored. */
   restores: number;
@@ -115,7 +115,7 @@ export async function startRuntime(scripts: Script[], options: RuntimeOptions): 
         else if (isolation === "event") counters.restores += 1;
       },
     });
-    // It may also end while its sandbox is built anew.
+    // It may also end while its sandbox is rebuilt.
     if (!thread.alive && !killed) counters.kills += 1;
     return left;
   }

@@ -36,7 +36,7 @@ export interface Thread {
   look(asked: Asked | undefined): Promise<Map<string, Held>>;
   /**
    * Does these jobs in order; resolves with those that are still to be done, since the thread had to be ended, after
-   * which it is of no more use.
+   * which it cannot be used any more.
    */
   runAll(jobs: readonly Job[], watch: Watch): Promise<Job[]>;
   readonly alive: boolean;

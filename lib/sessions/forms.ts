@@ -33,7 +33,7 @@ const AROUND_VALUES = 50;
 /** What a gateway puts in front of a key's name in Redis. */
 const REDIS_PREFIX = "apikey-";
 
-/** Tells an empty member from one that is not there. */
+/** Distinguishes an empty member from a missing one. */
 const boxed =
   <T>(decode: Decoder<T>): Decoder<{ inner: T } | undefined> =>
   (value) =>

@@ -68,7 +68,7 @@ export interface GatewayState {
   look?: number;
 }
 
-/** What an item is to say of the gateway once an edit of it is committed; `reset`: the quota is to start anew. */
+/** What an item is to say of the gateway once an edit of it is committed; `reset`: the quota is reset. */
 export type ChangedState = (stored: StoredSession, reset: boolean) => GatewayState;
 
 /** What is to be carried to the gateway is the difference between `base` and the item's session. */

@@ -39,7 +39,7 @@ export function storableKey(key: string): string {
   throw new AppError("request-invalid", `a key has 1 to ${KEY_BYTES} bytes`, { field: "key" });
 }
 
-/** Throws session-too-large for the text of a session that nobody should look at. */
+/** Throws session-too-large for a text that would take too long to parse. */
 export function checkText(text: string): void {
   if (text.length > SESSION_CHARS)
     throw tooLarge(`a session's text has at most ${SESSION_CHARS} characters; this one has ${text.length}`);

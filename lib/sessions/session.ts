@@ -100,8 +100,8 @@ function remembered(session: Session): Session {
 }
 
 /**
- * The same session in table order, without zero members and those that nobody here knows, whoever made it: a store may
- * keep neither. It is decoded once; throws session-invalid.
+ * The same session in table order, without zero members and unknown ones, wherever it comes from: a store may keep
+ * neither. It is decoded once; throws session-invalid.
  */
 export function normal(session: Session): Session {
   const known = normals.get(session);

@@ -13,11 +13,11 @@ const wholeShape = (kit: Kit & Pick<typeof go, "open">) =>
     struct: (fields) => kit.open(fields, kit.struct(fields)),
   });
 
-/** A decoder that keeps unknown members. It may answer the given value itself, so nobody may change what it answers. */
+/** A decoder that keeps unknown members. It may answer the given value itself, so its result must not be changed. */
 export const decodeWhole = quick.usually(wholeShape(quick), wholeShape(go));
 
 /**
- * A session as it was written elsewhere, with the members that nobody here knows; throws session-invalid, naming the
+ * A session as it was written elsewhere, with the members that are unknown here; throws session-invalid, naming the
  * member at fault, and session-too-large.
  */
 export function parseWhole(text: string): Session {

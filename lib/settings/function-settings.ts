@@ -13,7 +13,7 @@ export type FunctionSetting = Setting & {
   requiredBy?: readonly FunctionName[];
   /** Another setting with which none of them starts without this one. */
   requiredWith?: string;
-  /** Names something that the deployment or the local stack makes: nobody sets it by hand. */
+  /** Names something that the deployment or the local stack makes: it cannot be set by hand. */
   resource?: true;
   /** Counts in a deployment only: the local stack has a way of its own. */
   deployed?: true;

@@ -55,8 +55,8 @@ export interface HostRun {
 /** The host's side of one run. */
 export interface RunHost extends Host {
   /**
-   * What failed on our side, such as the table. The script got an answer that is not true, so whatever it
-   * made of that must not count: the run failed.
+   * What failed on our side, such as the table. The script got an answer that is not true, so whatever it made of that
+   * must not count: the run failed.
    */
   readonly failure: AppError | undefined;
   /** The call to a table that has been waiting for its answer for longer than this number of ms, if any. */

@@ -44,8 +44,8 @@ type Meta = Record<string, unknown>;
 const OPTIONS = ["json", "coalesce"];
 
 /**
- * Whether the member `gatehook` of a `handler_meta` says that the entry is run here: `true`, or an object of options. In
- * a webhook that sends its events to gatehook the member names scripts instead: that is not an entry of this kind.
+ * Whether the member `gatehook` of a `handler_meta` says that the entry is run here: `true`, or an object of options.
+ * In a webhook that sends its events to gatehook the member names scripts instead: that is not an entry of this kind.
  */
 export function isOwn(given: unknown): boolean {
   const gatehook = plain(given);

@@ -2,7 +2,7 @@ import type { FailureCode, Limits, Run, ScriptError, StopCode } from "../protoco
 
 const said = (message: string): ScriptError => ({ name: "", message, stack: "" });
 
-/** What a run that was stopped is told to have done. */
+/** Why a run was stopped, as its error says it. */
 export function stopError(code: StopCode, run: Run, limits: Limits): ScriptError {
   const reasons: Record<StopCode, string> = {
     timeout: `ran longer than ${run.timeoutMs} ms`,

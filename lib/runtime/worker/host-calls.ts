@@ -27,7 +27,7 @@ export interface HostCalls {
 export interface WorkerCalls extends HostCalls {
   /** A message with runs begins: what is written from now on is not what came with them. */
   beginMessage(): void;
-  /** What the run under way did since it was told last. */
+  /** What the run under way did since the main thread was told last. */
   takeDeeds(): Deed[];
   /** True when the run under way has asked the main thread. */
   readonly asked: boolean;
@@ -139,7 +139,7 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
     return text(known);
   }
 
-  /** A script is told nothing of what becomes of it, so it need not wait. */
+  /** A script gets no answer to it, so it need not wait. */
   function setSession(key: string, args: string[]): HostAnswer {
     markWritten(key);
     untaken += args.reduce((sum, arg) => sum + arg.length, 0);

@@ -108,7 +108,7 @@ function stackOf(memory: ArrayBuffer, before: Copy | undefined, chunk: number) {
 
 /** Whether these bytes are all 0. */
 export function isZero(memory: ArrayBuffer, start: number, bytes: number): boolean {
-  // In pieces, since as many zeros as a stack has would have to be made first.
+  // In pieces, since a buffer of zeros as large as the stack would have to be made first.
   for (let at = 0; at < bytes; at += ZEROS.length) {
     const length = Math.min(ZEROS.length, bytes - at);
     if (!Buffer.from(memory, start + at, length).equals(ZEROS.subarray(0, length))) return false;

@@ -150,7 +150,7 @@ export function createCommits(deps: CommitDeps): Commits {
           optional: OPTIONAL_OF_SESSION,
         };
 
-  /** Half the price of a transaction. It has no token: the item that it met shows whether an earlier try took effect. */
+  /** Half the price of a transaction, and no token: the item that it met shows whether an earlier try took effect. */
   const plainPut = (put: Put): Sending => ({
     action: "PutItem",
     send: () => putItem(dynamo, put),

@@ -21,7 +21,7 @@ import { entryOf, type LedgerEntry } from "./ledger-item.ts";
 
 export type { EntryWrite, PutResult, SessionWrite, Write };
 
-/** What a batch starts from: the tables as one consistent read found them. */
+/** What a batch starts from: its sessions, then its ledger entries, as strongly consistent reads found them. */
 export interface BatchRead {
   liveVersion: string | undefined;
   /** By the identity of the event. */

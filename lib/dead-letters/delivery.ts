@@ -51,7 +51,7 @@ export function createDelivery(
     return new Map(refused);
   }
 
-  /** Sends a call, but not a message that is too large by itself. Throws `queue-failed` when the queue takes nothing. */
+  /** Sends a call, but no message that is too large by itself. Throws `queue-failed` when the queue takes nothing. */
   async function sendOrRefuse(call: RedriveMessage[]): Promise<Map<RedriveMessage, Refusal>> {
     const [first] = call;
     const refused = first && first.bytes > CALL_BYTES ? new Map([[first, TOO_LARGE]]) : await send(call);

@@ -45,7 +45,7 @@ export function pinnedTo(addresses: LookupAddress[]): LookupFunction {
 function beforeAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
-    if (signal.aborted) stop(); // its event was before
+    if (signal.aborted) stop(); // its event was fired before
     signal.addEventListener("abort", stop, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
   });

@@ -46,7 +46,7 @@ export type End =
 /** What was done about a row whose key the gateway does not show. */
 export type Missing = "doubted" | "held" | "settled" | "emptied";
 
-/** `now` in ms. `pace` and `concurrency` are what the gateway is spared by. */
+/** `now` in ms. `pace` and `concurrency` limit the load on the gateway. */
 export interface ReconcileDeps {
   gateway: Pick<Gateway, "get">;
   rows: Pick<Rows, "page" | "copy" | "doubt">;

@@ -1,5 +1,6 @@
-/** Which handlers are done for an event, and how often one failed; `version` 0: its item does not exist yet. */
 import { ledgerKey } from "../dynamo/state-keys.ts";
+
+/** Which handlers are done for an event, and how often one failed; `version` 0: its item does not exist yet. */
 export interface LedgerEntry {
   version: number;
   done: string[];

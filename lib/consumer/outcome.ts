@@ -19,6 +19,7 @@ export interface HandlerReport {
   outcome?: string;
 }
 
+/** The outcomes that say nothing more. */
 export const DONE: EventOutcome = { is: "done" };
 export const UNSTARTED: EventOutcome = { is: "unstarted" };
 export const CONFLICTED: EventOutcome = { is: "conflicted" };

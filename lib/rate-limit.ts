@@ -3,7 +3,7 @@ export type RateLimit = (count: number) => Promise<boolean>;
 
 /** `now` in ms. Waiting goes through `delay`, so that tests decide how long it takes. */
 export interface RateLimitDeps {
-  /** Of what is counted, per second. */
+  /** How much of what is counted is let through per second. */
   rate: number;
   now: () => number;
   /** Resolves after that number of milliseconds, or as soon as `stop` wishes it. */

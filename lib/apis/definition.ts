@@ -45,7 +45,7 @@ export interface Definition {
   isOas: boolean;
 }
 
-/** Of an event type, what the definition names for it. */
+/** The handlers that a definition names for each event type. */
 export type Handlers = { type: string; refs: HandlerRef[]; own: NamedHandler[] }[];
 
 /** How definitions are read. */

@@ -43,7 +43,7 @@ export const readNode = <T>(text: string, node: Node) => JSON.parse(sliceOf(text
 const block = (texts: string[], inner: string, indent: string) =>
   `[\n${texts.map((each) => inner + each).join(",\n")}\n${indent}]`;
 
-/** Of edits that do not overlap. */
+/** The text after these edits, which must not overlap. */
 export const edited = (text: string, edits: Edit[]): string =>
   edits.length > 0 ? applyEdits(text, edits) : text;
 
@@ -53,7 +53,7 @@ const styleOf = (text: string) => ({ unit: /^[ \t]+(?=\S)/m.exec(text)?.[0] ?? "
 const lineIndent = (text: string, offset: number) =>
   /^[ \t]*/.exec(text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset))?.[0] ?? "";
 
-/** For `modify`: the text's own way. */
+/** The text's own indentation, for `modify`. */
 export function formattingOf(text: string): FormattingOptions | undefined {
   const { unit } = styleOf(text);
   if (!unit) return undefined;

@@ -4,7 +4,7 @@ import { isOwn } from "../webhooks/definition.ts";
 
 /** Where the gateway is to send events, and by which template. */
 export interface Target {
-  /** Of ingest, or of a publisher beside the gateway; without a slash at the end. */
+  /** The URL of ingest, or of a publisher beside the gateway; without a slash at the end. */
   url: string;
   /** Absent where no token is required. */
   token?: string;
@@ -15,7 +15,7 @@ export interface Target {
 /** Sends every event whole, whatever its type: in a script the template language writes JSON. */
 export const TEMPLATE = { name: "full_event.json", text: "<script>{{.}}</script>\n" };
 
-/** By what the gateway's own copy of an OAS entry is known again: it keeps the name. */
+/** The name by which our entry is recognised in the gateway's copy of an OAS document. */
 export const NAME = "gatehook";
 
 /** The gateway leaves out an equal body within that time; with 0 each event would stay in its Redis for ever. */

@@ -8,7 +8,7 @@ interface LedgerState {
   marked: string[];
   added: string[];
   attempts: number;
-  /** Of the content that this batch has of it. */
+  /** The digest of the event's content in this batch. */
   digest: string | undefined;
 }
 
@@ -27,7 +27,7 @@ export interface BatchLedger {
   isCommitted(identity: string, handler: string): boolean;
   /** Whether it was known to be done when the batch was read, by the entry or by a mark. */
   wasDone(identity: string, handler: string): boolean;
-  /** As a session's mark says what is done and not committed. */
+  /** What is done and not committed, in the form of a session's mark. */
   markOf(identity: string): Mark;
   /** Its commit was successful. */
   settle(identity: string): void;
@@ -41,7 +41,7 @@ export function createBatchLedger(
   digests: ReadonlyMap<string, string> = new Map(),
 ): BatchLedger {
   const states = new Map<string, LedgerState>();
-  /** Those whose `added` or `attempts` are not what the table has. */
+  /** Entries whose `added` or `attempts` differ from the table. */
   const pending = new Set<string>();
   for (const [identity, { version, done, attempts = 0, marked = [] }] of read) {
     const digest = digests.get(identity);

@@ -35,7 +35,7 @@ export interface BatchSessions {
   touch(key: string, eventId: string): void;
   /** A run of this event, which counts, wrote that. */
   write(key: string, edited: Edited, eventId: string): void;
-  /** Of the sessions of which something is to be committed, the events that touched them, in the batch's order. */
+  /** The sessions with something to be committed, each with the events that touched it, in the batch's order. */
   pending(): Map<string, Set<string>>;
   /** What is to be committed, once a run has written sessions of these bytes too; in time for those alone. */
   pendingWith(sizes: ReadonlyMap<string, number>): { count: number; bytes: number };

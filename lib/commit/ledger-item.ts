@@ -5,7 +5,7 @@ export interface LedgerEntry {
   version: number;
   done: string[];
   attempts?: number | undefined;
-  /** Of the content that the entry is about; absent in entries of earlier versions. */
+  /** The digest of the event's content; absent in entries of earlier versions. */
   digest?: string | undefined;
   /** Handlers that are done by a mark of the event's session alone: the entry is to say so too. */
   marked?: string[];

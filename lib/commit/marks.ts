@@ -2,7 +2,7 @@ import type { Mark, Marks } from "../sessions/item.ts";
 import type { LedgerEntry } from "./ledger-item.ts";
 import type { BatchRead } from "./store.ts";
 
-/** As many bytes of marks as a session may have: beyond, a write of it costs more than the mark saves. */
+/** The most bytes of marks in a session: with more, a write of it costs more than the marks save. */
 const MARK_BYTES = 1024;
 
 /** The marks that the ledger is not known to have. */

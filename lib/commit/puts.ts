@@ -12,7 +12,7 @@ import { condition } from "../dynamo/condition.ts";
 /** An item that takes the place of the version that was read. */
 export interface Put {
   table: string;
-  /** With the attribute that is its key. */
+  /** All attributes, the key included. */
   item: Record<string, unknown>;
   key: "key" | "pk";
   /** The version that was read; 0 or less: the item did not exist. */

@@ -19,7 +19,7 @@ export interface RunBuffer {
   write(key: string, edited: Edited): Promise<void>;
 }
 
-/** As a unit of work gives it. */
+/** A buffer that a unit of work makes. */
 export interface UnitBuffer extends RunBuffer {
   /** A session that is in memory now, to be sent along with the run. Whether it is fresh is judged when it is read. */
   offer(key: string): Session | undefined;

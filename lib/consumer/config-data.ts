@@ -24,7 +24,7 @@ export function createConfigData(deps: { read: ReadValue; log: Log }): ConfigOf 
   const last = new Map<string, string>();
   const reading = new Map<string, Promise<string>>();
 
-  /** Of many runs at the same time, one asks. */
+  /** Runs at the same time share one request. */
   function read(reference: Reference): Promise<string> {
     const { text } = reference;
     const under = reading.get(text) ?? deps.read(reference).finally(() => reading.delete(text));

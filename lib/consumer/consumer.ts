@@ -25,7 +25,7 @@ const CONFLICT_RUNS = 5;
 const CONFLICT_PAUSE_MS = 10;
 /** The same where each commit is a transaction: a commit that meets its locks is cancelled as a whole. */
 const LOCKED_PAUSE_MS = 200;
-/** After which an event that met others every time comes again. */
+/** After how many seconds an event with a conflict in each run comes again. */
 const CONFLICT_SECONDS = 1;
 /** SQS's own limit of a visibility timeout, 12 hours, counts from the receive. */
 const LONGEST_SECONDS = 42_900;
@@ -42,7 +42,7 @@ interface Rounds {
   ended: number;
   /** Those that were not run, or not to their end, although this invocation had time for others. */
   unstarted: Delivery[];
-  /** Those that met others every time. */
+  /** Those with a conflict in each run. */
   conflicted: Delivery[];
 }
 

@@ -35,7 +35,7 @@ export interface EventRunDeps extends HandlerRunDeps {
   configOf: ConfigOf;
   sendTask: SendTask;
   storms: Storms;
-  /** Where a gateway owns the sessions: keeps them as it has them, told by its own events. */
+  /** Where a gateway owns the sessions: has a row checked when one of the gateway's own events is about its key. */
   mirror?: ((event: GatewayEvent) => Promise<void>) | undefined;
 }
 

@@ -28,7 +28,7 @@ export type OwnRun = (
  * whose message would be too large for SQS fails for good.
  */
 export function createOwnRun({ sendTask, log }: OwnRunDeps): OwnRun {
-  /** Of the invocation: an event is run again after a conflict, and what was done then is done. */
+  /** Handlers that this invocation has done: an event is run again after a conflict. */
   const doneBefore = new WeakMap<Delivery, Set<string>>();
 
   async function send({ envelope, records, task }: Delivery, entry: string, coalesced?: Coalesced) {
@@ -57,7 +57,7 @@ export function createOwnRun({ sendTask, log }: OwnRunDeps): OwnRun {
   };
 }
 
-/** Of a text that others choose. */
+/** The longest text that is logged of an event, in UTF-16 units. */
 const TEXT_CHARS = 1_000;
 
 /** The line of a log handler: what the gateway would have written, were its own richer form in use, but no key. */
@@ -84,7 +84,7 @@ function lineOf({ envelope }: Delivery, prefix: string, coalesced?: Coalesced): 
   };
 }
 
-/** As scripts and people get it. */
+/** In the form that scripts and people get. */
 export const coalescedContext = ({ count, first, last }: Coalesced) => ({
   Count: count,
   First: new Date(first).toISOString(),

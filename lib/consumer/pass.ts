@@ -86,7 +86,7 @@ export function createPass(deps: PassDeps) {
     return { is: "failed", failure, attempt, exhausted };
   }
 
-  /** Its own write failed; the count of its attempts is a write like everybody's. */
+  /** The outcome of an event whose own write failed; the count of its attempts can still be written. */
   async function rejectedOutcome(unit: UnitOfWork, delivery: Delivery, { rejected }: Commit) {
     const { code, message } = rejected.get(delivery.identity) ?? { code: "commit-failed", message: "" };
     const why = { reason: code, error: message, eventId: delivery.envelope.id } as const;
@@ -174,7 +174,7 @@ function homesOf(deliveries: Delivery[]): Homes {
   return new Map(homes.filter(([, key]) => isStorableKey(key)));
 }
 
-/** Those whose content is the one that their ledger entry is about, and the others. */
+/** The deliveries whose content is that of their ledger entry, and the others. */
 function split(deliveries: Delivery[], { ledger }: BatchRead): [Delivery[], Delivery[]] {
   const isOther = ({ identity, digest }: Delivery) => (ledger.get(identity)?.digest ?? digest) !== digest;
   return [deliveries.filter((delivery) => !isOther(delivery)), deliveries.filter(isOther)];

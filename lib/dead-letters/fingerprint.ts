@@ -34,7 +34,10 @@ export function fingerprintOf(error: string): Fingerprint {
   return { pattern: cut(pattern), place: cut(placeOf(stack)) };
 }
 
-/** Not a native's frame, nor `<input>`, whose numbers are a place in the event; the API's own only if there is no other. */
+/**
+ * The first frame that is neither a native's nor in `<input>`, whose numbers are a place in the event. A frame of
+ * gatehook's prelude counts only without any other.
+ */
 function placeOf(stack: string[]): string {
   const places = stack.flatMap((line) => {
     const frame = line.trim();

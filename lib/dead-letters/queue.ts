@@ -27,7 +27,7 @@ export interface Queue {
 
 /** One message of a batch call. `orderGroup` and `deduplicationId` are for a FIFO queue, which requires both. */
 export interface Outgoing {
-  /** Of this call. */
+  /** Unique within the call. */
   id: string;
   body: string;
   attributes: Record<string, LetterAttribute>;

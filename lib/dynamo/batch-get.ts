@@ -22,7 +22,7 @@ export interface BatchGetOptions {
   onUnits?: (units: number) => void;
 }
 
-/** Those of the items that are there, in no order. Throws dependency-failed when reads are throttled again and again. */
+/** The items that exist, in any order. Throws `dependency-failed` when reads stay throttled. */
 export async function batchGet(
   dynamo: Pick<DynamoDBClient, "send">,
   table: string,

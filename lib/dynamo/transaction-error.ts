@@ -28,7 +28,7 @@ interface Reason {
 }
 
 const PASSING = new Set(["ThrottlingError", "ProvisionedThroughputExceeded"]);
-/** Of a write of one item. */
+/** Errors of a write of one item. */
 const HELD = new Set(["ConditionalCheckFailedException", "TransactionConflictException"]);
 const UNFIT = new Set(["ValidationError", "ItemCollectionSizeLimitExceeded"]);
 const THROTTLED = new Set([

@@ -31,7 +31,7 @@ export interface SendOptions {
   signal: AbortSignal;
   /** False: the answer is the redirect itself, not what it leads to. True by default. */
   follow?: boolean;
-  /** Of the body only its beginning is read, and the rest is not waited for, however long it is. */
+  /** Only this beginning of the body is read, and the rest is not waited for. */
   firstBytes?: number;
 }
 
@@ -49,9 +49,9 @@ export interface EgressDeps {
   allowHosts: string[];
   /** By the setting, where nothing is said. */
   howToAllow?: HowToAllow;
-  /** For the name lookup, and again for the connection. */
+  /** For the name lookup, and again for the connection; 5 s by default. */
   connectTimeoutMs?: number;
-  /** Of the body, both as it comes and unpacked. */
+  /** The limit of the body, both as it is received and unpacked. */
   maxResponseBytes: number;
   lookup?: Lookup;
 }

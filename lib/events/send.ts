@@ -16,7 +16,7 @@ export const CALL_BYTES = 1024 * 1024;
 /** Why the queue does not have a message. */
 export interface Refusal {
   error: string;
-  /** It is this message's own: others may well be sent. */
+  /** The fault is this message's own: others may be sent. */
   own: boolean;
 }
 
@@ -52,9 +52,9 @@ export interface Queue {
 /** One message that is not an event on its way to the consumer, or not any more. */
 export interface QueueMessage {
   body: string;
-  /** Those that are empty are left out: SQS takes none without a text. */
+  /** Empty ones are left out: SQS refuses an attribute without a text. */
   attributes?: Record<string, string | undefined>;
-  /** Until it can be received; SQS's own limit counts where this is more. */
+  /** How long until it can be received; at most SQS's own limit of 900 s. */
   delaySeconds?: number;
   /** In a FIFO queue only. */
   order?: { MessageGroupId: string; MessageDeduplicationId: string };

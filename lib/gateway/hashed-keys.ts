@@ -45,7 +45,7 @@ export const renamedSessionStore = (store: SessionStore, nameOf: KeyName): Sessi
   remove: (key, read) => store.remove(nameOf(key), read),
 });
 
-/** Of the rows, what those have to do with it who know raw keys. */
+/** The part of the rows that callers with raw keys use. */
 export const renamedRows = (rows: Rows, nameOf: KeyName): Pick<Rows, "keep" | "doubt"> => ({
   keep: (key, ...rest) => rows.keep(nameOf(key), ...rest),
   doubt: (key) => rows.doubt(nameOf(key)),

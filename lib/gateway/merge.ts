@@ -40,7 +40,7 @@ export function agree(one: Members, other: Members): boolean {
   });
 }
 
-/** Of these changed members those that a policy of the key decides, so that a change of them does not hold. */
+/** The changed members that a policy of the key decides, so that a change of them does not hold. */
 export function governed(changed: string[], theirs: Members): string[] {
   const policies = theirs.apply_policies;
   const has = Boolean(theirs.apply_policy_id) || (Array.isArray(policies) && policies.length > 0);

@@ -15,7 +15,7 @@ export interface Turn {
   end(after: string | undefined): Promise<void>;
 }
 
-/** Where the comparison of both sides is, for all invocations together. */
+/** How far the comparison of both sides has come, for all invocations together. */
 export function createReconcilePlace(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   stateTable: string;

@@ -20,7 +20,7 @@ export interface Row {
 /** Why a change was not carried out, or not as it was. */
 export interface Refusal {
   operation: "put" | "create" | "delete";
-  /** Of the gateway's answer; 0 when it was not asked. */
+  /** The HTTP status of the gateway's answer; 0 when it was not asked. */
   status: number;
   message: string;
 }
@@ -57,7 +57,7 @@ export interface SettleDeps {
 
 const UNHELD: ReadonlySet<ErrorCode> = new Set(["session-invalid", "session-too-large"]);
 
-/** After which a change is looked at for the first time, in ms. */
+/** After how many ms a change is looked at for the first time. */
 const SOON_MS = 50;
 /** How often a change that the gateway undid is carried there again. */
 const REPEATS = 3;

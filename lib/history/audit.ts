@@ -66,7 +66,7 @@ function isPlain(name: string, value: unknown): boolean {
   return top === name && (typeof value === "number" || typeof value === "boolean");
 }
 
-/** Of all audit records, ordered by time: people make few. */
+/** One partition for all audit records, ordered by time: people make few. */
 export const AUDIT_PARTITION = "audit";
 
 /** In neither index of the table: lists of events do not see it. `name`: of this record alone; `ttl` in unix seconds. */

@@ -28,7 +28,7 @@ export interface EventRow {
   /** The code of what went wrong; "" for nothing. */
   reason: string;
   error: string;
-  /** Of the last attempt: its release, its handlers, its time in ms. */
+  /** The last attempt's release, handlers and time in ms. */
   release: string;
   handlers: string[];
   ms: number;

@@ -60,7 +60,7 @@ interface Open {
   started: number;
   runs: RunRecorder[];
   conflicts: number;
-  /** Its runs lost their effect. */
+  /** Its runs were discarded after a conflict. */
   stale: boolean;
   end?: Ended;
 }

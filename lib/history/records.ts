@@ -83,9 +83,9 @@ export interface AttemptRecord {
   done_before?: number;
   /** As handlers get it. */
   event: GatewayEvent;
-  /** Those of the last time, in order. */
+  /** The runs of the last pass, in order. */
   runs: RunRecord[];
-  /** Not everything is in here as it was. */
+  /** Set where content was taken out. */
   content?: "redacted" | "outline";
 }
 
@@ -107,7 +107,7 @@ export interface RunRecord {
   calls: CallRecord[];
   logs: LogRecord[];
   writes: WriteRecord[];
-  /** Of keys that the script used, the names of their sessions where these are others. */
+  /** For keys that the script used, the names of their sessions where they differ. */
   names?: Record<string, string>;
   /** The times and random numbers that it read; absent where its thread was ended. */
   used?: RunUsed;
@@ -124,11 +124,11 @@ export interface CallRecord {
   answer?: string;
   /** Why the answer is not true: something failed on our side, which fails the run. */
   failure?: { code: ErrorCode; error: string };
-  /** Of a batch: how many requests it was to send. */
+  /** For a batch: how many requests it was to send. */
   requests?: number;
-  /** Since the start of the run. */
+  /** In ms since the start of the run. */
   t: number;
-  /** How long the answer took. */
+  /** How long the answer took, in ms. */
   ms: number;
   /** It was read from what came with the run, without asking. */
   given?: true;

@@ -16,7 +16,7 @@ export type KeyRef = (key: string) => string;
 const REF_DIGITS = 16;
 const VALUE_DIGITS = 8;
 
-/** Of all the lines of a run. */
+/** How much of a run's log lines a redacted record keeps. */
 export const LOG_BYTES = 4_096;
 
 /**
@@ -45,7 +45,7 @@ export function createRedaction(secret: string): { redact: RedactRecord; keyRef:
   return { redact, keyRef };
 }
 
-/** Of a redacted record, what a list of events and their runs shows: no text that anybody wrote. */
+/** The part of a redacted record that a list of events and runs shows: no text that a person or a script wrote. */
 export function outlineRecord({ error, event, runs, ...attempt }: AttemptRecord): AttemptRecord {
   const key = keyOfEvent(event);
   return {

@@ -19,16 +19,16 @@ export interface LiveHttp {
 
 /** What a rerun has beside the record of its own run. */
 export interface ReplayDeps {
-  /** Those that the run does not find as the record has them, since a handler before it left them otherwise. */
+  /** Sessions that differ from the record, since a handler before this one changed them. */
   changed: Sessions;
-  /** Those that the record of its event has beside its own. */
+  /** Sessions that the event's other runs have in their records. */
   others: Sessions;
   onWrite(key: string, before: Session | undefined, after: Session | undefined): void;
   onName(key: string, name: string): void;
   live?: LiveHttp | undefined;
   /** By default no session may open every API. */
   allowMasterKeys?: boolean | undefined;
-  /** Of a test, which has all that there is. */
+  /** For a test, which has all that exists. */
   world?: World | undefined;
 }
 
@@ -37,7 +37,7 @@ export interface World {
   /** The answers that no run of the event has used; which of them fits is asked of `isSame`. */
   unused: CallRecord[];
   isSame(answer: CallRecord, call: Pick<CallRecord, "name" | "args">): boolean;
-  /** For what no answer is there. */
+  /** For calls without an answer in the test. */
   storage: Storage;
   orgOf(apiId: string): string;
 }
@@ -94,7 +94,7 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
     return at < 0 ? undefined : unused.splice(at, 1)[0];
   }
 
-  /** With all that the host did then. */
+  /** Repeats all that the host did then. */
   function repeat(then: CallRecord, scope: CallScope): string | undefined {
     if (then.requests !== undefined) scope.admit(then.requests);
     for (const { call, level, text } of logs) if (call === then.i) scope.log(level, text);
@@ -178,7 +178,7 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
   };
 }
 
-/** As the run found them. */
+/** The sessions as the run found them. */
 export function sessionsOf({ calls, writes, names = {} }: RunRecord): Map<string, Session | undefined> {
   const own = new Map(Object.entries(names));
   const met = [

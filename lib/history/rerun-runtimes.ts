@@ -32,7 +32,7 @@ const KEPT = 3;
  * `release-invalid` for scripts that do not load.
  */
 export function createRerunRuntimes(assets: RuntimeAssets): RerunRuntimes {
-  /** By what makes them what they are. */
+  /** By release, limits and what the scripts read at load. */
   const warm = new Map<string, Promise<Runtime>>();
 
   async function start(

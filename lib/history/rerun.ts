@@ -15,7 +15,7 @@ import { pairsOf, type StepPair, stepsOf } from "./steps.ts";
 export interface Side {
   release: string;
   outcome: "done" | "failed";
-  /** Of the first handler that failed. */
+  /** The reason of the first handler that failed. */
   reason?: string;
   error?: string;
   runs: RunRecord[];
@@ -106,7 +106,7 @@ export function createReruns({ assets, engine }: { assets: RuntimeAssets; engine
 
 const isFirstOfAll = (chains: Link[][]) => chains.every((chain) => chain.length === 0);
 
-/** Of each run what its sandbox had run before; undefined where that is not recorded. */
+/** For each run what its sandbox had run before; undefined where that is not recorded. */
 function chainsOf({ runs }: AttemptRecord, attempts: AttemptRecord[] = []): Link[][] | undefined {
   const chains = runs.map((run) => chainBefore(run, attempts));
   return chains.every((chain) => chain !== undefined) ? chains : undefined;

@@ -18,7 +18,7 @@ export const PLAIN_SESSION: ReadonlySet<string> = new Set([
 ]);
 const TIME = /^(\d{1,19}|\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d))$/;
 
-/** Of any other name, what looks like a time may be a secret of digits. */
+/** Only for these names: in any other member, what looks like a time may be a secret of digits. */
 export const isTime = (name: string, value: unknown) =>
   (name === "date_created" || name === "last_updated") && typeof value === "string" && TIME.test(value);
 

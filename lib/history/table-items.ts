@@ -24,10 +24,10 @@ export const keyPartition = (ref: string) => `k#${ref}`;
 /** In UTC. */
 export const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
 
-/** Where a record is too large for an item; the bucket forgets what is below `history/`. */
+/** For a record that is too large for an item; the bucket's lifecycle rule removes what is below `history/`. */
 export const objectKey = (day: string, name: string) => `history/${day}/${name}.json.gz`;
 
-/** Of an attempt, what a list shows. */
+/** The part of an attempt that a list shows. */
 interface Summary extends Omit<AttemptRecord, "event" | "runs" | "limits" | "engine" | "container"> {
   type: string;
   key: string;

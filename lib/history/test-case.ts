@@ -14,7 +14,7 @@ export interface TestCase {
   attempt: number;
   /** What the clock says to each handler first; at each further look it is a millisecond later. */
   now: string;
-  /** Of handlers that read other times, or random numbers. */
+  /** For handlers that read other times, or random numbers. */
   took: (Pick<Used, "seed" | "clock"> & { handler: string })[];
   /** What is in the store before, by key. */
   sessions: Record<string, unknown>;
@@ -43,7 +43,7 @@ export interface Expectation {
   logs: { handler: string; level: string; text: string }[];
   /** `POST https://api.example/hook`, in order. */
   http: string[];
-  /** Those that were changed; null for one that was deleted. */
+  /** The sessions that were changed; null for one that was deleted. */
   sessions: Record<string, unknown>;
 }
 
@@ -127,7 +127,7 @@ const membersOf = (value: unknown): Map<string, unknown> =>
       : [],
   );
 
-/** As the first run that met each found it. */
+/** Each session as the first run that used it found it. */
 function sessionsBefore(runs: RunRecord[]): Record<string, unknown> {
   const before = new Map<string, unknown>();
   const meet = (key: string, text: string | null | undefined) => {

@@ -27,7 +27,7 @@ export interface TestResult {
   now: Expectation;
   /** Where that is not what was expected. */
   mismatches: Mismatch[];
-  /** With its frames, of a handler that failed. */
+  /** The error of a handler that failed, with its frames. */
   error: string;
 }
 

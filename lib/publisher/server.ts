@@ -30,7 +30,7 @@ export interface ServerOptions {
 
 /** As the HTTP API in front of ingest takes it. */
 export const BODY_BYTES = 10 * 1024 * 1024;
-/** Of all requests that are being read. */
+/** The limit for all requests that are being read. */
 const BODIES_BYTES = 8 * BODY_BYTES;
 const RETRY_SECONDS = 10;
 const REQUEST_MS = 30_000;

@@ -30,7 +30,7 @@ export interface Spool {
 export interface SpoolState {
   /** Events that are not sent yet. */
   events: number;
-  /** Of their segments. */
+  /** Bytes of their segments. */
   bytes: number;
   /** When the oldest of them was accepted, in ms since 1970; undefined before the first `peek`. */
   oldestAt: number | undefined;
@@ -43,7 +43,7 @@ export interface SpoolState {
 /** `now` in ms since 1970. */
 export interface SpoolOptions {
   folder: string;
-  /** Of the whole folder. */
+  /** The limit of the whole folder. */
   maxBytes: number;
   now: () => number;
   log: Log;

@@ -19,9 +19,9 @@ export interface WriterDeps {
   folder: string;
   /** A segment of this size is left. */
   segmentBytes: number;
-  /** Those of the spool: new ones are added. */
+  /** The spool's list: new segments are added. */
   segments: Segment[];
-  /** Of the first segment to begin. */
+  /** The number of the first segment to begin. */
   nextNumber: number;
   log: Log;
 }

@@ -23,7 +23,7 @@ export interface BatchResultDeps {
 
 /** How a record stays in the queue. */
 export interface Stay {
-  /** Until it comes again; without it, as its receives say. */
+  /** How long until it comes again; by default the retry delay for its receives. */
   seconds?: number | undefined;
   /** True when nothing failed: other events were done in its place. Its receives do not count then. */
   blameless?: boolean;

@@ -19,7 +19,7 @@ export interface QueueRecord {
 /** An event of the batch with the records that carry it: a duplicate delivery may be in the same batch. */
 export interface Delivery extends EventKey {
   envelope: EventEnvelope;
-  /** Of its content. */
+  /** Distinguishes contents under one identity. */
   digest: string;
   records: QueueRecord[];
   /** What it asks for, where that is not all that its event is to do. */

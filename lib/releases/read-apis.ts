@@ -96,7 +96,7 @@ function addCarried(companion: SourceFile, classic: string, apis: ApiFile[]): vo
 
 type Lists<T> = Record<string, T[]>;
 
-/** Of each event type, the second's behind those of the first that are not there yet. */
+/** For each event type, the first's entries, then those of the second that the first does not have. */
 function joined<T>(first: Lists<T>, second: Lists<T>, isIn: (one: T, others: T[]) => boolean): Lists<T> {
   const listFor = (lists: Lists<T>, type: string) => (Object.hasOwn(lists, type) && lists[type]) || [];
   const types = new Set([...Object.keys(first), ...Object.keys(second)]);

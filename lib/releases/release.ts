@@ -32,7 +32,7 @@ export function sealRelease(release: Release, faults: unknown[] = []): { version
   return { version: versionOf(faults.length > 0 ? text + JSON.stringify(faults) : text), text };
 }
 
-/** Of a text that is stored: what it must be called. */
+/** The version of a stored text: 16 hex digits of its SHA-256. */
 export const versionOf = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 16);
 
 /** A release as the consumer and ingest ask it. */

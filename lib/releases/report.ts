@@ -21,7 +21,7 @@ export interface ReleaseReport {
   scripts: number;
   /** What keeps it, or a part of it, from going live. */
   errors: Problem[];
-  /** Of a release that is live in part only. */
+  /** Only for a release that is live in part. */
   held?: HeldBack;
   warnings: Problem[];
   /** Against the release that was live; absent when nothing changed, or the old one cannot be read. */

@@ -78,7 +78,7 @@ export interface Used {
   seed?: string;
   /** What the clock said at each look: the first in ms since 1970, each other as the difference to the one before. */
   clock?: number[];
-  /** There were more looks than are kept. */
+  /** The clock was read more often than is kept. */
   cut?: true;
 }
 
@@ -203,11 +203,11 @@ export type FromWorker =
   | ({ type: "surveyed" } & Survey)
   | { type: "probed"; answers: Probed[] }
   | { type: "looked"; held: Map<string, Held> }
-  /** Of the runs that ended since the last such message, in order. */
+  /** The ends of runs since the last such message, in order. */
   | { type: "ended"; ends: RunEnd[] }
   /** Follows the end of a run after which the sandbox was rebuilt. */
   | { type: "rebuilt" }
-  /** Of the run under way, when they are many. */
+  /** What the run under way did, before its end. */
   | { type: "deeds"; deeds: Deed[] }
   /** A line of a script that is being loaded. */
   | { type: "log"; level: LogLevel; message: string }
@@ -231,7 +231,7 @@ export interface RunEnd {
   outcome: Outcome | undefined;
   rebuilding: boolean;
   deeds: Deed[];
-  /** Where it is asked for. */
+  /** Only with `tellUsed`. */
   used?: RunUsed | undefined;
 }
 

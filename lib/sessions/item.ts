@@ -12,7 +12,7 @@ export interface StoredSession {
   gateway?: GatewayState | undefined;
   /** The name under which the gateway, and so the table, has this key. */
   fullName?: string;
-  /** Of its item. */
+  /** The marks of its item. */
   marks?: Marks | undefined;
   /** When DynamoDB may remove its item, in unix seconds. */
   ttl?: number;
@@ -29,7 +29,7 @@ export type Marks = Record<string, Mark>;
 /** Which handlers' writes of an event the item has. */
 export interface Mark {
   done: string[];
-  /** Of the event's content. */
+  /** The digest of the event's content. */
   digest?: string;
 }
 
@@ -111,7 +111,7 @@ export interface ByWriter {
   event?: undefined;
 }
 
-/** As much of the names of others as an item keeps. */
+/** The longest name of a handler, event type or event that an item keeps, in UTF-16 units. */
 const NAME_CHARS = 128;
 /** The longest ARN of IAM. */
 const WHO_CHARS = 2_048;

@@ -10,10 +10,10 @@ export const KEY_BYTES = 2_048;
 /** The largest item that DynamoDB takes is 400 KiB; some is left for the attributes beside the session. */
 export const SESSION_BYTES = 380 * 1024;
 
-/** Of a session's text; a longer one would cost time before it is known whether it can be stored. */
+/** The longest text of a session: a longer one would cost time before it is known whether it can be stored. */
 export const SESSION_CHARS = SESSION_BYTES;
 
-/** Of a session's members and items, of whatever depth: each costs the main thread a microsecond or two. */
+/** The most members and items of a session, at any depth: each costs the main thread a microsecond or two. */
 export const SESSION_VALUES = 10_000;
 
 /** DynamoDB takes 32 levels in an item; the session is the second. */

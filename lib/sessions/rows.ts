@@ -29,7 +29,7 @@ export interface SessionRow {
 
 /** Many rows of the sessions table, for lists, imports and exports. */
 export interface SessionRows {
-  /** Those that are there, as they are now. */
+  /** The rows that exist, as they are now. */
   readMany(keys: string[]): Promise<Map<string, SessionRow>>;
   /** Puts the item that `sessionItem` made; false when there is another than the version that was read. */
   put(item: Record<string, unknown>, read: number): Promise<boolean>;
@@ -44,13 +44,13 @@ export interface FoundRow extends SessionRow {
 
 /** One call of DynamoDB, with the rows that it found. */
 export interface RowPage {
-  /** Those of the rows that were looked at which the search is for. */
+  /** The rows of this page that fit the search. */
   rows: FoundRow[];
   /** How many were looked at. */
   looked: number;
   /** Where the page ended; undefined when the search is through. */
   next: Place | undefined;
-  /** Read units. */
+  /** The read units that it cost. */
   units: number;
 }
 

@@ -30,7 +30,7 @@ export interface TakeDeps {
   /** Only where a gateway owns the sessions: what the row is to say of it. Throws for what that would not take. */
   stateOf?: ((read: StoredSession, entry: Entry) => GatewayState) | undefined;
   allowMasterKeys: boolean;
-  /** For what does not say who changed it. */
+  /** The author of entries that do not name one. */
   changedBy: ChangedBy;
   proveMarks: ProveMarks;
   /** Waits before each write; false when it is time to end. */
@@ -48,7 +48,7 @@ export type FoundRows = Map<string, FoundRow>;
 
 /** Where the sessions of a source go. */
 export interface Take {
-  /** Those of these names that are there. */
+  /** The rows of these names that exist. */
   read(names: string[]): Promise<FoundRows>;
   /** `found`: what was read; it is kept true. Throws a coded error for what is not taken. */
   take(entry: Entry, name: string, found: FoundRows): Promise<Taken>;

@@ -37,7 +37,7 @@ export interface HostDeps {
 /** What a run has of its own. */
 export interface HostRun {
   buffer: RunBuffer;
-  /** Its identity. */
+  /** The identity of its event. */
   event: string;
   handler: string;
   /** What the sessions that it writes are to say of it. */

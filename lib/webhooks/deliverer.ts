@@ -38,7 +38,7 @@ const RESERVE_MS = 1_500;
 const LEASE_SECONDS = 3_600;
 /** How far the clocks of two processes may be apart. */
 const CLOCK_SECONDS = 5;
-/** Until one looks again whether an equal body was delivered by another. */
+/** After how many seconds to look again whether another consumer has delivered an equal body. */
 const TAKEN_SECONDS = 30;
 
 /**
@@ -50,7 +50,7 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
   const circuits = new Map<string, Circuit>();
   const templates = createTemplates();
 
-  /** Of all webhooks to a target. */
+  /** One circuit for all webhooks to a target. */
   function circuitOf({ target }: OwnWebhook): Circuit {
     const circuit = circuits.get(target) ?? createCircuit(deps);
     circuits.set(target, circuit);
@@ -118,7 +118,7 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
     await send(one, body, cooldown, fate);
   }
 
-  /** Those of which the release has a webhook, and the table no end. */
+  /** The deliveries whose webhook is in the release and has not ended yet. */
   async function openOf(deliveries: Delivery[], { release, result }: WebhookBatch): Promise<One[]> {
     const ones: One[] = [];
     for (const delivery of deliveries) {

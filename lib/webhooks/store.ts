@@ -14,7 +14,7 @@ export interface Known {
   offSince?: string;
 }
 
-/** Of the right to send an equal body within a cool-down. */
+/** Who may send a body within its cool-down. */
 export type Claim =
   | { is: "mine" }
   /** One was delivered; `own`: it was this very webhook, whose end was not noted. */

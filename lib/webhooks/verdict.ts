@@ -63,7 +63,7 @@ export function retryDelay(attempts: number, random: number, retryAfter = 0): nu
   return Math.min(Math.max(1, Math.ceil(delay)), MAX_DELAY_SECONDS);
 }
 
-/** Of an answer in a dead letter. */
+/** How much of an answer a dead letter keeps. */
 export const ANSWER_BYTES = 1024;
 
 /** Characters that steer a terminal or are no text, but for those that make lines. A queue takes none of the first. */

@@ -6,7 +6,7 @@ import { GoDuration, GoList, GoMap, GoStruct, GoTime, isTrue, typeOf, type Value
 
 /** What one run of a template may come to. */
 export interface Limits {
-  /** Of the text that it prints. */
+  /** The limit of the text that it prints. */
   bytes: number;
   /** Values looked at; 16 characters of text that a function makes, or 1024 of one that it reads, are a step too. */
   steps: number;

@@ -54,6 +54,9 @@ const STATUS = {
   "deploy-failed": 500,
 } as const;
 
+/**
+ * The codes of `AppError`. `AppError.status` is the HTTP status of each; docs, logs, metrics and `--json` name them.
+ */
 export type ErrorCode = keyof typeof STATUS;
 
 /** The one error of this project; `message` is fit for the reader, `cause` keeps what led to it. */

@@ -7,7 +7,7 @@ export interface JsonMistake {
   message: string;
 }
 
-/** Undefined for JSON; and for what is nested deeper than can be read. */
+/** Undefined for JSON, and for a text that is nested too deeply to be read. */
 export function jsonMistake(text: string): JsonMistake | undefined {
   const found = text.trim() === "" ? { at: 0, message: "the file is empty" } : mistakeIn(text);
   if (!found) return undefined;
@@ -191,7 +191,7 @@ function notValue(found: string): string {
   return `${short(found)} is not a value of JSON: a text must be in double quotes`;
 }
 
-/** How somebody began a number. */
+/** How a number may have been begun. */
 const NUMBER = /^[-+.]?\d|^[-+.]$/;
 
 /** Values of other languages. */

@@ -5,6 +5,7 @@ export interface Log {
   error(message: string, fields: Record<string, unknown>): void;
 }
 
+/** A log with a further level, which is printed only when it is asked for. */
 export interface DebugLog extends Log {
   /** What is said as a rule, and seldom looked for. */
   debug(message: string, fields: Record<string, unknown>): void;

@@ -104,13 +104,17 @@ export const METRICS = {
   RemainingTime: { unit: "Milliseconds", meaning: "what was left of its timeout when an invocation ended" },
 } as const satisfies Record<string, Metric>;
 
+/** Also the name of the metric in CloudWatch. */
 export type MetricName = keyof typeof METRICS;
 
 type Named<Shape> = {
   [Name in MetricName]: (typeof METRICS)[Name] extends Shape ? Name : never;
 }[MetricName];
+/** Counts with a dimension (`by`): one more metric for each code or reason. */
 export type Coded = Named<{ by: string }>;
+/** Counts without a dimension. */
 export type Counted = Exclude<Named<{ unit: "Count" }>, Coded>;
+/** Durations in ms. */
 export type Observed = Named<{ unit: "Milliseconds" }>;
 
 /** A value of a dimension: each is a metric of its own, so there must be few. `internal` is what has no code. */
@@ -118,7 +122,7 @@ export type Code = Reason | "internal";
 
 /** What happened, in numbers. Names and codes are all that is said: never a key, an event or a text. */
 export interface Metrics {
-  /** So many more; 0 says nothing. */
+  /** Adds `value`, 1 by default; 0 writes nothing. */
   count(name: Counted, value?: number): void;
   /** One more, by its code. */
   countBy(name: Coded, code: Code): void;

@@ -22,6 +22,7 @@ type Trigger = ReturnType<typeof trigger>;
 /** `event_handlers`, of a classic definition and of the gateway's own configuration. */
 export const eventHandlers = struct({ events: map(list(trigger)) });
 
+/** The members of a classic API definition that are read here. Others may have any value. */
 export const classic = struct({
   api_id: string,
   org_id: string,
@@ -33,7 +34,9 @@ export const classic = struct({
   event_handlers: eventHandlers,
 });
 
+/** `handler_name` of an entry that runs a script. */
 export const SCRIPT_KIND = "eh_dynamic_handler";
+/** `handler_name` of an entry that sends the event to an address. */
 export const WEBHOOK_KIND = "eh_web_hook_handler";
 const LOG_KIND = "eh_log_handler";
 const PLUGIN_KIND = "cp_dynamic_handler";

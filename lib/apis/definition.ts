@@ -17,7 +17,7 @@ export interface Api {
   name: string;
   /** Per event type, the handlers in the order in which they run. */
   handlers: Record<string, HandlerRef[]>;
-  /** Per event type, the webhooks and log handlers that are run here beside them; not there where there are none. */
+  /** Per event type, the webhooks and log handlers that are run here beside them; absent where an API has none. */
   own?: Record<string, OwnHandler[]>;
   /** What the API's author gives its scripts. */
   config_data?: Record<string, unknown>;
@@ -33,7 +33,7 @@ export const handledTypes = ({ handlers, own = {} }: Pick<Api, "handlers" | "own
 
 /** One definition of a file. */
 export interface Definition {
-  /** Undefined when it is wrong; `error` tells then why. */
+  /** Undefined when it is wrong; `error` says why. */
   api: Api | undefined;
   error?: AppError;
   /** Its api_id, also of a wrong one; "" where it cannot be told. */
@@ -45,7 +45,7 @@ export interface Definition {
   isOas: boolean;
 }
 
-/** Of an event type, what the definition names for it. */
+/** The handlers that a definition names for each event type. */
 export type Handlers = { type: string; refs: HandlerRef[]; own: NamedHandler[] }[];
 
 /** How definitions are read. */
@@ -129,7 +129,7 @@ function definitionsIn(value: JsonValue, path: Place["path"], nesting: number): 
 
 const isHolder = (value: unknown) => typeof value === "object" && value !== null;
 
-/** Of what is not an object, none. */
+/** Empty for anything but an object. */
 function membersOf(value: JsonValue): Record<string, JsonValue> {
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   try {

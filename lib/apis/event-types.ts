@@ -56,12 +56,12 @@ function meant(type: string): string {
   return near ? `; did you mean ${near}? The name counts exactly` : "";
 }
 
-/** How many letters are compared for one event: nobody says how many types an API has handlers for. */
+/** How many letters are compared for one event, since an API may have handlers for any number of types. */
 const MEANT_STEPS = 100_000;
 
 /**
  * The type that the sender of an event may have meant, of those that the API has handlers for and those that gateways
- * fire; undefined where its own is one of them, or none is near.
+ * fire; undefined for a type that is one of them, and where none is near.
  */
 export function meantType(type: string, handled: string[]): string | undefined {
   if (handled.includes(type) || EVENT_TYPES.includes(type)) return undefined;

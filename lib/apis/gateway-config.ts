@@ -4,7 +4,7 @@ const SECRET = /secret|password|private_?key|api_?key/i;
 /** Its webhooks may have header values that are secrets: those belong to the handlers. */
 const HANDLERS = "event_handlers";
 
-/** The first member of the gateway's whole configuration that holds a secret of it; undefined where none does. */
+/** The first member of the gateway's whole configuration that holds one of its secrets; undefined where none does. */
 export function secretMember(config: Record<string, unknown>): string | undefined {
   const others = Object.entries(config).filter(([name]) => name.toLowerCase() !== HANDLERS);
   return secretIn(others, "", DEPTH);

@@ -15,6 +15,7 @@ export interface Source {
 export const memberOf = ({ at }: Pick<Source, "at">, member: string) =>
   [at, member].filter(Boolean).join(".");
 
+/** A `definition-invalid` error; `problem` continues the sentence that the file and the member's full name begin. */
 export function invalidDefinition(source: Source, member: string, problem: string): AppError {
   const field = memberOf(source, member);
   return new AppError("definition-invalid", `${source.file}: ${field} ${problem}`, { field });

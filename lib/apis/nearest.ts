@@ -3,7 +3,7 @@ export interface Allowance {
   steps: number;
 }
 
-/** Finds the candidate that somebody who wrote this may have meant; undefined when none is near, or the allowance is spent. */
+/** Finds the candidate that the text may have meant; undefined when none is near, or the allowance is spent. */
 export type Nearest = (written: string, allowance?: Allowance) => string | undefined;
 
 interface Candidate {
@@ -34,7 +34,7 @@ export function createNearest(candidates: Iterable<string>): Nearest {
   };
 }
 
-/** From the length itself outwards: the nearest have most likely as many letters. */
+/** From the length itself outwards: the nearest most likely have the same number of letters. */
 function lengthsAround(length: number, reach: number): number[] {
   const steps = Array.from({ length: reach }, (_, index) => index + 1);
   return [length, ...steps.flatMap((step) => [length - step, length + step])];
@@ -46,8 +46,8 @@ const plain = (text: string) => text.normalize("NFC").toLowerCase();
 const FAR = Number.POSITIVE_INFINITY;
 
 /**
- * Levenshtein's: how many letters must be put in, left out or changed; undefined when more than `most`. Only the
- * cells that can be part of so short a way are looked at, with one beside them that is too far.
+ * Levenshtein's: how many letters must be put in, left out or changed; undefined when more than `most`. Only the cells
+ * that can be part of a short enough way are looked at, with one beside them that is too far.
  */
 function distance(a: string, b: string, most: number, allowance: Allowance): number | undefined {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);

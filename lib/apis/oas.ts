@@ -46,7 +46,7 @@ const HANDLER = {
   gatehook: raw,
 };
 const handler = struct(HANDLER);
-/** Of the gateway's own, only what counts here is looked at: the rest is read where it is to be run here too. */
+/** Of a handler that the gateway runs, only these members are read; the rest is read where it is run here too. */
 const gatewaysHandler: Decoder<Handler> = (value) => ({ ...handler(value), whole: value });
 type Handler = ReturnType<typeof handler> & { whole?: Parameters<typeof handler>[0] };
 
@@ -62,6 +62,7 @@ const ownHandler = struct({
 });
 type OwnHandler = ReturnType<typeof ownHandler>;
 
+/** The members of `x-tyk-api-gateway` that are read here, with the gateway's own names. */
 export const oas = struct({
   info: struct({ id: string, orgId: string, name: string }),
   server: struct({

@@ -8,7 +8,7 @@ export interface Reference {
   name: string;
 }
 
-/** Without AWS: what the names of the environment variables begin with that have the values. */
+/** Without AWS: the prefix of the environment variables that have the values. */
 export const LOCAL_VALUES = "CONFIG_DATA_";
 
 /** The gateway's own names for where a value is. */

@@ -4,6 +4,7 @@ import { applyEdits, type Edit, type FormattingOptions, type Node } from "jsonc-
 export const membersNamed = (node: Node | undefined, name: string): Node[] =>
   membersOf(node).flatMap(([found, value]) => (found.toLowerCase() === name.toLowerCase() ? value : []));
 
+/** In the order of the text, a name that occurs twice twice; empty for anything but an object. */
 export const membersOf = (node: Node | undefined): [name: string, value: Node][] =>
   node?.type !== "object"
     ? []
@@ -17,7 +18,7 @@ export function listEdits<T extends object>(text: string, node: Node, change: (i
   const items = (node.children ?? []).map((child) => {
     const slice = sliceOf(text, child);
     const value: unknown = JSON.parse(slice);
-    // What is not an object is nobody's handler, and stays as it is.
+    // Anything but an object is not a handler, and stays as it is.
     const item = (typeof value === "object" && value !== null ? value : { value }) as T;
     written.set(item, slice);
     return item;
@@ -36,12 +37,13 @@ export function listEdits<T extends object>(text: string, node: Node, change: (i
 
 const sliceOf = (text: string, { offset, length }: Node) => text.slice(offset, offset + length);
 
+/** The value of a node. `T` is not checked. */
 export const readNode = <T>(text: string, node: Node) => JSON.parse(sliceOf(text, node)) as T;
 
 const block = (texts: string[], inner: string, indent: string) =>
   `[\n${texts.map((each) => inner + each).join(",\n")}\n${indent}]`;
 
-/** Of edits that do not overlap. */
+/** The text after these edits, which must not overlap. */
 export const edited = (text: string, edits: Edit[]): string =>
   edits.length > 0 ? applyEdits(text, edits) : text;
 
@@ -51,7 +53,7 @@ const styleOf = (text: string) => ({ unit: /^[ \t]+(?=\S)/m.exec(text)?.[0] ?? "
 const lineIndent = (text: string, offset: number) =>
   /^[ \t]*/.exec(text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset))?.[0] ?? "";
 
-/** For `modify`: the text's own way. */
+/** The text's own indentation, for `modify`. */
 export function formattingOf(text: string): FormattingOptions | undefined {
   const { unit } = styleOf(text);
   if (!unit) return undefined;

@@ -13,7 +13,7 @@ export interface GatewayFolder {
   /** Its files of definitions, by their names in the folder. */
   apps: SourceFile[];
   conf?: TykConf;
-  /** A script by a handler's path, or the core script by its own; undefined where there is none. */
+  /** A script by a handler's path, or the core script by its own; undefined for a file that does not exist. */
   readScript(path: string): Promise<string | undefined>;
 }
 
@@ -98,7 +98,7 @@ function parsed({ path, text }: SourceFile): { definitions: Definition[]; proble
 const pathsIn = ({ api }: Definition) =>
   Object.values(api?.handlers ?? {}).flatMap((refs) => refs.map(({ path }) => path));
 
-/** In the one form that says all that counts here, and nothing else: a gateway's definition may hold secrets. */
+/** Reduced to the members that count here: a gateway's definition may hold secrets. */
 function asProject({ path, definitions }: AppFile): SourceFile[] {
   const found = definitions.flatMap(({ api }) => (api ? [definitionOf(api)] : []));
   const value = found.length === 1 && definitions.length === 1 ? found[0] : found;

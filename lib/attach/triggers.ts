@@ -55,6 +55,6 @@ export const restored =
       return isOurs && handlers ? { ...entry, handler_meta: { ...meta, gatehook: handlers } } : entry;
     });
 
-/** The entries as they stand, where what is wanted says the same. */
+/** The entries as they are, where the wanted ones say the same. */
 export const settled = <T>(before: T[], after: T[]): T[] =>
   isDeepStrictEqual(before, after) ? before : after;

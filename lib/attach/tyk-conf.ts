@@ -46,7 +46,7 @@ function objectOf(value: unknown): Record<string, unknown> {
 /** What a plugin fires by a name of its own is added by hand: no file names it. */
 const OF_TOKENS = OF_THE_GATEWAY.filter((type) => type.startsWith("Token"));
 
-/** The same tyk.conf, whose own events come here; undefined for a monitor that sends to somebody else. */
+/** The same tyk.conf, whose own events come here; undefined for a monitor that sends to another address. */
 export function attachConf({ events, monitor }: TykConf, target: Target): ConfMembers {
   const change = attached(target, GATEWAY_API);
   const webhook = {

@@ -4,9 +4,9 @@ import { isOwn } from "../webhooks/definition.ts";
 
 /** Where the gateway is to send events, and by which template. */
 export interface Target {
-  /** Of ingest, or of a publisher beside the gateway; without a slash at the end. */
+  /** The URL of ingest, or of a publisher beside the gateway; without a slash at the end. */
   url: string;
-  /** None where nobody asks for one. */
+  /** Absent where no token is required. */
   token?: string;
   /** The template's file, as the gateway finds it. */
   template: string;
@@ -15,7 +15,7 @@ export interface Target {
 /** Sends every event whole, whatever its type: in a script the template language writes JSON. */
 export const TEMPLATE = { name: "full_event.json", text: "<script>{{.}}</script>\n" };
 
-/** By what the gateway's own copy of an OAS entry is known again: it keeps the name. */
+/** The name by which our entry is recognised in the gateway's copy of an OAS document. */
 export const NAME = "gatehook";
 
 /** The gateway leaves out an equal body within that time; with 0 each event would stay in its Redis for ever. */
@@ -66,13 +66,16 @@ export function carriedBy(entry: Entry): Meta[] | undefined {
   return (Array.isArray(gatehook) ? gatehook : [gatehook]) as Meta[];
 }
 
+/** The entry's `handler_name`: of several that differ in case only, the last, as the gateway decodes it. */
 export const kindOf = (entry: Entry) => memberOf(entry, "handler_name");
 
+/** The entry's `handler_meta`; `{}` where it is missing or is not an object. */
 export function metaOf(entry: Entry): Meta {
   const meta = memberOf(entry, "handler_meta");
   return isHolder(meta) ? (meta as Meta) : {};
 }
 
+/** Whether its `handler_meta` says `disabled: true`. The gateway runs every other entry. */
 export const isDisabled = (entry: Entry) => memberOf(metaOf(entry), "disabled") === true;
 
 const memberOf = (holder: Record<string, unknown>, wanted: string) =>

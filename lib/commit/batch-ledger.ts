@@ -8,7 +8,7 @@ interface LedgerState {
   marked: string[];
   added: string[];
   attempts: number;
-  /** Of the content that this batch has of it. */
+  /** The digest of the event's content in this batch. */
   digest: string | undefined;
 }
 
@@ -27,11 +27,11 @@ export interface BatchLedger {
   isCommitted(identity: string, handler: string): boolean;
   /** Whether it was known to be done when the batch was read, by the entry or by a mark. */
   wasDone(identity: string, handler: string): boolean;
-  /** As a session's mark says what is done and not committed. */
+  /** What is done and not committed, in the form of a session's mark. */
   markOf(identity: string): Mark;
-  /** What was to be committed of it is true now. */
+  /** Its commit was successful. */
   settle(identity: string): void;
-  /** Nothing of it is to be committed any more. */
+  /** Drops what was to be committed of it. */
   forget(identity: string): void;
 }
 
@@ -41,7 +41,7 @@ export function createBatchLedger(
   digests: ReadonlyMap<string, string> = new Map(),
 ): BatchLedger {
   const states = new Map<string, LedgerState>();
-  /** Those whose `added` or `attempts` are not what the table has. */
+  /** Entries whose `added` or `attempts` differ from the table. */
   const pending = new Set<string>();
   for (const [identity, { version, done, attempts = 0, marked = [] }] of read) {
     const digest = digests.get(identity);
@@ -88,7 +88,7 @@ export function createBatchLedger(
     writeOf(identity) {
       const { version, committed, added, attempts, digest } = of(identity);
       const done = [...committed, ...added];
-      // One that was given up before anything was done leaves its identity free for a corrected event.
+      // An event that was given up before anything was done leaves its identity free for a corrected one.
       const held = done.length > 0 || attempts > 0 ? digest : undefined;
       return { kind: "ledger", identity, done, attempts, digest: held, version };
     },

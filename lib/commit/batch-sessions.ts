@@ -15,9 +15,9 @@ export interface SessionState {
   /** What the table has. */
   stored: StoredSession;
   session: Session | undefined;
-  /** Whether a handler wants the quota to start anew. */
+  /** Whether a handler has reset the quota. */
   reset: boolean;
-  /** Whose write is the last of those that are to be committed. */
+  /** The author of the last write that is to be committed. */
   changedBy: ChangedBy | undefined;
   /** Grows with each write that is accepted. */
   changes: number;
@@ -35,30 +35,33 @@ export interface BatchSessions {
   touch(key: string, eventId: string): void;
   /** A run of this event, which counts, wrote that. */
   write(key: string, edited: Edited, eventId: string): void;
-  /** Of the sessions of which something is to be committed, the events that touched them, in the batch's order. */
+  /** The sessions with something to be committed, each with the events that touched it, in the batch's order. */
   pending(): Map<string, Set<string>>;
   /** What is to be committed, once a run has written sessions of these bytes too; in time for those alone. */
   pendingWith(sizes: ReadonlyMap<string, number>): { count: number; bytes: number };
   writeOf(key: string, marks?: Marks): SessionWrite[];
   /** Whether DynamoDB or this write takes its item away, or may: it can have no marks then. */
   mayVanish(key: string): boolean;
-  /** What was to be committed of it is true now. */
+  /** Its commit was successful: what was pending is stored now. */
   settle(key: string, marks?: Marks): void;
-  /** Its version was raised, and nothing else of it. */
+  /** A fence has raised its version, and changed nothing else. */
   raise(key: string): void;
-  /** It is read afresh by later runs. */
+  /** Forgets it: later runs read it again. */
   drop(key: string): void;
-  /** Nothing of this event is to be committed any more. */
+  /** Drops the event from those that touched sessions. */
   forget(eventId: string): void;
 }
 
-/** What decides what becomes of a session that a handler changed: the gateway that owns it, or else its end alone. */
+/** What else is stored of a session that a handler changed: the state of a gateway that owns it, or its end. */
 export interface SessionRules {
   changedState?: ChangedState | undefined;
   /** When the table drops it, in unix seconds; 0 is never. */
   endOf?: ((session: Session) => number) | undefined;
 }
 
+/**
+ * `read`: the sessions that came with the batch, by key. Any other is read when a run asks for it, once for all runs.
+ */
 export function createBatchSessions(
   read: Map<string, StoredSession>,
   { readSession }: Pick<ConsumerStore, "readSession">,
@@ -192,7 +195,7 @@ export function createBatchSessions(
   };
 }
 
-/** What a run made of a session: nothing, when it removed it. */
+/** What a run made of a session; `session` undefined: it removed it. */
 export interface Edited {
   session: Session | undefined;
   /** What it takes in the table; it decides how much fits into one transaction. */

@@ -18,6 +18,7 @@ import { isItself, type Put, putItem, putTogether } from "./puts.ts";
 /** One item of a commit, put on condition that it still has the version that was read. */
 export type Write = SessionWrite | EntryWrite | Fence;
 
+/** The next state of a session's item. `version` is the one that was read; the item gets the next one. */
 export interface SessionWrite {
   kind: "session";
   key: string;
@@ -31,9 +32,10 @@ export interface SessionWrite {
   marks?: Marks | undefined;
 }
 
+/** The next state of an event's ledger entry, by the event's identity. `version` is the one that was read. */
 export type EntryWrite = { kind: "ledger"; identity: string } & LedgerEntry;
 
-/** Raises the version of a session and changes nothing of it, so that no other writer goes on from what was read of it. */
+/** Raises the version of a session and changes nothing else, so that a write of what was read before fails. */
 export interface Fence {
   kind: "fence";
   key: string;
@@ -43,7 +45,7 @@ export interface Fence {
 /** What became of a put. `failed`: as `commit` throws. */
 export type PutResult = { is: "held" } | { is: "conflict" } | { is: "failed"; thrown: unknown };
 
-/** What is sent again until it is known what became of it; at each try the same, so that it has one effect. */
+/** A call that is repeated until its outcome is known; the same at each try, so that it takes effect once. */
 interface Sending {
   action: "TransactWriteItems" | "PutItem";
   send(): Promise<unknown>;
@@ -51,6 +53,7 @@ interface Sending {
   whyNot(thrown: unknown): TransactionError | { kind: "done" };
 }
 
+/** What the writes need. `now` in ms, `random` from 0 to 1: tests decide both. */
 export interface CommitDeps {
   dynamo: Pick<DynamoDBClient, "send">;
   sessionsTable: string;
@@ -63,15 +66,18 @@ export interface CommitDeps {
   newToken: () => string;
 }
 
+/** See `ConsumerStore`, which has both with what they throw. */
 export interface Commits {
   commit(writes: Write[]): Promise<{ conflicts: number[] }>;
   put(writes: (SessionWrite | EntryWrite)[]): Promise<PutResult[]>;
 }
 
+/** How often a call to DynamoDB is made at most when it is throttled, cancelled or its answer is lost. */
 export const ATTEMPTS = 6;
+/** Waits a random time of up to 25 ms × 2^`attempt`, so that writers do not meet again. The first attempt is 1. */
 export const pauseBefore = (attempt: number, random: () => number) => delay(random() * 25 * 2 ** attempt);
 
-/** What an item may have had of a session that its next version has no more. */
+/** Attributes that an item may have and its next version may not: a put removes them. */
 const OPTIONAL_OF_SESSION = ["again", "alias", "changed_by", "gateway", "marks", "org_id", "ttl"];
 const OPTIONAL_OF_ENTRY = ["attempts", "digest"];
 
@@ -144,7 +150,7 @@ export function createCommits(deps: CommitDeps): Commits {
           optional: OPTIONAL_OF_SESSION,
         };
 
-  /** Half the price of a transaction. It has no token that DynamoDB knows it by: what it met tells. */
+  /** Half the price of a transaction, and no token: the item that it met shows whether an earlier try took effect. */
   const plainPut = (put: Put): Sending => ({
     action: "PutItem",
     send: () => putItem(dynamo, put),
@@ -154,7 +160,7 @@ export function createCommits(deps: CommitDeps): Commits {
     },
   });
 
-  /** One that changes nothing that anybody reads, and asks both tables. */
+  /** Changes nothing that is ever read, and uses both tables. */
   const innocent = (): TransactWriteItem[] => [
     { Put: { TableName: stateTable, Item: toAttributes({ pk: INNOCENT_KEY, ttl: seconds() }) } },
     {
@@ -167,7 +173,7 @@ export function createCommits(deps: CommitDeps): Commits {
     },
   ];
 
-  /** Whether a write fails because of what it is, or everybody's does: an innocent one tells. */
+  /** Whether only this write fails, or every write does: tried with one that harms nothing. */
   async function failsAlone(): Promise<boolean> {
     try {
       await dynamo.send(new TransactWriteItemsCommand({ TransactItems: innocent() }));
@@ -210,7 +216,7 @@ export function createCommits(deps: CommitDeps): Commits {
     }
   }
 
-  /** What stands in the place of a put that was refused. DynamoDB tells it with the refusal; other engines do not. */
+  /** The item that a refused put met. DynamoDB returns it with the refusal; other engines do not. */
   async function itemAt({ table, key, item }: Put): Promise<Attributes | undefined> {
     const name = String(item[key]);
     const [found] = await batchGet(dynamo, table, [{ [key]: name }], {

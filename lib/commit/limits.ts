@@ -6,6 +6,7 @@ const COMMIT_BYTES = 3_500 * 1024;
 
 const sum = (sizes: Map<string, number>) => [...sizes.values()].reduce((total, bytes) => total + bytes, 0);
 
+/** Whether DynamoDB takes them as one transaction: 100 actions and 4 MB. `bytes` of the sessions' items alone. */
 export function fitsOneCommit(actions: number, bytes: number): boolean {
   return actions <= COMMIT_ACTIONS && bytes <= COMMIT_BYTES;
 }

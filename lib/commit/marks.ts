@@ -2,10 +2,10 @@ import type { Mark, Marks } from "../sessions/item.ts";
 import type { LedgerEntry } from "./ledger-item.ts";
 import type { BatchRead } from "./store.ts";
 
-/** As many bytes of marks as a session may have: beyond, a write of it costs more than the mark saves. */
+/** The most bytes of marks in a session: with more, a write of it costs more than the marks save. */
 const MARK_BYTES = 1024;
 
-/** Those of which the ledger was not seen to say it. */
+/** The marks that the ledger is not known to have. */
 export function unproven(marks: Marks = {}, isSaid: (identity: string, handler: string) => boolean): Marks {
   const left = Object.entries(marks).flatMap(([identity, mark]) => {
     const done = mark.done.filter((handler) => !isSaid(identity, handler));
@@ -14,9 +14,9 @@ export function unproven(marks: Marks = {}, isSaid: (identity: string, handler: 
   return Object.fromEntries(left);
 }
 
-/** Adds it to what these marks say of the event. */
+/** Adds a mark to those of its event. */
 export function addMark(marks: Marks, identity: string, { done, digest }: Mark): void {
-  // An identity has a # in it, so it is no name that an object has of its own.
+  // An identity has a # in it, so it is not the name of a member that every object has.
   const before = marks[identity];
   marks[identity] = {
     ...before,
@@ -25,9 +25,10 @@ export function addMark(marks: Marks, identity: string, { done, digest }: Mark):
   };
 }
 
+/** Whether the marks take 1 KB of JSON or less, the most that a session's item may hold of them. */
 export const fitsItem = (marks: Marks) => Buffer.byteLength(JSON.stringify(marks)) <= MARK_BYTES;
 
-/** The ledger as a batch has to take it: with what the marks of the events' homes say, and it does not yet. */
+/** The ledger as a batch has to read it: with the marks of the events' homes that it does not have yet. */
 export function withMarks(
   { ledger, sessions }: BatchRead,
   homes: ReadonlyMap<string, string>,

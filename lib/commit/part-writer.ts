@@ -9,6 +9,7 @@ import { type BatchRead, COMMIT_ACTIONS, type ConsumerStore, type Write } from "
 /** Why the table did not take what an event wrote, and would take that of others. */
 export type Refused = Pick<AppError, "code" | "message">;
 
+/** The batch's state, and what is done when a part was written, was refused or came too late. */
 export interface PartWriterDeps {
   read: Pick<BatchRead, "marks" | "marked">;
   store: Pick<ConsumerStore, "commit" | "put" | "proveMarks">;
@@ -16,7 +17,7 @@ export interface PartWriterDeps {
   ledger: BatchLedger;
   /** By event, the key that it is about, where a session can have it. */
   homes: ReadonlyMap<string, string>;
-  /** Throws away what touches these sessions, and these events: others were first. */
+  /** Discards these events and all that touched these sessions: other writers were first. */
   abort(keys: string[], identities: string[]): void;
   /** The table does not take this part, or this event's entry. */
   refuse(part: Part, why: Refused): void;
@@ -27,7 +28,7 @@ export interface PartWriterDeps {
   writeAgain(identities: ReadonlySet<string>): Promise<void>;
 }
 
-/** A part of which each write is made by itself, and by which marks it is known that its events are in the session. */
+/** A part whose writes are made one by one, with the marks that say in its session which events it has. */
 interface FastPart extends Part {
   key: string;
   marks: Marks;

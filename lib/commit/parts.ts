@@ -5,8 +5,8 @@ export interface Part {
 }
 
 /**
- * The smallest parts of what is to be committed: events belong together when they touched a session that one of
- * them changed (`touched`: session key to events), or when their queue says so (`chains`).
+ * The smallest parts of what is to be committed: events belong together when they touched a session that one of them
+ * changed (`touched`: session key to events), or are in one FIFO group (`chains`: the events of each group).
  */
 export function partsOf(eventIds: string[], touched: Map<string, Set<string>>, chains: string[][]): Part[] {
   const root = new Map(eventIds.map((id) => [id, id]));

@@ -8,6 +8,7 @@ import type { Mark, ProveMarks } from "../sessions/item.ts";
 import { ATTEMPTS, dependencyFailed, pauseBefore } from "./commit.ts";
 import { entryOf, type LedgerEntry, ledgerItem } from "./ledger-item.ts";
 
+/** `now` in ms, `random` from 0 to 1. `ledgerTtlSeconds` as for any ledger entry. */
 export interface ProveMarksDeps {
   dynamo: Pick<DynamoDBClient, "send">;
   stateTable: string;

@@ -12,12 +12,12 @@ import { condition } from "../dynamo/condition.ts";
 /** An item that takes the place of the version that was read. */
 export interface Put {
   table: string;
-  /** With the attribute that is its key. */
+  /** All attributes, the key included. */
   item: Record<string, unknown>;
   key: "key" | "pk";
-  /** 0 or less: there was none. */
+  /** The version that was read; 0 or less: the item did not exist. */
   read: number;
-  /** Attributes that the item may have had and is to have no more. */
+  /** Attributes that the item may have had and that are removed unless the new one has them. */
   optional: readonly string[];
 }
 
@@ -41,13 +41,13 @@ export async function putItem(dynamo: Pick<DynamoDBClient, "send">, put: Put): P
   );
 }
 
-/** True when a put met itself: an earlier try was done, whose answer was lost. The SDK has such tries too. */
+/** True when a put met itself: an earlier try took effect, but its answer was lost. The SDK retries too. */
 export function isItself(put: Put, met: Attributes): boolean {
-  // As they are read: DynamoDB writes a number in another way than it was sent.
+  // Compared as they are read: DynamoDB returns a number in another form than it was sent.
   return isDeepStrictEqual(fromAttributes(met), fromAttributes(toItem(put)));
 }
 
-/** What became of a put among others. `met`: what it was refused for. `unknown`: a put by itself tells. */
+/** What became of one put of several. `met`: the item that it met. `unknown`: a put by itself has to find out. */
 export type PutEnd = { is: "held" } | { is: "refused"; met: Attributes | undefined } | { is: "unknown" };
 
 /** Puts of different items, each by itself, in as few calls as DynamoDB takes. The ends stand in the order of the puts. */
@@ -78,7 +78,7 @@ function endOf(response: BatchStatementResponse | undefined): PutEnd {
   return HELD.has(Code) ? { is: "refused", met } : UNKNOWN;
 }
 
-/** There is no statement for a put on condition: one that is new is inserted, all else has each attribute set. */
+/** PartiQL has no statement for a conditional put: a new item is inserted, and of any other each attribute is set. */
 function statementOf(put: Put): BatchStatementRequest {
   const { table, key, read, optional } = put;
   const item = toItem(put);

@@ -21,6 +21,7 @@ import { entryOf, type LedgerEntry } from "./ledger-item.ts";
 
 export type { EntryWrite, PutResult, SessionWrite, Write };
 
+/** What a batch starts from: its sessions, then its ledger entries, as strongly consistent reads found them. */
 export interface BatchRead {
   liveVersion: string | undefined;
   /** By the identity of the event. */
@@ -32,6 +33,7 @@ export interface BatchRead {
   marks?: boolean;
 }
 
+/** The consumer's part of the session and state tables. */
 export interface ConsumerStore {
   /**
    * The live version and these sessions, and after them the ledger of these events, both consistent: of what a session
@@ -40,22 +42,24 @@ export interface ConsumerStore {
   read(events: EventKey[], sessionKeys: string[]): Promise<BatchRead>;
   readSession(key: string, reader?: Reader): Promise<StoredSession>;
   /**
-   * Makes all writes true, or none; then answers the indexes of those whose item others had changed or were at.
-   * Throws `commit-impossible` when the table will never take them, `commit-failed` when they failed in a way that
-   * others' writes did not, and `dependency-failed` when it is not known whether they became true (the ledger tells
-   * at the next delivery).
+   * Makes all writes, or none; then answers the indexes of those whose item other writers had changed or locked. Throws
+   * `commit-impossible` when the table will never take them, `commit-failed` when they failed in a way that others'
+   * writes did not, and `dependency-failed` when it is not known whether they took effect (the ledger tells at the next
+   * delivery).
    */
   commit(writes: Write[]): Promise<{ conflicts: number[] }>;
-  /** Makes each write true by itself, for half of what it costs among others. The results stand in their order. */
+  /** Makes each write by itself, for half of what it costs in a transaction. The results stand in their order. */
   put(writes: (SessionWrite | EntryWrite)[]): Promise<PutResult[]>;
-  /** Has the ledger say what these marks say. Throws `dependency-failed`. */
+  /** Writes into the ledger what these marks say. Throws `dependency-failed`. */
   proveMarks(marks: Marks): Promise<void>;
 }
 
 /** DynamoDB's own limits of one call. */
 const READ_KEYS = 100;
+/** The most actions of one `TransactWriteItems`, by DynamoDB. */
 export const COMMIT_ACTIONS = 100;
 
+/** Keeps one fact between batches: until when entries of version 0.1 may still be in the ledger. */
 export function createConsumerStore(deps: CommitDeps): ConsumerStore {
   const { dynamo, sessionsTable, stateTable } = deps;
   const seconds = () => Math.floor(deps.now() / 1000);
@@ -103,7 +107,7 @@ export function createConsumerStore(deps: CommitDeps): ConsumerStore {
   /** Until when, in unix seconds, an entry of version 0.1 can be there; known after the first read. */
   let oldUntil: number | undefined;
 
-  /** Version 0.1 wrote its last entry before this one wrote its first; from then on, each lives so long. */
+  /** Version 0.1 wrote its last entry before this one wrote its first; each lives for the ledger's TTL. */
   async function learnOldUntil(scoped: Item | undefined): Promise<void> {
     if (scoped) oldUntil = Number(scoped.since) + deps.ledgerTtlSeconds;
     if (scoped || oldUntil !== undefined) return;
@@ -179,7 +183,7 @@ interface TableKey {
   key: Item;
 }
 
-/** What fails for what is asked, or nobody knows why, is not an outage of the table. */
+/** An error of this request, or one of unknown cause, is not an outage of the table. */
 function readFailed(thrown: unknown): AppError {
   const { kind } = transactionErrorOf(thrown);
   if (kind !== "unfit" && kind !== "strange") return dependencyFailed("BatchGetItem", thrown);

@@ -8,6 +8,7 @@ import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attribu
 import { condition } from "../dynamo/condition.ts";
 import { type Marks, nextVersion, type ProveMarks } from "../sessions/item.ts";
 
+/** `table`: the session table. */
 export interface TakeMarksDeps {
   dynamo: Pick<DynamoDBClient, "send">;
   table: string;

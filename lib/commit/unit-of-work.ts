@@ -11,7 +11,7 @@ import type { BatchRead, ConsumerStore } from "./store.ts";
 /** What one run reads and writes; it becomes part of the unit only when the run succeeded. */
 export interface RunBuffer {
   read(key: string, reader?: Reader): Promise<Session | undefined>;
-  /** The name under which the gateway has a key that was read; the key itself where that is not another. */
+  /** The name under which the gateway has a key that was read; the key itself where it has no other name. */
   fullNameOf(key: string): string;
   /** The run has read what `offer` answered. */
   gave?(key: string): void;
@@ -19,7 +19,7 @@ export interface RunBuffer {
   write(key: string, edited: Edited): Promise<void>;
 }
 
-/** As a unit of work gives it. */
+/** A buffer that a unit of work makes. */
 export interface UnitBuffer extends RunBuffer {
   /** A session that is in memory now, to be sent along with the run. Whether it is fresh is judged when it is read. */
   offer(key: string): Session | undefined;
@@ -29,18 +29,18 @@ export interface UnitBuffer extends RunBuffer {
 /** What became of the events of a unit so far: each is in one of the three. */
 export interface Commit {
   committed: ReadonlySet<string>;
-  /** What they did was thrown away, because somebody else changed what they read: to be run again. */
+  /** What they did was discarded, because another writer changed what they had read: to be run again. */
   conflicted: ReadonlySet<string>;
   /** The table did not take what they wrote, and why. */
   rejected: ReadonlyMap<string, Refused>;
-  /** Events were thrown away because the table refused them together: each needs a commit of its own. */
+  /** Events were discarded because the table refused them together: each needs its own commit. */
   needsOwnCommit: boolean;
 }
 
 /**
- * The sessions and ledger entries of a batch: read once, changed in memory run by run, made true by commits.
- * Runs see what earlier runs of the batch wrote. Of runs at the same time, one whose sessions were changed by
- * another since it read them counts for nothing, as after a conflict: its event must be run again.
+ * The sessions and ledger entries of a batch: read once, changed in memory run by run, stored by commits. Runs see what
+ * earlier runs of the batch wrote. Of runs at the same time, one whose sessions were changed by another since it read
+ * them counts for nothing, as after a conflict: its event must be run again.
  */
 export interface UnitOfWork {
   isDone(identity: string, handler: string): boolean;
@@ -56,14 +56,14 @@ export interface UnitOfWork {
   isLost(identity: string): boolean;
   /** The handler counts as done although its run failed and left nothing. */
   dismiss(identity: string, handler: string): void;
-  /** Has the ledger say that so many runs have failed. */
+  /** Sets the number of failed runs in the ledger. */
   setAttempts(identity: string, attempts: number): void;
-  /** Makes everything accepted true, as far as that goes. */
+  /** Commits everything that was accepted, as far as the table takes it. */
   commit(): Promise<Commit>;
 }
 
 /**
- * `chains`: events that must take effect in this order, if at all; each list is a group of a FIFO queue. `onSee` is
+ * `fifoGroups`: events that must take effect in this order, if at all; each list is a group of a FIFO queue. `onSee` is
  * told of each session that a run asks for, once, whether it was in memory. `digests`: of the events' content. `homes`:
  * by identity, the key that an event is about, where a session can have it.
  */
@@ -94,7 +94,7 @@ export function createUnitOfWork(
 
   const pendingParts = (): Part[] => partsOf(ledger.pending(), sessions.pending(), fifoGroups);
 
-  /** What fell with these items: the events that touched them, what those wrote, the events that touched that, … */
+  /** Cancels all that depends on these: events that touched the keys, what they wrote, events that touched that, … */
   function abort(keys: string[], identities: string[]): void {
     const fallen = new Set<string>();
     const gone = new Set(keys);
@@ -106,7 +106,7 @@ export function createUnitOfWork(
         if (chain.includes(id)) chain.slice(chain.indexOf(id) + 1).forEach(fall);
     };
     identities.forEach(fall);
-    // A set's iterator goes on to what is added meanwhile.
+    // A set's iterator also visits what is added during the loop.
     for (const key of gone) for (const id of sessions.states.get(key)?.events ?? []) fall(id);
     gone.forEach(sessions.drop);
     for (const id of fallen) {

@@ -12,6 +12,10 @@ export interface Circuit {
 const FIRST_MS = 1_000;
 const LONGEST_MS = 60_000;
 
+/**
+ * `now` in ms, `random` from 0 to 1. The first wait is up to 1 s, the longest up to 60 s; each is random in its upper
+ * half, so that containers do not come back together.
+ */
 export function createCircuit(deps: { now: () => number; random: () => number }): Circuit {
   let failures = 0;
   let until = 0;

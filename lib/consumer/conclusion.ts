@@ -10,6 +10,7 @@ import type { RetryDelay } from "../queue/retry-delay.ts";
 import { entriesFor } from "./entries.ts";
 import type { Passed } from "./pass.ts";
 
+/** `maxAttempts`: after that number of failed attempts an event becomes a dead letter; here it is only logged. */
 export interface ConclusionDeps {
   retryDelay: RetryDelay;
   maxAttempts: number;
@@ -18,21 +19,22 @@ export interface ConclusionDeps {
   history?: Recorder | undefined;
 }
 
-/** What is told of an event when its fate at this delivery is known, and what becomes of its records. */
+/** What is logged and counted when the outcome of a delivery is known, and what becomes of its records. */
 export interface Conclusions {
   /** Of one that is done, or that failed. */
   conclude(passed: Passed, result: BatchResult): Promise<void>;
-  /** Of one that comes again. `attempt`: how many attempts it has cost so far, where this one counts. */
+  /** Of one that comes again. `attempt`: how many attempts it has used so far, where this one counts. */
   leave(
     delivery: Delivery,
     why: Verdict,
     result: BatchResult,
     how?: Stay & { attempt?: number | undefined },
   ): void;
-  /** Of one whose identity another content had first: that one counts, and nobody should learn that by surprise. */
+  /** Of one whose identity another content had first: that one counts, and the log says so. */
   drop(delivery: Delivery): void;
 }
 
+/** Writes the log line, the metrics and the history of each end, and tells the batch result. */
 export function createConclusions(deps: ConclusionDeps): Conclusions {
   const { log, metrics, retryDelay, maxAttempts, history } = deps;
 

@@ -4,7 +4,7 @@ import { AppError, errorText } from "../errors.ts";
 import type { Log } from "../log.ts";
 
 /**
- * The value that a reference stands for. Throws `config-unresolved` when there is none, or it may not be read, and
+ * The value that a reference stands for. Throws `config-unresolved` when it does not exist or may not be read, and
  * anything else when its store did not answer.
  */
 export type ReadValue = (reference: Reference) => Promise<string>;
@@ -17,14 +17,14 @@ export type ConfigOf = (api: ConfiguredApi) => Promise<Record<string, unknown> |
 
 type ConfiguredApi = Pick<Api, "api_id" | "config_data">;
 
-/** `read` keeps values for a while; here is what was read last, for a store that does not answer. */
+/** `read` caches values for a while; the values that were read last are kept here, for a store that does not answer. */
 export function createConfigData(deps: { read: ReadValue; log: Log }): ConfigOf {
   /** By the config_data of a release, which lives as long as that. */
   const references = new WeakMap<object, Reference[]>();
   const last = new Map<string, string>();
   const reading = new Map<string, Promise<string>>();
 
-  /** Of many runs at the same time, one asks. */
+  /** Runs at the same time share one request. */
   function read(reference: Reference): Promise<string> {
     const { text } = reference;
     const under = reading.get(text) ?? deps.read(reference).finally(() => reading.delete(text));

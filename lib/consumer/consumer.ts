@@ -12,19 +12,20 @@ import type { Failure } from "./failure.ts";
 import { createPace } from "./pace.ts";
 import { createPass, type PassDeps } from "./pass.ts";
 
+/** Everything that lives as long as the container; what one invocation needs comes with its call. */
 export interface ConsumerDeps extends PassDeps, Omit<BatchResultDeps, "log"> {
   deliver: Deliver;
   /** From 0 to 1. */
   random: () => number;
 }
 
-/** How often an event is run because others changed a session it read meanwhile; then it is handed back. */
+/** How often an event is run when others change a session that it read; then it is left to SQS, to come again. */
 const CONFLICT_RUNS = 5;
-/** The longest pause before the second of these runs; each further one is twice as long at most. */
+/** The longest pause before the second of these runs; for each further run it doubles. */
 const CONFLICT_PAUSE_MS = 10;
-/** Where each commit is a transaction: others meet its locks, and what they meet costs all that they were to write. */
+/** The same where each commit is a transaction: a commit that meets its locks is cancelled as a whole. */
 const LOCKED_PAUSE_MS = 200;
-/** After which an event that met others every time comes again. */
+/** After how many seconds an event with a conflict in each run comes again. */
 const CONFLICT_SECONDS = 1;
 /** SQS's own limit of a visibility timeout, 12 hours, counts from the receive. */
 const LONGEST_SECONDS = 42_900;
@@ -39,9 +40,9 @@ interface Batch {
 interface Rounds {
   /** How many were run to their end. */
   ended: number;
-  /** Those that were not run, or not to the end, although this invocation had time for others. */
+  /** Those that were not run, or not to their end, although this invocation had time for others. */
   unstarted: Delivery[];
-  /** Those that met others every time. */
+  /** Those with a conflict in each run. */
   conflicted: Delivery[];
 }
 
@@ -91,7 +92,7 @@ export function createConsumer(
     }
   }
 
-  /** Takes as many events as there is time for, and lets others have the rest now. */
+  /** Takes the events that there is time for, and makes the rest visible again immediately. */
   async function sizeDown(deliveries: Delivery[], { result, timeLeft }: Batch): Promise<Delivery[]> {
     const inOrder = deliveries.some((delivery) => groupOf(delivery) !== undefined);
     const ms = timeLeft();
@@ -103,7 +104,7 @@ export function createConsumer(
     return deliveries.slice(0, room);
   }
 
-  /** Runs these events, those that met others again and again; concludes those that came to an end. */
+  /** Runs these events, and those with a conflict again; concludes those that came to an end. */
   async function runAll(deliveries: Delivery[], { result, timeLeft }: Batch): Promise<Rounds> {
     const rounds: Rounds = { ended: 0, unstarted: [], conflicted: deliveries };
     let alone = false;
@@ -137,7 +138,7 @@ export function createConsumer(
     return rounds;
   }
 
-  /** What asks to be done later waits on: no message can be delayed for long enough. */
+  /** A task that is due later waits on: SQS delays no message for long enough. */
   async function putOff(delivery: Delivery, { due, ...task }: Task, result: BatchResult): Promise<void> {
     const { records, envelope } = delivery;
     const [record] = records;

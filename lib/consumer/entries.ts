@@ -6,7 +6,7 @@ import type { OwnHandler } from "../webhooks/own-handlers.ts";
 /** What is to be done for an event, under the name that the ledger has for it. */
 export type Entry = { entry: string; coalesce?: Coalesce } & ({ ref: HandlerRef } | { own: OwnHandler });
 
-/** Scripts in the order in which they run, and beside them what needs none. */
+/** Scripts in the order in which they run, and then the handlers that need no script. */
 export const entriesFor = (release: LiveRelease, apiId: string, type: string): Entry[] => [
   ...release.own(apiId, type).map((own) => ({ entry: own.entry, own, ...coalesceOf(own) })),
   ...numbered(release.handlers(apiId, type)),

@@ -25,6 +25,7 @@ import { coalescedContext, createOwnRun } from "./own-run.ts";
 import type { Prefetch } from "./prefetch.ts";
 import { createSandboxCosts } from "./sandbox-costs.ts";
 
+/** What the runs of all events have in common, beside what a handler's run needs. */
 export interface EventRunDeps extends HandlerRunDeps {
   /** How much later than `timeoutMs` a run is over for certain. */
   graceMs: number;
@@ -34,13 +35,14 @@ export interface EventRunDeps extends HandlerRunDeps {
   configOf: ConfigOf;
   sendTask: SendTask;
   storms: Storms;
-  /** Where a gateway owns the sessions: keeps them as it has them, told by its own events. */
+  /** Where a gateway owns the sessions: has a row checked when one of the gateway's own events is about its key. */
   mirror?: ((event: GatewayEvent) => Promise<void>) | undefined;
 }
 
 /** Milliseconds that this invocation has left. */
 export type TimeLeft = () => number;
 
+/** One event's turn in a pass. */
 export interface EventRun {
   unit: UnitOfWork;
   loaded: Loaded;
@@ -48,7 +50,7 @@ export interface EventRun {
   timeLeft: TimeLeft;
   /** True once a failure of any event says that the others would fail too. */
   isHalted(): boolean;
-  /** Is told of such a failure. */
+  /** Reports such a failure. */
   halt(outage: Failure): void;
 }
 
@@ -63,8 +65,8 @@ export const COMMIT_RESERVE_MS = 1_500;
 
 /**
  * Runs what is not done of one event. One handler's failure does not stop the others, but for a dependency's, which
- * would fail them too. Handlers for which no time is left are not started: the event is handed back then, and the
- * ledger knows which of them are done.
+ * would fail them too. Handlers for which no time is left are not started: the event comes again then, and the ledger
+ * knows which of them are done.
  */
 export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
   const { log } = deps;
@@ -102,7 +104,7 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
     const release = loaded.release.version;
     const api = loaded.release.api(api_id);
     if (api_id === GATEWAY_API && deps.mirror) {
-      // What stands for many comes long after them.
+      // A run for a whole window comes long after its events.
       if (!delivery.task) await deps.mirror(event);
     } else if (!api) {
       const error = `api_id "${api_id}" is in no definition of release ${release}`;
@@ -131,7 +133,7 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
       }
     }
 
-    /** What nobody expects fails the handler; an outage while others' work is committed fails the batch. */
+    /** An unexpected error fails the handler; an outage while other runs are committed fails the batch. */
     function takeThrown(run: HandlerRun, thrown: unknown): void {
       if (thrown instanceof AppError && thrown.code === "dependency-failed") outage ??= thrown;
       else take(run, fail(run, { kind: "handler", reason: "runtime-failed", error: errorText(thrown) }));

@@ -17,6 +17,7 @@ import type { Loaded } from "./live-runtime.ts";
 import { CONFLICTED, DONE, type EventOutcome } from "./outcome.ts";
 import { ownKey, type Prefetch } from "./prefetch.ts";
 
+/** What a handler's run needs beside the hosts of what scripts can call. `timeoutMs` in ms. */
 export interface HandlerRunDeps extends HostDeps {
   log: DebugLog;
   metrics: Metrics;
@@ -26,6 +27,7 @@ export interface HandlerRunDeps extends HostDeps {
   history?: Recorder | undefined;
 }
 
+/** Which handler runs for which event, and in which unit of work its writes are collected. */
 export interface HandlerRun {
   unit: UnitOfWork;
   loaded: Loaded;
@@ -66,6 +68,7 @@ const levelOf = (level: LogLevel, text: string) => (text === CORE_LINE ? "debug"
 
 type Why = Pick<Failure, "kind" | "reason" | "error">;
 
+/** `prepare` makes the run and its host; `fail` logs and counts a failure and makes it the handler's outcome. */
 export function createHandlerRun(deps: HandlerRunDeps, prefetch: Prefetch) {
   const { log, metrics } = deps;
 

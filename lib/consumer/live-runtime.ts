@@ -11,11 +11,12 @@ export interface Loaded {
   runtime: Runtime;
 }
 
+/** The one runtime of a container, which follows the live release. */
 export interface LiveRuntime {
   /**
-   * The runtime of this version: loaded beside the old one, then swapped; then the old one is closed. When it
-   * cannot be loaded, as a whole or a script of it, the old one goes on, and it is tried again a little later.
-   * Throws `release-missing` when there is none yet.
+   * The runtime of this version: loaded beside the old one, then swapped; then the old one is closed. When it cannot be
+   * loaded, as a whole or a script of it, the old one goes on, and it is tried again a little later. Throws
+   * `release-missing` when no release is live yet.
    */
   at(version: string | undefined): Promise<Loaded>;
   close(): Promise<void>;
@@ -24,6 +25,7 @@ export interface LiveRuntime {
 /** Between two tries: each of them may take the time of a whole batch. */
 const RETRY_MS = 5_000;
 
+/** Owns the runtimes that `start` makes: it closes the one that was replaced, and `close` closes the one in use. */
 export function createLiveRuntime(deps: {
   releases: Pick<ReleaseStore, "read">;
   start: (release: LiveRelease) => Promise<Runtime>;

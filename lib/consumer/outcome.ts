@@ -19,6 +19,7 @@ export interface HandlerReport {
   outcome?: string;
 }
 
+/** The outcomes that say nothing more. */
 export const DONE: EventOutcome = { is: "done" };
 export const UNSTARTED: EventOutcome = { is: "unstarted" };
 export const CONFLICTED: EventOutcome = { is: "conflicted" };
@@ -29,11 +30,13 @@ const WEIGHTS = { done: 0, final: 1, handler: 2, conflict: 3, unstarted: 4, depe
 const weightOf = (outcome: EventOutcome) =>
   WEIGHTS[outcome.is === "failed" ? outcome.failure.kind : outcome.is];
 
+/** Which of two handlers' outcomes decides what becomes of their event; the first of two that weigh the same. */
 export const worse = (a: EventOutcome, b: EventOutcome) => (weightOf(b) > weightOf(a) ? b : a);
 
 /** True when the event's other handlers need not be run: they would fail too, or not count. */
 export const endsEvent = (outcome: EventOutcome) => weightOf(outcome) >= WEIGHTS.unstarted;
 
+/** `ms` rounded to tenths; undefined for a handler that was not run. */
 export function reportOf(name: string, outcome: EventOutcome, ms: number | undefined): HandlerReport {
   const code = outcome.is === "failed" ? outcome.failure.reason : outcome.is;
   const time = ms !== undefined && { ms: Math.round(ms * 10) / 10 };

@@ -6,6 +6,7 @@ import { type Coalesced, type SendTask, webhookTask } from "../tasks/tasks.ts";
 import type { OwnHandler } from "../webhooks/own-handlers.ts";
 import { DONE, type EventOutcome } from "./outcome.ts";
 
+/** What a handler needs that is not a script. */
 export interface OwnRunDeps {
   sendTask: SendTask;
   log: Log;
@@ -22,8 +23,12 @@ export type OwnRun = (
   coalesced?: Coalesced,
 ) => Promise<EventOutcome>;
 
+/**
+ * Remembers per delivery which handlers are done, so that a rerun after a conflict does not do them twice. A webhook
+ * whose message would be too large for SQS fails for good.
+ */
 export function createOwnRun({ sendTask, log }: OwnRunDeps): OwnRun {
-  /** Of the invocation: an event is run again after a conflict, and what was done then is done. */
+  /** Handlers that this invocation has done: an event is run again after a conflict. */
   const doneBefore = new WeakMap<Delivery, Set<string>>();
 
   async function send({ envelope, records, task }: Delivery, entry: string, coalesced?: Coalesced) {
@@ -52,7 +57,7 @@ export function createOwnRun({ sendTask, log }: OwnRunDeps): OwnRun {
   };
 }
 
-/** Of a text that others choose. */
+/** The longest text that is logged of an event, in UTF-16 units. */
 const TEXT_CHARS = 1_000;
 
 /** The line of a log handler: what the gateway would have written, were its own richer form in use, but no key. */
@@ -79,7 +84,7 @@ function lineOf({ envelope }: Delivery, prefix: string, coalesced?: Coalesced): 
   };
 }
 
-/** As scripts and people get it. */
+/** In the form that scripts and people get. */
 export const coalescedContext = ({ count, first, last }: Coalesced) => ({
   Count: count,
   First: new Date(first).toISOString(),

@@ -9,6 +9,7 @@ export interface Pace {
 /** How much the newest invocation counts. */
 const WEIGHT = 0.5;
 
+/** Learns a moving average: the newest invocation counts for half. At least one event always fits. */
 export function createPace(): Pace {
   let msPerEvent: number | undefined;
   return {

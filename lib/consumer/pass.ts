@@ -15,6 +15,7 @@ import type { LiveRuntime } from "./live-runtime.ts";
 import { CONFLICTED, type EventOutcome, type HandlerReport, UNSTARTED, worse } from "./outcome.ts";
 import { createPrefetch, ownKey } from "./prefetch.ts";
 
+/** What all passes of a container have in common. */
 export interface PassDeps extends EventRunDeps {
   store: ConsumerStore;
   live: LiveRuntime;
@@ -35,6 +36,7 @@ export interface Passed {
   doneBefore: number;
 }
 
+/** What became of the events of a pass once its commit is through. */
 export interface PassEnd {
   passed: Passed[];
   /** Events of which another content came first under their identity: they are not run. */
@@ -45,6 +47,7 @@ export interface PassEnd {
   hasMarks: boolean;
 }
 
+/** How the events of this pass are run. Both flags are off in the first pass of an invocation. */
 export interface PassOptions {
   timeLeft: TimeLeft;
   /** One event after the other, so that those of this batch are no conflict for each other. */
@@ -75,7 +78,7 @@ export function createPass(deps: PassDeps) {
       onSee: (inMemory) => metrics.count(inMemory ? "PrefetchHits" : "PrefetchMisses"),
     });
 
-  /** The count starts anew when the event is given up, so that a redrive has all its attempts. */
+  /** Set to 0 when the event is given up, so that a redrive has all its attempts. */
   function countAttempt(unit: UnitOfWork, { identity }: Delivery, failure: Failure): EventOutcome {
     const attempt = unit.attempts(identity) + 1;
     const exhausted = attempt >= deps.maxAttempts;
@@ -83,7 +86,7 @@ export function createPass(deps: PassDeps) {
     return { is: "failed", failure, attempt, exhausted };
   }
 
-  /** Its own write failed; the count of its attempts is a write like everybody's. */
+  /** The outcome of an event whose own write failed; the count of its attempts can still be written. */
   async function rejectedOutcome(unit: UnitOfWork, delivery: Delivery, { rejected }: Commit) {
     const { code, message } = rejected.get(delivery.identity) ?? { code: "commit-failed", message: "" };
     const why = { reason: code, error: message, eventId: delivery.envelope.id } as const;
@@ -133,7 +136,7 @@ export function createPass(deps: PassDeps) {
       }
     }
 
-    /** Others are not left alone with the work of an invocation that is over. */
+    /** A lane that throws does not end the others: all lanes have ended before the invocation does. */
     const runWhole = (lane: Lane) =>
       runLane(lane).catch((thrown: unknown) => {
         broken ??= thrown;
@@ -171,7 +174,7 @@ function homesOf(deliveries: Delivery[]): Homes {
   return new Map(homes.filter(([, key]) => isStorableKey(key)));
 }
 
-/** Those whose content is the one that their ledger entry is about, and the others. */
+/** The deliveries whose content is that of their ledger entry, and the others. */
 function split(deliveries: Delivery[], { ledger }: BatchRead): [Delivery[], Delivery[]] {
   const isOther = ({ identity, digest }: Delivery) => (ledger.get(identity)?.digest ?? digest) !== digest;
   return [deliveries.filter((delivery) => !isOther(delivery)), deliveries.filter(isOther)];

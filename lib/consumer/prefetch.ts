@@ -17,6 +17,7 @@ export interface Prefetch {
   keysFor(envelopes: EventEnvelope[]): string[];
 }
 
+/** Learns per handler name, for as long as the container lives. */
 export function createPrefetch(): Prefetch {
   /** Whether they want it, by handler. */
   const handlers = new Map<string, boolean>();
@@ -41,7 +42,7 @@ export function createPrefetch(): Prefetch {
   };
 }
 
-/** The key that the event is about; "" where it is about none. */
+/** The key that the event is about; "" for an event without a key. */
 export function ownKey({ event }: EventEnvelope): string {
   const { Key } = event.Meta;
   return typeof Key === "string" ? Key : "";

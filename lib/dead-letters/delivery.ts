@@ -5,6 +5,7 @@ import type { Letter } from "./letter.ts";
 import type { Queue } from "./queue.ts";
 import { nextCall, type RedriveMessage } from "./redrive-message.ts";
 
+/** `pace` limits what is sent, in messages. `newId` makes deduplication ids for a FIFO queue. */
 export interface DeliveryDeps {
   deadLetters: Queue;
   events: Queue;
@@ -50,7 +51,7 @@ export function createDelivery(
     return new Map(refused);
   }
 
-  /** Sends a call, or tells what would be refused as a whole. */
+  /** Sends a call, but no message that is too large by itself. Throws `queue-failed` when the queue takes nothing. */
   async function sendOrRefuse(call: RedriveMessage[]): Promise<Map<RedriveMessage, Refusal>> {
     const [first] = call;
     const refused = first && first.bytes > CALL_BYTES ? new Map([[first, TOO_LARGE]]) : await send(call);

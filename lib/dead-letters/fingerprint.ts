@@ -6,7 +6,7 @@ export interface Fingerprint {
   place: string;
 }
 
-/** Of an error so much is looked at, and so much is kept: anybody may write to a queue. In characters. */
+/** How much of an error is read, and how much is kept: anybody may write to a queue. In UTF-16 units. */
 const READ_CHARS = 8_192;
 const KEPT_CHARS = 200;
 
@@ -17,6 +17,13 @@ const WORDS = /[\p{L}\p{N}_]+(?:[-.:+][\p{L}\p{N}_]+)*/gu;
 /** What has a digit, or is hexadecimal and too long for a word of a language. */
 const VARIES = /\p{N}|(?<![\p{L}_])[a-f]{8,}(?![\p{L}_])/iu;
 
+/**
+ * `error`: the first line is the message, the others its stack. Reads 8,192 UTF-16 units and keeps 200 of each part.
+ *
+ * @example
+ * fingerprintOf('Error: key "k-81" is gone after 30 ms\n    at quota.js:12:39');
+ * // { pattern: "Error: key … is gone after … ms", place: "quota.js:12:39" }
+ */
 export function fingerprintOf(error: string): Fingerprint {
   const [first = "", ...stack] = error.slice(0, READ_CHARS).split(/\r\n|[\n\r]/);
   const pattern = first
@@ -27,7 +34,10 @@ export function fingerprintOf(error: string): Fingerprint {
   return { pattern: cut(pattern), place: cut(placeOf(stack)) };
 }
 
-/** Not a native's frame, nor `<input>`, whose numbers are a place in the event; the API's own only if there is no other. */
+/**
+ * The first frame that is neither a native's nor in `<input>`, whose numbers are a place in the event. A frame of
+ * gatehook's prelude counts only without any other.
+ */
 function placeOf(stack: string[]): string {
   const places = stack.flatMap((line) => {
     const frame = line.trim();

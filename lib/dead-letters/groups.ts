@@ -18,12 +18,14 @@ export interface LetterGroup {
   releases: string[];
 }
 
+/** Counts letters by group, in memory. */
 export interface Groups {
   add(facts: LetterFacts): void;
   /** The largest first. */
   list(): LetterGroup[];
 }
 
+/** Of each group it names at most 20 APIs, types and releases. */
 export function createGroups(): Groups {
   const groups = new Map<string, LetterGroup>();
 
@@ -60,14 +62,14 @@ function emptyGroup({ group, reason, handler, pattern, place, sent_at, event_id 
   };
 }
 
-/** So many of each are named: whoever writes to the queue chooses their number. */
+/** The most names of each kind: anybody who writes to the queue chooses how many there are. */
 const NAMED = 20;
 
 function note(names: string[], name: string | undefined): void {
   if (name !== undefined && names.length < NAMED && !names.includes(name)) names.push(name);
 }
 
-/** Whether a letter is meant by a group's short name or an event's id; every letter is when neither is given. */
+/** Chooses letters by a group's short name or an event's id; every letter where `target` is undefined. */
 export function chooser(target: string | undefined): (facts: LetterFacts) => boolean {
   return ({ group, event_id }) => target === undefined || group === target || event_id === target;
 }

@@ -44,11 +44,11 @@ export interface LetterFacts {
   answer?: string;
 }
 
-/** SQS's own redrive policy moves an event without a word, when no consumer gave it up first. */
+/** SQS's own redrive policy moves an event without a reason, when no consumer gave it up first. */
 const MOVED_BY_SQS = "moved-by-sqs";
 const MOVED_ERROR = "at its last receive the consumer died, ran out of time or could not reach a service";
 
-/** A letter's facts; never throws, since anything may lie in a queue. */
+/** A letter's facts; never throws, since a queue may hold anything. */
 export function factsOf(letter: Letter): LetterFacts {
   const names = namesOf(letter);
   const told = Object.fromEntries(

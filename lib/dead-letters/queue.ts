@@ -25,8 +25,9 @@ export interface Queue {
   send(messages: Outgoing[]): Promise<Map<string, Refusal>>;
 }
 
+/** One message of a batch call. `orderGroup` and `deduplicationId` are for a FIFO queue, which requires both. */
 export interface Outgoing {
-  /** Of this call. */
+  /** Unique within the call. */
   id: string;
   body: string;
   attributes: Record<string, LetterAttribute>;
@@ -34,11 +35,12 @@ export interface Outgoing {
   deduplicationId?: string;
 }
 
-/** Long enough for a large queue, short enough for a command that was killed and could not give back what it read. */
+/** Long enough for a large queue, short enough for a command that was killed and could not release what it read. */
 export const READ_SECONDS = 300;
 /** With any wait, SQS asks all its servers, so that no answer means an empty queue. */
 const WAIT_SECONDS = 1;
 
+/** Errors of the SDK come through as they are, but those of `release`. */
 export function createQueue({ sqs, queueUrl }: { sqs: SQSClient; queueUrl: string }): Queue {
   const QueueUrl = queueUrl;
 

@@ -41,7 +41,7 @@ const bytesOf = (name: string, { DataType, StringValue = "", BinaryValue }: Lett
   Buffer.byteLength(name + DataType + StringValue) + (BinaryValue?.byteLength ?? 0);
 
 /**
- * The next messages that one call may hold, in their order. In a FIFO queue one of each order group: when it is
+ * The next redrive messages that one call may hold, in their order. In a FIFO queue one of each group: when it is
  * refused, those behind it are not sent yet.
  */
 export function nextCall(waiting: RedriveMessage[], most: number, fifo: boolean): RedriveMessage[] {

@@ -4,10 +4,12 @@ import { factsOf, type Letter, type LetterFacts, textOf } from "./letter.ts";
 import { type RedriveMessage, redriveMessageOf } from "./redrive-message.ts";
 import { type Sweep, type SweepOptions, sweep } from "./sweep.ts";
 
+/** `now` in ms since 1970: letters that came later are left to the next redrive. */
 export interface RedriveDeps extends DeliveryDeps {
   now: () => number;
 }
 
+/** Which letters are sent again, and how many the sweep looks at. */
 export interface RedriveOptions extends SweepOptions {
   chosen: (facts: LetterFacts) => boolean;
   /** Events that one call sends at most, ten or fewer. */
@@ -16,6 +18,7 @@ export interface RedriveOptions extends SweepOptions {
   dryRun?: boolean | undefined;
 }
 
+/** `chosen`: letters that were meant, whether or not they could be sent. */
 export interface RedriveTally extends DeliveryTally {
   chosen: number;
 }
@@ -59,4 +62,5 @@ export async function redrive(
   });
 }
 
+/** A tally to begin with; `redrive` changes it in place. */
 export const emptyTally = (): RedriveTally => ({ chosen: 0, sent: 0, not_removed: 0, later: 0, failed: [] });

@@ -2,12 +2,14 @@ import { factsOf, type LetterFacts } from "./letter.ts";
 import type { Queue } from "./queue.ts";
 import { type Sweep, type SweepOptions, sweep } from "./sweep.ts";
 
+/** Which letters are deleted. */
 export interface RemoveOptions extends SweepOptions {
   chosen: (facts: LetterFacts) => boolean;
-  /** Only what was in the queue at this time, in ms since 1970: nobody has seen what came later. */
+  /** Only what was in the queue at this time, in ms since 1970: what came later was not shown yet. */
   before: number;
 }
 
+/** In letters. `not_removed`: SQS did not delete them. */
 export interface RemoveTally {
   removed: number;
   not_removed: number;

@@ -2,6 +2,7 @@ import { CALL_MESSAGES } from "../events/send.ts";
 import { factsOf, type Letter, type LetterFacts } from "./letter.ts";
 import type { Queue } from "./queue.ts";
 
+/** How far a sweep goes. */
 export interface SweepOptions {
   /** At most this number of letters is passed over; those that are taken off the queue do not count. */
   most: number;
@@ -10,10 +11,11 @@ export interface SweepOptions {
   onRead?: (read: number) => void;
 }
 
+/** How a sweep ended. */
 export interface Sweep {
   /** Different letters that were read. */
   read: number;
-  /** `empty`: there is no other; `most`: there may be more; `stopped`: somebody wished it. */
+  /** `empty`: the queue has no other; `most`: it may have more; `stopped`: by the signal. */
   end: "empty" | "most" | "stopped";
   /** Letters that are not back in the queue yet, but come back by themselves. */
   hidden: number;

@@ -3,6 +3,7 @@ import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 // The SDK's own conversion asks an object for its constructor and assigns its members by name. Sessions hold what
 // scripts put there, members called `constructor` and `__proto__` too, so here only what is owned counts.
 
+/** An item as the SDK has it: each value with its type. */
 export type Attributes = Record<string, AttributeValue>;
 
 /** JSON values as DynamoDB has them; members without a value are left out. */

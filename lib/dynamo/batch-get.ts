@@ -14,6 +14,7 @@ const ATTEMPTS = 6;
 /** Calls at the same time. */
 const LANES = 4;
 
+/** `random` from 0 to 1, for the pauses after throttling. `consistent` reads cost twice as many units. */
 export interface BatchGetOptions {
   random: () => number;
   consistent?: boolean;
@@ -21,7 +22,7 @@ export interface BatchGetOptions {
   onUnits?: (units: number) => void;
 }
 
-/** Those of the items that are there, in no order. Throws dependency-failed when reads are throttled again and again. */
+/** The items that exist, in any order. Throws `dependency-failed` when reads stay throttled. */
 export async function batchGet(
   dynamo: Pick<DynamoDBClient, "send">,
   table: string,

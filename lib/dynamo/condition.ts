@@ -1,6 +1,6 @@
 import type { Attributes } from "./attributes.ts";
 
-/** By which a write takes the place of the version that was read, and of no other. */
+/** The condition under which a write replaces only the version that was read. */
 export interface Condition {
   ConditionExpression: string;
   ExpressionAttributeNames: Record<string, string>;

@@ -8,7 +8,7 @@ export type TransactionError =
   | { kind: "unknown" }
   /** It will never be taken: too large, or not an item. */
   | { kind: "unfit"; message: string }
-  /** Nothing is taken from anybody, such as without a permission or a table: repeating does not help now. */
+  /** No write is accepted, such as without a permission or a table: a retry does not help now. */
   | { kind: "broken" }
   /** An error that no rule here knows: it may be a matter of this call alone. */
   | { kind: "strange" };
@@ -28,7 +28,7 @@ interface Reason {
 }
 
 const PASSING = new Set(["ThrottlingError", "ProvisionedThroughputExceeded"]);
-/** Of a write of one item. */
+/** Errors of a write of one item. */
 const HELD = new Set(["ConditionalCheckFailedException", "TransactionConflictException"]);
 const UNFIT = new Set(["ValidationError", "ItemCollectionSizeLimitExceeded"]);
 const THROTTLED = new Set([
@@ -38,7 +38,7 @@ const THROTTLED = new Set([
   "LimitExceededException",
   "TransactionInProgressException",
 ]);
-/** The account, the role or the table is not as it must be. */
+/** Errors of the account, the role or the table. */
 const BROKEN = new Set([
   "AccessDeniedException",
   "ResourceNotFoundException",

@@ -2,11 +2,13 @@ import { isIP, isIPv4, isIPv6 } from "node:net";
 import ipaddr from "ipaddr.js";
 import { AppError } from "../errors.ts";
 
+/** Which addresses scripts and webhooks may reach. */
 export interface AddressPolicy {
   /** Throws http-refused unless a connection to this address, for this host and port, may be opened. */
   check(destination: Destination, address: string): void;
 }
 
+/** What a request names, before its host is looked up. */
 export interface Destination {
   /** As a URL has it: lower case, IPv6 without brackets. */
   host: string;
@@ -108,7 +110,7 @@ function exceptionForName(text: string): Exception | undefined {
   const [, wildcard, written = ""] = /^(\*\.)?((?:[\p{L}\p{N}_-]+\.)*[\p{L}\p{N}_-]+)\.?$/u.exec(text) ?? [];
   if (!URL.canParse(`http://${written}`)) return undefined;
   const { hostname } = new URL(`http://${written}`);
-  // "10.1" is a name to nobody: in a URL it is 10.0.0.1, which the entry would then not open.
+  // "10.1" is not a name: in a URL it is 10.0.0.1, which the entry would then not open.
   if (isIP(hostname) !== 0) return undefined;
   return ({ host }) => {
     const name = host.replace(/\.$/, "");

@@ -6,6 +6,7 @@ import { createResolver, type Lookup } from "./lookup.ts";
 import { type Hop, nextHop } from "./redirect.ts";
 import { parseTarget } from "./url.ts";
 
+/** A request as a script or a webhook wrote it, not yet checked. */
 export interface EgressRequest {
   /** Sent as written; empty for GET. */
   method: string;
@@ -15,6 +16,7 @@ export interface EgressRequest {
   body: string | Uint8Array;
 }
 
+/** The answer after all redirects, its body unpacked where gzip was asked for by us. */
 export interface EgressResponse {
   status: number;
   /** By canonical name. */
@@ -24,14 +26,16 @@ export interface EgressResponse {
   url: string;
 }
 
+/** `signal` is the only deadline of a request, redirects included. */
 export interface SendOptions {
   signal: AbortSignal;
-  /** Answers a redirect itself, rather than what it leads to. */
+  /** False: the answer is the redirect itself, not what it leads to. True by default. */
   follow?: boolean;
-  /** Of the body only its beginning is read, and the rest is not waited for, however long it is. */
+  /** Only this beginning of the body is read, and the rest is not waited for. */
   firstBytes?: number;
 }
 
+/** The way out of this process. It keeps no connections: each request has its own. */
 export interface Egress {
   /** Throws http-invalid, -refused, -failed or -too-large; of the request the messages name the host alone. */
   send(request: EgressRequest, options: SendOptions): Promise<EgressResponse>;
@@ -39,14 +43,15 @@ export interface Egress {
   close(): Promise<void>;
 }
 
+/** Sizes in bytes, times in ms; `lookup` replaces DNS in tests. */
 export interface EgressDeps {
   /** What may be reached besides public addresses, see createAddressPolicy. */
   allowHosts: string[];
   /** By the setting, where nothing is said. */
   howToAllow?: HowToAllow;
-  /** For the name lookup, and again for the connection. */
+  /** For the name lookup, and again for the connection; 5 s by default. */
   connectTimeoutMs?: number;
-  /** Of the body, both as it comes and unpacked. */
+  /** The limit of the body, both as it is received and unpacked. */
   maxResponseBytes: number;
   lookup?: Lookup;
 }

@@ -7,14 +7,16 @@ import { HEADER_BYTES, parseResponseHeaders, type RequestHeaders, toWire } from 
 import { pinnedTo, type Resolve } from "./lookup.ts";
 import { type Hop, locationOf } from "./redirect.ts";
 
+/** What one request needs; see `EgressDeps`. */
 export interface ExchangeDeps {
   resolve: Resolve;
   connectTimeoutMs: number;
   maxResponseBytes: number;
-  /** So much of the body is enough. */
+  /** How much of the body is read; all of it where this is undefined. */
   firstBytes?: number | undefined;
 }
 
+/** The answer to one request, before a redirect is followed. */
 export interface Answer {
   status: number;
   headers: Map<string, string[]>;
@@ -99,7 +101,7 @@ async function ask(client: Client, hop: Hop, deps: ExchangeDeps, signal: AbortSi
   return { status, headers, body: await unpack(body, { maxOutputLength: deps.maxResponseBytes }), location };
 }
 
-/** The connection is closed at its end by whoever has opened it. */
+/** The first `most` bytes. Does not close the connection: `exchange` does. */
 async function beginningOf(body: AsyncIterable<Uint8Array>, most: number): Promise<Uint8Array> {
   const read: Uint8Array[] = [];
   let bytes = 0;

@@ -27,6 +27,7 @@ export function canonicalName(name: string): string {
   return name.toLowerCase().replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
 }
 
+/** Whether it is a token of RFC 9110, as methods and header names must be; not empty. */
 export function isToken(text: string): boolean {
   return TOKEN.test(text);
 }
@@ -61,7 +62,7 @@ export function parseRequestHeaders(written: Iterable<[string, string]>): Reques
   return headers;
 }
 
-/** By hand: a pattern for blanks at the end tries each run of them anew from each of its places. */
+/** By hand: a pattern for blanks at the end takes quadratic time for a long run of them. */
 function withoutBlanks(value: string): string {
   let [start, end] = [0, value.length];
   while (isBlank(value[start])) start += 1;

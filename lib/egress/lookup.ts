@@ -7,6 +7,10 @@ import type { AddressPolicy, Destination } from "./addresses.ts";
 /** All addresses of a name. */
 export type Lookup = (host: string) => Promise<LookupAddress[]>;
 
+/**
+ * The addresses of a host, all of them checked. Rejects with `http-refused`, with `http-failed` where the name has
+ * none, or as the lookup or the signal does.
+ */
 export type Resolve = (destination: Destination, signal: AbortSignal) => Promise<LookupAddress[]>;
 
 /** Finds the addresses to connect to, each checked. One refused address refuses the name: it is not what it says. */
@@ -29,7 +33,7 @@ export function createResolver(deps: {
   };
 }
 
-/** A lookup for net.connect that asks nobody: what DNS says by now does not count (DNS rebinding). */
+/** A lookup for net.connect that asks no DNS server again: its answer may have changed (DNS rebinding). */
 export function pinnedTo(addresses: LookupAddress[]): LookupFunction {
   return (_host, options, answer) => {
     if (options.all) answer(null, addresses);
@@ -41,7 +45,7 @@ export function pinnedTo(addresses: LookupAddress[]): LookupFunction {
 function beforeAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
-    if (signal.aborted) stop(); // then there is no event any more
+    if (signal.aborted) stop(); // its event was fired before
     signal.addEventListener("abort", stop, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
   });

@@ -12,7 +12,7 @@ export interface GatewayEvent {
   Type: string;
   Meta: Record<string, unknown>;
   TimeStamp: string;
-  /** What is not there although the gateway had it, such as `Meta.Key`: the body's form leaves it out. */
+  /** Members that the gateway had but the body's form leaves out, such as `Meta.Key`. */
   Partial?: string[];
 }
 

@@ -4,7 +4,7 @@ import { isObject } from "./forms/form.ts";
 /** Stands in place of what is taken out. */
 const REDACTED = "[redacted]";
 
-/** Taken out whatever else is named. The last one is a gateway's own secret. */
+/** Always taken out, whatever else is named. The last one is a gateway's own secret. */
 const ALWAYS = ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-tyk-authorization"];
 
 /** Of the query, where a token stands in the address. https://www.rfc-editor.org/rfc/rfc6750#section-2.3 */

@@ -10,12 +10,13 @@ import type { Message } from "./message.ts";
 
 /** What a call of SQS takes at most: messages, and bytes of all their bodies and attributes. */
 export const CALL_MESSAGES = 10;
+/** SQS's limit for one call: the sum of its bodies and attributes. */
 export const CALL_BYTES = 1024 * 1024;
 
 /** Why the queue does not have a message. */
 export interface Refusal {
   error: string;
-  /** It is this message's own: others may well be sent. */
+  /** The fault is this message's own: others may be sent. */
   own: boolean;
 }
 
@@ -42,6 +43,7 @@ export async function sendBatch(
 /** Sends ten messages at most as one call; answers what was not sent. Throws where the call itself failed. */
 export type SendCall = (messages: Message[], abortSignal?: AbortSignal) => Promise<Map<Message, Refusal>>;
 
+/** The queue to send to and the client to do it with. FIFO by its name, which ends in `.fifo`. */
 export interface Queue {
   sqs: SQSClient;
   queueUrl: string;
@@ -50,9 +52,9 @@ export interface Queue {
 /** One message that is not an event on its way to the consumer, or not any more. */
 export interface QueueMessage {
   body: string;
-  /** Those that are empty are left out: SQS takes none without a text. */
+  /** Empty ones are left out: SQS refuses an attribute without a text. */
   attributes?: Record<string, string | undefined>;
-  /** Until it can be received; SQS's own limit counts where this is more. */
+  /** How long until it can be received; at most SQS's own limit of 900 s. */
   delaySeconds?: number;
   /** In a FIFO queue only. */
   order?: { MessageGroupId: string; MessageDeduplicationId: string };
@@ -64,6 +66,7 @@ export type QueueSender = (message: QueueMessage) => Promise<void>;
 /** SQS's own limit of a message's delay. */
 export const DELAY_SECONDS = 900;
 
+/** Sends one message a call. Errors of the SDK come through as they are. */
 export function createQueueSender({ sqs, queueUrl }: Queue): QueueSender {
   return async ({ body, attributes = {}, delaySeconds, order }) => {
     const MessageAttributes = Object.fromEntries(
@@ -88,6 +91,7 @@ const partsOf = (queueUrl: string, { body, envelope }: Message) => ({
   ...fifoOrder(queueUrl, envelope),
 });
 
+/** Sends without a second try of what SQS refused; the caller decides about it. */
 export function createSendCall({ sqs, queueUrl }: Queue): SendCall {
   return async (messages, abortSignal) => {
     const entries = messages.map((message, at) => ({ Id: String(at), ...partsOf(queueUrl, message) }));
@@ -101,9 +105,10 @@ export function createSendCall({ sqs, queueUrl }: Queue): SendCall {
   };
 }
 
-/** Puts events on the queue, in their order; answers why, for each that is not there. */
+/** Puts events on the queue, in their order; answers the error of each that the queue does not have. */
 export type Send = (messages: Message[]) => Promise<Map<Message, string>>;
 
+/** Fills calls of ten messages and 1 MiB. What a call refused without fault of its own is sent once more, by itself. */
 export function createSend({ sqs, queueUrl }: Queue): Send {
   const call = createSendCall({ sqs, queueUrl });
 

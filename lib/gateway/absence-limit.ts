@@ -9,7 +9,7 @@ import { absencesKey, CANARY_KEY } from "../dynamo/state-keys.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** What all containers together must know of absences: how many were found in this hour, and whether the canary was made. */
+/** What all containers share about absences: how many were found in this hour, and whether the canary was made. */
 export function createAbsenceLimit(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   stateTable: string;
@@ -26,7 +26,7 @@ export function createAbsenceLimit(deps: {
       const { Item } = await dynamo.send(new GetItemCommand({ TableName, Key, ConsistentRead: true }));
       return Number(Item?.found?.N ?? 0) >= deps.perHour;
     },
-    /** Counts one more; false when there are too many. */
+    /** Counts one more; false when that is too many for this hour. */
     async admit(): Promise<boolean> {
       const hour = hourNow();
       const { Attributes } = await dynamo.send(

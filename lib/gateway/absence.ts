@@ -4,15 +4,16 @@ import type { Gateway } from "./client.ts";
 /** Whether the gateway has lost a key for good, as far as it can be known. */
 export type Absence = "absent" | "there" | "unknown";
 
+/** `now` in ms. */
 export interface AbsenceDeps {
   /** A key that is always there. */
   canary: Canary;
   /** How long one answer may take, in ms: a store that comes and goes is slow. */
   quickMs: number;
-  /** The canary is made once: when it was there and is gone, that is a reason to stop. */
+  /** The canary is made once: when it existed and is gone, nothing is believed any more. */
   wasCanaryMade: () => Promise<boolean>;
   noteCanaryMade: () => Promise<void>;
-  /** Nothing can be proven. */
+  /** Called when the canary is missing: then no absence can be proven. */
   onCanaryMissing: () => void;
   now: () => number;
 }

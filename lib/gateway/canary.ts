@@ -3,7 +3,7 @@ import type { HashFunction } from "./key-hash.ts";
 import { fullName, orgOf, storedName } from "./key-name.ts";
 import type { Members } from "./merge.ts";
 
-/** A key of ours that opens nothing: that it is seen tells that the gateway has its keys. */
+/** A key of ours that opens nothing: while the gateway shows it, the gateway has its keys. */
 export interface Canary {
   /** As it was given. */
   name: string;

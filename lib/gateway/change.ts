@@ -5,7 +5,7 @@ import { creationName, readToken } from "./key-name.ts";
 
 /** What a handler or a person did to a session. */
 export interface Edit {
-  /** Whether the quota is to start anew. */
+  /** Whether the quota is reset. */
   reset: boolean;
   /** In ms. */
   now: number;
@@ -17,7 +17,7 @@ export interface Edit {
  */
 export function changedState({ session, gateway }: StoredSession, edit: Edit): GatewayState {
   const { change: before, look, created } = gateway ?? {};
-  // An item that says something of the gateway, but of no key there, was born here. One of before there was a gateway
+  // An item that says something of the gateway, but of no key there, was made here. One from before a gateway was set
   // says nothing: whether that has the key is not known, so it is never made there.
   const bornHere = gateway !== undefined && created === undefined;
   const base = bornHere ? null : (session ?? null);

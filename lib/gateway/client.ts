@@ -2,6 +2,7 @@ import type { Pool } from "undici";
 import { AppError, errorText } from "../errors.ts";
 import type { Members } from "./merge.ts";
 
+/** `timeoutMs` in ms; 16 connections by default. */
 export interface GatewayOptions {
   /** Where `/tyk/keys` is found: an origin, perhaps with a path. */
   url: URL;
@@ -27,8 +28,8 @@ export type Answer =
   | { kind: "failed"; status: number; message: string };
 
 /**
- * A gateway's API of keys. All throw dependency-failed when there is no answer, or one that says something of the
- * secret, the address or the load, and nothing of the key.
+ * A gateway's API of keys. All throw dependency-failed when no answer comes, or one that says something of the secret,
+ * the address or the load, and nothing of the key.
  */
 export interface Gateway {
   /** With `apiId`, as TykGetKeyData of that API reads it: custom names are resolved. */
@@ -54,7 +55,7 @@ interface Raw {
   text: string;
 }
 
-/** One request to the gateway, below `/tyk/keys`; throws dependency-failed when there is no answer. */
+/** One request to the gateway, below `/tyk/keys`; throws dependency-failed when no answer comes. */
 export type Transport = (request: {
   method: "GET" | "PUT" | "POST" | "DELETE";
   path: string;
@@ -68,7 +69,7 @@ export function connectGateway(options: GatewayOptions): Gateway {
   const keys = `${url.pathname.replace(/\/+$/, "")}/tyk/keys`;
   let pool: Promise<Pool> | undefined;
 
-  /** With the first request: undici is half of the code of the functions that may ask, and many a start asks nothing. */
+  /** With the first request: undici is half of the code of these functions, and most cold starts ask for nothing. */
   async function open(): Promise<Pool> {
     const { default: undici } = await import("undici");
     return new undici.Pool(url.origin, {
@@ -178,7 +179,7 @@ export function readOnly(gateway: Gateway): Gateway {
   return { ...gateway, put: refuse, create: refuse, remove: refuse };
 }
 
-/** What these tell is about the secret, the address or the load, not about the change. */
+/** These answers are about the secret, the address or the load, not about the change. */
 const ELSEWHERE = new Set([401, 403, 405, 407, 408, 425, 429]);
 
 const unhelpful = ({ status }: Raw, message: string) =>

@@ -30,7 +30,7 @@ export function compareMembers(session: Session | undefined, theirs: Members | u
   }));
 }
 
-/** In normal form; as it is where it was edited to no session. */
+/** In normal form; unchanged where it was edited to something that is not a session. */
 function normal(session: Members): Members {
   try {
     return JSON.parse(formatSession(parseSession(JSON.stringify(session)))) as Members;
@@ -62,7 +62,7 @@ function alone(path: string[], side: Members | undefined): Members {
   return path.reduceRight<unknown>((inner, name) => Object.fromEntries([[name, inner]]), value) as Members;
 }
 
-/** Names say what is secret, at whatever depth; an empty one is none. */
+/** Names say what is secret, at any depth; an empty value is not secret. */
 function shown(path: string[], value: unknown): unknown {
   if (value && path.some((name) => SECRET.test(name))) return HIDDEN;
   if (Array.isArray(value)) return value.map((item) => shown([], item));

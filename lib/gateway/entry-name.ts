@@ -4,8 +4,9 @@ import { isStorableKey, KEY_BYTES } from "../sessions/limits.ts";
 import type { KeyName } from "./hashed-keys.ts";
 import type { HashFunction } from "./key-hash.ts";
 
+/** How the session table of this stage names its rows. */
 export interface EntryNameDeps {
-  /** With what the table names keys; undefined where it has raw ones. */
+  /** The function by whose hashes the table names keys; undefined where it has raw keys. */
   hashFunction: HashFunction | undefined;
   hasGateway: boolean;
   nameOf: KeyName;
@@ -15,7 +16,7 @@ export interface EntryNameDeps {
 
 const DIGITS: Record<HashFunction, number> = { murmur32: 8, murmur64: 16, murmur128: 32, sha256: 64 };
 
-/** The name of a session's row. Throws request-invalid for a key that nobody would find under it. */
+/** The name of a session's row. Throws request-invalid for a key that could not be found under it. */
 export function createEntryName({ hashFunction, hasGateway, nameOf, areHashes }: EntryNameDeps) {
   return ({ key, hashed }: Entry): string => {
     const isHash = hashed === undefined ? areHashes : hashed !== "";
@@ -27,7 +28,7 @@ export function createEntryName({ hashFunction, hasGateway, nameOf, areHashes }:
       throw invalid("its key is a hash, but the table has raw keys: set HASH_KEYS before the first session");
     if (hashed && hashed !== hashFunction)
       throw invalid(`its key is hashed with ${hashed}, but HASH_KEYS is ${hashFunction}`);
-    // A gateway hashes keys that are no tokens with 32 bits, whatever its function is.
+    // A gateway hashes keys that are not tokens with 32 bits, whatever its function is.
     const lengths = [DIGITS[hashFunction], ...(hasGateway ? [DIGITS.murmur32] : [])];
     if (/^[0-9a-f]+$/.test(key) && lengths.includes(key.length)) return key;
     throw invalid(`its key must be a hash of ${lengths.join(" or ")} digits, as HASH_KEYS makes it`);

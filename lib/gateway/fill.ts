@@ -10,6 +10,7 @@ import type { Members } from "./merge.ts";
 import type { Rows } from "./rows.ts";
 import { createdOf, showsTheirs } from "./settle.ts";
 
+/** `pace` limits the writes, and answers false when it is time to end. `random` from 0 to 1. */
 export interface FillDeps {
   rows: Pick<SessionRows, "readMany">;
   gatewayRows: Pick<Rows, "keep" | "doubt">;
@@ -25,7 +26,7 @@ export function createFill({ rows, gatewayRows, pace, random }: FillDeps): Take 
   return {
     read: (names) => rows.readMany(names),
     async take({ session }: Entry, name: string, found: FoundRows) {
-      // A row has no members that nobody here knows: they are the gateway's.
+      // A row has no members that are unknown here: they are the gateway's.
       const known = parseSession(formatSession(session));
       storableBytes(known);
       const theirs = JSON.parse(formatWhole(session)) as Members;

@@ -6,6 +6,7 @@ import type { HashFunction } from "./key-hash.ts";
 /** What `hash_key_function` can be; without one, keys are hashed with 32 bits. */
 const FUNCTIONS = ["murmur64", "murmur128", "sha256", ""];
 
+/** `canaryName`: the raw key of the canary. `hashFunction`: what `HASH_KEYS` says. */
 export interface HashCheckDeps {
   hashFunction: HashFunction;
   canaryName: string;

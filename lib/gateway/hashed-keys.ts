@@ -37,6 +37,7 @@ export function renamedConsumerStore(store: ConsumerStore, nameOf: KeyName): Con
   };
 }
 
+/** The same for the store of people's sessions: it is asked for raw keys and reads and writes their rows. */
 export const renamedSessionStore = (store: SessionStore, nameOf: KeyName): SessionStore => ({
   ...store,
   read: (key) => store.read(nameOf(key)),
@@ -44,7 +45,7 @@ export const renamedSessionStore = (store: SessionStore, nameOf: KeyName): Sessi
   remove: (key, read) => store.remove(nameOf(key), read),
 });
 
-/** Of the rows, what those have to do with it who know raw keys. */
+/** The part of the rows that callers with raw keys use. */
 export const renamedRows = (rows: Rows, nameOf: KeyName): Pick<Rows, "keep" | "doubt"> => ({
   keep: (key, ...rest) => rows.keep(nameOf(key), ...rest),
   doubt: (key) => rows.doubt(nameOf(key)),

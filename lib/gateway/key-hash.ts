@@ -4,8 +4,10 @@ import { murmur32, murmur128 } from "./murmur.ts";
 /** What a gateway can hash keys with: the values of `hash_key_function`, and murmur32 for none. */
 export const HASH_FUNCTIONS = ["murmur32", "murmur64", "murmur128", "sha256"] as const;
 
+/** A value of `HASH_KEYS`. */
 export type HashFunction = (typeof HASH_FUNCTIONS)[number];
 
+/** Exact: case and blanks count. */
 export const isHashFunction = (name: string): name is HashFunction =>
   (HASH_FUNCTIONS as readonly string[]).includes(name);
 

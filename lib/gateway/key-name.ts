@@ -9,9 +9,9 @@ export interface Token {
 }
 
 /**
- * The full name, which is the raw key, of the name that somebody gave a key: what POST answers and events carry.
- * `name` may have the organisation in front. `hashKeyFunction` is the gateway's `hash_key_function`; where that is
- * empty, a key is the organisation and the name, in one.
+ * The full name of a key that was given a name of its own: it is the raw key, with which POST answers and which events
+ * carry. `name` may have the organisation in front. `hashKeyFunction` is the gateway's `hash_key_function`; where that
+ * is empty, a key is the organisation followed by the name.
  */
 export function fullName(hashKeyFunction: string, orgId: string, name: string): string {
   const id = orgId !== "" && name.startsWith(orgId) ? name.slice(orgId.length) : name;
@@ -20,7 +20,7 @@ export function fullName(hashKeyFunction: string, orgId: string, name: string): 
   return Buffer.from(before + id + after).toString("base64");
 }
 
-/** A token is put together as text, as the gateway does it: a quote in a name makes one that is no JSON. */
+/** A token is put together as text, as the gateway does it: a quote in a name makes one that is not JSON. */
 function aroundId(hashKeyFunction: string, orgId: string): [before: string, after: string] {
   const hash = isHashFunction(hashKeyFunction) ? hashKeyFunction : "murmur64";
   return [`{"org":"${orgId}","id":"`, `","h":"${hash}"}`];
@@ -79,9 +79,9 @@ export const isAddressable = (key: string) => !/^$|\/|^\.\.?$/.test(key);
 const isCreatable = (name: string) => isAddressable(name) && name !== "create" && name !== "preview";
 
 /**
- * Whether what an event gives as its Key is none, so that to ask for it is useless or worse: nothing at all (to ask
- * for that is to list), a basic-auth header (it holds the password), the name of an API's rate limiter, what stands
- * for an identity that was not found, and what no path can hold.
+ * Whether an event's Key is not a key, so that a gateway is never asked for it: an empty text (the request would list
+ * all keys), a basic-auth header (it holds the password), the name of an API's rate limiter, the text for an identity
+ * that was not found, and what no path can hold.
  */
 export function isNeverAsked(key: string): boolean {
   return (

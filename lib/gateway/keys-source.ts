@@ -6,11 +6,12 @@ import { parseWhole } from "../sessions/whole.ts";
 import { isAsked } from "./asked.ts";
 import { type Gateway, saysNotHashed } from "./client.ts";
 
+/** Whom to ask for the keys, and how fast. */
 export interface KeysSourceDeps {
   gateway: Pick<Gateway, "get">;
-  /** With what the keys are hashed that it is asked for, "" where they are raw ones. */
+  /** The function that the listed keys are hashed with; "" for raw keys. */
   hashed: string;
-  /** False for the canary, which is nobody's session. */
+  /** False for the canary, which is not a session of a client. */
   isWanted: (key: string) => boolean;
   /** Waits before each request; false when it is time to end. */
   pace: RateLimit;

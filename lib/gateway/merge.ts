@@ -1,6 +1,7 @@
-/** A session as JSON has it: the gateway's may have members that nobody here knows. */
+/** A session as JSON has it: the gateway's may have members that are unknown here. */
 export type Members = Record<string, unknown>;
 
+/** Names are those of a session's own members (`access_rights`), never paths below them. */
 export interface Merged {
   /** What the gateway should have: its own session with our changes. */
   session: Members;
@@ -31,7 +32,7 @@ export function merge(base: Members, ours: Members, theirs: Members): Merged {
   return merged;
 }
 
-/** Whether two sessions say the same of what is not the gateway's alone, in whatever order and version of the gateway. */
+/** Whether two sessions agree but for the gateway's own members, in any order and of any version of the gateway. */
 export function agree(one: Members, other: Members): boolean {
   return namesOf(one, other).every((name) => {
     const rule = RULES[name] ?? OURS;
@@ -39,7 +40,7 @@ export function agree(one: Members, other: Members): boolean {
   });
 }
 
-/** Of these changed members those that a policy of the key decides, so that a change of them does not hold. */
+/** The changed members that a policy of the key decides, so that a change of them does not hold. */
 export function governed(changed: string[], theirs: Members): string[] {
   const policies = theirs.apply_policies;
   const has = Boolean(theirs.apply_policy_id) || (Array.isArray(policies) && policies.length > 0);
@@ -175,7 +176,7 @@ function alike(one: unknown, other: unknown): boolean {
   return compare(one, other, alike);
 }
 
-/** Rights to an API: `{}` is one, absence is none. */
+/** Rights to an API: `{}` grants access to it, absence does not. */
 function bothThere(one: unknown, other: unknown): boolean {
   return (one === undefined) === (other === undefined) && alike(one, other);
 }

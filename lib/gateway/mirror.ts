@@ -4,8 +4,9 @@ import type { GatewayEvent } from "../events/event.ts";
 const MIRRORED = new Set(["TokenCreated", "TokenUpdated", "TokenDeleted"]);
 
 /**
- * Has the row of a key looked after when the gateway says that it changed. An event is a reason to look, not what is
- * written: it may be late, and while its store is away a gateway sends false ones. A key without a row gets none.
+ * Has gateway-sync look at the row of a key when the gateway says that it changed. An event is a reason to look, not
+ * what is written: it may be late, and while its store is away a gateway sends false ones. A key without a row gets
+ * none.
  */
 export function createMirror(deps: {
   doubt: (key: string) => Promise<void>;

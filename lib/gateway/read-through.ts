@@ -14,6 +14,7 @@ import { orgOf } from "./key-name.ts";
 import type { Members } from "./merge.ts";
 import { createdOf, showsTheirs } from "./settle.ts";
 
+/** The gateway, and the table that what it has is written to. */
 export interface ReadThroughDeps {
   gateway: Pick<Gateway, "get">;
   /** `missing`: asks for keys that the table does not have. `fresh`: for all that have no change on its way. */
@@ -27,7 +28,7 @@ export interface ReadThroughDeps {
     session: Session,
     state: GatewayState,
   ) => Promise<number | undefined>;
-  /** Has it found out whether the gateway has deleted a key. */
+  /** Asks gateway-sync to find out whether the gateway has deleted a key. */
   doubt: (key: string) => Promise<void>;
   /** The name under which the gateway has a key that it found in the name of an API. */
   fullName: (key: string, orgId: string) => Promise<string | undefined>;
@@ -46,6 +47,10 @@ interface Found {
   session: Session;
 }
 
+/**
+ * A key that the gateway does not show is only put in doubt. A gateway that fails is logged and counted, and the reader
+ * gets what the table has; errors of the table come through.
+ */
 export function createReadThrough(deps: ReadThroughDeps): ReadThrough {
   const { log, metrics } = deps;
 
@@ -55,7 +60,7 @@ export function createReadThrough(deps: ReadThroughDeps): ReadThrough {
     return deps.mode === "fresh" && !gateway?.change && gateway?.look === undefined;
   }
 
-  /** Undefined when it cannot be known: the gateway is down, slow, or has what no table holds. */
+  /** Undefined when it cannot be known: the gateway is down or slow, or has a session that the table cannot hold. */
   async function ask(key: string, reader: Reader | undefined): Promise<Found | "missing" | undefined> {
     try {
       const look = await deps.gateway.get(key, reader ? { apiId: reader.apiId } : {});

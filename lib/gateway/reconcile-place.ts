@@ -15,7 +15,7 @@ export interface Turn {
   end(after: string | undefined): Promise<void>;
 }
 
-/** Where the comparison of both sides is, for all invocations together. */
+/** How far the comparison of both sides has come, for all invocations together. */
 export function createReconcilePlace(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   stateTable: string;
@@ -23,7 +23,7 @@ export function createReconcilePlace(deps: {
 }) {
   const { dynamo, stateTable: TableName } = deps;
 
-  /** Only where nobody has had a turn since the one that was read. */
+  /** Only where no invocation has had a turn since the one that was read. */
   async function write(turn: number, item: { turn: number; until: number; after: string | undefined }) {
     const set = Object.entries(item).filter(([, value]) => value !== undefined);
     const update = [

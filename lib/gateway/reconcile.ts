@@ -22,6 +22,7 @@ export interface Tally {
   failed: number;
 }
 
+/** A tally to begin with; the comparison changes it in place. */
 export const emptyTally = (): Tally => ({
   compared: 0,
   differing: 0,
@@ -33,9 +34,9 @@ export const emptyTally = (): Tally => ({
 
 /** Why a comparison ended. */
 export type End =
-  /** There is no further row. */
+  /** The table has no further row. */
   | "through"
-  /** Its pace says that it is time. */
+  /** `pace` answered false. */
   | "stopped"
   /** Nothing answered several times, one after the other. */
   | "away"
@@ -45,6 +46,7 @@ export type End =
 /** What was done about a row whose key the gateway does not show. */
 export type Missing = "doubted" | "held" | "settled" | "emptied";
 
+/** `now` in ms. `pace` and `concurrency` limit the load on the gateway. */
 export interface ReconcileDeps {
   gateway: Pick<Gateway, "get">;
   rows: Pick<Rows, "page" | "copy" | "doubt">;
@@ -80,7 +82,7 @@ export function createReconcile(deps: ReconcileDeps) {
     return !deps.withPending && isOnItsWay(state, deps.now());
   }
 
-  /** Whether the row is no longer what was read: then somebody is at it, and it is not the gateway that changed. */
+  /** Whether the row has changed since it was read: then a difference does not come from the gateway. */
   const isOld = async ({ key, version }: Copy) => (await rows.copy(key))?.version !== version;
 
   async function compare(copy: Copy, tally: Tally): Promise<End | undefined> {

@@ -5,7 +5,7 @@ import type { Metrics } from "../metrics.ts";
 import { shortKeyDigest } from "./key-digest.ts";
 import type { Refusal, Row } from "./settle.ts";
 
-/** Tells of a change that does not happen: a reference to it on a queue, never the key or the session. */
+/** Reports a change that does not happen: a reference to it on a queue, never the key or the session. */
 export function createRefusals(deps: { send: QueueSender; log: Log; metrics: Metrics }) {
   return async ({ key, version }: Row, refusal: Refusal): Promise<void> => {
     const facts = { key_hash: shortKeyDigest(key), version, ...refusal };

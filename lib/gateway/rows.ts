@@ -26,7 +26,7 @@ import {
 import type { Session } from "../sessions/session.ts";
 import type { Row } from "./settle.ts";
 
-/** An item as it stands: one of before there was a gateway says nothing of it. */
+/** An item as it stands: one from before a gateway was set says nothing of it. */
 export interface Copy extends Omit<Row, "gateway"> {
   gateway: GatewayState | undefined;
 }
@@ -40,7 +40,7 @@ export interface Rows {
   /** False when the row is no longer as it was read. */
   write(row: Row, session: Session | undefined, gateway: GatewayState): Promise<boolean>;
   remove(row: Row): Promise<boolean>;
-  /** Has the row say that the quota's new start was asked for; its new version, undefined when others were first. */
+  /** Notes in the row that the quota's reset was asked for; its new version, undefined when others were first. */
   markReset(row: Row): Promise<number | undefined>;
   /** Puts what the gateway has in place of what was read; the version it has then, undefined when others were first. */
   keep(
@@ -49,12 +49,13 @@ export interface Rows {
     session: Session,
     gateway: GatewayState,
   ): Promise<number | undefined>;
-  /** Has the stream bring the row once more; nothing when it has gone. */
+  /** Makes the stream deliver the row once more; does nothing without a row. */
   touch(key: string): Promise<void>;
-  /** Has the gateway asked what it has of this key; nothing without a row. */
+  /** Makes gateway-sync ask the gateway for this key; does nothing without a row. */
   doubt(key: string): Promise<void>;
 }
 
+/** `now` in ms. `proveMarks` is called before a write or a removal loses the marks of an item. */
 export function createRows(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   table: string;
@@ -108,7 +109,7 @@ export function createRows(deps: {
       return { copies: Items.flatMap((item) => copyOf(item) ?? []), next: LastEvaluatedKey?.key?.S };
     },
     async write(row, session, gateway) {
-      // What somebody's change became at the gateway is still theirs; any other change is the gateway's own.
+      // What a change became at the gateway keeps its author; any other change is the gateway's own.
       const isTheirs = !row.gateway.change && !isDeepStrictEqual(session, row.session);
       const changedBy = isTheirs ? BY_GATEWAY : row.changedBy;
       const now = seconds();
@@ -169,7 +170,7 @@ export function createRows(deps: {
         ExpressionAttributeValues: toAttributes({ ":now": deps.now(), ":one": 1 }),
       });
       if (known) return;
-      // One of before there was a gateway; where there is no item, none is made.
+      // An item from before a gateway was set; without an item, none is made.
       await update(key, {
         UpdateExpression: "SET #gateway = :state ADD #version :one",
         ConditionExpression: "attribute_exists(#version) AND attribute_not_exists(#gateway)",
@@ -182,7 +183,7 @@ export function createRows(deps: {
 
 const BY_GATEWAY = changedByWriter("gateway");
 
-/** Undefined for an item that is none of ours. */
+/** Undefined for an item that gatehook did not write. */
 export function copyOf(item: Attributes): Copy | undefined {
   const { key, session, version, gateway, changed_by, marks } = fromAttributes(item);
   if (typeof key !== "string" || typeof version !== "number") return undefined;
@@ -196,5 +197,5 @@ export function copyOf(item: Attributes): Copy | undefined {
   };
 }
 
-/** Undefined for an item that no gateway has to do with. */
+/** Undefined for an item that says nothing of a gateway. */
 export const rowOf = ({ gateway, ...copy }: Copy): Row | undefined => gateway && { ...copy, gateway };

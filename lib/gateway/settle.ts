@@ -7,7 +7,7 @@ import { type Answer, type Gateway, type Look, saysNotHashed } from "./client.ts
 import { creationName, readToken } from "./key-name.ts";
 import { agree, governed, type Members, merge } from "./merge.ts";
 
-/** An item of the sessions table whose gateway has something to be told, or to be asked. */
+/** An item of the sessions table that the gateway is to be told of, or asked about. */
 export interface Row {
   key: string;
   session: Session | undefined;
@@ -20,7 +20,7 @@ export interface Row {
 /** Why a change was not carried out, or not as it was. */
 export interface Refusal {
   operation: "put" | "create" | "delete";
-  /** Of the gateway's answer; 0 when it was not asked. */
+  /** The HTTP status of the gateway's answer; 0 when it was not asked. */
   status: number;
   message: string;
 }
@@ -34,6 +34,7 @@ export type Settled =
   /** It is not known; look again. */
   | { kind: "unknown" };
 
+/** `now` in ms. */
 export interface SettleDeps {
   absence: (gateway: Gateway, key: string) => Promise<Absence>;
   /** Whether one more key is believed to be deleted there: many look like a gateway whose store was emptied. */
@@ -42,7 +43,7 @@ export interface SettleDeps {
   refuse: (row: Row, refusal: Refusal) => Promise<void>;
   /** Told of members whose change a policy of the key overrules. */
   overrule: (row: Row, members: string[]) => void;
-  /** Makes `reset` "asked" in the table, before it is; the row's new version, undefined when others were first. */
+  /** Sets `reset` to "asked" in the table, before it is asked; the new version, undefined when others were first. */
   markReset: (row: Row) => Promise<number | undefined>;
   pause: (ms: number) => Promise<void>;
   now: () => number;
@@ -56,7 +57,7 @@ export interface SettleDeps {
 
 const UNHELD: ReadonlySet<ErrorCode> = new Set(["session-invalid", "session-too-large"]);
 
-/** After which a change is looked at for the first time, in ms. */
+/** After how many ms a change is looked at for the first time. */
 const SOON_MS = 50;
 /** How often a change that the gateway undid is carried there again. */
 const REPEATS = 3;
@@ -90,7 +91,7 @@ export function createSettle(deps: SettleDeps) {
     return row.session ? carry(row, row.session, change, look, gateway) : remove(row, change, look, gateway);
   }
 
-  /** Somebody made the key anew, or first: nothing of ours is meant for that one. */
+  /** The key was made anew, or by another writer first: our change is not meant for that one. */
   async function whenOther(row: Row, change: Change, look: Exclude<Look, "missing">): Promise<Settled> {
     if (change.until === undefined)
       await refuse(row, {
@@ -111,7 +112,7 @@ export function createSettle(deps: SettleDeps) {
     if (absence !== "absent") return { kind: "unknown" };
     const { change } = row.gateway;
     if (isBornHere(row)) return row.session ? create(row, row.session, gateway) : { kind: "remove" };
-    // Our own removal, of which nobody heard, or somebody else's: it may be undone like any.
+    // Our own removal, whose answer was lost, or another writer's: it may be undone like any.
     if (change && !row.session && change.until === undefined) return watchedRemoval(row, change);
     const isOurs = change !== undefined && !row.session;
     if (!isOurs && !(await deps.admit())) return { kind: "unknown" };
@@ -137,7 +138,7 @@ export function createSettle(deps: SettleDeps) {
     return look === "missing" ? { kind: "unknown" } : asTheirs(look);
   }
 
-  /** A key under a hash would be a credential that nobody asked for. */
+  /** A key made under a hash would be a new credential, with the hash as its raw key. */
   async function whyNotCreate(
     key: string,
     name: string | undefined,
@@ -194,7 +195,7 @@ export function createSettle(deps: SettleDeps) {
     return changed.filter((name) => !overruled.includes(name));
   }
 
-  /** Nothing is to be sent: it holds, or was sent by somebody who died before telling. */
+  /** Nothing is to be sent: the change holds, or was sent by an invocation that ended before it could note that. */
   function whenThere(session: Session, change: Change, theirs: Members): Settled {
     const base = asMembers(change.base ?? {});
     const isChange = merge(base, asMembers(session), base).changed.length > 0;
@@ -297,7 +298,7 @@ function watchedChange(session: Session, change: Change, theirs: Members, until:
 const undoneTimes = ({ undone = 0, until }: Change) => undone + (until === undefined ? 0 : 1);
 
 /**
- * Whether a row shows what the gateway has, as far as a row can: it has no members that nobody here knows. Throws
+ * Whether a row shows what the gateway has, as far as a row can: it has no members that are unknown here. Throws
  * session-invalid and session-too-large for what the table cannot hold.
  */
 export function showsTheirs(
@@ -318,7 +319,7 @@ function canBeUndone(session: Members, cacheMs: number): boolean {
   return session.quota_max !== -1 || counted;
 }
 
-/** The quota's figures at its start: a gateway takes them from the body of a PUT that starts it anew. */
+/** The quota's figures at its start: a gateway takes them from the body of a PUT that resets it. */
 function fullQuota(session: Members): Members {
   const rights = Object.entries(asObject(session.access_rights)).map(([id, right]) => {
     const { limit, ...rest } = asObject(right);
@@ -332,7 +333,7 @@ const refilled = (members: Members): Members =>
     ? { ...members, quota_remaining: members.quota_max }
     : members;
 
-/** What is left of a key that the gateway has deleted. */
+/** The state of a row whose key the gateway has deleted. */
 const tombstone = ({ gateway: { created } }: Row): GatewayState => ({
   ...(created !== undefined && { created }),
   gone: true,
@@ -356,6 +357,7 @@ function asIs({ session, gateway: { look: _, ...rest } }: Row, now: number): Set
 const asObject = (value: unknown): Members =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Members) : {};
 
+/** The session's `date_created`, by which the gateway's keys of one name are told apart; "" for none. */
 export const createdOf = (session: Members) => textOf(session.date_created);
 const textOf = (value: unknown) => (typeof value === "string" ? value : "");
 const operationOf = ({ session }: Row) => (session ? "put" : "delete") as Refusal["operation"];

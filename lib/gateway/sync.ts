@@ -13,6 +13,7 @@ export interface StreamRecord {
   dynamodb?: { NewImage?: unknown; OldImage?: unknown; SequenceNumber?: string | undefined } | undefined;
 }
 
+/** `now` in ms, `random` from 0 to 1. */
 export interface SyncDeps {
   /** For one invocation: a connection that outlives it may be dead at the next one. */
   connect: () => Gateway;
@@ -116,7 +117,7 @@ export function createSync(deps: SyncDeps) {
   };
 }
 
-/** For each key its last row, if something is to be done about it: a row holds all that is to be known. */
+/** For each key its last row, if it needs anything: one row says all about its key. */
 function rowsThatAsk(records: StreamRecord[]): Row[] {
   const asked = new Map<string, Row>();
   for (const { eventName, dynamodb } of records) {

@@ -12,7 +12,7 @@ export function createDoubtMissing(deps: {
   gateway: Pick<Gateway, "get">;
   canary: Canary;
   wasCanaryMade: () => Promise<boolean>;
-  /** Whether no more keys may be found absent for now. */
+  /** Whether the limit of absences is reached for now. */
   isSpent: () => Promise<boolean>;
   rows: Pick<Rows, "doubt">;
 }) {
@@ -31,7 +31,7 @@ export function createSettleMissing(deps: {
   canary: Canary;
   settle: (row: Row, gateway: Gateway) => Promise<Settled>;
   rows: Pick<Rows, "write" | "remove">;
-  /** Has the row come again, after its time in ms. */
+  /** Makes the row come again, after this time in ms. */
   later: (again: { key: string; ms: number }[]) => Promise<void>;
 }) {
   const { canary, rows } = deps;

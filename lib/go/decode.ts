@@ -11,6 +11,11 @@ export type Decoder<T> = (value: JsonValue | undefined, before?: unknown) => T;
 /**
  * Decodes a JSON text as Go would into a variable of the decoder's type.
  * Throws json-invalid; the message (and `field`) names the member and the kind found there, never its value.
+ *
+ * @example
+ * const limits = struct({ rate: float, tags: list(string) });
+ * decodeJson('{"Rate": 5, "other": 1}', limits); // { rate: 5, tags: null }
+ * decodeJson('{"rate": "5"}', limits); // throws: rate: expected a number, found a string
  */
 export function decodeJson<T>(text: string, decoder: Decoder<T>): T {
   return decoded(() => decoder(parseJson(text)));
@@ -32,12 +37,14 @@ function decoded<T>(work: () => T): T {
   }
 }
 
+/** Go's `string`. Lone surrogates become U+FFFD. */
 export const string: Decoder<string> = (value = null) => {
   if (value === null) return "";
   if (typeof value !== "string") throw mismatch("a string", value);
   return value.toWellFormed(); // Go has no lone surrogates, it puts U+FFFD
 };
 
+/** Go's `bool`. */
 export const boolean: Decoder<boolean> = (value = null) => {
   if (value === null) return false;
   if (typeof value !== "boolean") throw mismatch("a boolean", value);
@@ -60,13 +67,14 @@ export const integer: Decoder<number> = (value = null) => {
 
 const INEXACT = "the integer is beyond 2^53: it cannot be kept exactly";
 
+/** Go's `float64`; refuses what would be infinite. `-0` becomes 0. */
 export const float: Decoder<number> = (value = null) => {
   if (value === null) return 0;
   if (!isNumber(value)) throw mismatch("a number", value);
   return finite(value);
 };
 
-/** The value as it was parsed, to be decoded later; `null` where there is none. */
+/** The value as it was parsed, to be decoded later; `null` where the member is missing. */
 export const raw: Decoder<JsonValue> = (value = null) => value;
 
 /** Plain JS, as Go's `interface{}` holds it: every number is a double. */
@@ -84,6 +92,7 @@ function plain(value: JsonValue | undefined, depth: number): unknown {
   return Array.isArray(value) ? decodeItems(value, item) : decodeMembers(value, item, {});
 }
 
+/** Go's slice: null where the member is null or missing. An earlier member of the same name leaves no items behind. */
 export function list<T>(item: Decoder<T>): Decoder<T[] | null> {
   return (value = null) => {
     if (value === null) return null;
@@ -92,6 +101,7 @@ export function list<T>(item: Decoder<T>): Decoder<T[] | null> {
   };
 }
 
+/** Go's `map[string]T`: null where the member is null or missing. Members are added to those of an earlier one. */
 export function map<T>(item: Decoder<T>): Decoder<Record<string, T> | null> {
   return (value = null, before) =>
     value === null ? null : decodeMembers(value, item, (before as Record<string, T> | null) ?? {});
@@ -102,8 +112,11 @@ export function pointer<T>(item: Decoder<T>): Decoder<T | null> {
   return (value = null, before) => (value === null ? null : item(value, before ?? undefined));
 }
 
+/** The fields of a struct, by their JSON names: each has the decoder of its type. */
 export type Fields = Record<string, Decoder<unknown>>;
+/** What `struct` gives: every field is there, with its zero value where the JSON text does not have it. */
 export type Struct<S extends Fields> = { [K in keyof S]: ReturnType<S[K]> };
+/** What `lean` gives: fields of zero value are missing. */
 export type Lean<S extends Fields> = { [K in keyof S]?: Exclude<ReturnType<S[K]>, null> };
 
 /**
@@ -176,6 +189,7 @@ function exact(value: JsonValue, depth: number): unknown {
   return Object.fromEntries(sortedMembers(Object.entries(made)));
 }
 
+/** Sorts in place by the order of UTF-8 bytes, as Go prints a map. */
 export const sortedMembers = (members: [string, unknown][]) =>
   members.sort(([a], [b]) => (a === b ? 0 : isBefore(a, b) ? -1 : 1));
 
@@ -209,7 +223,7 @@ export function invalid(problem: string): Error {
   return new Unfit(problem);
 }
 
-/** A value that does not fit; whoever holds it adds where that is. */
+/** A value that does not fit; the decoders of what holds it add its path. */
 class Unfit extends Error {
   path = "";
   readonly problem: string;
@@ -287,7 +301,7 @@ function decodeItems<T>(items: JsonValue[], item: Decoder<T>): T[] {
   return made;
 }
 
-/** Adds to `made`, which nobody else has: a copy for each of many repeated members would take quadratic time. */
+/** Adds to `made`, which only this decoder has: a copy for each repeated member would take quadratic time. */
 function decodeMembers<T>(value: JsonValue, item: Decoder<T>, made: Record<string, T>): Record<string, T> {
   let at: string | undefined;
   try {

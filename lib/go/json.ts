@@ -38,7 +38,7 @@ function parseExactly(text: string): JsonValue {
   let at = 0;
 
   function skipSpace(): void {
-    // Most texts have none.
+    // Most strings have no escape.
     if (text.charCodeAt(at) > 32) return;
     SPACE.lastIndex = at;
     SPACE.test(text);
@@ -110,7 +110,7 @@ function parseExactly(text: string): JsonValue {
   return value();
 }
 
-/** How large a JSON text is, told without decoding it, which takes many times longer and much memory. */
+/** How large a JSON text is, found without decoding it, which takes many times longer and much memory. */
 export interface Outline {
   depth: number;
   /** Values of any kind, and those in them, at most. */
@@ -119,7 +119,7 @@ export interface Outline {
   elements: number;
 }
 
-/** One look at a text's characters. Of one that is not JSON the numbers mean nothing. */
+/** Reads a text's characters once. For a text that is not JSON the numbers mean nothing. */
 export function outline(text: string): Outline {
   let depth = 0;
   let deepest = 0;

@@ -1,6 +1,6 @@
 // The usual case of decode.ts: plain values in which every name is a field's own. A decoder here answers what its
 // namesake there would, to the order of the members, or throws ODD; then the exact one decides, and words the error.
-// What needs no change is not copied: nobody may change what was decoded.
+// What needs no change is not copied: what was decoded must never be changed.
 import { type Decoder, type Fields, fold, isZero, type Lean, type Struct, sortedMembers } from "./decode.ts";
 import type { JsonValue } from "./json.ts";
 
@@ -18,8 +18,10 @@ export function usually<T>(quick: Decoder<T>, exact: Decoder<T>): Decoder<T> {
   };
 }
 
+/** Takes no problem: the exact decoder, which runs next, words it. */
 export const invalid = (_problem: string): Error => ODD;
 
+/** Of well-formed text only. */
 export const string: Decoder<string> = (value = null) => {
   if (typeof value === "string") return wellFormed(value);
   if (value === null) return "";
@@ -32,12 +34,14 @@ export const boolean: Decoder<boolean> = (value = null) => {
   throw ODD;
 };
 
+/** Of safe integers but -0. */
 export const integer: Decoder<number> = (value = null) => {
   if (typeof value === "number" && Number.isSafeInteger(value) && !Object.is(value, -0)) return value;
   if (value === null) return 0;
   throw ODD;
 };
 
+/** Of finite numbers but -0. */
 export const float: Decoder<number> = (value = null) => {
   if (typeof value === "number" && Number.isFinite(value) && !Object.is(value, -0)) return value;
   if (value === null) return 0;
@@ -47,6 +51,7 @@ export const float: Decoder<number> = (value = null) => {
 /** What is nested deeper is not usual. */
 const MAX_DEPTH = 60;
 
+/** Up to 60 levels deep. */
 export const any: Decoder<unknown> = (value) => plain(value, MAX_DEPTH);
 
 /** `sorted`: the names of objects too. */
@@ -61,6 +66,7 @@ function plain(value: JsonValue | undefined, depth: number, sorted = false): unk
   return sorted ? Object.fromEntries(sortedMembers(Object.entries(made))) : made;
 }
 
+/** Answers the given array itself where no item changes. */
 export function list<T>(item: Decoder<T>): Decoder<T[] | null> {
   return (value = null) => {
     if (Array.isArray(value)) return items(value, item);
@@ -69,6 +75,7 @@ export function list<T>(item: Decoder<T>): Decoder<T[] | null> {
   };
 }
 
+/** Answers the given object itself where no member changes. */
 export function map<T>(item: Decoder<T>): Decoder<Record<string, T> | null> {
   return (value = null) => (value === null ? null : members(value, item));
 }
@@ -77,8 +84,12 @@ export function pointer<T>(item: Decoder<T>): Decoder<T | null> {
   return (value = null) => (value === null ? null : item(value));
 }
 
+/** Answers the given object itself where it has exactly these fields, in this order, and none changes. */
 export const struct = <S extends Fields>(fields: S) => membersOf(fields, false) as Decoder<Struct<S>>;
 
+/**
+ * Answers the given object itself where it has only such fields, in this order, none changes and none is of zero value.
+ */
 export const lean = <S extends Fields>(fields: S) => membersOf(fields, true) as Decoder<Lean<S>>;
 
 /** `isLean`: members of zero value are left out; else each field has one. */

@@ -22,7 +22,7 @@ export function decodeUtf8(bytes: Uint8Array): string {
   return repaired.toString("utf8", 0, end);
 }
 
-/** Bytes of the well-formed UTF-8 sequence that begins here (Unicode, table 3-7); 0 where none does. */
+/** The length in bytes of the well-formed UTF-8 sequence that begins here (Unicode, table 3-7); 0 where none does. */
 function sequenceLength(bytes: Buffer, at: number): number {
   const first = bytes[at] ?? 0;
   if (first < 0x80) return 1;

@@ -2,35 +2,37 @@ import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attribu
 import { changesBetween } from "../sessions/changes.ts";
 import { isTime, PLAIN_SESSION } from "./secrets.ts";
 
-/** What somebody changed on a stage by hand. No key is in it and no content: whoever reads it need not have the rights. */
+/** What a person changed on a stage. It has no key and no content: its readers may lack the right to see sessions. */
 export interface AuditRecord {
   /** In ISO 8601. */
   at: string;
-  /** The ARN of whoever did it. */
+  /** The ARN of the IAM identity that did it. */
   who: string;
   what: AuditedAction;
   /** The reference of a session's key, the version of a release, or a group of dead letters. */
   target: string;
   /** The version that was seen before: of the session, or of the release. */
   before?: string;
-  /** Members of the session that are another then. */
+  /** Members of the session that changed. */
   changes?: AuditedChange[];
   /** How many dead letters. */
   count?: number;
   from: "console";
-  /** `asked` stays where nobody could tell any more. Of dead letters, `done` is that it was begun. */
+  /** `asked` stays where the outcome was never known. Of dead letters, `done` means that it was begun. */
   result: AuditResult;
 }
 
+/** What people can do in the console. */
 export type AuditedAction =
   | "save session"
   | "delete session"
   | "roll back"
   | "redrive dead letters"
   | "delete dead letters";
+/** Written as `asked` before the action is tried, and as `done` or `refused` after it. */
 export type AuditResult = "asked" | "done" | "refused";
 
-/** The values of what says nothing of who has the session: numbers, flags, times and rights. */
+/** `before` and `after` only for values that do not tell whose session it is: numbers, flags, times and rights. */
 export interface AuditedChange {
   name: string;
   before?: unknown;
@@ -39,6 +41,10 @@ export interface AuditedChange {
 
 type Members = Record<string, unknown>;
 
+/**
+ * One change for each member: below rights and policies by its path, else by its first name, since names further down
+ * may be anything. Values that may be a secret, or name a person, are left out.
+ */
 export function auditedChanges(before: Members, after: Members): AuditedChange[] {
   const changes = changesBetween(before, after).map(({ name, before: was, after: is }) => ({
     name: nameOf(name),
@@ -60,11 +66,12 @@ function isPlain(name: string, value: unknown): boolean {
   return top === name && (typeof value === "number" || typeof value === "boolean");
 }
 
-/** Of all audit records, ordered by time: people make few. */
+/** One partition for all audit records, ordered by time: people make few. */
 export const AUDIT_PARTITION = "audit";
 
 /** In neither index of the table: lists of events do not see it. `name`: of this record alone; `ttl` in unix seconds. */
 export const auditItem = (record: AuditRecord, name: string, ttl: number): Attributes =>
   toAttributes({ pk: AUDIT_PARTITION, sk: `${record.at}#${name}`, ttl, audit: JSON.stringify(record) });
 
+/** The record that `auditItem` put there. */
 export const auditOf = (item: Attributes) => JSON.parse(String(fromAttributes(item).audit)) as AuditRecord;

@@ -6,12 +6,13 @@ import type { HistoryLine } from "./records.ts";
 export interface EventList {
   /** The row of the line's event after it. */
   add(line: HistoryLine): EventRow;
-  /** Whether the filter fits the row, with all that was said of its event. */
+  /** Whether the filter fits the row, with all lines of its event so far. */
   fits(row: EventRow): boolean;
   /** Those that the filter fits, the newest first. */
   rows(): EventRow[];
 }
 
+/** Keeps a row for each event, whether or not it fits: a later line may make it fit. */
 export function createEventList(filter: Filter): EventList {
   const rows = new Map<string, EventRow>();
   const found = new Map<string, Set<string>>();

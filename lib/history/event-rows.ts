@@ -9,6 +9,7 @@ export const ROW_OUTCOMES: RowOutcome[] = ["queued", ...ATTEMPT_OUTCOMES, "refus
 
 /** `webhook`: over ingest. `queue`: straight to the queue. `again`: a dead letter that was sent again, or a requeue. */
 export const SOURCES = ["webhook", "queue", "again"] as const;
+/** How an event came. */
 export type Source = (typeof SOURCES)[number];
 
 /** An event as its last attempt left it: what a list shows, and what a filter asks. */
@@ -17,7 +18,7 @@ export interface EventRow {
   api_id: string;
   org_id: string;
   type: string;
-  /** "" for an event that is about none. */
+  /** "" for an event that is not about a key. */
   key: string;
   source: Source;
   /** When it was first heard of, and last. */
@@ -27,7 +28,7 @@ export interface EventRow {
   /** The code of what went wrong; "" for nothing. */
   reason: string;
   error: string;
-  /** Of the last attempt: its release, its handlers, its time in ms. */
+  /** The last attempt's release, handlers and time in ms. */
   release: string;
   handlers: string[];
   ms: number;
@@ -39,6 +40,7 @@ export interface EventRow {
 /** Events of different APIs may have one id. */
 export const rowKey = ({ api_id, id }: { api_id: string; id: string }) => `${api_id}#${id}`;
 
+/** The key that the event is about, in either spelling; "" for none. */
 export function keyOfEvent({ Meta }: GatewayEvent): string {
   const key = Meta.Key ?? Meta.key;
   return typeof key === "string" ? key : "";

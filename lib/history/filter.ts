@@ -10,6 +10,7 @@ export interface Term {
   not: boolean;
 }
 
+/** A filter that was read; `terms` in the order of its text. */
 export interface Filter {
   terms: Term[];
   /** In small letters: `hasText` is asked about these. */
@@ -43,13 +44,19 @@ const WORDS = {
   source: oneOf(SOURCES, ({ source }) => source),
 } satisfies Record<string, (value: string, now: number) => Check>;
 
+/** A word that can stand before a colon. */
 export type Word = keyof typeof WORDS;
+/** In the order in which messages and completion name them. */
 export const FILTER_WORDS = Object.keys(WORDS) as Word[];
 const nearestWord = createNearest(FILTER_WORDS);
 
 /**
  * `type:KeyExpired -outcome:done took:>500ms since:1h "a text"`: all of it must hold, and what stands behind a `-` must
- * not. Of several values of one word one is enough. Throws `request-invalid` with the word at fault.
+ * not. Of several values of one word one is enough. Throws `request-invalid` with the word at fault. `now` in ms.
+ *
+ * @example
+ * const filter = parseFilter('handler:quota outcome:failed outcome:dead took:>=1s since:2h "429"', Date.now());
+ * rows.filter((row) => filter.matches(row, (text) => row.error.toLowerCase().includes(text)));
  */
 export function parseFilter(text: string, now: number): Filter {
   const terms = termsOf(text);

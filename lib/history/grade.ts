@@ -7,7 +7,7 @@ import type { AttemptRecord, RunRecord } from "./records.ts";
  */
 export type Grade = "exact" | "chain" | "inputs" | "outline";
 
-/** Of an event as it is recorded, with what keeps it from being exact. */
+/** The grade of a recorded event, with what keeps it from being exact. */
 export interface Graded {
   grade: Grade;
   why: string[];

@@ -1,12 +1,12 @@
 import type { AttemptRecord } from "./records.ts";
 
-/** What a deployment keeps of its attempts, beside those that tell of trouble. */
+/** Which attempts a deployment keeps, beside those that failed or were slow. */
 export interface Keeping {
   /** `failed`: nothing more. `sampled`: a share of the others. `all`: the others too. */
   history: "failed" | "sampled" | "all";
-  /** Of 1. */
+  /** From 0 to 1. */
   share: number;
-  /** An attempt that took so long is trouble. */
+  /** An attempt that took this long, in ms, is kept too. */
   slowMs: number;
   random: () => number;
 }
@@ -34,7 +34,7 @@ function isTrouble({ outcome, n, ms, conflicts = 0 }: Facts, slowMs: number): bo
 /** In how many seconds what one container may keep is used up by a burst. */
 const BURST_SECONDS = 10;
 
-/** How many of so many may be kept now: on average `perSecond`, so that a bad release does not cost more than it. */
+/** How many of this number may be kept now: on average `perSecond`, so that a bad release has a limited cost. */
 export function createAllowance(perSecond: number, now: () => number): (wanted: number) => number {
   const most = perSecond * BURST_SECONDS;
   let left = most;

@@ -12,7 +12,7 @@ export interface AttemptEnd {
   error?: string;
   release?: string | undefined;
   attempt?: number | undefined;
-  /** Until it comes again. */
+  /** How long until SQS delivers it again. */
   seconds?: number;
   doneBefore?: number;
 }
@@ -23,7 +23,7 @@ export interface Recorder {
   /** The runs so far count for nothing: the event is run again. */
   conflicted(delivery: Delivery): void;
   ended(delivery: Delivery, end: AttemptEnd): void;
-  /** The record is in the dead-letter queue, whatever was said of its event before. */
+  /** The record is in the dead-letter queue, whatever `ended` was told of its event. */
   dead(record: QueueRecord): void;
   /**
    * Hands over what is there, once the batch's answer is settled, and takes a part of the `left` milliseconds of the
@@ -32,6 +32,7 @@ export interface Recorder {
   flush(left: number): Promise<void>;
 }
 
+/** `now` in ms. `limits` are those that differ from the engine's own. */
 export interface RecorderDeps {
   sink: HistorySink;
   /** Which attempts are handed to the sink; by default all. */
@@ -46,10 +47,12 @@ export interface RecorderDeps {
   allowMasterKeys?: boolean;
 }
 
+/** How much text the records of one batch may hold together, in UTF-16 units; the rest is cut. */
 export const BATCH_CHARS = 4_000_000;
 
-/** A sink has at most so many ms, and none of the last ones: an invocation that is ended hands back its whole batch. */
+/** The most ms that a sink gets, and those kept free after it: an invocation that times out fails its whole batch. */
 export const FLUSH_MS = 300;
+/** See `FLUSH_MS`. */
 export const RESERVE_MS = 500;
 
 interface Open {
@@ -57,7 +60,7 @@ interface Open {
   started: number;
   runs: RunRecorder[];
   conflicts: number;
-  /** Its runs lost their effect. */
+  /** Its runs were discarded after a conflict. */
   stale: boolean;
   end?: Ended;
 }
@@ -65,6 +68,10 @@ interface Open {
 /** `ms` after it was begun, at a time in ms. */
 type Ended = AttemptEnd & { ms: number; at: number };
 
+/**
+ * Keeps attempts in memory until `flush`. A sink that fails costs only the records, which are counted
+ * (`HistoryDropped`).
+ */
 export function createRecorder(deps: RecorderDeps): Recorder {
   const { now, container, isolation, engine, limits, allowMasterKeys, keeps = () => true } = deps;
   let attempts = new Map<Delivery, Open>();

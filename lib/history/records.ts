@@ -3,8 +3,9 @@ import type { GatewayEvent } from "../events/event.ts";
 import type { Reason } from "../queue/dead-letters.ts";
 import type { HostCallName, Isolation, Limits, LogLevel, RunUsed, SandboxFate } from "../runtime/protocol.ts";
 
-/** Stands in front of each line of a history, so that it is told from any other line. */
+/** Begins each line of a history, to tell it from any other line. */
 export const FORMAT = 1;
+/** How every line of a history begins: enough to find one in a log. */
 export const LINE_START = `{"history":${FORMAT},`;
 
 /** One line of a history. `at` is always a time in ISO 8601, ms and milliseconds have one digit after the point. */
@@ -43,6 +44,7 @@ export const ATTEMPT_OUTCOMES = [
   "handed-back",
   "dropped",
 ] as const;
+/** How one delivery ended, for the history. */
 export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];
 
 /** One delivery of an event to the consumer. */
@@ -81,9 +83,9 @@ export interface AttemptRecord {
   done_before?: number;
   /** As handlers get it. */
   event: GatewayEvent;
-  /** Those of the last time, in order. */
+  /** The runs of the last pass, in order. */
   runs: RunRecord[];
-  /** Not everything is in here as it was. */
+  /** Set where content was taken out. */
   content?: "redacted" | "outline";
 }
 
@@ -105,9 +107,9 @@ export interface RunRecord {
   calls: CallRecord[];
   logs: LogRecord[];
   writes: WriteRecord[];
-  /** Of keys that the script used, the names of their sessions where these are others. */
+  /** For keys that the script used, the names of their sessions where they differ. */
   names?: Record<string, string>;
-  /** What it took of clock and chance; absent where its thread was ended. */
+  /** The times and random numbers that it read; absent where its thread was ended. */
   used?: RunUsed;
   /** Texts are missing: there were more than a record holds. */
   cut?: true;
@@ -120,18 +122,19 @@ export interface CallRecord {
   args: string[];
   /** What the script got; absent for nothing, which is also what a failed call gives. */
   answer?: string;
-  /** Why the answer was nothing true: something failed on our side, which fails the run. */
+  /** Why the answer is not true: something failed on our side, which fails the run. */
   failure?: { code: ErrorCode; error: string };
-  /** Of a batch: how many requests it was to send. */
+  /** For a batch: how many requests it was to send. */
   requests?: number;
-  /** Since the start of the run. */
+  /** In ms since the start of the run. */
   t: number;
-  /** How long the answer took. */
+  /** How long the answer took, in ms. */
   ms: number;
   /** It was read from what came with the run, without asking. */
   given?: true;
 }
 
+/** A line that a run wrote to the log. */
 export interface LogRecord {
   i: number;
   level: LogLevel;
@@ -151,9 +154,10 @@ export interface WriteRecord {
 }
 
 /**
- * Takes what a batch's attempts left, once its answer is settled, within so many milliseconds. Answers how many it did
+ * Takes a batch's attempts once the batch result is settled, and has `ms` milliseconds for it. Answers how many it did
  * not keep.
  */
 export type HistorySink = (attempts: AttemptRecord[], ms: number) => Promise<number>;
 
+/** Without a line break. */
 export const lineOf = (line: HistoryLine) => JSON.stringify(line);

@@ -9,16 +9,20 @@ import { isObject, isTime, PLAIN_HEADERS, PLAIN_SESSION, parsed, readRequest, se
 /** Takes out of a record what may not leave the stage that it was made on. */
 export type RedactRecord = (attempt: AttemptRecord) => AttemptRecord;
 
-/** Stands for a key: who has the key can make it, and nobody the key of it. */
+/** Stands for a key: made from the key and the stage's secret, and the key cannot be found from it. */
 export type KeyRef = (key: string) => string;
 
 /** Hex digits of a key's name, and of what stands for a value. */
 const REF_DIGITS = 16;
 const VALUE_DIGITS = 8;
 
-/** Of all the lines of a run. */
+/** How much of a run's log lines a redacted record keeps. */
 export const LOG_BYTES = 4_096;
 
+/**
+ * `secret` is the key of the HMAC-SHA256 behind each `KeyRef` and outline: one per stage, or its records cannot be
+ * compared. `redact` leaves the record that it is given as it is.
+ */
 export function createRedaction(secret: string): { redact: RedactRecord; keyRef: KeyRef } {
   const mac = (text: string, digits: number) =>
     createHmac("sha256", secret).update(text).digest("hex").slice(0, digits);
@@ -41,7 +45,7 @@ export function createRedaction(secret: string): { redact: RedactRecord; keyRef:
   return { redact, keyRef };
 }
 
-/** Of a redacted record, what a list of events and their runs shows: no text that anybody wrote. */
+/** The part of a redacted record that a list of events and runs shows: no text that a person or a script wrote. */
 export function outlineRecord({ error, event, runs, ...attempt }: AttemptRecord): AttemptRecord {
   const key = keyOfEvent(event);
   return {
@@ -90,6 +94,7 @@ function keysOf({ event, runs }: AttemptRecord): Set<string> {
 /** What looks like a credential wherever it stands: a token of an `Authorization`, a JWT, an AWS key's id. */
 const MASKED =
   /\b(Bearer|Basic)\s+[\w.~+/=-]{4,}|\beyJ[\w-]{4,}\.[\w-]{4,}\.[\w-]*|\b(?:AKIA|ASIA)[A-Z0-9]{12,}/gi;
+/** Stands for a secret. */
 export const MASK = "[masked]";
 
 /**
@@ -251,7 +256,7 @@ function redactCall(whole: CallRecord, tools: Tools): CallRecord {
   }
 }
 
-/** Of requests and answers what is no content: method, host, path, status, sizes, and the names of headers. */
+/** Of requests and answers all but their content: method, host, path, status, sizes, and the names of headers. */
 function outlineHttp(text: string, inText: InText): string {
   return inText(JSON.stringify(outlinePart(parsed(text)) ?? { bytes: Buffer.byteLength(text) }));
 }

@@ -17,26 +17,27 @@ export interface LiveHttp {
   batchRequest: SendHttp;
 }
 
+/** What a rerun has beside the record of its own run. */
 export interface ReplayDeps {
-  /** Those that the run does not find as the record has them, since a handler before it left them otherwise. */
+  /** Sessions that differ from the record, since a handler before this one changed them. */
   changed: Sessions;
-  /** Those that the record of its event has beside its own. */
+  /** Sessions that the event's other runs have in their records. */
   others: Sessions;
   onWrite(key: string, before: Session | undefined, after: Session | undefined): void;
   onName(key: string, name: string): void;
   live?: LiveHttp | undefined;
   /** By default no session may open every API. */
   allowMasterKeys?: boolean | undefined;
-  /** Of a test, which has all that there is. */
+  /** For a test, which has all that exists. */
   world?: World | undefined;
 }
 
-/** What is not in it is not there. */
+/** All that exists in a test: what is not in it is missing. */
 export interface World {
   /** The answers that no run of the event has used; which of them fits is asked of `isSame`. */
   unused: CallRecord[];
   isSame(answer: CallRecord, call: Pick<CallRecord, "name" | "args">): boolean;
-  /** For what no answer is there. */
+  /** For calls without an answer in the test. */
   storage: Storage;
   orgOf(apiId: string): string;
 }
@@ -62,7 +63,7 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
 
   const buffer: RunBuffer = {
     async read(key) {
-      // By its own name there is none, or the record would not have another.
+      // No session has its own name, or the record would not name another.
       return names.has(key) && !own.has(key) ? undefined : current(key);
     },
     fullNameOf: nameOf,
@@ -93,7 +94,7 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
     return at < 0 ? undefined : unused.splice(at, 1)[0];
   }
 
-  /** With all that the host did then. */
+  /** Repeats all that the host did then. */
   function repeat(then: CallRecord, scope: CallScope): string | undefined {
     if (then.requests !== undefined) scope.admit(then.requests);
     for (const { call, level, text } of logs) if (call === then.i) scope.log(level, text);
@@ -126,7 +127,7 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
     return answer;
   }
 
-  /** Where all is as it was, so is the effect, whatever of the session no script sees. */
+  /** Where all is as it was, the recorded effect holds too, with the members that scripts do not see. */
   async function change(
     name: "setKeyData" | "delKeyData",
     [key = "", ...rest]: string[],
@@ -177,7 +178,7 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
   };
 }
 
-/** As the run found them. */
+/** The sessions as the run found them. */
 export function sessionsOf({ calls, writes, names = {} }: RunRecord): Map<string, Session | undefined> {
   const own = new Map(Object.entries(names));
   const met = [
@@ -194,7 +195,7 @@ export function sessionsOf({ calls, writes, names = {} }: RunRecord): Map<string
   return found;
 }
 
-/** Undefined for none, and for a text that is none. */
+/** Undefined for a missing session, and for a text that is not a session. */
 function sessionOf(text: string | null | undefined): Session | undefined {
   if (!text || text === MISS) return undefined;
   try {

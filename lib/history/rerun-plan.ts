@@ -24,7 +24,7 @@ export function planOf(attempt: AttemptRecord, target: LiveRelease, isSame: bool
   return [...planned, ...left.map((recorded) => ({ recorded, run: undefined }))];
 }
 
-/** Of a handler that did not run then: nothing is recorded for it but what others of its event met. */
+/** For a handler that did not run then: nothing is recorded but what other handlers of its event read. */
 function newRun(
   { id, api_id, n, org_id = "", runs: [first] }: AttemptRecord,
   { name, path }: HandlerRef,
@@ -35,7 +35,7 @@ function newRun(
   return { handler: name, path, context, timeout_ms, began, ms: 0, outcome: "done", ...nothing };
 }
 
-/** With the config_data of the definition, unless that refers to values, of which the record has those of then. */
+/** With the config_data of the definition, unless it refers to values: the record has those of that time. */
 function inTarget(
   run: RunRecord,
   { name, path }: HandlerRef,

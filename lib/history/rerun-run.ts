@@ -53,12 +53,12 @@ export async function rerunOne(
   return { record, left: why ? new Map() : left };
 }
 
-/** Of scripts that did not look at the clock, what it says to those that do. */
+/** The time for scripts that read the clock now and did not then. */
 function replayOf({ used }: RunRecord, began: number): Used {
   return { ...(used?.seed && { seed: used.seed }), clock: used?.clock ?? [began] };
 }
 
-/** What later handlers find otherwise than then. */
+/** The sessions that later handlers find changed, compared with the record. */
 export function noteChanges(
   changed: Map<string, Session | undefined>,
   recorded: RunRecord | undefined,

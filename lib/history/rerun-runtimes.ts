@@ -19,7 +19,7 @@ interface Wanted {
 
 /** The sandboxes of reruns. */
 export interface RerunRuntimes {
-  /** Has the work done with one for each run; one work after the other. */
+  /** Does the work with a runtime for each run; one work after the other. */
   use<T>(wanted: Wanted, work: (runtimeOf: RuntimeOf) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
@@ -27,8 +27,12 @@ export interface RerunRuntimes {
 /** Warm ones that are kept: each has a thread. */
 const KEPT = 3;
 
+/**
+ * Keeps up to three runtimes warm; `close` ends them once the work that was given before is done. `use` throws
+ * `release-invalid` for scripts that do not load.
+ */
 export function createRerunRuntimes(assets: RuntimeAssets): RerunRuntimes {
-  /** By what makes them what they are. */
+  /** By release, limits and what the scripts read at load. */
   const warm = new Map<string, Promise<Runtime>>();
 
   async function start(

@@ -15,7 +15,7 @@ import { pairsOf, type StepPair, stepsOf } from "./steps.ts";
 export interface Side {
   release: string;
   outcome: "done" | "failed";
-  /** Of the first handler that failed. */
+  /** The reason of the first handler that failed. */
   reason?: string;
   error?: string;
   runs: RunRecord[];
@@ -27,12 +27,13 @@ export interface Side {
  */
 export type Verdict = "same" | "done" | "fails" | "differs";
 
+/** What a rerun found, compared with the record. */
 export interface Rerun {
   verdict: Verdict;
   grade: Grade;
   /** Why it is not exact. */
   why: string[];
-  /** Grade `exact` or `chain`: a difference comes from the release. */
+  /** Grade `exact` or `chain`: any difference comes from the release. */
   exact: boolean;
   /** Where in `diff` the first difference is. */
   diverged_at: number | null;
@@ -48,6 +49,7 @@ export interface Target {
   release: Release;
 }
 
+/** Without options a rerun needs only the attempt itself and sends nothing. */
 export interface RerunOptions {
   /** Attempts of its container, where they are at hand: under global isolation, what was run before it is run first. */
   attempts?: AttemptRecord[];
@@ -104,7 +106,7 @@ export function createReruns({ assets, engine }: { assets: RuntimeAssets; engine
 
 const isFirstOfAll = (chains: Link[][]) => chains.every((chain) => chain.length === 0);
 
-/** Of each run what its sandbox had run before; undefined where that is not recorded. */
+/** For each run what its sandbox had run before; undefined where that is not recorded. */
 function chainsOf({ runs }: AttemptRecord, attempts: AttemptRecord[] = []): Link[][] | undefined {
   const chains = runs.map((run) => chainBefore(run, attempts));
   return chains.every((chain) => chain !== undefined) ? chains : undefined;

@@ -25,8 +25,10 @@ export interface Room {
   left: number;
 }
 
+/** How much text the record of one run may hold, in UTF-16 units. */
 export const RUN_CHARS = 1_000_000;
 
+/** Milliseconds with one digit after the point, as a history has all its durations. */
 export const tenths = (ms: number) => Math.round(ms * 10) / 10;
 
 /** `batch`: what all runs of a batch may keep together. */

@@ -1,5 +1,6 @@
 import type { AttemptRecord, CallRecord } from "./records.ts";
 
+/** Headers, in lower case, whose values a redacted record keeps. */
 export const PLAIN_HEADERS: ReadonlySet<string> = new Set([
   "host",
   "user-agent",
@@ -17,7 +18,7 @@ export const PLAIN_SESSION: ReadonlySet<string> = new Set([
 ]);
 const TIME = /^(\d{1,19}|\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d))$/;
 
-/** Of any other name, what looks like a time may be a secret of digits. */
+/** Only for these names: in any other member, what looks like a time may be a secret of digits. */
 export const isTime = (name: string, value: unknown) =>
   (name === "date_created" || name === "last_updated") && typeof value === "string" && TIME.test(value);
 
@@ -94,9 +95,11 @@ function textsIn(value: unknown): string[] {
   return Object.values(value).flatMap(textsIn);
 }
 
+/** A JSON object: not null, not an array. */
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** Undefined for a text that is not JSON. */
 export function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

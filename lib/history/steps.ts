@@ -27,7 +27,7 @@ export function stepsOf({ calls, logs, writes, outcome, reason, error }: RunReco
   return [...steps, { what: "end", outcome, ...(reason && { reason }), ...(error && { error }) }];
 }
 
-/** Nothing of when, where and how long. */
+/** Without times, places and durations. */
 function essence(step: Step): unknown[] {
   switch (step.what) {
     case "call": {

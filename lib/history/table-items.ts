@@ -6,23 +6,28 @@ import type { AttemptRecord, RunRecord } from "./records.ts";
 // How attempts lie in a deployment's history table: one item each, below its event. Two indexes have a summary of each,
 // by the day on which it was stored, and by the key that its event is about.
 
+/** Index: `day_shard`. */
 export const BY_DAY = "by-day";
+/** Index: `key_ref`. */
 export const BY_KEY = "by-key";
 
-/** In so many parts is a day written, since one part takes only so many writes a second. */
+/** The parts of a day: DynamoDB limits the writes of one partition to 1,000 units a second. */
 export const SHARDS = 8;
 
+/** Partition key of all attempts of an event. The id alone: events of different APIs may share it. */
 export const eventKey = (id: string) => `e#${id}`;
+/** Partition key of the index by day; `day` as `dayOf` has it. */
 export const dayShard = (day: string, shard: number) => `d#${day}#${shard}`;
+/** Partition key of the index by key; `ref` stands for the key, so that the table holds no raw keys. */
 export const keyPartition = (ref: string) => `k#${ref}`;
 
 /** In UTC. */
 export const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
 
-/** Where a record is too large for an item; the bucket forgets what is below `history/`. */
+/** For a record that is too large for an item; the bucket's lifecycle rule removes what is below `history/`. */
 export const objectKey = (day: string, name: string) => `history/${day}/${name}.json.gz`;
 
-/** Of an attempt, what a list shows. */
+/** The part of an attempt that a list shows. */
 interface Summary extends Omit<AttemptRecord, "event" | "runs" | "limits" | "engine" | "container"> {
   type: string;
   key: string;
@@ -69,6 +74,7 @@ export interface ItemKey {
   sk: string;
 }
 
+/** Where the whole record is: gzipped JSON in the item, or the name of an object in the bucket. */
 export type Stored = { record: Uint8Array } | { object: string };
 
 /** `name`: of this attempt alone. `stored`: when, in ms since 1970. `ttl`: until when, in seconds. */
@@ -94,13 +100,14 @@ export function attemptItem(
   };
 }
 
-/** What an index or a query tells of an item. */
+/** What an index or a query returns of an item. */
 export interface Listed extends ItemKey {
   /** When, in ISO 8601. */
   stored_at: string;
   attempt: AttemptRecord;
 }
 
+/** Of an item as an index or a query has it; members that the summary does not have are empty. */
 export function listedOf(attributes: Record<string, AttributeValue>): Listed {
   const { pk, sk, stored_at, summary } = fromAttributes(attributes) as Record<string, string>;
   return {
@@ -111,6 +118,7 @@ export function listedOf(attributes: Record<string, AttributeValue>): Listed {
   };
 }
 
+/** Undefined for an item of an index, which has the summary alone. */
 export function storedOf({ record, object }: Record<string, AttributeValue>): Stored | undefined {
   if (record?.B) return { record: record.B };
   return object?.S === undefined ? undefined : { object: object.S };

@@ -9,6 +9,7 @@ import type { AttemptRecord, HistorySink } from "./records.ts";
 import type { RedactRecord } from "./redact.ts";
 import { attemptItem, dayOf, objectKey, SHARDS, type Stored } from "./table-items.ts";
 
+/** `now` in ms; `random` from 0 to 1, to spread writes over the parts of a day. */
 export interface TableSinkDeps {
   /** Clients of their own, which try once: what throttles them touches no event. */
   dynamo: Pick<DynamoDBClient, "send">;
@@ -33,8 +34,8 @@ const zip = promisify(gzip);
 type Item = Record<string, AttributeValue>;
 
 /**
- * Keeps attempts in a table, and large ones in a bucket. Each is tried once, and what is not taken in time is lost, and
- * counted by whoever asks; why is logged.
+ * Keeps attempts in a table, and large ones in a bucket. Each is tried once; what is not taken in time is lost and
+ * counted in the answer, and the reason is logged.
  */
 export function createTableSink(deps: TableSinkDeps): HistorySink {
   const { dynamo, table, bucket, container, redact, log } = deps;
@@ -101,7 +102,7 @@ export function createTableSink(deps: TableSinkDeps): HistorySink {
     }
 
     const over = new AbortController();
-    // Whatever a client does with its signal, nobody waits for longer.
+    // A client may ignore its signal: this never waits for longer.
     await Promise.race([
       keep(),
       delay(ms, undefined, { signal: over.signal }).then(

@@ -14,17 +14,18 @@ export interface TestCase {
   attempt: number;
   /** What the clock says to each handler first; at each further look it is a millisecond later. */
   now: string;
-  /** Of handlers that took anything else of clock and chance. */
+  /** For handlers that read other times, or random numbers. */
   took: (Pick<Used, "seed" | "clock"> & { handler: string })[];
   /** What is in the store before, by key. */
   sessions: Record<string, unknown>;
-  /** The answers of other hosts, each for one request; `error`: what is logged where there is no answer. */
+  /** The answers of other hosts, each for one request; `error`: what is logged where no answer comes. */
   http: HttpAnswer[];
   /** Answers of the storage; what is not among them is asked of one that is empty at first. */
   storage: { args: string[]; answer: unknown }[];
   expect: Partial<Expectation>;
 }
 
+/** One answer of another host, and the request it belongs to. */
 export interface HttpAnswer {
   call: "makeHttpRequest" | "batchRequest";
   /** The members that a request must have to get this answer. */
@@ -42,10 +43,14 @@ export interface Expectation {
   logs: { handler: string; level: string; text: string }[];
   /** `POST https://api.example/hook`, in order. */
   http: string[];
-  /** Those that were changed; null for one that was deleted. */
+  /** The sessions that were changed; null for one that was deleted. */
   sessions: Record<string, unknown>;
 }
 
+/**
+ * The test that passes where handlers do again what they did in this attempt. Its keys and bodies are those of the
+ * record: a redacted one makes a test of redacted values.
+ */
 export function testCaseOf({ id, api_id, event, n, at, runs }: AttemptRecord): TestCase {
   const now = new Date(firstLook(runs[0]) ?? runs[0]?.began ?? at).toISOString();
   return {
@@ -81,7 +86,7 @@ function tookOf({ handler, used }: RunRecord, now: number): TestCase["took"][num
   return { handler, ...(!isPlain && { clock }), ...(seed && { seed }) };
 }
 
-/** What handlers did, as a test tells it. */
+/** What handlers did, in the form of a test. */
 export function expectationOf(runs: RunRecord[]): Expectation {
   const failed = runs.find(({ outcome }) => outcome === "failed");
   const { reason, error } = failed ?? {};
@@ -122,7 +127,7 @@ const membersOf = (value: unknown): Map<string, unknown> =>
       : [],
   );
 
-/** As the first run that met each found it. */
+/** Each session as the first run that used it found it. */
 function sessionsBefore(runs: RunRecord[]): Record<string, unknown> {
   const before = new Map<string, unknown>();
   const meet = (key: string, text: string | null | undefined) => {
@@ -174,6 +179,7 @@ export function testCaseText(test: Partial<TestCase>): string {
 /** What goes without saying. */
 const UNSAID: Record<string, unknown> = { attempt: 1, took: [], sessions: {}, http: [], storage: [] };
 
+/** A copy with the members of each object sorted by name, at every depth. */
 export function sorted(value: unknown): unknown {
   if (typeof value !== "object" || value === null || exact.isRawJSON(value)) return value;
   if (Array.isArray(value)) return value.map(sorted);

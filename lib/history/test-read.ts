@@ -81,7 +81,7 @@ const seed: Check = (value, place) => {
     throw new Misfit(place, "must have 1 to 16 hex digits");
 };
 
-/** The same rules as for one that a gateway sends, or a script writes. */
+/** By the same rules as for one that a gateway sends, or a script writes. */
 function parsedBy(parse: (text: string) => unknown): Check {
   return (value, place) => {
     try {
@@ -128,7 +128,7 @@ const checkCase = object(
   ["api_id", "event"],
 );
 
-/** What a test has that says nothing of it. */
+/** The clock of a test that does not say what time it is. */
 const NOW = "2026-01-01T00:00:00.000Z";
 
 type Written = Pick<TestCase, "api_id" | "event"> &

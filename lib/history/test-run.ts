@@ -12,6 +12,7 @@ import { isObject } from "./secrets.ts";
 import { type Expectation, expectationOf, sorted, type TestCase } from "./test-case.ts";
 import type { Place } from "./test-read.ts";
 
+/** `timeoutMs`: wall time of one run. */
 export interface TestDeps {
   /** Each run starts from the scripts as they were loaded. */
   runtime: Runtime;
@@ -26,10 +27,11 @@ export interface TestResult {
   now: Expectation;
   /** Where that is not what was expected. */
   mismatches: Mismatch[];
-  /** With its frames, of a handler that failed. */
+  /** The error of a handler that failed, with its frames. */
   error: string;
 }
 
+/** `expected` and `actual` are undefined where that side has nothing. */
 export interface Mismatch {
   /** In the test. */
   place: Place;
@@ -181,7 +183,7 @@ function resultOf({ expect, http }: TestCase, runs: RunRecord[], { unused }: Wor
   return { now, mismatches: [...wrong, ...missing, ...unasked], error };
 }
 
-/** What a test says nothing of may be anything, but for the outcome. */
+/** A member that a test leaves out may be anything, but for the outcome. */
 function mismatchesAt(member: keyof Expectation, expect: Partial<Expectation>, actual: unknown): Mismatch[] {
   const expected = member === "outcome" ? (expect.outcome ?? "done") : expect[member];
   if (expected === undefined || isSameJson(expected, actual)) return [];

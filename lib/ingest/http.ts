@@ -4,7 +4,7 @@ import type { JsonObject, Reading } from "../events/forms/form.ts";
 import { readBodies, readData } from "../events/forms/read.ts";
 import { invalidEvent } from "../events/invalid.ts";
 
-/** What of an HTTP request tells an event. */
+/** The parts of an HTTP request that can hold an event. */
 export interface HttpRequest {
   method: string;
   /** As it was asked for. */
@@ -95,7 +95,7 @@ function withId(reading: Reading, headers: HttpRequest["headers"]): Reading {
   return { ...reading, id: decoded("ce-id", ceId), idPlace: "ce-id" };
 }
 
-/** One name for several events would make duplicates of all but one, as soon as only some are sent again. */
+/** One id for several events would make duplicates of all but one, as soon as only some are sent again. */
 function withOwnIds(readings: Reading[], headers: HttpRequest["headers"]): Reading[] {
   const known = idHeader(headers);
   if (known && readings.some(({ id }) => id === undefined))

@@ -9,12 +9,13 @@ import { apiOf, type HttpRequest } from "./http.ts";
 import { type Answer, accepted, createTake, factsOf, refusalOf, type TakeDeps, type Taken } from "./take.ts";
 import type { TokenCheck } from "./token.ts";
 
+/** What ingest needs beside the reading of a request. */
 export interface IngestDeps extends TakeDeps {
   checkToken: TokenCheck;
   /** The live release, or undefined before the first; `fresh` asks the store rather than memory. */
   release: (options: { fresh: boolean }) => Promise<LiveRelease | undefined>;
   send: Send;
-  /** Whether a gateway owns the sessions: its own events are taken then, whatever the release has. */
+  /** Whether a gateway owns the sessions: then its own events are taken even where no handler is for them. */
   hasGateway: boolean;
   log: Log;
   metrics: Metrics;

@@ -14,14 +14,14 @@ export function strangerIn(headers: IncomingHttpHeaders, isOwn: IsOwn): Strange 
   return isOwn((headers.host ?? "").toLowerCase()) ? strangePage(headers, isOwn) : "Host";
 }
 
-/** The same for a server that is reached by any name. */
+/** The same for a server that may be reached by any name. */
 export function strangePage(headers: IncomingHttpHeaders, isOwn: IsOwn): Strange | undefined {
   const { origin, "sec-fetch-site": site } = headers;
   if (origin !== undefined && !isOwnPage(origin.toLowerCase(), isOwn)) return "Origin";
   return site === undefined || OWN_SITES.includes(String(site)) ? undefined : "Sec-Fetch-Site";
 }
 
-/** `none`: somebody typed the address. */
+/** `none`: the address was typed into the browser. */
 const OWN_SITES = ["same-origin", "none"];
 
 function isOwnPage(origin: string, isOwn: IsOwn): boolean {

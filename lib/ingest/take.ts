@@ -7,6 +7,7 @@ import type { Redact } from "../events/redact.ts";
 import type { Log } from "../log.ts";
 import { type HttpRequest, readRequest } from "./http.ts";
 
+/** What is done to each event before it is sent. */
 export interface TakeDeps {
   newId: () => string;
   redact: Redact;
@@ -54,6 +55,7 @@ export function accepted(taken: Taken[], many: boolean): Answer {
   return { status: 202, body: many ? { events: taken.map(factsOf) } : first && factsOf(first) };
 }
 
+/** What the answer to a request says of an event; `partial`: the members that its form could not tell. */
 export function factsOf({ envelope, form }: Taken) {
   const { id, api_id, event } = envelope;
   return { id, api_id, type: event.Type, form, ...(event.Partial && { partial: event.Partial }) };

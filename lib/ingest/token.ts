@@ -4,6 +4,7 @@ import { createSecretCheck } from "../secrets.ts";
 /** Throws `token-invalid` unless an `authorization` header has one of the tokens that it was made with. */
 export type TokenCheck = (authorization: string | undefined) => void;
 
+/** Several tokens are valid at the same time, so that one can be replaced. Without any, every request is refused. */
 export function createTokenCheck(tokens: string[]): TokenCheck {
   const isToken = createSecretCheck(tokens);
   return (authorization = "") => {

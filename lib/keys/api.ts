@@ -9,6 +9,7 @@ import { createKey, postKey, previewKey, putKey } from "./write.ts";
 /** All below `/tyk/`: what is not of the key API is answered as by a gateway that does not have it. */
 export const KEYS_ROUTE = "ANY /tyk/{path+}";
 
+/** A request to the key API, from any HTTP edge. */
 export interface KeysRequest {
   method: string;
   /** Decoded, such as `/tyk/keys/create`. */
@@ -59,7 +60,7 @@ async function answer(deps: KeysDeps, { method, path, query, body }: KeysRequest
   }
 }
 
-/** With `username=true` the name is a basic-auth user's; one of before there was a hash function has it as it is. */
+/** With `username=true` the name is a basic-auth user's; one from before a hash function was set has the plain name. */
 async function byUser(
   deps: KeysDeps,
   request: KeyRequest,
@@ -71,7 +72,7 @@ async function byUser(
   return reply.status !== 200 && deps.hashFunction ? act(deps, request) : reply;
 }
 
-/** A gateway's router sends whoever asks for an unclean path to the clean one. */
+/** A gateway's router redirects a request for an unclean path to the clean one. */
 function moved(path: string, query: Record<string, string>): KeysReply {
   const search = new URLSearchParams(query).toString();
   const location = path.split("/").map(encodeURIComponent).join("/") + (search && `?${search}`);

@@ -30,6 +30,6 @@ function keysFor(deps: KeysDeps, orgId: string, name: string): string[] {
   return orgOf(name) === orgId ? [name] : [rawKey(deps, orgId, name), name];
 }
 
-/** The raw key of a name that somebody gave a key, in the form that a gateway with this hash function gives it. */
+/** The raw key of a key's custom name, in the form that a gateway with this hash function gives it. */
 export const rawKey = ({ hashFunction }: KeysDeps, orgId: string, name: string): string =>
   fullName(hashFunction ?? "", orgId, name);

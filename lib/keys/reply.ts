@@ -14,9 +14,11 @@ export const json = (status: number, text: string): KeysReply => ({
   body: `${text}\n`,
 });
 
+/** The gateway's form of an error: `{"status":"error","message":…}`. */
 export const problem = (status: number, message: string): KeysReply =>
   json(status, `{"status":"error","message":${quote(message)}}`);
 
+/** The gateway's form of a change that was made; `hash` where the gateway hashes keys. */
 export function done(action: "added" | "modified" | "deleted", key: string, hash?: string): KeysReply {
   const keyHash = hash === undefined ? "" : `,"key_hash":${quote(hash)}`;
   return json(200, `{"key":${quote(key)},"status":"ok","action":"${action}"${keyHash}}`);

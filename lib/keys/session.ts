@@ -44,7 +44,7 @@ const isRunning = ({ quota_max = 0, quota_renews = 0 }: Quota, now: number) =>
 /** A gateway counts uses; here what is left is all there is. */
 const usedOf = ({ quota_max = 0, quota_remaining = 0 }: Quota) => quota_max - quota_remaining;
 
-/** So that after as many uses a larger quota leaves more, and a smaller one less; 0 is no quota, -1 unlimited. */
+/** After the same number of uses a larger quota leaves more and a smaller one less; 0 means no quota, -1 unlimited. */
 function after<T extends Quota>(used: number, limits: T): T {
   const { quota_max = 0 } = limits;
   return quota_max > 0 ? { ...limits, quota_remaining: Math.max(0, quota_max - used) } : limits;
@@ -70,4 +70,7 @@ export function policyProblem({ apply_policies = [], apply_policy_id }: Session)
     : "key has no valid policies to be applied";
 }
 
+/**
+ * Whether the session grants access to any API: a gateway refuses one that does not, unless master keys are allowed.
+ */
 export const hasRights = ({ access_rights = {} }: Session) => Object.keys(access_rights).length > 0;

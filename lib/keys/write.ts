@@ -66,7 +66,7 @@ interface Overwriting {
   hashed: boolean;
 }
 
-/** Nothing of a session that is there stays. */
+/** Replaces a session as a whole. */
 async function overwrite(
   deps: KeysDeps,
   key: string,
@@ -110,7 +110,7 @@ interface Answer {
   reply: KeysReply;
 }
 
-/** Stores what `make` makes of the session that is there, and makes it again where somebody else was first. */
+/** Stores what `make` makes of the session that is there; repeats that when another write came first. */
 async function write(
   deps: KeysDeps,
   key: string,
@@ -131,7 +131,7 @@ async function write(
   return result;
 }
 
-/** Its callers share a secret, so nobody is known by name. */
+/** Its callers share a secret, so none is known by name. */
 const BY_API = changedByWriter("api");
 
 /** Undefined for what is not a session; throws session-too-large. */

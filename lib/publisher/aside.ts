@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder, withFile } from "./files.ts";
 
-/** A file for what cannot be sent: one JSON object a line, for somebody to look at and to remove. */
+/** A file for what cannot be sent: one JSON object a line, for people to look at and to remove. */
 export interface Aside {
   /** What it held when it was looked at last, in bytes. */
   bytes(): number;
@@ -11,6 +11,10 @@ export interface Aside {
   add(entry: Record<string, unknown>): Promise<void>;
 }
 
+/**
+ * The file is made with its first entry; `add` resolves once the disk has it. File-system errors come through as they
+ * are.
+ */
 export async function openAside(folder: string, name: "refused" | "damaged"): Promise<Aside> {
   const path = join(folder, `${name}.jsonl`);
   let bytes = 0;

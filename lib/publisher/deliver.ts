@@ -6,7 +6,7 @@ import { callsOf, type Refusal, type SendCall } from "../events/send.ts";
 /** What became of an event: the queue has it, never takes it, or may take it later. */
 export type Verdict = "sent" | { refused: string } | { later: string };
 
-/** Sends the first events of a list, as many as go together; answers what became of each. */
+/** Sends the first events of a list, those that can go together; answers what became of each. */
 export type Deliver = (messages: Message[], cut: AbortSignal) => Promise<Map<Message, Verdict>>;
 
 /** Calls at the same time, of a queue that keeps no order. */
@@ -14,9 +14,13 @@ const CALLS = 4;
 
 /** SQS's names of what is wrong with a call's messages, rather than with the call. */
 const OF_MESSAGES = /^(InvalidMessageContents|InvalidParameterValue|BatchRequestTooLong)/;
-/** What the queue's owner can put right: no event is refused for it, whoever is said to be at fault. */
+/** What the queue's owner can fix: no event is refused for it, even where SQS blames the sender. */
 const OF_THE_QUEUE = /kms|access|denied|throttl/i;
 
+/**
+ * Sends up to four calls of ten at the same time, to a FIFO queue one. A call that SQS refuses as a whole for its
+ * messages is sent again, one message at a time. Never rejects.
+ */
 export function createDeliver({ call, queueUrl }: { call: SendCall; queueUrl: string }): Deliver {
   const isFifo = queueUrl.endsWith(".fifo");
 

@@ -13,6 +13,7 @@ export interface Drain {
   cut(): void;
 }
 
+/** What became of the events of this process, and what keeps the others. */
 export interface DrainState {
   /** Events that the queue took. */
   sent: number;
@@ -22,6 +23,7 @@ export interface DrainState {
   error: string | undefined;
 }
 
+/** The spool, and how its events are sent. */
 export interface DrainDeps {
   spool: Pick<Spool, "peek" | "takeOff" | "setAside" | "grown">;
   deliver: Deliver;
@@ -37,6 +39,7 @@ const WINDOW = 40;
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 10_000;
 
+/** Starts immediately. After a failure it waits up to 200 ms, and twice as long after each further one, up to 10 s. */
 export function startDrain({ spool, deliver, random, delay, log }: DrainDeps): Drain {
   const cut = new AbortController();
   const ending = Promise.withResolvers<void>();

@@ -11,6 +11,7 @@ export interface Segment {
 
 const NAME = /^(\d{12})\.log$/;
 
+/** Twelve digits, so that names sort as numbers do. */
 export const segmentPath = (folder: string, number: number) =>
   join(folder, `${String(number).padStart(12, "0")}.log`);
 
@@ -30,6 +31,7 @@ export async function syncFolder(folder: string): Promise<void> {
   await withFile(folder, "r", (handle) => handle.sync());
 }
 
+/** Opens a file, readable by its owner alone where it is new, and closes it once `work` has settled. */
 export async function withFile<T>(
   path: string,
   flags: string,
@@ -43,6 +45,7 @@ export async function withFile<T>(
   }
 }
 
+/** Repeats a short write until all bytes are written; not synced. */
 export async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);

@@ -6,7 +6,7 @@ const BUSY = 5;
 
 /**
  * Locks a folder for this process; answers how to unlock it. The lock is one of the operating system's, so it ends with
- * the process however that ends; Node itself has none, so it is taken by SQLite. Throws `spool-locked`.
+ * the process however that ends; Node has no such lock, so it is taken by SQLite. Throws `spool-locked`.
  */
 export async function lockFolder(folder: string): Promise<() => void> {
   const { DatabaseSync } = await import("node:sqlite");

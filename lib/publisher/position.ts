@@ -9,6 +9,7 @@ export interface Position {
   offset: number;
 }
 
+/** The file in which a spool keeps its position; `close` releases it. */
 export interface PositionFile {
   /** As it was found. */
   start: Position;
@@ -37,7 +38,7 @@ export async function openPosition(folder: string): Promise<PositionFile> {
 
 const readFrom = async (handle: FileHandle) => (await readSome(handle, 0, BYTES)).toString();
 
-/** What is damaged counts as the beginning of whatever is there. */
+/** A damaged file counts as the beginning of the spool. */
 function parse(text: string): Position {
   const [, sum, numbers = "", segment, offset] = /^([0-9a-f]{8}) ((\d+) (\d+)) *\n$/.exec(text) ?? [];
   if (sum === undefined || checksum(numbers) !== sum) return { segment: 0, offset: 0 };

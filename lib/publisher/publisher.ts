@@ -7,10 +7,11 @@ import { createDeliver } from "./deliver.ts";
 import { type DrainDeps, startDrain } from "./drain.ts";
 import { openSpool } from "./spool.ts";
 
+/** What a publisher needs beside the reading of requests. `call` sends to `queueUrl`. */
 export interface PublisherDeps extends TakeDeps, Pick<DrainDeps, "random" | "delay"> {
-  /** The spool's. */
+  /** The folder of the spool. */
   folder: string;
-  /** Of the spool, in bytes. */
+  /** The limit of the spool, in bytes. */
   maxBytes: number;
   queueUrl: string;
   call: SendCall;
@@ -19,7 +20,7 @@ export interface PublisherDeps extends TakeDeps, Pick<DrainDeps, "random" | "del
   log: Log;
 }
 
-/** Of a request whose body may still be on its way. */
+/** A request whose body may still be on its way. */
 export type Head = Omit<HttpRequest, "body">;
 
 /** Takes events as ingest does, and keeps them in a spool until the queue has them. */
@@ -31,7 +32,7 @@ export interface Publisher {
   close(drainMs: number): Promise<Status>;
 }
 
-/** Of this process, but for what is in the spool. */
+/** Counts since the start of the process, and the spool as it is. */
 export interface Status {
   /** Why the next event would be refused: the spool is full, or its disk cannot be written to. */
   status: "ok" | "full" | "disk";
@@ -58,6 +59,7 @@ export interface Status {
   queue_error: string | null;
 }
 
+/** Begins to send what the spool has. Throws `spool-locked` and `spool-failed`; the caller closes what it gets. */
 export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
   const { folder, maxBytes, queueUrl, call, now, log } = deps;
   const spool = await openSpool({ folder, maxBytes, now, log });

@@ -18,6 +18,7 @@ export interface Damage {
   kind: "line" | "torn" | "piece";
 }
 
+/** Reads a spool from its position on, in order. */
 export interface Reader {
   /** The oldest events that are not taken off yet, without taking them off. */
   peek(most: number): Promise<Entry[]>;
@@ -29,6 +30,7 @@ export interface Reader {
   seen(): Position;
 }
 
+/** `segments` is the spool's own list, in which new segments appear and finished ones go. */
 export interface ReaderDeps {
   start: Position;
   segments: Segment[];
@@ -41,6 +43,7 @@ const CHUNK_BYTES = 1024 * 1024;
 const MAX_LINE_BYTES = 4 * 1024 * 1024;
 const NEWLINE = 10;
 
+/** Opens a file only while it reads. `peek` rejects when a file cannot be read or the damage cannot be kept. */
 export function createReader({ start, segments, onDamage }: ReaderDeps): Reader {
   const ahead: Entry[] = [];
   let at = start;
@@ -103,5 +106,6 @@ export function createReader({ start, segments, onDamage }: ReaderDeps): Reader 
   };
 }
 
+/** Whether the first place in the spool comes later than the other. */
 export const isAfter = (one: Position, other: Position) =>
   one.segment > other.segment || (one.segment === other.segment && one.offset > other.offset);

@@ -22,4 +22,5 @@ export function readLine(line: Buffer): SpoolRecord | undefined {
   return { at: Number(at), message: { body, envelope: JSON.parse(body) as EventEnvelope, trimmed: false } };
 }
 
+/** CRC-32 of the UTF-8 text in eight hex digits: against damage, not against forgery. */
 export const checksum = (text: string) => crc32(text).toString(16).padStart(8, "0");

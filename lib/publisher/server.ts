@@ -7,6 +7,7 @@ import { isLoopback, strangePage, strangerIn } from "../ingest/stranger.ts";
 import type { Log } from "../log.ts";
 import type { Head, Publisher } from "./publisher.ts";
 
+/** A server that listens; the caller closes it. */
 export interface PublisherServer {
   url: string;
   /** The address that it listens at. */
@@ -18,6 +19,7 @@ export interface PublisherServer {
 /** An address, with port 0 for any free one, or the descriptor of a socket that is open already. */
 export type Listen = { host: string; port: number } | { fd: number };
 
+/** What is served, and where. */
 export interface ServerOptions {
   publisher: Pick<Publisher, "take" | "status">;
   at: Listen;
@@ -28,7 +30,7 @@ export interface ServerOptions {
 
 /** As the HTTP API in front of ingest takes it. */
 export const BODY_BYTES = 10 * 1024 * 1024;
-/** Of all requests that are being read. */
+/** The limit for all requests that are being read. */
 const BODIES_BYTES = 8 * BODY_BYTES;
 const RETRY_SECONDS = 10;
 const REQUEST_MS = 30_000;

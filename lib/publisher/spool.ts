@@ -18,7 +18,7 @@ export interface Spool {
   peek(most: number): Promise<Entry[]>;
   /** An event and all before it are done with. */
   takeOff(last: Entry): Promise<void>;
-  /** Keeps an event that the queue never takes, for somebody to look at. */
+  /** Keeps an event that the queue never takes, for people to look at. */
   setAside(entry: Entry, reason: string): Promise<void>;
   /** Resolves when something was appended after this call. */
   grown(): Promise<void>;
@@ -26,12 +26,13 @@ export interface Spool {
   close(): Promise<void>;
 }
 
+/** What a spool holds. */
 export interface SpoolState {
   /** Events that are not sent yet. */
   events: number;
-  /** Of their segments. */
+  /** Bytes of their segments. */
   bytes: number;
-  /** When the oldest of them was accepted, in ms since 1970; undefined while nobody has looked. */
+  /** When the oldest of them was accepted, in ms since 1970; undefined before the first `peek`. */
   oldestAt: number | undefined;
   /** Records that were set aside, since they cannot be read. */
   damaged: number;
@@ -39,9 +40,10 @@ export interface SpoolState {
   trouble: "full" | "disk" | undefined;
 }
 
+/** `now` in ms since 1970. */
 export interface SpoolOptions {
   folder: string;
-  /** Of the whole folder. */
+  /** The limit of the whole folder. */
   maxBytes: number;
   now: () => number;
   log: Log;

@@ -3,6 +3,7 @@ import { errorText } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type Segment, segmentPath, syncFolder, writeAll } from "./files.ts";
 
+/** Appends to the spool's newest segment; `close` waits for what is being written. */
 export interface Writer {
   /** Resolves when these bytes are on the disk; else they do not count. What comes meanwhile is written together. */
   write(bytes: Buffer): Promise<void>;
@@ -13,13 +14,14 @@ export interface Writer {
   close(): Promise<void>;
 }
 
+/** Where the writer makes its segments. */
 export interface WriterDeps {
   folder: string;
   /** A segment of this size is left. */
   segmentBytes: number;
-  /** Those of the spool: new ones are added. */
+  /** The spool's list: new segments are added. */
   segments: Segment[];
-  /** Of the first segment to begin. */
+  /** The number of the first segment to begin. */
   nextNumber: number;
   log: Log;
 }
@@ -42,7 +44,7 @@ export function createWriter({ folder, segmentBytes, segments, nextNumber, log }
     return open_;
   }
 
-  /** Also after a failure, since nobody knows what the file has behind its end. */
+  /** Also after a failure, since it is not known what the file has behind its end. */
   async function leave(): Promise<void> {
     if (!open_) return;
     const { segment, handle } = open_;

@@ -8,6 +8,7 @@ import type { Requeue } from "./requeue.ts";
 import type { RetryDelay } from "./retry-delay.ts";
 import type { ChangeVisibility } from "./visibility.ts";
 
+/** What ends a record's delivery one way or the other. */
 export interface BatchResultDeps {
   sendDeadLetter: SendDeadLetter;
   changeVisibility: ChangeVisibility;
@@ -22,9 +23,9 @@ export interface BatchResultDeps {
 
 /** How a record stays in the queue. */
 export interface Stay {
-  /** Until it comes again; without it, as its receives say. */
+  /** How long until it comes again; by default the retry delay for its receives. */
   seconds?: number | undefined;
-  /** True when nothing failed: others were first, and have come further by it. Its receives do not count then. */
+  /** True when nothing failed: other events were done in its place. Its receives do not count then. */
   blameless?: boolean;
 }
 
@@ -36,12 +37,13 @@ export interface BatchResult {
   stay(records: QueueRecord[], verdict: Verdict, how?: Stay): void;
   /** It is given up: acknowledged once its body is in the dead-letter queue. */
   giveUp(records: QueueRecord[], verdict: Verdict): Promise<void>;
-  /** Lets others have now what `stay` was said of, rather than at the end. Never throws. */
+  /** Makes records that `stay` was called for visible again now, rather than at the end. Never throws. */
   release(records: QueueRecord[]): Promise<void>;
   /** Ids of the messages that SQS must deliver again. Never throws; `why` counts for records without a verdict. */
   close(why: Verdict): Promise<string[]>;
 }
 
+/** For one invocation. A dead letter that cannot be sent leaves its record in the queue. */
 export function createBatchResult(batch: QueueRecord[], deps: BatchResultDeps): BatchResult {
   const { log, metrics } = deps;
   const open = new Map(batch.map((record) => [record.messageId, record]));
@@ -94,7 +96,7 @@ export function createBatchResult(batch: QueueRecord[], deps: BatchResultDeps): 
     }
   }
 
-  /** What is done about the receives of a record, before there are so many that SQS itself gives it up. */
+  /** Requeues a record, or gives it up, before its receives reach the limit of SQS, which names no reason. */
   async function mindReceives(record: QueueRecord, why: Verdict): Promise<void> {
     const stay = stays.get(record.messageId) ?? { verdict: why };
     const inOrder = record.attributes.MessageGroupId !== undefined; // a copy would come after later events

@@ -21,6 +21,7 @@ export interface Verdict {
   answer?: string | undefined;
 }
 
+/** Throws when the dead-letter queue does not have it: the record must stay in its own queue then. */
 export type SendDeadLetter = (record: QueueRecord, verdict: Verdict) => Promise<void>;
 
 /** The longest attribute; what a target said is a kilobyte already. */

@@ -19,7 +19,7 @@ export interface QueueRecord {
 /** An event of the batch with the records that carry it: a duplicate delivery may be in the same batch. */
 export interface Delivery extends EventKey {
   envelope: EventEnvelope;
-  /** Of its content. */
+  /** Distinguishes contents under one identity. */
   digest: string;
   records: QueueRecord[];
   /** What it asks for, where that is not all that its event is to do. */
@@ -50,6 +50,7 @@ export function parseRecord(record: QueueRecord): EventEnvelope {
   });
 }
 
+/** How often SQS has delivered the message, this time included; approximate, as SQS counts it. */
 export function receives(record: QueueRecord): number {
   return Number(record.attributes.ApproximateReceiveCount) || 1;
 }

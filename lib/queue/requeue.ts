@@ -8,6 +8,7 @@ export type Requeue = (
   how: { eventId: string | undefined; seconds: number },
 ) => Promise<void>;
 
+/** For a standard queue: in a FIFO queue the copy would come after later events of its group. */
 export function createRequeue(send: QueueSender): Requeue {
   return ({ body, messageAttributes }, { eventId, seconds }) =>
     // Its id may be the message's own, which the copy does not have.

@@ -15,6 +15,7 @@ export type ChangeVisibility = (returns: VisibilityChange[]) => Promise<void>;
 /** SQS's own limit of one call. */
 const ENTRIES = 10;
 
+/** Ten records a call, all calls at the same time. What SQS does not take is logged. */
 export function createChangeVisibility(deps: {
   sqs: SQSClient;
   queueUrl: string;

@@ -3,8 +3,8 @@ import { boundNames, declaredBy, type Finding, type Visitor, walk } from "./pars
 
 /**
  * Functions that are declared in a block and used outside of it. The gateway's engine makes them when the function
- * around the block starts; here they are not there before the block runs. A name that is declared in another way too
- * is left alone, so that no sound script is blamed.
+ * around the block starts; here they are not there before the block runs. A name that is declared in another way too is
+ * left alone, so that no correct script is blamed.
  */
 export function blockFunctions(program: Program, declarations: Declarations): Finding[] {
   const { blocks, scopes, certain, declared } = declarations;
@@ -53,6 +53,7 @@ export interface Declarations {
   declared: Set<string>;
 }
 
+/** A visitor for `walk`; what it found is whole once the walk is over. */
 export function createDeclarationReader(): Visitor & Declarations {
   const found: Declarations = {
     blocks: new Map(),

@@ -43,6 +43,7 @@ export interface Bucket {
 const CONCURRENT_READS = 50;
 const PREFIXES = [...Object.keys(SOURCE_FOLDERS), CORE_SCRIPT, GATEWAY_FILE];
 
+/** Reads up to 50 objects at the same time. Errors of the SDK come through as they are. */
 export function createBucket({ s3, bucket }: { s3: S3Client; bucket: string }): Bucket {
   async function list(prefix: string): Promise<BucketFile[]> {
     const files: BucketFile[] = [];

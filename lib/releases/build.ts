@@ -77,7 +77,7 @@ function scriptsInLoadOrder(apis: ApiFile[], { sources, modules }: Uploaded, pro
 const missing = (type: string, { name, path }: HandlerRef, hint: string) =>
   `${type} names handler ${name} in ${path}, but there is no handlers/${path}${hint}; upload it, or fix the path`;
 
-/** What a path that leads nowhere was meant to be, in brackets; "" when nothing is like it. */
+/** The file that a wrong path may have meant, in brackets; "" when no file is like it. */
 function createHints({ sources, modules }: Uploaded): (path: string) => string {
   const hints = new Map<string, string>();
   const allowance = createHintAllowance();

@@ -8,6 +8,7 @@ export interface Changed {
   removed: string[];
 }
 
+/** Between two releases: APIs by id; scripts and templates by file. */
 export interface Changes {
   apis: Changed;
   scripts: Changed;

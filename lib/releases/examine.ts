@@ -23,6 +23,7 @@ export interface Candidate extends Findings {
   text: string;
 }
 
+/** Makes a release of uploaded files. Never throws for what is in them: that is in `errors`. */
 export function readCandidate(files: SourceFile[], how: Reading = {}): Candidate {
   const built = buildRelease(files, how);
   const { release, apis } = built;

@@ -2,7 +2,7 @@ import type { Probed } from "../runtime/protocol.ts";
 
 const NEW = "new TykJS.TykEventHandlers.NewEventHandler({})";
 
-/** Lists the handlers that a file has, for one that it has not; "" where it has none. */
+/** Lists the handlers that a file has, in place of a missing one; "" for a file without handlers. */
 type Others = (name: string) => string;
 
 /** What is wrong with a handler, and how to fix it; undefined when nothing is. */

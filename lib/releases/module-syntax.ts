@@ -3,7 +3,9 @@ import type { Finding, Visitor } from "./parse.ts";
 
 /** Said of a file that was uploaded by itself. */
 export const BUNDLED = "gatehook push makes one script of a file of handlers/ with all that it imports";
+/** Said of `import` and `export`. */
 export const NOT_BUNDLED = `${NO_MODULES}; ${BUNDLED}`;
+/** Said of `await` outside of an async function. */
 export const NO_AWAIT = "await works only inside an async function: a script is not a module";
 
 /** What only a module may have, found where a parser of scripts met its first mistake. */

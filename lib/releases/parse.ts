@@ -33,6 +33,7 @@ export interface Finding {
   message: string;
 }
 
+/** Called by `walk`: `enter` before a node's children, `leave` after them. */
 export interface Visitor {
   /** `ancestors` are those of the node, the nearest last, for as long as the visit takes. */
   enter(node: AnyNode, ancestors: readonly AnyNode[]): void;

@@ -8,7 +8,7 @@ export interface Partly {
   candidate: Candidate;
   /** The ids of the APIs that stay as they are in the live release. */
   kept: string[];
-  /** Of those that are not there yet the ids, or their files where no id can be told. */
+  /** The ids of those that were never live, or their files where no id can be told. */
   leftOut: string[];
   /** All that is wrong. */
   errors: Problem[];
@@ -119,7 +119,7 @@ function divide(upload: Release, live: Release | undefined, faulty: Faulty): Div
     ({ path }) => path,
   );
   const sharing: Division["sharing"] = [];
-  // A map's iterator goes on to what is added meanwhile.
+  // A map's iterator also visits what is added during the loop.
   for (const [holder, api] of kept) {
     for (const path of filesOf(api).filter((each) => changed.has(each))) {
       for (const { api: other } of users.get(path) ?? []) {

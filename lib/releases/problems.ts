@@ -19,7 +19,7 @@ export const listed = (names: string[]) =>
     ? `${names.slice(0, LISTED).join(", ")} and ${names.length - LISTED} more`
     : names.join(", ");
 
-/** The same for names in place of one that is not there, with the one that may have been meant; "" where there are none. */
+/** The same for the names that exist, in place of a missing one, with the nearest of them; "" without any. */
 export function createListedFor(names: string[], allowance?: Allowance): (written: string) => string {
   const nearest = createNearest(names.length > 1 ? names : []);
   return (written) => {

@@ -31,7 +31,7 @@ const API_FILE = /^apis\/[^/]+\.json$/;
 /** The OpenAPI document that a gateway writes beside the classic form of the same definition. */
 const COMPANION = /-(?:oas|mcp)\.json$/;
 
-/** The file that counts instead of this one, if there is one; undefined for a file that is no companion by its name. */
+/** The file that counts instead of this one, if it exists; undefined for a file whose name is not a companion's. */
 export const classicOf = (path: string): string | undefined =>
   COMPANION.test(path) ? path.replace(COMPANION, ".json") : undefined;
 
@@ -96,7 +96,7 @@ function addCarried(companion: SourceFile, classic: string, apis: ApiFile[]): vo
 
 type Lists<T> = Record<string, T[]>;
 
-/** Of each event type, the second's behind those of the first that are not there yet. */
+/** For each event type, the first's entries, then those of the second that the first does not have. */
 function joined<T>(first: Lists<T>, second: Lists<T>, isIn: (one: T, others: T[]) => boolean): Lists<T> {
   const listFor = (lists: Lists<T>, type: string) => (Object.hasOwn(lists, type) && lists[type]) || [];
   const types = new Set([...Object.keys(first), ...Object.keys(second)]);
@@ -107,7 +107,7 @@ function joined<T>(first: Lists<T>, second: Lists<T>, isIn: (one: T, others: T[]
   return Object.fromEntries(all);
 }
 
-/** None when the document is wrong: the gateway does not mind, so nobody else has to. */
+/** Empty when the document is wrong: the gateway ignores that, so it is not reported here. */
 function carriedOf({ path, text }: SourceFile): Pick<Api, "handlers" | "own"> {
   try {
     return parseCarried(path, text);
@@ -134,7 +134,7 @@ function companionWarnings(companion: SourceFile, classic: string, apis: ApiFile
   return [{ file: companion.path, message }];
 }
 
-/** Here, too, what is wrong counts as not there. */
+/** Empty for a file that is wrong, as above. */
 function definitionsOf({ path, text }: SourceFile): Definition[] {
   try {
     return parseDefinitions(path, text);
@@ -200,6 +200,7 @@ export interface NamedTemplate {
   apiId: string;
 }
 
+/** Those of its webhooks that have a template of their own. */
 export function namedTemplates({ file, api }: ApiFile): NamedTemplate[] {
   return Object.entries(api.own ?? {}).flatMap(([type, handlers]) =>
     handlers.flatMap((handler) =>

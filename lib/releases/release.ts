@@ -13,10 +13,11 @@ export interface Release {
   apis: ReleasedApi[];
   /** In the order in which they are loaded into the global environment, each file once. */
   scripts: Script[];
-  /** Those that webhooks name, by their paths below templates/; not there where there are none. */
+  /** Those that webhooks name, by their paths below templates/; absent without any. */
   templates?: TemplateText[];
 }
 
+/** A template of webhooks; `path` is below `templates/`. */
 export interface TemplateText {
   path: string;
   text: string;
@@ -31,7 +32,7 @@ export function sealRelease(release: Release, faults: unknown[] = []): { version
   return { version: versionOf(faults.length > 0 ? text + JSON.stringify(faults) : text), text };
 }
 
-/** Of a text that is stored: what it must be called. */
+/** The version of a stored text: 16 hex digits of its SHA-256. */
 export const versionOf = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 16);
 
 /** A release as the consumer and ingest ask it. */
@@ -40,7 +41,7 @@ export interface LiveRelease {
   apis: Api[];
   scripts: Script[];
   api(apiId: string): Api | undefined;
-  /** The API that somebody may have meant who wrote this; undefined when none is near. */
+  /** The API whose id is most like this one, for "did you mean"; undefined when none is near. */
   nearestApi(apiId: string): string | undefined;
   /** The handlers for an event of this type, in the order in which they run. */
   handlers(apiId: string, type: string): HandlerRef[];
@@ -52,6 +53,7 @@ export interface LiveRelease {
   template(path: string): string | undefined;
 }
 
+/** Indexes a release for look-ups; `version` is what it is called, and is not checked. */
 export function openRelease(version: string, release: Release): LiveRelease {
   const apis = new Map(release.apis.map((api) => [api.api_id, api]));
   const texts = new Map(release.templates?.map(({ path, text }) => [path, text]));

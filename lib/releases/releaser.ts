@@ -8,12 +8,13 @@ import { firstChanges, firstHeld, firstOf, type HeldBack, type ReleaseReport } f
 import { type Problem, scriptFile } from "./sources.ts";
 import type { Pointer, ReleaseStore } from "./store.ts";
 
+/** The part of the store that makes and flips releases. */
 export type ReleaserStore = Pick<
   ReleaseStore,
   "readSources" | "read" | "write" | "pointer" | "record" | "entry" | "history"
 >;
 
-/** How often it starts anew because somebody else flipped meanwhile. */
+/** How often it starts anew because another flip came first. */
 const ATTEMPTS = 10;
 
 /** What an attempt found, as the report has it. */
@@ -36,9 +37,9 @@ export function createReleaser(deps: {
 }): () => Promise<ReleaseReport> {
   const { store, log, metrics } = deps;
 
-  /** Undefined when somebody else flipped meanwhile, perhaps to older files than those read here. */
+  /** Undefined when another flip came first, perhaps to older files than those read here. */
   async function attempt(): Promise<ReleaseReport | undefined> {
-    // The pointer first: whoever flips after this line makes our own flip fail, so no older files ever win.
+    // The pointer first: any flip after this line makes our own flip fail, so no older files ever win.
     const from = await store.pointer();
     const upload = readCandidate(await store.readSources(), { runsAll: deps.runsAll });
     const isNewest = upload.version === from.built;

@@ -21,10 +21,10 @@ export interface ReleaseReport {
   scripts: number;
   /** What keeps it, or a part of it, from going live. */
   errors: Problem[];
-  /** Of a release that is live in part only. */
+  /** Only for a release that is live in part. */
   held?: HeldBack;
   warnings: Problem[];
-  /** Against the release that was live; not there when nothing changed, or the old one cannot be read. */
+  /** Against the release that was live; absent when nothing changed, or the old one cannot be read. */
   changes?: Changes;
 }
 
@@ -64,6 +64,7 @@ const shortened = ({ apis, ...problem }: Problem): Problem => ({
   ...(apis && { apis: firstNames(apis) }),
 });
 
+/** At most 50 names of each list, and how many more there are. */
 export const firstHeld = ({ kept, left_out }: HeldBack): HeldBack => ({
   kept: firstNames(kept),
   left_out: firstNames(left_out),
@@ -72,6 +73,7 @@ export const firstHeld = ({ kept, left_out }: HeldBack): HeldBack => ({
 const firstNames = (names: string[]) =>
   names.length > MAX_SHOWN ? [...names.slice(0, MAX_SHOWN), `and ${names.length - MAX_SHOWN} more`] : names;
 
+/** At most 50 names of each list, and how many more there are. */
 export function firstChanges(changes: Changes): Changes {
   const { apis, scripts } = changes;
   const all = ({ added, changed, removed }: Changes["apis"]) => ({

@@ -37,7 +37,7 @@ export async function rollBack(
   return { from, to };
 }
 
-/** A pointer to nothing would stop every consumer that starts. */
+/** A pointer to a missing release would stop every consumer that starts. */
 async function mustBeThere(store: Pick<ReleaseStore, "read">, version: string): Promise<void> {
   try {
     await store.read(version);

@@ -6,7 +6,7 @@ import { createNameReader } from "./script-names.ts";
 import { createStrictReader } from "./strict-mode.ts";
 import { createCallReader } from "./unknown-calls.ts";
 
-/** What the text of a script tells before it is loaded. */
+/** What is known of a script from its text, before it is loaded. */
 export interface ScriptFacts {
   /** What may be a handler, by its name or path of names, with its line. */
   names: Map<string, number>;
@@ -22,12 +22,13 @@ export interface ScriptFacts {
   imports: Note[];
 }
 
+/** Something about a script, at a line counted from 1. */
 export interface Note {
   line: number;
   message: string;
 }
 
-/** Of a text that is not a script little is told: loading it tells what is wrong. */
+/** Finds little in a text that is not a script: loading it shows what is wrong. */
 export function readScript(source: string): ScriptFacts {
   const lineOf = createLines(source);
   const noted = <T extends Finding>({ at, ...rest }: T) => ({ ...rest, line: lineOf(at) });

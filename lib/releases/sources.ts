@@ -49,7 +49,7 @@ export const isDeclaration = (path: string) => /\.d\.m?ts$/.test(path);
 /** The script that is made of such a file. */
 export const scriptOf = (path: string) => path.replace(/\.(?:m?ts|mjs)$/, ".js");
 
-/** Whether a file is the source map of a script that was made so; it is uploaded for people, and read by nobody here. */
+/** Whether a file is the source map of a script that was made so; it is uploaded for people, and never read here. */
 export const isMap = (path: string) => path.startsWith("handlers/") && path.endsWith(".js.map");
 
 /** Whether a file of this name holds definitions. */
@@ -66,6 +66,7 @@ export function isSource(path: string): boolean {
 /** An OAS document can be long; a script of a megabyte is a mistake, or data. */
 export const MAX_BYTES = { definition: 4 * 1024 * 1024, script: 1024 * 1024 } as const;
 
+/** In bytes, by the file's name; a template has the limit of a script. */
 export const sizeLimit = (path: string): number =>
   isDefinition(path) ? MAX_BYTES.definition : MAX_BYTES.script;
 

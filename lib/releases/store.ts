@@ -21,7 +21,7 @@ export interface PointerTarget {
   settled?: string | undefined;
 }
 
-/** As it was read; `revision` is another after every change, so that nobody overwrites what they have not seen. */
+/** As it was read; `revision` grows with every change, so that no writer overwrites a change that it has not seen. */
 export interface Pointer extends PointerTarget {
   revision: number;
   /** Of the tables; undefined where the item says nothing of it. */
@@ -36,9 +36,9 @@ export interface ReleaseStore
   pointer(): Promise<Pointer>;
   /** The live version, or undefined before the first release. Strongly consistent. */
   liveVersion(): Promise<string | undefined>;
-  /** Moves the pointer and keeps the entry, both or none; false when the pointer is no longer as it was read. */
+  /** Moves the pointer and keeps the entry, both or neither; false when the pointer has changed since it was read. */
   record(from: Pointer, to: PointerTarget, entry: HistoryEntry): Promise<boolean>;
-  /** Has the pointer say another format of the tables; false when it is no longer as it was read. */
+  /** Changes the pointer's format of the tables; false when the pointer has changed since it was read. */
   setFormat(from: Pointer, format: number): Promise<boolean>;
   entry(version: string): Promise<HistoryEntry | undefined>;
   /** The newest built first. */
@@ -47,6 +47,10 @@ export interface ReleaseStore
 
 const MAX_HISTORY = 100;
 
+/**
+ * `table`: the state table; `now` in ms. The history keeps the newest 100 versions. Errors of the SDK come through, but
+ * a transaction that is cancelled answers false.
+ */
 export function createReleaseStore(deps: {
   s3: S3Client;
   bucket: string;
@@ -94,7 +98,7 @@ export function createReleaseStore(deps: {
     return transact([
       { TableName: table, Item: moved, ...unchangedSince(from) },
       { TableName: table, Item: kept },
-      // Written under the pointer's condition, so nobody else has changed it since it was read.
+      // Written under the pointer's condition, so no other writer has changed it since it was read.
       { TableName: table, Item: { pk: HISTORY_KEY, versions: order.slice(0, MAX_HISTORY) } },
     ]);
   }

@@ -5,11 +5,12 @@ import { type Release, versionOf } from "./release.ts";
 
 /** Releases as they are in the bucket, each under its version. */
 export interface StoredReleases {
-  /** Throws `release-missing` when there is no such object, or it is not the one that was written. */
+  /** Throws `release-missing` for an object that is missing, or is not the one that was written. */
   read(version: string): Promise<Release>;
   write(version: string, text: string): Promise<void>;
 }
 
+/** Stores them below `releases/` and checks each by its hash when it reads it. */
 export function createStoredReleases(
   bucket: Pick<Bucket, "name" | "readText" | "writeText">,
 ): StoredReleases {

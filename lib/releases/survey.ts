@@ -10,13 +10,13 @@ export interface Surveyed {
   faults: LoadFault[];
   /** Of each script that was loaded, the names that hold another handler object since. */
   defined: Map<string, Map<string, Held>>;
-  /** Scripts that were not looked at, since too many before them took the time; there is no thread then. */
+  /** Scripts that were not looked at, since `MAX_CULPRITS` before them had to be left out; no thread is left then. */
   unread: string[];
 }
 
-/** Half of what the consumer gives its scripts: what passes here loads there on half the speed. */
+/** Half of the time that the consumer gives its scripts: what passes here loads there at half the speed. */
 const LOAD_MS = 2_500;
-/** A script that takes the time, or breaks the sandbox, of those after it is left out, and the others are loaded again. */
+/** How often a script that uses up the time, or breaks the sandbox, is left out and the others are loaded again. */
 const MAX_CULPRITS = 5;
 
 /** Loads scripts as the consumer does, each with a look at what it defines. */

@@ -17,4 +17,5 @@ export function tableFormatOf(live: Record<string, unknown> | undefined): number
   return format;
 }
 
+/** Whether sessions may have marks. Throws `format-unknown`. */
 export const knowsMarks = (live: Record<string, unknown> | undefined) => tableFormatOf(live) >= 2;

@@ -7,7 +7,7 @@ export interface UnknownCall extends Finding {
   name: string;
 }
 
-/** Of a script that was put together, more tell nobody anything. */
+/** The most calls reported of one script: more of a bundled script help nobody. */
 const MOST = 50;
 
 /** Reads calls of what the script itself does not declare: a misspelt function is found when its line runs, or never. */

@@ -1,17 +1,18 @@
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { NOTICES_KEY } from "../dynamo/state-keys.ts";
 
-/** What the invocations that one upload of many files causes know of each other. */
+/** Lets one of the invocations that an upload of many files causes build the release for all of them. */
 export interface UploadLease {
-  /** One more has come. */
+  /** Counts one more file that was put or removed. */
   count(): Promise<void>;
   counted(): Promise<number>;
-  /** Whether this invocation is the one that waits for all; false when another is at it. */
+  /** Takes the lease until this time, in ms since 1970; false when another invocation has it, and builds for all. */
   lead(owner: string, until: number): Promise<boolean>;
-  /** From here on, whoever comes waits for itself. */
+  /** Gives up the lease: the next invocation can take it. */
   letGo(owner: string): Promise<void>;
 }
 
+/** `table`: the state table; `now` in ms. A lease that was not let go ends at its `until`. */
 export function createUploadLease(deps: {
   dynamo: DynamoDBDocumentClient;
   table: string;

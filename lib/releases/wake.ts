@@ -8,6 +8,7 @@ const MAX_LOOKS = 10;
 /** How much longer than its longest wait an invocation leads: then it has died. */
 const LEASE_RESERVE_MS = 10_000;
 
+/** One invocation of the releaser. */
 export interface Waking {
   /** The invocation's id; a repetition of the same invocation has the same. */
   id: string;
@@ -16,9 +17,9 @@ export interface Waking {
 }
 
 /**
- * Makes one release of many notices. S3 sends one for each file: the first invocation waits until no more come,
- * then builds; those that come while it waits end immediately, since what they tell of is in the bucket before it looks.
- * An invocation that is not a notice of S3 builds immediately.
+ * Makes one release of many files. S3 sends a notice for each: the first invocation waits until no more come, then
+ * builds; those that come while it waits end immediately, since what they tell of is in the bucket before it looks. An
+ * invocation that is not a notice of S3 builds immediately.
  */
 export function createWake(deps: {
   notices: UploadLease;
@@ -43,7 +44,7 @@ export function createWake(deps: {
   return async ({ id, notice }) => {
     const keys = noticedKeys(notice);
     if (!keys) return deps.release();
-    // Others are of the releases, which lie in the same bucket; of what is not a script yet a report has to tell.
+    // Other objects are releases, which are in the same bucket. A file that is not a script yet must be reported.
     if (!keys.some((key) => isSource(key) || isModuleFile(key))) return undefined;
     await notices.count();
     if (!(await notices.lead(id, deps.now() + MAX_LOOKS * quietMs + LEASE_RESERVE_MS))) {

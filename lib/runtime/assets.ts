@@ -27,6 +27,7 @@ export function loadAssets(): RuntimeAssets {
   };
 }
 
+/** The bytes of QuickJS's WebAssembly file: from its npm package, or from beside the bundle. */
 export function readEngine(): Uint8Array {
   const file = bundled
     ? new URL("./emscripten-module.wasm", import.meta.url)

@@ -8,6 +8,7 @@ export interface CallBudget {
   batch(requests: number): StopCode | undefined;
 }
 
+/** For one run. The call that breaks a limit is counted too, so every later one breaks it again. */
 export function createCallBudget(limits: Limits): CallBudget {
   const left = { http: limits.httpCalls, storage: limits.storageCalls, session: limits.sessionCalls };
   const spend = (kind: keyof typeof left, count: number): StopCode | undefined => {

@@ -38,7 +38,7 @@ export function createDispatcher(
 
   function dispatch(): void {
     while (busy < workers && queue.length > 0) {
-      // A share of what is left now, so that the later ones are small: nobody waits long for another's last run.
+      // A share of what is left now, so that later ones are small: no job waits long for another thread's last run.
       const share = queue.splice(0, Math.ceil(queue.length / workers));
       busy += 1;
       void serve(share);

@@ -25,8 +25,8 @@ export interface Host {
   /** The run is given to its thread, now or at this time in ms since 1970. */
   begin?(at?: number): void;
   /**
-   * The script was given the session of this key, which it asked for an API of, that came with its run: `after` so many
-   * ms since the run began.
+   * The script read the session of this key, in the name of this API, from what came with its run. `after`: in ms since
+   * the run began.
    */
   gave?(key: string, apiId: string, after: number): void;
   /** Told before the run's end, where it is asked for; not of a run whose thread was ended. */
@@ -57,7 +57,7 @@ export type JobEnd = Outcome | "unstarted";
 export interface Job {
   run: Run;
   host: Host;
-  /** False: there is no sense in it any more. It is not started then, or ends with its next call. */
+  /** False: its result would not count any more. It is not started then, or ends with its next call. */
   isWanted?(): boolean;
   /** For how many ms more it may be started; below 0: not any more. */
   startsWithin?(): number;
@@ -68,9 +68,9 @@ export interface Job {
   ended(end: JobEnd, waitedMs: number): Promise<void>;
 }
 
-/** What is told of the jobs of one message while they are done. */
+/** Notified about the jobs of one message while they are done. */
 export interface Watch {
-  /** It is likely that the thread must be ended; told halfway through the grace of a run. */
+  /** The thread must probably be ended: called halfway through the grace time of a run. */
   onLate(): void;
   /** Before the job's own `ended`. */
   onEnd(outcome: Outcome, rebuilding: boolean): void;
@@ -91,7 +91,7 @@ export interface Link {
   kill(): void;
   /** The end of the run that was under way when the thread ended. */
   killed(run: Run, ms: number): Outcome;
-  /** The longest time between two runs, in ms: the sandbox may be built anew. */
+  /** The longest time between two runs, in ms: the sandbox may be rebuilt in it. */
   restMs: number;
 }
 
@@ -107,7 +107,7 @@ interface Open {
   admit(requests: number): boolean;
   count(name: HostCallName): void;
   dropped: boolean;
-  /** Its end has come: nobody waits for an answer any more. */
+  /** It has ended: its calls get no answer any more. */
   over: boolean;
 }
 
@@ -143,7 +143,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
   const { limits, progress } = link;
   const { promise, resolve, reject } = Promise.withResolvers<Job[]>();
   const logLoading = createRunLog(limits, watcher.logLoading);
-  /** The first job whose end was not told yet. */
+  /** The first job whose end was not reported yet. */
   let next = 0;
   let current = openNext();
   let rebuilding = false;
@@ -176,7 +176,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
     close();
     resolve(left);
   }
-  /** What the thread is at is not known then: it ends, and only after that somebody learns why. */
+  /** The state of the thread is not known then: it is ended, and the error is reported after that. */
   function fail(thrown: unknown): void {
     broken ??= { thrown };
     link.kill();
@@ -196,7 +196,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
   async function answer(of: Open, { id, name, args, at }: Call): Promise<void> {
     if (of.over) return;
     if (of.job.isWanted?.() === false) {
-      // The code does not matter: nothing of this run counts.
+      // Any code will do: nothing of this run counts.
       of.dropped = true;
       of.stop ??= "timeout";
     }

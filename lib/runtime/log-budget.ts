@@ -1,5 +1,6 @@
 import type { Limits, LogLevel } from "./protocol.ts";
 
+/** Takes one line; what it does with it is the host's matter. */
 export type WriteLog = (level: LogLevel, message: string) => void;
 
 /** Counts what one run logs; answers the limit that a line breaks, if it breaks one. */

@@ -15,6 +15,10 @@ interface Place {
   spare?: Promise<Thread> | undefined;
 }
 
+/**
+ * Owns `first` and every thread that `start` makes, and closes them. A thread that has died is replaced before its
+ * place is lent again.
+ */
 export function createPool(size: number, first: Thread, start: () => Promise<Thread>): Pool {
   const places: Place[] = Array.from({ length: size }, (_, index) => ({
     thread: index === 0 ? first : undefined,
@@ -50,7 +54,7 @@ export function createPool(size: number, first: Thread, start: () => Promise<Thr
         const result = await work(await ready(place), () => {
           place.spare ??= start();
         });
-        // At once, not at the next use: so a run starts on a thread that is there, and its time is its own.
+        // Now, not at the next use: a run then starts on a thread that is ready, and the start takes none of its time.
         await ready(place);
         return result;
       } finally {

@@ -10,8 +10,10 @@ export interface Progress {
 }
 
 const TIME = 8;
+/** The size of the memory that `createProgress` needs. */
 export const PROGRESS_BYTES = TIME + 8;
 
+/** Both threads make one on the same memory: the worker writes, the main thread reads. */
 export function createProgress(memory: SharedArrayBuffer): Progress {
   const index = new Int32Array(memory, 0, 1);
   const startedAt = new Float64Array(memory, TIME, 1);

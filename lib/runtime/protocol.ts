@@ -3,6 +3,7 @@
  * Only text crosses: events, contexts, arguments and results are JSON or plain strings.
  */
 
+/** One file of handlers, as it is evaluated. */
 export interface Script {
   /** As named by the API definition, relative to handlers/; shows in stacks and errors. */
   path: string;
@@ -12,6 +13,9 @@ export interface Script {
 /** `global`: scripts share their globals from event to event. `event`: each starts from a snapshot taken at load. */
 export type Isolation = "global" | "event";
 
+/**
+ * What scripts may use. Sizes of text are in UTF-16 units where the name ends in `Chars`, in bytes of UTF-8 elsewhere.
+ */
 export interface Limits {
   /** Wall time of one run, in ms; then the script is stopped. */
   timeoutMs: number;
@@ -35,6 +39,7 @@ export interface Limits {
   jobs: number;
 }
 
+/** The limits where no setting says otherwise. */
 export const DEFAULT_LIMITS: Limits = {
   timeoutMs: 5_000,
   graceMs: 250,
@@ -63,21 +68,21 @@ export interface Run {
   sessions?: [key: string, text: string][];
   /** When it is too late to start it, in ms of `clockMs`. */
   startBy?: number;
-  /** What an earlier run took of clock and chance: this one takes the same. */
+  /** The times and random numbers that an earlier run read: this one reads the same. */
   replay?: Used;
 }
 
-/** What scripts took of clock and chance. */
+/** The times and random numbers that scripts read. */
 export interface Used {
   /** The state of Math.random before the first number, in hex; absent when none was drawn. */
   seed?: string;
   /** What the clock said at each look: the first in ms since 1970, each other as the difference to the one before. */
   clock?: number[];
-  /** There were more looks than are kept. */
+  /** The clock was read more often than is kept. */
   cut?: true;
 }
 
-/** What a run took, and which sandbox it met. */
+/** What a run read, and in which sandbox. */
 export interface RunUsed extends Used {
   /** Names one loading of the scripts, with what they took then. */
   load: { id: string } & Used;
@@ -97,14 +102,16 @@ export type Deed =
 /** What a run may be stopped for, in a way that the script cannot catch. */
 export type StopCode = "timeout" | "memory" | "jobs" | "http-calls" | "storage-calls" | "session-calls";
 
+/** Why a run failed. */
 export type FailureCode =
-  /** The handler threw, its promise was rejected or never settled, or there is no such handler. */
+  /** The handler threw, its promise was rejected or never settled, or no handler has this name. */
   | "threw"
   | "stack"
   | StopCode
   /** The worker was terminated, or died. */
   | "killed";
 
+/** What a script threw, as text: it may have thrown anything. `stack` is without the message. */
 export interface ScriptError {
   name: string;
   message: string;
@@ -114,10 +121,12 @@ export interface ScriptError {
 /** `kept`: the next run meets the same sandbox. `rebuilt`: another, with the scripts loaded anew. */
 export type SandboxFate = "kept" | "rebuilt";
 
+/** How a run ended; `ms` is its wall time, host calls included. */
 export type Outcome =
   | { ok: true; ms: number }
   | { ok: false; code: FailureCode; error: ScriptError; ms: number; sandbox: SandboxFate };
 
+/** A script that did not load, and why. */
 export interface LoadFault {
   path: string;
   error: ScriptError;
@@ -171,10 +180,13 @@ export const HOST_CALLS = {
   batchRequest: "http",
   storage: "storage",
 } as const;
+/** A call that the worker may make to the main thread. */
 export type HostCallName = keyof typeof HOST_CALLS;
 
+/** Whether its first argument is the key of a session. */
 export const isSessionCall = (name: HostCallName): boolean => HOST_CALLS[name] === "session";
 
+/** What the main thread asks; each but `runs` has one answer. */
 export type ToWorker =
   | { type: "load"; scripts: Script[]; replay?: Used | undefined }
   | { type: "survey"; scripts: SurveyedScript[] }
@@ -183,6 +195,7 @@ export type ToWorker =
   /** In this order. */
   | { type: "runs"; runs: Run[] };
 
+/** What the worker says. */
 export type FromWorker =
   /** The script that is evaluated now, and the time that it has in a survey: the one at fault if nothing more comes. */
   | { type: "loading"; path: string; leftMs?: number }
@@ -190,11 +203,11 @@ export type FromWorker =
   | ({ type: "surveyed" } & Survey)
   | { type: "probed"; answers: Probed[] }
   | { type: "looked"; held: Map<string, Held> }
-  /** Of the runs that ended since the last such message, in order. */
+  /** The ends of runs since the last such message, in order. */
   | { type: "ended"; ends: RunEnd[] }
-  /** Follows the end of a run after which the sandbox is built anew. */
+  /** Follows the end of a run after which the sandbox was rebuilt. */
   | { type: "rebuilt" }
-  /** Of the run under way, when they are many. */
+  /** What the run under way did, before its end. */
   | { type: "deeds"; deeds: Deed[] }
   /** A line of a script that is being loaded. */
   | { type: "log"; level: LogLevel; message: string }
@@ -212,23 +225,25 @@ export interface Call {
   at: number;
 }
 
+/** How a run ended, with what it did since the worker told last. */
 export interface RunEnd {
   /** Undefined: the run was not started, since it was too late for it. */
   outcome: Outcome | undefined;
   rebuilding: boolean;
   deeds: Deed[];
-  /** Where it is asked for. */
+  /** Only with `tellUsed`. */
   used?: RunUsed | undefined;
 }
 
 /** The answer to a host call: what the script gets, or why its run ends here. */
 export type CallAnswer = { id: number } & ({ value: string | undefined } | { stop: StopCode });
 
+/** The `workerData` of a worker. The memory is shared: both sides see the same. */
 export interface WorkerSetup {
   wasm: WebAssembly.Module;
   limits: Limits;
   isolation: Isolation;
-  /** Whether it is told what runs take of clock and chance, and may be given again. */
+  /** Whether the worker reports the times and random numbers that runs read, and runs may replay them. */
   tellUsed: boolean;
   /** The worker's end of the channel that carries the answers to host calls. */
   calls: import("node:worker_threads").MessagePort;

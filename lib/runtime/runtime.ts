@@ -40,15 +40,17 @@ export interface Runtime {
   close(): Promise<void>;
 }
 
+/** What became of a runtime's sandboxes since its start. */
 export interface RuntimeCounters {
   /** Threads that were terminated, or died. */
   kills: number;
-  /** Sandboxes built anew from the release, in a thread that lives or in a new one. */
+  /** Sandboxes rebuilt from the release, in the same thread or in a new one. */
   rebuilds: number;
   /** Runs after which the snapshot was restored. */
   restores: number;
 }
 
+/** How a runtime runs its scripts. */
 export interface RuntimeOptions {
   assets: RuntimeAssets;
   limits?: Partial<Limits>;
@@ -57,14 +59,18 @@ export interface RuntimeOptions {
   workers?: number;
   /** What scripts log while they load. */
   log?: WriteLog;
-  /** Has each run's host told what it took of clock and chance. Needed for runs that replay. */
+  /** Reports to each run's host the times and random numbers that it read. Needed for runs that replay. */
   tellUsed?: boolean;
-  /** What the scripts took when they were loaded before: they take the same. */
+  /** The times and random numbers that the scripts read at an earlier load: they read the same. */
   replay?: Used | undefined;
   /** A thread that was started ahead with these options, for the first worker. */
   thread?: Thread;
 }
 
+/**
+ * Loads the scripts and keeps them warm; the caller closes it. Scripts that do not load are in `faults`, and the others
+ * run. Throws for several workers under global isolation.
+ */
 export async function startRuntime(scripts: Script[], options: RuntimeOptions): Promise<Runtime> {
   const { assets, isolation = "global", workers = 1, tellUsed, replay } = options;
   if (workers > 1 && isolation === "global") throw new Error("several workers need isolation by event");
@@ -109,7 +115,7 @@ export async function startRuntime(scripts: Script[], options: RuntimeOptions): 
         else if (isolation === "event") counters.restores += 1;
       },
     });
-    // It may also end while its sandbox is built anew.
+    // It may also end while its sandbox is rebuilt.
     if (!thread.alive && !killed) counters.kills += 1;
     return left;
   }

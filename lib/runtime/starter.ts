@@ -7,10 +7,11 @@ export interface Starter {
   start(scripts: Script[]): Promise<Runtime>;
   /** Starts the next runtime's thread ahead, in the background: that is most of what its start takes. */
   prepare(): void;
-  /** Ends the thread that was started ahead, if there is one; runtimes are closed by themselves. */
+  /** Ends the thread that was started ahead, if any. It closes no runtime: their users do. */
   close(): Promise<void>;
 }
 
+/** All runtimes get these options; `options.thread` is replaced by the thread that was started ahead. */
 export function createStarter(options: RuntimeOptions): Starter {
   let ahead: Promise<Thread> | undefined;
 

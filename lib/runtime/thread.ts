@@ -36,7 +36,7 @@ export interface Thread {
   look(asked: Asked | undefined): Promise<Map<string, Held>>;
   /**
    * Does these jobs in order; resolves with those that are still to be done, since the thread had to be ended, after
-   * which it is of no more use.
+   * which it cannot be used any more.
    */
   runAll(jobs: readonly Job[], watch: Watch): Promise<Job[]>;
   readonly alive: boolean;
@@ -45,7 +45,7 @@ export interface Thread {
 
 /** A worker's first answer includes its own start; see the figures of `npm run bench:runtime`. */
 const START_MS = 5_000;
-/** Why a thread is no more; `late`: it did not answer in time. */
+/** Why a thread ended; `late`: it did not answer in time. */
 interface Death {
   late: boolean;
   why: string;
@@ -58,6 +58,7 @@ const CLOSED: Death = { late: false, why: "its thread was closed with its releas
 
 const silent: WriteLog = () => {};
 
+/** Does not keep the process alive while it has nothing to do. The caller closes it. */
 export function startThread(
   assets: RuntimeAssets,
   limits: Limits,

@@ -5,7 +5,7 @@ import type { LogLevel } from "./protocol.ts";
  * before it was killed is kept.
  */
 export interface UnsentLog {
-  /** False when there is no room for it. */
+  /** False when the memory has no room for it. */
   add(level: LogLevel, message: string): boolean;
   clear(): void;
   read(): [LogLevel, string][];
@@ -18,6 +18,10 @@ const LINE_HEAD = 5;
 /** The longest line that the limits allow by default, of characters of 3 bytes, and some more. */
 export const UNSENT_LOG_BYTES = 256 * 1024;
 
+/**
+ * Both threads make one on the same memory of `UNSENT_LOG_BYTES`: the worker adds, and the main thread reads what is
+ * left when the worker has ended.
+ */
 export function createUnsentLog(memory: SharedArrayBuffer): UnsentLog {
   const bytes = Buffer.from(memory);
   const end = new Int32Array(memory, 0, 1);

@@ -10,6 +10,7 @@ import { applySet, keepPassword, parseSession, type Session, showSession } from 
 import type { SessionStore } from "./store.ts";
 import { keepUnknown } from "./whole.ts";
 
+/** A request to the sessions API, from any HTTP edge. */
 export interface SessionsRequest {
   /** Such as `GET /sessions/{key+}`. */
   route: string;
@@ -32,10 +33,11 @@ export interface SessionsReply {
   body: string;
 }
 
+/** `now` in ms, `random` from 0 to 1. */
 export interface SessionsDeps {
   store: SessionStore;
   rows: Pick<SessionRows, "page">;
-  /** Only where the table names keys by their hashes: the same for whoever has the hash. */
+  /** Only where the table names keys by their hashes: the same store, asked by hash. */
   byHash?: SessionStore | undefined;
   /** Only where a gateway owns the sessions: a change is carried there, and done when it is there. */
   changedState?: ChangedState | undefined;
@@ -58,6 +60,7 @@ const ROUTES = new Map<string, Route>([
 /** Where a request says that it is the console's. */
 export const WRITER_HEADER = "gatehook-writer";
 
+/** As an HTTP API of API Gateway names routes. */
 export const SESSION_ROUTES = [...ROUTES.keys()];
 
 /** People's way to the sessions table; a coded error says what is wrong with a request. */
@@ -127,7 +130,7 @@ async function deleteSession(request: SessionsRequest, deps: SessionsDeps): Prom
   return { status: 200, body: JSON.stringify({ key, status: "ok", action: "deleted", ...pending(deps) }) };
 }
 
-/** Whoever sends If-Match means one version, and is told where it is another. */
+/** Tried again when others change the session first; with If-Match, refused when that made another version. */
 function change<T>(
   { key, ifMatch, ifNoneMatch }: SessionsRequest,
   store: SessionStore,
@@ -157,7 +160,7 @@ function storeFor(
   return byHash && truthIn(query, "hashed") ? byHash : store;
 }
 
-/** Whoever made a change is told that it is on its way to the gateway. */
+/** Where a gateway owns the sessions, the reply says that the change is on its way there. */
 const pending = ({ changedState }: SessionsDeps) => (changedState ? { pending: true } : {});
 
 /** One that is unfit must not hide the others of its page. */

@@ -7,8 +7,8 @@ import type { SessionStore } from "./store.ts";
 const ATTEMPTS = 8;
 
 /**
- * Writes on what was read, and again on fresh data while `write` answers undefined because somebody else was first.
- * Throws session-stale where that goes on.
+ * Writes on what was read, and again on fresh data while `write` answers undefined because another write came first.
+ * Throws session-stale after eight tries.
  */
 export async function changeSession<T>(
   key: string,

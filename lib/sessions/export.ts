@@ -9,10 +9,11 @@ export interface ExportTally {
   written: number;
   /** Not sessions any more: their time is over, or the gateway has deleted their keys. */
   passed: number;
-  /** Edited by hand to what no session is. */
+  /** Edited by hand to something that is not a session. */
   unfit: number;
 }
 
+/** A tally to begin with; `entriesOf` changes it in place. */
 export const emptyExport = (): ExportTally => ({ read: 0, written: 0, passed: 0, unfit: 0 });
 
 /** Rows of the table for somewhere else. `hashed`: with what the table names keys, "" for raw keys. */

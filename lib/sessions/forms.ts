@@ -14,10 +14,10 @@ import { decodeWhole, formatWhole, parseWhole } from "./whole.ts";
 export interface Entry {
   /** The raw key, or its hash. */
   key: string;
-  /** With what the key is hashed: "" where it is the raw one, undefined where nobody says. */
+  /** The function that the key is hashed with: "" for a raw key, undefined where the source does not say. */
   hashed: string | undefined;
   session: Session;
-  /** When it was written last, in unix seconds; undefined where nobody knows. */
+  /** When it was written last, in unix seconds; undefined where that is not known. */
   updatedAt: number | undefined;
   /** When it ends for the store, in unix seconds, 0 for never; undefined where its own lifetime says so. */
   ttl: number | undefined;
@@ -33,7 +33,7 @@ const AROUND_VALUES = 50;
 /** What a gateway puts in front of a key's name in Redis. */
 const REDIS_PREFIX = "apikey-";
 
-/** Tells an empty member from one that is not there. */
+/** Distinguishes an empty member from a missing one. */
 const boxed =
   <T>(decode: Decoder<T>): Decoder<{ inner: T } | undefined> =>
   (value) =>

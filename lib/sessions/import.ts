@@ -2,7 +2,7 @@ import { AppError, type ErrorCode } from "../errors.ts";
 import type { Entry } from "./forms.ts";
 import type { FoundRows, Take, Taken } from "./take.ts";
 
-/** One session of a source, or why there is none. */
+/** One session of a source, or why it cannot be read. */
 export interface Sourced {
   /** Its line, or its number in a list: from 1, growing. */
   place: number;
@@ -24,6 +24,7 @@ export interface ImportTally {
   passed: number;
 }
 
+/** A tally to begin with; the import changes it in place. */
 export const emptyImport = (): ImportTally => ({
   read: 0,
   added: 0,
@@ -42,6 +43,7 @@ export interface LeftOut {
   message: string;
 }
 
+/** `concurrency`: chunks of 25 sessions at the same time. */
 export interface ImportDeps {
   take: Take;
   /** What to say of a session that was left as it is where it goes. */
@@ -52,6 +54,7 @@ export interface ImportDeps {
   onLeftOut: (leftOut: LeftOut) => void;
 }
 
+/** How an import ended. */
 export interface ImportEnd {
   /** Whether the source is through. */
   complete: boolean;
@@ -71,7 +74,7 @@ interface Named {
 }
 
 /**
- * Puts the sessions of a source into the table. To do it again changes nothing, so one that was broken off may simply
+ * Puts the sessions of a source into the table. A second time it changes nothing, so one that was broken off may simply
  * start anew, or after the place to which everything was done.
  */
 export function createImport({ take, whenKept, nameOf, concurrency, onLeftOut }: ImportDeps) {

@@ -12,7 +12,7 @@ export interface StoredSession {
   gateway?: GatewayState | undefined;
   /** The name under which the gateway, and so the table, has this key. */
   fullName?: string;
-  /** Of its item. */
+  /** The marks of its item. */
   marks?: Marks | undefined;
   /** When DynamoDB may remove its item, in unix seconds. */
   ttl?: number;
@@ -26,13 +26,14 @@ export interface StoredSession {
  */
 export type Marks = Record<string, Mark>;
 
+/** Which handlers' writes of an event the item has. */
 export interface Mark {
   done: string[];
-  /** Of the event's content. */
+  /** The digest of the event's content. */
   digest?: string;
 }
 
-/** Has the ledger say what these marks say. */
+/** Writes into the ledger what these marks say. */
 export type ProveMarks = (marks: Marks) => Promise<void>;
 
 /** What an item's next version is put on. */
@@ -63,18 +64,18 @@ export interface GatewayState {
   change?: Change;
   /** The gateway had the key and deleted it. Handlers see a missing key, and cannot make it again. */
   gone?: boolean;
-  /** Since when, in ms, it is in doubt whether this is what the gateway has. */
+  /** Since when, in ms, it is not certain that this is what the gateway has. */
   look?: number;
 }
 
-/** What an item is to say of the gateway once an edit of it is committed; `reset`: the quota is to start anew. */
+/** What an item is to say of the gateway once an edit of it is committed; `reset`: the quota is reset. */
 export type ChangedState = (stored: StoredSession, reset: boolean) => GatewayState;
 
 /** What is to be carried to the gateway is the difference between `base` and the item's session. */
 export interface Change {
   /** What the gateway had before it, null when it had nothing. */
   base: Session | null;
-  /** Whether a handler wants the quota to start anew, and whether that was asked for already. */
+  /** `wanted`: a handler has reset the quota. `asked`: the gateway was asked for that already. */
   reset?: "wanted" | "asked";
   /** Once the gateway has taken it: until when, in ms, its own cache may undo it. Then it is looked at once more. */
   until?: number | undefined;
@@ -84,9 +85,10 @@ export interface Change {
   since: number;
 }
 
-/** What changed a session last. Items of before this was kept have a handler, or nothing. */
+/** What changed a session last. Items of earlier versions have a handler, or nothing. */
 export type ChangedBy = ByHandler | ByWriter;
 
+/** A handler, at an event. */
 export interface ByHandler {
   handler: string;
   /** The event's type. */
@@ -97,8 +99,10 @@ export interface ByHandler {
 
 /** `gateway`: what owns the sessions. `import`: a command that brought them from elsewhere. */
 export const WRITERS = ["api", "cli", "console", "gateway", "import"] as const;
+/** What else changes sessions. */
 export type Writer = (typeof WRITERS)[number];
 
+/** A change that no handler made. */
 export interface ByWriter {
   by: Writer;
   /** The caller's ARN, where AWS says who calls. */
@@ -107,23 +111,25 @@ export interface ByWriter {
   event?: undefined;
 }
 
-/** As much of the names of others as an item keeps. */
+/** The longest name of a handler, event type or event that an item keeps, in UTF-16 units. */
 const NAME_CHARS = 128;
 /** The longest ARN of IAM. */
 const WHO_CHARS = 2_048;
 
+/** Names are cut at 128 UTF-16 units. */
 export const changedByOf = (handler: string, event: string, eventId: string): ChangedBy => ({
   handler: handler.slice(0, NAME_CHARS).toWellFormed(),
   event: event.slice(0, NAME_CHARS).toWellFormed(),
   event_id: eventId.slice(0, NAME_CHARS).toWellFormed(),
 });
 
+/** `who`: the ARN of the caller, "" where nobody is known. */
 export const changedByWriter = (by: Writer, who = ""): ByWriter => ({
   by,
   ...(who !== "" && { who: who.slice(0, WHO_CHARS).toWellFormed() }),
 });
 
-/** For a list; "" where nobody knows. */
+/** For a list; "" where it is not known. */
 export function whoChanged(changedBy: ChangedBy | undefined): string {
   if (!changedBy) return "";
   if (changedBy.by === undefined) return changedBy.handler;
@@ -135,9 +141,9 @@ export function whoChanged(changedBy: ChangedBy | undefined): string {
 const FIRST_VERSIONS = 2 ** 52;
 
 /**
- * The version that follows the one that was read. A new item must not count from 1 again: whoever read the key's
- * former item, before it was deleted by hand, by the API or by DynamoDB's TTL, commits on condition of a version
- * that the new one would reach. So it starts at a number that the former one never had, but for a chance in 2^52.
+ * The version that follows the one that was read. A new item must not count from 1 again: a writer that read the key's
+ * former item, before it was deleted by hand, by the API or by DynamoDB's TTL, commits on condition of a version that
+ * the new one would reach. So it starts at a number that the former one never had, but for a chance in 2^52.
  */
 export const nextVersion = (read: number) => Math.abs(read) + 1;
 

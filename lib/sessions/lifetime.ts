@@ -17,7 +17,7 @@ export interface ApiLifetimes {
 /** When the store itself drops a session, in unix seconds; 0 is never. */
 export type SessionEnd = (session: Session, now: number) => number;
 
-/** Of the seconds that a session has left: it stays, whatever else is said. */
+/** Seconds that stand for "never": the session stays, whatever other APIs say. */
 const FOR_EVER = -1;
 
 /**

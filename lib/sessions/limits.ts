@@ -10,10 +10,10 @@ export const KEY_BYTES = 2_048;
 /** The largest item that DynamoDB takes is 400 KiB; some is left for the attributes beside the session. */
 export const SESSION_BYTES = 380 * 1024;
 
-/** Of a session's text; a longer one would cost time before it is known whether it can be stored. */
+/** The longest text of a session: a longer one would cost time before it is known whether it can be stored. */
 export const SESSION_CHARS = SESSION_BYTES;
 
-/** Of a session's members and items, of whatever depth: each costs the main thread a microsecond or two. */
+/** The most members and items of a session, at any depth: each costs the main thread a microsecond or two. */
 export const SESSION_VALUES = 10_000;
 
 /** DynamoDB takes 32 levels in an item; the session is the second. */
@@ -25,6 +25,7 @@ const NAME_BYTES = 65_535;
 /** DynamoDB's numbers, from the smallest above zero to the largest. */
 const [MIN_NUMBER, MAX_NUMBER] = [1e-130, 9.9e125];
 
+/** Whether DynamoDB takes it as a key: 1 to 2,048 bytes of UTF-8, without lone surrogates. */
 export function isStorableKey(key: string): boolean {
   // A character has at most three bytes, so that a giant key is not counted.
   if (key.length > KEY_BYTES) return false;
@@ -38,7 +39,7 @@ export function storableKey(key: string): string {
   throw new AppError("request-invalid", `a key has 1 to ${KEY_BYTES} bytes`, { field: "key" });
 }
 
-/** Throws session-too-large for the text of a session that nobody should look at. */
+/** Throws session-too-large for a text that would take too long to parse. */
 export function checkText(text: string): void {
   if (text.length > SESSION_CHARS)
     throw tooLarge(`a session's text has at most ${SESSION_CHARS} characters; this one has ${text.length}`);

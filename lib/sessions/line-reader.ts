@@ -4,7 +4,7 @@ import { isUtf8 } from "node:buffer";
 export interface Line {
   /** From 1. */
   number: number;
-  /** Undefined where `problem` says why nobody should look at it. */
+  /** Undefined where `problem` says why it cannot be used. */
   text: string | undefined;
   problem?: string;
   /** False for a last line without a line end: the file may have been cut there. */

@@ -10,6 +10,7 @@ export interface ListQuery {
   after: Place | undefined;
 }
 
+/** The parameters of `GET /sessions`, without `full`. */
 export const LIST_PARAMETERS = [
   "org_id",
   "expires_after",
@@ -51,6 +52,7 @@ function given(query: Record<string, string>, name: string): string | undefined 
   throw invalid(name, `must have 1 to ${KEY_BYTES} bytes`);
 }
 
+/** Base64url of the place's JSON; not signed, see `parseCursor`. */
 export const formatCursor = (place: Place): string =>
   Buffer.from(JSON.stringify(place)).toString("base64url");
 
@@ -95,8 +97,8 @@ function wholeNumber(query: Record<string, string>, name: string, min: number, m
 }
 
 /**
- * Only a place inside of the search it is sent with counts, whoever made it: a cursor of one's own making shows nothing
- * that the search would not.
+ * Accepts only a place inside of the search it is sent with: a cursor that a client made up shows nothing that the
+ * search would not.
  */
 export function parseCursor(cursor: string, search: Search): Place {
   const place = decoded(cursor);

@@ -27,8 +27,9 @@ export interface SessionRow {
   expires: number;
 }
 
+/** Many rows of the sessions table, for lists, imports and exports. */
 export interface SessionRows {
-  /** Those that are there, as they are now. */
+  /** The rows that exist, as they are now. */
   readMany(keys: string[]): Promise<Map<string, SessionRow>>;
   /** Puts the item that `sessionItem` made; false when there is another than the version that was read. */
   put(item: Record<string, unknown>, read: number): Promise<boolean>;
@@ -41,17 +42,19 @@ export interface FoundRow extends SessionRow {
   place: Place;
 }
 
+/** One call of DynamoDB, with the rows that it found. */
 export interface RowPage {
-  /** Those of the rows that were looked at which the search is for. */
+  /** The rows of this page that fit the search. */
   rows: FoundRow[];
   /** How many were looked at. */
   looked: number;
   /** Where the page ended; undefined when the search is through. */
   next: Place | undefined;
-  /** Read units. */
+  /** The read units that it cost. */
   units: number;
 }
 
+/** `now` in ms, `random` from 0 to 1. Errors of the SDK come through as they are. */
 export function createSessionRows(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   table: string;

@@ -20,6 +20,7 @@ export interface Search {
   inactive?: boolean | undefined;
 }
 
+/** In unix seconds, both ends included. */
 export interface ExpiryRange {
   from: number;
   to: number;
@@ -41,6 +42,7 @@ export function accessOf({ orgId, alias }: Search): Access {
 /** The key of an item in the index or the table: after it a page begins. */
 export type Place = Record<string, string | number>;
 
+/** The part of a DynamoDB query that names the index and its key. */
 export interface IndexQuery {
   IndexName: Exclude<Access, "scan">;
   KeyConditionExpression: string;

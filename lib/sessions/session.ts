@@ -67,7 +67,7 @@ export function showSession(session: Session): string {
   }
 }
 
-/** What `blankPassword` hid, put back: whoever reads a session, changes it and writes it keeps the password. */
+/** Puts back what `blankPassword` hid, so that a session that is read, changed and written keeps its password. */
 export function keepPassword(session: Session, stored: Session | undefined): Session {
   const kept = stored?.basic_auth_data;
   if (!kept?.password || session.basic_auth_data?.password) return session;
@@ -100,8 +100,8 @@ function remembered(session: Session): Session {
 }
 
 /**
- * The same session in table order, without zero members and those that nobody here knows, whoever made it: a store may
- * keep neither. It is decoded once; throws session-invalid.
+ * The same session in table order, without zero members and unknown ones, wherever it comes from: a store may keep
+ * neither. It is decoded once; throws session-invalid.
  */
 export function normal(session: Session): Session {
   const known = normals.get(session);

@@ -100,7 +100,7 @@ export function sessionShape(kit: Kit) {
 
 const ZERO_TIME = "0001-01-01T00:00:00Z";
 
-/** A time as Go prints it, on a day that every month has: most are, and that is quickly told. */
+/** A time as Go prints it, on a day that every month has: most times match, and the check is fast. */
 const PRINTED_TIME =
   /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{0,8}[1-9])?(?:Z|[+-](?!00:00)(?:[01]\d|2[0-3]):[0-5]\d)$/;
 

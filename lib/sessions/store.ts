@@ -21,6 +21,10 @@ import {
 import type { SessionEnd } from "./lifetime.ts";
 import type { Session } from "./session.ts";
 
+/**
+ * One session at a time, by the name of its row. `read` is strongly consistent; errors of the SDK come through as they
+ * are.
+ */
 export interface SessionStore {
   read(key: string): Promise<StoredSession>;
   /**
@@ -59,7 +63,7 @@ export function createSessionStore(deps: {
 
   /**
    * A transaction of one, for its token: when an answer is lost, the SDK sends it again, and DynamoDB answers as
-   * before. A plain put would meet its own version then, which looks like somebody else's write.
+   * before. A plain put would meet its own version then, which looks like another's write.
    */
   async function holds(write: TransactWriteItem): Promise<boolean> {
     try {

@@ -24,12 +24,13 @@ export interface TakenRows extends Pick<SessionRows, "put"> {
   readMany(names: string[]): Promise<FoundRows>;
 }
 
+/** `now` in ms, `random` from 0 to 1. */
 export interface TakeDeps {
   rows: TakenRows;
   /** Only where a gateway owns the sessions: what the row is to say of it. Throws for what that would not take. */
   stateOf?: ((read: StoredSession, entry: Entry) => GatewayState) | undefined;
   allowMasterKeys: boolean;
-  /** For what does not say who changed it. */
+  /** The author of entries that do not name one. */
   changedBy: ChangedBy;
   proveMarks: ProveMarks;
   /** Waits before each write; false when it is time to end. */
@@ -47,7 +48,7 @@ export type FoundRows = Map<string, FoundRow>;
 
 /** Where the sessions of a source go. */
 export interface Take {
-  /** Those of these names that are there. */
+  /** The rows of these names that exist. */
   read(names: string[]): Promise<FoundRows>;
   /** `found`: what was read; it is kept true. Throws a coded error for what is not taken. */
   take(entry: Entry, name: string, found: FoundRows): Promise<Taken>;
@@ -118,7 +119,7 @@ function compare({ session, updatedAt = 0 }: Entry, row: FoundRow | undefined): 
   return updatedAt > row.updatedAt ? "replaced" : "kept";
 }
 
-/** Undefined for what was edited by hand to no session, which is like no other. */
+/** Undefined for an item that was edited by hand to something that is not a session. */
 function textOf(session: Session): string | undefined {
   try {
     return formatWhole(session);

@@ -13,6 +13,7 @@ export interface MemberChange {
   conflict: boolean;
 }
 
+/** A merge, and what it was made of. */
 export interface ThreeWay {
   /** Theirs, with what I changed; of a conflict mine. */
   merged: Members;

@@ -13,10 +13,11 @@ const wholeShape = (kit: Kit & Pick<typeof go, "open">) =>
     struct: (fields) => kit.open(fields, kit.struct(fields)),
   });
 
+/** A decoder that keeps unknown members. It may answer the given value itself, so its result must not be changed. */
 export const decodeWhole = quick.usually(wholeShape(quick), wholeShape(go));
 
 /**
- * A session as it was written elsewhere, with the members that nobody here knows; throws session-invalid, naming the
+ * A session as it was written elsewhere, with the members that are unknown here; throws session-invalid, naming the
  * member at fault, and session-too-large.
  */
 export function parseWhole(text: string): Session {
@@ -33,13 +34,13 @@ export function formatWhole(session: Session): string {
   return print(wholeSession(session));
 }
 
-/** Puts the members of `stored` that nobody here knows into what somebody made of the others. */
+/** Puts the members of `stored` that are unknown here into a session that was made from the others. */
 export function keepUnknown(session: Session, stored: Session | undefined): Session {
   const before = stored && fitOrNothing(stored);
   return before ? (added(session, before.whole, before.known) as Session) : session;
 }
 
-/** Undefined for what was edited by hand to no session. */
+/** Undefined for an item that was edited by hand to something that is not a session. */
 function fitOrNothing(stored: Session): { whole: Members; known: Members } | undefined {
   try {
     return { whole: wholeSession(stored), known: normal(stored) };
@@ -51,7 +52,7 @@ function fitOrNothing(stored: Session): { whole: Members; known: Members } | und
 
 type Members = Record<string, unknown>;
 
-/** What is in `whole` and not in `known` is what nobody knows. */
+/** Members that are in `whole` and not in `known` are unknown here. */
 function added(made: Members, whole: Members, known: Members): Members {
   let kept = made;
   for (const [name, value] of Object.entries(whole)) {

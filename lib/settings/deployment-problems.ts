@@ -74,7 +74,7 @@ function keysApi({ parameters }: Deployed): string[] {
 /** What an invocation keeps for its answer, and for events that came with the webhook, in ms. */
 const RESERVE_MS = 5_000;
 
-/** A webhook for which no invocation has time would never be sent. */
+/** A webhook that takes longer than any invocation would never be sent. */
 function webhooks({ parameters }: Deployed): string[] {
   const timeoutMs = Number(parameterOf(parameters, "WEBHOOK_TIMEOUT_MS"));
   const seconds = Number(parameterOf(parameters, "consumerTimeout"));

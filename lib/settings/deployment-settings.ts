@@ -275,4 +275,5 @@ export const DEPLOYMENT_SETTINGS = {
   },
 } as const satisfies Record<string, DeploymentSetting>;
 
+/** A parameter of serverless.yml. `gatehook.json` has it in `settings`, or where its `member` says. */
 export type DeploymentSettingName = keyof typeof DEPLOYMENT_SETTINGS;

@@ -3,6 +3,7 @@ import type { Setting } from "./setting.ts";
 
 /** The Lambda functions. */
 const FUNCTIONS = ["ingest", "consumer", "releaser", "sessions", "gateway-sync", "reconcile"] as const;
+/** The name of a Lambda function, as in `functions/<name>.ts`. */
 export type FunctionName = (typeof FUNCTIONS)[number];
 
 /** A setting of the functions: an environment variable. */
@@ -12,7 +13,7 @@ export type FunctionSetting = Setting & {
   requiredBy?: readonly FunctionName[];
   /** Another setting with which none of them starts without this one. */
   requiredWith?: string;
-  /** Names something that the deployment or the local stack makes: nobody sets it by hand. */
+  /** Names something that the deployment or the local stack makes: it cannot be set by hand. */
   resource?: true;
   /** Counts in a deployment only: the local stack has a way of its own. */
   deployed?: true;
@@ -591,4 +592,5 @@ export const FUNCTION_SETTINGS = {
   },
 } as const satisfies Record<string, FunctionSetting>;
 
+/** The name of the environment variable, which `gatehook.json` uses too. */
 export type FunctionSettingName = keyof typeof FUNCTION_SETTINGS;

@@ -7,7 +7,7 @@ import { isSecret, problemWith, type Setting } from "./setting.ts";
 const FUNCTIONS: Record<string, FunctionSetting> = FUNCTION_SETTINGS;
 const DEPLOYMENT: Record<string, DeploymentSetting> = DEPLOYMENT_SETTINGS;
 
-/** The setting of a name that somebody wrote; a problem where there is none, or nobody may set it. */
+/** The setting of a written name; a problem for an unknown name, and for a setting that the stack makes. */
 export function settingOf(name: string): Setting | { problem: string } {
   if (Object.hasOwn(DEPLOYMENT, name)) return DEPLOYMENT[name] as Setting;
   if (!Object.hasOwn(FUNCTIONS, name)) return { problem: `there is no setting ${name}${hint(name)}` };
@@ -15,7 +15,7 @@ export function settingOf(name: string): Setting | { problem: string } {
   return setting.resource ? { problem: `${name} is made by the stack: it cannot be set` } : setting;
 }
 
-/** What is wrong with a setting that somebody wrote; undefined when nothing is. */
+/** What is wrong with a written setting; undefined when nothing is. */
 export function problemWithNamed(name: string, value: string): string | undefined {
   const setting = settingOf(name);
   if ("problem" in setting) return setting.problem;

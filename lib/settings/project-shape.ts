@@ -2,6 +2,7 @@ import { DEPLOYMENT_SETTINGS, type DeploymentSetting } from "./deployment-settin
 import { REGION, SERVICE_NAME, SOURCE_FOLDER, STAGE_NAME, TAG_NAME, TAG_VALUE } from "./forms.ts";
 import type { Shape } from "./shape.ts";
 
+/** The name under `stages` that has the settings of the local stack: it cannot be deployed. */
 export const LOCAL_STAGE = "local";
 
 const SETTINGS: Shape = { kind: "settings", what: "Settings by their names: docs/settings.md lists them." };
@@ -52,6 +53,7 @@ const STAGE: Shape = {
   },
 };
 
+/** What a `gatehook.json` may have; its JSON schema and its checks come from here. */
 export const PROJECT_SHAPE: Shape = {
   kind: "object",
   what: "A folder with definitions and handlers.",

@@ -19,9 +19,10 @@ export interface Project {
 /** Where definitions and scripts are in the folder. In the bucket they are below `apis/` and `handlers/`. */
 export type Folders = Record<"apis" | "handlers", string>;
 
+/** What a stage has beside, or in place of, what all stages have. */
 export interface Stage {
   region?: string;
-  /** Whether a command that writes to it asks first; its name tells where nothing is said. */
+  /** Whether a command that writes to it asks first; by default for prod, production and live. */
   confirm?: boolean;
   settings: Record<string, string>;
   /** Its resources and its domain, by the names of the deployment's settings. */
@@ -29,8 +30,11 @@ export interface Stage {
   tags: Record<string, string>;
 }
 
+/** In the folder of the project. */
 export const PROJECT_FILE = "gatehook.json";
+/** Where definitions and scripts are when `folders` says nothing. */
 export const OWN_FOLDERS: Folders = { apis: "apis", handlers: "handlers" };
+/** What counts without a `gatehook.json`. */
 export const NO_PROJECT: Project = {
   name: "gatehook",
   folders: OWN_FOLDERS,
@@ -82,7 +86,7 @@ export function parseProject(text: string): { project: Project } | { problems: P
   return { project: projectOf(getNodeValue(tree)) };
 }
 
-/** One folder in the other. Some systems do not tell Apis from apis. */
+/** One folder in the other. Some file systems do not distinguish Apis from apis. */
 function sharedFolders(tree: Node): Misfit[] {
   const node = findNodeAtLocation(tree, ["folders"]);
   const { apis, handlers } = { ...OWN_FOLDERS, ...(node && getNodeValue(node)) } as Folders;

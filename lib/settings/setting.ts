@@ -26,9 +26,10 @@ export type Setting = Described &
     | { kind: "secret" }
   );
 
+/** What an integer counts, as messages and docs name it. */
 export type Unit = "ms" | "seconds" | "days" | "bytes" | "characters" | "KiB" | "MiB" | "MB";
 
-/** The default as an environment variable would have it; empty where there is none. */
+/** The default as an environment variable would have it; empty for a setting without one. */
 export function defaultText(setting: Setting): string {
   if (setting.kind === "choice") return setting.choices[0];
   return "default" in setting ? String(setting.default) : "";

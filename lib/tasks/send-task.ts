@@ -11,6 +11,7 @@ const DELAY_SECONDS = 600;
 /** What changes of a task from attempt to attempt. */
 const LARGEST = { due: 9_999_999_999, attempts: 9_999, since: 9_999_999_999, postponed: 9_999 };
 
+/** A message waits for ten minutes at most. In a FIFO queue it cannot wait, and gets a group of its own. */
 export function createSendTask(deps: {
   send: QueueSender;
   /** In ms since 1970. */

@@ -30,9 +30,9 @@ export interface Span {
  * another, and a window's own item names them. Everything throws `dependency-failed`.
  */
 export interface StormStore {
-  /** Has a window name a counter; says whether somebody has called for its end. Undefined when it is closed. */
+  /** Adds a counter to a window; `isCalled`: a task that will close it is on the queue. Undefined when it is closed. */
   join(window: string, counter: string): Promise<{ isCalled: boolean } | undefined>;
-  /** Its end is called for. */
+  /** A task that will close the window is on the queue. */
   called(window: string): Promise<void>;
   /**
    * Counts those that were not counted before, in any window, all or none. False when the window is closed. `span` is
@@ -47,6 +47,7 @@ export interface StormStore {
 export const COUNT_EVENTS = 99;
 const ATTEMPTS = 8;
 
+/** `table`: the state table; `random` from 0 to 1; `newToken`: a token that was never used before. */
 export function createStormStore(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   table: string;

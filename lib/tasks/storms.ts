@@ -10,6 +10,7 @@ import type { Coalesce } from "../webhooks/definition.ts";
 import { COUNT_EVENTS, type Counted, type Span, type StormStore } from "./storm-store.ts";
 import { type Coalesced, type SendTask, windowTask } from "./tasks.ts";
 
+/** `counter` names this process: no other may have it. */
 export interface StormDeps {
   store: StormStore;
   sendTask: SendTask;
@@ -20,7 +21,7 @@ export interface StormDeps {
   metrics: Metrics;
 }
 
-/** Of many equal events within a window makes one run, which comes when the window is over. */
+/** Makes one run of many equal events within a window; it comes when the window is over. */
 export interface Storms {
   /**
    * Counts the events for the handlers of which one run is to stand for many, and has the ledger say so. An event is
@@ -45,18 +46,19 @@ interface Group {
   deliveries: Delivery[];
 }
 
-/** A window that this consumer counts in, by a counter that nobody else has. */
+/** A window that this consumer counts in, with a counter of its own. */
 interface Joined extends Span {
   counter: string;
 }
 
-/** Windows that are remembered; of one that is not any more, the next event has another counter. */
+/** How many windows are remembered; after a window is forgotten, its next event gets a new counter. */
 const MOST_JOINED = 10_000;
 /** After a window's end, so that a consumer whose clock is a little behind still counts in it. */
 const GRACE_SECONDS = 1;
 /** A window may be closed before its time, by another consumer's clock; the next but one never is. */
 const WINDOWS = 3;
 
+/** Remembers the windows that it counts in, 10,000 at most, for as long as the container lives. */
 export function createStorms({ store, sendTask, now, counter, metrics }: StormDeps): Storms {
   const joined = new Map<string, Joined>();
   let joins = 0;

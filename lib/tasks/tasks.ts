@@ -26,12 +26,13 @@ export interface Task {
   /** Of a webhook: requests that failed so far, and since when, in unix seconds; 0 before the first. */
   attempts: number;
   since: number;
-  /** How often it had to wait since its target answered to nobody. */
+  /** How often it had to wait because its target answered no request. */
   postponed: number;
   /** Of a webhook for a whole window. */
   coalesced?: Coalesced;
 }
 
+/** A webhook that was not tried yet and is due immediately, but for what `more` says. */
 export const webhookTask = (entry: string, more: Partial<Task> = {}): Task => ({
   kind: "webhook",
   entry,
@@ -43,6 +44,7 @@ export const webhookTask = (entry: string, more: Partial<Task> = {}): Task => ({
   ...more,
 });
 
+/** The end of a window; `due` in unix seconds. */
 export const windowTask = (entry: string, id: string, due: number): Task => ({
   ...webhookTask(entry, { id, due }),
   kind: "window",

@@ -19,11 +19,13 @@ import type { Storage } from "./storage.ts";
 /** Sends a script's HTTP requests; the JSON answer of the gateway's API, or undefined when it failed. */
 export type SendHttp = (request: string, run: HttpRun) => Promise<string | undefined>;
 
+/** What is known of the run that sends a request. */
 export interface HttpRun extends CallScope {
   /** For the n-th request of a run that may change something: the same at every delivery of the event. */
   idempotencyKey: () => string;
 }
 
+/** What the API needs, the same for all runs; `now` in ms since 1970. */
 export interface HostDeps {
   makeHttpRequest: SendHttp;
   batchRequest: SendHttp;
@@ -35,7 +37,7 @@ export interface HostDeps {
 /** What a run has of its own. */
 export interface HostRun {
   buffer: RunBuffer;
-  /** Its identity. */
+  /** The identity of its event. */
   event: string;
   handler: string;
   /** What the sessions that it writes are to say of it. */
@@ -53,11 +55,11 @@ export interface HostRun {
 /** The host's side of one run. */
 export interface RunHost extends Host {
   /**
-   * What failed on our side, such as the table being away. The script was told nothing true, so whatever it
-   * made of that must not count: the run failed.
+   * What failed on our side, such as the table. The script got an answer that is not true, so whatever it made of that
+   * must not count: the run failed.
    */
   readonly failure: AppError | undefined;
-  /** The call to a table that has been waiting for its answer for longer than this number of ms, if there is one. */
+  /** The call to a table that has been waiting for its answer for longer than this number of ms, if any. */
   stuckFor(ms: number): HostCallName | undefined;
 }
 

@@ -10,6 +10,7 @@ export async function formatHttpResponse(response: EgressResponse, pause: Pause)
   return `{${upper},"code":${status},"body":${text},"headers":${names}}`;
 }
 
+/** What TykBatchRequest answers for a request that failed, as the gateway has it. */
 export const FAILED_UNIT = '{"relative_url":"","code":0,"headers":null,"body":""}';
 
 /** What TykBatchRequest answers for one of its requests. */

@@ -46,6 +46,7 @@ export function parseHttpRequest(text: string): EgressRequest {
   return { method: Method || "GET", url, headers, body: Body || encodeForm(FormData) };
 }
 
+/** A decoded batch, its requests in their order; `inTurn`: one after the other. */
 export interface Batch {
   requests: EgressRequest[];
   inTurn: boolean;

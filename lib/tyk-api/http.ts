@@ -6,6 +6,7 @@ import { AppError, errorText } from "../errors.ts";
 import { FAILED_UNIT, formatHttpResponse, formatUnit } from "./http-answer.ts";
 import { parseBatch, parseHttpRequest } from "./http-request.ts";
 
+/** What one call of a run may use; `signal` ends with the run. */
 export interface HttpContext {
   egress: Pick<Egress, "send">;
   signal: AbortSignal;

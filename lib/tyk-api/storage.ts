@@ -24,9 +24,10 @@ export interface Storage {
 
 const KEY_BYTES = 256;
 const VALUE_BYTES = 65_536;
-/** How often a change is tried because somebody else's came between its read and its write. */
+/** How often a change is tried when another one comes between its read and its write. */
 const ATTEMPTS = 50;
 
+/** `now` in ms. Keys take 256 bytes and values 65,536 at most, as in the gateway. */
 export function createStorage(deps: { entries: EntryStore; now: () => number }): Storage {
   const { entries } = deps;
   const seconds = () => Math.floor(deps.now() / 1000);

@@ -6,8 +6,10 @@ import { headersOf } from "./request.ts";
 import { ID_HEADER, type Secrets, signedHeaders, TIMESTAMP_HEADER } from "./sign.ts";
 import { ANSWER_BYTES, type Attempt, answerText, type Verdict, verdictOf } from "./verdict.ts";
 
+/** A webhook that is sent from here, and not by the gateway. */
 export type OwnWebhook = Extract<OwnHandler, { kind: "webhook" }>;
 
+/** How one request is sent. */
 export interface AttemptDeps {
   egress: Pick<Egress, "send">;
   /** Without them webhooks are not signed. */

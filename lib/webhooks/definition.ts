@@ -23,7 +23,7 @@ export interface Webhook {
   template?: string;
   /** The default body is to be JSON for every event. */
   json: boolean;
-  /** An equal body is not sent again for so long after it was; 0 is always. */
+  /** For how many seconds an equal body is not sent again; 0: it always is. */
   cooldownSeconds: number;
   coalesce?: Coalesce;
 }
@@ -44,8 +44,8 @@ type Meta = Record<string, unknown>;
 const OPTIONS = ["json", "coalesce"];
 
 /**
- * Whether the member `gatehook` of a `handler_meta` says that the entry is run here: `true`, or an object of options. A
- * webhook may have the scripts there that it brings the events of, which is another thing.
+ * Whether the member `gatehook` of a `handler_meta` says that the entry is run here: `true`, or an object of options.
+ * In a webhook that sends its events to gatehook the member names scripts instead: that is not an entry of this kind.
  */
 export function isOwn(given: unknown): boolean {
   const gatehook = plain(given);

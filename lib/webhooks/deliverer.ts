@@ -11,6 +11,7 @@ import { webhookId } from "./sign.ts";
 import { offKey, type WebhookStore } from "./store.ts";
 import { parseTemplate, type Template } from "./template/template.ts";
 
+/** What delivers webhooks, for as long as the container lives. */
 export interface DelivererDeps extends AttemptDeps, FateDeps {
   store: WebhookStore;
 }
@@ -26,7 +27,7 @@ export interface WebhookBatch {
 /** Delivers webhooks, or has them come again. Throws `dependency-failed`; what has come to an end by then keeps it. */
 export type Deliver = (deliveries: Delivery[], batch: WebhookBatch) => Promise<void>;
 
-/** Requests to one target at the same time: one that never answers shall not hold up a batch for long. */
+/** Requests to one target at the same time, so that a target that never answers does not hold up a batch for long. */
 const AT_A_TIME = 4;
 /** Kept back for the answer, in ms. */
 const RESERVE_MS = 1_500;
@@ -37,15 +38,19 @@ const RESERVE_MS = 1_500;
 const LEASE_SECONDS = 3_600;
 /** How far the clocks of two processes may be apart. */
 const CLOCK_SECONDS = 5;
-/** Until one looks again whether an equal body was delivered by another. */
+/** After how many seconds to look again whether another consumer has delivered an equal body. */
 const TAKEN_SECONDS = 30;
 
+/**
+ * Sends up to four webhooks to each target at the same time. It remembers per target whether it answers, and parses
+ * each template of a release once.
+ */
 export function createDeliverer(deps: DelivererDeps): Deliver {
   const { store, log, metrics } = deps;
   const circuits = new Map<string, Circuit>();
   const templates = createTemplates();
 
-  /** Of all webhooks to a target. */
+  /** One circuit for all webhooks to a target. */
   function circuitOf({ target }: OwnWebhook): Circuit {
     const circuit = circuits.get(target) ?? createCircuit(deps);
     circuits.set(target, circuit);
@@ -113,7 +118,7 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
     await send(one, body, cooldown, fate);
   }
 
-  /** Those of which the release has a webhook, and the table no end. */
+  /** The deliveries whose webhook is in the release and has not ended yet. */
   async function openOf(deliveries: Delivery[], { release, result }: WebhookBatch): Promise<One[]> {
     const ones: One[] = [];
     for (const delivery of deliveries) {
@@ -179,7 +184,7 @@ function createTemplates() {
   };
 }
 
-/** The body, or why there is none, which no other attempt changes. */
+/** The body, or why it cannot be printed, which no other attempt changes. */
 function printed(
   { delivery, webhook }: One,
   release: LiveRelease,

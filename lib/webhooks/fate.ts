@@ -9,6 +9,7 @@ import type { Attempted, OwnWebhook } from "./attempt.ts";
 import { offKey, type WebhookStore } from "./store.ts";
 import { DELAYS, retryDelay } from "./verdict.ts";
 
+/** What notes the end of a webhook, or has it come again. */
 export interface FateDeps {
   store: Pick<WebhookStore, "done" | "switchOff">;
   sendTask: SendTask;
@@ -35,12 +36,12 @@ export interface Fate {
   wait(seconds: number): Promise<void>;
   /** Others have found that the target does not answer: this one is not sent, and it costs no attempt. */
   postpone(seconds: number): Promise<void>;
-  /** Its request failed: there is another attempt, or none any more. */
+  /** Its request failed: it is sent again later, or was for the last time. */
   retry(failed: Attempted, reason: string, retryAfter?: number): Promise<void>;
   /** Its target takes no webhook any more. */
   switchOff(refused: Attempted, reason: string): Promise<void>;
   giveUp(reason: Reason, error: string, answer?: string): Promise<void>;
-  /** There is no time left for it now. */
+  /** This invocation has no time left for it. */
   leave(): void;
 }
 
@@ -49,6 +50,10 @@ const GIVE_UP_SECONDS = DELAYS.reduce((sum, delay) => sum + delay, 0);
 /** The longest wait for a target that does not answer. */
 const POSTPONED_SECONDS = 3_600;
 
+/**
+ * For one webhook of one batch. Its message leaves the queue only after its end was noted, or another message took its
+ * place.
+ */
 export function fateOf(
   { store, sendTask, now, random, log, metrics }: FateDeps,
   { delivery, task, webhook }: One,

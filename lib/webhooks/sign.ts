@@ -4,10 +4,13 @@ import { AppError } from "../errors.ts";
 
 // Standard Webhooks 1.0: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 
+/** The same id at every attempt: see `webhookId`. */
 export const ID_HEADER = "webhook-id";
+/** Sent unsigned too: receivers can still tell old webhooks. */
 export const TIMESTAMP_HEADER = "webhook-timestamp";
 const SIGNATURE_HEADER = "webhook-signature";
 
+/** What is signed; the body byte for byte as it is sent. */
 export interface Signed {
   id: string;
   /** Seconds since 1970, of the attempt. */
@@ -75,10 +78,11 @@ export function signedHeaders(secrets: Secrets, { id, timestamp, body }: Signed)
 /** How far a receiver's clock may be from the sender's. */
 const TOLERANCE_SECONDS = 300;
 
+/** `secret`: which of the secrets fits, from 1. `reason` is for people. */
 export type Verification = { ok: true; secret: number } | { ok: false; reason: string };
 
 /**
- * Whether a webhook is from somebody who has one of the secrets, and when: `secret` counts from 1. `now` in seconds; the
+ * Whether a webhook was signed with one of the secrets, and recently: `secret` counts from 1. `now` in seconds; the
  * library's own `verify` asks the clock itself, so a webhook of yesterday could not be looked at.
  */
 export function verify(

@@ -14,7 +14,7 @@ export interface Known {
   offSince?: string;
 }
 
-/** Of the right to send an equal body within a cool-down. */
+/** Who may send a body within its cool-down. */
 export type Claim =
   | { is: "mine" }
   /** One was delivered; `own`: it was this very webhook, whose end was not noted. */
@@ -39,14 +39,15 @@ export interface WebhookStore {
   ): Promise<Claim>;
   /** Begins the cool-down. */
   sent(cooldown: string, identity: string, seconds: number): Promise<void>;
-  /** Gives the claim back, after a request that failed. */
+  /** Gives up the claim, after a request that failed. */
   unclaim(cooldown: string, identity: string): Promise<void>;
 }
 
-/** Another one after each change of the definition's entry, so that a webhook comes back with it. */
+/** Changes with the definition's entry, so that a changed webhook is on again. */
 export const offKey = (apiId: string, webhook: Webhook & { entry: string }) =>
   hashOf([apiId, JSON.stringify(webhook)]);
 
+/** `table`: the state table; `random` from 0 to 1. */
 export function createWebhookStore(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   table: string;

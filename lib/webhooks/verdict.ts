@@ -52,9 +52,9 @@ export function retryAfterSeconds(header: string | undefined, now: number): numb
 export const DELAYS = [5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800, MAX_DELAY_SECONDS];
 
 /**
- * Seconds until the next attempt; undefined where there is none, after the last. `attempts` are those that failed, one
- * at least. Half of it is random, so that what failed together does not come back together; a target that asks for more gets it,
- * and up to a tenth more for the same reason.
+ * Seconds until the next attempt; undefined after the last. `attempts` are those that failed, at least one. Half of it
+ * is random, so that webhooks that failed together do not come back together. A target that asks for a longer time gets
+ * it, with up to a tenth more for the same reason.
  */
 export function retryDelay(attempts: number, random: number, retryAfter = 0): number | undefined {
   const longest = DELAYS[attempts - 1];
@@ -63,7 +63,7 @@ export function retryDelay(attempts: number, random: number, retryAfter = 0): nu
   return Math.min(Math.max(1, Math.ceil(delay)), MAX_DELAY_SECONDS);
 }
 
-/** Of an answer in a dead letter. */
+/** How much of an answer a dead letter keeps. */
 export const ANSWER_BYTES = 1024;
 
 /** Characters that steer a terminal or are no text, but for those that make lines. A queue takes none of the first. */

@@ -28,6 +28,7 @@ export function checkAttributes(attributes: JsonObject, place: (name: string) =>
   }
 }
 
+/** What `data` holds: an event in another form, or an object that is not one and becomes `Meta`. */
 export type Data = Reading | { unknown: JsonObject };
 
 /** `apiid` and `orgid` are extensions: names of attributes have no underscore. */

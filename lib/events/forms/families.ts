@@ -1,6 +1,6 @@
 import { isObject, type JsonObject } from "./form.ts";
 
-// What the gateway tells with each type of event, and under which names its own templates write it.
+// The members that the gateway gives each type of event, and the names under which its own templates write them.
 
 type Kind = "text" | "number" | "flag" | "any";
 interface Shape {
@@ -123,6 +123,7 @@ const FAMILIES = new Map<string, Family>([
   ["OAuth2ExchangeFailed", ofExchanges],
 ]);
 
+/** Whether the gateway itself fires such events; plugins fire others. */
 export const isGatewayType = (type: string) => FAMILIES.has(type);
 
 const familyOf = (type: unknown) => FAMILIES.get(String(type)) ?? ofPlugins;

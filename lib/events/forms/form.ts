@@ -1,3 +1,4 @@
+/** An object of decoded JSON. */
 export type JsonObject = Record<string, unknown>;
 
 /** How a body may be written; docs/events.md shows one of each. */
@@ -17,6 +18,7 @@ export const FORMS = [
   "eventbridge",
 ] as const;
 
+/** The name of a form, as logs and the answer of ingest have it. */
 export type Form = (typeof FORMS)[number];
 
 /** What a body says, whatever its form. Nothing of it is checked yet. */
@@ -41,6 +43,7 @@ export interface Nested {
   object: (value: JsonObject) => Reading | undefined;
 }
 
+/** A JSON object: not null, not an array. */
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 

@@ -3,7 +3,7 @@ import type { JsonObject } from "./form.ts";
 /** The members of an event that gatehook itself reads. */
 export const MEMBERS = ["Type", "Meta", "TimeStamp"] as const;
 
-/** The name of a member as it is, or else as it is in other letters; undefined where there is none. */
+/** The name of a member as it is, or else in other letters (upper or lower case); undefined for a missing one. */
 export function writtenAs(object: JsonObject, name: string): string | undefined {
   if (object[name] !== undefined) return name;
   return Object.keys(object).find((written) => written.toLowerCase() === name.toLowerCase());

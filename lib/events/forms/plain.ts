@@ -9,7 +9,7 @@ export function readPlain(object: JsonObject): Reading | undefined {
   return isBare ? { ...names, event: rest, place: (member) => member } : undefined;
 }
 
-/** The same, where nobody can take it for anything else: then it does not matter what stands beside. */
+/** The same, where it cannot be mistaken for another form: then other members do not matter. */
 export function readWhole(object: JsonObject): Reading | undefined {
   const isWhole = isObject(object.event) || (typeof object.Type === "string" && isObject(object.Meta));
   return isWhole ? readPlain(object) : undefined;

@@ -10,7 +10,7 @@ import { readPlain, readWhole } from "./plain.ts";
 import { readShipped, readShippedObject } from "./shipped.ts";
 import { readBackquote, readMembers, readScript } from "./templates.ts";
 
-/** Tried in this order: an event that nobody can mistake, what wraps one, and what is left. */
+/** Tried in this order: an event that cannot be mistaken, what wraps one, and the other forms. */
 const TEXT_FORMS = [readScript, readFormEncoded, readShipped];
 const OBJECT_FORMS = [
   readMembers,
@@ -24,7 +24,7 @@ const OBJECT_FORMS = [
   readPlain,
 ];
 
-/** Deeper than any event of a gateway; far deeper would overflow the stack of whoever walks it. */
+/** Deeper than any event of a gateway; a much deeper one would overflow the stack of the code that walks it. */
 const MAX_DEPTH = 200;
 
 /** An event of a bus that comes by a topic is wrapped twice. */

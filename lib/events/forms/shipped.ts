@@ -2,19 +2,20 @@ import { type Flat, metaOfShipped, withPartial } from "./families.ts";
 import type { Form, JsonObject, Reading } from "./form.ts";
 
 // The gateway's shipped templates: default_webhook.json, breaker_webhook.json and monitor_template.json. They write each
-// value between quotes with HTML's escapes and none of JSON's, so the text may be no JSON, or JSON of something else:
+// value between quotes with HTML's escapes and none of JSON's, so the text may not be JSON, or may be other JSON:
 // in a key, \n is two characters. But no value has a quote in it, so the next quote is the end of a value.
 
 const MEMBER = /\s*"([^"]*)"\s*:\s*(?:"([^"]*)"|(-?\d+(?:\.\d+)?|true|false|null)(?=[\s,}]))\s*(,|(?=\}))/y;
 /** One template leaves a comma after the last member. */
 const END = /\s*\}$/y;
 
+/** Undefined for a text that none of these templates writes. */
 export function readShipped(text: string): Reading | undefined {
   const members = membersOf(text);
   return members && fromMembers(members);
 }
 
-/** The same members as JSON that somebody else wrote. */
+/** The same members as JSON that was written by something else. */
 export function readShippedObject(object: JsonObject): Reading | undefined {
   return fromMembers(Object.entries(object));
 }

@@ -2,7 +2,7 @@ import type { FailureCode, Limits, Run, ScriptError, StopCode } from "../protoco
 
 const said = (message: string): ScriptError => ({ name: "", message, stack: "" });
 
-/** What a run that was stopped is told to have done. */
+/** Why a run was stopped, as its error says it. */
 export function stopError(code: StopCode, run: Run, limits: Limits): ScriptError {
   const reasons: Record<StopCode, string> = {
     timeout: `ran longer than ${run.timeoutMs} ms`,
@@ -15,14 +15,17 @@ export function stopError(code: StopCode, run: Run, limits: Limits): ScriptError
   return said(`handler ${run.handler} ${reasons[code]} and was stopped`);
 }
 
+/** Of a promise that is pending when no job is left. */
 export const pendingError = (run: Run) =>
   said(`the promise that handler ${run.handler} returned can never settle: nothing is left to run`);
 
 /** For each way in which a script may ask for another. */
 export const NO_MODULES = "modules are not supported: one script per file, no import or export";
 
+/** Of a handler that is not an identifier or a path of them. */
 export const noNameError = (handler: string) => said(`"${handler}" is not a handler name`);
 
+/** Of a script after which the sandbox cannot be used. */
 export const taintedError = (limits: Limits) =>
   said(`left more than ${limits.jobs} promise jobs, or broke the engine, while it was loaded`);
 

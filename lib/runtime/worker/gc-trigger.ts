@@ -13,9 +13,9 @@ const RUNS = 32;
 const FIRST_THRESHOLD = 256 * 1024;
 
 /**
- * The engine looks for garbage when it has allocated a number of bytes, and built by Emscripten it counts 8 bytes for each
- * allocation, whatever its size. Objects that refer to each other and hold large texts would fill the memory first,
- * and the handler that runs then would fail for what others left.
+ * The engine looks for garbage when it has allocated a number of bytes, and built by Emscripten it counts 8 bytes for
+ * each allocation, whatever its size. Objects that refer to each other and hold large texts would fill the memory
+ * first, and the handler that runs then would fail because of what others left.
  */
 export function createGcTrigger(instance: Instance, limits: Limits): GcTrigger {
   const { memory, layout } = instance;

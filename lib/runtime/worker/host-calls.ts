@@ -27,12 +27,13 @@ export interface HostCalls {
 export interface WorkerCalls extends HostCalls {
   /** A message with runs begins: what is written from now on is not what came with them. */
   beginMessage(): void;
-  /** What the run under way did since it was told last. */
+  /** What the run under way did since the main thread was told last. */
   takeDeeds(): Deed[];
   /** True when the run under way has asked the main thread. */
   readonly asked: boolean;
 }
 
+/** The worker's ends of what it shares with the main thread. */
 export interface HostCallDeps {
   limits: Limits;
   post(message: FromWorker): void;
@@ -52,7 +53,7 @@ const LOCAL = new Map<string, (text: string) => string | undefined>([
   ["rawb64dec", (text) => decodeBase64(text, false)],
 ]);
 
-/** How long the lines of a run wait for its end: somebody may be looking on. */
+/** How long the lines of a run wait for its end, in ms: somebody may be watching the log. */
 const TELL_MS = 4;
 
 /** What a run may set before the main thread has taken it in, in UTF-16 units. */
@@ -60,6 +61,10 @@ const UNTAKEN_CHARS = 256 * 1024;
 
 const text = (value: string | undefined): HostAnswer => ({ text: value });
 
+/**
+ * One for a worker, whatever sandbox it has. A call that needs the main thread blocks this thread until its answer or
+ * the deadline of the run.
+ */
 export function createHostCalls(deps: HostCallDeps): WorkerCalls {
   const { limits, post, answers, answered, unsentLog } = deps;
   let deadline: number | undefined;
@@ -134,7 +139,7 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
     return text(known);
   }
 
-  /** A script is told nothing of what becomes of it, so it need not wait. */
+  /** A script gets no answer to it, so it need not wait. */
   function setSession(key: string, args: string[]): HostAnswer {
     markWritten(key);
     untaken += args.reduce((sum, arg) => sum + arg.length, 0);

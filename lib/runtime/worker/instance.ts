@@ -20,6 +20,7 @@ export interface Instance {
   refusals(): number;
 }
 
+/** Which build of QuickJS to run; the release build by default. */
 export interface Engine {
   /** Undefined: the variant finds its own file. */
   wasm: WebAssembly.Module | undefined;
@@ -33,6 +34,10 @@ const WASM_PAGE = 64 * 1024;
 /** Statics, C stack, and the texts that cross the boundary. */
 const HEADROOM_BYTES = 24 * 1024 * 1024;
 
+/**
+ * `onExhausted` is called when no memory is left for a text that crosses into the sandbox. The caller disposes context
+ * and runtime, in this order, or drops the whole instance: nothing outside of it holds its memory.
+ */
 export async function createInstance(
   { wasm, variant = RELEASE_SYNC }: Engine,
   limits: Limits,
@@ -44,7 +49,7 @@ export async function createInstance(
   const pages = Math.ceil((limits.memoryBytes + HEADROOM_BYTES) / WASM_PAGE);
   const wasmMemory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   let refusals = 0;
-  // Asked by the allocator when there is no more. The glue takes what is thrown for a no.
+  // The allocator calls it when the memory is used up. The glue takes an error for a refusal.
   wasmMemory.grow = () => {
     refusals += 1;
     throw new RangeError("the memory is as large as it may be");

@@ -7,6 +7,7 @@ export interface Bounds {
   breakAt: number;
 }
 
+/** The bounds, with what moves; addresses in bytes. */
 export interface Layout extends Bounds {
   /** The end of the heap now: what lies above was never used. */
   heapEnd(): number;
@@ -14,11 +15,13 @@ export interface Layout extends Bounds {
   stackSpent(): boolean;
 }
 
+/** The C allocator of an instance; `malloc` answers 0 when there is no memory left. */
 export interface Allocator {
   malloc(bytes: number): number;
   free(address: number): void;
 }
 
+/** Bytes that are compared and restored together. */
 export const PAGE = 4096;
 /** The C stack of the engine's build. */
 const STACK_BYTES = 5 * 1024 * 1024;
@@ -31,6 +34,7 @@ const MARGIN = 2 * PAGE;
 const ZERO_PAGE = Buffer.alloc(PAGE);
 const ZEROS = Buffer.alloc(16 * PAGE);
 
+/** Reads the memory at each call; it must never move. */
 export function layoutOf(memory: ArrayBuffer, bounds: Bounds): Layout {
   const end = new Uint32Array(memory, bounds.breakAt, 1);
   const lastPage = Buffer.from(memory, bounds.stackLow, PAGE);
@@ -102,8 +106,9 @@ function stackOf(memory: ArrayBuffer, before: Copy | undefined, chunk: number) {
   return plain ? { stackLow, stackHigh } : { stackLow: 0, stackHigh: 0 };
 }
 
+/** Whether these bytes are all 0. */
 export function isZero(memory: ArrayBuffer, start: number, bytes: number): boolean {
-  // In pieces, since as many zeros as a stack has would have to be made first.
+  // In pieces, since a buffer of zeros as large as the stack would have to be made first.
   for (let at = 0; at < bytes; at += ZEROS.length) {
     const length = Math.min(ZEROS.length, bytes - at);
     if (!Buffer.from(memory, start + at, length).equals(ZEROS.subarray(0, length))) return false;

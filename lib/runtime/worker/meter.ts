@@ -1,7 +1,7 @@
 import type { Used } from "../protocol.ts";
 import type { RandomState } from "./layout.ts";
 
-/** Sees what scripts take of clock and chance between its begin and its end, or gives them what others took. */
+/** Records the times and random numbers that scripts read between `begin` and `end`, or replays recorded ones. */
 export interface Meter {
   begin(random: RandomState, replay?: Used): void;
   end(): Used;
@@ -9,9 +9,9 @@ export interface Meter {
   now(): number;
 }
 
-/** Of one run, or of one loading. */
+/** How many readings of the clock are kept, of one run or of one load. */
 export const CLOCK_LOOKS = 10_000;
-/** For scripts that draw where those of the record did not. */
+/** For scripts that draw random numbers where those of the record did not. */
 const ANY_SEED = "9e3779b97f4a7c15";
 
 /** `clock`: the real one, in ms since 1970. */

@@ -24,6 +24,7 @@ export interface PreludeCalls {
   dispose(): void;
 }
 
+/** `stop.code` is set by a host call that breaks a limit; who runs the sandbox clears it before each run. */
 export interface PreludeCallsDeps {
   prelude: Prelude;
   limits: Limits;
@@ -34,8 +35,11 @@ export interface PreludeCallsDeps {
 const ARGUMENT_CHARS = 4 * 1024 * 1024;
 const NAME_CHARS = 4 * 1024;
 const ERROR_CHARS = 8 * 1024;
-/** Checked here: compiled by QuickJS, these sets of characters would be a tenth of the sandbox's memory. */
 
+/**
+ * Evaluates the prelude in a new context, before any script. Handlers' names are checked here and not inside: compiled
+ * by QuickJS, the sets of characters of an identifier would be a tenth of the sandbox's memory.
+ */
 export function installPreludeCalls(context: QuickJSContext, deps: PreludeCallsDeps): PreludeCalls {
   const { prelude, limits, hostCall, stop } = deps;
   const evaluate = (code: string, file: string) =>

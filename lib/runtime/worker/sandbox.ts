@@ -43,16 +43,17 @@ export interface Sandbox {
   run(run: Run): End;
   /** False once the engine itself may be damaged: the instance is dropped, not disposed, which could abort. */
   readonly intact: boolean;
-  /** Only of a sound one that ran to the end of everything: what is left of it then is a leak. */
+  /** Only of an intact one in which nothing is under way: what the engine still holds then is a leak. */
   dispose(): void;
 }
 
-/** So that a look at very many needs little of the scripts' memory. */
+/** Names of one call, so that a look at very many needs little of the scripts' memory. */
 const NAMES_AT_ONCE = 10_000;
 
 /** `stop` is asked by the engine again and again; an allocation that failed outside of it sets it too. */
 export type SandboxDeps = PreludeCallsDeps;
 
+/** Takes over the instance: `dispose` disposes its context and runtime too. */
 export function createSandbox(instance: Instance, deps: SandboxDeps): Sandbox {
   return new QuickJSSandbox(instance, deps);
 }
@@ -178,7 +179,7 @@ class QuickJSSandbox implements Sandbox {
     }
   }
 
-  /** Runs promise jobs until there are none, the run is stopped, or their number is. */
+  /** Runs promise jobs until none is left, the run is stopped, or their limit is reached. */
   #runJobs(): void {
     // The engine turns an interrupt inside a job into a rejection and would go on with the next job.
     for (let left = this.#limits.jobs; !this.#stop.code && this.#runtime.hasPendingJob(); left -= 1) {

@@ -30,7 +30,7 @@ import { type Snapshot, takeSnapshot } from "./snapshot.ts";
 export interface SnapshotLifecycle {
   /** Makes the first sandbox before the scripts are there, in a thread that is started ahead of them. */
   prepare(): Promise<void>;
-  /** `replay`: what they took of clock and chance when they were loaded before; they take the same each time. */
+  /** `replay`: the times and random numbers that they read at an earlier load; they read the same each time. */
   load(scripts: Script[], replay?: Used): Promise<LoadFault[]>;
   /**
    * Loads the scripts in one sandbox, within the time for loading, and looks at each. The first that takes the rest
@@ -46,6 +46,10 @@ export interface SnapshotLifecycle {
   rest(): Promise<void>;
 }
 
+/**
+ * `onLoading` is told of each script before it is evaluated, and in a survey how many ms are left. With a `meter`, runs
+ * report the times and random numbers that they read.
+ */
 export interface SnapshotLifecycleDeps {
   engine: Engine;
   prelude: Prelude;
@@ -56,9 +60,10 @@ export interface SnapshotLifecycleDeps {
   meter?: Meter | undefined;
 }
 
-/** In global mode: what leaves the globals as whole as any other end of a handler does. */
+/** Under global isolation: failures that leave the globals as intact as a run that ends well. */
 const HARMLESS: readonly FailureCode[] = ["threw", "stack"];
 
+/** Makes and drops the sandboxes; nothing of it has to be closed before the thread ends. */
 export function createSnapshotLifecycle(deps: SnapshotLifecycleDeps): SnapshotLifecycle {
   const { isolation, host, meter } = deps;
   let scripts: Script[] = [];

@@ -63,7 +63,7 @@ async function runAll(runs: Run[]): Promise<void> {
     progress.start(index, now);
     const end = lifecycle.run(run);
     ends.push({ ...end, deeds: host.takeDeeds() });
-    // What the main thread did for a run, such as an HTTP request, is never done again for another run's sake.
+    // What the main thread did for a run, such as an HTTP request, is never repeated because of another run.
     const isLast = index === runs.length - 1;
     if (isLast || end.rebuilding || host.asked || clockMs() - flushedAt > FLUSH_MS) flush();
     progress.rest();

@@ -5,7 +5,7 @@ import { GoDuration, GoList, GoMap, GoStruct, GoTime, type Value } from "./value
 
 // The gateway's own structs, since templates name the members of these, not those of the JSON: `.Meta.CertID`.
 
-/** Makes a field's value of a JSON member; of one that is not there, its zero value. */
+/** Makes a field's value of a JSON member; the zero value of a missing one. */
 type Field = (member: unknown) => Value;
 interface Fields {
   [name: string]: Field | [json: string, field: Field];

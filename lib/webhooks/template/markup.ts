@@ -10,6 +10,7 @@ export interface Context {
   quote: "" | '"' | "'";
 }
 
+/** Outside of tags, where every template begins. */
 export const TEXT: Context = { state: "text", quote: "" };
 
 const IN_TAG: Context = { state: "tag", quote: "" };

@@ -1,7 +1,7 @@
 import { sortedByBytes } from "../../go/text.ts";
 import { GoDuration, GoList, GoMap, GoStruct, GoTime, type Value } from "./value.ts";
 
-/** Of one text that a function makes: many times what a body may have. */
+/** The longest text that one function makes: many times what a body may have. */
 const MAX_CHARS = 4 * 1024 * 1024;
 
 /** fmt.Sprint: a space between two values of which neither is a string. Throws an Error for megabytes. */

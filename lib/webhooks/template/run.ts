@@ -6,7 +6,7 @@ import { GoDuration, GoList, GoMap, GoStruct, GoTime, isTrue, typeOf, type Value
 
 /** What one run of a template may come to. */
 export interface Limits {
-  /** Of the text that it prints. */
+  /** The limit of the text that it prints. */
   bytes: number;
   /** Values looked at; 16 characters of text that a function makes, or 1024 of one that it reads, are a step too. */
   steps: number;
@@ -16,7 +16,7 @@ const ALL: ReadonlyMap<string, TemplateFunction> = new Map([...FUNCTIONS, ...Obj
 
 const CHARS_A_STEP = { made: 16, read: 1024 };
 
-/** There is no value from an earlier command. */
+/** No earlier command of the pipe gives a value. */
 const NONE = Symbol("none");
 type Final = Value | typeof NONE;
 

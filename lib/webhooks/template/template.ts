@@ -9,8 +9,10 @@ import type { Value } from "./value.ts";
 
 /** A body is a record's worth at most; what takes more steps than this prints no event, it computes. */
 export const LIMITS: Limits = { bytes: 1024 * 1024, steps: 500_000 };
+/** gatehook's own limit, in UTF-8. */
 export const MAX_TEMPLATE_BYTES = 64 * 1024;
 
+/** A parsed template; `render` prints it any number of times. */
 export interface Template {
   file: string;
   text: string;
@@ -27,6 +29,10 @@ export interface TemplateProblem {
 /**
  * Go's `html/template`, as far as webhooks need it: docs/webhooks.md has what is left out. Throws `template-invalid`
  * with file and line, for what Go refuses too and for what is left out.
+ *
+ * @example
+ * const template = parseTemplate("templates/chat.json", '{"text": "{{.Type}} for {{.Meta.Key}}"}');
+ * render(template, templateValue(event)); // {"text": "KeyExpired for k1"}
  */
 export function parseTemplate(file: string, text: string): Template {
   const nodes = located("template-invalid", { file, text }, () => {

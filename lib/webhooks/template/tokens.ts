@@ -1,5 +1,6 @@
 import { Mistake } from "./mistake.ts";
 
+/** `text` is outside of actions, `field` has its dot, `variable` its `$`. */
 export type TokenKind =
   | "text"
   | "open"
@@ -20,6 +21,7 @@ export type TokenKind =
   | ","
   | "end";
 
+/** A piece of the text as it is written; `at` is its offset, in UTF-16 units. */
 export interface Token {
   kind: TokenKind;
   at: number;

@@ -6,6 +6,7 @@ export type Node =
   | { kind: "action"; at: number; pipe: Pipe }
   | Branch;
 
+/** `otherwise` is what follows `else`; empty without one. */
 export interface Branch {
   kind: "if" | "with" | "range";
   at: number;
@@ -14,6 +15,7 @@ export interface Branch {
   otherwise: Node[];
 }
 
+/** Commands of which each gets the value of the one before it as its last argument. */
 export interface Pipe {
   at: number;
   /** The variables that take its value: with two, in a `range`, the first takes the key. */
@@ -23,12 +25,14 @@ export interface Pipe {
   commands: Command[];
 }
 
+/** A value, or a call. */
 export interface Command {
   at: number;
   /** A function or a value, and its arguments; never empty. */
   args: [Operand, ...Operand[]];
 }
 
+/** `names` and `fields` are names of members without their dots. */
 export type Operand =
   | { kind: "dot"; at: number }
   | { kind: "nil"; at: number }

@@ -16,6 +16,7 @@ export type Value =
   | GoTime
   | GoDuration;
 
+/** A Go slice. */
 export class GoList {
   readonly items: readonly Value[];
   /** One that was never made: it is empty, and equals nil. */
@@ -27,6 +28,7 @@ export class GoList {
   }
 }
 
+/** A Go map with strings as keys. */
 export class GoMap {
   readonly members: ReadonlyMap<string, Value>;
   /** What `index` gives for a key that is not there: "" in a map of strings. */
@@ -40,6 +42,7 @@ export class GoMap {
   }
 }
 
+/** A Go struct; `type` is its name in Go's errors. */
 export class GoStruct {
   readonly type: string;
   /** In the order of their declaration. */
@@ -53,7 +56,7 @@ export class GoStruct {
     this.embedded = embedded;
   }
 
-  /** Undefined, as no field is, where there is none of that name. */
+  /** Undefined for a name that is not a field; no field has that value. */
   field(name: string): Exclude<Value, undefined> | undefined {
     const own = this.fields.get(name);
     if (own !== undefined) return own;

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 
-// A decoded byte that is no UTF-8 becomes the lone surrogate U+DC00 + byte, which no well-formed text has: so binary
-// survives decoding and encoding again, whole or in parts. Handed to anything else of the host, it is U+FFFD.
+// A decoded byte that is not UTF-8 becomes the lone surrogate U+DC00 + byte, which no well-formed text has: so binary
+// survives decoding and encoding again, whole or in parts. Passed to any other function of the host, it is U+FFFD.
 const STRAY = 0xdc00;
 
 /** Base64 of the UTF-8 bytes of a text; a lone surrogate of any other kind counts as U+FFFD. */
@@ -10,7 +10,7 @@ export function encodeBase64(text: string, padded: boolean): string {
   return padded ? encoded : encoded.replace(/=+$/, "");
 }
 
-/** The decoded text, or undefined where the input is no Base64 of the standard alphabet; line ends are passed over. */
+/** The decoded text, or undefined where the input is not Base64 of the standard alphabet; line ends are ignored. */
 export function decodeBase64(encoded: string, padded: boolean): string | undefined {
   const digits = encoded.replace(/[\r\n]/g, "");
   const body = digits.replace(padded ? /={1,2}$/ : /$^/, "");
@@ -28,7 +28,7 @@ function bytesOf(text: string): Buffer {
   );
 }
 
-/** Well-formed UTF-8 sequences (Unicode, table 3-7), else one byte that is none, on bytes written as characters. */
+/** Well-formed UTF-8 sequences (Unicode, table 3-7), or one byte outside of them, on bytes written as characters. */
 const SEQUENCE =
   /[\0-\x7f]+|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2}|([\x80-\xff])/g;
 

@@ -4,6 +4,7 @@ import { isSessionCall } from "../runtime/protocol.ts";
 import { MISS } from "../sessions/session.ts";
 import { keyOfEvent } from "./event-rows.ts";
 import type { AttemptRecord, CallRecord, LogRecord, RunRecord, WriteRecord } from "./records.ts";
+import { type InText, textRedaction } from "./redact-text.ts";
 import { isObject, isTime, PLAIN_HEADERS, PLAIN_SESSION, parsed, readRequest, secretsOf } from "./secrets.ts";
 
 /** Takes out of a record what may not leave the stage that it was made on. */
@@ -62,7 +63,6 @@ export function outlineRecord({ error, event, runs, ...attempt }: AttemptRecord)
   };
 }
 
-type InText = (text: string) => string;
 type Outline = (value: unknown) => { type: string; length: number; hmac8: string };
 
 interface Tools {
@@ -90,33 +90,6 @@ function keysOf({ event, runs }: AttemptRecord): Set<string> {
   const { Key, key } = event.Meta;
   return new Set([...ofCalls, ...ofWrites, ...[Key, key].filter((each) => typeof each === "string")]);
 }
-
-/** What looks like a credential wherever it stands: a token of an `Authorization`, a JWT, an AWS key's id. */
-const MASKED =
-  /\b(Bearer|Basic)\s+[\w.~+/=-]{4,}|\beyJ[\w-]{4,}\.[\w-]{4,}\.[\w-]*|\b(?:AKIA|ASIA)[A-Z0-9]{12,}/gi;
-/** Stands for a secret. */
-export const MASK = "[masked]";
-
-/**
- * Keys are replaced by what stands for them, and secrets are masked, the longest first, also where a URL or JSON has
- * them encoded.
- */
-function textRedaction(keys: Set<string>, secrets: Set<string>, keyRef: KeyRef): InText {
-  const found = new Map<string, string>();
-  for (const secret of secrets) for (const form of formsOf(secret)) found.set(form, MASK);
-  for (const key of keys) for (const form of formsOf(key)) found.set(form, keyRef(key));
-  const forms = [...found.keys()].sort((a, b) => b.length - a.length).map(escaped);
-  const any = forms.length > 0 ? new RegExp(forms.join("|"), "g") : undefined;
-  return (text) => {
-    const replaced = any ? text.replace(any, (form) => found.get(form) ?? "") : text;
-    return replaced.replace(MASKED, MASK);
-  };
-}
-
-const formsOf = (text: string) =>
-  [text, encodeURIComponent(text.toWellFormed()), JSON.stringify(text).slice(1, -1)].filter(Boolean);
-
-const escaped = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
 
 /** Members of Meta that are names and numbers of the gateway's own; of all others an outline is kept. */
 const PLAIN_META: ReadonlySet<string> = new Set([

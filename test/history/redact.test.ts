@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import type { AttemptRecord, CallRecord, RunRecord } from "../../lib/history/records.ts";
-import { createRedaction, LOG_BYTES, MASK } from "../../lib/history/redact.ts";
+import { createRedaction, LOG_BYTES } from "../../lib/history/redact.ts";
+import { MASK } from "../../lib/history/redact-text.ts";
 
 const CANARY = "canary-4f11e6e3";
 const { redact, keyRef } = createRedaction("the stage's secret");
@@ -213,6 +214,36 @@ describe("a redacted record", () => {
     const { logs } = runOf(redact(attemptWith("k", "x", { logs: lines })));
     const bytes = logs.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
     assert.ok(bytes <= LOG_BYTES && bytes > LOG_BYTES - 10, String(bytes));
+  });
+
+  it("masks a JWT wherever it begins, and nothing that only begins like one", () => {
+    for (const [text, redacted] of [
+      ["token-eyJhbGciOi.eyJzdWIiOi.c2ln", `token-${MASK}`],
+      ["a.b.eyJhbGciOi.eyJzdWIiOi.c2ln.d", `a.b.${MASK}.d`],
+      ["eyJhbGciOi.eyJzdWIiOi.c2ln.eyJhbGciOi.eyJzdWIiOi.", `${MASK}.${MASK}`],
+      ["Bearer eyJhbGciOi.eyJzdWIiOi.c2ln", MASK],
+      ["keyJhbGciOi.eyJzdWIiOi.c2ln", "keyJhbGciOi.eyJzdWIiOi.c2ln"],
+      ["eyJhbGciOi.eyJ.c2ln", "eyJhbGciOi.eyJ.c2ln"],
+    ]) {
+      const logs = [{ i: 0, level: "info" as const, text: text ?? "" }];
+      assert.equal(runOf(redact(attemptWith("k", "x", { logs }))).logs[0]?.text, redacted);
+    }
+  });
+
+  it("takes a time that grows with the length of what a client sent, whatever that is", () => {
+    // Any of these would take minutes if it grew with the square.
+    const messageOf = (Message: string, body: string) => {
+      const attempt = attemptWith("key-1", "secret-1");
+      const Meta = { ...attempt.event.Meta, Message, OriginatingRequest: request("", body) };
+      return redact({ ...attempt, event: { ...attempt.event, Meta } }).event.Meta.Message;
+    };
+    const starts = "eyJ-".repeat(200_000);
+    assert.equal(messageOf(starts, ""), starts);
+    const texts = Array.from({ length: 50_000 }, (_, at) => `x${at}`.padEnd(12, "y"));
+    assert.equal(messageOf("no secret ".repeat(20_000), JSON.stringify(texts)), "no secret ".repeat(20_000));
+    const alike = texts.map((text) => `aaaaaaaa${text}`);
+    assert.equal(messageOf("a".repeat(500_000), JSON.stringify(alike)), MASK);
+    assert.equal(messageOf("a".repeat(300_000), `${"a".repeat(200_000)}b`), MASK);
   });
 
   it("takes any record: texts that were cut, bodies that are not JSON, events of plugins", () => {

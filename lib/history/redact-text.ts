@@ -1,0 +1,89 @@
+/** Replaces in a text what may not leave the stage. */
+export type InText = (text: string) => string;
+
+export const MASK = "[masked]";
+
+/**
+ * Keys are replaced by what stands for them, and secrets are masked, the longest first, also where a URL or JSON has
+ * them encoded; and what looks like a credential wherever it stands. The gateway's clients write both the texts and what
+ * is looked for in them, and the main thread waits: each text takes time in proportion to its length.
+ */
+export function textRedaction(
+  keys: Set<string>,
+  secrets: Set<string>,
+  keyRef: (key: string) => string,
+): InText {
+  const found = new Map<string, string>();
+  for (const secret of secrets) for (const form of formsOf(secret)) found.set(form, MASK);
+  for (const key of keys) for (const form of formsOf(key)) found.set(form, keyRef(key));
+  const withoutFound = replacing(found);
+  return (text) =>
+    withoutFound(text).replace(AUTHORIZATION, MASK).replace(DOTTED, withoutJwts).replace(AWS_KEY_ID, MASK);
+}
+
+const formsOf = (text: string) =>
+  [text, encodeURIComponent(text.toWellFormed()), JSON.stringify(text).slice(1, -1)].filter(Boolean);
+
+const AUTHORIZATION = /\b(?:Bearer|Basic)\s+[\w.~+/=-]{4,}/gi;
+const AWS_KEY_ID = /\b(?:AKIA|ASIA)[A-Z0-9]{12,}/gi;
+
+/** Where a JWT may be: three parts with points between them. */
+const DOTTED = /[\w.-]+/g;
+const JWT_START = /\beyJ[\w-]{4}/i;
+const JWT_PART_CHARS = 4;
+
+/** Part by part: a pattern of a whole JWT would read from each `eyJ` of a long part to its end. */
+function withoutJwts(dotted: string): string {
+  const parts = dotted.split(".");
+  const kept: string[] = [];
+  for (let at = 0; at < parts.length; at += 1) {
+    const [first = "", second = "", third] = parts.slice(at, at + 3);
+    const start = third !== undefined && second.length >= JWT_PART_CHARS ? first.search(JWT_START) : -1;
+    kept.push(start < 0 ? first : first.slice(0, start) + MASK);
+    if (start >= 0) at += 2;
+  }
+  return kept.join(".");
+}
+
+/** What is looked for is found by so many of its first characters. */
+const START = 8;
+/** Comparisons for each character of a text, and for any text; a kilobyte that is compared counts as one more. */
+const LOOKS = 2;
+const FREE_LOOKS = 10_000;
+const CHARS_A_LOOK = 1024;
+
+/** A text for which too much would have to be compared, since much that is looked for begins alike, is masked whole. */
+function replacing(found: ReadonlyMap<string, string>): InText {
+  const forms = [...found.keys()].sort((a, b) => b.length - a.length);
+  const byStart = Map.groupBy(forms, (form) => form.slice(0, START));
+  const lengths = [...new Set(forms.map(({ length }) => Math.min(length, START)))];
+  if (forms.length === 0) return (text) => text;
+
+  return (text) => {
+    let looks = LOOKS * text.length + FREE_LOOKS;
+    const isAt = (form: string, at: number) => {
+      looks -= 1 + form.length / CHARS_A_LOOK;
+      return text.startsWith(form, at);
+    };
+    const formAt = (at: number) => {
+      for (const length of lengths) {
+        const form = byStart.get(text.slice(at, at + length))?.find((each) => isAt(each, at));
+        if (form !== undefined) return form;
+      }
+      return undefined;
+    };
+    let replaced = "";
+    let from = 0;
+    for (let at = 0; at < text.length; ) {
+      const form = formAt(at);
+      if (looks < 0) return MASK;
+      if (form === undefined) at += 1;
+      else {
+        replaced += text.slice(from, at) + found.get(form);
+        at += form.length;
+        from = at;
+      }
+    }
+    return replaced + text.slice(from);
+  };
+}

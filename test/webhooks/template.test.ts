@@ -260,6 +260,16 @@ describe("a template that would not end", () => {
       "{{range 100000}}{{if lt $.Meta.s $.Meta.s}}{{end}}{{end}}",
       /more than 500000 steps/,
     ],
+    [
+      "goes down many members",
+      `{{range 100000}}{{if $.Meta${".a".repeat(50)}}}{{end}}{{end}}`,
+      /more than 500000 steps/,
+    ],
+    [
+      "looks behind many variables",
+      `${Array.from({ length: 3000 }, (_, nth) => `{{$v${nth} := 1}}`).join("")}{{range 100000}}{{if $}}{{end}}{{end}}`,
+      /more than 500000 steps/,
+    ],
   ];
   for (const [name, text, message] of cases)
     it(`ends with an error that names the limit, if it ${name}`, () => {

@@ -8,13 +8,17 @@ import { GoDuration, GoList, GoMap, GoStruct, GoTime, isTrue, typeOf, type Value
 export interface Limits {
   /** The limit of the text that it prints. */
   bytes: number;
-  /** Values looked at; 16 characters of text that a function makes, or 1024 of one that it reads, are a step too. */
+  /**
+   * Values and their members looked at; 16 characters of text that a function makes, 1024 of one that it reads, or 64
+   * variables that stand behind the one that is looked for, are a step too.
+   */
   steps: number;
 }
 
 const ALL: ReadonlyMap<string, TemplateFunction> = new Map([...FUNCTIONS, ...Object.entries(ESCAPERS)]);
 
 const CHARS_A_STEP = { made: 16, read: 1024 };
+const VARIABLES_A_STEP = 64;
 
 /** No earlier command of the pipe gives a value. */
 const NONE = Symbol("none");
@@ -78,9 +82,7 @@ export function run(nodes: Node[], data: Value, limits: Limits): string {
   }
 
   function assign(name: string, value: Value, at: number): void {
-    const variable = variables.findLast((one) => one.name === name);
-    if (!variable) throw new Mistake(at, `${name} is not declared here: write ${name} := …`);
-    variable.value = value;
+    variable(name, at).value = value;
   }
 
   function ofPipe({ at, commands, names, assigns }: Pipe, dot: Value): Value {
@@ -101,10 +103,10 @@ export function run(nodes: Node[], data: Value, limits: Limits): string {
     const [first, ...others] = args;
     if (first.kind === "function") return called(first, others, dot, final);
     const isGiven = others.length > 0 || final !== NONE;
-    if (first.kind === "field") return fieldsOf(dot, first.names, first.at, isGiven);
-    if (first.kind === "chain") return fieldsOf(operand(first.of, dot), first.names, first.at, isGiven);
+    if (first.kind === "field") return members(dot, first.names, first.at, isGiven);
+    if (first.kind === "chain") return members(operand(first.of, dot), first.names, first.at, isGiven);
     if (first.kind === "variable" && first.fields.length > 0)
-      return fieldsOf(variable(first), first.fields, first.at, isGiven);
+      return members(variable(first.name, first.at).value, first.fields, first.at, isGiven);
     if (isGiven)
       throw new Mistake(first.at, "this is a value, which takes no arguments: name a function before them");
     if (first.kind === "nil") throw new Mistake(first.at, "nil is not printed: leave it out");
@@ -123,20 +125,27 @@ export function run(nodes: Node[], data: Value, limits: Limits): string {
       case "function":
         return called(of, [], dot, NONE);
       case "field":
-        return fieldsOf(dot, of.names, of.at, false);
+        return members(dot, of.names, of.at, false);
       case "variable":
-        return fieldsOf(variable(of), of.fields, of.at, false);
+        return members(variable(of.name, of.at).value, of.fields, of.at, false);
       case "pipe":
         return ofPipe(of.pipe, dot);
       case "chain":
-        return fieldsOf(operand(of.of, dot), of.names, of.at, false);
+        return members(operand(of.of, dot), of.names, of.at, false);
     }
   }
 
-  function variable({ name, at }: { name: string; at: number }): Value {
-    const found = variables.findLast((one) => one.name === name);
+  function variable(name: string, at: number): { value: Value } {
+    const index = variables.findLastIndex((one) => one.name === name);
+    spend(at, (variables.length - index) / VARIABLES_A_STEP);
+    const found = variables[index];
     if (!found) throw new Mistake(at, `${name} is not declared here: write ${name} := …`);
-    return found.value;
+    return found;
+  }
+
+  function members(holder: Value, names: string[], at: number, isGiven: boolean): Value {
+    spend(at, names.length);
+    return fieldsOf(holder, names, at, isGiven);
   }
 
   function called(

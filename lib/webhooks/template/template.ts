@@ -58,9 +58,11 @@ export const render = (template: Template, value: Value, limits = LIMITS): strin
 export function templateProblems(file: string, text: string, types: string[]): TemplateProblem[] {
   const parsed = attempted(text, () => parseTemplate(file, text));
   if ("problem" in parsed) return [parsed.problem];
+  // All of them together may take what one body may: the releaser checks every upload.
+  const limits = { ...LIMITS, steps: LIMITS.steps / types.length };
   const problems = types.flatMap((type) => {
     const event = templateValue({ Type: type, Meta: {}, TimeStamp: "" });
-    const rendered = attempted(text, () => render(parsed.value, event));
+    const rendered = attempted(text, () => render(parsed.value, event, limits));
     // Other errors may be those of empty members alone.
     if (!("problem" in rendered) || !(rendered.cause instanceof MissingMember)) return [];
     return [{ ...rendered.problem, message: `for an event ${type}: ${rendered.problem.message}` }];

@@ -2,6 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { AppError, errorText } from "../lib/errors.ts";
+import { keepOutOfRepositories } from "./keep-out.ts";
 
 /** A folder that tables, queues and bucket are kept in, by one stack at a time. */
 export interface DataFolder {
@@ -25,7 +26,8 @@ export function openDataFolder(path: string, onUnwritable: (error: unknown) => v
     const probe = join(path, "probe");
     try {
       try {
-        writeFileSync(probe, Buffer.alloc(PROBE_BYTES), { flush: true });
+        rmSync(probe, { force: true });
+        writeFileSync(probe, Buffer.alloc(PROBE_BYTES), { flush: true, flag: "wx" });
       } finally {
         rmSync(probe, { force: true });
       }
@@ -40,7 +42,7 @@ export function openDataFolder(path: string, onUnwritable: (error: unknown) => v
     throw unwritable(path, cause);
   }
   check();
-  writeFileSync(join(path, ".gitignore"), "*\n");
+  keepOutOfRepositories(path);
   const lock = takeLock(path);
   let next = 0;
   let later: NodeJS.Timeout | undefined;

@@ -7,11 +7,11 @@ import {
   readFileSync,
   rmSync,
   statSync,
-  writeFileSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import { LINE_START } from "../lib/history/records.ts";
+import { keepOutOfRepositories } from "./keep-out.ts";
 
 /** Keeps the newest lines of a history in files of a folder. Nothing here throws. */
 export interface HistoryWriter {
@@ -31,10 +31,10 @@ export const HISTORY_LIMITS: HistoryLimits = { lines: 10_000, bytes: 256 * 1024 
 const FILES = 10;
 const FILE = /^(\d{8})\.jsonl$/;
 
-/** The files of a history, the oldest first. */
+/** The files of a history, the oldest first. A link is none: what it leads to is not to be written to. */
 export const historyFiles = (folder: string) =>
-  readdirSync(folder)
-    .filter((name) => FILE.test(name))
+  readdirSync(folder, { withFileTypes: true })
+    .flatMap((entry) => (entry.isFile() && FILE.test(entry.name) ? entry.name : []))
     .sort();
 
 /** Lines that are not counted: they are small, and another comes for their event. */
@@ -79,7 +79,7 @@ export function openHistory(
   function openNext(): OpenFile {
     close();
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeFileSync(join(folder, ".gitignore"), "*\n");
+    keepOutOfRepositories(folder);
     const names = historyFiles(folder);
     const last = names.at(-1);
     const found = last === undefined ? undefined : measured(join(folder, last));

@@ -1,12 +1,13 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { isIPv4 } from "node:net";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { readRedact } from "../../functions/redact.ts";
 import { choice, text } from "../../functions/settings.ts";
 import { AppError, errorText } from "../../lib/errors.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Publisher, Status } from "../../lib/publisher/publisher.ts";
 import { type Listen, type PublisherServer, startServer } from "../../lib/publisher/server.ts";
+import { keepOutOfRepositories } from "../../local/keep-out.ts";
 import { STATE_FOLDER } from "../dev/local-stack.ts";
 import { openOnThisMachine } from "../open-publisher.ts";
 import { countOf } from "../terminal/count.ts";
@@ -123,15 +124,15 @@ function queueIn({ queue, local, stage }: PublishOptions): string {
 async function open({ spool, spoolMb }: PublishOptions, queueUrl: string): Promise<Publisher> {
   const redact = readRedact(process.env);
   const oversize = choice(process.env, "OVERSIZE");
-  if (spool.startsWith(`${STATE_FOLDER}/`)) await keepOutOfRepositories();
+  if (spool.startsWith(`${STATE_FOLDER}/`)) await makeStateFolder();
   return openOnThisMachine({ queueUrl, folder: spool, maxBytes: spoolMb * 1_000_000, redact, oversize, log });
 }
 
 /** The folder for what gatehook keeps in a folder of one's own. */
-async function keepOutOfRepositories(): Promise<void> {
+async function makeStateFolder(): Promise<void> {
   try {
     await mkdir(STATE_FOLDER, { recursive: true });
-    await writeFile(join(STATE_FOLDER, ".gitignore"), "*\n");
+    keepOutOfRepositories(STATE_FOLDER);
   } catch (cause) {
     throw new AppError("spool-failed", `${STATE_FOLDER} cannot be written to: ${errorText(cause)}`, {
       cause,

@@ -2,6 +2,7 @@ import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { AppError, errorText } from "../../lib/errors.ts";
+import { keepOutOfRepositories } from "../../local/keep-out.ts";
 import { printError } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 
@@ -23,8 +24,7 @@ const fileIn = (dir: string) => join(dir, STATE_FOLDER, FILE);
 export async function writeLocalStack(dir: string, stack: LocalStack): Promise<() => Promise<void>> {
   const file = fileIn(dir);
   await mkdir(dirname(file), { recursive: true });
-  // No repository is to have it.
-  await writeFile(join(dirname(file), ".gitignore"), "*\n");
+  keepOutOfRepositories(dirname(file));
   const fresh = `${file}.${stack.pid}`;
   // Never seen half written, and with these rights from the start.
   await rm(fresh, { force: true });

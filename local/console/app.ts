@@ -53,9 +53,9 @@ const HEADERS = {
 
 const MAX_BODY = 4 * 1024 * 1024;
 
-/** Ways that only look, however they are asked. */
+/** What is posted and only looks. */
 const LOOKS =
-  /\/(?:events\/check|sessions\/compare|selections|dead-letters\/sweep|dead-letters\/try|releases\/[^/]+\/try|events\/[^/]+\/rerun)$/;
+  /^\/console\/api\/v1\/(?:events\/check|sessions\/compare|selections|dead-letters\/sweep|dead-letters\/try|releases\/[^/]+\/try|events\/[^/]+\/rerun)$/;
 
 /** The page of `/console` and its API. Hono is loaded with the first one: it stands beside commands that need none. */
 export async function createConsoleApp({ backend, token, isOwn, page }: ConsoleOptions): Promise<ConsoleApp> {
@@ -98,8 +98,8 @@ export async function createConsoleApp({ backend, token, isOwn, page }: ConsoleO
         "token-invalid",
         "the token is missing or wrong: open the link that gatehook printed",
       );
-    const isChange = c.req.method !== "GET" && !LOOKS.test(c.req.path);
-    if (isChange && !backend.about.write)
+    const isLook = c.req.method === "GET" || (c.req.method === "POST" && LOOKS.test(c.req.path));
+    if (!isLook && !backend.about.write)
       throw new AppError("read-only", "this console only reads: start it with --write to change something");
     await next();
   });

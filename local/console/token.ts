@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 
 const TOKEN = /^[\w-]{43}$/;
@@ -11,22 +11,30 @@ export const newToken = () => randomBytes(32).toString("base64url");
  * A folder that cannot be written has another token at each start.
  */
 export function tokenIn(file: string): string {
-  try {
-    const known = readFileSync(file, "utf8").trim();
-    if (TOKEN.test(known)) {
-      chmodSync(file, 0o600);
-      return known;
-    }
-  } catch {
-    // Made below.
-  }
+  const known = readToken(file);
+  if (known !== undefined) return known;
   const token = newToken();
   try {
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, `${token}\n`, { mode: 0o600 });
-    chmodSync(file, 0o600);
+    // A file that is there is replaced, and not written to: in a folder of others it may be a link that leads out.
+    const fresh = `${file}.${process.pid}`;
+    writeFileSync(fresh, `${token}\n`, { mode: 0o600, flag: "wx" });
+    renameSync(fresh, file);
   } catch {
     // It is in the printed link all the same.
   }
   return token;
+}
+
+/** Undefined where there is none, and for a link: who has made it may know what it leads to. */
+function readToken(file: string): string | undefined {
+  try {
+    if (!lstatSync(file).isFile()) return undefined;
+    const text = readFileSync(file, "utf8").trim();
+    if (!TOKEN.test(text)) return undefined;
+    chmodSync(file, 0o600);
+    return text;
+  } catch {
+    return undefined;
+  }
 }

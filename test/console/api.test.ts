@@ -140,6 +140,12 @@ describe("the console's API", () => {
           `${method} ${path}: ${JSON.stringify(json)}`,
         );
       }
+      // A session may be called as a way to look is.
+      for (const key of ["compare", "selections", "try", "rerun"])
+        for (const method of ["PUT", "DELETE"]) {
+          const { json } = await askApp(app, method, `/sessions/${key}`, {});
+          assert.equal(json?.error?.code, "read-only", `${method} ${key}`);
+        }
     });
 
     it("the page is open to whoever may ask, and lets nothing else in", async () => {

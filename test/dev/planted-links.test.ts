@@ -1,0 +1,69 @@
+// A folder that somebody else made may have links among what gatehook keeps there: nothing is written to what they lead to.
+import assert from "node:assert/strict";
+import { lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, beforeEach, describe, it } from "node:test";
+import { writeLocalStack } from "../../cli/dev/local-stack.ts";
+import { tokenIn } from "../../local/console/token.ts";
+import { openDataFolder } from "../../local/data-folder.ts";
+import { HISTORY_LIMITS, openHistory } from "../../local/history-writer.ts";
+import { createPins } from "../../local/pins.ts";
+
+const TEXT = "a file of the user\n";
+const unexpected = (thrown: unknown) => assert.fail(String(thrown));
+
+describe("a link that was planted in .gatehook", () => {
+  const root = mkdtempSync(join(tmpdir(), "gatehook-links-"));
+  const own = join(root, "own.txt");
+  const state = join(root, ".gatehook");
+  const linked = (name: string, to = own) => {
+    mkdirSync(state, { recursive: true });
+    const file = join(state, name);
+    symlinkSync(to, file);
+    return file;
+  };
+  beforeEach(() => {
+    rmSync(state, { recursive: true, force: true });
+    writeFileSync(own, TEXT);
+  });
+  after(() => rmSync(root, { recursive: true }));
+  const assertUntouched = () => assert.equal(readFileSync(own, "utf8"), TEXT);
+
+  it("in the place of the token is replaced by another token, which is not what it leads to", () => {
+    const known = "k".repeat(43);
+    const elsewhere = join(root, "known");
+    writeFileSync(elsewhere, known);
+    const file = linked("token", elsewhere);
+    const token = tokenIn(file);
+    assert.notEqual(token, known);
+    assert.equal(readFileSync(elsewhere, "utf8"), known);
+    assert.ok(lstatSync(file).isFile());
+    assert.equal(tokenIn(file), token);
+  });
+
+  it("in the place of what a start writes leads to nothing that is written", async () => {
+    for (const name of [".gitignore", "local.json", "pins.json"]) linked(name);
+    await writeLocalStack(root, { url: "http://127.0.0.1:1", pid: process.pid, env: {} });
+    rmSync(join(state, "pins.json"));
+    createPins(join(state, "pins.json")).add({ api_id: "demo", id: "e1" } as never);
+    assertUntouched();
+  });
+
+  it("in the place of a history's file is none of its files", () => {
+    const file = linked("00000001.jsonl");
+    const troubles: unknown[] = [];
+    const history = openHistory(state, HISTORY_LIMITS, (trouble) => troubles.push(trouble));
+    history.append('{"history":1}');
+    history.close();
+    assertUntouched();
+    assert.ok(lstatSync(file).isSymbolicLink());
+    assert.equal(troubles.length, 1);
+  });
+
+  it("in a folder of data is not written to by the look whether that can be written", () => {
+    linked("probe");
+    openDataFolder(state, unexpected).close();
+    assertUntouched();
+  });
+});

@@ -8,7 +8,6 @@ import { writeLocalStack } from "../../cli/dev/local-stack.ts";
 import { tokenIn } from "../../local/console/token.ts";
 import { openDataFolder } from "../../local/data-folder.ts";
 import { HISTORY_LIMITS, openHistory } from "../../local/history-writer.ts";
-import { createPins } from "../../local/pins.ts";
 
 const TEXT = "a file of the user\n";
 const unexpected = (thrown: unknown) => assert.fail(String(thrown));
@@ -43,10 +42,8 @@ describe("a link that was planted in .gatehook", () => {
   });
 
   it("in the place of what a start writes leads to nothing that is written", async () => {
-    for (const name of [".gitignore", "local.json", "pins.json"]) linked(name);
+    for (const name of [".gitignore", "local.json"]) linked(name);
     await writeLocalStack(root, { url: "http://127.0.0.1:1", pid: process.pid, env: {} });
-    rmSync(join(state, "pins.json"));
-    createPins(join(state, "pins.json")).add({ api_id: "demo", id: "e1" } as never);
     assertUntouched();
   });
 

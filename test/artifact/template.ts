@@ -163,6 +163,19 @@ export function templateSuite(artifact: () => Artifact, folder: string): void {
         assert.ok((AlarmName as string).startsWith(`${allowed?.[1]}-`), `${AlarmName}`);
     });
 
+    it("encrypts what is stored, and keeps buckets from everybody and from what is not TLS", () => {
+      const { template } = artifact();
+      for (const [id, { Properties }] of ofType(template, "AWS::DynamoDB::Table"))
+        assert.equal((Properties.SSESpecification as { SSEEnabled?: unknown })?.SSEEnabled, true, id);
+      const policies = JSON.stringify(ofType(template, "AWS::S3::BucketPolicy"));
+      for (const id of ["FilesBucket", "HistoryBucket"]) {
+        const { BucketEncryption, PublicAccessBlockConfiguration = {} } = properties(template, id);
+        assert.ok(BucketEncryption, id);
+        assert.deepEqual(Object.values(PublicAccessBlockConfiguration as object), [true, true, true, true], id);
+        assert.equal(policies.split("aws:SecureTransport").length, 3);
+      }
+    });
+
     it("has every function, each on the runtime and from its own bundle", () => {
       const names = ofType(artifact().template, "AWS::Lambda::Function").map(([, { Properties }]) => {
         const { Handler, Runtime, Architectures } = Properties;

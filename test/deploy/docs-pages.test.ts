@@ -112,6 +112,17 @@ describe("the pages of docs/", () => {
       assert.match(read(page), /images\/architecture\.svg\)/);
   });
 
+  it("name tests that are there, by the words of their titles", () => {
+    const named = names.flatMap((name) => [
+      ...read(`docs/${name}`).matchAll(/`(test\/[\w.\/-]+\.ts)`(?:\s+"([^"|]+)")?/g),
+    ]);
+    assert.ok(named.length > 50);
+    for (const [whole, file = "", title = ""] of named) {
+      assert.ok(existsSync(join(ROOT, file)), `there is no ${file}`);
+      assert.ok(read(file).includes(title.replaceAll(/\s+/g, " ")), whole);
+    }
+  });
+
   it("compare by costs that docs/deploy.md has", () => {
     const costs = [...read("docs/compare.md").matchAll(/(\d+\.\d\d) USD/g)].map(([, usd = ""]) => usd);
     assert.ok(costs.length > 0);

@@ -19,7 +19,7 @@ const metrics = createMetrics("releaser");
 const dynamo = createDocuments();
 const table = text(env, "STATE_TABLE");
 const wake = createWake({
-  notices: createUploadLease({ dynamo, table, now: Date.now }),
+  lease: createUploadLease({ dynamo, table, now: Date.now }),
   quietMs: integer(env, "RELEASE_QUIET_MS"),
   release: createReleaser({
     store: createReleaseStore({

@@ -6,9 +6,13 @@ export interface Part {
 
 /**
  * The smallest parts of what is to be committed: events belong together when they touched a session that one of them
- * changed (`touched`: session key to events), or are in one FIFO group (`chains`: the events of each group).
+ * changed (`touched`: session key to events), or are in one FIFO group (`fifoGroups`: the events of each group).
  */
-export function partsOf(eventIds: string[], touched: Map<string, Set<string>>, chains: string[][]): Part[] {
+export function partsOf(
+  eventIds: string[],
+  touched: Map<string, Set<string>>,
+  fifoGroups: string[][],
+): Part[] {
   const root = new Map(eventIds.map((id) => [id, id]));
   const find = (id: string): string => {
     const parent = root.get(id) ?? id;
@@ -23,7 +27,7 @@ export function partsOf(eventIds: string[], touched: Map<string, Set<string>>, c
     for (const id of others) root.set(find(id), find(first));
   };
   for (const ids of touched.values()) join(ids);
-  for (const chain of chains) join(chain);
+  for (const group of fifoGroups) join(group);
 
   const parts = new Map<string, Part>();
   for (const id of eventIds) {

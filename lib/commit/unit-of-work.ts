@@ -96,20 +96,20 @@ export function createUnitOfWork(
 
   /** Cancels all that depends on these: events that touched the keys, what they wrote, events that touched that, … */
   function abort(keys: string[], identities: string[]): void {
-    const fallen = new Set<string>();
-    const gone = new Set(keys);
-    const fall = (id: string) => {
-      if (fallen.has(id)) return;
-      fallen.add(id);
-      for (const [key, { writers }] of sessions.states) if (writers.has(id)) gone.add(key);
-      for (const chain of fifoGroups)
-        if (chain.includes(id)) chain.slice(chain.indexOf(id) + 1).forEach(fall);
+    const aborted = new Set<string>();
+    const dropped = new Set(keys);
+    const abortOne = (id: string) => {
+      if (aborted.has(id)) return;
+      aborted.add(id);
+      for (const [key, { writers }] of sessions.states) if (writers.has(id)) dropped.add(key);
+      for (const group of fifoGroups)
+        if (group.includes(id)) group.slice(group.indexOf(id) + 1).forEach(abortOne);
     };
-    identities.forEach(fall);
-    // A set's iterator also visits what is added during the loop.
-    for (const key of gone) for (const id of sessions.states.get(key)?.events ?? []) fall(id);
-    gone.forEach(sessions.drop);
-    for (const id of fallen) {
+    identities.forEach(abortOne);
+    // A set's iterator goes on to what is added meanwhile.
+    for (const key of dropped) for (const id of sessions.states.get(key)?.events ?? []) abortOne(id);
+    dropped.forEach(sessions.drop);
+    for (const id of aborted) {
       conflicted.add(id);
       forget(id);
     }

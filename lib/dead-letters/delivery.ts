@@ -32,7 +32,7 @@ export function createDelivery(
   { deadLetters, events, pace, newId }: DeliveryDeps,
   tally: DeliveryTally,
   perCall = CALL_MESSAGES,
-): (parcels: RedriveMessage[]) => Promise<Letter[]> {
+): (messages: RedriveMessage[]) => Promise<Letter[]> {
   async function send(call: RedriveMessage[]): Promise<Map<RedriveMessage, Refusal>> {
     const refusals = await events.send(
       call.map(({ letter, attributes, orderGroup }, at) => ({
@@ -63,9 +63,9 @@ export function createDelivery(
     return refused;
   }
 
-  return async (parcels) => {
+  return async (messages) => {
     const gone: Letter[] = [];
-    for (let waiting = parcels; waiting.length > 0; ) {
+    for (let waiting = messages; waiting.length > 0; ) {
       const call = nextCall(waiting, perCall, events.fifo);
       if (!(await pace(call.length))) break;
       const refused = await sendOrRefuse(call);

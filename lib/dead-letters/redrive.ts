@@ -45,20 +45,20 @@ export async function redrive(
   }
 
   function choose(letters: Letter[]): RedriveMessage[] {
-    const parcels: RedriveMessage[] = [];
+    const messages: RedriveMessage[] = [];
     for (const letter of letters) {
       const facts = factsOf(letter);
       if (!options.chosen(facts)) continue;
       tally.chosen += 1;
       if (isLater(letter, facts)) tally.later += 1;
-      else parcels.push(redriveMessageOf(letter, facts, deps.events.fifo));
+      else messages.push(redriveMessageOf(letter, facts, deps.events.fifo));
     }
-    return parcels;
+    return messages;
   }
 
   return sweep(deps.deadLetters, options, async (letters) => {
-    const parcels = choose(letters);
-    return options.dryRun ? [] : deliver(parcels);
+    const messages = choose(letters);
+    return options.dryRun ? [] : deliver(messages);
   });
 }
 

@@ -22,20 +22,20 @@ export interface Waking {
  * invocation that is not a notice of S3 builds immediately.
  */
 export function createWake(deps: {
-  notices: UploadLease;
+  lease: UploadLease;
   quietMs: number;
   now: () => number;
   delay: (ms: number) => Promise<unknown>;
   release: () => Promise<ReleaseReport>;
   log: Log;
 }): (waking: Waking) => Promise<ReleaseReport | undefined> {
-  const { notices, quietMs } = deps;
+  const { lease, quietMs } = deps;
 
   async function untilQuiet(): Promise<void> {
-    let before = await notices.counted();
+    let before = await lease.counted();
     for (let look = 1; look <= MAX_LOOKS; look += 1) {
       await deps.delay(quietMs);
-      const now = await notices.counted();
+      const now = await lease.counted();
       if (now === before) return;
       before = now;
     }
@@ -46,14 +46,14 @@ export function createWake(deps: {
     if (!keys) return deps.release();
     // Other objects are releases, which are in the same bucket. A file that is not a script yet must be reported.
     if (!keys.some((key) => isSource(key) || isModuleFile(key))) return undefined;
-    await notices.count();
-    if (!(await notices.lead(id, deps.now() + MAX_LOOKS * quietMs + LEASE_RESERVE_MS))) {
+    await lease.count();
+    if (!(await lease.lead(id, deps.now() + MAX_LOOKS * quietMs + LEASE_RESERVE_MS))) {
       deps.log.info("notice left to the invocation that waits already", { keys });
       return undefined;
     }
     await untilQuiet();
     // Before the bucket is read: an upload from here on is not left to this invocation.
-    await notices.letGo(id);
+    await lease.letGo(id);
     return deps.release();
   };
 }

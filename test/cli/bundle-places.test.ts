@@ -363,7 +363,7 @@ describe("TypeScript that was uploaded as it is", () => {
   it("wakes the releaser, which a map does not", async () => {
     let released = 0;
     const wake = createWake({
-      notices: {
+      lease: {
         count: async () => {},
         counted: async () => 1,
         lead: async () => true,

@@ -64,7 +64,7 @@ class QuickJSSandbox implements Sandbox {
   readonly #instance: Instance;
   readonly #limits: Limits;
   readonly #stop: { code: StopCode | undefined };
-  readonly #entries: PreludeCalls;
+  readonly #preludeCalls: PreludeCalls;
   #deadline = Number.POSITIVE_INFINITY;
   #intact = true;
 
@@ -77,7 +77,7 @@ class QuickJSSandbox implements Sandbox {
     instance.runtime.setInterruptHandler(() => this.#mustStop());
     // With what the promise of an import() is rejected; without a loader, the engine blames the file that is named.
     instance.runtime.setModuleLoader(() => ({ error: new Error(NO_MODULES) }));
-    this.#entries = installPreludeCalls(instance.context, deps);
+    this.#preludeCalls = installPreludeCalls(instance.context, deps);
   }
 
   get intact(): boolean {
@@ -104,7 +104,7 @@ class QuickJSSandbox implements Sandbox {
 
   probe(handlers: string[]): Probed[] {
     return this.#within(this.#limits.loadTimeoutMs, () =>
-      handlers.map((handler) => this.#entries.probe(handler)),
+      handlers.map((handler) => this.#preludeCalls.probe(handler)),
     );
   }
 
@@ -113,7 +113,7 @@ class QuickJSSandbox implements Sandbox {
       const held: Held[] = [];
       let { declared } = asked;
       for (let at = 0; at < asked.names.length; at += NAMES_AT_ONCE) {
-        const some = this.#entries.look({ names: asked.names.slice(at, at + NAMES_AT_ONCE), declared });
+        const some = this.#preludeCalls.look({ names: asked.names.slice(at, at + NAMES_AT_ONCE), declared });
         if (!some) return undefined;
         for (const one of some) held.push(one);
         declared = [];
@@ -123,7 +123,7 @@ class QuickJSSandbox implements Sandbox {
   }
 
   globals(): string[] {
-    return this.#within(LOOK_MS, () => this.#entries.globals());
+    return this.#within(LOOK_MS, () => this.#preludeCalls.globals());
   }
 
   run(run: Run): End {
@@ -141,16 +141,16 @@ class QuickJSSandbox implements Sandbox {
   }
 
   dispose(): void {
-    this.#entries.dispose();
+    this.#preludeCalls.dispose();
     this.#context.dispose();
     this.#runtime.dispose();
   }
 
   #finish(run: Run, isExhausted: () => boolean): End {
-    this.#entries.run(run.handler, run.event, run.context);
+    this.#preludeCalls.run(run.handler, run.event, run.context);
     this.#runJobs();
     if (this.#stop.code) return this.#stopped(this.#stop.code, run);
-    const end = this.#entries.ended();
+    const end = this.#preludeCalls.ended();
     if (this.#stop.code) return this.#stopped(this.#stop.code, run);
     if (end === "done") return { ok: true };
     if (end !== "pending") return { ok: false, ...thrownFailure(end.thrown, isExhausted()) };
@@ -193,7 +193,7 @@ class QuickJSSandbox implements Sandbox {
     try {
       const result = this.#context.evalCode(script.source, script.path, { type: "global" });
       const where = result.error && this.#stop.code ? this.#stackOf(result.error) : "";
-      const thrown = result.error && this.#entries.describe(result.error);
+      const thrown = result.error && this.#preludeCalls.describe(result.error);
       if (!result.error) result.value.dispose();
       this.#runJobs();
       if (this.#stop.code === "timeout") return slowLoadError(this.#limits, where);

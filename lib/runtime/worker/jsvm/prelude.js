@@ -1,5 +1,5 @@
 // Evaluated in the sandbox before any user script: a function of `hostCall`, the one function of the host. It
-// installs the gateway's JavaScript API on the global object and answers the entries that the host calls.
+// installs the gateway's JavaScript API on the global object and answers the calls of the host (prelude-calls.ts).
 // Everything it needs later is captured here, first, so that a script which overwrites or freezes the globals
 // changes nothing for the host; and it turns arguments into text inside the sandbox, so that a hostile toString()
 // costs the script's own time.

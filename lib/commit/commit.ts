@@ -123,11 +123,11 @@ export function createCommits(deps: CommitDeps): Commits {
       action: "TransactWriteItems",
       send: () => dynamo.send(new TransactWriteItemsCommand({ TransactItems, ClientRequestToken: token })),
       whyNot(thrown) {
-        const refusal = transactionErrorOf(thrown);
+        const error = transactionErrorOf(thrown);
         // Of a cancelled transaction nothing was written. Of any other it is not known: with the same token it is
         // answered again, not done again.
-        if (refusal.kind === "cancelled") token = newToken();
-        return refusal;
+        if (error.kind === "cancelled") token = newToken();
+        return error;
       },
     };
   }
@@ -192,14 +192,14 @@ export function createCommits(deps: CommitDeps): Commits {
         await sending.send();
         return { conflicts: [] };
       } catch (thrown) {
-        const refusal = sending?.whyNot(thrown) ?? transactionErrorOf(thrown);
-        if (refusal.kind === "done") return { conflicts: [] };
-        if (refusal.kind === "changed") return { conflicts: refusal.indexes };
-        if ((refusal.kind === "unfit" || refusal.kind === "strange") && (await failsAlone())) {
-          const code = refusal.kind === "unfit" ? "commit-impossible" : "commit-failed";
+        const error = sending?.whyNot(thrown) ?? transactionErrorOf(thrown);
+        if (error.kind === "done") return { conflicts: [] };
+        if (error.kind === "changed") return { conflicts: error.indexes };
+        if ((error.kind === "unfit" || error.kind === "strange") && (await failsAlone())) {
+          const code = error.kind === "unfit" ? "commit-impossible" : "commit-failed";
           throw new AppError(code, errorText(thrown), { cause: thrown });
         }
-        const passes = refusal.kind === "cancelled" || refusal.kind === "unknown";
+        const passes = error.kind === "cancelled" || error.kind === "unknown";
         if (!passes || attempt === ATTEMPTS)
           throw dependencyFailed(sending?.action ?? "TransactWriteItems", thrown);
         await pauseBefore(attempt, deps.random);

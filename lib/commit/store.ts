@@ -40,6 +40,7 @@ export interface ConsumerStore {
    * says by its marks, no entry can be missed then. Throws `dependency-failed`.
    */
   read(events: EventKey[], sessionKeys: string[]): Promise<BatchRead>;
+  /** `reader` counts where a gateway owns the sessions: what the table does not have is asked for there in its name. */
   readSession(key: string, reader?: Reader): Promise<StoredSession>;
   /**
    * Makes all writes, or none; then answers the indexes of those whose item other writers had changed or locked. Throws

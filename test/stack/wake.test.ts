@@ -11,14 +11,14 @@ const REPORT: ReleaseReport = { version: "v", result: "live", apis: 1, scripts: 
 
 /** What the invocations share, a clock that the waits move, and files that are uploaded while they wait. */
 function setUp() {
-  const state = { lease: 0, leader: "", until: 0, now: 1_000, files: 0 };
+  const state = { notices: 0, leader: "", until: 0, now: 1_000, files: 0 };
   const built: number[] = [];
   const waits: (() => Promise<void>)[] = [];
   const lease: UploadLease = {
     async count() {
-      state.lease += 1;
+      state.notices += 1;
     },
-    counted: async () => state.lease,
+    counted: async () => state.notices,
     async lead(owner, until) {
       if (state.leader && state.leader !== owner && state.until >= state.now) return false;
       Object.assign(state, { leader: owner, until });
@@ -87,7 +87,7 @@ describe("the releaser's waking", () => {
     assert.equal(built.length, 2);
   });
 
-  it("passes over lease of its own releases, and takes names as S3 writes them", async () => {
+  it("passes over notices of its own releases, and takes names as S3 writes them", async () => {
     const { wake, built } = setUp();
     assert.equal(await wake({ id: "1", notice: noticeOf(["releases/0123456789abcdef.json"]) }), undefined);
     assert.equal(await wake({ id: "2", notice: noticeOf(["handlers/größe 1+2.js"]) }), REPORT);
@@ -97,6 +97,6 @@ describe("the releaser's waking", () => {
   it("builds at once when it is called by hand", async () => {
     const { wake, built, state } = setUp();
     for (const notice of [{}, undefined, { Records: [] }, "now"]) await wake({ id: "1", notice });
-    assert.deepEqual([built.length, state.lease, state.now], [4, 0, 1_000]);
+    assert.deepEqual([built.length, state.notices, state.now], [4, 0, 1_000]);
   });
 });

@@ -60,6 +60,13 @@ export interface QueueMessage {
   order?: { MessageGroupId: string; MessageDeduplicationId: string };
 }
 
+/**
+ * SQS takes only the characters of XML 1.0: no control characters but tab and line ends, no half of a pair. One such text
+ * of anybody, such as the id of an event, would fail the whole message, and so its batch.
+ */
+export const queueText = (text: string): string =>
+  text.toWellFormed().replace(/[^\t\n\r\P{Cc}]|[\ufffe\uffff]/gu, "\ufffd");
+
 /** Throws when the queue does not have it. */
 export type QueueSender = (message: QueueMessage) => Promise<void>;
 
@@ -70,8 +77,8 @@ export const DELAY_SECONDS = 900;
 export function createQueueSender({ sqs, queueUrl }: Queue): QueueSender {
   return async ({ body, attributes = {}, delaySeconds, order }) => {
     const MessageAttributes = Object.fromEntries(
-      Object.entries(attributes).flatMap(([name, StringValue]) =>
-        StringValue ? [[name, { DataType: "String", StringValue }] as const] : [],
+      Object.entries(attributes).flatMap(([name, text]) =>
+        text ? [[name, { DataType: "String", StringValue: queueText(text) }] as const] : [],
       ),
     );
     await sqs.send(

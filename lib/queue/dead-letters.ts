@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../errors.ts";
 import { MESSAGE_BYTES } from "../events/event.ts";
-import type { QueueSender } from "../events/send.ts";
+import { type QueueSender, queueText } from "../events/send.ts";
 import type { FailureCode } from "../runtime/protocol.ts";
 import { freshTask } from "../tasks/tasks.ts";
 import { ANSWER_BYTES } from "../webhooks/verdict.ts";
@@ -49,7 +49,7 @@ export function createDeadLetters(send: QueueSender): SendDeadLetter {
     };
     let room = MESSAGE_BYTES - Buffer.byteLength(record.body);
     const attributes = Object.entries(facts).flatMap(([name, value]) => {
-      const text = attributeText(value ?? "", name === "answer" ? ANSWER_BYTES : ATTRIBUTE_CHARS);
+      const text = queueText((value ?? "").slice(0, name === "answer" ? ANSWER_BYTES : ATTRIBUTE_CHARS));
       const bytes = Buffer.byteLength(name + TYPE + text);
       if (!text || bytes > room) return [];
       room -= bytes;
@@ -62,12 +62,4 @@ export function createDeadLetters(send: QueueSender): SendDeadLetter {
 /** A FIFO queue's dead letters are FIFO too; the message id is a new one at each redrive, and so no old duplicate. */
 function ordering({ messageId, attributes: { MessageGroupId } }: QueueRecord) {
   return MessageGroupId === undefined ? {} : { order: { MessageGroupId, MessageDeduplicationId: messageId } };
-}
-
-/** SQS takes only the characters of XML 1.0: no control characters but tab and line ends, no half of a pair. */
-function attributeText(value: string, most: number): string {
-  return value
-    .slice(0, most)
-    .toWellFormed()
-    .replace(/[^\t\n\r\P{Cc}]|[\ufffe\uffff]/gu, "\ufffd");
 }

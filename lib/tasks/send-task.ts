@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { AppError, errorText } from "../errors.ts";
 import { MESSAGE_BYTES } from "../events/event.ts";
+import { messageText } from "../events/message.ts";
 import type { QueueSender } from "../events/send.ts";
 import { TASK_ATTRIBUTE } from "../queue/attributes.ts";
 import type { SendTask, Task } from "./tasks.ts";
@@ -22,10 +23,10 @@ export function createSendTask(deps: {
     const attributes = {
       api_id: messageAttributes.api_id?.stringValue,
       event_id: eventId,
-      [TASK_ATTRIBUTE]: JSON.stringify(task),
+      [TASK_ATTRIBUTE]: messageText(task),
     };
     // As large as it may become, so that what fits once fits at each attempt.
-    const grown = { ...attributes, [TASK_ATTRIBUTE]: JSON.stringify({ ...task, ...LARGEST }) };
+    const grown = { ...attributes, [TASK_ATTRIBUTE]: messageText({ ...task, ...LARGEST }) };
     const bytes = Buffer.byteLength(body + Object.entries(grown).join("")) + 100;
     if (bytes > MESSAGE_BYTES)
       throw new AppError(

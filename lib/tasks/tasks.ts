@@ -1,5 +1,6 @@
 import { errorText } from "../errors.ts";
 import { invalidEvent } from "../events/invalid.ts";
+import { messageText } from "../events/message.ts";
 import { decodeJson, integer, string, struct } from "../go/decode.ts";
 import { TASK_ATTRIBUTE } from "../queue/attributes.ts";
 import type { QueueRecord } from "../queue/records.ts";
@@ -61,12 +62,17 @@ const shape = struct({
   coalesced: struct({ count: integer, first: integer, last: integer }),
 });
 
+/** What a Date can hold, from 1970 in either direction. */
+const FURTHEST_MS = 8.64e15;
+
 /** Undefined for an event by itself. Throws `event-invalid`. */
 export function taskOf({ messageAttributes }: QueueRecord): Task | undefined {
   const text = messageAttributes[TASK_ATTRIBUTE]?.stringValue;
   if (text === undefined) return undefined;
   const { kind, coalesced, ...task } = decoded(text);
   if (kind !== "webhook" && kind !== "window") throw invalidEvent(TASK_ATTRIBUTE, "is of no known kind");
+  if (Math.max(Math.abs(coalesced.first), Math.abs(coalesced.last)) > FURTHEST_MS)
+    throw invalidEvent(TASK_ATTRIBUTE, "has a time that is no date");
   return { kind, ...task, ...(coalesced.count > 0 && { coalesced }) };
 }
 
@@ -83,7 +89,7 @@ export function freshTask(record: QueueRecord): string | undefined {
   const text = record.messageAttributes[TASK_ATTRIBUTE]?.stringValue;
   try {
     const task = taskOf(record);
-    return task && JSON.stringify({ ...task, due: 0, attempts: 0, since: 0, postponed: 0 });
+    return task && messageText({ ...task, due: 0, attempts: 0, since: 0, postponed: 0 });
   } catch {
     return text;
   }

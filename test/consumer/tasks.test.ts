@@ -1,9 +1,10 @@
 // Messages that ask for one webhook, or for the end of a window, on the queue of events.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { SendMessageCommandInput, SQSClient } from "@aws-sdk/client-sqs";
 import fc from "fast-check";
 import { AppError } from "../../lib/errors.ts";
-import type { QueueMessage } from "../../lib/events/send.ts";
+import { createQueueSender, type QueueMessage } from "../../lib/events/send.ts";
 import { deliveryOf } from "../../lib/queue/records.ts";
 import { createSendTask } from "../../lib/tasks/send-task.ts";
 import { freshTask, type Task, taskOf, webhookTask, windowTask } from "../../lib/tasks/tasks.ts";
@@ -48,9 +49,35 @@ describe("a task", () => {
     );
   });
 
+  it("has only characters that the queue takes, whatever its event and its handler are called", async () => {
+    const sent: SendMessageCommandInput[] = [];
+    const sqs = {
+      send: async ({ input }: { input: SendMessageCommandInput }) => void sent.push(input),
+    } as unknown as SQSClient;
+    const sending = { send: createQueueSender({ sqs, queueUrl: "" }), now: () => NOW, newId: () => "new" };
+    const entry = "webhook:a\ufffe\uffff\u{1f600}";
+    await createSendTask(sending)(message("e"), "an\ufffe id\uffff", webhookTask(entry));
+    const attributes = sent[0]?.MessageAttributes ?? {};
+    for (const [name, { StringValue = "" }] of Object.entries(attributes))
+      assert.match(StringValue, /^[\t\n\r\x20-\ud7ff\ue000-\ufffd]+$/, name);
+    assert.equal(attributes.event_id?.StringValue, "an\ufffd id\ufffd");
+    assert.equal(
+      taskOf(message("e", { attributes: { task: attributes.task?.StringValue ?? "" } }))?.entry,
+      entry,
+    );
+  });
+
   it("is refused where it is none, and is none without its attribute", () => {
     assert.equal(taskOf(message("e")), undefined);
-    for (const task of ["", "x", "[]", '{"kind":"other"}', '{"kind":"webhook","due":"soon"}', "7"])
+    for (const task of [
+      "",
+      "x",
+      "[]",
+      '{"kind":"other"}',
+      '{"kind":"webhook","due":"soon"}',
+      '{"kind":"webhook","coalesced":{"count":1,"last":9007199254740991}}',
+      "7",
+    ])
       if (task)
         assert.throws(
           () => taskOf(message("e", { attributes: { task } })),

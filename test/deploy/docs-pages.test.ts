@@ -114,7 +114,7 @@ describe("the pages of docs/", () => {
 
   it("name tests that are there, by the words of their titles", () => {
     const named = names.flatMap((name) => [
-      ...read(`docs/${name}`).matchAll(/`(test\/[\w.\/-]+\.ts)`(?:\s+"([^"|]+)")?/g),
+      ...read(`docs/${name}`).matchAll(/`(test\/[\w./-]+\.ts)`(?:\s+"([^"|]+)")?/g),
     ]);
     assert.ok(named.length > 50);
     for (const [whole, file = "", title = ""] of named) {

@@ -45,31 +45,33 @@ function withoutJwts(dotted: string): string {
   return kept.join(".");
 }
 
-/** What is looked for is found by so many of its first characters. */
+/** What is looked for is found by so many of its first characters, and then by its length. */
 const START = 8;
-/** Comparisons for each character of a text, and for any text; a kilobyte that is compared counts as one more. */
+/** Looks for each character of a text, and for any text; so many characters that are looked up count as one more. */
 const LOOKS = 2;
 const FREE_LOOKS = 10_000;
-const CHARS_A_LOOK = 1024;
+const CHARS_A_LOOK = 64;
 
-/** A text for which too much would have to be compared, since much that is looked for begins alike, is masked whole. */
+/** A text of which too much would have to be looked up, since it begins as what is looked for again and again, is masked whole. */
 function replacing(found: ReadonlyMap<string, string>): InText {
+  if (found.size === 0) return (text) => text;
   const forms = [...found.keys()].sort((a, b) => b.length - a.length);
-  const byStart = Map.groupBy(forms, (form) => form.slice(0, START));
-  const lengths = [...new Set(forms.map(({ length }) => Math.min(length, START)))];
-  if (forms.length === 0) return (text) => text;
+  const starts = [...new Set(forms.map(({ length }) => Math.min(length, START)))];
+  const lengths = new Map<string, Set<number>>();
+  for (const form of forms) {
+    const start = form.slice(0, START);
+    lengths.set(start, (lengths.get(start) ?? new Set()).add(form.length));
+  }
 
   return (text) => {
     let looks = LOOKS * text.length + FREE_LOOKS;
-    const isAt = (form: string, at: number) => {
-      looks -= 1 + form.length / CHARS_A_LOOK;
-      return text.startsWith(form, at);
-    };
     const formAt = (at: number) => {
-      for (const length of lengths) {
-        const form = byStart.get(text.slice(at, at + length))?.find((each) => isAt(each, at));
-        if (form !== undefined) return form;
-      }
+      for (const start of starts)
+        for (const length of lengths.get(text.slice(at, at + start)) ?? []) {
+          looks -= 1 + length / CHARS_A_LOOK;
+          const form = text.slice(at, at + length);
+          if (found.has(form)) return form;
+        }
       return undefined;
     };
     let replaced = "";
@@ -79,7 +81,7 @@ function replacing(found: ReadonlyMap<string, string>): InText {
       if (looks < 0) return MASK;
       if (form === undefined) at += 1;
       else {
-        replaced += text.slice(from, at) + found.get(form);
+        replaced += `${text.slice(from, at)}${found.get(form)}`;
         at += form.length;
         from = at;
       }

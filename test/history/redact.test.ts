@@ -242,7 +242,9 @@ describe("a redacted record", () => {
     const texts = Array.from({ length: 50_000 }, (_, at) => `x${at}`.padEnd(12, "y"));
     assert.equal(messageOf("no secret ".repeat(20_000), JSON.stringify(texts)), "no secret ".repeat(20_000));
     const alike = texts.map((text) => `aaaaaaaa${text}`);
-    assert.equal(messageOf("a".repeat(500_000), JSON.stringify(alike)), MASK);
+    assert.equal(messageOf("a".repeat(500_000), JSON.stringify(alike)), "a".repeat(500_000));
+    const longer = Array.from({ length: 1_000 }, (_, at) => `${"a".repeat(at + 8)}b`);
+    assert.equal(messageOf("a".repeat(300_000), JSON.stringify(longer)), MASK);
     assert.equal(messageOf("a".repeat(300_000), `${"a".repeat(200_000)}b`), MASK);
   });
 

@@ -1,4 +1,5 @@
 import type { GatewayEvent } from "../events/event.ts";
+import { eventKey } from "../events/identity.ts";
 import { ATTEMPT_OUTCOMES, type AttemptOutcome, type AttemptRecord, type HistoryLine } from "./records.ts";
 
 /** `queued`: it waits for its first attempt. `refused`: ingest did not take it. */
@@ -37,8 +38,8 @@ export interface EventRow {
   next_at: string;
 }
 
-/** Events of different APIs may have one id. */
-export const rowKey = ({ api_id, id }: { api_id: string; id: string }) => `${api_id}#${id}`;
+/** Events of different APIs may have one id, and both may have a # in them. */
+export const rowKey = (event: { api_id: string; id: string }) => eventKey(event).identity;
 
 /** The key that the event is about, in either spelling; "" for none. */
 export function keyOfEvent({ Meta }: GatewayEvent): string {

@@ -1,6 +1,7 @@
 // An event's identity: its id within its API, and the content that came under it first.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { rowKey } from "../../lib/history/event-rows.ts";
 import { openRelease } from "../../lib/releases/release.ts";
 import { createRuntime, message, setUp } from "../helpers/consumer.ts";
 import { NO_METRICS } from "../helpers/metrics.ts";
@@ -42,6 +43,11 @@ describe("an id", () => {
     await consume([event("m3", "a", "x", "AuthFailure")]);
     assert.deepEqual(runs, ["a/x/KeyExpired"]);
     assert.equal(counted.filter((name) => name === "EventsDropped").length, 2);
+  });
+
+  it("is told from that of another API in a history too, whatever both are called", () => {
+    assert.notEqual(rowKey({ api_id: "a", id: "b#c" }), rowKey({ api_id: "a#b", id: "c" }));
+    assert.notEqual(rowKey({ api_id: "a#b", id: "c" }), rowKey({ api_id: "a%23b", id: "c" }));
   });
 
   it("is free for a corrected event once the first was given up with nothing done", async () => {

@@ -11,7 +11,7 @@ const READ_CHARS = 8_192;
 const KEPT_CHARS = 200;
 
 /** An apostrophe within a word opens no quotation. */
-const QUOTED = /"[^"]*"|`[^`]*`|“[^”]*”|(?<![\p{L}\p{N}_])'[^']*'(?![\p{L}\p{N}_])/gu;
+const QUOTED = /"[^"]*"|`[^`]*`|“[^“”]*”|(?<![\p{L}\p{N}_])'[^']*'(?![\p{L}\p{N}_])/gu;
 /** Words with what joins them without a space: `2026-01-02T03:04:05.6Z`, `127.0.0.1:80` and `1e+21` are one. */
 const WORDS = /[\p{L}\p{N}_]+(?:[-.:+][\p{L}\p{N}_]+)*/gu;
 /** What has a digit, or is hexadecimal and too long for a word of a language. */

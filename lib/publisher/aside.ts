@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { syncFolder, withFile } from "./files.ts";
+import { syncFolder, TO_APPEND, withFile } from "./files.ts";
 
 /** A file for what cannot be sent: one JSON object a line, for people to look at and to remove. */
 export interface Aside {
@@ -27,7 +27,7 @@ export async function openAside(folder: string, name: "refused" | "damaged"): Pr
       );
     },
     async add(entry) {
-      await withFile(path, "a", async (handle) => {
+      await withFile(path, TO_APPEND, async (handle) => {
         await handle.appendFile(`${JSON.stringify(entry)}\n`);
         await handle.sync();
       });

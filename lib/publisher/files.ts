@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -31,10 +32,14 @@ export async function syncFolder(folder: string): Promise<void> {
   await withFile(folder, "r", (handle) => handle.sync());
 }
 
-/** Opens a file, readable by its owner alone where it is new, and closes it once `work` has settled. */
+/** To write to a file that is there, and not to what a link in its place leads to. Windows has no such flag. */
+const NO_LINK = constants.O_NOFOLLOW ?? 0;
+export const TO_CHANGE = constants.O_RDWR | NO_LINK;
+export const TO_APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | NO_LINK;
+
 export async function withFile<T>(
   path: string,
-  flags: string,
+  flags: string | number,
   work: (handle: FileHandle) => Promise<T>,
 ): Promise<T> {
   const handle = await open(path, flags, 0o600);

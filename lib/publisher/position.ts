@@ -1,6 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
-import { readSome, writeAll } from "./files.ts";
+import { readSome, TO_CHANGE, writeAll } from "./files.ts";
 import { checksum } from "./record.ts";
 
 /** How far the events of a spool are sent. */
@@ -25,7 +25,7 @@ const BYTES = 64;
  */
 export async function openPosition(folder: string): Promise<PositionFile> {
   const path = join(folder, "position");
-  const handle = await open(path, "r+").catch(() => open(path, "wx+", 0o600));
+  const handle = await open(path, TO_CHANGE).catch(() => open(path, "wx+", 0o600));
   return {
     start: parse(await readFrom(handle)),
     async write({ segment, offset }) {

@@ -5,6 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, describe, it } from "node:test";
 import { writeLocalStack } from "../../cli/dev/local-stack.ts";
+import { openAside } from "../../lib/publisher/aside.ts";
+import { openPosition } from "../../lib/publisher/position.ts";
 import { tokenIn } from "../../local/console/token.ts";
 import { openDataFolder } from "../../local/data-folder.ts";
 import { HISTORY_LIMITS, openHistory } from "../../local/history-writer.ts";
@@ -56,6 +58,15 @@ describe("a link that was planted in .gatehook", () => {
     assertUntouched();
     assert.ok(lstatSync(file).isSymbolicLink());
     assert.equal(troubles.length, 1);
+  });
+
+  it("in a spool is neither a position nor a file for what is refused", async () => {
+    linked("position");
+    linked("refused.jsonl");
+    await assert.rejects(openPosition(state));
+    const refused = await openAside(state, "refused");
+    await assert.rejects(refused.add({ id: "e1" }));
+    assertUntouched();
   });
 
   it("in a folder of data is not written to by the look whether that can be written", () => {

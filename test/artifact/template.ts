@@ -170,7 +170,11 @@ export function templateSuite(artifact: () => Artifact, folder: string): void {
       for (const id of ["FilesBucket", "HistoryBucket"]) {
         const { BucketEncryption, PublicAccessBlockConfiguration = {} } = properties(template, id);
         assert.ok(BucketEncryption, id);
-        assert.deepEqual(Object.values(PublicAccessBlockConfiguration as object), [true, true, true, true], id);
+        assert.deepEqual(
+          Object.values(PublicAccessBlockConfiguration as object),
+          [true, true, true, true],
+          id,
+        );
         assert.match(JSON.stringify(properties(template, `${id}Policy`)), /"aws:SecureTransport":"false"/);
       }
     });

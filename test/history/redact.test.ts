@@ -234,7 +234,7 @@ describe("a redacted record", () => {
     // Any of these would take minutes if it grew with the square.
     const messageOf = (Message: string, body: string) => {
       const attempt = attemptWith("key-1", "secret-1");
-      const Meta = { ...attempt.event.Meta, Message, OriginatingRequest: request("", body) };
+      const Meta = { ...attempt.event.Meta, Message, OriginatingRequest: request("Accept: */*", body) };
       return redact({ ...attempt, event: { ...attempt.event, Meta } }).event.Meta.Message;
     };
     const starts = "eyJ-".repeat(200_000);

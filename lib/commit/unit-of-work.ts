@@ -106,7 +106,7 @@ export function createUnitOfWork(
         if (group.includes(id)) group.slice(group.indexOf(id) + 1).forEach(abortOne);
     };
     identities.forEach(abortOne);
-    // A set's iterator goes on to what is added meanwhile.
+    // A set's iterator also visits what is added during the loop.
     for (const key of dropped) for (const id of sessions.states.get(key)?.events ?? []) abortOne(id);
     dropped.forEach(sessions.drop);
     for (const id of aborted) {

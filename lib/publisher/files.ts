@@ -37,6 +37,7 @@ const NO_LINK = constants.O_NOFOLLOW ?? 0;
 export const TO_CHANGE = constants.O_RDWR | NO_LINK;
 export const TO_APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | NO_LINK;
 
+/** Opens a file, readable by its owner alone where it is new, and closes it once `work` has settled. */
 export async function withFile<T>(
   path: string,
   flags: string | number,

@@ -92,6 +92,7 @@ export function targetOf(target: string | undefined, { all }: { all?: boolean })
   return target;
 }
 
+/** The error `dead-letter-missing`. `read`: how many dead letters were looked through. */
 export function notFound(target: string, read: number): AppError {
   const message = `no group and no event is named ${target} among ${countOf(read, "dead letter")}: gatehook dlq ls`;
   return new AppError("dead-letter-missing", message);

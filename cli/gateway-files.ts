@@ -24,12 +24,16 @@ export interface AttachOptions {
   json?: boolean;
 }
 
+/** The absolute paths of the gateway's files. It reads no file. */
 export const placesOf = ({ apps, scripts, tykConf }: AttachOptions): GatewayPlaces => ({
   apps: resolve(apps),
   scripts: resolve(scripts ?? dirname(resolve(apps))),
   ...(tykConf && { tykConf: resolve(tykConf) }),
 });
 
+/**
+ * Where `attach` writes: what is the project's into `dir`, what only the gateway may read into `out`. Absolute paths.
+ */
 export interface AttachFolders {
   dir: string;
   out: string;

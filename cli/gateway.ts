@@ -28,4 +28,5 @@ export async function openSessions() {
   };
 }
 
+/** The caller closes `gateway`. */
 export type OpenSessions = Awaited<ReturnType<typeof openSessions>>;

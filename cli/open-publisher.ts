@@ -5,6 +5,7 @@ import { AppError } from "../lib/errors.ts";
 import { createSendCall } from "../lib/events/send.ts";
 import { openPublisher, type Publisher, type PublisherDeps } from "../lib/publisher/publisher.ts";
 
+/** The options of a publisher, but for what this machine gives: the clock, random numbers and the client of SQS. */
 export interface MachineOptions
   extends Pick<PublisherDeps, "queueUrl" | "folder" | "maxBytes" | "redact" | "oversize" | "log"> {
   /** Over what the SDK finds by itself. */

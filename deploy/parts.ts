@@ -8,7 +8,9 @@ declare const BUNDLED: boolean | undefined;
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
+/** The serverless.yml of this package. */
 export const DEFINITION_FILE = `${ROOT}serverless.yml`;
+/** The folder with what serverless.yml includes. */
 export const INFRA_FOLDER = `${ROOT}infra`;
 /** Of the zips, as serverless.yml names it. */
 export const ZIPS_FOLDER = "dist/functions";

@@ -3,6 +3,7 @@ import { idOf, objectsIn, ofType, type Template } from "./template.ts";
 /** Everything that is sent to a queue when its work was given up. */
 const GIVEN_UP = ["deadLetterTargetArn", "Destination"];
 
+/** Queues that are not encrypted, and queues for what was given up that no alarm watches. */
 export function queues(template: Template): string[] {
   const all = ofType(template, "AWS::SQS::Queue");
   const watched = new Set(

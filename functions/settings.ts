@@ -20,19 +20,23 @@ export function text(env: Env, name: Name<"text">): string {
   return given(env, name) ?? (setting.kind === "text" ? setting.default : undefined) ?? required(name);
 }
 
+/** A whole number within the setting's bounds. */
 export function integer(env: Env, name: Name<"integer">): number {
   return Number(given(env, name) ?? FUNCTION_SETTINGS[name].default);
 }
 
+/** `true` or `false`. */
 export function flag(env: Env, name: Name<"flag">): boolean {
   return (given(env, name) ?? String(FUNCTION_SETTINGS[name].default)) === "true";
 }
 
+/** One of the setting's words; the first one is its default. */
 export function choice<Each extends Name<"choice">>(env: Env, name: Each): Settings[Each]["choices"][number] {
   const { choices } = FUNCTION_SETTINGS[name];
   return choices.find((each) => each === given(env, name)) ?? choices[0];
 }
 
+/** Separated by commas, without the spaces around them; `[]` where nothing is set and there is no default. */
 export function list(env: Env, name: Name<"list">): string[] {
   return (given(env, name) ?? defaultText(FUNCTION_SETTINGS[name]))
     .split(",")
@@ -49,6 +53,7 @@ export function secretList(env: Env, name: "INGEST_TOKEN" | "KEYS_API_SECRET"): 
   return secrets;
 }
 
+/** An http or https URL. Throws where it is not set. */
 export const baseUrl = (env: Env, name: Name<"url">): URL => new URL(given(env, name) ?? required(name));
 
 /** A secret that travels in a header; its value is in no error. */
@@ -67,6 +72,7 @@ function required(name: FunctionSettingName): never {
   throw invalid(name, "is not set");
 }
 
+/** The error `setting-invalid`; `problem` goes on after the setting's name. */
 export function invalid(name: FunctionSettingName, problem: string): AppError {
   const { what, example } = FUNCTION_SETTINGS[name];
   return new AppError(

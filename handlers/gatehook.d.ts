@@ -256,7 +256,7 @@ declare function TykStorageSetNX(key: string, value: string, ttlSeconds?: number
 declare function TykStorageDel(key: string): void;
 /** Seconds; -1 without an end, -2 when absent. */
 declare function TykStorageTTL(key: string): number;
-/** Adds 1 and gives the new value, as text; `ttlSeconds` counts when that is 1. Throws where no whole number is stored. */
+/** Adds 1 and gives the new value, as text; `ttlSeconds` counts when that is 1. Throws where no number is stored. */
 declare function TykStorageIncr(key: string, ttlSeconds?: number): string;
 
 /**

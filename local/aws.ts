@@ -13,8 +13,10 @@ export interface LocalAws {
   close(): Promise<void>;
 }
 
+/** As it stands in `AWS_ENDPOINT_URL_…`. */
 export type ServiceName = "DYNAMODB" | "SQS" | "S3";
 
+/** How the embedded services are started. `signal` ends the start. */
 export interface LocalAwsOptions {
   /** Where the embedded services keep their data; without one it is in memory. */
   folder?: string | undefined;

@@ -14,6 +14,9 @@ export interface Service {
   close(): Promise<void>;
 }
 
+/**
+ * How the engine is started. `binary`: its path, by default the one that `findBinary` finds; `signal` ends the start.
+ */
 export interface DynamoOptions {
   binary?: string;
   /** The file that the tables are kept in; without one they are in memory. */

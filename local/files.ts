@@ -42,6 +42,7 @@ async function templatesBelow(top: Place & { endings: string[] }, root: string):
   return filesBelow({ ...top, real }, { inside: [real], named: `${TEMPLATES}/` });
 }
 
+/** What the names of the files of each folder end with. */
 export type Endings = Record<keyof typeof SOURCE_FOLDERS, string | readonly string[]>;
 
 /** From the folder's own name to that in the bucket. */

@@ -15,12 +15,14 @@ export interface HistoryReader {
   files(): string[];
 }
 
+/** Where a line is: the name of the file in its folder, and the line's first byte and length, without the line end. */
 export interface LinePlace {
   file: string;
   offset: number;
   bytes: number;
 }
 
+/** A line and where it is. */
 export interface PlacedLine {
   line: HistoryLine;
   place: LinePlace;
@@ -92,6 +94,7 @@ function undefinedIfGone(thrown: unknown): undefined {
   if (code !== "ENOENT" && code !== "ENOTDIR") throw thrown;
 }
 
+/** Undefined for what is not a line of a history in this version's format. */
 export function parseLine(text: string): HistoryLine | undefined {
   if (text === "") return undefined;
   try {

@@ -19,12 +19,14 @@ export interface HistoryWriter {
   close(): void;
 }
 
+/** How much is kept. About a tenth, the oldest, is thrown away when one of the two is reached. */
 export interface HistoryLimits {
   /** Lines that are kept about, without those that only tell that an event came. */
   lines: number;
   bytes: number;
 }
 
+/** What `dev` keeps by default. */
 export const HISTORY_LIMITS: HistoryLimits = { lines: 10_000, bytes: 256 * 1024 * 1024 };
 
 /** In how many parts it is thrown away. */

@@ -12,6 +12,7 @@ export interface HttpApi {
 
 type Invoke = (request: APIGatewayProxyEventV2) => Promise<unknown>;
 
+/** Where the API listens, and what answers. Routes are tried in their order. */
 export interface HttpApiOptions {
   /** 0: any free port. */
   port: number;
@@ -23,6 +24,7 @@ export interface HttpApiOptions {
   console?: RequestListener | undefined;
 }
 
+/** Listens on 127.0.0.1 alone. Throws `local-failed`, such as where the port is in use. */
 export async function startHttpApi({ port, allowHosts, routes, console }: HttpApiOptions): Promise<HttpApi> {
   const table = Object.entries(routes).map(([routeKey, invoke]) => ({
     routeKey,

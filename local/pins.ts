@@ -14,6 +14,7 @@ export interface Pins {
   remove(event: { api_id: string; id: string }): boolean;
 }
 
+/** Each save runs all of them. */
 export const MOST_PINS = 10;
 
 /** `file`: readable by its user alone, since events and sessions are in it as they are. */

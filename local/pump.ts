@@ -14,6 +14,7 @@ export interface Pump {
   close(): Promise<void>;
 }
 
+/** The queue, the function that takes its batches, and how many messages are in one at most. */
 export interface PumpDeps {
   sqs: SQSClient;
   queueUrl: string;
@@ -37,6 +38,7 @@ const LONGEST_WAIT_SECONDS = 20;
  */
 const SHORT_WAIT_SECONDS = 1;
 
+/** Asks for the queue's ARN, and takes messages from then on until it is closed. One batch at a time. */
 export async function startPump(deps: PumpDeps): Promise<Pump> {
   const { sqs, queueUrl, batchSize, queueStays, signal } = deps;
   const { Attributes } = await sqs.send(

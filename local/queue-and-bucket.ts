@@ -22,6 +22,7 @@ async function part<T>(file: string, name: string): Promise<T> {
   return module[name] as T;
 }
 
+/** `region`: it is a part of the queues' ARNs. */
 export interface QueueAndBucketOptions {
   /** Where queues and bucket are kept; without one they are in memory. */
   folder?: string | undefined;

@@ -53,6 +53,7 @@ export interface ConsumerOptions extends Pick<LocalFunctionOptions, "onMoment"> 
   settings?: Record<string, string>;
 }
 
+/** How a stack is started; only `port` and `env` are needed. */
 export interface StackOptions {
   /** 0: any free port. */
   port: number;
@@ -100,6 +101,10 @@ const configValues = (env: StackOptions["env"]) =>
 
 const CONSUMER_TIMEOUT_MS = 30_000;
 
+/**
+ * Resolves when all of it runs. What was started is closed again where the start fails or is ended. The caller closes
+ * it.
+ */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { onError = () => {} } = options;
   const closers: (() => Promise<void> | void)[] = [];

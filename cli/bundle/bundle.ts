@@ -11,6 +11,7 @@ export interface Entry {
   text: string;
 }
 
+/** What was made of one file and of what it imports. */
 export interface Bundle {
   /** One classic script. */
   script: string;

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type * as Esbuild from "esbuild";
 import { AppError } from "../../lib/errors.ts";
 
+/** What is used of esbuild. */
 export type Bundler = Pick<typeof Esbuild, "build" | "transform">;
 
 /**

@@ -28,6 +28,7 @@ interface Place {
   column: number;
 }
 
+/** Reads a source map when a place in its script is first asked for. Without scripts, all stays as it is. */
 export function createPlaces(made: Made[]): Places {
   if (made.length === 0)
     return { sourceOf: () => undefined, problem: (problem) => problem, text: (text) => text };

@@ -23,6 +23,7 @@ import { print, printText } from "../terminal/print.ts";
 import { QUIET } from "../terminal/quiet.ts";
 import { readText, UsageError } from "../terminal/usage.ts";
 
+/** `stage` and `open` exclude each other; without both, the page is that of the local stack. */
 export interface ConsoleCommandOptions {
   dir: string;
   stage?: string;

@@ -25,6 +25,7 @@ import { changedMembers } from "../terminal/session-changes.ts";
 import { row, timelineLines } from "../terminal/timeline.ts";
 import { UsageError } from "../terminal/usage.ts";
 
+/** The options of `gatehook dev`. `port`: 0 takes any free one, and `once` always does. */
 export interface DevOptions extends Asked {
   /** The folder with definitions and scripts. */
   dir: string;

@@ -16,6 +16,7 @@ import {
 import { countOf } from "../terminal/count.ts";
 import { printErrorText, printJson, printText } from "../terminal/print.ts";
 
+/** `all` takes the place of the name of a group or an event. */
 export interface RedriveCommandOptions extends DeadLetterOptions {
   all?: boolean;
   /** Events per second. */

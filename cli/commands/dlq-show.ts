@@ -15,6 +15,7 @@ import { lineWidth, wrapped } from "../terminal/layout.ts";
 import { print, printJson } from "../terminal/print.ts";
 import { linesOf } from "../terminal/printable.ts";
 
+/** `body` shows the messages too, which may hold personal data. */
 export interface ShowOptions extends DeadLetterOptions {
   /** Letters that are told at most, the newest ones. */
   limit: number;

@@ -10,6 +10,7 @@ import { printJson, printText } from "../terminal/print.ts";
 /** In the folder that `dev` runs. */
 export const pinsOf = (dir: string) => createPins(join(dir, STATE_FOLDER, "pins.json"));
 
+/** `off` removes a pin; `api` tells events of one id apart. */
 export interface EventsPinOptions extends FolderOptions {
   api?: string;
   off?: boolean;

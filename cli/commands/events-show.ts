@@ -8,6 +8,7 @@ import { lineWidth, utcTime, wrapped } from "../terminal/layout.ts";
 import { print, printJson } from "../terminal/print.ts";
 import { linesOf } from "../terminal/printable.ts";
 
+/** `api` tells events of one id apart. */
 export interface EventsShowOptions extends SourceOptions {
   api?: string;
   /** The nth that is recorded, from 1. */

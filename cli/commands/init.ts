@@ -30,6 +30,7 @@ interface InitReport {
   kept: string[];
 }
 
+/** The options of `gatehook init`. */
 export interface InitOptions {
   json?: boolean;
   /** A gateway's folder, whose handlers take the place of the sample. */

@@ -14,6 +14,7 @@ import { interruption, whenAborted } from "../terminal/interrupt.ts";
 import { print, printError, printJson } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 
+/** `listen`: a port, an address with a port, or `systemd`. `queue` is a URL; without it, that of the stack is used. */
 export interface PublishOptions {
   listen: string;
   queue?: string;

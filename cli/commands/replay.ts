@@ -18,6 +18,7 @@ import { UsageError } from "../terminal/usage.ts";
 import { ranAttempt } from "./events-pin.ts";
 import { chosenAttempts } from "./events-show.ts";
 
+/** The options of `gatehook replay`. `query` chooses among the newest events, with `last`. */
 export interface ReplayOptions extends FolderOptions {
   /** A version, `live`, or `working`: the files of the folder. */
   release: string;

@@ -15,6 +15,7 @@ import { printable } from "../terminal/printable.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { UsageError } from "../terminal/usage.ts";
 
+/** `format`: a JSON object a line, or commands of Redis; `force` writes over a file that is there. */
 export interface ExportOptions {
   format: "lines" | "redis";
   force?: boolean;

@@ -12,6 +12,7 @@ import { print, printErrorText, printJson, printText } from "../terminal/print.t
 import { startProgress } from "../terminal/progress.ts";
 import { UsageError } from "../terminal/usage.ts";
 
+/** `limit`: sessions that are shown at most; `cursor`: what an earlier call printed. */
 export interface ListOptions {
   org?: string;
   limit: number;
@@ -21,6 +22,7 @@ export interface ListOptions {
   json?: boolean;
 }
 
+/** The conditions, all of which a session must meet. At least one is needed. */
 export interface QueryOptions extends ListOptions {
   alias?: string;
   tag?: string;

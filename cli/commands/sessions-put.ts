@@ -3,6 +3,7 @@ import { type KeyOptions, keyFrom, openSessionsOf, versionIn } from "../sessions
 import { print, printJson } from "../terminal/print.ts";
 import { readText, UsageError } from "../terminal/usage.ts";
 
+/** The options of `gatehook sessions put`. */
 export interface PutOptions extends KeyOptions {
   /** Only over this version. */
   ifVersion?: number;

@@ -24,6 +24,9 @@ import { printErrorText, printJson, printText } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { UsageError } from "../terminal/usage.ts";
 
+/**
+ * `trustEmpty` believes absences without a limit in an hour; `yes` lets it make the canary again without a question.
+ */
 export interface ReconcileOptions {
   /** Rows per second. */
   rate: number;

@@ -23,6 +23,7 @@ import { linesOf } from "../terminal/printable.ts";
 import { mismatchLines, type Reporter, report, type Tested } from "../terminal/test-report.ts";
 import { lineOf, readTests, TESTS, type TestFile } from "../test-files.ts";
 
+/** `dir`: the folder with `tests/` and the files that they run on. */
 export interface TestOptions {
   dir: string;
   /** Writes what came as what is expected. */

@@ -49,6 +49,9 @@ function hasEmptied(before: Sources, now: Sources): boolean {
   return now.files.some(({ path, text }) => text === "" && had.has(path));
 }
 
+/**
+ * It reads nothing before `upload`. `names`: what gatehook.json calls the folders; `onRelease` is called after each.
+ */
 export function createLiveFolder(
   stack: Stack,
   folder: string,

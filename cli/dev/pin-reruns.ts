@@ -7,5 +7,7 @@ import { differenceLines } from "../terminal/rerun-lines.ts";
 
 // Names of its own: in the package it stands in one file with those.
 export const linesOf: typeof differenceLines = (...given) => differenceLines(...given);
+/** See `targetOfSources`. */
 export const targetIn: typeof targetOfSources = (sources) => targetOfSources(sources);
+/** The caller closes it. */
 export const open = (): Reruns => createReruns({ assets: loadAssets(), engine: engineId() });

@@ -16,6 +16,7 @@ export interface SourceWatch {
   close(): Promise<void>;
 }
 
+/** What a watch calls. */
 export interface WatchEvents {
   /** One call for what comes together. */
   onChange: () => void;

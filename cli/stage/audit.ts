@@ -17,6 +17,7 @@ import {
 import type { Audit } from "../../local/console/audit.ts";
 import { printErrorText } from "../terminal/print.ts";
 
+/** `now`: in ms since 1970. */
 export interface AuditOptions {
   /** The ARN of whoever has started the console. */
   who: string;

@@ -9,6 +9,7 @@ export interface Plan {
   remove: string[];
 }
 
+/** Compares by the MD5 that S3 has as its entity tag. */
 export function planUpload(files: SourceFile[], inBucket: BucketFile[]): Plan {
   const etags = new Map(inBucket.map(({ path, etag }) => [path, etag]));
   const isThere = ({ path, text }: SourceFile) =>
@@ -29,6 +30,7 @@ function planOf(files: SourceFile[], there: Iterable<string>, isThere: (file: So
   };
 }
 
+/** Whether the bucket is the same as the folder. */
 export const isEmpty = ({ upload, remove }: Plan) => upload.length + remove.length === 0;
 
 /** Whether the releaser learns nothing of it: maps are for people. */

@@ -18,8 +18,10 @@ export interface Tested {
 }
 
 const REPORTERS = ["spec", "tap", "junit"] as const;
+/** `spec` is for a person, `tap` and `junit` for a CI. */
 export type Reporter = (typeof REPORTERS)[number];
 
+/** Prints all tests. The exit code is left to the caller. */
 export async function report(tested: Tested[], reporter: Reporter): Promise<void> {
   if (reporter === "spec") return reportSpec(tested);
   const made: string[] = [];

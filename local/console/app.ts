@@ -16,6 +16,10 @@ import {
   addSharedRoutes,
 } from "./routes.ts";
 
+/**
+ * `isOwn`: whether a Host is one of this server's; `page` is called with the first request for a file of the page, and again
+ * where it fails.
+ */
 export interface ConsoleOptions {
   backend: Backend;
   /** Whoever has it may use the API. */
@@ -24,6 +28,7 @@ export interface ConsoleOptions {
   page: () => Promise<Page>;
 }
 
+/** `close` stops the jobs and waits for their ends. */
 export interface ConsoleApp {
   app: Hono;
   close(): Promise<void>;

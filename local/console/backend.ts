@@ -28,6 +28,7 @@ export interface Backend {
   saveTest?: ((attempt: AttemptRecord, name: string) => Promise<string>) | undefined;
 }
 
+/** The recorded events that the page shows. */
 export interface RecordedEvents {
   index: HistoryIndex;
   /** A reader from the beginning. */
@@ -42,6 +43,7 @@ export interface RecordedEvents {
   frameOf(error: string, release: string | undefined): Promise<Frame | null>;
 }
 
+/** Sends events from the page. */
 export interface Sender {
   /** Samples for an API and a key, where these are given. */
   types(api: string | undefined, key: string | undefined): Promise<Types>;
@@ -66,14 +68,17 @@ export interface Reruns {
   onPins(listener: () => void): () => void;
 }
 
+/** The sessions API's rules, called in this process. Throws its coded errors. */
 export type Sessions = (request: SessionsRequest) => Promise<SessionsReply>;
 
+/** The releases that the page shows and goes back to. */
 export interface Releases {
   store: Pick<ReleaseStore, "pointer" | "history" | "entry" | "read" | "record">;
   /** Called when another release may be live, or one was refused. */
   onChange(listener: () => void): () => void;
 }
 
+/** The dead-letter queue, and the events queue that letters are sent back to. */
 export interface DeadLetterQueues {
   letters: Queue;
   events: Queue;

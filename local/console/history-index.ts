@@ -42,6 +42,7 @@ export interface HistoryIndex {
 /** Lines that are handed over together, so that others get a turn while a long history is read. */
 const TOGETHER = 500;
 
+/** Empty until the first `refresh`. The reader is read by nobody else from then on. */
 export function createHistoryIndex(reader: HistoryReader): HistoryIndex {
   const byKey = new Map<string, IndexedEvent>();
   const listeners = new Set<IndexListener>();

@@ -14,6 +14,7 @@ export interface Jobs {
 
 const KEPT = 50;
 
+/** One job runs at a time: `start` throws `request-invalid` while another one does. The newest 50 are kept. */
 export function createJobs(): Jobs {
   const jobs = new Map<string, { job: Job; stop: AbortController; over: Promise<void> }>();
 

@@ -13,6 +13,7 @@ const MOST_WAITING = 1_000;
 /** Changes that a page that was away for a moment is told; after more it reads the list anew. */
 const RESUMED = 2_000;
 
+/** One page that follows events. The caller stops it. */
 export interface Tail {
   /** Tells what changed from now on, or since a position of `GET /events`. */
   start(send: (message: TailMessage, position: string) => void): Promise<void>;

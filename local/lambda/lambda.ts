@@ -20,6 +20,10 @@ export type Moment =
   | { at: "invoked"; payload: unknown }
   | { at: "answered"; payload: unknown; answer: unknown };
 
+/**
+ * How a function is run. `env`: all that it sees of the environment, beside Lambda's own variables; `memoryMb`: 1024
+ * by default.
+ */
 export interface LocalFunctionOptions {
   name: string;
   /** `functions/consumer.main` */
@@ -46,6 +50,7 @@ declare const BUNDLED: boolean | undefined;
 const ending = typeof BUNDLED === "undefined" ? "ts" : "mjs";
 const BOOTSTRAP = fileURLToPath(new URL(`./bootstrap.${ending}`, import.meta.url));
 
+/** Starts the process, without waiting until it has loaded the function. The caller closes it. */
 export async function startFunction(options: LocalFunctionOptions): Promise<LocalFunction> {
   const queue: Invocation[] = [];
   let current: Invocation | undefined;

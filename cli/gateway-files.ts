@@ -67,7 +67,7 @@ export function gatewayFiles(out: string, apps: SourceFile[], members: ConfMembe
 /** To be merged into the gateway's tyk.conf. */
 export const CONF_MEMBERS = "tyk.conf-members.json";
 
-/** Definitions of an earlier run, which nobody should copy any more. */
+/** Definitions of an earlier run, which must not be copied any longer. */
 export async function staleFiles(out: string, wanted: Wanted[]): Promise<string[]> {
   const folder = join(out, "apps");
   const names = await readdir(folder).catch(() => []);

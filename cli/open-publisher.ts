@@ -12,7 +12,7 @@ export interface MachineOptions
   client?: SQSClientConfig;
 }
 
-/** A publisher with this machine's clock and chance, and credentials as the SDK finds them. */
+/** A publisher with this machine's clock and random numbers, and the credentials that the SDK finds. */
 export async function openOnThisMachine({ client, ...options }: MachineOptions): Promise<Publisher> {
   const region = regionIn(options.queueUrl);
   const sqs = new SQSClient({

@@ -39,7 +39,7 @@ export async function openSessionsOf({ hashed = false }: KeyOptions) {
 /** The caller calls `end`. */
 export type OpenSessionsOf = Awaited<ReturnType<typeof openSessionsOf>>;
 
-/** A key that an argument names; `-` is standard input, so that it stands in no history. */
+/** A key that an argument names; `-` is standard input, so that the key is not in the shell's history. */
 export async function keyFrom(argument: string): Promise<string> {
   return argument === "-" ? (await readAll(process.stdin)).replace(/\r?\n$/, "") : argument;
 }

@@ -33,7 +33,7 @@ export interface Packaging {
   stop?: AbortSignal;
 }
 
-/** A folder while it is worked with, and gone afterwards. */
+/** Calls `work` with a temporary folder, and removes it afterwards. */
 export async function inTemporaryFolder<Result>(work: (folder: string) => Promise<Result>): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), "gatehook-package-"));
   try {

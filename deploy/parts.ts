@@ -2,7 +2,7 @@ import { cpSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 // The only module that knows where the parts of a service lie: in a clone, and in an installed package, where this file
-// stands in dist/ beside the functions' zips.
+// is in dist/ beside the functions' zips.
 
 declare const BUNDLED: boolean | undefined;
 

@@ -46,7 +46,7 @@ function sourceQueue({ Resources }: Template, id: string, functionId: string): s
     ...(Number(visibility) >= least
       ? []
       : [`the VisibilityTimeout of ${id} is ${visibility} s, but must be ${minimum}`]),
-    ...(redrive ? [] : [`${id} has no RedrivePolicy: what always fails would come for ever`]),
+    ...(redrive ? [] : [`${id} has no RedrivePolicy: what always fails would come again forever`]),
   ];
 }
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Metafile, Plugin } from "esbuild";
 
-/** A file of the SDK, and what stands in its place. */
+/** A file of the SDK, and what takes its place. */
 interface Replacement {
   file: RegExp;
   contents: string;

@@ -4,7 +4,7 @@ import { readRuntimeSettings } from "./runtime-settings.ts";
 
 /** Read once, when the process starts. Throws `setting-invalid`. */
 export const runtimeSettings = readRuntimeSettings(process.env);
-// A history has what runs took of clock and chance.
+// A history has what runs took of the clock and of random numbers.
 const tellUsed = process.env.GATEHOOK_HISTORY !== undefined;
 /** The one of this process. */
 export const starter = createStarter({ assets: loadAssets(), ...runtimeSettings, tellUsed });

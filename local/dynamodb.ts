@@ -29,7 +29,7 @@ export interface DynamoOptions {
 const START_MS = 5_000;
 /** Between asking it to end and ending it. */
 const GRACE_MS = 1_000;
-/** A signal to all of a terminal's processes ends the engine too: whoever gets the same signal here is heard first. */
+/** A terminal sends a signal to all its processes, so it ends the engine too: our own handler of the signal comes first. */
 const SIGNAL_MS = 100;
 const MAX_SAID = 1_000;
 

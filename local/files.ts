@@ -100,7 +100,7 @@ async function filesBelow(top: Place & { endings: string[] }, bounds: Bounds): P
       const isLink = entry.isSymbolicLink();
       const real = isLink ? await followed(place, bounds) : place.real;
       if (isFile) files.push({ path: place.path, real });
-      // A link to a folder that it is in leads round for ever.
+      // A link to a folder that contains it would be followed without end.
       if (isFile || folder.above.includes(real)) continue;
       if (isLink) linked += 1;
       if (linked > MAX_LINKED_FOLDERS)

@@ -133,7 +133,7 @@ export function openHistory(
 
 const isCounted = (line: string) => line !== "" && !line.startsWith(RECEIVED);
 
-/** A line that was cut in the middle, at the end of a process or of the disk's room, is to spoil no other. */
+/** A line may be cut, when the process ended or the disk was full: it must not damage the next one. */
 function measured(path: string) {
   const text = readFileSync(path, "utf8");
   return {

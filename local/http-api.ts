@@ -74,7 +74,7 @@ export async function startHttpApi({ port, allowHosts, routes, console }: HttpAp
   };
 }
 
-/** The name itself is not repeated: whoever calls knows it. */
+/** The name itself is not repeated: the caller knows it. */
 const withAdvice = ({ status, message }: { status: number; message: string }) =>
   status === 421 ? `${message}: gatehook dev takes further ones by --allow-host NAME` : message;
 

@@ -47,7 +47,7 @@ export function createPins(file: string): Pins {
       if (rest.length >= MOST_PINS)
         throw new AppError(
           "request-invalid",
-          `${MOST_PINS} events are pinned, which is the most: take one off first`,
+          `${MOST_PINS} events are pinned, which is the most: remove one first`,
         );
       write([...rest, attempt]);
     },

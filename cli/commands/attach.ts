@@ -25,7 +25,7 @@ export interface AttachReport extends Omit<Patched, "files">, Findings {
   dryRun: boolean;
   /** By path; those of the project from its folder. */
   files: { path: string; put: Put }[];
-  /** Definitions of an earlier run in `out`, which are not to be copied any more. */
+  /** Definitions of an earlier run in `out`, which must not be copied any longer. */
   stale: string[];
 }
 

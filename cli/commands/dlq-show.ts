@@ -61,7 +61,7 @@ function shownOf(facts: LetterFacts, letter: Letter, { body }: ShowOptions): Sho
   return { ...facts, attributes: Object.fromEntries(attributes), ...(body && { body: letter.body }) };
 }
 
-/** Attributes that stand in a letter's facts. */
+/** Attributes that the letter's facts already have. */
 const TOLD = new Set<string>([...VERDICT_ATTRIBUTES, TASK_ATTRIBUTE, "event_id", "api_id"]);
 
 function headOf({ group, count, oldest, newest }: LetterGroup): string[] {

@@ -25,7 +25,7 @@ export async function eventsPin(named: string | undefined, options: EventsPinOpt
     if (!options.off) pins.add(ranAttempt(attempts, row));
     else if (!pins.remove(row)) throw new AppError("local-failed", `event ${row.id} is not pinned`);
     if (!options.json)
-      printText(`${row.id}: ${options.off ? "not pinned any more" : "pinned: each save runs it again, dry"}`);
+      printText(`${row.id}: ${options.off ? "no longer pinned" : "pinned: each save runs it again, dry"}`);
   }
   const list = pins.list().map(({ id, api_id, event }) => ({ id, api_id, type: event.Type }));
   if (options.json) printJson({ pins: list });

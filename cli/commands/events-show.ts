@@ -90,7 +90,7 @@ function attemptLines(attempt: AttemptRecord): string[] {
 
 function runLines(run: RunRecord): string[] {
   const { handler, path, outcome, ms, sandbox, cut } = run;
-  const fate = sandbox === "rebuilt" ? ", its sandbox was built anew" : "";
+  const fate = sandbox === "rebuilt" ? ", its sandbox was rebuilt" : "";
   return [
     "",
     ...fitted(`  ${handler} (${path}): ${outcome}, ${ms} ms${fate}`, 4),

@@ -145,7 +145,7 @@ async function listen(publisher: Publisher, address: Address): Promise<Publisher
     const busy = (cause as NodeJS.ErrnoException).code === "EADDRINUSE";
     const why = busy ? "it is in use: stop what listens there, or choose another port" : errorText(cause);
     const where = "fd" in address.at ? "the socket of systemd" : `${address.at.host}:${address.at.port}`;
-    throw new AppError("local-failed", `${where} cannot be listened at: ${why}`, { cause });
+    throw new AppError("local-failed", `${where} cannot be listened on: ${why}`, { cause });
   });
   try {
     checkReach(server.host, address.anyHost);

@@ -22,7 +22,7 @@ import { tellChange } from "./sessions-put.ts";
 
 /** Without `reset`, the quota is stored as the editor leaves it. */
 export interface EditOptions extends KeyOptions {
-  /** The quota starts anew. */
+  /** The quota starts again. */
   reset?: boolean;
 }
 

@@ -74,7 +74,7 @@ async function* linesOf(
   } while (next !== undefined && (await pace(PAGE)));
 }
 
-/** The same lines to whoever reads JSON; a terminal may be the reader. */
+/** Escapes what a terminal would interpret; for a reader of JSON the lines are the same. */
 async function* forTerminal(texts: AsyncIterable<string>): AsyncGenerator<string, void> {
   for await (const text of texts)
     yield text
@@ -101,6 +101,7 @@ function tell(tally: ExportTally, complete: boolean, { json }: ExportOptions): v
   const { written, unfit } = tally;
   if (json) printError(JSON.stringify({ complete, ...tally }));
   else printErrorText(`${countOf(written, "session")} exported${complete ? "" : ": stopped before the end"}`);
-  if (unfit > 0) printErrorText(`${countOf(unfit, "row")} left out: edited by hand to what is not a session`);
+  if (unfit > 0)
+    printErrorText(`${countOf(unfit, "row")} left out: edited by hand, and not valid sessions any more`);
   if (!complete || unfit > 0) process.exitCode = 1;
 }

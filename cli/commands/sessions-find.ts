@@ -60,10 +60,10 @@ export async function sessionsQuery(options: QueryOptions): Promise<void> {
 
 function searchOf(options: QueryOptions): Search {
   const { org, alias, tag, handler, event, inactive, active, neverExpires, expiresFrom, expiresTo } = options;
-  if (inactive && active) throw new UsageError("--inactive and --active leave no session");
+  if (inactive && active) throw new UsageError("--inactive and --active exclude each other");
   const isRange = expiresFrom !== undefined || expiresTo !== undefined;
   if (neverExpires && isRange)
-    throw new UsageError("--never-expires leaves no session between --expires-from and --expires-to");
+    throw new UsageError("--never-expires excludes --expires-from and --expires-to");
   const range = { from: expiresFrom ?? 1, to: expiresTo ?? Number.MAX_SAFE_INTEGER };
   if (range.from > range.to) throw new UsageError("--expires-from is later than --expires-to");
   const search: Search = {

@@ -37,6 +37,6 @@ export function tellChange(version: number, body: string, { json }: KeyOptions):
   if (json) printJson({ action: answer.action, version, pending: answer.pending ?? false });
   else
     print(
-      `${answer.action}, version ${version}${answer.pending ? "; the gateway has it as soon as gateway-sync has carried it there" : ""}`,
+      `${answer.action}, version ${version}${answer.pending ? "; gateway-sync will carry it to the gateway" : ""}`,
     );
 }

@@ -149,7 +149,7 @@ async function readyToTrust(
   if (!(await canary.make(gateway)))
     throw new AppError(
       "dependency-failed",
-      "the gateway did not make the canary: look whether its store is there",
+      "the gateway did not make the canary: check that its store is available",
     );
   await limit.noteCanaryMade();
   return true;

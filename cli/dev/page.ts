@@ -14,7 +14,7 @@ import { STATE_FOLDER } from "./local-stack.ts";
 /** In the folder that `dev` runs. */
 export const tokenFile = (dir: string) => join(dir, STATE_FOLDER, "token");
 
-/** The token stands behind `#`, so that no server sees it. `screen`: a path below `/console/`. */
+/** The token is behind `#`, so that no server sees it. `screen`: a path below `/console/`. */
 export const consoleLink = (url: string, token: string, screen = "events/last") =>
   `${url}/console/${screen}#token=${token}`;
 

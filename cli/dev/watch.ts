@@ -5,13 +5,13 @@ import { errorText } from "../../lib/errors.ts";
 import { CORE_SCRIPT, GATEWAY_FILE } from "../../lib/releases/sources.ts";
 import type { Folders } from "../../lib/settings/project.ts";
 
-/** Hints that files which releases are made of were saved, removed or moved. Whoever is told reads the folder. */
+/** Hints that source files of releases were saved, removed or moved. The receiver of a hint reads the folder. */
 export interface SourceWatch {
   /** How many hints came so far. */
   readonly hints: number;
   /** Watches these files too, which are in scripts and may lie anywhere, and no others that were given before. */
   also(files: string[]): void;
-  /** Starts anew, when a hint was missed: what the watch has of the folder is not right any more. */
+  /** Starts the watch again, after a missed hint: what it knows of the folder is out of date. */
   reopen(): Promise<void>;
   close(): Promise<void>;
 }
@@ -24,7 +24,7 @@ export interface WatchEvents {
   onError: (error: Error) => void;
 }
 
-/** Editors save in several steps, and a checkout changes many files: so long after the last of them ... */
+/** Editors save in several steps, and a checkout changes many files: this long after the last change ... */
 const TOGETHER_MS = 50;
 /** ... and not later than this after the first. */
 const LATEST_MS = 150;
@@ -52,7 +52,7 @@ export async function watchSources(
       ignoreInitial: true,
       // A link among the handlers may lead to the whole disk, which is refused when it is read.
       followSymlinks: false,
-      // Rights are the matter of whoever reads.
+      // What cannot be read is reported by the code that reads the folder.
       ignorePermissionErrors: true,
       atomic: false,
       ignored: (path, stats) =>

@@ -13,7 +13,7 @@ import { UsageError } from "../terminal/usage.ts";
 export interface Account {
   account: string;
   region: string;
-  /** The ARN of whoever calls. */
+  /** The ARN of the caller. */
   caller: string;
 }
 

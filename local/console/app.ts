@@ -62,7 +62,7 @@ const MAX_BODY = 4 * 1024 * 1024;
 const LOOKS =
   /\/(?:events\/check|sessions\/compare|selections|dead-letters\/sweep|dead-letters\/try|releases\/[^/]+\/try|events\/[^/]+\/rerun)$/;
 
-/** The page of `/console` and its API. Hono is loaded with the first one: it stands beside commands that need none. */
+/** The page of `/console` and its API. Hono is loaded with the first one, since most commands do not need it. */
 export async function createConsoleApp({ backend, token, isOwn, page }: ConsoleOptions): Promise<ConsoleApp> {
   const [{ Hono }, { bodyLimit }] = await Promise.all([import("hono"), import("hono/body-limit")]);
   const jobs: Jobs = createJobs();

@@ -6,7 +6,7 @@ import { parseEvent } from "../../lib/events/event.ts";
 
 export function there<Part>(part: Part | undefined, what: string): Part {
   if (part !== undefined) return part;
-  throw new AppError("path-unknown", `there is no way to ${what} here`);
+  throw new AppError("path-unknown", `this console does not offer ${what}`);
 }
 
 /** The error `request-invalid` for a parameter or a member; `problem` goes on after its name. */

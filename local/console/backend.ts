@@ -17,7 +17,7 @@ export interface Backend {
   historyState: Omit<HistoryState, "events">;
   sender?: Sender | undefined;
   sessions?: Sessions | undefined;
-  /** Of whoever changes a session here; "" where nobody knows. */
+  /** The ARN of the person who changes a session here; "" where it is not known. */
   who?: string | undefined;
   /** Only where what is done here is written down. */
   audit?: Audit | undefined;

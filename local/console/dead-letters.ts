@@ -25,7 +25,7 @@ interface Frozen {
   by: "message_id" | "event";
   expires: number;
   made: number;
-  /** What was selected, in a word. */
+  /** The group that was selected, for the audit. */
   name: string;
 }
 

@@ -21,7 +21,7 @@ export interface Change {
   before: EventRow | undefined;
 }
 
-/** Changes that came together; undefined when events were thrown away, so that all is to be read anew. */
+/** Changes that came together; undefined when events were thrown away, so that all must be read again. */
 export type IndexListener = (changes: Change[] | undefined) => void;
 
 /** The rows of a history in memory; bodies and runs stay in its files. */

@@ -21,7 +21,7 @@ export function createJobs(): Jobs {
   function find(id: string) {
     const found = jobs.get(id);
     if (found) return found;
-    throw new AppError("request-invalid", "there is no such job: the console may have been started anew", {
+    throw new AppError("request-invalid", "there is no such job: the console may have been restarted", {
       field: "id",
     });
   }

@@ -292,7 +292,7 @@ describe("gatehook sessions", () => {
     for (const [args, said] of [
       [["query"], /name a condition/],
       [["query", "--org", "o", "--active", "--inactive"], /exclude each other/],
-      [["query", "--org", "o", "--never-expires", "--expires-to", "now"], /leaves no session/],
+      [["query", "--org", "o", "--never-expires", "--expires-to", "now"], /--never-expires excludes/],
       [["query", "--org", "o", "--expires-from", "soon"], /It must be a time: now, \+7d/],
       [["query", "--org", "o", "--expires-from", "+2d", "--expires-to", "+1d"], /is later than/],
       [["put", "-", "-"], /cannot both come from standard input/],

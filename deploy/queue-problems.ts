@@ -101,7 +101,10 @@ export function gatewayTiming({ Resources }: Template): string[] {
   return [`GATEWAY_TIMEOUT_MS is ${request}, but eight of it and a second must fit into ${time} ms`];
 }
 
-/** How the times and counts of the queues, the consumer and the ledger hang together; of a queue that is given, the deployment looks. */
+/**
+ * Checks the times and counts of the queues, the consumer and the ledger against each other. A queue that is given is
+ * checked by the deployment.
+ */
 export function timing({ Resources }: Template): string[] {
   const consumer = Resources.ConsumerLambdaFunction?.Properties as Timed | undefined;
   if (!consumer) return ["ConsumerLambdaFunction is missing"];

@@ -6,7 +6,7 @@ import {
 } from "../lib/settings/function-settings.ts";
 import { defaultText, problemWith } from "../lib/settings/setting.ts";
 
-// Readers of the settings from the environment. Each throws `setting-invalid`, with the setting, its rule and an example.
+// Readers of the settings in the environment. Each throws `setting-invalid` with the setting, its rule and an example.
 
 export type Env = Record<string, string | undefined>;
 type Settings = typeof FUNCTION_SETTINGS;
@@ -45,7 +45,7 @@ export function list(env: Env, name: Name<"list">): string[] {
 
 const SECRET_CHARS = 16;
 
-/** Secrets of which each counts, so that one can take the place of another without a gap; their values are in no error. */
+/** Secrets that are all valid, so that one can replace another without a gap. Their values are in no error. */
 export function secretList(env: Env, name: "INGEST_TOKEN" | "KEYS_API_SECRET"): string[] {
   const secrets = list(env, name);
   if (secrets.some((secret) => secret.length < SECRET_CHARS))

@@ -6,10 +6,10 @@ import { CORE_SCRIPT, GATEWAY_FILE, SOURCE_FOLDERS, type SourceFile } from "../l
 import { type Folders, foldersText, OWN_FOLDERS } from "../lib/settings/project.ts";
 
 /**
- * The uploadable files of a folder: apis/*.json, handlers/**\/*.js, templates/**, gateway.json and tykjs.js, by these names
- * also where `names` has others for the first two folders. What is read is shown and uploaded, so a symbolic link that leads out of the
- * two is refused with `release-invalid`; others are followed. Throws `local-failed` when one of the two is not there.
- * `endings`: of the files of the two, where they are to be others.
+ * The uploadable files of a folder: apis/*.json, handlers/**\/*.js, templates/**, gateway.json and tykjs.js, by these
+ * names also where `names` has others for the first two folders. What is read is shown and uploaded, so a symbolic link
+ * that leads out of the two is refused with `release-invalid`; others are followed. Throws `local-failed` when one of
+ * the two is missing. `endings`: other endings of the files in the two.
  */
 export async function readSourceFiles(
   folder: string,

@@ -30,7 +30,7 @@ export interface PlacedLine {
 
 const LINE_END = 0x0a;
 
-/** A folder that is not there is an empty history. What is not a line of a history, such as one cut in the middle, is left out. */
+/** A missing folder is an empty history. What is not a whole line of a history is left out. */
 export function createHistoryReader(folder: string): HistoryReader {
   const offsets = new Map<string, number>();
 

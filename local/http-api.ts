@@ -18,7 +18,7 @@ export interface HttpApiOptions {
   port: number;
   /** Names that a request's Host may have beside those of loopback with this port. */
   allowHosts?: string[] | undefined;
-  /** Such as `POST /events/{api_id}` or `ANY /…`, the first that fits; a `{key+}` takes slashes too, `$default` all. */
+  /** Such as `POST /events/{api_id}` or `ANY /…`; a `{key+}` takes slashes too, `$default` everything. */
   routes: Record<string, Invoke>;
   /** Answers what is below `/console`. */
   console?: RequestListener | undefined;

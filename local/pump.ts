@@ -33,8 +33,8 @@ const MOST_MESSAGES = 10;
 /** SQS's own limit. */
 const LONGEST_WAIT_SECONDS = 20;
 /**
- * A service of others may not see that a receive was called off, and give it the next message, which then is hidden from
- * everybody. So this one is waited for at the end, and is short.
+ * A service of your own may not notice that a receive was aborted, and give it the next message, which is then hidden
+ * from everybody. So this receive is waited for at the end, and is short.
  */
 const SHORT_WAIT_SECONDS = 1;
 

@@ -32,8 +32,8 @@ const HANDLERS = "handlers/";
 const ENDINGS = { ...SOURCE_FOLDERS, [HANDLERS]: [...SOURCE_FOLDERS[HANDLERS], ...MODULE_ENDINGS] };
 
 /**
- * Reads a folder. Scripts that stand for themselves are as they are; each other file that a definition names is made one
- * script with all that it imports, and its map. Throws as `readSourceFiles` does, and `release-invalid` without a bundler.
+ * Reads a folder. Scripts without imports stay as they are. Each other file that a definition names becomes one script
+ * with all that it imports, and a source map. Throws as `readSourceFiles` does, or `release-invalid` without a bundler.
  */
 export async function readSources(folder: string, names: Folders): Promise<Sources> {
   const found = (await readSourceFiles(folder, names, ENDINGS)).filter(({ path }) => !isDeclaration(path));

@@ -29,7 +29,7 @@ export interface AttachReport extends Omit<Patched, "files">, Findings {
   stale: string[];
 }
 
-/** `gatehook attach`: a gateway's handlers as a folder of gatehook's, and its definitions with webhooks in their place. */
+/** `gatehook attach`: a gateway's handlers become a folder of gatehook, and its definitions get webhooks instead. */
 export async function attach(options: AttachOptions): Promise<void> {
   const url = options.url ?? (await liveStackIn(resolve(options.dir)))?.url;
   if (url === undefined)

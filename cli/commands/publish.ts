@@ -83,7 +83,8 @@ interface Address {
   anyHost: boolean;
 }
 
-/** Of the first socket that systemd passes. https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html */
+// https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html
+/** The file descriptor of the first socket that systemd passes. */
 const FIRST_SOCKET = 3;
 
 function addressIn({ listen, allowNetwork = false }: PublishOptions): Address {

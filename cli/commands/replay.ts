@@ -36,8 +36,8 @@ export interface ReplayOptions extends FolderOptions {
 type Replay = Rerun & { id: string; api_id: string; attempt: number };
 
 /**
- * `gatehook replay`: runs the handlers of recorded events again, dry. Exit code 1 when one does not do the same as then,
- * and is not done after it had failed.
+ * `gatehook replay`: runs the handlers of recorded events again, dry. Exit code 1 when an event neither does the same
+ * as before, nor is done after it had failed.
  */
 export async function replay(ids: string[], options: ReplayOptions): Promise<void> {
   checkTogether(ids, options);

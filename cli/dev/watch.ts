@@ -29,7 +29,7 @@ const TOGETHER_MS = 50;
 /** ... and not later than this after the first. */
 const LATEST_MS = 150;
 
-/** Resolves when every later change is seen. Where one of the folders is a link, it is followed, as far as it is read. */
+/** Resolves when every later change is seen. A folder that is a link within the project is followed. */
 export async function watchSources(
   folder: string,
   names: Folders,

@@ -17,12 +17,12 @@ import {
 } from "./routes.ts";
 
 /**
- * `isOwn`: whether a Host is one of this server's; `page` is called with the first request for a file of the page, and again
- * where it fails.
+ * `isOwn`: whether a Host is one of this server's. `page` is called with the first request for a file of the page, and
+ * again when it has failed.
  */
 export interface ConsoleOptions {
   backend: Backend;
-  /** Whoever has it may use the API. */
+  /** Gives access to the API. */
   token: string;
   isOwn: IsOwn;
   page: () => Promise<Page>;
@@ -58,7 +58,7 @@ const HEADERS = {
 
 const MAX_BODY = 4 * 1024 * 1024;
 
-/** Ways that only look, however they are asked. */
+/** Routes that change nothing, whatever their method. */
 const LOOKS =
   /\/(?:events\/check|sessions\/compare|selections|dead-letters\/sweep|dead-letters\/try|releases\/[^/]+\/try|events\/[^/]+\/rerun)$/;
 
@@ -141,7 +141,7 @@ export async function createConsoleApp({ backend, token, isOwn, page }: ConsoleO
   return { app, close: jobs.close };
 }
 
-/** Whoever has the token may know what AWS says. */
+/** Unknown errors are shown too: whoever has the token may see what AWS says. */
 function refusalIn(thrown: unknown): {
   status: number;
   code: string;

@@ -53,7 +53,7 @@ export interface Sender {
 
 /** Recorded events run again, dry, and those that each save runs again. */
 export interface Reruns {
-  /** `release`: a version, `live`, or `working`, which is the files of the folder. Throws `not-recorded` for what cannot be. */
+  /** `release`: a version, `live`, or `working` for the files of the folder. Throws `not-recorded`. */
   run(attempt: AttemptRecord, release: string, http: "recorded" | "live"): Promise<RerunAnswer>;
   /** The same of many, of which only those that differ are told. */
   tryAll(

@@ -176,7 +176,7 @@ export async function startFunction(options: LocalFunctionOptions): Promise<Loca
   };
 }
 
-/** As CloudWatch splits it. Node's readline takes U+2028 for an end too, so that a script's log would end a line of ours. */
+/** As CloudWatch splits lines. Node's readline splits at U+2028 too, so a script's log could end a line of ours. */
 function eachLine(stream: Readable, onLine: (line: string) => void): void {
   let rest = "";
   stream.setEncoding("utf8").on("data", (text: string) => {

@@ -121,7 +121,7 @@ async function buildPublic(): Promise<void> {
   await build({ ...INSTALLED, entryPoints });
 }
 
-/** The compiler declares all that the public modules import too; each of theirs stands for itself. */
+/** The compiler declares all that the public modules import too; the declarations of these need none of it. */
 async function declarePublic(): Promise<void> {
   await inTemporaryFolder((folder) => {
     const tsc = `${ROOT}node_modules/typescript/bin/tsc`;

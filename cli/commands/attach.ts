@@ -43,7 +43,7 @@ export async function attach(options: AttachOptions): Promise<void> {
   else sayAttached(report, placesOf(options));
 }
 
-/** Reads and checks everything; what it answers writes it. Throws a UsageError where that cannot be. */
+/** Reads and checks everything, and answers the function that writes it. Throws a UsageError. */
 export async function prepareAttach(
   options: AttachOptions & { url: string },
 ): Promise<() => Promise<AttachReport>> {
@@ -54,7 +54,7 @@ export async function prepareAttach(
   const replace = Boolean(options.force);
   const gathered = await gather({
     ...folder,
-    // Who has attached a gateway may have removed its scripts.
+    // The scripts of an attached gateway may have been removed.
     readScript: async (path) => (await folder.readScript(path)) ?? textOf(own(scriptFile(path))),
   });
   const findings = await findingsOf(gathered, replace ? undefined : own);

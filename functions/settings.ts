@@ -8,6 +8,7 @@ import { defaultText, problemWith } from "../lib/settings/setting.ts";
 
 // Readers of the settings in the environment. Each throws `setting-invalid` with the setting, its rule and an example.
 
+/** Such as `process.env`. A text of spaces counts as not set. */
 export type Env = Record<string, string | undefined>;
 type Settings = typeof FUNCTION_SETTINGS;
 type Name<Kind extends FunctionSetting["kind"]> = {

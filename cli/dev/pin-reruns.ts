@@ -6,6 +6,7 @@ import { targetOfSources } from "../rerun-target.ts";
 import { differenceLines } from "../terminal/rerun-lines.ts";
 
 // Other names than in those modules, since the package has all of them in one file.
+/** See `differenceLines`. */
 export const linesOf: typeof differenceLines = (...given) => differenceLines(...given);
 /** See `targetOfSources`. */
 export const targetIn: typeof targetOfSources = (sources) => targetOfSources(sources);

@@ -4,6 +4,7 @@ import { parseEvent } from "../../lib/events/event.ts";
 
 // What a request brings, checked where it comes in.
 
+/** A part of the backend, which `what` names. Throws `path-unknown` where the console does not have it. */
 export function there<Part>(part: Part | undefined, what: string): Part {
   if (part !== undefined) return part;
   throw new AppError("path-unknown", `this console does not offer ${what}`);

@@ -208,7 +208,10 @@ reaching(program.command("publish"))
   .option("--spool-mb <number>", "what the folder may hold, in MB", wholeNumber(16, 1_000_000), 256)
   .option("--drain-seconds <number>", "how long to go on sending at the end", wholeNumber(0, 600), 10)
   .option("--stats-seconds <number>", "how often to log the counts; 0 is never", wholeNumber(0, 86_400), 60)
-  .option("--allow-network", "listen on other addresses than loopback: everybody who reaches them can send events")
+  .option(
+    "--allow-network",
+    "listen on other addresses than loopback: everybody who reaches them can send events",
+  )
   .option("--json", "print the counts as one JSON object at the end and nothing else")
   .action(async (options) => (await import("./commands/publish.ts")).publish(options));
 

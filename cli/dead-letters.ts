@@ -13,7 +13,7 @@ import { UsageError } from "./terminal/usage.ts";
 
 /** The options of every `gatehook dlq` command. */
 export interface DeadLetterOptions {
-  /** Letters that are read, or passed over, at most. */
+  /** Letters that are read, or skipped, at most. */
   max: number;
   json?: boolean;
 }
@@ -61,21 +61,21 @@ export async function withSweep(
 /** Messages that are in the queue, roughly, and were not read. */
 const unreadOf = ({ size }: OpenQueue, { read }: Sweep) => Math.max(size.visible + size.held - read, 0);
 
-/** Whether all letters were read that could be; false too where some stand behind those of a FIFO queue. */
+/** Whether all letters were read; false also where a FIFO queue hides some behind those that were read. */
 export function isWhole(open: OpenQueue, found: Sweep): boolean {
   return found.end === "empty" && !(open.queue.fifo && unreadOf(open, found) > 0);
 }
 
-/** Tells on standard error what was not read, and why. */
+/** Prints on standard error what was not read, and why. */
 export function tellRest(open: OpenQueue, found: Sweep, max: number): void {
   const { end, hidden } = found;
   const tell = (line: string) => printErrorText(`gatehook: ${line}`);
   const unread = unreadOf(open, found);
-  if (end === "stopped") tell("stopped: there may be more than is told here");
+  if (end === "stopped") tell("stopped: there may be more than is shown here");
   if (end === "most")
-    tell(`at least that: it ended at --max ${max}, and about ${unread} messages were not read`);
+    tell(`there may be more: it ended at --max ${max}, and about ${unread} messages were not read`);
   if (end === "empty" && open.queue.fifo && unread > 0)
-    tell(`about ${unread} more stand behind these: a FIFO queue shows them when those before them are gone`);
+    tell(`about ${unread} more are behind these: a FIFO queue shows them when those before them are removed`);
   else if (end === "empty" && open.size.held > 0 && unread > 0)
     tell(`about ${unread} more are with another reader: they can be read again within a few minutes`);
   if (hidden > 0)
@@ -92,6 +92,7 @@ export function targetOf(target: string | undefined, { all }: { all?: boolean })
   return target;
 }
 
+/** The error `dead-letter-missing`. `read`: how many dead letters were looked through. */
 export function notFound(target: string, read: number): AppError {
   const message = `no group and no event is named ${target} among ${countOf(read, "dead letter")}: gatehook dlq ls`;
   return new AppError("dead-letter-missing", message);

@@ -9,6 +9,7 @@ import { createHistoryReader, type HistoryReader, type LinePlace } from "../loca
 import { historyFolder } from "./dev/history.ts";
 import { UsageError } from "./terminal/usage.ts";
 
+/** The options of every command that reads the history of `dev`. `dir`: the folder, or one below it. */
 export interface FolderOptions {
   dir: string;
 }

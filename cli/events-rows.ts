@@ -31,6 +31,7 @@ const COLUMNS: Column[] = [
   { head: "EVENT" },
 ];
 
+/** Such as `✓ done`. */
 export const outcomeText = (outcome: RowOutcome) => `${MARKS[outcome]} ${outcome}`;
 
 /** The beginning of an id, by which commands find its event. */
@@ -38,6 +39,7 @@ export const shortId = (id: string) => [...id].slice(0, ID).join("");
 
 const timeOf = (iso: string) => iso.slice(11, 23);
 
+/** A table of events without a line end; below 60 columns, two lines an event. `head: false` leaves out the titles. */
 export function eventLines(rows: EventRow[], width: number, head = true): string[] {
   if (width < TABLE_WIDTH) return rows.flatMap((row) => twoLines(row, width));
   const [first, ...lines] = table(COLUMNS, rows.map(tableRow), width);

@@ -17,6 +17,10 @@ export interface CheckedFolder extends Candidate {
   partBeside(live: Live | undefined): Promise<Partly | undefined>;
 }
 
+/**
+ * Reads and checks the folder; what is wrong is in `errors` and `warnings`. Throws a UsageError where it cannot be
+ * read.
+ */
 export async function checkFolder(dir: string): Promise<CheckedFolder> {
   const project = await readProject(dir);
   const sources = await readFolder(dir, project.folders);

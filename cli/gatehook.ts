@@ -50,7 +50,7 @@ const ofGateway = (command: Command) =>
     .option("--dry-run", "only say what would be written")
     .option("--json", "print one JSON object and nothing else");
 
-/** Somebody was asked, and said no, which was said already. */
+/** A person answered a question with no, and the message is printed already. */
 class Declined extends Error {}
 
 const program = new Command("gatehook")
@@ -208,7 +208,10 @@ reaching(program.command("publish"))
   .option("--spool-mb <number>", "what the folder may hold, in MB", wholeNumber(16, 1_000_000), 256)
   .option("--drain-seconds <number>", "how long to go on sending at the end", wholeNumber(0, 600), 10)
   .option("--stats-seconds <number>", "how often to log the counts; 0 is never", wholeNumber(0, 86_400), 60)
-  .option("--allow-network", "listen on other addresses than loopback: whoever reaches them may send events")
+  .option(
+    "--allow-network",
+    "listen on other addresses than loopback: everybody who reaches them can send events",
+  )
   .option("--json", "print the counts as one JSON object at the end and nothing else")
   .action(async (options) => (await import("./commands/publish.ts")).publish(options));
 
@@ -341,7 +344,7 @@ program.hook("preAction", async (_, command) => {
 // A reader that has seen enough (`| head`) is not an error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
-/** Further lines stand below the first, so that none of them looks like a word of ours. */
+/** Further lines are indented, so that none of them looks like a message of ours. */
 function tell(text: string): void {
   const [first = "", ...more] = toLines(`gatehook: ${text}`);
   printErrorText(first, ...more.map((line) => `  ${line}`));

@@ -24,12 +24,16 @@ export interface AttachOptions {
   json?: boolean;
 }
 
+/** The absolute paths of the gateway's files. It reads no file. */
 export const placesOf = ({ apps, scripts, tykConf }: AttachOptions): GatewayPlaces => ({
   apps: resolve(apps),
   scripts: resolve(scripts ?? dirname(resolve(apps))),
   ...(tykConf && { tykConf: resolve(tykConf) }),
 });
 
+/**
+ * Where `attach` writes: what is the project's into `dir`, what only the gateway may read into `out`. Absolute paths.
+ */
 export interface AttachFolders {
   dir: string;
   out: string;
@@ -63,7 +67,7 @@ export function gatewayFiles(out: string, apps: SourceFile[], members: ConfMembe
 /** To be merged into the gateway's tyk.conf. */
 export const CONF_MEMBERS = "tyk.conf-members.json";
 
-/** Definitions of an earlier run, which nobody should copy any more. */
+/** Definitions of an earlier run, which must not be copied any longer. */
 export async function staleFiles(out: string, wanted: Wanted[]): Promise<string[]> {
   const folder = join(out, "apps");
   const names = await readdir(folder).catch(() => []);

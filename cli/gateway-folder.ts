@@ -85,6 +85,7 @@ export async function refuseGatewayFolder(
   }
 }
 
+/** Whether a path is the folder itself or below it, by its text alone: symbolic links are not followed. */
 export const isInside = (path: string, folder: string) => {
   const way = relative(folder, path);
   return way === "" || !(way === ".." || way.startsWith(`..${sep}`) || isAbsolute(way));

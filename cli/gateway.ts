@@ -6,7 +6,7 @@ import { connectGateway } from "../lib/gateway/client.ts";
 import { createRows } from "../lib/gateway/rows.ts";
 import { openTable } from "./stage/open-table.ts";
 
-/** The gateway and the tables that the functions' own settings name. Throws setting-invalid, naming the one at fault. */
+/** The gateway and the tables that the functions' settings name. Throws `setting-invalid`, which names the setting. */
 export async function openSessions() {
   const { env } = process;
   if (!env.GATEWAY_URL?.trim())
@@ -28,4 +28,5 @@ export async function openSessions() {
   };
 }
 
+/** The caller closes `gateway`. */
 export type OpenSessions = Awaited<ReturnType<typeof openSessions>>;

@@ -40,6 +40,7 @@ async function* linesOf(file: string, maxBytes: number): AsyncGenerator<Line, vo
   }
 }
 
+/** What the sessions of a gateway are read by. The caller closes `gateway`. */
 export interface GatewaySourceOptions {
   gateway: Gateway;
   /** With what the table names keys, where the gateway is asked by these names. */

@@ -33,7 +33,7 @@ export async function completedPackage(text: string | undefined, options: Packag
     );
 }
 
-/** What `npm init` writes for a test stands for none. */
+/** What `npm init` writes as test script means that there is none. */
 const NO_TEST = /^echo "Error: no test specified" && exit 1$/;
 
 const isFree = (value: string | undefined) => value === undefined || NO_TEST.test(value);

@@ -5,13 +5,14 @@ import { AppError } from "../lib/errors.ts";
 import { createSendCall } from "../lib/events/send.ts";
 import { openPublisher, type Publisher, type PublisherDeps } from "../lib/publisher/publisher.ts";
 
+/** The options of a publisher, but for what this machine gives: the clock, random numbers and the client of SQS. */
 export interface MachineOptions
   extends Pick<PublisherDeps, "queueUrl" | "folder" | "maxBytes" | "redact" | "oversize" | "log"> {
   /** Over what the SDK finds by itself. */
   client?: SQSClientConfig;
 }
 
-/** A publisher with this machine's clock and chance, and credentials as the SDK finds them. */
+/** A publisher with this machine's clock and random numbers, and the credentials that the SDK finds. */
 export async function openOnThisMachine({ client, ...options }: MachineOptions): Promise<Publisher> {
   const region = regionIn(options.queueUrl);
   const sqs = new SQSClient({

@@ -58,4 +58,5 @@ export function reaching(command: Command): Command {
     .option("--region <name>", "with --stage: by default the stage's in gatehook.json, or AWS_REGION");
 }
 
+/** The option `--yes` of the commands that write to a stage. */
 export const yes = () => new Option("--yes", "do not ask, also for prod, production and live");

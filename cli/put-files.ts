@@ -13,6 +13,7 @@ export interface Wanted {
   secret?: boolean;
 }
 
+/** What became of a file; `same`: it has this text already. */
 export type Put = "written" | "replaced" | "kept" | "same";
 
 /** What became of each, or would. `kept`: it differs, and may not be replaced. Throws a UsageError, naming the file. */

@@ -31,6 +31,7 @@ export async function targetOf(name: string, dir: string): Promise<NamedTarget> 
   return { version, release, atSources: (text) => text, textOf: (file) => texts.get(file) };
 }
 
+/** The files as a release that is stored nowhere. Throws `release-invalid` with the first problem and its place. */
 export function targetOfSources(sources: Sources): NamedTarget {
   const candidate = readCandidate(sources.files.filter(({ path }) => !isMap(path)));
   const [problem] = [...sources.problems, ...candidate.errors];

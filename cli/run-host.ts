@@ -38,6 +38,7 @@ const configOf = createConfigData({
   log: { info() {}, warn() {}, error() {} },
 });
 
+/** One run of a handler. `nth` counts from 1 and makes the event's id. */
 export interface OneRun {
   runtime: Runtime;
   plan: Plan;
@@ -49,6 +50,7 @@ export interface OneRun {
   nth: number;
 }
 
+/** Never rejects for what the script does: that is the outcome. The caller closes `runtime` and `deps`. */
 export async function runOnce(
   { runtime, plan, handler, event, sessions, timeoutMs, nth }: OneRun,
   deps: HostDeps,

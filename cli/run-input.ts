@@ -52,6 +52,7 @@ function asUsage<T>(text: string, parse: () => T, from: string): T {
   }
 }
 
+/** A KeyExpired event of the key, the same at each call. */
 export function sampleEvent(key: string): GatewayEvent {
   const Meta = {
     Message: "Attempted access from expired key.",

@@ -17,7 +17,7 @@ export interface RunSource {
   fault: ScriptError | undefined;
 }
 
-/** Makes a script of a file with all that it imports; undefined for one that stands for itself. Messages see it from here. */
+/** Makes a script of a file with all that it imports; undefined for one without. Paths in messages are relative. */
 export async function makeRunSource(
   { path, source: text }: Script,
   dir: string,

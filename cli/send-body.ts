@@ -89,7 +89,7 @@ async function recorded(named: string, { api, dir }: BodyOptions): Promise<Body>
   const { attempts, row } = await findEvent(named, { dir });
   const event = attempts.at(-1)?.event;
   if (event) return { api_id: api ?? row.api_id, event };
-  throw new AppError("local-failed", `of event ${row.id} there is no body yet: it is ${row.outcome}`);
+  throw new AppError("local-failed", `event ${row.id} has no body yet: it is ${row.outcome}`);
 }
 
 /** One event in any form that ingest takes, an array of them, or one a line. */
@@ -138,7 +138,7 @@ function parseSet(text: string): Setting {
   const [, path, value] = SET.exec(text) ?? [];
   if (path === undefined || value === undefined)
     throw new UsageError(
-      `--set ${text}: it has the form Meta.Path=/x; what stands before the = is Type, TimeStamp or a member of Meta`,
+      `--set ${text}: it has the form Meta.Path=/x; the part before the = is Type, TimeStamp or a member of Meta`,
     );
   return { path: path.split("."), value };
 }

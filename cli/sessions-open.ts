@@ -36,14 +36,17 @@ export async function openSessionsOf({ hashed = false }: KeyOptions) {
   };
 }
 
+/** The caller calls `end`. */
 export type OpenSessionsOf = Awaited<ReturnType<typeof openSessionsOf>>;
 
-/** A key that an argument names; `-` is standard input, so that it stands in no history. */
+/** A key that an argument names; `-` is standard input, so that the key is not in the shell's history. */
 export async function keyFrom(argument: string): Promise<string> {
   return argument === "-" ? (await readAll(process.stdin)).replace(/\r?\n$/, "") : argument;
 }
 
+/** The entity tag of a reply with its quotes; "" without one. */
 export const etagIn = ({ headers = {} }: SessionsReply) => headers.etag ?? "";
+/** The version of the session: what its entity tag has between the quotes. */
 export const versionIn = (reply: SessionsReply) => Number(etagIn(reply).replaceAll('"', ""));
 
 /** A session's text, one member a line. */

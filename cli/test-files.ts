@@ -17,7 +17,7 @@ export interface TestFile {
   name: string;
   text: string;
   test: TestCase | undefined;
-  /** Why it is not one. */
+  /** Why the file is not a test. */
   fault?: { line: number; message: string };
 }
 

@@ -3,6 +3,7 @@ import { objectsIn, ofType, type Template } from "./template.ts";
 /** X-Ray knows no resources, and a function's network interfaces have no names before they are made. */
 const WITHOUT_RESOURCE = /^(xray|ec2):/;
 
+/** What a role or a policy allows by a wildcard, or on every resource. */
 export function wideStatements(template: Template): string[] {
   const policies = ["AWS::IAM::Role", "AWS::IAM::ManagedPolicy"].flatMap((type) => ofType(template, type));
   return policies.flatMap(([id, { Properties }]) =>
@@ -73,6 +74,7 @@ export function silentAlarms(template: Template): string[] {
  */
 const CHECKED_INSIDE = ["ANY /events/{api_id}", "$default", "ANY /tyk/{path+}"];
 
+/** Routes of the HTTP API whose callers nobody checks. */
 export function openRoutes(template: Template): string[] {
   return ofType(template, "AWS::ApiGatewayV2::Route").flatMap(([, { Properties }]) => {
     const { RouteKey, AuthorizationType = "NONE" } = Properties;
@@ -84,6 +86,7 @@ export function openRoutes(template: Template): string[] {
 /** Of ingest, whose function checks the token. */
 const INGEST = { "Fn::GetAtt": ["IngestLambdaFunction", "Arn"] };
 
+/** URLs of functions whose callers nobody checks. */
 export function openUrls(template: Template): string[] {
   return ofType(template, "AWS::Lambda::Url").flatMap(([id, { Properties }]) => {
     const { TargetFunctionArn, AuthType } = Properties;

@@ -1,5 +1,5 @@
-// npm run build:package: dist/, as an installed package has it; `npm pack` runs it. A file stands in dist/ itself, as
-// its source stands in a folder of the clone: what it looks for beside itself or one folder up is there.
+// npm run build:package: dist/, as an installed package has it; `npm pack` runs it. A file is in dist/ itself, as its
+// source is in a folder of the clone: what it looks for beside itself or one folder up is there.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -121,7 +121,7 @@ async function buildPublic(): Promise<void> {
   await build({ ...INSTALLED, entryPoints });
 }
 
-/** The compiler declares all that the public modules import too; each of theirs stands for itself. */
+/** The compiler declares all that the public modules import too; the declarations of these need none of it. */
 async function declarePublic(): Promise<void> {
   await inTemporaryFolder((folder) => {
     const tsc = `${ROOT}node_modules/typescript/bin/tsc`;

@@ -17,6 +17,7 @@ import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
 import { checkLean, leanSdk } from "./sdk.ts";
 import { zip } from "./zip.ts";
 
+/** The folder of the clone, with a slash at its end. */
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 const { resolve } = createRequire(import.meta.url);
@@ -67,6 +68,7 @@ const builtins: Plugin = {
   },
 };
 
+/** esbuild's options for all that runs in Node. */
 export const OPTIONS = {
   absWorkingDir: ROOT,
   bundle: true,

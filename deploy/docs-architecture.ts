@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { ROOT } from "./build.ts";
 
+/** The picture in docs/architecture.md. */
 export const ARCHITECTURE_FILE = `${ROOT}docs/images/architecture.svg`;
 
 const WIDTH = 1070;
@@ -198,6 +199,7 @@ const legend = (Object.keys(KINDS) as Kind[]).map((kind, nth) => {
 
 const TITLE = "The path of an event, and of a release";
 
+/** The text of the picture, the same at each call. */
 export const architectureSvg =
   (): string => `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${TITLE}">
 <style>${STYLE}</style>

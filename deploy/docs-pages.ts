@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { ROOT } from "./build.ts";
 
+/** The page with the table of contents. */
 export const INDEX = "README.md";
 const FOOTER = /\n---\n\n(?:Previous: \[.*|\[Contents\].*)\n$/;
 

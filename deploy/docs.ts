@@ -1,5 +1,5 @@
-// npm run docs: writes what of the docs comes from elsewhere. test/settings/docs.test.ts, test/deploy/docs-pages.test.ts and
-// test/deploy/licences.test.ts hold both together.
+// npm run docs: writes the parts of the docs that are generated. test/settings/docs.test.ts,
+// test/deploy/docs-pages.test.ts and test/deploy/licences.test.ts fail when they are out of date.
 import { readFileSync, writeFileSync } from "node:fs";
 import { settingsTables } from "../lib/settings/docs.ts";
 import { endBuilder, ROOT } from "./build.ts";

@@ -6,11 +6,13 @@ import { build, type Metafile } from "esbuild";
 import { PAGE_OPTIONS } from "../local/console/page.ts";
 import { addRuntime, buildFunctions, ROOT, RUNTIME_FILES } from "./build.ts";
 
+/** Written by `npm run docs`; part of the package. */
 export const LICENCES_FILE = `${ROOT}THIRD-PARTY-LICENSES`;
 
 /** Each lets anyone use, change and pass on what is under it, also in a product that is not open. */
 const ALLOWED = ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "Unlicense"];
 
+/** A package of which the npm package contains code. */
 export interface Shipped {
   name: string;
   /** Its SPDX identifier. */

@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { stripVTControlCharacters } from "node:util";
 import { AppError } from "../lib/errors.ts";
 
+/** How the framework's program is run. `stop` ends it. */
 export interface Run {
   /** The folder of the service. */
   cwd: string;

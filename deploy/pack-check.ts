@@ -139,7 +139,7 @@ interface Command {
   env?: Env;
   /** What it says on standard error, if it says something. */
   note?: RegExp;
-  /** What stands in its output; undefined where it should be something else. */
+  /** What is in its output; undefined where it should be something else. */
   find(stdout: string, version: string): string | undefined;
 }
 

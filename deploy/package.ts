@@ -7,6 +7,7 @@ import { schemaProblems } from "./schema.ts";
 import type { Template } from "./template.ts";
 import { templateProblems } from "./template-problems.ts";
 
+/** The CloudFormation template of a stage. */
 export interface Compiled {
   template: Template;
   /** What would go wrong with it on AWS. */
@@ -15,6 +16,7 @@ export interface Compiled {
   isChecked: boolean;
 }
 
+/** The template with the zips, by the names of the functions; `bytes` is the size of a zip. */
 export interface Artifact extends Compiled {
   /** Each function's zip. */
   zips: Map<string, { path: string; bytes: number }>;
@@ -31,7 +33,7 @@ export interface Packaging {
   stop?: AbortSignal;
 }
 
-/** A folder while it is worked with, and gone afterwards. */
+/** Calls `work` with a temporary folder, and removes it afterwards. */
 export async function inTemporaryFolder<Result>(work: (folder: string) => Promise<Result>): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), "gatehook-package-"));
   try {

@@ -2,13 +2,15 @@ import { cpSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 // The only module that knows where the parts of a service lie: in a clone, and in an installed package, where this file
-// stands in dist/ beside the functions' zips.
+// is in dist/ beside the functions' zips.
 
 declare const BUNDLED: boolean | undefined;
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
+/** The serverless.yml of this package. */
 export const DEFINITION_FILE = `${ROOT}serverless.yml`;
+/** The folder with what serverless.yml includes. */
 export const INFRA_FOLDER = `${ROOT}infra`;
 /** Of the zips, as serverless.yml names it. */
 export const ZIPS_FOLDER = "dist/functions";

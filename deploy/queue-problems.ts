@@ -3,6 +3,7 @@ import { idOf, objectsIn, ofType, type Template } from "./template.ts";
 /** Everything that is sent to a queue when its work was given up. */
 const GIVEN_UP = ["deadLetterTargetArn", "Destination"];
 
+/** Queues that are not encrypted, and queues for what was given up that no alarm watches. */
 export function queues(template: Template): string[] {
   const all = ofType(template, "AWS::SQS::Queue");
   const watched = new Set(
@@ -45,7 +46,7 @@ function sourceQueue({ Resources }: Template, id: string, functionId: string): s
     ...(Number(visibility) >= least
       ? []
       : [`the VisibilityTimeout of ${id} is ${visibility} s, but must be ${minimum}`]),
-    ...(redrive ? [] : [`${id} has no RedrivePolicy: what always fails would come for ever`]),
+    ...(redrive ? [] : [`${id} has no RedrivePolicy: what always fails would come again forever`]),
   ];
 }
 
@@ -100,7 +101,10 @@ export function gatewayTiming({ Resources }: Template): string[] {
   return [`GATEWAY_TIMEOUT_MS is ${request}, but eight of it and a second must fit into ${time} ms`];
 }
 
-/** How the times and counts of the queues, the consumer and the ledger hang together; of a queue that is given, the deployment looks. */
+/**
+ * Checks the times and counts of the queues, the consumer and the ledger against each other. A queue that is given is
+ * checked by the deployment.
+ */
 export function timing({ Resources }: Template): string[] {
   const consumer = Resources.ConsumerLambdaFunction?.Properties as Timed | undefined;
   if (!consumer) return ["ConsumerLambdaFunction is missing"];

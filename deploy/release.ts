@@ -1,5 +1,5 @@
-// npm run release -- <version> [--dry-run]: checks the tree and the changelog, sets the version, packs, commits and tags.
-// It works in the folder that it is started in, and neither pushes nor publishes: it prints what does.
+// npm run release -- <version> [--dry-run]: checks the tree and the changelog, sets the version, packs, commits and
+// tags. It works in the working directory. It neither pushes nor publishes, but prints the commands that do.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";

@@ -1,8 +1,9 @@
-// What the functions do without of the AWS SDK: a bundler cannot tell, and what is bundled is parsed at each cold start.
+// Parts of the AWS SDK that the functions do not use. A bundler cannot tell, and all that is bundled is parsed at each
+// cold start.
 import { readFileSync } from "node:fs";
 import type { Metafile, Plugin } from "esbuild";
 
-/** A file of the SDK, and what stands in its place. */
+/** A file of the SDK, and what takes its place. */
 interface Replacement {
   file: RegExp;
   contents: string;

@@ -15,6 +15,7 @@ export interface Service {
   stages: Record<string, ServiceStage>;
 }
 
+/** What one stage has otherwise than the others. */
 export interface ServiceStage {
   region?: string;
   tags?: Record<string, string>;

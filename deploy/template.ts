@@ -6,12 +6,14 @@ export interface Template {
   Outputs?: Record<string, { Value: unknown; Condition?: string }>;
 }
 
+/** As CloudFormation has it; `Type` such as `AWS::SQS::Queue`. */
 export interface Resource {
   Type: string;
   Condition?: string;
   Properties: Record<string, unknown>;
 }
 
+/** The logical ids and the resources of one type. */
 export const ofType = (template: Template, type: string) =>
   Object.entries(template.Resources).filter(([, resource]) => resource.Type === type);
 

@@ -3,8 +3,8 @@ import { WRITER_HEADER } from "../lib/sessions/api.ts";
 import { type ByWriter, changedByWriter } from "../lib/sessions/item.ts";
 
 /**
- * Who asks over HTTP, as far as an IAM authorizer says it. The console of a local stack names itself; whoever may call may
- * change the same without that.
+ * The caller of an HTTP request, as far as an IAM authorizer names it. The console of a local stack names itself; that
+ * gives no rights, since every caller there may make the same changes.
  */
 export function callerOf({
   headers,

@@ -23,6 +23,7 @@ export const createS3 = (env: Record<string, string | undefined>, config: S3Clie
 /** Of the history, which tries once and has little time: what is lost with that is counted. */
 const ONCE = { maxAttempts: 1 };
 
+/** `s3` makes the client when it is called: most records need none. */
 export const createHistoryClients = (env: Record<string, string | undefined>) => ({
   dynamo: new DynamoDBClient({ requestHandler, ...ONCE }),
   s3: () => createS3(env, ONCE),

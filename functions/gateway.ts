@@ -43,6 +43,7 @@ export function perInvocation(options: GatewayOptions): Pick<Gateway, "get"> & {
 /** The key by which the gateway is known to have its keys. */
 export const canaryOf = (env: Env) => createCanary(canaryName(env), hashFunction(env));
 
+/** The key's name, as the setting has it. */
 export const canaryName = (env: Env) => text(env, "GATEWAY_CANARY");
 
 /** How long the gateway's session cache may hold an older session, in ms. */

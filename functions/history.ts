@@ -12,6 +12,7 @@ import { choice, type Env, flag, headerText, integer, text } from "./settings.ts
 /** In the local stack alone: a record is a line of this process's output, which the stack takes for its history. */
 const LINES = "lines";
 
+/** What a recorder needs of the consumer. */
 export interface HistoryOptions {
   log: Log;
   metrics: Metrics;

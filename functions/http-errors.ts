@@ -8,6 +8,7 @@ type Reply = APIGatewayProxyStructuredResultV2;
 
 const asReply = ({ status, headers, body }: HttpReply): Reply => ({ statusCode: status, headers, body });
 
+/** An answer with a JSON body. */
 export const reply = (status: number, body: unknown): Reply => asReply(jsonReply(status, body));
 
 /** Turns an error into its answer; `refused` is told the code of each. */

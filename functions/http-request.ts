@@ -1,7 +1,7 @@
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
 import type { HttpRequest } from "../lib/ingest/http.ts";
 
-/** A request as the HTTP API brings it, or the function's own URL, which knows no routes and so no parameters of a path. */
+/** A request of the HTTP API, or of the function's own URL, which has no routes and so no path parameters. */
 export function asHttpRequest(request: APIGatewayProxyEventV2): HttpRequest {
   return {
     method: request.requestContext.http.method,

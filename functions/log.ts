@@ -38,9 +38,9 @@ class LineLogger extends Logger {
   }
 }
 
-/** One JSON line per fact on stdout; the level is POWERTOOLS_LOG_LEVEL's. docs/operate.md says what is in which line. */
+/** JSON lines on standard output, from the level POWERTOOLS_LOG_LEVEL on. docs/operate.md lists the lines. */
 export function createLog(): DebugLog {
-  // With Lambda's JSON format it stands there, and would count in place of ours.
+  // Lambda's JSON format sets this variable, which would take precedence over ours.
   delete process.env.AWS_LAMBDA_LOG_LEVEL;
   const logger = new LineLogger({ logFormatter: new LineFormatter() });
   return {

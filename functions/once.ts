@@ -1,4 +1,4 @@
-/** Makes it when it is first asked for, and answers the same from then on. */
+/** Calls `make` with the first call, and answers the same value from then on. */
 export function once<Made>(make: () => Made): () => Made {
   let made: { made: Made } | undefined;
   return () => {

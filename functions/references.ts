@@ -21,6 +21,7 @@ const REFUSALS = new Set([
   "DecryptionFailure",
 ]);
 
+/** How references are looked up, and how long a value is kept. */
 export interface ReferenceSettings {
   /** What the names of parameters and secrets begin with; "" where that is not set. */
   prefixes: Record<ValueStore, string>;

@@ -9,7 +9,7 @@ import { createSendTask } from "../lib/tasks/send-task.ts";
 import type { SendTask } from "../lib/tasks/tasks.ts";
 import { createSqs } from "./sqs.ts";
 
-/** Where events go that are not done, and what is to be done later. In a module of its own, since most batches are done whole. */
+/** Where events go that are not done, and tasks. In a module of its own, since most batches are done completely. */
 export function createReturns(deps: {
   deadLetters: string;
   events: string;

@@ -41,6 +41,7 @@ export interface OpenSessionsApi {
   end(): Promise<void>;
 }
 
+/** Throws `setting-invalid`. The caller calls `end` after each invocation or command. */
 export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics: Metrics }): OpenSessionsApi {
   const chance = { random: Math.random, now: Date.now };
   const dynamo = createDynamo();

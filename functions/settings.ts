@@ -6,8 +6,9 @@ import {
 } from "../lib/settings/function-settings.ts";
 import { defaultText, problemWith } from "../lib/settings/setting.ts";
 
-// Readers of the settings from the environment. Each throws `setting-invalid`, with the setting, its rule and an example.
+// Readers of the settings in the environment. Each throws `setting-invalid` with the setting, its rule and an example.
 
+/** Such as `process.env`. A text of spaces counts as not set. */
 export type Env = Record<string, string | undefined>;
 type Settings = typeof FUNCTION_SETTINGS;
 type Name<Kind extends FunctionSetting["kind"]> = {
@@ -20,19 +21,23 @@ export function text(env: Env, name: Name<"text">): string {
   return given(env, name) ?? (setting.kind === "text" ? setting.default : undefined) ?? required(name);
 }
 
+/** A whole number within the setting's bounds. */
 export function integer(env: Env, name: Name<"integer">): number {
   return Number(given(env, name) ?? FUNCTION_SETTINGS[name].default);
 }
 
+/** `true` or `false`. */
 export function flag(env: Env, name: Name<"flag">): boolean {
   return (given(env, name) ?? String(FUNCTION_SETTINGS[name].default)) === "true";
 }
 
+/** One of the setting's words; the first one is its default. */
 export function choice<Each extends Name<"choice">>(env: Env, name: Each): Settings[Each]["choices"][number] {
   const { choices } = FUNCTION_SETTINGS[name];
   return choices.find((each) => each === given(env, name)) ?? choices[0];
 }
 
+/** Separated by commas, without the spaces around them; `[]` where nothing is set and there is no default. */
 export function list(env: Env, name: Name<"list">): string[] {
   return (given(env, name) ?? defaultText(FUNCTION_SETTINGS[name]))
     .split(",")
@@ -41,7 +46,7 @@ export function list(env: Env, name: Name<"list">): string[] {
 
 const SECRET_CHARS = 16;
 
-/** Secrets of which each counts, so that one can take the place of another without a gap; their values are in no error. */
+/** Secrets that are all valid, so that one can replace another without a gap. Their values are in no error. */
 export function secretList(env: Env, name: "INGEST_TOKEN" | "KEYS_API_SECRET"): string[] {
   const secrets = list(env, name);
   if (secrets.some((secret) => secret.length < SECRET_CHARS))
@@ -49,6 +54,7 @@ export function secretList(env: Env, name: "INGEST_TOKEN" | "KEYS_API_SECRET"): 
   return secrets;
 }
 
+/** An http or https URL. Throws where it is not set. */
 export const baseUrl = (env: Env, name: Name<"url">): URL => new URL(given(env, name) ?? required(name));
 
 /** A secret that travels in a header; its value is in no error. */
@@ -67,6 +73,7 @@ function required(name: FunctionSettingName): never {
   throw invalid(name, "is not set");
 }
 
+/** The error `setting-invalid`; `problem` goes on after the setting's name. */
 export function invalid(name: FunctionSettingName, problem: string): AppError {
   const { what, example } = FUNCTION_SETTINGS[name];
   return new AppError(

@@ -5,7 +5,7 @@ import { createStorms, type Storms } from "../lib/tasks/storms.ts";
 import type { SendTask } from "../lib/tasks/tasks.ts";
 import type { createDynamo } from "./clients.ts";
 
-/** What counts events of which one run stands for many. In a module of its own, since few releases have such handlers. */
+/** Counts events of which one run stands for many. In a module of its own, since few releases have such handlers. */
 export function createStormCounts(deps: {
   dynamo: ReturnType<typeof createDynamo>;
   table: string;

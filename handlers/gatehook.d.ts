@@ -13,6 +13,7 @@ interface GatewayEvent<Meta = AnyMeta> {
   EventMetaData: Meta;
 }
 
+/** The types of event that a gateway sends. */
 type EventType =
   | "AuthFailure"
   | "KeyExpired"
@@ -39,6 +40,7 @@ type EventType =
   | "TokenUpdated"
   | "TokenDeleted";
 
+/** What nearly every event has. */
 interface BaseMeta {
   Message: string;
   /** Base64 of the request in wire form, body included, credentials as `[redacted]`; "" when there is none. */
@@ -79,29 +81,35 @@ interface HostMeta extends BaseMeta {
     IsTCPError: boolean;
   };
 }
+/** What both certificate events have. */
 interface CertificateMeta extends BaseMeta {
   cert_id: string;
   cert_name: string;
   api_id?: string;
   cert_role: "client" | "upstream";
 }
+/** CertificateExpiringSoon. */
 interface CertificateExpiringMeta extends CertificateMeta {
   expires_at: string;
   days_remaining: number;
 }
+/** CertificateExpired. */
 interface CertificateExpiredMeta extends CertificateMeta {
   expired_at: string;
   days_since_expiry: number;
 }
+/** UpstreamOAuthError. */
 interface UpstreamOAuthMeta extends BaseMeta {
   APIID: string;
 }
+/** TriggerExceeded, of the gateway's monitor. */
 interface TriggerMeta extends BaseMeta {
   org_id: string;
   key: string;
   trigger_limit: number;
   usage_percentage: number;
 }
+/** TokenCreated, TokenUpdated and TokenDeleted. */
 interface TokenMeta extends BaseMeta {
   Org: string;
   Key: string;
@@ -155,26 +163,41 @@ interface HandlerContext {
   /** 1 at the first delivery. */
   Attempt: number;
   /**
-   * The events that this run stands for, where the definition says `coalesce`: how many, and when the first and the last
-   * of them came, in ISO 8601.
+   * The events that this run stands for, where the definition says `coalesce`: how many, and when the first and the
+   * last of them came, in ISO 8601.
    */
   Coalesced?: { Count: number; First: string; Last: string };
   /** The API definition's `config_data`, if it has one. */
   config_data?: Record<string, unknown>;
 }
 
+/**
+ * What runs for an event. The result is ignored, unless it is a promise: then the run ends when the promise settles. A
+ * handler that throws or rejects has failed: its session writes do not count, and the event comes again.
+ */
 type HandlerFunction<Meta = AnyMeta> = (
   this: EventHandler,
   event: GatewayEvent<Meta>,
   context: HandlerContext,
 ) => unknown | Promise<unknown>;
 
+/**
+ * The object that an API definition names as its handler: a global variable of the script, or a member of one.
+ *
+ * @example
+ * var quotaHandler = new TykJS.TykEventHandlers.NewEventHandler({});
+ *
+ * quotaHandler.NewHandler(function (event, context) {
+ *   log(event.Type + " for " + event.Meta.Key);
+ * });
+ */
 interface EventHandler {
   NewHandler(handler: HandlerFunction<any>): void;
   Handle: HandlerFunction<any>;
   DoProcessEvent(event: GatewayEvent, context: HandlerContext): void;
 }
 
+/** The gateway's own objects. Middleware can be loaded here, but nothing calls it. */
 declare const TykJS: {
   TykEventHandlers: {
     NewEventHandler: new (options?: object) => EventHandler;
@@ -190,13 +213,16 @@ declare const TykJS: {
 declare function log(message: unknown): void;
 /** As log, marked as raw. */
 declare function rawlog(message: unknown): void;
+/** Each call is one log line of that level; `console.log` is `info`. */
 declare const console: Record<"log" | "info" | "debug" | "warn" | "error", (...values: unknown[]) => void>;
 /** Underscore 1.13. */
 declare const _: any;
 
+/** Base64 of the text's UTF-8 bytes, with padding. */
 declare function b64enc(text: string): string;
 /** Takes padded and unpadded input. */
 declare function b64dec(encoded: string): string | undefined;
+/** Base64 of the text's UTF-8 bytes, without padding. */
 declare function rawb64enc(text: string): string;
 /** Takes unpadded input only. */
 declare function rawb64dec(encoded: string): string | undefined;
@@ -214,18 +240,33 @@ declare function TykDelKeyData(key: string, apiId: string): void;
 declare function TykMakeHttpRequest(requestJson: string): string | undefined;
 /** Takes the JSON of a BatchRequest; gives the JSON of a list of BatchUnit, in the order of the requests. */
 declare function TykBatchRequest(requestJson: string): string | undefined;
+/** The JSON `{"Response":…,"SessionMeta":…}`; for middleware, which nothing calls here. */
 declare function TykJsResponse(response: unknown, sessionMeta: unknown): string;
 
+// The functions of the storage throw on an error. What they write is there immediately, for every run, also when the
+// handler fails later. A key has 1 to 256 bytes.
+
+/** The text, or null when there is none. */
 declare function TykStorageGet(key: string): string | null;
+/** `value`: at most 65,536 bytes. Without `ttlSeconds`, or with 0 or less, it has no end. */
 declare function TykStorageSet(key: string, value: string, ttlSeconds?: number): void;
-/** True when this call made it. */
+/** Writes only where nothing is stored: true when this call did. */
 declare function TykStorageSetNX(key: string, value: string, ttlSeconds?: number): boolean;
+/** Nothing happens for a key that is missing. */
 declare function TykStorageDel(key: string): void;
 /** Seconds; -1 without an end, -2 when absent. */
 declare function TykStorageTTL(key: string): number;
-/** The new value, as text. */
+/** Adds 1 and gives the new value, as text; `ttlSeconds` counts when that is 1. Throws where no number is stored. */
 declare function TykStorageIncr(key: string, ttlSeconds?: number): string;
 
+/**
+ * The argument of TykMakeHttpRequest, as JSON.
+ *
+ * @example
+ * var request = { Method: "GET", Domain: "https://billing.example", Resource: "/keys" };
+ * var answer = TykMakeHttpRequest(JSON.stringify(request));
+ * if (answer) log(JSON.parse(answer).Code);
+ */
 interface HttpRequest {
   Method?: string;
   /** Scheme and host, such as `https://billing.example`. */
@@ -236,6 +277,7 @@ interface HttpRequest {
   /** Sent as a form when Body is empty. */
   FormData?: Record<string, string>;
 }
+/** The result of TykMakeHttpRequest, as JSON. Any status is a normal answer. Each member has two names. */
 interface HttpResponse {
   Code: number;
   Body: string;
@@ -244,10 +286,12 @@ interface HttpResponse {
   body: string;
   headers: Record<string, string[]>;
 }
+/** The argument of TykBatchRequest, as JSON. At most 10 requests are under way at a time. */
 interface BatchRequest {
   requests: { method?: string; headers?: Record<string, string>; body?: string; relative_url: string }[];
   suppress_parallel_execution?: boolean;
 }
+/** One result of TykBatchRequest; of a request that failed, its members are empty. */
 interface BatchUnit {
   relative_url: string;
   code: number;

@@ -13,8 +13,10 @@ export interface LocalAws {
   close(): Promise<void>;
 }
 
+/** As in the name of the variable `AWS_ENDPOINT_URL_…`. */
 export type ServiceName = "DYNAMODB" | "SQS" | "S3";
 
+/** How the embedded services are started. `signal` ends the start. */
 export interface LocalAwsOptions {
   /** Where the embedded services keep their data; without one it is in memory. */
   folder?: string | undefined;
@@ -91,7 +93,7 @@ interface Identity extends Record<string, string> {
 }
 
 const REGION = "us-east-1";
-/** The credentials where nobody gives any: emulators take whatever comes. */
+/** The credentials where none are given: emulators accept any. */
 export const MADE_UP_KEY = "local";
 
 /**

@@ -10,6 +10,7 @@ export interface BucketWatch {
 
 const LOOK_MS = 500;
 
+/** Looks every 500 ms until it is closed. `onError`: a look failed, and the next one tries again. */
 export function watchBucket(deps: {
   list: () => Promise<BucketFile[]>;
   /** Takes what S3 would send. */

@@ -73,7 +73,7 @@ export function openDataFolder(path: string, onUnwritable: (error: unknown) => v
 const unwritable = (path: string, cause: unknown) =>
   new AppError(
     "local-failed",
-    `--persist keeps its data in ${path}, which cannot be written (${errorText(cause)}): make room or give rights, or start without --persist`,
+    `--persist keeps its data in ${path}, which cannot be written (${errorText(cause)}): free space or grant write permission, or start without --persist`,
     { cause },
   );
 

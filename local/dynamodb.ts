@@ -14,6 +14,9 @@ export interface Service {
   close(): Promise<void>;
 }
 
+/**
+ * How the engine is started. `binary`: its path, by default the one that `findBinary` finds; `signal` ends the start.
+ */
 export interface DynamoOptions {
   binary?: string;
   /** The file that the tables are kept in; without one they are in memory. */
@@ -26,7 +29,7 @@ export interface DynamoOptions {
 const START_MS = 5_000;
 /** Between asking it to end and ending it. */
 const GRACE_MS = 1_000;
-/** A signal to all of a terminal's processes ends the engine too: whoever gets the same signal here is heard first. */
+/** A terminal signals all its processes, and so ends the engine too: this wait lets our own handler run first. */
 const SIGNAL_MS = 100;
 const MAX_SAID = 1_000;
 
@@ -102,8 +105,8 @@ async function endOf(server: ChildProcess): Promise<string> {
 type Address = Pick<AddressInfo, "address" | "port">;
 
 /**
- * The engine answers pages of every origin and requests for every host, and cannot be told otherwise. So it listens where
- * no page finds it: at a random one of the 16 million addresses that Linux and Windows have for loopback. macOS has one.
+ * The engine answers pages of every origin and requests for every host, and has no setting for that. So it listens
+ * where no page finds it: at a random one of the 16 million loopback addresses of Linux and Windows. macOS has one.
  */
 async function freeAddress(): Promise<Address> {
   const random = `127.${randomInt(1, 255)}.${randomInt(256)}.${randomInt(1, 255)}`;

@@ -25,7 +25,7 @@ const thisMachine = (): Machine => ({
 /** Those that dynoxide publishes a package for. */
 const PACKAGED = new Set(["darwin-arm64", "darwin-x64", "linux-arm64", "linux-x64", "win32-x64"]);
 
-/** The engine's binary: of the platform's npm package, else on the PATH. Throws `local-failed` with the ways to get one. */
+/** The binary of the platform's npm package, else the one on the PATH. Throws `local-failed` with ways to get it. */
 export function findBinary(machine = thisMachine()): string {
   const binary = inPackage(machine) ?? onPath(machine);
   if (!binary) throw new AppError("local-failed", waysToGetOne(machine));

@@ -6,10 +6,10 @@ import { CORE_SCRIPT, GATEWAY_FILE, SOURCE_FOLDERS, type SourceFile } from "../l
 import { type Folders, foldersText, OWN_FOLDERS } from "../lib/settings/project.ts";
 
 /**
- * The uploadable files of a folder: apis/*.json, handlers/**\/*.js, templates/**, gateway.json and tykjs.js, by these names
- * also where `names` has others for the first two folders. What is read is shown and uploaded, so a symbolic link that leads out of the
- * two is refused with `release-invalid`; others are followed. Throws `local-failed` when one of the two is not there.
- * `endings`: of the files of the two, where they are to be others.
+ * The uploadable files of a folder: apis/*.json, handlers/**\/*.js, templates/**, gateway.json and tykjs.js, by these
+ * names also where `names` has others for the first two folders. What is read is shown and uploaded, so a symbolic link
+ * that leads out of the two is refused with `release-invalid`; others are followed. Throws `local-failed` when one of
+ * the two is missing. `endings`: other endings of the files in the two.
  */
 export async function readSourceFiles(
   folder: string,
@@ -42,6 +42,7 @@ async function templatesBelow(top: Place & { endings: string[] }, root: string):
   return filesBelow({ ...top, real }, { inside: [real], named: `${TEMPLATES}/` });
 }
 
+/** What the names of the files of each folder end with. */
 export type Endings = Record<keyof typeof SOURCE_FOLDERS, string | readonly string[]>;
 
 /** From the folder's own name to that in the bucket. */
@@ -99,7 +100,7 @@ async function filesBelow(top: Place & { endings: string[] }, bounds: Bounds): P
       const isLink = entry.isSymbolicLink();
       const real = isLink ? await followed(place, bounds) : place.real;
       if (isFile) files.push({ path: place.path, real });
-      // A link to a folder that it is in leads round for ever.
+      // A link to a folder that contains it would be followed without end.
       if (isFile || folder.above.includes(real)) continue;
       if (isLink) linked += 1;
       if (linked > MAX_LINKED_FOLDERS)

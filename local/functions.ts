@@ -16,6 +16,10 @@ export interface Functions {
 
 declare const BUNDLED: boolean | undefined;
 
+/**
+ * In a package, the zips are unpacked into a temporary folder, which `close` removes. Throws `local-failed` where it
+ * cannot.
+ */
 export async function openFunctions(): Promise<Functions> {
   return typeof BUNDLED === "undefined" ? SOURCES : unpackedFunctions();
 }
@@ -46,6 +50,7 @@ async function unpackedFunctions(): Promise<Functions> {
   };
 }
 
+/** Writes the files of a zip below a folder. It is for our own zips: paths in it are not checked. */
 export function unzip(zip: string, folder: string): void {
   for (const [path, bytes] of Object.entries(unzipSync(readFileSync(zip)))) {
     if (path.endsWith("/")) continue;

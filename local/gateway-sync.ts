@@ -5,6 +5,7 @@ import { type Pump, startPump } from "./pump.ts";
 import type { Clients } from "./resources.ts";
 import { startStreamPump } from "./stream-pump.ts";
 
+/** What the functions are started with, and the table and the queue that feed them. */
 export interface GatewaySyncOptions {
   clients: Clients;
   sessionsTable: string;
@@ -19,6 +20,7 @@ export interface GatewaySyncOptions {
   signal: AbortSignal;
 }
 
+/** The running functions of a stack with a gateway. The caller closes it. */
 export interface GatewaySync extends Pump {
   /** Compares a slice of the table with the gateway now. */
   reconcile(): Promise<unknown>;

@@ -15,12 +15,14 @@ export interface HistoryReader {
   files(): string[];
 }
 
+/** Where a line is: the name of the file in its folder, and the line's first byte and length, without the line end. */
 export interface LinePlace {
   file: string;
   offset: number;
   bytes: number;
 }
 
+/** A line and where it is. */
 export interface PlacedLine {
   line: HistoryLine;
   place: LinePlace;
@@ -28,7 +30,7 @@ export interface PlacedLine {
 
 const LINE_END = 0x0a;
 
-/** A folder that is not there is an empty history. What is not a line of a history, such as one cut in the middle, is left out. */
+/** A missing folder is an empty history. What is not a whole line of a history is left out. */
 export function createHistoryReader(folder: string): HistoryReader {
   const offsets = new Map<string, number>();
 
@@ -92,6 +94,7 @@ function undefinedIfGone(thrown: unknown): undefined {
   if (code !== "ENOENT" && code !== "ENOTDIR") throw thrown;
 }
 
+/** Undefined for what is not a line of a history in this version's format. */
 export function parseLine(text: string): HistoryLine | undefined {
   if (text === "") return undefined;
   try {

@@ -19,12 +19,14 @@ export interface HistoryWriter {
   close(): void;
 }
 
+/** How much is kept. About a tenth, the oldest, is thrown away when one of the two is reached. */
 export interface HistoryLimits {
   /** Lines that are kept about, without those that only tell that an event came. */
   lines: number;
   bytes: number;
 }
 
+/** What `dev` keeps by default. */
 export const HISTORY_LIMITS: HistoryLimits = { lines: 10_000, bytes: 256 * 1024 * 1024 };
 
 /** In how many parts it is thrown away. */
@@ -131,7 +133,7 @@ export function openHistory(
 
 const isCounted = (line: string) => line !== "" && !line.startsWith(RECEIVED);
 
-/** A line that was cut in the middle, at the end of a process or of the disk's room, is to spoil no other. */
+/** A line may be cut, when the process ended or the disk was full: it must not damage the next one. */
 function measured(path: string) {
   const text = readFileSync(path, "utf8");
   return {

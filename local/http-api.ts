@@ -12,17 +12,19 @@ export interface HttpApi {
 
 type Invoke = (request: APIGatewayProxyEventV2) => Promise<unknown>;
 
+/** Where the API listens, and what answers. Routes are tried in their order. */
 export interface HttpApiOptions {
   /** 0: any free port. */
   port: number;
   /** Names that a request's Host may have beside those of loopback with this port. */
   allowHosts?: string[] | undefined;
-  /** Such as `POST /events/{api_id}` or `ANY /…`, the first that fits; a `{key+}` takes slashes too, `$default` all. */
+  /** Such as `POST /events/{api_id}` or `ANY /…`; a `{key+}` takes slashes too, `$default` everything. */
   routes: Record<string, Invoke>;
   /** Answers what is below `/console`. */
   console?: RequestListener | undefined;
 }
 
+/** Listens on 127.0.0.1 alone. Throws `local-failed`, such as where the port is in use. */
 export async function startHttpApi({ port, allowHosts, routes, console }: HttpApiOptions): Promise<HttpApi> {
   const table = Object.entries(routes).map(([routeKey, invoke]) => ({
     routeKey,
@@ -72,7 +74,7 @@ export async function startHttpApi({ port, allowHosts, routes, console }: HttpAp
   };
 }
 
-/** The name itself is not repeated: whoever calls knows it. */
+/** The name itself is not repeated: the caller knows it. */
 const withAdvice = ({ status, message }: { status: number; message: string }) =>
   status === 421 ? `${message}: gatehook dev takes further ones by --allow-host NAME` : message;
 

@@ -10,7 +10,7 @@ export function ownHosts(port: number, allowed: string[] = []): IsOwn {
 
 const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
 
-/** How a request is refused that is not for this server, or comes from a web page; undefined for one that is taken. */
+/** The refusal of a request that is not for this server, or comes from a web page; undefined for all others. */
 export function refusalOf(
   headers: IncomingHttpHeaders,
   isOwn: IsOwn,

@@ -14,6 +14,7 @@ export interface Pins {
   remove(event: { api_id: string; id: string }): boolean;
 }
 
+/** Each save runs all of them. */
 export const MOST_PINS = 10;
 
 /** `file`: readable by its user alone, since events and sessions are in it as they are. */
@@ -46,7 +47,7 @@ export function createPins(file: string): Pins {
       if (rest.length >= MOST_PINS)
         throw new AppError(
           "request-invalid",
-          `${MOST_PINS} events are pinned, which is the most: take one off first`,
+          `${MOST_PINS} events are pinned, which is the most: remove one first`,
         );
       write([...rest, attempt]);
     },

@@ -14,6 +14,7 @@ export interface Pump {
   close(): Promise<void>;
 }
 
+/** The queue, the function that takes its batches, and how many messages are in one at most. */
 export interface PumpDeps {
   sqs: SQSClient;
   queueUrl: string;
@@ -32,11 +33,12 @@ const MOST_MESSAGES = 10;
 /** SQS's own limit. */
 const LONGEST_WAIT_SECONDS = 20;
 /**
- * A service of others may not see that a receive was called off, and give it the next message, which then is hidden from
- * everybody. So this one is waited for at the end, and is short.
+ * A service of your own may not notice that a receive was aborted, and give it the next message, which is then hidden
+ * from everybody. So this receive is waited for at the end, and is short.
  */
 const SHORT_WAIT_SECONDS = 1;
 
+/** Asks for the queue's ARN, and takes messages from then on until it is closed. One batch at a time. */
 export async function startPump(deps: PumpDeps): Promise<Pump> {
   const { sqs, queueUrl, batchSize, queueStays, signal } = deps;
   const { Attributes } = await sqs.send(

@@ -22,6 +22,7 @@ async function part<T>(file: string, name: string): Promise<T> {
   return module[name] as T;
 }
 
+/** `region`: it is a part of the queues' ARNs. */
 export interface QueueAndBucketOptions {
   /** Where queues and bucket are kept; without one they are in memory. */
   folder?: string | undefined;
@@ -83,7 +84,7 @@ function prepare(file: string, region: string): void {
     // 1. A message that is made visible is written without its receive count, which the table refuses, and is lost.
     // 2. Nobody has a message any more, so none need wait for its visibility timeout.
     // 3. The region is a part of a queue's identity there, but its name is the key: in another region the queue would
-    //    be made anew, and its messages deleted.
+    //    be made again, and its messages deleted.
     database.exec(`
       CREATE TRIGGER IF NOT EXISTS made_visible BEFORE UPDATE ON sqs_messages
         WHEN NEW.approximate_receive_count IS NULL

@@ -7,6 +7,7 @@ import {
   type SQSClient,
 } from "@aws-sdk/client-sqs";
 
+/** What the queues are made with. `receiveLimit`: the maxReceiveCount of the events queue. */
 export interface QueueOptions {
   prefix: string;
   visibilitySeconds: number;

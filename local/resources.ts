@@ -27,6 +27,7 @@ export interface Clients {
   s3: S3Client;
 }
 
+/** The queues, tables and the bucket of a stack. */
 export interface Resources {
   /** The functions' settings that name these resources. */
   env: {
@@ -43,6 +44,7 @@ export interface Resources {
   };
 }
 
+/** What the resources are made with. `prefix`: their names begin with it. */
 export interface ResourceOptions extends QueueOptions {
   /**
    * The stream of the sessions table, from which changes are carried to a gateway. Only where there is one: with each
@@ -51,6 +53,7 @@ export interface ResourceOptions extends QueueOptions {
   stream?: boolean | undefined;
 }
 
+/** The caller destroys each of them. */
 export function createClients({ env }: Pick<LocalAws, "env">): Clients {
   const common = {
     region: env.AWS_REGION ?? "",

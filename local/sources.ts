@@ -6,6 +6,7 @@ export interface Source {
   close(): Promise<void>;
 }
 
+/** The sources of one stack, which end together. */
 export interface Sources {
   add(source: Source): void;
   /** Closes all, with a moment for the work in hand. */
@@ -16,6 +17,7 @@ export interface Sources {
 
 const GRACE_MS = 1_000;
 
+/** A moment is one second. */
 export function createSources(): Sources {
   const sources: Source[] = [];
   let closed: Promise<unknown> = Promise.resolve();

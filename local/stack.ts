@@ -42,7 +42,7 @@ export interface Stack {
   notify(notice: unknown): Promise<ReleaseReport | undefined>;
   /** Compares the sessions with the gateway now; undefined without one. */
   reconcile: (() => Promise<unknown>) | undefined;
-  /** Rejects when the stack cannot go on: its engine ended, or nothing can be written any more where data is kept. */
+  /** Rejects when the stack cannot go on: its engine ended, or its data folder cannot be written to. */
   broken: Promise<never>;
   /** Gives the work in hand a moment to end; what does not is delivered again, where the queue is kept. */
   close(): Promise<void>;
@@ -53,6 +53,7 @@ export interface ConsumerOptions extends Pick<LocalFunctionOptions, "onMoment"> 
   settings?: Record<string, string>;
 }
 
+/** How a stack is started; only `port` and `env` are needed. */
 export interface StackOptions {
   /** 0: any free port. */
   port: number;
@@ -100,6 +101,10 @@ const configValues = (env: StackOptions["env"]) =>
 
 const CONSUMER_TIMEOUT_MS = 30_000;
 
+/**
+ * Resolves when all of it runs. What was started is closed again where the start fails or is ended. The caller closes
+ * it.
+ */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { onError = () => {} } = options;
   const closers: (() => Promise<void> | void)[] = [];
@@ -147,7 +152,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       },
       signal,
     );
-    // Here an upload is one call, so there is nothing to wait for; and whoever reaches this loopback may send events.
+    // Here an upload is one call, so there is nothing to wait for; and everybody on this loopback may send events.
     const env: Record<string, string> = {
       ...aws.env,
       ...configValues(options.env),

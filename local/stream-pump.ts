@@ -10,6 +10,7 @@ import {
 import type { DynamoDBRecord, DynamoDBStreamEvent } from "aws-lambda";
 import { failedIds, type Pump } from "./pump.ts";
 
+/** The stream, the function that takes its batches, and how many records are in one at most. */
 export interface StreamPumpDeps {
   streams: DynamoDBStreamsClient;
   streamArn: string;

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 
 /**
- * Ends a process when this one is gone, however that ended: a SIGKILL or a crash runs no handler here. Close it once
+ * Ends a process when this one has ended, in whatever way: a SIGKILL or a crash runs no handler here. Close it once
  * that process has ended.
  */
 export function endWithThisProcess(pid: number): { close(): Promise<void> } {

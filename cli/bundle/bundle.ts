@@ -11,6 +11,7 @@ export interface Entry {
   text: string;
 }
 
+/** What was made of one file and of what it imports. */
 export interface Bundle {
   /** One classic script. */
   script: string;
@@ -31,9 +32,9 @@ export class BundleFailure extends Error {
 }
 
 /**
- * Makes one script of a file with all that it imports. What the file exports becomes global, and so do the handlers that
- * it makes at its top level, as in a script that stands for itself. The same files give the same text on every machine:
- * paths in it are relative to the folder. `out` is the script's own, below handlers/. Throws BundleFailure, and
+ * Makes one script of a file with all that it imports. The file's exports become global, and so do the handlers that it
+ * makes at its top level, as in a script without imports. The same files give the same text on every machine: paths in
+ * it are relative to the folder. `out`: the path of the script below handlers/. Throws BundleFailure, and
  * `release-invalid` where the bundler itself does not run.
  */
 export async function bundle(

@@ -3,11 +3,12 @@ import { join } from "node:path";
 import type * as Esbuild from "esbuild";
 import { AppError } from "../../lib/errors.ts";
 
+/** What is used of esbuild. */
 export type Bundler = Pick<typeof Esbuild, "build" | "transform">;
 
 /**
- * The bundler of the folder, or the one beside gatehook. It brings an install script, so the package cannot depend on it:
- * who has TypeScript or npm packages in handlers installs it. Throws `release-invalid` where there is none.
+ * The bundler of the folder, or the one beside gatehook. It has an install script, so the package cannot depend on it:
+ * authors with TypeScript or npm packages in handlers install it. Throws `release-invalid` where there is none.
  */
 export function loadBundler(folder: string, own: string = import.meta.url): Bundler {
   for (const place of [join(folder, "package.json"), own]) {

@@ -27,6 +27,7 @@ export interface Input {
   text: string;
 }
 
+/** Where scripts are made, and the names that problems have for files. */
 export interface MakeOptions {
   /** The folder, without symbolic links in its path. */
   root: string;

@@ -11,9 +11,11 @@ export function asProblem({ text, location }: Message, nameOf: (path: string) =>
   return { file: nameOf(file), line, column: column + 1, message };
 }
 
+/** What is said of `import()` in a handler. */
 export const NO_DYNAMIC_IMPORT =
   "a handler cannot load files while it runs, since all of it is one script: import this at the top of the file";
-export const NO_STYLESHEET = "a stylesheet is nothing that a handler can import";
+/** What is said of an imported `.css` file. */
+export const NO_STYLESHEET = "a handler cannot import a stylesheet";
 
 function explained(text: string): string {
   const [, name] = /^Could not resolve "(.*)"$/s.exec(text) ?? [];

@@ -28,6 +28,7 @@ interface Place {
   column: number;
 }
 
+/** Reads a source map when a place in its script is first asked for. Without scripts, all stays as it is. */
 export function createPlaces(made: Made[]): Places {
   if (made.length === 0)
     return { sourceOf: () => undefined, problem: (problem) => problem, text: (text) => text };
@@ -73,7 +74,7 @@ export function ofMade(message: string): string {
   return message.startsWith("there is no handler ") ? message + EXPORTED : message;
 }
 
-const EXPORTED = "; of a file that is bundled, what it exports is global: export it under this name";
+const EXPORTED = "; the exports of a bundled file are global: export it under this name";
 
 /** Lines and columns count from 1. A place of the bundler's own has no origin. */
 function createFinder({ script, map }: Made): (line: number, column?: number) => Place | undefined {

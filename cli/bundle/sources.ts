@@ -21,10 +21,10 @@ import { createPlaces, type Made, type Places } from "./places.ts";
 
 /** A folder's files as they are uploaded, and what they were made of. */
 export interface Sources extends Pick<Making, "unmade" | "inputs" | "problems" | "warnings"> {
-  /** What stands for a script that could not be made is empty. */
+  /** A script that could not be made has an empty text. */
   files: SourceFile[];
   places: Places;
-  /** Of a file as messages call it. */
+  /** The text of a file by the name that messages have for it. */
   textOf(file: string): string | undefined;
 }
 
@@ -32,8 +32,8 @@ const HANDLERS = "handlers/";
 const ENDINGS = { ...SOURCE_FOLDERS, [HANDLERS]: [...SOURCE_FOLDERS[HANDLERS], ...MODULE_ENDINGS] };
 
 /**
- * Reads a folder. Scripts that stand for themselves are as they are; each other file that a definition names is made one
- * script with all that it imports, and its map. Throws as `readSourceFiles` does, and `release-invalid` without a bundler.
+ * Reads a folder. Scripts without imports stay as they are. Each other file that a definition names becomes one script
+ * with all that it imports, and a source map. Throws as `readSourceFiles` does, or `release-invalid` without a bundler.
  */
 export async function readSources(folder: string, names: Folders): Promise<Sources> {
   const found = (await readSourceFiles(folder, names, ENDINGS)).filter(({ path }) => !isDeclaration(path));
@@ -79,7 +79,7 @@ const filesOf = ({ path, script, map }: Made): SourceFile[] => [
   { path: `${HANDLERS}${path}.map`, text: map },
 ];
 
-/** Of what a message names, such as a helper beside the folder of handlers; undefined where it is gone. */
+/** The text of a file that a message names, such as a helper; undefined where it cannot be read. */
 function textAt(file: string): string | undefined {
   try {
     return readFileSync(file, "utf8");
@@ -88,7 +88,7 @@ function textAt(file: string): string | undefined {
   }
 }
 
-/** Which of the two a definition means cannot be told. */
+/** A definition cannot say which of two such files it means. */
 function twinProblems(named: SourceFile[]): Problem[] {
   const groups = Map.groupBy(named, ({ path }) => scriptOf(path));
   return [...groups].flatMap(([script, files]) => {

@@ -25,11 +25,11 @@ export interface AttachReport extends Omit<Patched, "files">, Findings {
   dryRun: boolean;
   /** By path; those of the project from its folder. */
   files: { path: string; put: Put }[];
-  /** Definitions of an earlier run in `out`, which are not to be copied any more. */
+  /** Definitions of an earlier run in `out`, which must not be copied any longer. */
   stale: string[];
 }
 
-/** `gatehook attach`: a gateway's handlers as a folder of gatehook's, and its definitions with webhooks in their place. */
+/** `gatehook attach`: a gateway's handlers become a folder of gatehook, and its definitions get webhooks instead. */
 export async function attach(options: AttachOptions): Promise<void> {
   const url = options.url ?? (await liveStackIn(resolve(options.dir)))?.url;
   if (url === undefined)
@@ -43,7 +43,7 @@ export async function attach(options: AttachOptions): Promise<void> {
   else sayAttached(report, placesOf(options));
 }
 
-/** Reads and checks everything; what it answers writes it. Throws a UsageError where that cannot be. */
+/** Reads and checks everything, and answers the function that writes it. Throws a UsageError. */
 export async function prepareAttach(
   options: AttachOptions & { url: string },
 ): Promise<() => Promise<AttachReport>> {
@@ -54,7 +54,7 @@ export async function prepareAttach(
   const replace = Boolean(options.force);
   const gathered = await gather({
     ...folder,
-    // Who has attached a gateway may have removed its scripts.
+    // The scripts of an attached gateway may have been removed.
     readScript: async (path) => (await folder.readScript(path)) ?? textOf(own(scriptFile(path))),
   });
   const findings = await findingsOf(gathered, replace ? undefined : own);

@@ -3,6 +3,7 @@ import { checkFolder } from "../folder.ts";
 import { print, printError, printErrorText, printJson, printText } from "../terminal/print.ts";
 import { problemLines } from "../terminal/problem-lines.ts";
 
+/** `dir`: the folder with definitions and scripts. */
 export interface CheckOptions {
   dir: string;
   json?: boolean;

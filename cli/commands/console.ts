@@ -23,11 +23,12 @@ import { print, printText } from "../terminal/print.ts";
 import { QUIET } from "../terminal/quiet.ts";
 import { readText, UsageError } from "../terminal/usage.ts";
 
+/** `stage` and `open` exclude each other; without both, the page is that of the local stack. */
 export interface ConsoleCommandOptions {
   dir: string;
   stage?: string;
   region?: string;
-  /** Changes too, with the rights of whoever calls. */
+  /** Allows changes, with the rights of the caller. */
   write?: boolean;
   yes?: boolean;
   /** A file with recorded events. */
@@ -65,7 +66,7 @@ async function serve(backend: Backend, options: ConsoleCommandOptions): Promise<
   await page.close();
 }
 
-/** The link alone stands on its line, so that it can be copied. */
+/** The link has a line of its own, so that it can be copied. */
 function tell(link: string, { browser }: ConsoleCommandOptions): void {
   print(link);
   const [program, ...args] = OPENERS[process.platform] ?? ["xdg-open"];
@@ -119,7 +120,7 @@ async function stageBackend({
   };
 }
 
-/** Between two looks at what was recorded meanwhile, each of which is eight requests. */
+/** Time between two reads of what was recorded meanwhile; each read is eight requests. */
 const LOOK_MS = 2_000;
 /** Records that are read whole where a page asks for all, each by a request. */
 const WHOLE = 1_000;
@@ -171,7 +172,7 @@ function linesIn(text: string, path: string): HistoryLine[] {
   const test = parsed(text);
   if (isCase(test)) return [{ history: FORMAT, attempt: attemptOf(test) }];
   throw new UsageError(
-    `${path} has no recorded event: it may be what gatehook events show --raw or events save writes`,
+    `${path} has no recorded event: it must be a file that gatehook events show --raw or events save writes`,
   );
 }
 

@@ -12,6 +12,7 @@ import { interruption } from "../terminal/interrupt.ts";
 import { runOnStack } from "../terminal/osls-output.ts";
 import { print, printError, printJson } from "../terminal/print.ts";
 
+/** `yes` answers the question that is asked before a stage such as `prod` is written to. */
 export interface DeployOptions extends StageOptions {
   yes?: boolean;
   json?: boolean;

@@ -39,7 +39,6 @@ export async function detach(options: AttachOptions): Promise<void> {
   const there = relative(process.cwd(), out) || ".";
   print("", "Next, on each gateway host:", "");
   if (old.length > 0) print(`  copy ${there}/apps/ over ${places.apps}`);
-  if (members)
-    print(`  put the members of ${there}/${CONF_MEMBERS} in the place of those of ${places.tykConf}`);
+  if (members) print(`  replace the members of ${places.tykConf} by those of ${there}/${CONF_MEMBERS}`);
   print("  restart the gateway");
 }

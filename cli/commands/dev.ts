@@ -25,6 +25,7 @@ import { changedMembers } from "../terminal/session-changes.ts";
 import { row, timelineLines } from "../terminal/timeline.ts";
 import { UsageError } from "../terminal/usage.ts";
 
+/** The options of `gatehook dev`. `port`: 0 takes any free one, and `once` always does. */
 export interface DevOptions extends Asked {
   /** The folder with definitions and scripts. */
   dir: string;
@@ -202,12 +203,12 @@ function forOthers({ env }: Stack): Record<string, string> {
 
 const CREDENTIALS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
-/** Whether it went live; what is wrong stands above then, and is fixed while the stack is up. */
+/** Whether it went live. Where it did not, the mistakes are printed, and can be fixed while the stack is up. */
 async function firstRelease(folder: LiveFolder, { once: ends }: DevOptions): Promise<boolean> {
   const { result } = await folder.upload();
   if (result !== "refused") return true;
   if (ends)
-    throw new AppError("release-invalid", "the release was refused: fix what stands above and start again");
+    throw new AppError("release-invalid", "the release was refused: fix what is shown above and start again");
   return false;
 }
 

@@ -21,7 +21,7 @@ export async function dlqLs(options: DeadLetterOptions): Promise<void> {
   tellRest(open, found, options.max);
   if (!options.json && list.length > 0)
     printText(
-      `${complete ? "" : "at least "}${countOf(found.read, "dead letter")} in ${countOf(list.length, "group")}; gatehook dlq show GROUP tells more`,
+      `${complete ? "" : "at least "}${countOf(found.read, "dead letter")} in ${countOf(list.length, "group")}; gatehook dlq show GROUP shows more`,
     );
 }
 
@@ -33,7 +33,7 @@ const COLUMNS: Column[] = [
   { head: "NEWEST (UTC)" },
 ];
 
-/** Whoever writes to the queue chooses its length. */
+/** The sender of a message chooses its length. */
 const ERROR_CHARS = 300;
 
 function rowOf(letters: LetterGroup): Row {

@@ -16,6 +16,7 @@ import {
 import { countOf } from "../terminal/count.ts";
 import { printErrorText, printJson, printText } from "../terminal/print.ts";
 
+/** `all` takes the place of the name of a group or an event. */
 export interface RedriveCommandOptions extends DeadLetterOptions {
   all?: boolean;
   /** Events per second. */
@@ -72,6 +73,6 @@ function tell(tally: RedriveTally, complete: boolean, { json, dryRun = false }: 
   if (failed.length > FAILURES) printErrorText(`not sent: ${failed.length - FAILURES} more`);
   if (not_removed > 0)
     printErrorText(
-      `${countOf(not_removed, "event")} sent, but still in the dead-letter queue too: redrive again, the ledger lets each have its effect once`,
+      `${countOf(not_removed, "event")} sent, but still in the dead-letter queue too: redrive again, and the ledger makes sure that each has its effect once`,
     );
 }

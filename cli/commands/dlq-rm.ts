@@ -18,6 +18,7 @@ import { interruption } from "../terminal/interrupt.ts";
 import { printErrorText, printJson, printText } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 
+/** `all` takes the place of the name of a group or an event; `yes` answers the question. */
 export interface RmOptions extends DeadLetterOptions {
   all?: boolean;
   yes?: boolean;

@@ -15,6 +15,7 @@ import { lineWidth, wrapped } from "../terminal/layout.ts";
 import { print, printJson } from "../terminal/print.ts";
 import { linesOf } from "../terminal/printable.ts";
 
+/** `body` shows the messages too, which may hold personal data. */
 export interface ShowOptions extends DeadLetterOptions {
   /** Letters that are told at most, the newest ones. */
   limit: number;
@@ -60,7 +61,7 @@ function shownOf(facts: LetterFacts, letter: Letter, { body }: ShowOptions): Sho
   return { ...facts, attributes: Object.fromEntries(attributes), ...(body && { body: letter.body }) };
 }
 
-/** Attributes that stand in a letter's facts. */
+/** Attributes that the letter's facts already have. */
 const TOLD = new Set<string>([...VERDICT_ATTRIBUTES, TASK_ATTRIBUTE, "event_id", "api_id"]);
 
 function headOf({ group, count, oldest, newest }: LetterGroup): string[] {

@@ -8,6 +8,7 @@ import { readFolder, readTarget, stagesOf } from "../stage/target.ts";
 import { print, printJson } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 
+/** `dir`: the folder with gatehook.json, into which the files are written. */
 export interface EjectOptions {
   dir: string;
   json?: boolean;

@@ -10,6 +10,7 @@ import { printJson, printText } from "../terminal/print.ts";
 /** In the folder that `dev` runs. */
 export const pinsOf = (dir: string) => createPins(join(dir, STATE_FOLDER, "pins.json"));
 
+/** `off` removes a pin; `api` tells events of one id apart. */
 export interface EventsPinOptions extends FolderOptions {
   api?: string;
   off?: boolean;
@@ -24,7 +25,7 @@ export async function eventsPin(named: string | undefined, options: EventsPinOpt
     if (!options.off) pins.add(ranAttempt(attempts, row));
     else if (!pins.remove(row)) throw new AppError("local-failed", `event ${row.id} is not pinned`);
     if (!options.json)
-      printText(`${row.id}: ${options.off ? "not pinned any more" : "pinned: each save runs it again, dry"}`);
+      printText(`${row.id}: ${options.off ? "no longer pinned" : "pinned: each save runs it again, dry"}`);
   }
   const list = pins.list().map(({ id, api_id, event }) => ({ id, api_id, type: event.Type }));
   if (options.json) printJson({ pins: list });

@@ -13,6 +13,7 @@ import { linesOf } from "../terminal/printable.ts";
 import { UsageError } from "../terminal/usage.ts";
 import { chosenAttempts } from "./events-show.ts";
 
+/** `api` tells events of one id apart. */
 export interface EventsSaveOptions extends SourceOptions {
   api?: string;
   /** The nth that is recorded, from 1. */

@@ -8,6 +8,7 @@ import { lineWidth, utcTime, wrapped } from "../terminal/layout.ts";
 import { print, printJson } from "../terminal/print.ts";
 import { linesOf } from "../terminal/printable.ts";
 
+/** `api` tells events of one id apart. */
 export interface EventsShowOptions extends SourceOptions {
   api?: string;
   /** The nth that is recorded, from 1. */
@@ -89,7 +90,7 @@ function attemptLines(attempt: AttemptRecord): string[] {
 
 function runLines(run: RunRecord): string[] {
   const { handler, path, outcome, ms, sandbox, cut } = run;
-  const fate = sandbox === "rebuilt" ? ", its sandbox was built anew" : "";
+  const fate = sandbox === "rebuilt" ? ", its sandbox was rebuilt" : "";
   return [
     "",
     ...fitted(`  ${handler} (${path}): ${outcome}, ${ms} ms${fate}`, 4),

@@ -8,6 +8,7 @@ import { interruption } from "../terminal/interrupt.ts";
 import { lineWidth } from "../terminal/layout.ts";
 import { print, printErrorText, printJson } from "../terminal/print.ts";
 
+/** The filter, and when to end; without `limit` it ends by Ctrl+C. */
 export interface EventsTailOptions extends FilterOptions {
   /** After which it ends. */
   limit?: number;

@@ -71,7 +71,7 @@ export function addEvents(program: Command): void {
     .command("pin")
     .description("have gatehook dev run an event again at each save, dry; without an event, list those")
     .argument("[event]", ID)
-    .option("--off", "not any more")
+    .option("--off", "unpin it")
     .addOption(api())
     .addOption(json())
     .addOption(dir())

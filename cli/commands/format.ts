@@ -32,7 +32,7 @@ export async function format(
   const sessions = wanted === 1 ? await withoutMarks(json) : 0;
   if (json) return printJson({ format: after, before, sessions });
   print(`format ${after}: ${WHAT[after]}${after === before ? "" : ` (it was ${before})`}`);
-  if (wanted === 1) print(`${countOf(sessions, "session")} had marks: the ledger says now what they said`);
+  if (wanted === 1) print(`${countOf(sessions, "session")} had marks, which are in the ledger now`);
 }
 
 async function withoutMarks(quiet: boolean): Promise<number> {

@@ -17,7 +17,7 @@ import { prepareAttach } from "./attach.ts";
 const RENAMED: Record<string, string> = { "github/check.yml": ".github/workflows/check.yml" };
 /** npm would take a file of this name for its own. */
 const IGNORED = "node_modules/\n.gatehook/\n";
-/** Only for a folder that has neither: whoever has definitions or handlers needs no sample. */
+/** Only for a folder without definitions and handlers: others need no sample. */
 const SAMPLES = /^(apis|handlers|tests?)\//;
 /** How the templates call what gatehook.json may call otherwise. */
 const HANDLERS = /(?<=")handlers(?=["/])/g;
@@ -30,6 +30,7 @@ interface InitReport {
   kept: string[];
 }
 
+/** The options of `gatehook init`. */
 export interface InitOptions {
   json?: boolean;
   /** A gateway's folder, whose handlers take the place of the sample. */

@@ -10,6 +10,7 @@ import { interruption } from "../terminal/interrupt.ts";
 import { print, printError, printJson } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 
+/** Without `template`, the zips and the template go into `.gatehook/package/<stage>/`. */
 export interface PackageOptions extends StageOptions {
   /** A folder for a template of other tools. */
   template?: string;

@@ -15,6 +15,7 @@ import { interruption, whenAborted } from "../terminal/interrupt.ts";
 import { print, printError, printJson } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 
+/** `listen`: a port, an address with a port, or `systemd`. `queue` is a URL; without it, that of the stack is used. */
 export interface PublishOptions {
   listen: string;
   queue?: string;
@@ -83,7 +84,8 @@ interface Address {
   anyHost: boolean;
 }
 
-/** Of the first socket that systemd passes. https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html */
+// https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html
+/** The file descriptor of the first socket that systemd passes. */
 const FIRST_SOCKET = 3;
 
 function addressIn({ listen, allowNetwork = false }: PublishOptions): Address {
@@ -145,7 +147,7 @@ async function listen(publisher: Publisher, address: Address): Promise<Publisher
     const busy = (cause as NodeJS.ErrnoException).code === "EADDRINUSE";
     const why = busy ? "it is in use: stop what listens there, or choose another port" : errorText(cause);
     const where = "fd" in address.at ? "the socket of systemd" : `${address.at.host}:${address.at.port}`;
-    throw new AppError("local-failed", `${where} cannot be listened at: ${why}`, { cause });
+    throw new AppError("local-failed", `${where} cannot be listened on: ${why}`, { cause });
   });
   try {
     checkReach(server.host, address.anyHost);

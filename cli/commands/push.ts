@@ -12,6 +12,7 @@ import { carryOut, planUpload, wakesNobody } from "../stage/upload.ts";
 import { print, printError, printErrorText, printText } from "../terminal/print.ts";
 import { problemLines } from "../terminal/problem-lines.ts";
 
+/** `dryRun` shows what would be uploaded and removed, and what would go live. */
 export interface PushOptions {
   dir: string;
   dryRun?: boolean;

@@ -18,6 +18,7 @@ import { UsageError } from "../terminal/usage.ts";
 import { ranAttempt } from "./events-pin.ts";
 import { chosenAttempts } from "./events-show.ts";
 
+/** The options of `gatehook replay`. `query` chooses among the newest events, with `last`. */
 export interface ReplayOptions extends FolderOptions {
   /** A version, `live`, or `working`: the files of the folder. */
   release: string;
@@ -35,8 +36,8 @@ export interface ReplayOptions extends FolderOptions {
 type Replay = Rerun & { id: string; api_id: string; attempt: number };
 
 /**
- * `gatehook replay`: runs the handlers of recorded events again, dry. Exit code 1 when one does not do the same as then,
- * and is not done after it had failed.
+ * `gatehook replay`: runs the handlers of recorded events again, dry. Exit code 1 when an event neither does the same
+ * as before, nor is done after it had failed.
  */
 export async function replay(ids: string[], options: ReplayOptions): Promise<void> {
   checkTogether(ids, options);

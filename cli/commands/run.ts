@@ -4,6 +4,7 @@ import { print, printError, printJson, printText } from "../terminal/print.ts";
 import { linesOf } from "../terminal/printable.ts";
 import { problemLines, textsOf } from "../terminal/problem-lines.ts";
 
+/** `event`: a file, or `-` for standard input; `session`: a file by key. */
 export interface RunOptions extends RunSettings {
   event?: string;
   session: Record<string, string>;

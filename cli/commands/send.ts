@@ -14,6 +14,7 @@ import { lineWidth } from "../terminal/layout.ts";
 import { print, printErrorText, printJson, printText } from "../terminal/print.ts";
 import { wholeLines } from "./events-show.ts";
 
+/** `wait` waits a minute at most for the outcomes; without `rate`, nothing limits the events per second. */
 export interface SendOptions extends BodyOptions {
   /** How often, each time as another event. */
   repeat: number;

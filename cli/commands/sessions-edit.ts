@@ -20,8 +20,9 @@ import { print, printError, printErrorText } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 import { tellChange } from "./sessions-put.ts";
 
+/** Without `reset`, the quota is stored as the editor leaves it. */
 export interface EditOptions extends KeyOptions {
-  /** The quota starts anew. */
+  /** The quota starts again. */
   reset?: boolean;
 }
 

@@ -15,6 +15,7 @@ import { printable } from "../terminal/printable.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { UsageError } from "../terminal/usage.ts";
 
+/** `format`: a JSON object a line, or commands of Redis; `force` writes over a file that is there. */
 export interface ExportOptions {
   format: "lines" | "redis";
   force?: boolean;
@@ -73,7 +74,7 @@ async function* linesOf(
   } while (next !== undefined && (await pace(PAGE)));
 }
 
-/** The same lines to whoever reads JSON; a terminal may be the reader. */
+/** Escapes what a terminal would interpret; for a reader of JSON the lines are the same. */
 async function* forTerminal(texts: AsyncIterable<string>): AsyncGenerator<string, void> {
   for await (const text of texts)
     yield text
@@ -100,6 +101,7 @@ function tell(tally: ExportTally, complete: boolean, { json }: ExportOptions): v
   const { written, unfit } = tally;
   if (json) printError(JSON.stringify({ complete, ...tally }));
   else printErrorText(`${countOf(written, "session")} exported${complete ? "" : ": stopped before the end"}`);
-  if (unfit > 0) printErrorText(`${countOf(unfit, "row")} left out: edited by hand to what is not a session`);
+  if (unfit > 0)
+    printErrorText(`${countOf(unfit, "row")} left out: edited by hand, and not valid sessions any more`);
   if (!complete || unfit > 0) process.exitCode = 1;
 }

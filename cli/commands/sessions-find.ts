@@ -12,6 +12,7 @@ import { print, printErrorText, printJson, printText } from "../terminal/print.t
 import { startProgress } from "../terminal/progress.ts";
 import { UsageError } from "../terminal/usage.ts";
 
+/** `limit`: sessions that are shown at most; `cursor`: what an earlier call printed. */
 export interface ListOptions {
   org?: string;
   limit: number;
@@ -21,6 +22,7 @@ export interface ListOptions {
   json?: boolean;
 }
 
+/** The conditions, all of which a session must meet. At least one is needed. */
 export interface QueryOptions extends ListOptions {
   alias?: string;
   tag?: string;
@@ -58,10 +60,10 @@ export async function sessionsQuery(options: QueryOptions): Promise<void> {
 
 function searchOf(options: QueryOptions): Search {
   const { org, alias, tag, handler, event, inactive, active, neverExpires, expiresFrom, expiresTo } = options;
-  if (inactive && active) throw new UsageError("--inactive and --active leave no session");
+  if (inactive && active) throw new UsageError("--inactive and --active exclude each other");
   const isRange = expiresFrom !== undefined || expiresTo !== undefined;
   if (neverExpires && isRange)
-    throw new UsageError("--never-expires leaves no session between --expires-from and --expires-to");
+    throw new UsageError("--never-expires excludes --expires-from and --expires-to");
   const range = { from: expiresFrom ?? 1, to: expiresTo ?? Number.MAX_SAFE_INTEGER };
   if (range.from > range.to) throw new UsageError("--expires-from is later than --expires-to");
   const search: Search = {

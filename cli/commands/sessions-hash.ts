@@ -7,6 +7,6 @@ import { UsageError } from "../terminal/usage.ts";
 export async function sessionsHash(key: string): Promise<void> {
   const rawKey = await keyFrom(key);
   const name = keyName(process.env)(rawKey);
-  if (name === rawKey) throw new UsageError("HASH_KEYS is not set: keys stand in the table as they are");
+  if (name === rawKey) throw new UsageError("HASH_KEYS is not set: the table has the keys as they are");
   print(name);
 }

@@ -13,6 +13,7 @@ import { print, printError, printJson } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { UsageError } from "../terminal/usage.ts";
 
+/** Sessions come from a file or from a gateway. `fromLine` counts from 1; earlier lines are passed over. */
 export interface ImportOptions {
   /** The address of a gateway; `true` for that of GATEWAY_URL. */
   gateway?: string | true;

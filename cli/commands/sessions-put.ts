@@ -3,6 +3,7 @@ import { type KeyOptions, keyFrom, openSessionsOf, versionIn } from "../sessions
 import { print, printJson } from "../terminal/print.ts";
 import { readText, UsageError } from "../terminal/usage.ts";
 
+/** The options of `gatehook sessions put`. */
 export interface PutOptions extends KeyOptions {
   /** Only over this version. */
   ifVersion?: number;
@@ -36,6 +37,6 @@ export function tellChange(version: number, body: string, { json }: KeyOptions):
   if (json) printJson({ action: answer.action, version, pending: answer.pending ?? false });
   else
     print(
-      `${answer.action}, version ${version}${answer.pending ? "; the gateway has it as soon as gateway-sync has carried it there" : ""}`,
+      `${answer.action}, version ${version}${answer.pending ? "; gateway-sync will carry it to the gateway" : ""}`,
     );
 }

@@ -24,6 +24,9 @@ import { printErrorText, printJson, printText } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { UsageError } from "../terminal/usage.ts";
 
+/**
+ * `trustEmpty` believes absences without a limit in an hour; `yes` lets it make the canary again without a question.
+ */
 export interface ReconcileOptions {
   /** Rows per second. */
   rate: number;
@@ -146,7 +149,7 @@ async function readyToTrust(
   if (!(await canary.make(gateway)))
     throw new AppError(
       "dependency-failed",
-      "the gateway did not make the canary: look whether its store is there",
+      "the gateway did not make the canary: check that its store is available",
     );
   await limit.noteCanaryMade();
   return true;

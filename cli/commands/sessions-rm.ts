@@ -6,6 +6,7 @@ import { interruption } from "../terminal/interrupt.ts";
 import { print, printError, printErrorText, printJson } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 
+/** `yes` answers the question; without a terminal it is needed. */
 export interface RmOptions extends KeyOptions {
   yes?: boolean;
 }

@@ -48,7 +48,7 @@ export function addSessions(program: Command): void {
     .action(async (key, options) => (await import("./sessions-get.ts")).sessionsGet(key, options));
 
   reaching(sessions.command("put"))
-    .description("store a whole session, as TykSetKeyData does: the quota starts anew")
+    .description("store a whole session, as TykSetKeyData does: the quota starts again")
     .argument("<key>", KEY)
     .argument("<file>", "the session as JSON, - for standard input")
     .option("--suppress-reset", "leave quota and last_updated as they are given")
@@ -63,7 +63,7 @@ export function addSessions(program: Command): void {
   reaching(sessions.command("edit"))
     .description("open a session in $VISUAL or $EDITOR, and store it over the version that was read")
     .argument("<key>", "the raw key")
-    .option("--reset", "start the quota anew")
+    .option("--reset", "start the quota again")
     .addOption(hashed())
     .addOption(yes())
     .addOption(json())

@@ -23,6 +23,7 @@ import { linesOf } from "../terminal/printable.ts";
 import { mismatchLines, type Reporter, report, type Tested } from "../terminal/test-report.ts";
 import { lineOf, readTests, TESTS, type TestFile } from "../test-files.ts";
 
+/** `dir`: the folder with `tests/` and the files that they run on. */
 export interface TestOptions {
   dir: string;
   /** Writes what came as what is expected. */
@@ -150,7 +151,7 @@ async function watchTests(dir: string, named: string[], options: TestOptions): P
   let last: Promise<unknown> = Promise.resolve();
   const tests = join(dir, TESTS);
   let watch: SourceWatch | undefined;
-  /** What scripts import may lie anywhere. Of one that could not be made it is not known: the watch goes on as it is. */
+  /** Scripts may import files from anywhere. While one cannot be made, its files are not known: the watch stays. */
   function follow({ inputs, problems }: Sources): void {
     if (problems.length === 0) watch?.also([tests, ...inputs]);
   }

@@ -4,6 +4,7 @@ import { ID_HEADER, parseSecrets, type Secrets, TIMESTAMP_HEADER, verify } from 
 import { printErrorText, printJson, printText } from "../terminal/print.ts";
 import { readText, UsageError } from "../terminal/usage.ts";
 
+/** `header`: lines `name: value`; `headers`: a file of such lines or of JSON; `tolerance`: in seconds. */
 export interface VerifyOptions {
   header: string[];
   headers?: string;

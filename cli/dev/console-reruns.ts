@@ -19,6 +19,7 @@ import { stepTexts } from "../terminal/rerun-lines.ts";
 /** What pinned events came to at the last save, by their keys. */
 export type PinResults = Map<string, Rerun | string>;
 
+/** The reruns of the page. `close` ends the sandboxes that they opened. */
 export interface OpenReruns {
   port: Reruns;
   close(): Promise<void>;

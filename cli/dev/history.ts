@@ -19,7 +19,7 @@ export function keepHistory(
 ): HistoryWriter {
   const folder = historyFolder(dir);
   const writer = openHistory(folder, { ...HISTORY_LIMITS, lines: events }, (thrown) =>
-    printError(`gatehook: events are not recorded in ${folder}: ${errorText(thrown)}; all else goes on`),
+    printError(`gatehook: events are not recorded in ${folder}: ${errorText(thrown)}; everything else works`),
   );
   function append(line: string): void {
     writer.append(line);

@@ -7,7 +7,7 @@ export interface Key {
   press(): void | Promise<void>;
 }
 
-/** A terminal that tells each key. */
+/** A terminal that reports each key. */
 export type KeyInput = Pick<NodeJS.ReadStream, "setRawMode" | "resume" | "pause" | "on" | "off">;
 
 const CTRL_C = "\u0003";

@@ -36,11 +36,11 @@ export interface LiveFolder {
   frameOf(error: string, release?: unknown): string[];
 }
 
-/** Between two looks that no hint asked for: the system may have no room for the watch, or no news of a shared folder. */
+/** Time between two looks without a hint: the system may refuse a watch, or report nothing of a shared folder. */
 const LOOK_MS = 2_000;
-/** However large the folder, these looks take at most this part of the time. */
+/** These looks take at most one part in this number of the time, however large the folder is. */
 const LOOK_SHARE = 50;
-/** Who saves a file empties it first, and writes it a moment later: so often, and so long after, it is looked at again. */
+/** Some editors empty a file before they write it: an empty file is read again this often, with this pause. */
 const EMPTY_LOOKS = 3;
 const EMPTY_MS = 50;
 
@@ -49,6 +49,9 @@ function hasEmptied(before: Sources, now: Sources): boolean {
   return now.files.some(({ path, text }) => text === "" && had.has(path));
 }
 
+/**
+ * It reads nothing before `upload`. `names`: what gatehook.json calls the folders; `onRelease` is called after each.
+ */
 export function createLiveFolder(
   stack: Stack,
   folder: string,

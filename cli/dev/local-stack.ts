@@ -49,6 +49,7 @@ export async function findLiveStack(dir: string): Promise<{ dir: string; stack: 
   throw missing(resolve(dir), found?.dir);
 }
 
+/** Which local stack a command may use. `dir`: where it is looked for, and above; the working directory by default. */
 export interface LocalOptions {
   /** Use the local stack, whatever the environment says. */
   local?: boolean;

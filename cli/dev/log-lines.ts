@@ -18,6 +18,7 @@ export interface LogLines {
   listen(listener: (fact: LogLine) => void): () => void;
 }
 
+/** `onOtherLine` gets the lines that are not JSON. Metrics are left out. */
 export function createLogLines(onOtherLine: (functionName: string, line: string) => void): LogLines {
   const listeners = new Set<(fact: LogLine) => void>();
   const tell = (fact: LogLine) => {

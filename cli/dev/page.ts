@@ -14,6 +14,7 @@ import { STATE_FOLDER } from "./local-stack.ts";
 /** In the folder that `dev` runs. */
 export const tokenFile = (dir: string) => join(dir, STATE_FOLDER, "token");
 
+/** The token is behind `#`, so that no server sees it. `screen`: a path below `/console/`. */
 export const consoleLink = (url: string, token: string, screen = "events/last") =>
   `${url}/console/${screen}#token=${token}`;
 
@@ -41,6 +42,7 @@ export interface News {
   pins: PinResults;
 }
 
+/** Without listeners. */
 export const noNews = (): News => ({
   recorded: new Set(),
   released: new Set(),
@@ -48,6 +50,7 @@ export const noNews = (): News => ({
   pins: new Map(),
 });
 
+/** What the page is opened for. `allowHosts`: names that a request's Host may have beside those of loopback. */
 export interface Shown {
   dir: string;
   stack: Stack;
@@ -57,6 +60,10 @@ export interface Shown {
   isRecording: boolean;
 }
 
+/**
+ * A request before `open` waits for it. `close` ends what the page has opened, and nothing where no page was asked
+ * for.
+ */
 export function createDevConsole(dir: string): DevConsole {
   const { promise: shown, resolve: open } = Promise.withResolvers<Shown>();
   const token = tokenIn(tokenFile(dir));

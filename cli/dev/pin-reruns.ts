@@ -5,7 +5,10 @@ import { engineId } from "../../lib/runtime/engine-id.ts";
 import { targetOfSources } from "../rerun-target.ts";
 import { differenceLines } from "../terminal/rerun-lines.ts";
 
-// Names of its own: in the package it stands in one file with those.
+// Other names than in those modules, since the package has all of them in one file.
+/** See `differenceLines`. */
 export const linesOf: typeof differenceLines = (...given) => differenceLines(...given);
+/** See `targetOfSources`. */
 export const targetIn: typeof targetOfSources = (sources) => targetOfSources(sources);
+/** The caller closes it. */
 export const open = (): Reruns => createReruns({ assets: loadAssets(), engine: engineId() });

@@ -5,17 +5,18 @@ import { errorText } from "../../lib/errors.ts";
 import { CORE_SCRIPT, GATEWAY_FILE } from "../../lib/releases/sources.ts";
 import type { Folders } from "../../lib/settings/project.ts";
 
-/** Hints that files which releases are made of were saved, removed or moved. Whoever is told reads the folder. */
+/** Hints that source files of releases were saved, removed or moved. The receiver of a hint reads the folder. */
 export interface SourceWatch {
   /** How many hints came so far. */
   readonly hints: number;
   /** Watches these files too, which are in scripts and may lie anywhere, and no others that were given before. */
   also(files: string[]): void;
-  /** Starts anew, when a hint was missed: what the watch has of the folder is not right any more. */
+  /** Starts the watch again, after a missed hint: what it knows of the folder is out of date. */
   reopen(): Promise<void>;
   close(): Promise<void>;
 }
 
+/** What a watch calls. */
 export interface WatchEvents {
   /** One call for what comes together. */
   onChange: () => void;
@@ -23,12 +24,12 @@ export interface WatchEvents {
   onError: (error: Error) => void;
 }
 
-/** Editors save in several steps, and a checkout changes many files: so long after the last of them ... */
+/** Editors save in several steps, and a checkout changes many files: this long after the last change ... */
 const TOGETHER_MS = 50;
 /** ... and not later than this after the first. */
 const LATEST_MS = 150;
 
-/** Resolves when every later change is seen. Where one of the folders is a link, it is followed, as far as it is read. */
+/** Resolves when every later change is seen. A folder that is a link within the project is followed. */
 export async function watchSources(
   folder: string,
   names: Folders,
@@ -51,7 +52,7 @@ export async function watchSources(
       ignoreInitial: true,
       // A link among the handlers may lead to the whole disk, which is refused when it is read.
       followSymlinks: false,
-      // Rights are the matter of whoever reads.
+      // What cannot be read is reported by the code that reads the folder.
       ignorePermissionErrors: true,
       atomic: false,
       ignored: (path, stats) =>

@@ -17,8 +17,9 @@ import {
 import type { Audit } from "../../local/console/audit.ts";
 import { printErrorText } from "../terminal/print.ts";
 
+/** `now`: in ms since 1970. */
 export interface AuditOptions {
-  /** The ARN of whoever has started the console. */
+  /** The ARN of the person who started the console. */
   who: string;
   /** Where the stage keeps its history, if it does. */
   history: AuditTable | undefined;

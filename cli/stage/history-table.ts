@@ -26,7 +26,7 @@ export interface HistoryTable {
   s3: S3Client;
   table: string;
   bucket: string;
-  /** After which a record is gone. */
+  /** Days until a record is deleted. */
   ttlDays: number;
   now: () => number;
 }
@@ -41,14 +41,14 @@ export interface Wanted {
   since?: number;
   /** `read` answers whole records, and not what lists show. */
   whole?: boolean;
-  /** So many at first. */
+  /** Records that one read answers at most, the newest ones. */
   most?: number;
 }
 
 /** As many as a folder's history holds. */
 const MOST = 10_000;
 const DAY_MS = 86_400_000;
-/** Indexes are late, and clocks differ: so far back is looked again. */
+/** Indexes lag and clocks differ: each read begins this far before the end of the last one. */
 const OVERLAP_MS = 10_000;
 /** Records that are read at the same time. */
 const LANES = 16;

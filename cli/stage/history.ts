@@ -29,7 +29,7 @@ export interface StageHistory {
 
 const opened = new Map<string, Promise<StageHistory>>();
 
-/** With the rights of whoever calls; each stage is connected to once. Throws `not-recorded` where it has no history. */
+/** With the rights of the caller; each stage is connected to once. Throws `not-recorded` where it has no history. */
 export function openStage(named: StageNamed): Promise<StageHistory> {
   const known = opened.get(named.stage) ?? connect(named, undefined).then(() => stageHistory(named.stage));
   opened.set(named.stage, known);

@@ -51,4 +51,5 @@ export async function openSessionRows() {
   };
 }
 
+/** An open sessions table; `size` and `bytes` are what DynamoDB last counted, within hours. */
 export type OpenRows = Awaited<ReturnType<typeof openSessionRows>>;

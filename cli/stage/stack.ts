@@ -13,14 +13,14 @@ import { UsageError } from "../terminal/usage.ts";
 export interface Account {
   account: string;
   region: string;
-  /** The ARN of whoever calls. */
+  /** The ARN of the caller. */
   caller: string;
 }
 
 /** An endpoint of one's own has no host name per bucket. */
 export const hasOwnEndpoint = () => Boolean(process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL);
 
-/** Asks AWS who it is that calls. Throws where there are no credentials, or no region. */
+/** Asks AWS for the account and the caller. Throws where there are no credentials, or no region. */
 export async function readAccount(region: string | undefined): Promise<Account> {
   const sts = new STSClient(region ? { region } : {});
   try {

@@ -10,6 +10,7 @@ export interface Place {
   region: string;
 }
 
+/** Such as `gatehook-prod in account 123456789012, region eu-west-1`. */
 export const placeText = ({ stack, account, region }: Place) =>
   `${stack} in account ${account}, region ${region}`;
 

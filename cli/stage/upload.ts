@@ -9,6 +9,7 @@ export interface Plan {
   remove: string[];
 }
 
+/** Compares by the MD5 that S3 has as its entity tag. */
 export function planUpload(files: SourceFile[], inBucket: BucketFile[]): Plan {
   const etags = new Map(inBucket.map(({ path, etag }) => [path, etag]));
   const isThere = ({ path, text }: SourceFile) =>
@@ -29,13 +30,14 @@ function planOf(files: SourceFile[], there: Iterable<string>, isThere: (file: So
   };
 }
 
+/** Whether the bucket is the same as the folder. */
 export const isEmpty = ({ upload, remove }: Plan) => upload.length + remove.length === 0;
 
-/** Whether the releaser learns nothing of it: maps are for people. */
+/** Whether it changes nothing for the releaser, which does not read source maps. */
 export const wakesNobody = ({ upload, remove }: Plan) =>
   [...upload.map(({ path }) => path), ...remove].every((path) => isMap(path));
 
-/** Scripts before the definitions that name them, and what is gone last: so each moment in between is whole. */
+/** Scripts before the definitions that name them, and removals last: so the bucket is complete at every moment. */
 export async function carryOut({ upload, remove }: Plan, store: ReleaseStore): Promise<void> {
   const isScript = ({ path }: SourceFile) => path.endsWith(".js");
   await inTurns(upload.filter(isScript), (file) => store.writeSource(file));

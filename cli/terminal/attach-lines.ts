@@ -37,7 +37,7 @@ const WORDS: Record<Exclude<Put, "same">, [done: string, would: string]> = {
   kept: ["kept", "would keep"],
 };
 
-/** Also for `detach`. What is the same already is not told. */
+/** Also for `detach`. Files that are the same are not listed. */
 export function sayFiles({ files, stale, dryRun }: Pick<AttachReport, "files" | "stale" | "dryRun">): void {
   const told = files.flatMap(({ path, put }) => (put === "same" ? [] : [{ path, put }]));
   const words = told.map(({ put }) => WORDS[put][dryRun ? 1 : 0]);
@@ -45,7 +45,7 @@ export function sayFiles({ files, stale, dryRun }: Pick<AttachReport, "files" | 
   print(...told.map(({ path }, at) => `  ${words[at]?.padEnd(longest)}  ${path}`));
   if (told.length === 0) print("Nothing has changed.");
   if (told.some(({ put }) => put === "kept"))
-    printText("What was kept differs from the gateway's: --force puts the gateway's in its place.");
+    printText("The files that were kept differ from the gateway's: --force replaces them.");
   for (const path of stale) printText(`${path} is of an earlier run: remove it before you copy.`);
 }
 
@@ -64,6 +64,6 @@ function sayNext({ out, template, files }: AttachReport, { apps, scripts, tykCon
   print(`  copy ${there}/templates/full_event.json to ${resolve(scripts, template)}`);
   if (files.some(({ path }) => /(^|\/)apps\//.test(path))) print(`  copy ${there}/apps/ over ${apps}`);
   if (tykConf && has(CONF_MEMBERS))
-    print(`  put the members of ${there}/${CONF_MEMBERS} in the place of those of ${tykConf}`);
+    print(`  replace the members of ${tykConf} by those of ${there}/${CONF_MEMBERS}`);
   print("  restart the gateway");
 }

@@ -29,6 +29,7 @@ export function stepsOf({ calls, logs, writes, outcome, error, reason }: RunReco
   return [...steps.map(({ i, ...step }) => step), ...end];
 }
 
+/** A line for each member that changed; one line for a session that was made or deleted, or whose record was cut. */
 export function changeTexts({ key, before, after }: WriteRecord): string[] {
   if (before === null || after === null) return [`${key}: ${after === null ? "deleted" : "made"}`];
   try {

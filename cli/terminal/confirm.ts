@@ -1,6 +1,7 @@
 import { createInterface } from "node:readline/promises";
 import { printable } from "./printable.ts";
 
+/** Where a question is printed, and where its answer is read. */
 export interface Terminal {
   input: NodeJS.ReadableStream & { isTTY?: boolean };
   output: NodeJS.WritableStream;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AppError } from "../../lib/errors.ts";
 
-/** An editor that a person knows from git and crontab. */
+/** The editor that git and crontab would use. */
 const editorOf = (env: Record<string, string | undefined>, platform = process.platform) =>
   env.VISUAL?.trim() || env.EDITOR?.trim() || (platform === "win32" ? "notepad" : "vi");
 

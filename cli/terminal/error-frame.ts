@@ -3,7 +3,7 @@ import { lineWidth } from "./layout.ts";
 import { linesOf } from "./printable.ts";
 import { codeFrame } from "./problem-lines.ts";
 
-/** The frames of the gateway's API lead nobody anywhere. */
+/** Without the frames of the gateway's API, which help nobody. */
 export const ownFrames = (error: string) =>
   linesOf(error)
     .filter((line) => !/^\s+at .*\(prelude\.js:[\d:]+\)$/.test(line))

@@ -34,6 +34,7 @@ const MOST_CHARS = 10_000;
 const wrapLines = (text: string, width: number) =>
   wrapAnsi(text, width, { hard: true, trim: false }).split("\n");
 
+/** A column of a table, left-aligned by default. */
 export interface Column {
   head: string;
   align?: "right";
@@ -41,6 +42,7 @@ export interface Column {
   least?: number;
 }
 
+/** A row of a table; a cell for each column, in their order. */
 export interface Row {
   cells: string[];
   /** Lines of text below it. */

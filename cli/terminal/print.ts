@@ -20,7 +20,7 @@ export const printText = (...texts: string[]) =>
 export const printErrorText = (...texts: string[]) =>
   printError(...texts.flatMap((text) => wrapped(text, lineWidth(process.stderr), "  ")));
 
-/** Takes away what stands in the terminal, where there is one. */
+/** Clears the terminal, where there is one. */
 export const clearTerminal = () => console.clear();
 
 /** One JSON object on standard output; it parses to the same value as without the escapes. */

@@ -48,6 +48,7 @@ const blankOf = (text: string) =>
     .map((part) => " ".repeat(widthOf(part)))
     .join("\t");
 
+/** Looks up the text of a file by its path; undefined for another. */
 export function textsOf(files: { path: string; text: string }[]): (file: string) => string | undefined {
   const texts = new Map(files.map(({ path, text }) => [path, text]));
   return (file) => texts.get(file);

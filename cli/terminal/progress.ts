@@ -1,6 +1,6 @@
 import { printOver } from "./print.ts";
 
-/** How often the line is written anew. */
+/** How often the line is written again. */
 const EVERY_MS = 200;
 
 /** A line on standard error that replaces itself, for a person who waits; nothing where nobody sees it. */

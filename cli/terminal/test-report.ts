@@ -18,8 +18,10 @@ export interface Tested {
 }
 
 const REPORTERS = ["spec", "tap", "junit"] as const;
+/** `spec` is for a person, `tap` and `junit` for a CI. */
 export type Reporter = (typeof REPORTERS)[number];
 
+/** Prints all tests. The exit code is left to the caller. */
 export async function report(tested: Tested[], reporter: Reporter): Promise<void> {
   if (reporter === "spec") return reportSpec(tested);
   const made: string[] = [];
@@ -30,13 +32,13 @@ export async function report(tested: Tested[], reporter: Reporter): Promise<void
 function reportSpec(tested: Tested[]): void {
   for (const { name, ms, lines, isUpdated } of tested) {
     const mark = isUpdated ? "↻" : lines.length > 0 ? "✗" : "✓";
-    print(`${mark} ${name}  ${isUpdated ? "written anew" : `${ms} ms`}`);
+    print(`${mark} ${name}  ${isUpdated ? "updated" : `${ms} ms`}`);
     if (!isUpdated) print(...lines.map((line) => `    ${line}`));
   }
   const failed = tested.filter(({ lines, isUpdated }) => lines.length > 0 && !isUpdated).length;
   const updated = tested.filter(({ isUpdated }) => isUpdated).length;
   const passed = tested.length - failed - updated;
-  const counts = [`${passed} passed`, failed && `${failed} failed`, updated && `${updated} written anew`];
+  const counts = [`${passed} passed`, failed && `${failed} failed`, updated && `${updated} updated`];
   print("", `${countOf(tested.length, "test")}: ${counts.filter(Boolean).join(", ")}`);
 }
 

@@ -107,6 +107,7 @@ const firstLine = (text: string) => text.split("\n", 1)[0] ?? "";
 const problem = (message: string, fields: Record<string, unknown>) =>
   [message, fields.error && `: ${fields.error}`].filter(Boolean).join("");
 
+/** The first word in a column of 12 characters, then the text. */
 export const row = (what: string, text: string) => `${what.padEnd(12)}${text}`;
 
 function clock(timestamp: unknown): string {

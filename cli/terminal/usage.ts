@@ -5,7 +5,7 @@ import { errorText } from "../../lib/errors.ts";
 /** The command was called wrongly: exit code 2. */
 export class UsageError extends Error {}
 
-/** A command ended before its end, by Ctrl-C or a kill: nothing is wrong, and nothing is to be said. */
+/** Ctrl-C or a kill ended the command. Nothing is printed; the exit code is 128 and the signal's number. */
 export class Interrupted extends Error {
   readonly exitCode: number;
 
@@ -16,7 +16,7 @@ export class Interrupted extends Error {
   }
 }
 
-/** The text of a file that an argument names. */
+/** The text of a file that an argument names. Throws a UsageError; `what` names the file in its message. */
 export async function readText(file: string, what: string): Promise<string> {
   try {
     return await readFile(file, "utf8");

@@ -2,4 +2,5 @@
 // line ran; so the sandbox's thread starts from a small one. `npm run bench:coldstart` has the figures.
 import "../../functions/warm-runtime.ts";
 
+/** The Lambda entry of the consumer. */
 export const { main } = await import("../../functions/consumer.ts");

@@ -16,14 +16,19 @@ import {
   addSharedRoutes,
 } from "./routes.ts";
 
+/**
+ * `isOwn`: whether a Host is one of this server's. `page` is called with the first request for a file of the page, and
+ * again when it has failed.
+ */
 export interface ConsoleOptions {
   backend: Backend;
-  /** Whoever has it may use the API. */
+  /** Gives access to the API. */
   token: string;
   isOwn: IsOwn;
   page: () => Promise<Page>;
 }
 
+/** `close` stops the jobs and waits for their ends. */
 export interface ConsoleApp {
   app: Hono;
   close(): Promise<void>;
@@ -53,11 +58,11 @@ const HEADERS = {
 
 const MAX_BODY = 4 * 1024 * 1024;
 
-/** What is posted and only looks. */
+/** What is posted and changes nothing. */
 const LOOKS =
   /^\/console\/api\/v1\/(?:events\/check|sessions\/compare|selections|dead-letters\/sweep|dead-letters\/try|releases\/[^/]+\/try|events\/[^/]+\/rerun)$/;
 
-/** The page of `/console` and its API. Hono is loaded with the first one: it stands beside commands that need none. */
+/** The page of `/console` and its API. Hono is loaded with the first one, since most commands do not need it. */
 export async function createConsoleApp({ backend, token, isOwn, page }: ConsoleOptions): Promise<ConsoleApp> {
   const [{ Hono }, { bodyLimit }] = await Promise.all([import("hono"), import("hono/body-limit")]);
   const jobs: Jobs = createJobs();
@@ -136,7 +141,7 @@ export async function createConsoleApp({ backend, token, isOwn, page }: ConsoleO
   return { app, close: jobs.close };
 }
 
-/** Whoever has the token may know what AWS says. */
+/** Unknown errors are shown too: whoever has the token may see what AWS says. */
 function refusalIn(thrown: unknown): {
   status: number;
   code: string;

@@ -4,11 +4,13 @@ import { parseEvent } from "../../lib/events/event.ts";
 
 // What a request brings, checked where it comes in.
 
+/** A part of the backend, which `what` names. Throws `path-unknown` where the console does not have it. */
 export function there<Part>(part: Part | undefined, what: string): Part {
   if (part !== undefined) return part;
-  throw new AppError("path-unknown", `there is no way to ${what} here`);
+  throw new AppError("path-unknown", `this console does not offer ${what}`);
 }
 
+/** The error `request-invalid` for a parameter or a member; `problem` goes on after its name. */
 export const invalid = (field: string, problem: string) =>
   new AppError("request-invalid", `${field} ${problem}`, { field });
 
@@ -21,6 +23,7 @@ export function known<Name extends string>(c: Context, names: Name[]): Partial<R
   return query as Partial<Record<Name, string>>;
 }
 
+/** From 1 to `most`; `fallback` where nothing is given. Throws `request-invalid`. */
 export function wholeNumber(field: string, text: string | undefined, fallback: number, most: number): number {
   if (text === undefined) return fallback;
   const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
@@ -28,6 +31,7 @@ export function wholeNumber(field: string, text: string | undefined, fallback: n
   throw invalid(field, `must be a whole number from 1 to ${most}`);
 }
 
+/** The body; `{}` for an empty one. Throws `json-invalid`, and `request-invalid` for JSON that is not an object. */
 export async function objectIn(c: Context): Promise<Record<string, unknown>> {
   const text = await c.req.text();
   if (text.trim() === "") return {};

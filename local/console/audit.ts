@@ -8,7 +8,7 @@ export type Doing = Pick<AuditRecord, "what" | "before" | "changes" | "count"> &
 /** Writes down what is about to be done; the answer writes down what became of it. */
 export type Audit = (doing: Doing) => Promise<(result: AuditResult) => Promise<void>>;
 
-/** Where changes are audited, nothing is done that could not be written down before. */
+/** Where changes are audited, a change is written down before it is made, or not made. */
 export async function audited<T>(
   { audit }: Pick<Backend, "audit">,
   doing: () => Promise<Doing> | Doing,

@@ -17,7 +17,7 @@ export interface Backend {
   historyState: Omit<HistoryState, "events">;
   sender?: Sender | undefined;
   sessions?: Sessions | undefined;
-  /** Of whoever changes a session here; "" where nobody knows. */
+  /** The ARN of the person who changes a session here; "" where it is not known. */
   who?: string | undefined;
   /** Only where what is done here is written down. */
   audit?: Audit | undefined;
@@ -28,6 +28,7 @@ export interface Backend {
   saveTest?: ((attempt: AttemptRecord, name: string) => Promise<string>) | undefined;
 }
 
+/** The recorded events that the page shows. */
 export interface RecordedEvents {
   index: HistoryIndex;
   /** A reader from the beginning. */
@@ -42,6 +43,7 @@ export interface RecordedEvents {
   frameOf(error: string, release: string | undefined): Promise<Frame | null>;
 }
 
+/** Sends events from the page. */
 export interface Sender {
   /** Samples for an API and a key, where these are given. */
   types(api: string | undefined, key: string | undefined): Promise<Types>;
@@ -51,7 +53,7 @@ export interface Sender {
 
 /** Recorded events run again, dry, and those that each save runs again. */
 export interface Reruns {
-  /** `release`: a version, `live`, or `working`, which is the files of the folder. Throws `not-recorded` for what cannot be. */
+  /** `release`: a version, `live`, or `working` for the files of the folder. Throws `not-recorded`. */
   run(attempt: AttemptRecord, release: string, http: "recorded" | "live"): Promise<RerunAnswer>;
   /** The same of many, of which only those that differ are told. */
   tryAll(
@@ -66,14 +68,17 @@ export interface Reruns {
   onPins(listener: () => void): () => void;
 }
 
+/** The sessions API's rules, called in this process. Throws its coded errors. */
 export type Sessions = (request: SessionsRequest) => Promise<SessionsReply>;
 
+/** The releases that the page shows and goes back to. */
 export interface Releases {
   store: Pick<ReleaseStore, "pointer" | "history" | "entry" | "read" | "record">;
   /** Called when another release may be live, or one was refused. */
   onChange(listener: () => void): () => void;
 }
 
+/** The dead-letter queue, and the events queue that letters are sent back to. */
 export interface DeadLetterQueues {
   letters: Queue;
   events: Queue;

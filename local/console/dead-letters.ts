@@ -25,10 +25,11 @@ interface Frozen {
   by: "message_id" | "event";
   expires: number;
   made: number;
-  /** What was selected, in a word. */
+  /** The group that was selected, for the audit. */
   name: string;
 }
 
+/** The routes of dead letters. A selection can be used once, within 15 minutes. Throws `request-invalid`. */
 export interface DeadLetterDesk {
   read(): Promise<DeadLetters>;
   sweep(): Job;
@@ -40,6 +41,7 @@ export interface DeadLetterDesk {
   remove(body: Record<string, unknown>): Job;
 }
 
+/** The key of the letter's event, as the history has it. */
 export const letterKey = ({ api_id = "", event_id }: Pick<LetterFacts, "api_id" | "event_id">) =>
   rowKey({ api_id, id: event_id });
 
@@ -68,6 +70,7 @@ async function factsOf(index: HistoryIndex, event: IndexedEvent): Promise<Letter
   };
 }
 
+/** Keeps selections and the last sweep in memory, so that a restart forgets them. */
 export function createDeadLetterDesk(backend: Backend, queues: DeadLetterQueues, jobs: Jobs): DeadLetterDesk {
   const { history } = backend;
   const selections = new Map<string, Frozen>();

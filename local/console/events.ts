@@ -9,6 +9,7 @@ import { changesBetween } from "../../lib/sessions/changes.ts";
 import type { RecordedEvents } from "./backend.ts";
 import type { HistoryIndex, IndexedEvent } from "./history-index.ts";
 
+/** Where the index is, such as `1a2b3c4d-17`: `GET /tail?since=` goes on from there. */
 export const positionOf = ({ epoch, number }: HistoryIndex) => `${epoch}-${number}`;
 
 /** The events that a filter fits, the newest first, from a cursor on. Throws `request-invalid`. */
@@ -80,6 +81,7 @@ export function findEvent(index: HistoryIndex, id: string, api: string | undefin
   throw new AppError("event-missing", `no event ${id} is recorded: it may be older than what is kept`);
 }
 
+/** The oldest first; read from the files of the history. */
 export async function attemptsOf(index: HistoryIndex, event: IndexedEvent): Promise<AttemptRecord[]> {
   const lines = await index.linesOf(event);
   return lines.flatMap((line) => ("attempt" in line ? line.attempt : []));
@@ -111,6 +113,7 @@ export async function ranAttempt(
   throw new AppError("not-recorded", `no handler ran for event ${event.row.id}: it is ${event.row.outcome}`);
 }
 
+/** The event with all attempts, and the events of the same key before and after it. */
 export async function wholeEvent(history: RecordedEvents, event: IndexedEvent): Promise<WholeEvent> {
   const { index } = history;
   const attempts = await attemptsOf(index, event);
@@ -132,6 +135,7 @@ function neighbours(index: HistoryIndex, { row }: IndexedEvent): Pick<WholeEvent
 const refOf = (event: IndexedEvent | undefined) =>
   event ? { id: event.row.id, api_id: event.row.api_id } : null;
 
+/** With what the page shows beside the record: texts of calls, changed members, and the place of an error. */
 export async function shownAttempt(
   { frameOf }: Pick<RecordedEvents, "frameOf">,
   attempt: AttemptRecord,

@@ -21,7 +21,7 @@ export interface Change {
   before: EventRow | undefined;
 }
 
-/** Changes that came together; undefined when events were thrown away, so that all is to be read anew. */
+/** Changes that came together; undefined when events were thrown away, so that all must be read again. */
 export type IndexListener = (changes: Change[] | undefined) => void;
 
 /** The rows of a history in memory; bodies and runs stay in its files. */
@@ -42,6 +42,7 @@ export interface HistoryIndex {
 /** Lines that are handed over together, so that others get a turn while a long history is read. */
 const TOGETHER = 500;
 
+/** Empty until the first `refresh`. The reader is read by nobody else from then on. */
 export function createHistoryIndex(reader: HistoryReader): HistoryIndex {
   const byKey = new Map<string, IndexedEvent>();
   const listeners = new Set<IndexListener>();

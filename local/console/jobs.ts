@@ -14,13 +14,14 @@ export interface Jobs {
 
 const KEPT = 50;
 
+/** One job runs at a time: `start` throws `request-invalid` while another one does. The newest 50 are kept. */
 export function createJobs(): Jobs {
   const jobs = new Map<string, { job: Job; stop: AbortController; over: Promise<void> }>();
 
   function find(id: string) {
     const found = jobs.get(id);
     if (found) return found;
-    throw new AppError("request-invalid", "there is no such job: the console may have been started anew", {
+    throw new AppError("request-invalid", "there is no such job: the console may have been restarted", {
       field: "id",
     });
   }

@@ -77,7 +77,7 @@ function pathsOf(operations: ReturnType<typeof operation>[]) {
   return paths;
 }
 
-/** For programs that look for their way themselves. */
+/** The description of the API, for programs. */
 export const OPENAPI = {
   openapi: "3.1.0",
   info: { title: "gatehook's console", version: "1" },

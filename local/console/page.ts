@@ -8,6 +8,7 @@ export interface Page {
   css: string;
 }
 
+/** The same for every address below `/console`. */
 export const HTML = `<!doctype html>
 <html lang="en">
 <head>

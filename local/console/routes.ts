@@ -20,6 +20,7 @@ import { compare, sessionHistory } from "./sessions.ts";
 import { countsOf, liveRelease, stateOf } from "./state.ts";
 import { createTail } from "./tail.ts";
 
+/** What every console has: its description, state, overview and jobs. */
 export function addSharedRoutes(api: Hono, backend: Backend, jobs: Jobs): void {
   api.get("/openapi.json", (c) => c.json(OPENAPI));
   api.get("/state", async (c) => c.json(await stateOf(backend)));
@@ -33,6 +34,7 @@ export function addSharedRoutes(api: Hono, backend: Backend, jobs: Jobs): void {
 const MAX_PAGE = 10_000;
 const PAGE = 200;
 
+/** Events, their live tail, sending and saved tests. `path-unknown` where the backend has no such part. */
 export function addEventRoutes(api: Hono, backend: Backend): void {
   const recorded = () => there(backend.history, "events");
   const sender = () => there(backend.sender, "sending events");
@@ -135,6 +137,7 @@ async function tail(c: Context, backend: Backend): Promise<Response> {
   });
 }
 
+/** Sessions by the rules of the sessions API. A change needs `If-Match`, or `If-None-Match: *`. */
 export function addSessionRoutes(api: Hono, backend: Backend): void {
   const sessions = () => there(backend.sessions, "sessions");
   const ask = async (c: Context, method: "GET" | "PUT" | "DELETE", path: "" | "/{key+}", body = "") => {
@@ -184,6 +187,7 @@ export function addSessionRoutes(api: Hono, backend: Backend): void {
   );
 }
 
+/** Releases, their differences, and rollback. */
 export function addReleaseRoutes(api: Hono, backend: Backend): void {
   const releases = () => there(backend.releases, "releases");
   api.get("/releases", async (c) => c.json(await listReleases(releases(), backend)));
@@ -237,6 +241,7 @@ function membersIn(text: string): Record<string, unknown> | undefined {
   }
 }
 
+/** Dead letters. What takes long answers 202 with a job. */
 export function addDeadLetterRoutes(api: Hono, backend: Backend, jobs: Jobs): void {
   const opened = backend.deadLetters && createDeadLetterDesk(backend, backend.deadLetters, jobs);
   const desk = () => there(opened, "dead letters");

@@ -6,6 +6,7 @@ import { createConsoleApp } from "./app.ts";
 import type { Backend } from "./backend.ts";
 import { loadPage } from "./page.ts";
 
+/** A console without a server of its own. The caller closes it. */
 export interface Served {
   listener: RequestListener;
   close(): Promise<void>;

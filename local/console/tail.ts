@@ -10,16 +10,17 @@ import type { Change } from "./history-index.ts";
 const FRAME_ROWS = 200;
 const FRAME_MS = 50;
 const MOST_WAITING = 1_000;
-/** Changes that a page that was away for a moment is told; after more it reads the list anew. */
+/** A page that was away for a moment is told this number of changes; after more it reads the list again. */
 const RESUMED = 2_000;
 
+/** One page that follows events. The caller stops it. */
 export interface Tail {
   /** Tells what changed from now on, or since a position of `GET /events`. */
   start(send: (message: TailMessage, position: string) => void): Promise<void>;
   stop(): void;
 }
 
-/** Follows the events that a filter fits, at the pace of whoever looks. Throws `request-invalid`. */
+/** Follows the events that a filter fits, at the pace of the page. Throws `request-invalid`. */
 export async function createTail(
   history: RecordedEvents,
   q: string,
@@ -59,7 +60,7 @@ export async function createTail(
           if (waiting.size > 0) timer = setTimeout(flush, FRAME_MS);
           return;
         }
-        // What was only counted is read anew by whoever looks.
+        // The page reads again what was only counted.
         waiting.clear();
         skipped = 0;
         isReset = false;
@@ -87,7 +88,7 @@ export async function createTail(
 
 type Fits = (row: EventRow) => boolean;
 
-/** A text may stand in any line of an event, so all of them are looked through once, and each that comes. */
+/** A text may be in any line of an event, so all lines are searched once, and then each new one. */
 async function fitsOf({ read }: RecordedEvents, filter: Filter) {
   if (filter.texts.length === 0) {
     const fits: Fits = (row) => filter.matches(row, () => false);

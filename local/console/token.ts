@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 
 const TOKEN = /^[\w-]{43}$/;
 
+/** 256 random bits in 43 characters. */
 export const newToken = () => randomBytes(32).toString("base64url");
 
 /**

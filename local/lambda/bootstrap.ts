@@ -46,7 +46,7 @@ async function serve(main: Main): Promise<never> {
   }
 }
 
-// The parent's end closes this channel, so that no container outlives the stack, however it ended.
+// The channel closes when the parent ends, so that no function outlives the stack.
 process.on("disconnect", () => process.exit(0));
 try {
   await serve(await loadMain());

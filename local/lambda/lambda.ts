@@ -20,6 +20,10 @@ export type Moment =
   | { at: "invoked"; payload: unknown }
   | { at: "answered"; payload: unknown; answer: unknown };
 
+/**
+ * How a function is run. `env`: all that it sees of the environment, beside Lambda's own variables; `memoryMb`: 1024
+ * by default.
+ */
 export interface LocalFunctionOptions {
   name: string;
   /** `functions/consumer.main` */
@@ -46,6 +50,7 @@ declare const BUNDLED: boolean | undefined;
 const ending = typeof BUNDLED === "undefined" ? "ts" : "mjs";
 const BOOTSTRAP = fileURLToPath(new URL(`./bootstrap.${ending}`, import.meta.url));
 
+/** Starts the process, without waiting until it has loaded the function. The caller closes it. */
 export async function startFunction(options: LocalFunctionOptions): Promise<LocalFunction> {
   const queue: Invocation[] = [];
   let current: Invocation | undefined;
@@ -171,7 +176,7 @@ export async function startFunction(options: LocalFunctionOptions): Promise<Loca
   };
 }
 
-/** As CloudWatch splits it. Node's readline takes U+2028 for an end too, so that a script's log would end a line of ours. */
+/** As CloudWatch splits lines. Node's readline splits at U+2028 too, so a script's log could end a line of ours. */
 function eachLine(stream: Readable, onLine: (line: string) => void): void {
   let rest = "";
   stream.setEncoding("utf8").on("data", (text: string) => {

@@ -237,7 +237,7 @@ it("gatehook dev begins with what cannot be made, and has it live when it can", 
   const once = await runCli(["dev", "--once", "--dir", folder]);
   assert.equal(once.code, 1);
   assert.match(once.stderr, /error {4}lib\/checked\.ts:1: Unexpected ";"/);
-  assert.match(once.stderr, /the release was refused: fix what stands above and start again/);
+  assert.match(once.stderr, /the release was refused: fix what is shown above and start again/);
   const dev = startDev(folder, "--no-demo");
   try {
     await dev.says(/Ctrl\+C/);

@@ -329,7 +329,7 @@ describe("gatehook dlq, on the stack that is up", () => {
 });
 
 describe("gatehook dlq ls on a FIFO queue", () => {
-  it("says that there are at least so many, since what stands behind others does not show", async () => {
+  it("says that there are at least that many, since what is behind others does not show", async () => {
     const queues = await startTestQueues();
     try {
       const dead = await queues.create({ fifo: true });
@@ -339,7 +339,7 @@ describe("gatehook dlq ls on a FIFO queue", () => {
       const { code, stdout, stderr } = await runCli(["dlq", "ls"], { env });
       assert.equal(code, 0);
       assert.match(stdout, /\nat least \d+ dead letters? in 1 group/);
-      assert.match(stderr, /about \d+ more stand behind these/);
+      assert.match(stderr, /about \d+ more are behind these/);
     } finally {
       await queues.close();
     }

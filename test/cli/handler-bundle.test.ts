@@ -221,7 +221,7 @@ ${saying("teller", "[typeof T, typeof value, typeof own, typeof log2, typeof glo
       {
         file: "handlers/teller.ts",
         message:
-          "there is no handler teller; it has telller; of a file that is bundled, what it exports is global: " +
+          "there is no handler teller; it has telller; the exports of a bundled file are global: " +
           "export it under this name",
         apis: ["demo"],
       },
@@ -367,7 +367,7 @@ describe("imports", () => {
       [1, 30],
       `a handler cannot load files while it runs, ${IN_ONE}`,
     ],
-    ["a stylesheet", `import "./x.css";`, [1, 8], "a stylesheet is nothing that a handler can import"],
+    ["a stylesheet", `import "./x.css";`, [1, 8], "a handler cannot import a stylesheet"],
     [
       "data of an unknown kind",
       `import x from "./x.wasm";`,

@@ -275,7 +275,7 @@ describe("gatehook publish", () => {
     const { host } = new URL((await start()).url);
     for (const [spool, listen, message] of [
       ["spool", "127.0.0.1:0", /is the spool of another publisher that is running: end that one/],
-      ["other", host, /cannot be listened at: it is in use: stop what listens there/],
+      ["other", host, /cannot be listened on: it is in use: stop what listens there/],
     ] as const) {
       const args = ["publish", "--listen", listen, "--queue", queueUrl, "--spool", join(folder, spool)];
       const { code, stderr } = await runCli(args, { env });

@@ -291,8 +291,8 @@ describe("gatehook sessions", () => {
   it("is told what is wrong with a command", async () => {
     for (const [args, said] of [
       [["query"], /name a condition/],
-      [["query", "--org", "o", "--active", "--inactive"], /leave no session/],
-      [["query", "--org", "o", "--never-expires", "--expires-to", "now"], /leaves no session/],
+      [["query", "--org", "o", "--active", "--inactive"], /exclude each other/],
+      [["query", "--org", "o", "--never-expires", "--expires-to", "now"], /--never-expires excludes/],
       [["query", "--org", "o", "--expires-from", "soon"], /It must be a time: now, \+7d/],
       [["query", "--org", "o", "--expires-from", "+2d", "--expires-to", "+1d"], /is later than/],
       [["put", "-", "-"], /cannot both come from standard input/],

@@ -165,9 +165,10 @@ function sessionsFor(buffer: UnitBuffer, { envelope }: Delivery): [string, strin
 /** What a run failed by; undefined for one that did not. */
 export function failureOf(
   outcome: Outcome,
-  { failure, stuckFor }: RunHost,
+  host: RunHost,
   { waitedMs, timeoutMs }: { waitedMs: number; timeoutMs: number },
 ): Why | undefined {
+  const { failure } = host;
   if (failure) {
     const kind = failure.code === "dependency-failed" ? "dependency" : "handler";
     return { kind, reason: failure.code, error: failure.message };
@@ -176,7 +177,7 @@ export function failureOf(
   // A script that spent most of its time on one answer of a table did not run too long: the table did.
   const late = outcome.code === "timeout" || outcome.code === "killed";
   const stuck =
-    late && (stuckFor(timeoutMs / 2) ?? (waitedMs > timeoutMs / 2 ? "the commit of others" : undefined));
+    late && (host.stuckFor(timeoutMs / 2) ?? (waitedMs > timeoutMs / 2 ? "the commit of others" : undefined));
   if (stuck) {
     const error = `${stuck} had no answer when the time of the run was over`;
     return { kind: "dependency", reason: "dependency-failed", error };

@@ -98,8 +98,15 @@ export function functionSuite(world: () => World): void {
     it("record an event that failed in the history, without its key", async () => {
       const { clients, ref, gateway } = world();
       const key = world().createKey();
-      await world().send([{ id: "e12", Type: "AuthFailure", Key: key, Path: longPath() }]);
-      await world().answerTo("e12");
+      const find = async (id: string) => {
+        await world().send([{ id, Type: "AuthFailure", Key: key, Path: longPath() }]);
+        await world().answerTo(id);
+        const items = await itemsOf(clients.dynamoClient, ref("HistoryTable"));
+        return items.some(({ pk }) => pk?.S === `e#${id}`);
+      };
+      // What is not written within 300 ms is dropped: a busy machine may need another event.
+      let nth = 0;
+      while (!(await find(`e12-${nth}`)) && nth < 5) nth += 1;
       const items = await itemsOf(clients.dynamoClient, ref("HistoryTable"));
       const objects = await textsInBucket(clients.s3, ref("HistoryBucket"));
       const keyRef = createRedaction(gateway.secret).keyRef(key);
@@ -109,7 +116,7 @@ export function functionSuite(world: () => World): void {
         return [outcome, type, handlers, item.object !== undefined];
       };
       assert.deepEqual(facts("e6"), ["failed", "AuthFailure", ["breaker"], false]);
-      assert.deepEqual(facts("e12"), ["failed", "AuthFailure", ["breaker"], true]);
+      assert.deepEqual(facts(`e12-${nth}`), ["failed", "AuthFailure", ["breaker"], true]);
       const [text = ""] = Object.values(objects);
       assert.ok(text.includes(keyRef) && text.includes("broken on purpose") && !text.includes(key));
     });

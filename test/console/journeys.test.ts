@@ -95,7 +95,10 @@ function journeys(look: Look): void {
     await send("HostDown");
     await journey("/console/events", async () => {
       await on.keys("f");
-      await on.shows("HostDown");
+      await on.page.waitForURL(/q=/);
+      // Once the list has it as one of those that failed, and no other that was there before.
+      await on.page.locator(".row", { hasText: "HostDown" }).waitFor();
+      await on.page.locator('.grid[aria-rowcount="2"]').waitFor();
       await on.keys("ArrowDown", "Enter");
       await on.shows(/TypeError/);
       const place = on.page.getByRole("link", { name: /^breaks\.js:5:\d+$/ });

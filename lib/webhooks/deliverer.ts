@@ -58,11 +58,11 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
   }
 
   /** Whether the webhook is to be sent now; if not, its message has its end, or comes again. */
-  async function claims(one: One, cooldown: string, fate: Fate): Promise<boolean> {
+  async function claims(one: One, cooldown: string, fate: Fate): Promise<"new" | "again" | undefined> {
     const requestSeconds = Math.ceil(deps.timeoutMs / 1000) + CLOCK_SECONDS;
     const times = { requestSeconds, leaseSeconds: LEASE_SECONDS };
     const claim = await store.claim(cooldown, one.delivery.identity, times);
-    if (claim.is === "mine") return true;
+    if (claim.is === "mine") return claim.again ? "again" : "new";
     if (claim.is === "taken") await fate.wait(Math.min(TAKEN_SECONDS, claim.seconds));
     else {
       if (!claim.own) metrics.count("WebhooksCooled");
@@ -70,11 +70,16 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
       log.info(text, factsOf(one));
       await fate.finish();
     }
-    return false;
+    return undefined;
   }
 
-  /** Sends it; `cooldown` is what it has claimed. */
-  async function send(one: One, body: string, cooldown: string | undefined, fate: Fate): Promise<void> {
+  /** Sends it; `cooldown` is what it has claimed, and `again` that it may be delivered already by that claim. */
+  async function send(
+    one: One,
+    body: string,
+    { cooldown, again }: { cooldown: string | undefined; again: boolean },
+    fate: Fate,
+  ): Promise<void> {
     const { delivery, task, webhook } = one;
     const { envelope, identity } = delivery;
     const { coalesced } = task;
@@ -86,7 +91,7 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
     if (end.isDown) circuit.failed();
     else circuit.succeeded();
     if (verdict.kind !== "done") {
-      if (cooldown) await store.unclaim(cooldown, identity);
+      if (cooldown && !again) await store.unclaim(cooldown, identity);
       if (verdict.kind === "gone") return fate.switchOff(end, verdict.reason);
       return fate.retry(end, verdict.reason, verdict.retryAfter);
     }
@@ -114,8 +119,9 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
     if (body instanceof AppError) return fate.giveUp(body.code, body.message);
     const cooldown =
       webhook.cooldownSeconds > 0 ? `${api_id}#${equalityKey(webhook, event, body)}` : undefined;
-    if (cooldown && !(await claims(one, cooldown, fate))) return;
-    await send(one, body, cooldown, fate);
+    const claimed = cooldown && (await claims(one, cooldown, fate));
+    if (cooldown && !claimed) return;
+    await send(one, body, { cooldown, again: claimed === "again" }, fate);
   }
 
   /** The deliveries whose webhook is in the release and has not ended yet. */

@@ -16,7 +16,8 @@ export interface Known {
 
 /** Who may send a body within its cool-down. */
 export type Claim =
-  | { is: "mine" }
+  /** `again`: it had it before and did not give it back, so that it may be delivered already. */
+  | { is: "mine"; again: boolean }
   /** One was delivered; `own`: it was this very webhook, whose end was not noted. */
   | { is: "sent"; own: boolean }
   /** Another consumer is sending one at the moment: its end is known in that number of seconds. */
@@ -102,11 +103,12 @@ export function createWebhookStore(deps: {
           "attribute_not_exists(pk) OR #until <= :now OR (#by = :by AND #over <= :now AND attribute_not_exists(#sent))",
         ExpressionAttributeNames: { "#until": "until", "#by": "by", "#over": "over", "#sent": "sent" },
         ExpressionAttributeValues: toAttributes({ ":now": seconds(), ":by": by }),
+        ReturnValues: "ALL_OLD",
         ReturnValuesOnConditionCheckFailure: "ALL_OLD",
       });
       try {
-        await dynamo.send(command);
-        return { is: "mine" };
+        const { Attributes } = await dynamo.send(command);
+        return { is: "mine", again: Attributes?.by?.S === by };
       } catch (thrown) {
         const { name, Item } = thrown as { name?: string; Item?: Parameters<typeof fromAttributes>[0] };
         if (name !== "ConditionalCheckFailedException" || !Item) throw failed("PutItem", thrown);

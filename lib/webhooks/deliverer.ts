@@ -5,7 +5,7 @@ import type { Delivery } from "../queue/records.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import { templateFile } from "../releases/sources.ts";
 import { type AttemptDeps, attempt, type OwnWebhook } from "./attempt.ts";
-import { type Fate, type FateDeps, fateOf, type One } from "./fate.ts";
+import { type Fate, type FateDeps, fateOf, LIFE_SECONDS, type One, type Printed } from "./fate.ts";
 import { bodyOf, equalityKey } from "./request.ts";
 import { webhookId } from "./sign.ts";
 import { offKey, type WebhookStore } from "./store.ts";
@@ -31,15 +31,13 @@ export type Deliver = (deliveries: Delivery[], batch: WebhookBatch) => Promise<v
 const AT_A_TIME = 4;
 /** Kept back for the answer, in ms. */
 const RESERVE_MS = 1_500;
-/**
- * How long a claim lives of a process that died with it. The same webhook comes again when the queue has hidden it for
- * long enough, takes the claim up and ends it; should its process die as well, and again, there is time for that.
- */
-const LEASE_SECONDS = 3_600;
 /** How far the clocks of two processes may be apart. */
 const CLOCK_SECONDS = 5;
-/** After how many seconds to look again whether another consumer has delivered an equal body. */
-const TAKEN_SECONDS = 30;
+/**
+ * After how many seconds to look again whether another consumer has delivered an equal body: as long as that one has
+ * had its claim already, within these bounds.
+ */
+const LOOK_AGAIN_SECONDS = { least: 30, most: 900 };
 
 /**
  * Sends up to four webhooks to each target at the same time. It remembers per target whether it answers, and parses
@@ -60,10 +58,13 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
   /** Whether the webhook is to be sent now; if not, its message has its end, or comes again. */
   async function claims(one: One, cooldown: string, fate: Fate): Promise<"new" | "again" | undefined> {
     const requestSeconds = Math.ceil(deps.timeoutMs / 1000) + CLOCK_SECONDS;
-    const times = { requestSeconds, leaseSeconds: LEASE_SECONDS };
+    // A process that dies may have delivered it. Its webhook takes the claim up when it comes again, perhaps much later.
+    const times = { requestSeconds, leaseSeconds: LIFE_SECONDS };
     const claim = await store.claim(cooldown, one.delivery.identity, times);
     if (claim.is === "mine") return claim.again ? "again" : "new";
-    if (claim.is === "taken") await fate.wait(Math.min(TAKEN_SECONDS, claim.seconds));
+    const { least, most } = LOOK_AGAIN_SECONDS;
+    if (claim.is === "taken")
+      await fate.wait(Math.min(claim.freeAfter, Math.max(least, Math.min(most, claim.heldFor))));
     else {
       if (!claim.own) metrics.count("WebhooksCooled");
       const text = claim.own ? "webhook delivered before" : "webhook left out within a cool-down";
@@ -73,14 +74,9 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
     return undefined;
   }
 
-  /** Sends it; `cooldown` is what it has claimed, and `again` that it may be delivered already by that claim. */
-  async function send(
-    one: One,
-    body: string,
-    { cooldown, again }: { cooldown: string | undefined; again: boolean },
-    fate: Fate,
-  ): Promise<void> {
-    const { delivery, task, webhook } = one;
+  /** Sends it. `again`: it may be delivered already by what it has claimed. */
+  async function send(one: Printed, body: string, again: boolean, fate: Fate): Promise<void> {
+    const { delivery, task, webhook, cooldown } = one;
     const { envelope, identity } = delivery;
     const { coalesced } = task;
     const circuit = circuitOf(webhook);
@@ -109,19 +105,16 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
   }
 
   async function deliverOne(one: One, { release, result, timeLeft }: WebhookBatch): Promise<void> {
-    const { delivery, webhook } = one;
-    const { api_id, event } = delivery.envelope;
-    const fate = fateOf(deps, one, { release, result });
+    const { webhook } = one;
+    const body = bodyFor(one, release, templates);
+    const printed = { ...one, cooldown: cooldownOf(one, body) };
+    const fate = fateOf(deps, printed, { release, result });
     if (timeLeft() < deps.timeoutMs + RESERVE_MS) return fate.leave();
     const wait = circuitOf(webhook).wait();
     if (wait > 0) return fate.postpone(wait);
-    const body = printed(one, release, templates);
     if (body instanceof AppError) return fate.giveUp(body.code, body.message);
-    const cooldown =
-      webhook.cooldownSeconds > 0 ? `${api_id}#${equalityKey(webhook, event, body)}` : undefined;
-    const claimed = cooldown && (await claims(one, cooldown, fate));
-    if (cooldown && !claimed) return;
-    await send(one, body, { cooldown, again: claimed === "again" }, fate);
+    const claimed = printed.cooldown ? await claims(one, printed.cooldown, fate) : "new";
+    if (claimed) await send(printed, body, claimed === "again", fate);
   }
 
   /** The deliveries whose webhook is in the release and has not ended yet. */
@@ -190,8 +183,15 @@ function createTemplates() {
   };
 }
 
+/** What makes bodies equal, where only one of them is delivered in a time. */
+function cooldownOf({ delivery, webhook }: One, body: string | AppError): string | undefined {
+  if (webhook.cooldownSeconds === 0 || body instanceof AppError) return undefined;
+  const { api_id, event } = delivery.envelope;
+  return `${api_id}#${equalityKey(webhook, event, body)}`;
+}
+
 /** The body, or why it cannot be printed, which no other attempt changes. */
-function printed(
+function bodyFor(
   { delivery, webhook }: One,
   release: LiveRelease,
   templateOf: ReturnType<typeof createTemplates>,

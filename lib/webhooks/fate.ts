@@ -7,11 +7,11 @@ import type { LiveRelease } from "../releases/release.ts";
 import type { SendTask, Task } from "../tasks/tasks.ts";
 import type { Attempted, OwnWebhook } from "./attempt.ts";
 import { offKey, type WebhookStore } from "./store.ts";
-import { DELAYS, retryDelay } from "./verdict.ts";
+import { DELAYS, MAX_DELAY_SECONDS, retryDelay } from "./verdict.ts";
 
 /** What notes the end of a webhook, or has it come again. */
 export interface FateDeps {
-  store: Pick<WebhookStore, "done" | "switchOff">;
+  store: Pick<WebhookStore, "done" | "switchOff" | "unclaim">;
   sendTask: SendTask;
   /** In ms since 1970. */
   now: () => number;
@@ -28,6 +28,12 @@ export interface One {
   webhook: OwnWebhook;
 }
 
+/** One whose body is known. */
+export interface Printed extends One {
+  /** What makes bodies equal, where only one of them is delivered in a time. */
+  cooldown: string | undefined;
+}
+
 /** What becomes of a webhook: one of these ends its message. All throw `dependency-failed`. */
 export interface Fate {
   /** It is done, or need not be. */
@@ -40,6 +46,7 @@ export interface Fate {
   retry(failed: Attempted, reason: string, retryAfter?: number): Promise<void>;
   /** Its target takes no webhook any more. */
   switchOff(refused: Attempted, reason: string): Promise<void>;
+  /** It is a dead letter, and holds up none with an equal body. */
   giveUp(reason: Reason, error: string, answer?: string): Promise<void>;
   /** This invocation has no time left for it. */
   leave(): void;
@@ -47,6 +54,8 @@ export interface Fate {
 
 /** How long after its first request a webhook is given up, although its target was not asked since. */
 const GIVE_UP_SECONDS = DELAYS.reduce((sum, delay) => sum + delay, 0);
+/** How long after its first request its last one may be. */
+export const LIFE_SECONDS = GIVE_UP_SECONDS + MAX_DELAY_SECONDS;
 /** The longest wait for a target that does not answer. */
 const POSTPONED_SECONDS = 3_600;
 
@@ -56,7 +65,7 @@ const POSTPONED_SECONDS = 3_600;
  */
 export function fateOf(
   { store, sendTask, now, random, log, metrics }: FateDeps,
-  { delivery, task, webhook }: One,
+  { delivery, task, webhook, cooldown }: Printed,
   { release, result }: { release: LiveRelease; result: BatchResult },
 ): Fate {
   const { envelope, identity, records } = delivery;
@@ -73,8 +82,10 @@ export function fateOf(
     result.done(records);
   }
 
-  const giveUp = (reason: Reason, error: string, said?: string) =>
-    result.giveUp(records, { reason, error, ...names, answer: said });
+  async function giveUp(reason: Reason, error: string, said?: string): Promise<void> {
+    if (cooldown) await store.unclaim(cooldown, identity);
+    await result.giveUp(records, { reason, error, ...names, answer: said });
+  }
 
   return {
     giveUp,

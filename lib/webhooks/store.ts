@@ -20,8 +20,8 @@ export type Claim =
   | { is: "mine"; again: boolean }
   /** One was delivered; `own`: it was this very webhook, whose end was not noted. */
   | { is: "sent"; own: boolean }
-  /** Another consumer is sending one at the moment: its end is known in that number of seconds. */
-  | { is: "taken"; seconds: number };
+  /** Another one is not through with its own, since `heldFor` seconds; it is free in `freeAfter` seconds at the latest. */
+  | { is: "taken"; heldFor: number; freeAfter: number };
 
 /** What is kept of webhooks in the state table. Everything throws `dependency-failed`. */
 export interface WebhookStore {
@@ -40,7 +40,7 @@ export interface WebhookStore {
   ): Promise<Claim>;
   /** Begins the cool-down. */
   sent(cooldown: string, identity: string, seconds: number): Promise<void>;
-  /** Gives up the claim, after a request that failed. */
+  /** Gives up the claim, if it has it and none was sent. */
   unclaim(cooldown: string, identity: string): Promise<void>;
 }
 
@@ -115,7 +115,11 @@ export function createWebhookStore(deps: {
         const held = fromAttributes(Item) as { by: string; over: number; until: number; sent?: boolean };
         const isOwn = held.by === by;
         if (held.sent) return { is: "sent", own: isOwn };
-        return { is: "taken", seconds: Math.max(1, (isOwn ? held.over : held.until) - seconds()) };
+        return {
+          is: "taken",
+          heldFor: seconds() + requestSeconds - held.over,
+          freeAfter: Math.max(1, (isOwn ? held.over : held.until) - seconds()),
+        };
       }
     },
     async sent(cooldown, identity, cooldownSeconds) {

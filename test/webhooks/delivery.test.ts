@@ -306,4 +306,48 @@ describe("a cool-down", () => {
     assert(world.killed > 10, `only ${world.killed} processes died`);
     assert.equal(new Set(ids).size, 1);
   });
+
+  /** The first process dies with the answer 200 in its hand, so that nothing is noted of what was delivered. */
+  async function worldOfOneUnnoted(isUp: (hoursLater: number, givenUp: number) => boolean) {
+    const taken: string[] = [];
+    const world = await worldOf({
+      random: createRandom(5),
+      events: { KeyExpired: [hook({ event_timeout: 7 * 86_400 })] },
+      target(request) {
+        if (world.world.killed === 0) world.world.deaths = DIES_AFTER_ITS_CALL;
+        const hoursLater = (world.now() - began) / HOUR;
+        if (world.world.killed > 0 && !isUp(hoursLater, world.letters.length)) return answer(500);
+        taken.push(idOf(request));
+        return answer(200);
+      },
+    });
+    const began = world.now();
+    world.publish("first", { Key: "a" });
+    await world.settle({ until: () => world.world.killed > 0 });
+    world.world.deaths = 0;
+    world.publish("second", { Key: "a" });
+    return { ...world, taken };
+  }
+
+  it("holds when a delivery was not noted and the next one of it fails: another event is not sent", async () => {
+    const { settle, taken, tally, letters } = await worldOfOneUnnoted((hours) => hours > 8);
+    await settle();
+    assert.equal(new Set(taken).size, 1, "one id");
+    assert.deepEqual([taken.length, tally.WebhooksDelivered, tally.WebhooksCooled], [2, 1, 1]);
+    assert.deepEqual(letters, []);
+  });
+
+  it("ends with a webhook that is given up: another event is sent then", async () => {
+    const { settle, taken, tally, letters } = await worldOfOneUnnoted((_, givenUp) => givenUp > 0);
+    await settle();
+    assert.equal(new Set(taken).size, 2);
+    assert.deepEqual(
+      letters.map(({ attributes }) => attributes?.event_id),
+      ["first"],
+    );
+    assert.equal(tally.WebhooksDelivered, 1);
+  });
 });
+
+/** How likely a process dies so that each of its calls is made, and the one under way is its last. */
+const DIES_AFTER_ITS_CALL = 3;

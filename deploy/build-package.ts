@@ -31,7 +31,7 @@ const together: Plugin = {
   name: "together",
   setup({ onResolve, onLoad }) {
     // Only a clone builds functions.
-    onResolve({ filter: /^\.\/build\.ts$/ }, ({ path, kind }) =>
+    onResolve({ filter: /^\.\/kept-zips\.ts$/ }, ({ path, kind }) =>
       kind === "dynamic-import" ? { path, external: true } : undefined,
     );
     // So small that each of the few that need it has its own, in place of one more file.

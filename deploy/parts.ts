@@ -21,7 +21,6 @@ export async function putZips(folder: string): Promise<void> {
     cpSync(fileURLToPath(new URL("./functions", import.meta.url)), folder, { recursive: true });
     return;
   }
-  const { buildZips, endBuilder } = await import("./build.ts");
-  await buildZips(folder);
-  await endBuilder();
+  const { putBuiltZips } = await import("./kept-zips.ts");
+  await putBuiltZips(folder);
 }

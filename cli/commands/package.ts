@@ -1,6 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { portableOf } from "../../deploy/portable.ts";
 import type { Template } from "../../deploy/template.ts";
 import { errorText } from "../../lib/errors.ts";
@@ -20,17 +30,19 @@ export interface PackageOptions extends StageOptions {
 /** `gatehook package`: the functions' zips and the template, checked, without AWS. */
 export async function packageCommand(options: PackageOptions): Promise<void> {
   const target = await readTarget(options);
+  const out = options.template ? resolve(options.template) : join(target.dir, ".gatehook/package");
+  checkWritable(out);
   await packaged(target, interruption(), async (made) => {
-    const folder = options.template ? writePortable(options.template, made) : writeStage(target, made);
+    const folder = options.template ? writePortable(out, made) : writeStage(out, target.stage, made);
     tell(target, made, folder, options);
   });
 }
 
-/** Into `.gatehook/package/<stage>/` of the folder. */
-function writeStage({ dir, stage }: Target, { template, zips }: Packaged): string {
-  const folder = join(dir, ".gatehook/package", stage);
+/** Into the folder's `<stage>/`. */
+function writeStage(out: string, stage: string, { template, zips }: Packaged): string {
+  const folder = join(out, stage);
   // Whole or not at all, also where two package the same stage.
-  return writable(dirname(folder), (parent) => {
+  return writable(out, (parent) => {
     const fresh = join(parent, `.${stage}-${randomUUID()}`);
     mkdirSync(fresh);
     try {
@@ -49,9 +61,9 @@ function writeStage({ dir, stage }: Target, { template, zips }: Packaged): strin
 /** A zip of ours, whose code may be older. */
 const ZIP = /^[a-z-]+-[0-9a-f]{16}\.zip$/;
 
-function writePortable(dir: string, made: Packaged): string {
+function writePortable(out: string, made: Packaged): string {
   const { template, zips } = portableOf(made);
-  return writable(resolve(dir), (folder) => {
+  return writable(out, (folder) => {
     const functions = join(folder, "functions");
     mkdirSync(functions, { recursive: true });
     for (const file of readdirSync(functions))
@@ -65,14 +77,28 @@ function writePortable(dir: string, made: Packaged): string {
 const writeTemplate = (folder: string, template: Template) =>
   writeFileSync(join(folder, "template.json"), `${JSON.stringify(template, null, 2)}\n`);
 
+/** Before the work: what is there already of a folder's path is a folder to write to. */
+function checkWritable(folder: string): void {
+  let there = folder;
+  while (!existsSync(there)) there = dirname(there);
+  try {
+    accessSync(join(there, sep), constants.W_OK);
+  } catch (cause) {
+    throw notWritable(folder, cause);
+  }
+}
+
 function writable(folder: string, write: (folder: string) => string): string {
   try {
     mkdirSync(folder, { recursive: true });
     return write(folder);
   } catch (cause) {
-    throw new UsageError(`${folder} cannot be written to: ${errorText(cause)}`, { cause });
+    throw notWritable(folder, cause);
   }
 }
+
+const notWritable = (folder: string, cause: unknown) =>
+  new UsageError(`${folder} cannot be written to: ${errorText(cause)}`, { cause });
 
 function tell(
   { stack, stage, region }: Target,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { unzipSync } from "fflate";
 import { functionNames, ROOT } from "../../deploy/build.ts";
@@ -182,6 +182,7 @@ describe("gatehook package", () => {
     assert.equal(code, 2);
     assert.match(stderr, /\.gatehook\/package cannot be written to: /);
     assert.ok(!existsSync(folder.path("serverless.yml")));
+    rmSync(folder.path(".gatehook"));
   });
 
   it("tells the framework's error, and not where it ran", async () => {

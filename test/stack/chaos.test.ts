@@ -91,20 +91,24 @@ describe("the chaos finds out a consumer with", { concurrency: 5 }, () => {
   assert.deepEqual(RUNS.flatMap(([sabotages]) => sabotages).sort(), [...SABOTAGES].sort());
   for (const [sabotages, options] of RUNS)
     test(sabotages.join(" and "), async () => {
-      const result = await runChaos({
-        sabotages,
-        events: 60,
-        kills: 2,
-        ...options,
-        seed: 1,
-        consumers: 2,
-        faultRate: 0.1,
-        patienceMs: 60_000,
-        env: process.env,
-      });
-      for (const sabotage of sabotages)
-        assert.ok(result[NOTICED[sabotage]] > 0, `${sabotage} is not noticed: ${JSON.stringify(result)}`);
-      assert.ok(result.troubles.length > 0);
+      let unnoticed = sabotages;
+      // What a sabotage does depends on the moments at which processes die, which no seed decides.
+      for (let seed = 1; unnoticed.length > 0; seed += 1) {
+        const result = await runChaos({
+          sabotages: unnoticed,
+          events: 60,
+          kills: 2,
+          ...options,
+          seed,
+          consumers: 2,
+          faultRate: 0.1,
+          patienceMs: 60_000,
+          env: process.env,
+        });
+        unnoticed = unnoticed.filter((sabotage) => result[NOTICED[sabotage]] === 0);
+        assert.ok(unnoticed.length > 0 || result.troubles.length > 0);
+        assert.ok(unnoticed.length === 0 || seed < 3, `${unnoticed} not noticed: ${JSON.stringify(result)}`);
+      }
     });
 });
 

@@ -7,6 +7,7 @@ import { createConfigData } from "../../lib/consumer/config-data.ts";
 import { AppError, errorText } from "../../lib/errors.ts";
 import { parseExactly, type TestCase, testCaseText } from "../../lib/history/test-case.ts";
 import { runTest, type TestDeps, type TestResult } from "../../lib/history/test-run.ts";
+import { createTurns } from "../../lib/in-turn.ts";
 import { openRelease } from "../../lib/releases/release.ts";
 import { loadAssets } from "../../lib/runtime/assets.ts";
 import { startRuntime } from "../../lib/runtime/runtime.ts";
@@ -148,7 +149,7 @@ function failureLines(
 async function watchTests(dir: string, named: string[], options: TestOptions): Promise<void> {
   const stop = interruption();
   const { folders } = await readProject(dir);
-  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = createTurns();
   const tests = join(dir, TESTS);
   let watch: SourceWatch | undefined;
   /** Scripts may import files from anywhere. While one cannot be made, its files are not known: the watch stays. */
@@ -156,7 +157,7 @@ async function watchTests(dir: string, named: string[], options: TestOptions): P
     if (problems.length === 0) watch?.also([tests, ...inputs]);
   }
   const run = () => {
-    last = last.then(async () => {
+    void inTurn(async () => {
       if (stop.aborted) return;
       await runTests(dir, named, options, follow).catch((thrown: unknown) =>
         printErrorText(errorText(thrown)),
@@ -174,6 +175,6 @@ async function watchTests(dir: string, named: string[], options: TestOptions): P
     await whenAborted(stop).catch(() => {});
   } finally {
     await watch.close();
-    await last;
+    await inTurn(() => {});
   }
 }

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { eventOf } from "../../lib/history/event-list.ts";
 import { type EventRow, rowAfter, rowKey } from "../../lib/history/event-rows.ts";
 import type { AttemptOutcome, AttemptRecord, HistoryLine } from "../../lib/history/records.ts";
+import { createTurns } from "../../lib/in-turn.ts";
 import type { HistoryReader, LinePlace } from "../history-reader.ts";
 
 /** An event of a history: its row, and where its lines are. */
@@ -50,7 +51,7 @@ export function createHistoryIndex(reader: HistoryReader): HistoryIndex {
   let number = 0;
   let files = new Set<string>();
   /** One after the other: two that read would take each other's lines. */
-  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = createTurns();
 
   const tell = (changes: Change[] | undefined) => {
     for (const listener of listeners) listener(changes);
@@ -105,11 +106,7 @@ export function createHistoryIndex(reader: HistoryReader): HistoryIndex {
     get number() {
       return number;
     },
-    refresh() {
-      const mine = last.then(readOn);
-      last = mine.catch(() => {});
-      return mine;
-    },
+    refresh: () => inTurn(readOn),
     get: (key) => byKey.get(key),
     events() {
       sorted ??= [...byKey.values()].sort(newestFirst);

@@ -10,6 +10,7 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const COMMON = [
   "lib/errors.ts",
   "lib/http-reply.ts",
+  "lib/in-turn.ts",
   "lib/json-mistake.ts",
   "lib/line-hunks.ts",
   "lib/log.ts",

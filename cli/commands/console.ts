@@ -4,6 +4,7 @@ import { openSessionsApi } from "../../functions/sessions-api.ts";
 import { AppError } from "../../lib/errors.ts";
 import { type AttemptRecord, FORMAT, type HistoryLine, type RunRecord } from "../../lib/history/records.ts";
 import type { TestCase } from "../../lib/history/test-case.ts";
+import { parsedJson } from "../../lib/json.ts";
 import type { Backend, RecordedEvents } from "../../local/console/backend.ts";
 import { createHistoryIndex } from "../../local/console/history-index.ts";
 import { startConsole } from "../../local/console/serve.ts";
@@ -169,19 +170,11 @@ const noRelease = async () => {
 function linesIn(text: string, path: string): HistoryLine[] {
   const lines = text.split("\n").flatMap((line) => parseLine(line) ?? []);
   if (lines.length > 0) return lines;
-  const test = parsed(text);
+  const test = parsedJson(text);
   if (isCase(test)) return [{ history: FORMAT, attempt: attemptOf(test) }];
   throw new UsageError(
     `${path} has no recorded event: it must be a file that gatehook events show --raw or events save writes`,
   );
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function isCase(value: unknown): value is TestCase & { event: AttemptRecord["event"] } {

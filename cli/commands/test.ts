@@ -11,6 +11,7 @@ import { createTurns } from "../../lib/in-turn.ts";
 import { openRelease } from "../../lib/releases/release.ts";
 import { loadAssets } from "../../lib/runtime/assets.ts";
 import { startRuntime } from "../../lib/runtime/runtime.ts";
+import { tenths } from "../../lib/tenths.ts";
 import type { Sources } from "../bundle/sources.ts";
 import { devSettings } from "../dev/settings.ts";
 import { type SourceWatch, watchSources } from "../dev/watch.ts";
@@ -112,7 +113,7 @@ async function runFile(
   const done = (lines: string[], isUpdated = false): Tested => ({
     name,
     path,
-    ms: Math.round((performance.now() - started) * 10) / 10,
+    ms: tenths(performance.now() - started),
     lines,
     isUpdated,
   });

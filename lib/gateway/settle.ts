@@ -1,4 +1,5 @@
 import { AppError, type ErrorCode } from "../errors.ts";
+import { objectOf } from "../json.ts";
 import type { Change, ChangedBy, GatewayState, Marks } from "../sessions/item.ts";
 import { storableBytes } from "../sessions/limits.ts";
 import { formatSession, parseSession, type Session } from "../sessions/session.ts";
@@ -312,8 +313,8 @@ export function showsTheirs(
 /** Members that only the gateway's cache could take back: with a quota each request writes the whole session. */
 function canBeUndone(session: Members, cacheMs: number): boolean {
   if (cacheMs === 0) return false;
-  const limits = Object.values(asObject(session.access_rights)).map((right) =>
-    asObject(asObject(right).limit),
+  const limits = Object.values(objectOf(session.access_rights)).map((right) =>
+    objectOf(objectOf(right).limit),
   );
   const counted = limits.some(({ quota_max = -1 }) => quota_max !== -1);
   return session.quota_max !== -1 || counted;
@@ -321,9 +322,9 @@ function canBeUndone(session: Members, cacheMs: number): boolean {
 
 /** The quota's figures at its start: a gateway takes them from the body of a PUT that resets it. */
 function fullQuota(session: Members): Members {
-  const rights = Object.entries(asObject(session.access_rights)).map(([id, right]) => {
-    const { limit, ...rest } = asObject(right);
-    return [id, { ...rest, ...(limit !== undefined && { limit: refilled(asObject(limit)) }) }];
+  const rights = Object.entries(objectOf(session.access_rights)).map(([id, right]) => {
+    const { limit, ...rest } = objectOf(right);
+    return [id, { ...rest, ...(limit !== undefined && { limit: refilled(objectOf(limit)) }) }];
   });
   return { ...refilled(session), ...(rights.length > 0 && { access_rights: Object.fromEntries(rights) }) };
 }
@@ -353,9 +354,6 @@ function asIs({ session, gateway: { look: _, ...rest } }: Row, now: number): Set
   const later = Math.max(0, (rest.change?.until ?? now) - now);
   return { kind: "row", session, gateway: rest, later };
 }
-
-const asObject = (value: unknown): Members =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Members) : {};
 
 /** The session's `date_created`, by which the gateway's keys of one name are told apart; "" for none. */
 export const createdOf = (session: Members) => textOf(session.date_created);

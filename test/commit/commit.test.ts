@@ -13,7 +13,8 @@ import {
   TransactWriteItemsCommand,
 } from "@aws-sdk/client-dynamodb";
 import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
-import { type ConsumerStore, createConsumerStore, type Write } from "../../lib/commit/store.ts";
+import type { Write } from "../../lib/commit/commit.ts";
+import { type ConsumerStore, createConsumerStore } from "../../lib/commit/store.ts";
 import { AppError } from "../../lib/errors.ts";
 import { formatSession, parseSession } from "../../lib/sessions/session.ts";
 import { type LocalAws, startAws } from "../../local/aws.ts";

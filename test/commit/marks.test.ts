@@ -5,13 +5,9 @@ import { randomUUID } from "node:crypto";
 import { after, before, describe, it, test } from "node:test";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DeleteCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
+import type { EntryWrite, SessionWrite } from "../../lib/commit/commit.ts";
 import { createProveMarks } from "../../lib/commit/prove-marks.ts";
-import {
-  type ConsumerStore,
-  createConsumerStore,
-  type EntryWrite,
-  type SessionWrite,
-} from "../../lib/commit/store.ts";
+import { type ConsumerStore, createConsumerStore } from "../../lib/commit/store.ts";
 import { takeMarks } from "../../lib/commit/take-marks.ts";
 import { SCOPED_KEY } from "../../lib/dynamo/state-keys.ts";
 import { createRows } from "../../lib/gateway/rows.ts";

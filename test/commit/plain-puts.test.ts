@@ -14,12 +14,8 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { DeleteCommand, GetCommand } from "@aws-sdk/lib-dynamodb";
 import fc from "fast-check";
-import {
-  type ConsumerStore,
-  createConsumerStore,
-  type EntryWrite,
-  type SessionWrite,
-} from "../../lib/commit/store.ts";
+import type { EntryWrite, SessionWrite } from "../../lib/commit/commit.ts";
+import { type ConsumerStore, createConsumerStore } from "../../lib/commit/store.ts";
 import type { AppError } from "../../lib/errors.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { type LocalAws, startAws } from "../../local/aws.ts";

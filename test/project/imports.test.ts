@@ -12,11 +12,13 @@ const COMMON = [
   "lib/http-reply.ts",
   "lib/in-turn.ts",
   "lib/json-mistake.ts",
+  "lib/json.ts",
   "lib/line-hunks.ts",
   "lib/log.ts",
   "lib/metrics.ts",
   "lib/rate-limit.ts",
   "lib/secrets.ts",
+  "lib/tenths.ts",
 ];
 
 /** The thread of the sandbox loads nothing else. */
@@ -45,7 +47,7 @@ const OF_LIB: Record<string, string[]> = {
   dynamo: [],
   egress: ["go"],
   events: ["go"],
-  gateway: ["commit/store.ts", "dynamo", "events", "sessions"],
+  gateway: ["commit/commit.ts", "commit/store.ts", "dynamo", "events", "sessions"],
   go: [],
   history: [
     "apis",
@@ -186,6 +188,7 @@ const PACKAGES: Record<string, string[]> = {
     "cli/test-files.ts",
     "lib/attach/",
     "lib/json-mistake.ts",
+    "lib/json.ts",
     "lib/settings/",
   ],
   commander: ["cli/"],

@@ -1,7 +1,8 @@
 import { AppError } from "../../lib/errors.ts";
+import type { SessionRow } from "../../lib/sessions/item.ts";
 import { whoChanged } from "../../lib/sessions/item.ts";
 import { formatCursor, parseCursor } from "../../lib/sessions/list.ts";
-import type { FoundRow, SessionRow } from "../../lib/sessions/rows.ts";
+import type { FoundRow } from "../../lib/sessions/rows.ts";
 import { accessOf, type Place, type Search } from "../../lib/sessions/search.ts";
 import { showSession } from "../../lib/sessions/session.ts";
 import { tenths } from "../../lib/tenths.ts";

@@ -2,10 +2,10 @@ import { AppError } from "../errors.ts";
 import { any, decodeJson, decodeValue, map, raw, string, struct } from "../go/decode.ts";
 import type { JsonValue } from "../go/json.ts";
 import { isObject } from "../json.ts";
-import { type NamedHandler, type OwnHandler, withEntries } from "../webhooks/own-handlers.ts";
+import { type OwnHandler, withEntries } from "../webhooks/own-handlers.ts";
 import { classic, classicHandlers, eventHandlers } from "./classic.ts";
 import { secretMember } from "./gateway-config.ts";
-import type { HandlerRef } from "./handler-ref.ts";
+import type { HandlerRef, Handlers } from "./handler-ref.ts";
 import { inFile, invalidDefinition, type Source } from "./invalid.ts";
 import { OAS_EXTENSION, OWN_EXTENSION, oas, oasHandlers, own } from "./oas.ts";
 
@@ -43,9 +43,6 @@ export interface Definition {
   path: (string | number)[];
   isOas: boolean;
 }
-
-/** The handlers that a definition names for each event type. */
-export type Handlers = { type: string; refs: HandlerRef[]; own: NamedHandler[] }[];
 
 /** How definitions are read. */
 export interface Reading {

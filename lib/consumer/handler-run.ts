@@ -5,7 +5,7 @@ import type { Recorder } from "../history/recorder.ts";
 import type { DebugLog } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Reason } from "../queue/dead-letters.ts";
-import type { Delivery } from "../queue/records.ts";
+import type { Delivery } from "../queue/delivery.ts";
 import type { FailureCode, LogLevel, Outcome, Run, ScriptError } from "../runtime/protocol.ts";
 import { changedByOf } from "../sessions/item.ts";
 import { isStorableKey } from "../sessions/limits.ts";

@@ -2,7 +2,7 @@ import type { SessionRules } from "../commit/batch-sessions.ts";
 import { withMarks } from "../commit/marks.ts";
 import type { BatchRead, ConsumerStore } from "../commit/store.ts";
 import { type Commit, createUnitOfWork, type UnitOfWork } from "../commit/unit-of-work.ts";
-import { type Delivery, groupsOf } from "../queue/records.ts";
+import { type Delivery, groupsOf } from "../queue/delivery.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import type { ChangedState } from "../sessions/item.ts";
 import { sessionEnd } from "../sessions/lifetime.ts";

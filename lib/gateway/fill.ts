@@ -1,8 +1,9 @@
 import { AppError } from "../errors.ts";
 import type { Entry } from "../sessions/forms.ts";
+import type { SessionRow } from "../sessions/item.ts";
 import { newSession } from "../sessions/item.ts";
 import { storableBytes } from "../sessions/limits.ts";
-import type { SessionRow, SessionRows } from "../sessions/rows.ts";
+import type { SessionRows } from "../sessions/rows.ts";
 import { formatSession, parseSession, type Session } from "../sessions/session.ts";
 import type { FoundRows, Take } from "../sessions/take.ts";
 import { formatWhole } from "../sessions/whole.ts";

@@ -1,6 +1,7 @@
 import type { Metrics } from "../metrics.ts";
 import type { Reason } from "../queue/dead-letters.ts";
-import { type Delivery, type QueueRecord, receives } from "../queue/records.ts";
+import type { Delivery } from "../queue/delivery.ts";
+import { type QueueRecord, receives } from "../queue/records.ts";
 import type { Isolation, Limits, Run } from "../runtime/protocol.ts";
 import { tenths } from "../tenths.ts";
 import type { AttemptOutcome, AttemptRecord, HistorySink } from "./records.ts";

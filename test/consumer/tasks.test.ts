@@ -5,7 +5,7 @@ import type { SendMessageCommandInput, SQSClient } from "@aws-sdk/client-sqs";
 import fc from "fast-check";
 import { AppError } from "../../lib/errors.ts";
 import { createQueueSender, type QueueMessage } from "../../lib/events/send.ts";
-import { deliveryOf } from "../../lib/queue/records.ts";
+import { deliveryOf } from "../../lib/queue/delivery.ts";
 import { createSendTask } from "../../lib/tasks/send-task.ts";
 import { freshTask, type Task, taskOf, webhookTask, windowTask } from "../../lib/tasks/tasks.ts";
 import { createRelease, createRuntime, createTable, message, NOW, setUp } from "../helpers/consumer.ts";

@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import { GetCommand } from "@aws-sdk/lib-dynamodb";
 import { parseDefinitions } from "../../lib/apis/definition.ts";
-import { deliveryOf } from "../../lib/queue/records.ts";
+import { deliveryOf } from "../../lib/queue/delivery.ts";
 import { openRelease } from "../../lib/releases/release.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { createStormStore } from "../../lib/tasks/storm-store.ts";

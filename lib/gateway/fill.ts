@@ -8,8 +8,8 @@ import { formatSession, parseSession, type Session } from "../sessions/session.t
 import type { FoundRows, Take } from "../sessions/take.ts";
 import { formatWhole } from "../sessions/whole.ts";
 import type { Members } from "./merge.ts";
+import { createdOf, showsTheirs } from "./row.ts";
 import type { Rows } from "./rows.ts";
-import { createdOf, showsTheirs } from "./settle.ts";
 
 /** `pace` limits the writes, and answers false when it is time to end. `random` from 0 to 1. */
 export interface FillDeps {

@@ -1,6 +1,6 @@
 import type { EventOutcome } from "../consumer/outcome.ts";
 import type { AppError } from "../errors.ts";
-import type { CallScope } from "../runtime/jobs.ts";
+import type { CallScope } from "../runtime/host.ts";
 import type { HostCallName, LogLevel, Outcome, Run, RunUsed } from "../runtime/protocol.ts";
 import { type Session, showSession } from "../sessions/session.ts";
 import { tenths } from "../tenths.ts";

@@ -206,7 +206,7 @@ const PACKAGES: Record<string, string[]> = {
     "deploy/licences.ts",
     "deploy/sdk.ts",
   ],
-  semver: ["deploy/pack-check.ts", "deploy/release.ts"],
+  semver: ["deploy/pack-check.ts", "deploy/pack-install.ts", "deploy/release.ts"],
   "@aws/cloudformation-validate": ["deploy/schema.ts"],
 };
 

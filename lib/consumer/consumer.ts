@@ -234,6 +234,6 @@ function unstartedVerdict({ envelope }: Delivery): Verdict {
 }
 
 function staleFailure({ envelope }: Delivery): Failure {
-  const error = `a session that its handlers read was changed by others ${CONFLICT_RUNS} times in a row`;
+  const error = "a session that its handlers read was changed by others during each of its runs";
   return { kind: "conflict", reason: "session-stale", error, eventId: envelope.id };
 }

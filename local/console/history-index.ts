@@ -52,6 +52,8 @@ export function createHistoryIndex(reader: HistoryReader): HistoryIndex {
   let files = new Set<string>();
   /** One after the other: two that read would take each other's lines. */
   const inTurn = createTurns();
+  /** The one that has not begun yet: it reads what was written until then for all who ask meanwhile. */
+  let waiting: Promise<void> | undefined;
 
   const tell = (changes: Change[] | undefined) => {
     for (const listener of listeners) listener(changes);
@@ -106,7 +108,13 @@ export function createHistoryIndex(reader: HistoryReader): HistoryIndex {
     get number() {
       return number;
     },
-    refresh: () => inTurn(readOn),
+    refresh() {
+      waiting ??= inTurn(() => {
+        waiting = undefined;
+        return readOn();
+      });
+      return waiting;
+    },
     get: (key) => byKey.get(key),
     events() {
       sorted ??= [...byKey.values()].sort(newestFirst);

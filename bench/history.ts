@@ -3,7 +3,7 @@
 import { DONE } from "../lib/consumer/outcome.ts";
 import { createRecorder, type Recorder, type RecorderDeps } from "../lib/history/recorder.ts";
 import { FORMAT, lineOf } from "../lib/history/records.ts";
-import type { Delivery } from "../lib/queue/records.ts";
+import type { Delivery } from "../lib/queue/delivery.ts";
 import { startRuntime } from "../lib/runtime/runtime.ts";
 import { assets } from "./runtime/sandboxes.ts";
 import { sampleRelease, sampleRun, silentHost } from "./sample.ts";

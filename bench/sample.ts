@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import type { Host } from "../lib/runtime/jobs.ts";
+import type { Host } from "../lib/runtime/host.ts";
 import type { Run, Script } from "../lib/runtime/protocol.ts";
 
 const HANDLERS = new URL("../handlers/", import.meta.url);

@@ -1,12 +1,26 @@
 #!/usr/bin/env node
 // Each command is loaded when it is called, so that `run` and `check` do not wait for the AWS SDK.
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { errorText } from "../lib/errors.ts";
 import { addDlq } from "./commands/dlq.ts";
 import { addEvents } from "./commands/events.ts";
+import { addGatewayCommands } from "./commands/gateway-commands.ts";
+import { addReleaseCommands } from "./commands/release-commands.ts";
 import { addSessions } from "./commands/sessions.ts";
+import { addStageCommands } from "./commands/stage-commands.ts";
 import { addWebhook } from "./commands/webhook.ts";
-import { hostName, perSecond, reaching, wholeNumber, yes } from "./option-values.ts";
+import {
+  collect,
+  folder,
+  hostName,
+  JSON_OPTION,
+  keyAndFile,
+  nameAndValue,
+  perSecond,
+  reaching,
+  wholeNumber,
+  yes,
+} from "./option-values.ts";
 import { awsAdvice } from "./stage/aws-errors.ts";
 import { print, printError, printErrorText } from "./terminal/print.ts";
 import { linesOf } from "./terminal/printable.ts";
@@ -16,39 +30,10 @@ import { ownPackage } from "./version.ts";
 // As in Lambda, for what scripts make of a date.
 process.env.TZ = "UTC";
 
-function keyAndFile(text: string, before: Record<string, string>): Record<string, string> {
-  const [, key, file] = /^(.+)=(.+)$/s.exec(text) ?? [];
-  if (!key || !file) throw new InvalidArgumentError("It has the form KEY=FILE.");
-  return { ...before, [key]: file };
-}
-
-function nameAndValue(text: string, before: Record<string, string>): Record<string, string> {
-  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
-  if (!name || value === undefined) throw new InvalidArgumentError("It has the form NAME=value.");
-  return { ...before, [name.trim()]: value };
-}
-
-const collect = (text: string, before: string[]) => [...before, text];
-
 const toLines = (text: string) => linesOf(text.replace(/\n$/, ""));
-
-const folder = new Option("--dir <folder>", "the folder with apis/ and handlers/").default(".");
 
 /** Where gatehook dev listens unless it is told otherwise. */
 const LOCAL_URL = "http://127.0.0.1:3000";
-
-const ofGateway = (command: Command) =>
-  command
-    .requiredOption("--apps <folder>", "the gateway's folder of API definitions: its app_path")
-    .option(
-      "--scripts <folder>",
-      "what its paths of handlers start from; by default the folder around --apps",
-    )
-    .option("--tyk-conf <file>", "its configuration, for the events that belong to no API")
-    .addOption(folder)
-    .option("--out <folder>", "for what the gateway is to load; by default gateway/ in --dir")
-    .option("--dry-run", "only say what would be written")
-    .option("--json", "print one JSON object and nothing else");
 
 /** A person answered a question with no, and the message is printed already. */
 class Declined extends Error {}
@@ -73,25 +58,12 @@ program
   .option("--json", "print one JSON object and nothing else")
   .action(async (dir, options) => (await import("./commands/init.ts")).init(dir, options));
 
-ofGateway(program.command("attach"))
-  .description("take over the handlers of a gateway, and write what it is to load instead")
-  .option("--url <address>", "where the gateway sends its events; by default the local stack that runs")
-  .option("--force", "also replace files of apis/ and handlers/, gateway.json and tykjs.js that differ")
-  .addHelpText(
-    "after",
-    "\nNothing is written into the gateway's folder. Its webhooks have the token\n" +
-      "that the environment variable INGEST_TOKEN holds, if it is set.",
-  )
-  .action(async (options) => (await import("./commands/attach.ts")).attach(options));
-
-ofGateway(program.command("detach"))
-  .description("write what an attached gateway is to load to run its handlers itself again")
-  .action(async (options) => (await import("./commands/detach.ts")).detach(options));
+addGatewayCommands(program);
 
 program
   .command("dev")
   .description("run the whole stack on this machine, with the apis/ and handlers/ of a folder")
-  .addOption(folder)
+  .addOption(folder())
   .option("--once", "end after the sample event: exit code 0 when its handler's work is committed, else 1")
   .option("--json", "with --once: print one JSON object and nothing else")
   .option("--port <number>", "where ingest listens; 0 is any free port", wholeNumber(0, 65_535), 3000)
@@ -155,46 +127,7 @@ program
   )
   .action(async (script, options) => (await import("./commands/run.ts")).run(script, options));
 
-program
-  .command("check")
-  .description(
-    "check a folder as the releaser does, without AWS: exit code 0, or 1 with what would not go live",
-  )
-  .addOption(folder)
-  .option("--json", "print one JSON object and nothing else")
-  .action(async (options) => (await import("./commands/check.ts")).check(options));
-
-reaching(program.command("push"))
-  .description("make the bucket the same as a folder, and wait until the release is live or refused")
-  .addOption(folder)
-  .option("--dry-run", "only say what would be uploaded and removed")
-  .addOption(yes())
-  .action(async (options) => (await import("./commands/push.ts")).push(options));
-
-reaching(program.command("releases"))
-  .description("list every release, the newest upload first, or tell the report of one")
-  .argument("[version]", "the release whose report to tell")
-  .option("--json", "print the whole reports as JSON and nothing else")
-  .action(async (version, options) => (await import("./commands/releases.ts")).releases(version, options));
-
-reaching(program.command("rollback"))
-  .description("make an older release live again")
-  .argument("[version]", "by default the last that was live before the one in use")
-  .addOption(yes())
-  .action(async (version) => (await import("./commands/rollback.ts")).rollback(version));
-
-reaching(program.command("format"))
-  .description("show the format of the tables, or change it (docs/operate.md says when)")
-  .argument("[number]", "1, or 2", wholeNumber(1, 1_000))
-  .addOption(yes())
-  .option("--json", "print one JSON object and nothing else")
-  .action(async (number, options) => (await import("./commands/format.ts")).format(number, options));
-
-reaching(program.command("diff"))
-  .description("show what changes from one release to another")
-  .argument("<a>", "a version, or live")
-  .argument("<b>", "a version, or live")
-  .action(async (a, b) => (await import("./commands/diff.ts")).diff(a, b));
+addReleaseCommands(program);
 
 reaching(program.command("publish"))
   .description("take a gateway's events on this machine, and send them to the queue by the machine's role")
@@ -215,41 +148,7 @@ reaching(program.command("publish"))
   .option("--json", "print the counts as one JSON object at the end and nothing else")
   .action(async (options) => (await import("./commands/publish.ts")).publish(options));
 
-const target = (command: Command) =>
-  command
-    .addOption(
-      new Option("--dir <folder>", "the folder with gatehook.json, apis/ and handlers/").default("."),
-    )
-    .option("--stage <name>", "the stage: one of gatehook.json, or any where it lists none; else dev")
-    .option("--region <name>", "by default the stage's in gatehook.json, or AWS_REGION");
-const set = (command: Command) =>
-  command.option("--set <NAME=value>", "a setting of docs/settings.md; repeatable", nameAndValue, {});
-const JSON_OPTION = ["--json", "print one JSON object and nothing else on standard output"] as const;
-
-set(target(program.command("package")))
-  .description("package the functions and check the template, without AWS")
-  .option("--template <folder>", "write a CloudFormation template with zips for CDK, SAM or Terraform")
-  .option(...JSON_OPTION)
-  .action(async (options) => (await import("./commands/package.ts")).packageCommand(options));
-
-set(target(program.command("deploy")))
-  .description("package a stage, and make or update its stack")
-  .addOption(yes())
-  .option(...JSON_OPTION)
-  .action(async (options) => (await import("./commands/deploy.ts")).deploy(options));
-
-target(program.command("remove"))
-  .description("remove a stage's stack; tables, queues and bucket stay unless onRemove says otherwise")
-  .option("--yes", "do not ask")
-  .option(...JSON_OPTION)
-  .action(async (options) => (await import("./commands/remove.ts")).remove(options));
-
-program
-  .command("eject")
-  .description("write serverless.yml and what it needs into the folder, for osls or the Serverless Framework")
-  .addOption(folder)
-  .option(...JSON_OPTION)
-  .action(async (options) => (await import("./commands/eject.ts")).eject(options));
+addStageCommands(program);
 
 program
   .command("send")
@@ -310,7 +209,7 @@ program
   .option("--update", "write what handlers do now as what is expected")
   .option("--watch", "run them again after each save, until Ctrl+C")
   .addOption(new Option("--reporter <form>", "how to tell").choices(["spec", "tap", "junit"]).default("spec"))
-  .addOption(folder)
+  .addOption(folder())
   .action(async (files, options) => (await import("./commands/test.ts")).test(files, options));
 
 addDlq(program);

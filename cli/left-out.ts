@@ -1,4 +1,5 @@
 import { appendFile, writeFile } from "node:fs/promises";
+import { createTurns } from "../lib/in-turn.ts";
 import type { LeftOut } from "../lib/sessions/import.ts";
 import { printError } from "./terminal/print.ts";
 import { UsageError } from "./terminal/usage.ts";
@@ -13,7 +14,8 @@ export async function startLeftOut(report: string | undefined, what: string) {
   let counted = 0;
   let kept = 0;
   let lines: string[] = [];
-  let written = Promise.resolve();
+  const inTurn = createTurns();
+  let failed: Error | undefined;
   if (report !== undefined) {
     await writeFile(report, "", { mode: 0o600 }).catch((cause: Error) => {
       throw new UsageError(`the report ${report} cannot be written: ${cause.message}`, { cause });
@@ -23,7 +25,10 @@ export async function startLeftOut(report: string | undefined, what: string) {
   function flush(): void {
     const text = lines.join("");
     lines = [];
-    if (report !== undefined && text) written = written.then(() => appendFile(report, text));
+    if (report === undefined || !text) return;
+    inTurn(() => appendFile(report, text)).catch((thrown: Error) => {
+      failed ??= thrown;
+    });
   }
 
   return {
@@ -33,10 +38,14 @@ export async function startLeftOut(report: string | undefined, what: string) {
       if (code === "kept") kept += 1;
       else if (counted++ < TOLD) printError(`${what} ${place}: ${message}`);
     },
-    /** Once the report is complete. */
+    /** Once all is written. A report that could not be written is told, and makes the exit code 1. */
     async end(): Promise<void> {
       flush();
-      await written;
+      await inTurn(() => {});
+      if (failed) {
+        process.exitCode = 1;
+        printError(`gatehook: the report ${report} is not complete: ${failed.message}`);
+      }
       const more = counted - TOLD;
       if (more > 0)
         printError(`and ${more} more ${what}s${report === undefined ? ": --report FILE has them all" : ""}`);

@@ -60,3 +60,26 @@ export function reaching(command: Command): Command {
 
 /** The option `--yes` of the commands that write to a stage. */
 export const yes = () => new Option("--yes", "do not ask, also for prod, production and live");
+
+/** `KEY=FILE`, into what was given before. */
+export function keyAndFile(text: string, before: Record<string, string>): Record<string, string> {
+  const [, key, file] = /^(.+)=(.+)$/s.exec(text) ?? [];
+  if (!key || !file) throw new InvalidArgumentError("It has the form KEY=FILE.");
+  return { ...before, [key]: file };
+}
+
+/** `NAME=value`, into what was given before. */
+export function nameAndValue(text: string, before: Record<string, string>): Record<string, string> {
+  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (!name || value === undefined) throw new InvalidArgumentError("It has the form NAME=value.");
+  return { ...before, [name.trim()]: value };
+}
+
+/** Any text, behind what was given before. */
+export const collect = (text: string, before: string[]) => [...before, text];
+
+/** The option `--dir` of the commands that work on a folder. */
+export const folder = () => new Option("--dir <folder>", "the folder with apis/ and handlers/").default(".");
+
+/** The option `--json` of the commands that print more on standard error. */
+export const JSON_OPTION = ["--json", "print one JSON object and nothing else on standard output"] as const;

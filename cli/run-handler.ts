@@ -1,4 +1,3 @@
-import type { Api } from "../lib/apis/definition.ts";
 import type { GatewayEvent } from "../lib/events/event.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
 import type { LogLevel, Outcome, Script, ScriptError } from "../lib/runtime/protocol.ts";
@@ -6,6 +5,7 @@ import type { Runtime } from "../lib/runtime/runtime.ts";
 import { createStarter, type Starter } from "../lib/runtime/starter.ts";
 import type { Session } from "../lib/sessions/session.ts";
 import type { RunFolder } from "./run-folder.ts";
+import type { OneRun } from "./run-host.ts";
 import { UsageError } from "./terminal/usage.ts";
 
 /** What is asked of a run beside its script. */
@@ -61,8 +61,8 @@ export interface Plan {
   /** Why the script cannot run; and a text that it said, with each place of a stack where it is in its files. */
   fault: ScriptError | undefined;
   atSources(text: string): string;
-  api: Pick<Api, "api_id" | "org_id" | "config_data">;
-  orgOf: (apiId: string) => string;
+  api: OneRun["api"];
+  orgOf: OneRun["orgOf"];
 }
 
 /** Runs one script against one event, with sessions in memory. */
@@ -127,7 +127,7 @@ async function runOn(
   }
   listener.onPlan(plan);
   const runtime = await starter.start(plan.scripts);
-  const deps = hostHalf.createDeps(settings, report);
+  const deps = hostHalf.createDeps(settings.allowHost, (call) => void report.http.push(call));
   try {
     const handler = await loadedHandler(runtime, plan, settings, report);
     if (handler !== undefined) listener.chosen(plan, handler, event);
@@ -135,7 +135,8 @@ async function runOn(
     for (let nth = 1; nth <= times && report.outcome === "done"; nth += 1) {
       const one = {
         runtime,
-        plan,
+        api: plan.api,
+        orgOf: plan.orgOf,
         handler: handler ?? "",
         event,
         sessions,

@@ -1,4 +1,5 @@
 import { createLocalReferences } from "../functions/local-references.ts";
+import type { Api } from "../lib/apis/definition.ts";
 import type { RunBuffer } from "../lib/commit/unit-of-work.ts";
 import { createConfigData } from "../lib/consumer/config-data.ts";
 import { createEgress } from "../lib/egress/client.ts";
@@ -7,21 +8,19 @@ import type { LogLevel, Outcome } from "../lib/runtime/protocol.ts";
 import type { Runtime } from "../lib/runtime/runtime.ts";
 import type { Session } from "../lib/sessions/session.ts";
 import { createHost, type HostDeps } from "../lib/tyk-api/host.ts";
-import { batchRequest, makeHttpRequest } from "../lib/tyk-api/http.ts";
+import { batchRequest, type HttpContext, makeHttpRequest } from "../lib/tyk-api/http.ts";
 import { createMemoryEntries, createStorage } from "../lib/tyk-api/storage.ts";
-import type { Plan, RunReport, RunSettings } from "./run-handler.ts";
 
 /** The host without a table: storage in memory, real HTTP. */
 export function createDeps(
-  { allowHost }: RunSettings,
-  report: RunReport,
+  allowHosts: string[],
+  record: NonNullable<HttpContext["record"]>,
 ): HostDeps & { close(): Promise<void> } {
   const egress = createEgress({
-    allowHosts: allowHost,
+    allowHosts,
     howToAllow: (host) => `to allow it, add --allow-host ${host} (in a test, allowHosts)`,
     maxResponseBytes: 1_048_576,
   });
-  const record = (entry: RunReport["http"][number]) => void report.http.push(entry);
   return {
     makeHttpRequest: (request, http) => makeHttpRequest(request, { egress, record, ...http }),
     batchRequest: (request, http) => batchRequest(request, { egress, record, ...http }),
@@ -41,7 +40,8 @@ const configOf = createConfigData({
 /** One run of a handler. `nth` counts from 1 and makes the event's id. */
 export interface OneRun {
   runtime: Runtime;
-  plan: Plan;
+  api: Pick<Api, "api_id" | "org_id" | "config_data">;
+  orgOf: (apiId: string) => string;
   handler: string;
   event: GatewayEvent;
   /** What is in the store: a run that is done changes it. */
@@ -52,7 +52,7 @@ export interface OneRun {
 
 /** Never rejects for what the script does: that is the outcome. The caller closes `runtime` and `deps`. */
 export async function runOnce(
-  { runtime, plan, handler, event, sessions, timeoutMs, nth }: OneRun,
+  { runtime, api, orgOf, handler, event, sessions, timeoutMs, nth }: OneRun,
   deps: HostDeps,
   log: (level: LogLevel, message: string) => void,
 ): Promise<Outcome> {
@@ -63,7 +63,6 @@ export async function runOnce(
     write: async (key, { session }) => void written.set(key, session),
   };
   const id = `run-${nth}`;
-  const { api, orgOf } = plan;
   const host = createHost(deps, { buffer, event: id, handler, log, onRead: () => {}, orgOf });
   const config_data = await configOf(api);
   // As the consumer makes it.

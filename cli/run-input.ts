@@ -3,16 +3,22 @@ import { AppError } from "../lib/errors.ts";
 import { type GatewayEvent, parseEvent } from "../lib/events/event.ts";
 import { jsonMistake } from "../lib/json-mistake.ts";
 import { parseSession, type Session } from "../lib/sessions/session.ts";
-import type { RunOptions } from "./commands/run.ts";
 import type { Given } from "./run-handler.ts";
 import { readText, UsageError } from "./terminal/usage.ts";
 
+/** `event`: a file, or `-` for standard input; `session`: a file by key. */
+export interface InputOptions {
+  event?: string;
+  session: Record<string, string>;
+  api?: string;
+}
+
 /** The event and the sessions, of the files that the options name. */
-export async function readInput(options: RunOptions): Promise<Given> {
+export async function readInput(options: InputOptions): Promise<Given> {
   return { event: await readEvent(options), sessions: await readSessions(options.session) };
 }
 
-async function readEvent({ event, api, session }: RunOptions): Promise<GatewayEvent> {
+async function readEvent({ event, api, session }: InputOptions): Promise<GatewayEvent> {
   if (event === undefined) return sampleEvent(Object.keys(session)[0] ?? "sample-key");
   return parseEventText(
     event === "-" ? await readStream(process.stdin) : await readText(event, "event"),

@@ -4,6 +4,7 @@ import { EVENT_TYPES, OF_THE_GATEWAY } from "../lib/apis/event-types.ts";
 import { createNearest } from "../lib/apis/nearest.ts";
 import { AppError } from "../lib/errors.ts";
 import { type GatewayEvent, parseEvent } from "../lib/events/event.ts";
+import { parsedJson, valueIn } from "../lib/json.ts";
 import { buildRelease } from "../lib/releases/build.ts";
 import { chooseSample, handledIn } from "./dev/sample-choice.ts";
 import { gatewayTime, sampleMeta } from "./dev/sample-meta.ts";
@@ -112,19 +113,11 @@ async function readBodies(file: string, api: string | undefined): Promise<Body[]
 }
 
 function textsIn(text: string): string[] {
-  const value = parsed(text);
+  const value = parsedJson(text);
   if (Array.isArray(value)) return value.map((each) => JSON.stringify(each));
   if (value !== undefined) return [text];
   const lines = text.split("\n").filter((line) => line.trim() !== "");
-  return lines.every((line) => parsed(line) !== undefined) ? lines : [text];
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return lines.every((line) => parsedJson(line) !== undefined) ? lines : [text];
 }
 
 interface Setting {
@@ -149,12 +142,12 @@ const withSet = (event: GatewayEvent, { path, value }: Setting): GatewayEvent =>
 /** A member that is a text stays one; for others the value is JSON where it can be. */
 function withMember(holder: unknown, [name = "", ...rest]: string[], text: string): unknown {
   const members: Record<string, unknown> = typeof holder === "object" && holder !== null ? { ...holder } : {};
-  const before = Object.hasOwn(members, name) ? members[name] : undefined;
+  const before = valueIn(members, name);
   const value =
     rest.length > 0
       ? withMember(before, rest, text)
       : typeof before === "string"
         ? text
-        : (parsed(text) ?? text);
+        : (parsedJson(text) ?? text);
   return { ...members, [name]: value };
 }

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { ShownAttempt, ShownCall } from "./answers.ts";
-import { Changes, Code, Json, Notice, Outcome, parsed } from "./parts.tsx";
+import { Changes, Code, isMembers, Json, Notice, Outcome, parsed } from "./parts.tsx";
 import { link } from "./router.ts";
 import { dayClock, shown, shownLines, utc } from "./text.ts";
 import { LOOKS } from "./timeline.tsx";
@@ -47,10 +47,6 @@ function Folded({ name, text }: { name: string; text: string }) {
     </details>
   );
 }
-
-type Members = Record<string, unknown>;
-const isMembers = (value: unknown): value is Members =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The gateway takes the names in any letters. */
 const member = (value: unknown, name: string): unknown =>

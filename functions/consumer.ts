@@ -21,11 +21,12 @@ import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
 import { once } from "./once.ts";
 import { choice, flag, integer, list, text } from "./settings.ts";
-import { runtimeSettings, starter } from "./warm-runtime.ts";
+import { warmRuntime } from "./warm-runtime.ts";
 
 /** Without it, Lambda may end the function while handlers fill what they are allowed. */
 const TOO_LITTLE = "raise consumerMemory, or lower RUNTIME_WORKERS or RUNTIME_MEMORY_MB";
 
+const { settings: runtimeSettings, starter } = warmRuntime();
 const { env } = process;
 const log = createLog();
 const metrics = createMetrics("consumer");

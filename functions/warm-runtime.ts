@@ -1,12 +1,17 @@
 import { loadAssets } from "../lib/runtime/assets.ts";
 import { createStarter } from "../lib/runtime/starter.ts";
+import { once } from "./once.ts";
 import { readRuntimeSettings } from "./runtime-settings.ts";
 
-/** Read once, when the process starts. Throws `setting-invalid`. */
-export const runtimeSettings = readRuntimeSettings(process.env);
-// A history has what runs took of the clock and of random numbers.
-const tellUsed = process.env.GATEHOOK_HISTORY !== undefined;
-/** The one of this process. */
-export const starter = createStarter({ assets: loadAssets(), ...runtimeSettings, tellUsed });
-// Its thread starts with this module, so that it and the AWS SDK are loaded side by side.
-starter.prepare();
+/**
+ * The runtimes of this process, and their settings. The first call starts a thread, so that it and what is loaded after
+ * the call start side by side. Throws `setting-invalid`.
+ */
+export const warmRuntime = once(() => {
+  const settings = readRuntimeSettings(process.env);
+  // A history has what runs took of the clock and of random numbers.
+  const tellUsed = process.env.GATEHOOK_HISTORY !== undefined;
+  const starter = createStarter({ assets: loadAssets(), ...settings, tellUsed });
+  starter.prepare();
+  return { settings, starter };
+});

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { createTurns } from "../lib/in-turn.ts";
 import type { BucketFile } from "../lib/releases/bucket.ts";
 
 /** S3's notices, which no emulator sends: looks what has changed in the bucket, and tells the releaser. */
@@ -19,12 +20,7 @@ export function watchBucket(deps: {
 }): BucketWatch {
   const stop = new AbortController();
   let known = new Map<string, string>();
-  let last: Promise<unknown> = Promise.resolve();
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = last.then(work);
-    last = mine.catch(() => undefined);
-    return mine;
-  }
+  const inTurn = createTurns();
 
   // S3 tells of a file also when it was put again as it was.
   const stateNow = async () =>

@@ -1,6 +1,6 @@
 import { join, posix, relative, resolve } from "node:path";
 import { type Gathered, gather } from "../../lib/attach/gather.ts";
-import { heldBy, type Patched, patch } from "../../lib/attach/patch.ts";
+import { heldBy, patch } from "../../lib/attach/patch.ts";
 import { attachConf, type TykConf } from "../../lib/attach/tyk-conf.ts";
 import { type Target, TEMPLATE } from "../../lib/attach/webhook.ts";
 import { checkRelease } from "../../lib/releases/check.ts";
@@ -10,24 +10,10 @@ import { loadAssets } from "../../lib/runtime/assets.ts";
 import { liveStackIn } from "../dev/local-stack.ts";
 import { type AttachOptions, foldersOf, gatewayFiles, placesOf, staleFiles } from "../gateway-files.ts";
 import { readGateway, refuseGatewayFolder } from "../gateway-folder.ts";
-import { type Put, putFiles, textOf } from "../put-files.ts";
-import { sayAttached } from "../terminal/attach-lines.ts";
+import { putFiles, textOf } from "../put-files.ts";
+import { type AttachReport, sayAttached } from "../terminal/attach-lines.ts";
 import { printJson } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
-
-/** What was done, and what runs where from then on: what `--json` prints. */
-export interface AttachReport extends Omit<Patched, "files">, Findings {
-  url: string;
-  dir: string;
-  out: string;
-  /** The template's file, as the gateway looks for it. */
-  template: string;
-  dryRun: boolean;
-  /** By path; those of the project from its folder. */
-  files: { path: string; put: Put }[];
-  /** Definitions of an earlier run in `out`, which must not be copied any longer. */
-  stale: string[];
-}
 
 /** `gatehook attach`: a gateway's handlers become a folder of gatehook, and its definitions get webhooks instead. */
 export async function attach(options: AttachOptions): Promise<void> {

@@ -1,11 +1,13 @@
 import { spawn } from "node:child_process";
 import { basename, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { openSessionsApi } from "../../functions/sessions-api.ts";
-import { AppError } from "../../lib/errors.ts";
+import { AppError, errorText } from "../../lib/errors.ts";
 import { type AttemptRecord, FORMAT, type HistoryLine, type RunRecord } from "../../lib/history/records.ts";
 import type { TestCase } from "../../lib/history/test-case.ts";
+import { parsedJson } from "../../lib/json.ts";
 import type { Backend, RecordedEvents } from "../../local/console/backend.ts";
-import { createHistoryIndex } from "../../local/console/history-index.ts";
+import { createHistoryIndex, type HistoryIndex } from "../../local/console/history-index.ts";
 import { startConsole } from "../../local/console/serve.ts";
 import { newToken, tokenIn } from "../../local/console/token.ts";
 import { type HistoryReader, type PlacedLine, parseLine } from "../../local/history-reader.ts";
@@ -19,7 +21,7 @@ import { type StageHistory, stageHistory } from "../stage/history.ts";
 import { openReleaseStore } from "../stage/release-store.ts";
 import { readAccount } from "../stage/stack.ts";
 import { interruption, whenAborted } from "../terminal/interrupt.ts";
-import { print, printText } from "../terminal/print.ts";
+import { print, printErrorText, printText } from "../terminal/print.ts";
 import { QUIET } from "../terminal/quiet.ts";
 import { readText, UsageError } from "../terminal/usage.ts";
 
@@ -122,6 +124,16 @@ async function stageBackend({
 
 /** Time between two reads of what was recorded meanwhile; each read is eight requests. */
 const LOOK_MS = 2_000;
+/** What cannot be read now is read with a later look; why it cannot is told once. */
+async function follow(index: HistoryIndex): Promise<never> {
+  for (let told = ""; ; ) {
+    await delay(LOOK_MS, undefined, { ref: false });
+    const error = await index.refresh().then(() => "", errorText);
+    if (error && error !== told) printErrorText(`gatehook: new events cannot be read: ${error}`);
+    told = error;
+  }
+}
+
 /** Records that are read whole where a page asks for all, each by a request. */
 const WHOLE = 1_000;
 
@@ -133,8 +145,7 @@ async function recordedEvents(
   const { reader, keyRef, inRefs } = history;
   const index = createHistoryIndex(reader());
   await index.refresh();
-  // What cannot be read now is read with the next look.
-  setInterval(() => index.refresh().catch(() => {}), LOOK_MS).unref();
+  void follow(index);
   return {
     index,
     read: () => reader({ whole: true, most: WHOLE }),
@@ -169,19 +180,11 @@ const noRelease = async () => {
 function linesIn(text: string, path: string): HistoryLine[] {
   const lines = text.split("\n").flatMap((line) => parseLine(line) ?? []);
   if (lines.length > 0) return lines;
-  const test = parsed(text);
+  const test = parsedJson(text);
   if (isCase(test)) return [{ history: FORMAT, attempt: attemptOf(test) }];
   throw new UsageError(
     `${path} has no recorded event: it must be a file that gatehook events show --raw or events save writes`,
   );
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function isCase(value: unknown): value is TestCase & { event: AttemptRecord["event"] } {

@@ -1,13 +1,11 @@
 import type { RunFolder } from "../run-folder.ts";
 import { type Listener, type RunReport, type RunSettings, runHandler } from "../run-handler.ts";
+import type { InputOptions } from "../run-input.ts";
 import { print, printError, printJson, printText } from "../terminal/print.ts";
 import { linesOf } from "../terminal/printable.ts";
 import { problemLines, textsOf } from "../terminal/problem-lines.ts";
 
-/** `event`: a file, or `-` for standard input; `session`: a file by key. */
-export interface RunOptions extends RunSettings {
-  event?: string;
-  session: Record<string, string>;
+interface RunOptions extends RunSettings, InputOptions {
   json?: boolean;
 }
 

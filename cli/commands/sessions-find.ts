@@ -1,9 +1,11 @@
 import { AppError } from "../../lib/errors.ts";
+import type { SessionRow } from "../../lib/sessions/item.ts";
 import { whoChanged } from "../../lib/sessions/item.ts";
 import { formatCursor, parseCursor } from "../../lib/sessions/list.ts";
-import type { FoundRow, SessionRow } from "../../lib/sessions/rows.ts";
+import type { FoundRow } from "../../lib/sessions/rows.ts";
 import { accessOf, type Place, type Search } from "../../lib/sessions/search.ts";
 import { showSession } from "../../lib/sessions/session.ts";
+import { tenths } from "../../lib/tenths.ts";
 import { type OpenRows, openSessionRows } from "../stage/open-table.ts";
 import { countOf } from "../terminal/count.ts";
 import { interruption } from "../terminal/interrupt.ts";
@@ -196,7 +198,7 @@ function tellTable({ rows, next, looked, units }: Found, { full = false }: ListO
       ),
     );
   printText(
-    `${countOf(rows.length, "session")}; ${countOf(looked, "row")} read, ${countOf(Math.round(units * 10) / 10, "read unit")}`,
+    `${countOf(rows.length, "session")}; ${countOf(looked, "row")} read, ${countOf(tenths(units), "read unit")}`,
   );
   if (next) printText(`there are more rows: --cursor ${formatCursor(next)}`);
 }

@@ -7,9 +7,11 @@ import { createConfigData } from "../../lib/consumer/config-data.ts";
 import { AppError, errorText } from "../../lib/errors.ts";
 import { parseExactly, type TestCase, testCaseText } from "../../lib/history/test-case.ts";
 import { runTest, type TestDeps, type TestResult } from "../../lib/history/test-run.ts";
+import { createTurns } from "../../lib/in-turn.ts";
 import { openRelease } from "../../lib/releases/release.ts";
 import { loadAssets } from "../../lib/runtime/assets.ts";
 import { startRuntime } from "../../lib/runtime/runtime.ts";
+import { tenths } from "../../lib/tenths.ts";
 import type { Sources } from "../bundle/sources.ts";
 import { devSettings } from "../dev/settings.ts";
 import { type SourceWatch, watchSources } from "../dev/watch.ts";
@@ -111,7 +113,7 @@ async function runFile(
   const done = (lines: string[], isUpdated = false): Tested => ({
     name,
     path,
-    ms: Math.round((performance.now() - started) * 10) / 10,
+    ms: tenths(performance.now() - started),
     lines,
     isUpdated,
   });
@@ -148,7 +150,7 @@ function failureLines(
 async function watchTests(dir: string, named: string[], options: TestOptions): Promise<void> {
   const stop = interruption();
   const { folders } = await readProject(dir);
-  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = createTurns();
   const tests = join(dir, TESTS);
   let watch: SourceWatch | undefined;
   /** Scripts may import files from anywhere. While one cannot be made, its files are not known: the watch stays. */
@@ -156,7 +158,7 @@ async function watchTests(dir: string, named: string[], options: TestOptions): P
     if (problems.length === 0) watch?.also([tests, ...inputs]);
   }
   const run = () => {
-    last = last.then(async () => {
+    void inTurn(async () => {
       if (stop.aborted) return;
       await runTests(dir, named, options, follow).catch((thrown: unknown) =>
         printErrorText(errorText(thrown)),
@@ -174,6 +176,6 @@ async function watchTests(dir: string, named: string[], options: TestOptions): P
     await whenAborted(stop).catch(() => {});
   } finally {
     await watch.close();
-    await last;
+    await inTurn(() => {});
   }
 }

@@ -6,6 +6,7 @@ import { createReruns, type Reruns as Engine, type Rerun, type Side } from "../.
 import type { StepPair } from "../../lib/history/steps.ts";
 import { loadAssets } from "../../lib/runtime/assets.ts";
 import { engineId } from "../../lib/runtime/engine-id.ts";
+import { tenths } from "../../lib/tenths.ts";
 import type { Reruns } from "../../local/console/backend.ts";
 import type { Stack } from "../../local/stack.ts";
 import { pinsOf } from "../commands/events-pin.ts";
@@ -133,5 +134,5 @@ const sideOf = ({ release, outcome, error = "", runs }: Side): RerunSide => ({
   release,
   outcome,
   error,
-  ms: Math.round(runs.reduce((sum, { ms }) => sum + ms, 0) * 10) / 10,
+  ms: tenths(runs.reduce((sum, { ms }) => sum + ms, 0)),
 });

@@ -2,17 +2,30 @@ import { join } from "node:path";
 import { createQueue } from "../../lib/dead-letters/queue.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { AttemptRecord } from "../../lib/history/records.ts";
+import type { Project } from "../../lib/settings/project.ts";
 import type { Backend, RecordedEvents } from "../../local/console/backend.ts";
 import { createHistoryIndex } from "../../local/console/history-index.ts";
 import { type Served, serveConsole } from "../../local/console/serve.ts";
 import { createHistoryReader } from "../../local/history-reader.ts";
 import { ownHosts } from "../../local/own-hosts.ts";
+import type { Stack } from "../../local/stack.ts";
 import { saveCase } from "../commands/events-save.ts";
 import { UsageError } from "../terminal/usage.ts";
 import { createFrames, createSender, sessionsAt, shownSettings } from "./console-backend.ts";
+import type { News } from "./console-news.ts";
 import { openReruns } from "./console-reruns.ts";
 import { historyFolder } from "./history.ts";
-import type { News, Shown } from "./page.ts";
+import type { LiveFolder } from "./live-folder.ts";
+
+/** What the page is opened for. `allowHosts`: names that a request's Host may have beside those of loopback. */
+export interface Shown {
+  dir: string;
+  stack: Stack;
+  folder: Pick<LiveFolder, "files">;
+  project: Project;
+  allowHosts: string[];
+  isRecording: boolean;
+}
 
 /** The console of `gatehook dev`. */
 export async function serveDev(shown: Shown, token: string, news: News): Promise<Served> {

@@ -1,4 +1,5 @@
 import { errorText } from "../../lib/errors.ts";
+import { createTurns } from "../../lib/in-turn.ts";
 
 /** What a key of `dev`'s terminal does. */
 export interface Key {
@@ -22,15 +23,15 @@ export function followKeys(
   { interrupt, onError }: { interrupt(): void; onError(text: string): void },
 ): () => void {
   const byKey = new Map(keys.map((each) => [each.key, each]));
-  let last: Promise<void> = Promise.resolve();
+  const inTurn = createTurns();
   function press(data: Buffer | string): void {
     for (const character of String(data)) {
       if (character === CTRL_C) interrupt();
       const key = byKey.get(character);
       if (!key) continue;
-      last = last
-        .then(() => key.press())
-        .catch((thrown: unknown) => onError(`${key.key} ${key.does}: ${errorText(thrown)}`));
+      inTurn(() => key.press()).catch((thrown: unknown) =>
+        onError(`${key.key} ${key.does}: ${errorText(thrown)}`),
+      );
     }
   }
   input.setRawMode(true);

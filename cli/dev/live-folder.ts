@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { errorText } from "../../lib/errors.ts";
+import { createTurns } from "../../lib/in-turn.ts";
 import type { Findings } from "../../lib/releases/examine.ts";
 import type { ReleaseReport } from "../../lib/releases/report.ts";
 import { isMap, type SourceFile } from "../../lib/releases/sources.ts";
@@ -71,12 +72,7 @@ export function createLiveFolder(
   const listeners: ((sources: Sources) => void)[] = [];
   const sourcesOf = (release: unknown) => released.of(release) ?? sources;
   /** One after the other: a save while a release is made is part of the next. */
-  let last: Promise<unknown> = Promise.resolve();
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = last.then(work);
-    last = mine.catch(() => undefined);
-    return mine;
-  }
+  const inTurn = createTurns();
 
   async function read(): Promise<Sources> {
     const before = sources;

@@ -3,12 +3,10 @@ import { join } from "node:path";
 import { rowKey } from "../../lib/history/event-rows.ts";
 import type { AttemptRecord } from "../../lib/history/records.ts";
 import type { Rerun } from "../../lib/history/rerun.ts";
-import type { Project } from "../../lib/settings/project.ts";
 import type { Served } from "../../local/console/serve.ts";
 import { tokenIn } from "../../local/console/token.ts";
-import type { Stack } from "../../local/stack.ts";
-import type { PinResults } from "./console-reruns.ts";
-import type { LiveFolder } from "./live-folder.ts";
+import type { Shown } from "./console.ts";
+import { noNews } from "./console-news.ts";
 import { STATE_FOLDER } from "./local-stack.ts";
 
 /** In the folder that `dev` runs. */
@@ -31,33 +29,6 @@ export interface DevConsole {
   /** A pinned event was run again, or why it was not. */
   pinned(attempt: AttemptRecord, told: Rerun | string): void;
   close(): Promise<void>;
-}
-
-/** What the console is told by `dev`. */
-export interface News {
-  recorded: Set<() => void>;
-  released: Set<() => void>;
-  pinned: Set<() => void>;
-  /** What pinned events came to at the last save. */
-  pins: PinResults;
-}
-
-/** Without listeners. */
-export const noNews = (): News => ({
-  recorded: new Set(),
-  released: new Set(),
-  pinned: new Set(),
-  pins: new Map(),
-});
-
-/** What the page is opened for. `allowHosts`: names that a request's Host may have beside those of loopback. */
-export interface Shown {
-  dir: string;
-  stack: Stack;
-  folder: Pick<LiveFolder, "files">;
-  project: Project;
-  allowHosts: string[];
-  isRecording: boolean;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { AppError, errorText } from "../../lib/errors.ts";
 import type { AttemptRecord } from "../../lib/history/records.ts";
 import type { Rerun, Reruns, Verdict } from "../../lib/history/rerun.ts";
+import { createTurns } from "../../lib/in-turn.ts";
 import type { Pins } from "../../local/pins.ts";
 import type { Sources } from "../bundle/sources.ts";
 import { pinsOf } from "../commands/events-pin.ts";
@@ -19,7 +20,7 @@ export function followPins(
 ): () => Promise<void> {
   const pins = pinsOf(dir);
   let reruns: Promise<Reruns> | undefined;
-  let last: Promise<void> = Promise.resolve();
+  const inTurn = createTurns();
   let newest: Sources | undefined;
 
   async function look(sources: Sources): Promise<void> {
@@ -47,13 +48,13 @@ export function followPins(
 
   folder.onSave((sources) => {
     newest = sources;
-    last = last
-      .then(() => look(sources))
-      .catch((thrown: unknown) => say(`  ${row("pinned", `not run again: ${errorText(thrown)}`)}`));
+    inTurn(() => look(sources)).catch((thrown: unknown) =>
+      say(`  ${row("pinned", `not run again: ${errorText(thrown)}`)}`),
+    );
   });
   return async () => {
     newest = undefined;
-    await last;
+    await inTurn(() => {});
     await (await reruns)?.close();
   };
 }

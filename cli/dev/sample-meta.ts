@@ -1,3 +1,4 @@
+import { valueIn } from "../../lib/json.ts";
 import { isStorableKey } from "../../lib/sessions/limits.ts";
 
 /** Whom the sample event is about. */
@@ -158,7 +159,7 @@ const META: Record<string, Maker> = {
 
 /** The `Meta` of an event of this type, member by member as the gateway sends it; of a plugin's own event its text. */
 export function sampleMeta(type: string, whom: Whom): Meta {
-  const make = Object.hasOwn(META, type) ? META[type] : undefined;
+  const make = valueIn(META, type);
   return make?.(whom) ?? { Message: "a sample event", OriginatingRequest: "" };
 }
 

@@ -1,12 +1,26 @@
 import { relative, resolve } from "node:path";
-import type { Run, Stay } from "../../lib/attach/patch.ts";
-import type { AttachReport } from "../commands/attach.ts";
+import type { Patched, Run, Stay } from "../../lib/attach/patch.ts";
+import type { Findings } from "../../lib/releases/examine.ts";
 import { CONF_MEMBERS } from "../gateway-files.ts";
 import type { GatewayPlaces } from "../gateway-folder.ts";
 import type { Put } from "../put-files.ts";
 import { lineWidth, table } from "./layout.ts";
 import { print, printError, printText } from "./print.ts";
 import { problemLines } from "./problem-lines.ts";
+
+/** What was done, and what runs where from then on: what `--json` prints. */
+export interface AttachReport extends Omit<Patched, "files">, Findings {
+  url: string;
+  dir: string;
+  out: string;
+  /** The template's file, as the gateway looks for it. */
+  template: string;
+  dryRun: boolean;
+  /** By path; those of the project from its folder. */
+  files: { path: string; put: Put }[];
+  /** Definitions of an earlier run in `out`, which must not be copied any longer. */
+  stale: string[];
+}
 
 /** What was done, what runs where afterwards, and what is to do by hand. */
 export function sayAttached(report: AttachReport, places: GatewayPlaces): void {

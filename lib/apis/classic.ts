@@ -12,7 +12,7 @@ import {
 } from "../go/decode.ts";
 import { isOwn, parseLogHandler, parseScriptOptions, parseWebhook } from "../webhooks/definition.ts";
 import type { NamedHandler } from "../webhooks/own-handlers.ts";
-import type { Handlers } from "./definition.ts";
+import type { Handlers } from "./handler-ref.ts";
 import { type HandlerRef, handlerRef } from "./handler-ref.ts";
 import { inFile, memberOf, type Source } from "./invalid.ts";
 

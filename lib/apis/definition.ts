@@ -1,14 +1,13 @@
 import { AppError } from "../errors.ts";
 import { any, decodeJson, decodeValue, map, raw, string, struct } from "../go/decode.ts";
 import type { JsonValue } from "../go/json.ts";
-import { type NamedHandler, type OwnHandler, withEntries } from "../webhooks/own-handlers.ts";
+import { isObject } from "../json.ts";
+import { type OwnHandler, withEntries } from "../webhooks/own-handlers.ts";
 import { classic, classicHandlers, eventHandlers } from "./classic.ts";
 import { secretMember } from "./gateway-config.ts";
-import type { HandlerRef } from "./handler-ref.ts";
+import type { HandlerRef, Handlers } from "./handler-ref.ts";
 import { inFile, invalidDefinition, type Source } from "./invalid.ts";
 import { OAS_EXTENSION, OWN_EXTENSION, oas, oasHandlers, own } from "./oas.ts";
-
-export type { HandlerRef } from "./handler-ref.ts";
 
 /** What of an API definition matters here. */
 export interface Api {
@@ -44,9 +43,6 @@ export interface Definition {
   path: (string | number)[];
   isOas: boolean;
 }
-
-/** The handlers that a definition names for each event type. */
-export type Handlers = { type: string; refs: HandlerRef[]; own: NamedHandler[] }[];
 
 /** How definitions are read. */
 export interface Reading {
@@ -131,9 +127,8 @@ const isHolder = (value: unknown) => typeof value === "object" && value !== null
 
 /** Empty for anything but an object. */
 function membersOf(value: JsonValue): Record<string, JsonValue> {
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   try {
-    return (isObject && decodeValue(value, members)) || {};
+    return (isObject(value) && decodeValue(value, members)) || {};
   } catch (thrown) {
     // A number that prints otherwise is an object to JavaScript.
     if (thrown instanceof AppError) return {};

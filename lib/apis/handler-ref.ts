@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import { IDENTIFIER_PATH } from "../runtime/identifiers.ts";
 import type { Coalesce } from "../webhooks/definition.ts";
+import type { NamedHandler } from "../webhooks/own-handlers.ts";
 import { invalidDefinition, type Source } from "./invalid.ts";
 
 /** A JavaScript handler as an API definition names it. */
@@ -12,6 +13,9 @@ export interface HandlerRef {
   /** Many equal events make one run of it. */
   coalesce?: Coalesce;
 }
+
+/** The handlers that a definition names for each event type. */
+export type Handlers = { type: string; refs: HandlerRef[]; own: NamedHandler[] }[];
 
 /** Where a handler is named: the definition, the member that holds it, and what its two members are called there. */
 export interface RefPlace {

@@ -1,7 +1,7 @@
 import { any, boolean, type Decoder, decodeValue, list, map, raw, string, struct } from "../go/decode.ts";
 import { parseLogHandler, parseOasWebhook, parseScriptOptions } from "../webhooks/definition.ts";
 import type { NamedHandler } from "../webhooks/own-handlers.ts";
-import type { Handlers } from "./definition.ts";
+import type { Handlers } from "./handler-ref.ts";
 import { type HandlerRef, handlerRef } from "./handler-ref.ts";
 import { inFile, invalidDefinition, memberOf, type Source } from "./invalid.ts";
 

@@ -1,5 +1,6 @@
 import { findNodeAtLocation, parseTree } from "jsonc-parser";
-import type { Definition, HandlerRef } from "../apis/definition.ts";
+import type { Definition } from "../apis/definition.ts";
+import type { HandlerRef } from "../apis/handler-ref.ts";
 import type { Problem, SourceFile } from "../releases/sources.ts";
 import { editClassic, triggerLists } from "./classic.ts";
 import { readNode } from "./edit.ts";

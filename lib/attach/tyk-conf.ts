@@ -2,6 +2,7 @@ import { GATEWAY_API } from "../apis/definition.ts";
 import { OF_THE_GATEWAY } from "../apis/event-types.ts";
 import { inFile } from "../apis/invalid.ts";
 import { decodeJson, raw } from "../go/decode.ts";
+import { objectOf } from "../json.ts";
 import { attached, detached } from "./triggers.ts";
 import { carriedBy, classicWebhook, type Entry, metaOf, runsScript, type Target } from "./webhook.ts";
 
@@ -36,11 +37,6 @@ export function parseTykConf(file: string, text: string): TykConf {
     templatePath: textOf("template_path"),
     coreScript: textOf("tyk_js_path"),
   };
-}
-
-function objectOf(value: unknown): Record<string, unknown> {
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  return isObject ? (value as Record<string, unknown>) : {};
 }
 
 /** What a plugin fires by a name of its own is added by hand: no file names it. */

@@ -1,6 +1,6 @@
 import type { Mark } from "../sessions/item.ts";
+import type { EntryWrite } from "./commit.ts";
 import type { LedgerEntry } from "./ledger-item.ts";
-import type { EntryWrite } from "./store.ts";
 
 interface LedgerState {
   version: number;

@@ -8,7 +8,8 @@ import {
   type StoredSession,
 } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
-import type { ConsumerStore, SessionWrite } from "./store.ts";
+import type { SessionWrite } from "./commit.ts";
+import type { ConsumerStore } from "./store.ts";
 
 /** A session as the batch has it; only `BatchSessions` changes it. */
 export interface SessionState {

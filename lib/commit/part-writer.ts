@@ -1,10 +1,12 @@
 import { AppError, type ErrorCode } from "../errors.ts";
+import { valueIn } from "../json.ts";
 import type { Marks } from "../sessions/item.ts";
 import type { BatchLedger } from "./batch-ledger.ts";
 import type { BatchSessions } from "./batch-sessions.ts";
+import type { Write } from "./commit.ts";
 import { addMark, fitsItem, unproven } from "./marks.ts";
 import type { Part } from "./parts.ts";
-import { type BatchRead, COMMIT_ACTIONS, type ConsumerStore, type Write } from "./store.ts";
+import { type BatchRead, COMMIT_ACTIONS, type ConsumerStore } from "./store.ts";
 
 /** Why the table did not take what an event wrote, and would take that of others. */
 export type Refused = Pick<AppError, "code" | "message">;
@@ -107,7 +109,7 @@ export function createPartWriter({
   /** Whether another delivery of the event is in its home already, by a mark that came after this batch was read. */
   function isMarked(identity: string, home: string): boolean {
     const marks = sessions.states.get(home)?.stored.marks ?? {};
-    const mark = Object.hasOwn(marks, identity) ? marks[identity] : undefined;
+    const mark = valueIn(marks, identity);
     return mark?.done.some((handler) => !ledger.wasDone(identity, handler)) ?? false;
   }
 

@@ -19,8 +19,6 @@ import {
 } from "./commit.ts";
 import { entryOf, type LedgerEntry } from "./ledger-item.ts";
 
-export type { EntryWrite, PutResult, SessionWrite, Write };
-
 /** What a batch starts from: its sessions, then its ledger entries, as strongly consistent reads found them. */
 export interface BatchRead {
   liveVersion: string | undefined;

@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import { createTurns } from "../in-turn.ts";
 import type { Reader } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
 import { createBatchLedger } from "./batch-ledger.ts";
@@ -139,12 +140,7 @@ export function createUnitOfWork(
   }
 
   /** Ends what was begun before: while a transaction is under way, nothing may be added to what it holds. */
-  let last: Promise<unknown> = Promise.resolve();
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = last.then(work);
-    last = mine.catch(() => undefined);
-    return mine;
-  }
+  const inTurn = createTurns();
 
   const writer = createPartWriter({
     read,

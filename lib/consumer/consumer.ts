@@ -2,15 +2,15 @@ import { setTimeout as delay } from "node:timers/promises";
 import { AppError, errorText } from "../errors.ts";
 import { type BatchResult, type BatchResultDeps, createBatchResult } from "../queue/batch-result.ts";
 import type { Verdict } from "../queue/dead-letters.ts";
-import { type Delivery, deliveryOf, groupOf, type QueueRecord, receives } from "../queue/records.ts";
-import type { LiveRelease } from "../releases/release.ts";
+import { type Delivery, deliveryOf, groupOf } from "../queue/delivery.ts";
+import { type QueueRecord, receives } from "../queue/records.ts";
 import type { Task } from "../tasks/tasks.ts";
 import type { Deliver } from "../webhooks/deliverer.ts";
 import { createConclusions } from "./conclusion.ts";
 import { COMMIT_RESERVE_MS, type TimeLeft } from "./event-run.ts";
 import type { Failure } from "./failure.ts";
 import { createPace } from "./pace.ts";
-import { createPass, type PassDeps } from "./pass.ts";
+import { createPass, type Opened, type PassDeps } from "./pass.ts";
 
 /** Everything that lives as long as the container; what one invocation needs comes with its call. */
 export interface ConsumerDeps extends PassDeps, Omit<BatchResultDeps, "log"> {
@@ -104,9 +104,9 @@ export function createConsumer(
     return deliveries.slice(0, room);
   }
 
-  /** Runs these events, and those with a conflict again; concludes those that came to an end. */
-  async function runAll(deliveries: Delivery[], { result, timeLeft }: Batch): Promise<Rounds> {
-    const rounds: Rounds = { ended: 0, unstarted: [], conflicted: deliveries };
+  /** Runs these events, and those with a conflict again, on fresh data; concludes those that came to an end. */
+  async function runAll(first: Opened, { result, timeLeft }: Batch): Promise<Rounds> {
+    const rounds: Rounds = { ended: 0, unstarted: [], conflicted: first.given };
     let alone = false;
     let pauseMs = CONFLICT_PAUSE_MS;
     for (let run = 1; rounds.conflicted.length > 0 && run <= CONFLICT_RUNS; run += 1) {
@@ -115,7 +115,8 @@ export function createConsumer(
         if (pause > timeLeft() - COMMIT_RESERVE_MS) break;
         await delay(pause);
       }
-      const end = await pass(rounds.conflicted, { timeLeft, inTurn: run > 1, alone });
+      const opened = run === 1 ? first : await pass.open(rounds.conflicted);
+      const end = await pass.run(opened, { timeLeft, inTurn: run > 1, alone });
       alone ||= end.needsOwnCommit;
       pauseMs = end.hasMarks ? CONFLICT_PAUSE_MS : LOCKED_PAUSE_MS;
       for (const delivery of end.others) {
@@ -152,11 +153,6 @@ export function createConsumer(
     result.stay(records, verdict, { seconds: Math.min(seconds, LONGEST_SECONDS), blameless: true });
   }
 
-  async function liveRelease(): Promise<LiveRelease> {
-    const { liveVersion } = await deps.store.read([], []);
-    return (await deps.live.at(liveVersion)).release;
-  }
-
   async function work(records: QueueRecord[], batch: Batch): Promise<void> {
     const opened = await open(records, batch.result);
     const now = deps.now() / 1000;
@@ -168,22 +164,27 @@ export function createConsumer(
       if (task && task.due > now) return "early";
       return task?.kind === "webhook" ? "webhook" : "event";
     });
-    // Before any script runs: a newer release takes the place of the one in use, and ends its runtime.
-    const release = webhook.length > 0 ? await liveRelease() : undefined;
-    // None of them waits for the others, or fails them.
-    const ended = await Promise.allSettled([
-      release && deps.deliver(webhook, { release, ...batch }),
+    await allEnded([
       ...early.map(({ task, ...delivery }) => task && putOff(delivery, task, batch.result)),
-      runEvents(event, batch),
+      runDue(webhook, event, batch),
     ]);
-    for (const end of ended) if (end.status === "rejected") throw end.reason;
   }
 
-  async function runEvents(events: Delivery[], batch: Batch): Promise<void> {
-    if (events.length === 0) return;
+  /** Webhooks and events, all of them by the release that is live now. */
+  async function runDue(webhooks: Delivery[], events: Delivery[], batch: Batch): Promise<void> {
+    if (webhooks.length + events.length === 0) return;
+    const started = batch.timeLeft();
+    const first = await pass.open(await sizeDown(events, batch));
+    await allEnded([
+      webhooks.length > 0 && deps.deliver(webhooks, { release: first.loaded.release, ...batch }),
+      first.given.length > 0 && runEvents(first, started, batch),
+    ]);
+  }
+
+  /** `started`: the time that was left before the events were read. */
+  async function runEvents(first: Opened, started: number, batch: Batch): Promise<void> {
     const { result, timeLeft } = batch;
-    const started = timeLeft();
-    const { ended, unstarted, conflicted } = await runAll(await sizeDown(events, batch), batch);
+    const { ended, unstarted, conflicted } = await runAll(first, batch);
     for (const delivery of conflicted) {
       leave(delivery, staleFailure(delivery), result, { seconds: CONFLICT_SECONDS, blameless: true });
     }
@@ -222,12 +223,17 @@ export function createConsumer(
   };
 }
 
+/** None waits for the others, or fails them: what one of them throws is thrown when all have ended. */
+async function allEnded(parts: unknown[]): Promise<void> {
+  for (const end of await Promise.allSettled(parts)) if (end.status === "rejected") throw end.reason;
+}
+
 function unstartedVerdict({ envelope }: Delivery): Verdict {
   const error = "at every receive no time was left for it, or an earlier event of its group was not done";
   return { reason: "unstarted", error, eventId: envelope.id };
 }
 
 function staleFailure({ envelope }: Delivery): Failure {
-  const error = `a session that its handlers read was changed by others ${CONFLICT_RUNS} times in a row`;
+  const error = "a session that its handlers read was changed by others during each of its runs";
   return { kind: "conflict", reason: "session-stale", error, eventId: envelope.id };
 }

@@ -1,4 +1,4 @@
-import type { HandlerRef } from "../apis/definition.ts";
+import type { HandlerRef } from "../apis/handler-ref.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import type { Coalesce } from "../webhooks/definition.ts";
 import type { OwnHandler } from "../webhooks/own-handlers.ts";

@@ -1,15 +1,16 @@
-import type { HandlerRef } from "../apis/definition.ts";
+import type { HandlerRef } from "../apis/handler-ref.ts";
 import type { UnitBuffer, UnitOfWork } from "../commit/unit-of-work.ts";
 import { AppError } from "../errors.ts";
 import type { Recorder } from "../history/recorder.ts";
 import type { DebugLog } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Reason } from "../queue/dead-letters.ts";
-import type { Delivery } from "../queue/records.ts";
+import type { Delivery } from "../queue/delivery.ts";
 import type { FailureCode, LogLevel, Outcome, Run, ScriptError } from "../runtime/protocol.ts";
 import { changedByOf } from "../sessions/item.ts";
 import { isStorableKey } from "../sessions/limits.ts";
 import { showSession } from "../sessions/session.ts";
+import { tenths } from "../tenths.ts";
 import { createHost, type HostDeps, type RunHost } from "../tyk-api/host.ts";
 import { CORE_LINE } from "./core-line.ts";
 import type { Failure } from "./failure.ts";
@@ -147,8 +148,6 @@ export function createHandlerRun(deps: HandlerRunDeps, prefetch: Prefetch) {
 
   return { prepare, fail };
 }
-
-const tenths = (ms: number) => Math.round(ms * 10) / 10;
 
 /** The session of the event's own key, where the batch has read it: most handlers ask for it. */
 function sessionsFor(buffer: UnitBuffer, { envelope }: Delivery): [string, string][] {

@@ -1,4 +1,4 @@
-import { type Delivery, groupOf } from "../queue/records.ts";
+import { type Delivery, groupOf } from "../queue/delivery.ts";
 
 /** Events that are run one after the other; those of a FIFO queue's group have the order of their queue. */
 export interface Lane {

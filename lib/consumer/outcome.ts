@@ -1,3 +1,4 @@
+import { tenths } from "../tenths.ts";
 import type { Failure } from "./failure.ts";
 
 /** What became of an event at this delivery, or of one handler's part in it. */
@@ -39,6 +40,6 @@ export const endsEvent = (outcome: EventOutcome) => weightOf(outcome) >= WEIGHTS
 /** `ms` rounded to tenths; undefined for a handler that was not run. */
 export function reportOf(name: string, outcome: EventOutcome, ms: number | undefined): HandlerReport {
   const code = outcome.is === "failed" ? outcome.failure.reason : outcome.is;
-  const time = ms !== undefined && { ms: Math.round(ms * 10) / 10 };
+  const time = ms !== undefined && { ms: tenths(ms) };
   return { name, ...time, ...(code !== "done" && { outcome: code }) };
 }

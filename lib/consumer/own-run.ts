@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts";
 import { shortKeyDigest } from "../gateway/key-digest.ts";
 import type { Log } from "../log.ts";
-import type { Delivery } from "../queue/records.ts";
+import type { Delivery } from "../queue/delivery.ts";
 import { type Coalesced, type SendTask, webhookTask } from "../tasks/tasks.ts";
 import type { OwnHandler } from "../webhooks/own-handlers.ts";
 import { DONE, type EventOutcome } from "./outcome.ts";

@@ -2,7 +2,7 @@ import type { SessionRules } from "../commit/batch-sessions.ts";
 import { withMarks } from "../commit/marks.ts";
 import type { BatchRead, ConsumerStore } from "../commit/store.ts";
 import { type Commit, createUnitOfWork, type UnitOfWork } from "../commit/unit-of-work.ts";
-import { type Delivery, groupsOf } from "../queue/records.ts";
+import { type Delivery, groupsOf } from "../queue/delivery.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import type { ChangedState } from "../sessions/item.ts";
 import { sessionEnd } from "../sessions/lifetime.ts";
@@ -11,7 +11,7 @@ import type { Circuit } from "./circuit.ts";
 import { createEventRun, type EventEnd, type EventRunDeps, type TimeLeft } from "./event-run.ts";
 import type { Failure } from "./failure.ts";
 import { type Lane, lanesOf } from "./lanes.ts";
-import type { LiveRuntime } from "./live-runtime.ts";
+import type { LiveRuntime, Loaded } from "./live-runtime.ts";
 import { CONFLICTED, type EventOutcome, type HandlerReport, UNSTARTED, worse } from "./outcome.ts";
 import { createPrefetch, ownKey } from "./prefetch.ts";
 
@@ -36,6 +36,13 @@ export interface Passed {
   doneBefore: number;
 }
 
+/** Events with what was read for them, and the release that was live then: nothing of a pass sees another. */
+export interface Opened {
+  given: Delivery[];
+  read: BatchRead;
+  loaded: Loaded;
+}
+
 /** What became of the events of a pass once its commit is through. */
 export interface PassEnd {
   passed: Passed[];
@@ -56,8 +63,19 @@ export interface PassOptions {
   alone: boolean;
 }
 
-/** Reads what events need, runs them and commits what they did, once. */
-export function createPass(deps: PassDeps) {
+/** One pass over events. */
+export interface Pass {
+  /**
+   * Reads what they need, also of no events, and loads the live release, which ends the runtime of an older one: no
+   * script may run meanwhile. Throws `dependency-failed`, and `release-missing` when no release is live.
+   */
+  open(given: Delivery[]): Promise<Opened>;
+  /** Runs them and commits what they did, once. */
+  run(opened: Opened, options: PassOptions): Promise<PassEnd>;
+}
+
+/** For all batches of a container. */
+export function createPass(deps: PassDeps): Pass {
   const { store, metrics, circuit } = deps;
   const prefetch = createPrefetch();
   const runEvent = createEventRun(deps, prefetch);
@@ -96,13 +114,20 @@ export function createPass(deps: PassDeps) {
     return outcome;
   }
 
-  return async (given: Delivery[], { timeLeft, inTurn, alone }: PassOptions): Promise<PassEnd> => {
-    const homes = homesOf(given);
+  async function open(given: Delivery[]): Promise<Opened> {
     const found = await store.read(given, prefetch.keysFor(given.map(({ envelope }) => envelope)));
-    const read = { ...found, ledger: withMarks(found, homes) };
-    const [deliveries, others] = split(given, read);
+    const read = { ...found, ledger: withMarks(found, homesOf(given)) };
     const loaded = await deps.live.at(read.liveVersion);
     prefetch.at(loaded.release);
+    return { given, read, loaded };
+  }
+
+  async function run(
+    { given, read, loaded }: Opened,
+    { timeLeft, inTurn, alone }: PassOptions,
+  ): Promise<PassEnd> {
+    const homes = homesOf(given);
+    const [deliveries, others] = split(given, read);
     const unit = unitOf(read, loaded.release, deliveries, homes);
     const uncounted = new Map<Delivery, Failure>();
     await deps.storms.take(deliveries, loaded.release, unit, (delivery, failure) =>
@@ -163,7 +188,9 @@ export function createPass(deps: PassDeps) {
       passed.push({ delivery, outcome, handlers, release: loaded.release, doneBefore });
     }
     return { passed, others, needsOwnCommit: commit.needsOwnCommit, hasMarks: read.marks === true };
-  };
+  }
+
+  return { open, run };
 }
 
 /** By identity, the key that an event is about. */

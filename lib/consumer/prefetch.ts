@@ -1,4 +1,4 @@
-import type { HandlerRef } from "../apis/definition.ts";
+import type { HandlerRef } from "../apis/handler-ref.ts";
 import type { EventEnvelope } from "../events/event.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import { isStorableKey } from "../sessions/limits.ts";

@@ -1,5 +1,5 @@
 import { CALL_BYTES } from "../events/send.ts";
-import { isOfVerdict } from "../queue/attributes.ts";
+import { isOfVerdict, TASK_ATTRIBUTE } from "../queue/attributes.ts";
 import { type Letter, type LetterAttribute, type LetterFacts, textOf } from "./letter.ts";
 
 /** A letter's event, made ready for the events queue. */
@@ -21,10 +21,10 @@ const ATTRIBUTES = 10;
  */
 export function redriveMessageOf(letter: Letter, { event_id }: LetterFacts, fifo: boolean): RedriveMessage {
   const namedByMessage = event_id === letter.messageId && textOf(letter, "event_id") === undefined;
-  const { event_id: known, api_id, ...others } = letter.attributes;
+  const { event_id: known, api_id, [TASK_ATTRIBUTE]: task, ...others } = letter.attributes;
   const eventId = namedByMessage ? { DataType: "String", StringValue: event_id } : known;
   // What the consumer reads comes first, where there is no room for all.
-  const attributes = Object.entries({ event_id: eventId, api_id, ...others })
+  const attributes = Object.entries({ event_id: eventId, api_id, [TASK_ATTRIBUTE]: task, ...others })
     .filter((entry): entry is [string, LetterAttribute] => entry[1] !== undefined)
     .filter(([name]) => !isOfVerdict(name))
     .slice(0, ATTRIBUTES);

@@ -1,5 +1,5 @@
+import { isObject } from "../json.ts";
 import type { Reading } from "./forms/form.ts";
-import { isObject } from "./forms/form.ts";
 import { MEMBERS, otherLetters } from "./forms/letters.ts";
 import { readBody } from "./forms/read.ts";
 import { invalidEvent } from "./invalid.ts";

@@ -1,5 +1,5 @@
+import { isObject } from "../json.ts";
 import type { GatewayEvent } from "./event.ts";
-import { isObject } from "./forms/form.ts";
 
 /** Stands in place of what is taken out. */
 const REDACTED = "[redacted]";

@@ -1,5 +1,6 @@
 import type { Pool } from "undici";
 import { AppError, errorText } from "../errors.ts";
+import { isObject, parsedJson } from "../json.ts";
 import type { Members } from "./merge.ts";
 
 /** `timeoutMs` in ms; 16 connections by default. */
@@ -187,14 +188,8 @@ const unhelpful = ({ status }: Raw, message: string) =>
 
 /** The object of a JSON text; undefined for anything else, such as a page, or a body that was cut off. */
 function objectIn(text: string): Members | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Members)
-      : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parsedJson(text);
+  return isObject(value) ? value : undefined;
 }
 
 function messageOf({ text }: Raw, hidden: string[]): string {

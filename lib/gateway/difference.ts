@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import { objectOf, valueIn } from "../json.ts";
 import { formatSession, parseSession, type Session } from "../sessions/session.ts";
 import { agree, type Members } from "./merge.ts";
 
@@ -42,18 +43,15 @@ function normal(session: Members): Members {
 
 function pathsOf(...sides: (Members | undefined)[]): string[][] {
   const namesIn = (values: unknown[]) =>
-    [...new Set(values.flatMap((value) => Object.keys(asObject(value))))].sort();
+    [...new Set(values.flatMap((value) => Object.keys(objectOf(value))))].sort();
   return namesIn(sides).flatMap((name) => {
-    const inner = MAPS.includes(name) ? namesIn(sides.map((side) => asObject(side)[name])) : [];
+    const inner = MAPS.includes(name) ? namesIn(sides.map((side) => objectOf(side)[name])) : [];
     return inner.length > 0 ? inner.map((member) => [name, member]) : [[name]];
   });
 }
 
 const valueAt = (side: unknown, path: string[]) =>
-  path.reduce<unknown>(
-    (value, name) => (Object.hasOwn(asObject(value), name) ? asObject(value)[name] : undefined),
-    side,
-  );
+  path.reduce<unknown>((value, name) => valueIn(objectOf(value), name), side);
 
 /** A session that has only this member. */
 function alone(path: string[], side: Members | undefined): Members {
@@ -69,6 +67,3 @@ function shown(path: string[], value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, shown([name], inner)]));
 }
-
-const asObject = (value: unknown): Members =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Members) : {};

@@ -1,14 +1,15 @@
 import { AppError } from "../errors.ts";
 import type { Entry } from "../sessions/forms.ts";
+import type { SessionRow } from "../sessions/item.ts";
 import { newSession } from "../sessions/item.ts";
 import { storableBytes } from "../sessions/limits.ts";
-import type { SessionRow, SessionRows } from "../sessions/rows.ts";
+import type { SessionRows } from "../sessions/rows.ts";
 import { formatSession, parseSession, type Session } from "../sessions/session.ts";
 import type { FoundRows, Take } from "../sessions/take.ts";
 import { formatWhole } from "../sessions/whole.ts";
 import type { Members } from "./merge.ts";
+import { createdOf, showsTheirs } from "./row.ts";
 import type { Rows } from "./rows.ts";
-import { createdOf, showsTheirs } from "./settle.ts";
 
 /** `pace` limits the writes, and answers false when it is time to end. `random` from 0 to 1. */
 export interface FillDeps {

@@ -1,4 +1,5 @@
-import type { ConsumerStore, Write } from "../commit/store.ts";
+import type { Write } from "../commit/commit.ts";
+import type { ConsumerStore } from "../commit/store.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import { type HashFunction, hashKey } from "./key-hash.ts";
 import { storedName } from "./key-name.ts";

@@ -2,6 +2,7 @@ import { SendMessageBatchCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { AppError } from "../errors.ts";
 import { messageText } from "../events/message.ts";
 import { DELAY_SECONDS } from "../events/send.ts";
+import { objectOf, parsedJson } from "../json.ts";
 
 /** SQS's own limit of one call. */
 const ENTRIES = 10;
@@ -32,10 +33,6 @@ export function createLater(deps: { sqs: SQSClient; queueUrl: string }) {
 
 /** The key that a message of that queue names; undefined for any other message. */
 export function keyIn(body: string): string | undefined {
-  try {
-    const { key } = JSON.parse(body) as { key?: unknown };
-    return typeof key === "string" ? key : undefined;
-  } catch {
-    return undefined;
-  }
+  const { key } = objectOf(parsedJson(body));
+  return typeof key === "string" ? key : undefined;
 }

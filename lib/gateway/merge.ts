@@ -1,3 +1,5 @@
+import { isObject, objectOf } from "../json.ts";
+
 /** A session as JSON has it: the gateway's may have members that are unknown here. */
 export type Members = Record<string, unknown>;
 
@@ -121,7 +123,7 @@ const LIMIT_USE = ["quota_renews", "quota_remaining"];
 /** A right that either side took away stays away. */
 function mergeRight(base: unknown, mine: unknown, theirs: unknown): unknown {
   if (base !== undefined && (mine === undefined || theirs === undefined)) return undefined;
-  if (!isMembers(base) || !isMembers(mine) || !isMembers(theirs)) return mine;
+  if (!isObject(base) || !isObject(mine) || !isObject(theirs)) return mine;
   return mergeMembers(base, mine, theirs, alike, (before, now, there, name) => {
     if (RIGHT_USE.includes(name)) return there;
     if (name !== "limit") return now;
@@ -133,7 +135,7 @@ function mergeRight(base: unknown, mine: unknown, theirs: unknown): unknown {
 
 /** Objects member by member; lists and values whole. */
 function mergeData(base: unknown, mine: unknown, theirs: unknown): unknown {
-  if (!isMembers(base) || !isMembers(mine) || !isMembers(theirs)) return mine;
+  if (!isObject(base) || !isObject(mine) || !isObject(theirs)) return mine;
   return mergeMembers(base, mine, theirs, equal, mergeData);
 }
 
@@ -145,7 +147,7 @@ function mergeMembers(
   same: Rule["same"],
   member: (base: unknown, mine: unknown, theirs: unknown, name: string) => unknown,
 ): Members {
-  const [before, now, there] = [membersOf(base), membersOf(mine), membersOf(theirs)];
+  const [before, now, there] = [objectOf(base), objectOf(mine), objectOf(theirs)];
   const merged = { ...there };
   for (const name of namesOf(before, now)) {
     if (same(before[name], now[name])) continue;
@@ -186,7 +188,7 @@ function equal(one: unknown, other: unknown): boolean {
 }
 
 function compare(one: unknown, other: unknown, same: Rule["same"]): boolean {
-  if (isMembers(one) && isMembers(other))
+  if (isObject(one) && isObject(other))
     return namesOf(one, other).every((name) => same(one[name], other[name]));
   if (Array.isArray(one) && Array.isArray(other))
     return one.length === other.length && one.every((item, at) => same(item, other[at]));
@@ -195,7 +197,7 @@ function compare(one: unknown, other: unknown, same: Rule["same"]): boolean {
 
 function isZero(value: unknown): boolean {
   if (Array.isArray(value)) return value.length === 0;
-  if (isMembers(value)) return Object.values(value).every(isZero);
+  if (isObject(value)) return Object.values(value).every(isZero);
   return !value || value === ZERO_TIME;
 }
 
@@ -206,22 +208,17 @@ function withoutUse(rights: unknown): Members {
   const bare = (members: Members, names: string[]) =>
     Object.fromEntries(Object.entries(members).filter(([name]) => !names.includes(name)));
   return Object.fromEntries(
-    Object.entries(membersOf(rights)).map(([id, right]) => {
-      if (!isMembers(right)) return [id, right];
+    Object.entries(objectOf(rights)).map(([id, right]) => {
+      if (!isObject(right)) return [id, right];
       const { limit, ...rest } = right;
-      return [id, { ...bare(rest, RIGHT_USE), ...(isMembers(limit) && { limit: bare(limit, LIMIT_USE) }) }];
+      return [id, { ...bare(rest, RIGHT_USE), ...(isObject(limit) && { limit: bare(limit, LIMIT_USE) }) }];
     }),
   );
 }
 
 const passwordOf = (value: unknown) =>
-  isMembers(value) && typeof value.password === "string" ? value.password : "";
+  isObject(value) && typeof value.password === "string" ? value.password : "";
 
-function isMembers(value: unknown): value is Members {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-const membersOf = (value: unknown): Members => (isMembers(value) ? value : {});
 const itemsOf = (value: unknown) => new Set<unknown>(Array.isArray(value) ? value : []);
 const namesOf = (one: Members, other: Members) => [...new Set([...Object.keys(one), ...Object.keys(other)])];
 

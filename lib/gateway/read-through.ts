@@ -12,7 +12,7 @@ import type { Gateway } from "./client.ts";
 import { shortKeyDigest } from "./key-digest.ts";
 import { orgOf } from "./key-name.ts";
 import type { Members } from "./merge.ts";
-import { createdOf, showsTheirs } from "./settle.ts";
+import { createdOf, showsTheirs } from "./row.ts";
 
 /** The gateway, and the table that what it has is written to. */
 export interface ReadThroughDeps {

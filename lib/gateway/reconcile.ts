@@ -3,8 +3,8 @@ import type { Log } from "../log.ts";
 import type { RateLimit } from "../rate-limit.ts";
 import type { Gateway, Look } from "./client.ts";
 import { shortKeyDigest } from "./key-digest.ts";
+import { showsTheirs } from "./row.ts";
 import type { Copy, Rows } from "./rows.ts";
-import { showsTheirs } from "./settle.ts";
 
 /** What a comparison has come to so far, in rows. */
 export interface Tally {

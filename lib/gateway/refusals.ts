@@ -3,7 +3,8 @@ import type { QueueSender } from "../events/send.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { shortKeyDigest } from "./key-digest.ts";
-import type { Refusal, Row } from "./settle.ts";
+import type { Row } from "./row.ts";
+import type { Refusal } from "./settle.ts";
 
 /** Reports a change that does not happen: a reference to it on a queue, never the key or the session. */
 export function createRefusals(deps: { send: QueueSender; log: Log; metrics: Metrics }) {

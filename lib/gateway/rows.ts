@@ -24,7 +24,7 @@ import {
   sessionItem,
 } from "../sessions/item.ts";
 import type { Session } from "../sessions/session.ts";
-import type { Row } from "./settle.ts";
+import type { Row } from "./row.ts";
 
 /** An item as it stands: one from before a gateway was set says nothing of it. */
 export interface Copy extends Omit<Row, "gateway"> {

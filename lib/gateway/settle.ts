@@ -1,21 +1,12 @@
 import { AppError, type ErrorCode } from "../errors.ts";
-import type { Change, ChangedBy, GatewayState, Marks } from "../sessions/item.ts";
-import { storableBytes } from "../sessions/limits.ts";
-import { formatSession, parseSession, type Session } from "../sessions/session.ts";
+import type { Change, GatewayState } from "../sessions/item.ts";
+import type { Session } from "../sessions/session.ts";
 import type { Absence } from "./absence.ts";
 import { type Answer, type Gateway, type Look, saysNotHashed } from "./client.ts";
 import { creationName, readToken } from "./key-name.ts";
-import { agree, governed, type Members, merge } from "./merge.ts";
-
-/** An item of the sessions table that the gateway is to be told of, or asked about. */
-export interface Row {
-  key: string;
-  session: Session | undefined;
-  version: number;
-  gateway: GatewayState;
-  changedBy?: ChangedBy;
-  marks?: Marks;
-}
+import { governed, type Members, merge } from "./merge.ts";
+import { fullQuota, hasQuota } from "./quota.ts";
+import { asMembers, asSession, asTheirs, createdOf, isBornHere, type Row, type SettledRow } from "./row.ts";
 
 /** Why a change was not carried out, or not as it was. */
 export interface Refusal {
@@ -27,8 +18,8 @@ export interface Refusal {
 
 /** What is to become of the row. */
 export type Settled =
-  /** This is what the gateway has. `later`: in how many ms to look again, since its cache may undo what it took. `version`: the row's by now. */
-  | { kind: "row"; session: Session | undefined; gateway: GatewayState; later?: number; version?: number }
+  /** This is what the gateway has. */
+  | SettledRow
   /** Nothing is left of it: neither side has the key. */
   | { kind: "remove" }
   /** It is not known; look again. */
@@ -204,12 +195,7 @@ export function createSettle(deps: SettleDeps) {
   }
 
   /** What the gateway has after our change. */
-  function afterPut(
-    row: Row,
-    session: Session,
-    change: Change,
-    now: Members,
-  ): Extract<Settled, { kind: "row" }> {
+  function afterPut(row: Row, session: Session, change: Change, now: Members): SettledRow {
     const left = differenceTo(now, withoutPassword(session), change);
     const lost = withoutOverruled(row, left.changed, now);
     if (lost.length === 0) return watched(session, { ...change, until: undefined }, now);
@@ -218,7 +204,7 @@ export function createSettle(deps: SettleDeps) {
   }
 
   /** The row of what the gateway has, and of our change in it while the gateway's cache may still undo that. */
-  function watched(session: Session, change: Change, theirs: Members): Extract<Settled, { kind: "row" }> {
+  function watched(session: Session, change: Change, theirs: Members): SettledRow {
     const settled = asTheirs({ session: theirs });
     if (!canBeUndone(theirs, deps.cacheMs)) return settled;
     const until = change.until ?? deps.now() + deps.cacheMs;
@@ -237,7 +223,7 @@ export function createSettle(deps: SettleDeps) {
       const message = `the gateway has brought the key back ${undone} times`;
       return giveUp(row, { operation: "delete", status: 200, message }, theirs);
     }
-    const answer = await gateway.remove(row.key, textOf(theirs.org_id));
+    const answer = await gateway.remove(row.key, typeof theirs.org_id === "string" ? theirs.org_id : "");
     if (answer.kind !== "done" && answer.kind !== "missing")
       return whenNotTaken(row, "delete", answer, theirs);
     return watchedRemoval(row, { ...change, undone }, createdOf(theirs));
@@ -274,15 +260,6 @@ export function createSettle(deps: SettleDeps) {
   }
 }
 
-/** Whether a handler made the key, which the gateway is yet to make. */
-export const isBornHere = ({ gateway: { change, created, gone } }: Pick<Row, "gateway">) =>
-  change?.base === null && created === undefined && !gone;
-
-/** The row of what the gateway has, and of nothing else. */
-export function asTheirs({ session }: { session: Members }): Extract<Settled, { kind: "row" }> {
-  return { kind: "row", session: asSession(session), gateway: { created: createdOf(session) } };
-}
-
 /** What the gateway would have with our change, and in what it does not have it. */
 const differenceTo = (theirs: Members, session: Session, { base }: Change) =>
   merge(asMembers(base ?? {}), asMembers(session), theirs);
@@ -297,41 +274,8 @@ function watchedChange(session: Session, change: Change, theirs: Members, until:
 /** How often the gateway has undone a change, this time included. */
 const undoneTimes = ({ undone = 0, until }: Change) => undone + (until === undefined ? 0 : 1);
 
-/**
- * Whether a row shows what the gateway has, as far as a row can: it has no members that are unknown here. Throws
- * session-invalid and session-too-large for what the table cannot hold.
- */
-export function showsTheirs(
-  { session, gateway }: Pick<Row, "session" | "gateway">,
-  theirs: Members,
-): boolean {
-  if (!session || gateway.created !== createdOf(theirs)) return false;
-  return agree(asMembers(session), asMembers(asSession(theirs)));
-}
-
-/** Members that only the gateway's cache could take back: with a quota each request writes the whole session. */
-function canBeUndone(session: Members, cacheMs: number): boolean {
-  if (cacheMs === 0) return false;
-  const limits = Object.values(asObject(session.access_rights)).map((right) =>
-    asObject(asObject(right).limit),
-  );
-  const counted = limits.some(({ quota_max = -1 }) => quota_max !== -1);
-  return session.quota_max !== -1 || counted;
-}
-
-/** The quota's figures at its start: a gateway takes them from the body of a PUT that resets it. */
-function fullQuota(session: Members): Members {
-  const rights = Object.entries(asObject(session.access_rights)).map(([id, right]) => {
-    const { limit, ...rest } = asObject(right);
-    return [id, { ...rest, ...(limit !== undefined && { limit: refilled(asObject(limit)) }) }];
-  });
-  return { ...refilled(session), ...(rights.length > 0 && { access_rights: Object.fromEntries(rights) }) };
-}
-
-const refilled = (members: Members): Members =>
-  typeof members.quota_max === "number" && members.quota_max > 0
-    ? { ...members, quota_remaining: members.quota_max }
-    : members;
+/** With a quota each request writes the whole session, so the gateway's cache may undo a change. */
+const canBeUndone = (session: Members, cacheMs: number) => cacheMs > 0 && hasQuota(session);
 
 /** The state of a row whose key the gateway has deleted. */
 const tombstone = ({ gateway: { created } }: Row): GatewayState => ({
@@ -354,18 +298,4 @@ function asIs({ session, gateway: { look: _, ...rest } }: Row, now: number): Set
   return { kind: "row", session, gateway: rest, later };
 }
 
-const asObject = (value: unknown): Members =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Members) : {};
-
-/** The session's `date_created`, by which the gateway's keys of one name are told apart; "" for none. */
-export const createdOf = (session: Members) => textOf(session.date_created);
-const textOf = (value: unknown) => (typeof value === "string" ? value : "");
 const operationOf = ({ session }: Row) => (session ? "put" : "delete") as Refusal["operation"];
-
-const asMembers = (session: Session): Members => JSON.parse(formatSession(session)) as Members;
-/** Throws session-invalid and session-too-large for what the table cannot hold. */
-function asSession(members: Members): Session {
-  const session = parseSession(JSON.stringify(members));
-  storableBytes(session);
-  return session;
-}

@@ -4,8 +4,9 @@ import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Gateway } from "./client.ts";
 import { shortKeyDigest } from "./key-digest.ts";
+import type { Row } from "./row.ts";
 import { copyOf, type Rows, rowOf } from "./rows.ts";
-import type { Row, Settled } from "./settle.ts";
+import type { Settled } from "./settle.ts";
 
 /** What is used of a record of the sessions table's stream. */
 export interface StreamRecord {

@@ -1,8 +1,9 @@
 import type { Canary } from "./canary.ts";
 import { type Gateway, readOnly } from "./client.ts";
 import type { Missing } from "./reconcile.ts";
+import { isBornHere, type Row } from "./row.ts";
 import type { Copy, Rows } from "./rows.ts";
-import { isBornHere, type Row, type Settled } from "./settle.ts";
+import type { Settled } from "./settle.ts";
 
 /**
  * Has the stream's function find out whether the gateway has deleted the key. Not where that would not believe it: it

@@ -1,6 +1,6 @@
-import { AppError } from "../errors.ts";
-import { type JsonValue, Literal, Members, parseJson } from "./json.ts";
+import { isMembers, isNumber, type JsonValue, Literal, Members, parseJson } from "./json.ts";
 import { isBefore } from "./text.ts";
+import { mismatch, nameIn, orInvalid, Unfit, within } from "./unfit.ts";
 
 /**
  * What Go's encoding/json makes of a value; `undefined` (no such member) and `null` give the zero value. `before` is
@@ -18,23 +18,12 @@ export type Decoder<T> = (value: JsonValue | undefined, before?: unknown) => T;
  * decodeJson('{"rate": "5"}', limits); // throws: rate: expected a number, found a string
  */
 export function decodeJson<T>(text: string, decoder: Decoder<T>): T {
-  return decoded(() => decoder(parseJson(text)));
+  return orInvalid(() => decoder(parseJson(text)));
 }
 
 /** The same for JSON that is parsed already. How its numbers were written is lost: `1.0` passes as `1`. */
 export function decodeValue<T>(value: unknown, decoder: Decoder<T>): T {
-  return decoded(() => decoder(value as JsonValue | undefined));
-}
-
-function decoded<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof Unfit) throw refusal(error.path, error.problem);
-    if (error instanceof SyntaxError) throw refusal("", `not JSON${position(error)}`);
-    if (error instanceof RangeError) throw refusal("", "nested too deeply");
-    throw error;
-  }
+  return orInvalid(() => decoder(value as JsonValue | undefined));
 }
 
 /** Go's `string`. Lone surrogates become U+FFFD. */
@@ -87,7 +76,7 @@ function plain(value: JsonValue | undefined, depth: number): unknown {
   if (value === null || value === undefined || typeof value === "boolean") return value ?? null;
   if (typeof value === "string") return value.toWellFormed();
   if (isNumber(value)) return finite(value);
-  if (depth === 0) throw new RangeError(); // `decoded` words it
+  if (depth === 0) throw new RangeError(); // `orInvalid` words it
   const item: Decoder<unknown> = (member) => plain(member, depth - 1);
   return Array.isArray(value) ? decodeItems(value, item) : decodeMembers(value, item, {});
 }
@@ -218,57 +207,6 @@ function finder(fields: Fields): (value: JsonValue, before: unknown) => Map<stri
   };
 }
 
-/** The error for a decoder of your own. */
-export function invalid(problem: string): Error {
-  return new Unfit(problem);
-}
-
-/** A value that does not fit; the decoders of what holds it add its path. */
-class Unfit extends Error {
-  path = "";
-  readonly problem: string;
-
-  constructor(problem: string) {
-    super(problem);
-    this.problem = problem;
-  }
-}
-
-/** The same error, seen from the holder of `place`; of the value itself, where nothing was walked yet, as it is. */
-function within(error: unknown, place: string): unknown {
-  if (!(error instanceof Unfit) || place === "") return error;
-  const { path } = error;
-  error.path = path === "" || path.startsWith("[") ? place + path : `${place}.${path}`;
-  return error;
-}
-
-function refusal(path: string, problem: string): AppError {
-  return new AppError("json-invalid", path === "" ? `the JSON text: ${problem}` : `${path}: ${problem}`, {
-    field: path,
-  });
-}
-
-/** Where the text went wrong, if V8 says so. Its other words may quote the text, which may hold secrets. */
-function position(error: SyntaxError): string {
-  return / at position \d+(?= \(line \d+ column \d+\)$)/.exec(error.message)?.[0] ?? "";
-}
-
-function mismatch(expected: string, value: JsonValue): Error {
-  return invalid(`expected ${expected}, found ${kindOf(value)}`);
-}
-
-function kindOf(value: JsonValue): string {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return "an array";
-  if (isNumber(value)) return "a number";
-  if (typeof value === "object") return isObject(value) ? "an object" : "a value that JSON does not have";
-  return `a ${typeof value}`;
-}
-
-function isNumber(value: JsonValue): value is number | Literal {
-  return typeof value === "number" || value instanceof Literal;
-}
-
 const literalOf = (value: number | Literal) => (typeof value === "number" ? String(value) : value.text);
 
 function finite(value: number | Literal): number {
@@ -277,15 +215,8 @@ function finite(value: number | Literal): number {
   return number + 0;
 }
 
-/** Also a plain one; but a stored item may hold sets and bytes, which JSON does not have. */
-function isObject(value: object): value is Members | { [name: string]: JsonValue } {
-  if (value instanceof Members) return true;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
 function forEachMember(value: JsonValue, work: (name: string, member: JsonValue) => void): void {
-  if (typeof value !== "object" || value === null || Array.isArray(value) || !isObject(value))
+  if (typeof value !== "object" || value === null || Array.isArray(value) || !isMembers(value))
     throw mismatch("an object", value);
   for (const [name, member] of value instanceof Members ? value.entries : Object.entries(value))
     if (member !== undefined) work(name, member);
@@ -313,7 +244,7 @@ function decodeMembers<T>(value: JsonValue, item: Decoder<T>, made: Record<strin
       else made[name.toWellFormed()] = decoded;
     });
   } catch (error) {
-    throw within(error, at === undefined ? "" : `[${quote(at)}]`);
+    throw within(error, at === undefined ? "" : nameIn(at));
   }
   return made;
 }
@@ -321,9 +252,8 @@ function decodeMembers<T>(value: JsonValue, item: Decoder<T>, made: Record<strin
 const define = (made: object, name: string, value: unknown) =>
   Object.defineProperty(made, name, { value, enumerable: true, configurable: true, writable: true });
 
-function quote(name: string): string {
-  return JSON.stringify(name.length > 64 ? `${name.slice(0, 64)}…` : name);
-}
+/** The error for a decoder of your own. */
+export const invalid = (problem: string): Error => new Unfit(problem);
 
 /** Zero, false, empty or absent. */
 export function isZero(value: unknown): boolean {

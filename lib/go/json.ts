@@ -23,6 +23,18 @@ export type JsonValue =
   | Members
   | { [name: string]: JsonValue };
 
+/** Also one that JavaScript would print differently. */
+export function isNumber(value: JsonValue): value is number | Literal {
+  return typeof value === "number" || value instanceof Literal;
+}
+
+/** Whether a value is an object of JSON, a plain one too; a stored item may hold sets and bytes, which JSON does not have. */
+export function isMembers(value: object): value is Members | { [name: string]: JsonValue } {
+  if (value instanceof Members) return true;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
 /** Throws what JSON.parse throws, and a RangeError for nesting that the stack cannot hold. */
 export function parseJson(text: string): JsonValue {
   const value = JSON.parse(text) as JsonValue;

@@ -1,4 +1,5 @@
 import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attributes.ts";
+import type { JsonObject } from "../json.ts";
 import { changesBetween } from "../sessions/changes.ts";
 import { isTime, PLAIN_SESSION } from "./secrets.ts";
 
@@ -39,19 +40,29 @@ export interface AuditedChange {
   after?: unknown;
 }
 
-type Members = Record<string, unknown>;
-
 /**
  * One change for each member: below rights and policies by its path, else by its first name, since names further down
- * may be anything. Values that may be a secret, or name a person, are left out.
+ * may be anything. Values that may be a secret, or name a person, are left out; of changes that are too many for a
+ * record, the first names of the members alone are kept.
  */
-export function auditedChanges(before: Members, after: Members): AuditedChange[] {
-  const changes = changesBetween(before, after).map(({ name, before: was, after: is }) => ({
+export function auditedChanges(before: JsonObject, after: JsonObject): AuditedChange[] {
+  const all = changesBetween(before, after).map(({ name, before: was, after: is }) => ({
     name: nameOf(name),
     ...(isPlain(name, was) && { before: was }),
     ...(isPlain(name, is) && { after: is }),
   }));
-  return [...new Map(changes.map((change) => [change.name, change])).values()];
+  const changes = [...new Map(all.map((change) => [change.name, change])).values()];
+  return Buffer.byteLength(JSON.stringify(changes)) <= CHANGES_BYTES ? changes : membersOf(changes);
+}
+
+/** An item takes 400 KB, and a terminal shows a line of it. */
+const CHANGES_BYTES = 64 * 1024;
+const MEMBERS = 100;
+const NAME_CHARS = 128;
+
+function membersOf(changes: AuditedChange[]): AuditedChange[] {
+  const names = new Set(changes.map(({ name }) => topOf(name).slice(0, NAME_CHARS)));
+  return [...names].slice(0, MEMBERS).map((name) => ({ name }));
 }
 
 const topOf = (name: string) => name.split(".", 1)[0] ?? "";

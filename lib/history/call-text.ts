@@ -1,3 +1,4 @@
+import { isObject, parsedJson } from "../json.ts";
 import { MISS } from "../sessions/session.ts";
 import type { CallRecord } from "./records.ts";
 
@@ -15,25 +16,13 @@ export function callText({ name, args, answer, given }: CallRecord): { verb: str
     case "delKeyData":
       return { verb: "delete", text: first };
     case "makeHttpRequest":
-      return { verb: "HTTP", text: `${requestText(parsed(first))} → ${statusOf(answer)}` };
+      return { verb: "HTTP", text: `${requestText(parsedJson(first ?? ""))} → ${statusOf(answer)}` };
     case "batchRequest":
-      return { verb: "HTTP", text: batchText(parsed(first), answer) };
+      return { verb: "HTTP", text: batchText(parsedJson(first ?? ""), answer) };
     case "storage":
       return { verb: "storage", text: `${first} ${second} → ${storageText(answer)}` };
   }
 }
-
-type Members = Record<string, unknown>;
-
-function parsed(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? "null");
-  } catch {
-    return undefined; // cut, or never JSON
-  }
-}
-
-const isObject = (value: unknown): value is Members => typeof value === "object" && value !== null;
 
 /** The gateway takes the names in any letters. */
 function member(value: unknown, name: string): string {
@@ -49,7 +38,7 @@ function requestText(request: unknown): string {
 }
 
 function statusOf(answer: string | undefined): string {
-  const reply = parsed(answer);
+  const reply = parsedJson(answer ?? "");
   return isObject(reply) && typeof reply.Code === "number" ? String(reply.Code) : "no answer";
 }
 
@@ -63,7 +52,7 @@ function batchText(batch: unknown, answer: string | undefined): string {
 }
 
 function storageText(answer: string | undefined): string {
-  const reply = parsed(answer);
+  const reply = parsedJson(answer ?? "");
   if (!isObject(reply)) return "no answer";
   return reply.error ? `error: ${reply.error}` : (JSON.stringify(reply.value) ?? "done");
 }

@@ -1,9 +1,11 @@
 import type { Metrics } from "../metrics.ts";
 import type { Reason } from "../queue/dead-letters.ts";
-import { type Delivery, type QueueRecord, receives } from "../queue/records.ts";
+import type { Delivery } from "../queue/delivery.ts";
+import { type QueueRecord, receives } from "../queue/records.ts";
 import type { Isolation, Limits, Run } from "../runtime/protocol.ts";
+import { tenths } from "../tenths.ts";
 import type { AttemptOutcome, AttemptRecord, HistorySink } from "./records.ts";
-import { createRunRecorder, type Room, type RunRecorder, tenths } from "./run-recorder.ts";
+import { createRunRecorder, type Room, type RunRecorder } from "./run-recorder.ts";
 
 /** How a delivery ended. */
 export interface AttemptEnd {

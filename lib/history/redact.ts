@@ -1,11 +1,12 @@
 import { createHash, createHmac } from "node:crypto";
 import type { GatewayEvent } from "../events/event.ts";
+import { isObject, parsedJson } from "../json.ts";
 import { isSessionCall } from "../runtime/protocol.ts";
 import { MISS } from "../sessions/session.ts";
 import { keyOfEvent } from "./event-rows.ts";
 import type { AttemptRecord, CallRecord, LogRecord, RunRecord, WriteRecord } from "./records.ts";
 import { type InText, textRedaction } from "./redact-text.ts";
-import { isObject, isTime, PLAIN_HEADERS, PLAIN_SESSION, parsed, readRequest, secretsOf } from "./secrets.ts";
+import { isTime, PLAIN_HEADERS, PLAIN_SESSION, readRequest, secretsOf } from "./secrets.ts";
 
 /** Takes out of a record what may not leave the stage that it was made on. */
 export type RedactRecord = (attempt: AttemptRecord) => AttemptRecord;
@@ -194,7 +195,7 @@ function redactLogs(logs: LogRecord[], inText: InText): LogRecord[] {
 }
 
 function redactSession(text: string, { inText, outline }: Tools): string {
-  const session = parsed(text);
+  const session = parsedJson(text);
   if (text === MISS) return text;
   if (!isObject(session)) return JSON.stringify(outline(text));
   const members = Object.entries(session).map(([name, value]) => {
@@ -231,7 +232,7 @@ function redactCall(whole: CallRecord, tools: Tools): CallRecord {
 
 /** Of requests and answers all but their content: method, host, path, status, sizes, and the names of headers. */
 function outlineHttp(text: string, inText: InText): string {
-  return inText(JSON.stringify(outlinePart(parsed(text)) ?? { bytes: Buffer.byteLength(text) }));
+  return inText(JSON.stringify(outlinePart(parsedJson(text)) ?? { bytes: Buffer.byteLength(text) }));
 }
 
 function outlinePart(value: unknown): unknown {

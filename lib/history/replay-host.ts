@@ -1,6 +1,6 @@
 import type { RunBuffer } from "../commit/unit-of-work.ts";
 import { AppError } from "../errors.ts";
-import type { CallScope } from "../runtime/jobs.ts";
+import type { CallScope } from "../runtime/host.ts";
 import { type HostCallName, isSessionCall } from "../runtime/protocol.ts";
 import { MISS, parseSession, type Session, showSession } from "../sessions/session.ts";
 import { createHost, type RunHost, type SendHttp } from "../tyk-api/host.ts";

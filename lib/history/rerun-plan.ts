@@ -1,4 +1,4 @@
-import type { HandlerRef } from "../apis/definition.ts";
+import type { HandlerRef } from "../apis/handler-ref.ts";
 import { referencesIn } from "../apis/references.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import type { AttemptRecord, RunRecord } from "./records.ts";

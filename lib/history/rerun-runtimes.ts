@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import { createTurns } from "../in-turn.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import type { RuntimeAssets } from "../runtime/assets.ts";
 import type { Isolation, RunUsed, Used } from "../runtime/protocol.ts";
@@ -70,12 +71,7 @@ export function createRerunRuntimes(assets: RuntimeAssets): RerunRuntimes {
     }
   }
 
-  let last: Promise<unknown> = Promise.resolve();
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = last.then(work);
-    last = mine.catch(() => undefined);
-    return mine;
-  }
+  const inTurn = createTurns();
 
   return {
     use: (wanted, work) =>

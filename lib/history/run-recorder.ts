@@ -1,8 +1,9 @@
 import type { EventOutcome } from "../consumer/outcome.ts";
 import type { AppError } from "../errors.ts";
-import type { CallScope } from "../runtime/jobs.ts";
+import type { CallScope } from "../runtime/host.ts";
 import type { HostCallName, LogLevel, Outcome, Run, RunUsed } from "../runtime/protocol.ts";
 import { type Session, showSession } from "../sessions/session.ts";
+import { tenths } from "../tenths.ts";
 import type { RunHost } from "../tyk-api/host.ts";
 import type { CallRecord, LogRecord, RunRecord, WriteRecord } from "./records.ts";
 
@@ -27,9 +28,6 @@ export interface Room {
 
 /** How much text the record of one run may hold, in UTF-16 units. */
 export const RUN_CHARS = 1_000_000;
-
-/** Milliseconds with one digit after the point, as a history has all its durations. */
-export const tenths = (ms: number) => Math.round(ms * 10) / 10;
 
 /** `batch`: what all runs of a batch may keep together. */
 export const createRunRecorder = (run: Run, path: string, batch: Room, now: () => number): RunRecorder =>

@@ -1,3 +1,4 @@
+import { isObject, parsedJson } from "../json.ts";
 import type { AttemptRecord, CallRecord } from "./records.ts";
 
 /** Headers, in lower case, whose values a redacted record keeps. */
@@ -53,7 +54,7 @@ export function secretsOf({ event, runs }: AttemptRecord): Set<string> {
   const texts = [
     ...(client?.headers.flatMap(([name, value]) => (PLAIN_HEADERS.has(name.toLowerCase()) ? [] : value)) ??
       []),
-    ...textsIn(parsed(client?.body ?? "") ?? client?.body),
+    ...textsIn(parsedJson(client?.body ?? "") ?? client?.body),
     ...runs.flatMap(({ context, calls, writes }) => [
       ...textsIn(context.config_data),
       ...calls.flatMap(secretsOfCall),
@@ -66,8 +67,8 @@ export function secretsOf({ event, runs }: AttemptRecord): Set<string> {
 function secretsOfCall({ name, args, answer }: CallRecord): string[] {
   if (name === "getKeyData") return sessionSecrets(answer ?? null);
   if (name === "setKeyData") return sessionSecrets(args[1] ?? null);
-  if (name === "storage") return [args[2] ?? "", ...textsIn(parsed(answer ?? ""))];
-  return [...contentOf(parsed(args[0] ?? "")), ...contentOf(parsed(answer ?? ""))];
+  if (name === "storage") return [args[2] ?? "", ...textsIn(parsedJson(answer ?? ""))];
+  return [...contentOf(parsedJson(args[0] ?? "")), ...contentOf(parsedJson(answer ?? ""))];
 }
 
 /** Bodies and the values of headers. */
@@ -77,12 +78,12 @@ function contentOf(value: unknown): string[] {
   return Object.entries(value).flatMap(([name, each]) => {
     if (/^(requests|responses)$/i.test(name)) return contentOf(each);
     if (!/^(headers|body)$/i.test(name)) return [];
-    return typeof each === "string" ? [each, ...textsIn(parsed(each))] : textsIn(each);
+    return typeof each === "string" ? [each, ...textsIn(parsedJson(each))] : textsIn(each);
   });
 }
 
 function sessionSecrets(text: string | null): string[] {
-  const session = parsed(text ?? "");
+  const session = parsedJson(text ?? "");
   if (!isObject(session)) return [];
   return Object.entries(session).flatMap(([name, value]) =>
     PLAIN_SESSION.has(name) || isTime(name, value) ? [] : textsIn(value),
@@ -93,17 +94,4 @@ function textsIn(value: unknown): string[] {
   if (typeof value === "string") return [value];
   if (typeof value !== "object" || value === null) return [];
   return Object.values(value).flatMap(textsIn);
-}
-
-/** A JSON object: not null, not an array. */
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** Undefined for a text that is not JSON. */
-export function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

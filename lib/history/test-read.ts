@@ -1,8 +1,8 @@
 import { createNearest } from "../apis/nearest.ts";
 import { AppError } from "../errors.ts";
 import { parseEvent } from "../events/event.ts";
+import { isObject, valueIn } from "../json.ts";
 import { parseSession } from "../sessions/session.ts";
-import { isObject } from "./secrets.ts";
 import { type HttpAnswer, parseExactly, type TestCase } from "./test-case.ts";
 
 /** Where a value is in a test, such as `["expect", "logs", 0]`. */
@@ -60,7 +60,7 @@ function object(members: Members, required: string[] = []): Check {
   return (value, place) => {
     if (!isObject(value)) throw new Misfit(place, "must be an object");
     for (const [name, each] of Object.entries(value)) {
-      const check = Object.hasOwn(members, name) ? members[name] : undefined;
+      const check = valueIn(members, name);
       if (check) check(each, [...place, name]);
       else {
         const near = nearest(name);

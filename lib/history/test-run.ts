@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ConfigOf } from "../consumer/config-data.ts";
+import { isObject } from "../json.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import type { RunUsed } from "../runtime/protocol.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -8,7 +9,6 @@ import { createMemoryEntries, createStorage } from "../tyk-api/storage.ts";
 import type { AttemptRecord, CallRecord, LogRecord, RunRecord } from "./records.ts";
 import type { World } from "./replay-host.ts";
 import { noteChanges, rerunOne } from "./rerun-run.ts";
-import { isObject } from "./secrets.ts";
 import { type Expectation, expectationOf, sorted, type TestCase } from "./test-case.ts";
 import type { Place } from "./test-read.ts";
 

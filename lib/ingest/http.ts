@@ -1,8 +1,9 @@
 import { AppError } from "../errors.ts";
 import { checkAttributes, fromData } from "../events/forms/cloudevents.ts";
-import type { JsonObject, Reading } from "../events/forms/form.ts";
+import type { Reading } from "../events/forms/form.ts";
 import { readBodies, readData } from "../events/forms/read.ts";
 import { invalidEvent } from "../events/invalid.ts";
+import type { JsonObject } from "../json.ts";
 
 /** The parts of an HTTP request that can hold an event. */
 export interface HttpRequest {

@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts";
 import { quote, sortedByBytes } from "../go/text.ts";
-import type { SessionRow } from "../sessions/rows.ts";
+import type { SessionRow } from "../sessions/item.ts";
 import type { Place } from "../sessions/search.ts";
 import type { KeyRequest, KeysDeps } from "./deps.ts";
 import { json, type KeysReply, problem } from "./reply.ts";

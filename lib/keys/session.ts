@@ -1,3 +1,4 @@
+import { valueIn } from "../json.ts";
 import type { Session } from "../sessions/session.ts";
 
 // What a gateway makes of a session that its key API is given.
@@ -35,7 +36,7 @@ export function withCounters(session: Session, before: Session, now: number): Se
 }
 
 function limitOf({ access_rights = {} }: Session, apiId: string): Limit | undefined {
-  return Object.hasOwn(access_rights, apiId) ? access_rights[apiId]?.limit : undefined;
+  return valueIn(access_rights, apiId)?.limit;
 }
 
 const isRunning = ({ quota_max = 0, quota_renews = 0 }: Quota, now: number) =>

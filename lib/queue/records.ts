@@ -1,6 +1,4 @@
 import { type EventEnvelope, parseEvent } from "../events/event.ts";
-import { digestOf, type EventKey, eventKey } from "../events/identity.ts";
-import { type Task, taskOf } from "../tasks/tasks.ts";
 
 /** One SQS message of a batch, as much of it as matters here. */
 export interface QueueRecord {
@@ -14,28 +12,6 @@ export interface QueueRecord {
     SentTimestamp?: string | undefined;
   };
   messageAttributes: Record<string, { stringValue?: string | undefined } | undefined>;
-}
-
-/** An event of the batch with the records that carry it: a duplicate delivery may be in the same batch. */
-export interface Delivery extends EventKey {
-  envelope: EventEnvelope;
-  /** Distinguishes contents under one identity. */
-  digest: string;
-  records: QueueRecord[];
-  /** What it asks for, where that is not all that its event is to do. */
-  task?: Task;
-}
-
-/** Throws `event-invalid`. */
-export function deliveryOf(record: QueueRecord): Delivery {
-  const task = taskOf(record);
-  const parsed = parseRecord(record);
-  const envelope = task?.id ? { ...parsed, id: task.id } : parsed;
-  const delivery = { ...eventKey(envelope), envelope, digest: digestOf(envelope.event), records: [record] };
-  if (!task) return delivery;
-  // Any event of a window stands for all; a webhook has no entry in the ledger.
-  if (task.kind === "window") return { ...delivery, digest: "window", task };
-  return { ...delivery, identity: `${delivery.identity} ${task.entry}`, task };
 }
 
 /**
@@ -53,19 +29,4 @@ export function parseRecord(record: QueueRecord): EventEnvelope {
 /** How often SQS has delivered the message, this time included; approximate, as SQS counts it. */
 export function receives(record: QueueRecord): number {
   return Number(record.attributes.ApproximateReceiveCount) || 1;
-}
-
-/** The group that orders a record in a FIFO queue. */
-export function groupOf({ records: [record] }: Delivery): string | undefined {
-  return record?.attributes.MessageGroupId;
-}
-
-/** The identities of each group's events, in their order; none in a queue that is not FIFO. */
-export function groupsOf(deliveries: Delivery[]): string[][] {
-  const groups = new Map<string, string[]>();
-  for (const delivery of deliveries) {
-    const group = groupOf(delivery);
-    if (group !== undefined) groups.set(group, [...(groups.get(group) ?? []), delivery.identity]);
-  }
-  return [...groups.values()];
 }

@@ -1,4 +1,5 @@
-import type { HandlerRef, Reading } from "../apis/definition.ts";
+import type { Reading } from "../apis/definition.ts";
+import type { HandlerRef } from "../apis/handler-ref.ts";
 import { createNearest } from "../apis/nearest.ts";
 import type { Script } from "../runtime/protocol.ts";
 import { createHintAllowance } from "./problems.ts";

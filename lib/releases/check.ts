@@ -1,4 +1,4 @@
-import type { HandlerRef } from "../apis/definition.ts";
+import type { HandlerRef } from "../apis/handler-ref.ts";
 import type { RuntimeAssets } from "../runtime/assets.ts";
 import type { LoadFault } from "../runtime/protocol.ts";
 import type { Thread } from "../runtime/thread.ts";

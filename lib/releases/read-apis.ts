@@ -2,12 +2,12 @@ import {
   type Api,
   type Definition,
   GATEWAY_API,
-  type HandlerRef,
   parseCarried,
   parseDefinitions,
   parseGateway,
   type Reading,
 } from "../apis/definition.ts";
+import type { HandlerRef } from "../apis/handler-ref.ts";
 import { AppError, errorText } from "../errors.ts";
 import { jsonMistake } from "../json-mistake.ts";
 import { listed } from "./problems.ts";

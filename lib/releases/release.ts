@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import type { Api, HandlerRef } from "../apis/definition.ts";
+import type { Api } from "../apis/definition.ts";
+import type { HandlerRef } from "../apis/handler-ref.ts";
 import { createNearest, type Nearest } from "../apis/nearest.ts";
 import type { Script } from "../runtime/protocol.ts";
 import type { OwnHandler } from "../webhooks/own-handlers.ts";

@@ -1,3 +1,5 @@
+import { tenths } from "../tenths.ts";
+
 /** One uploaded file: `apis/<name>.json`, `handlers/<path>.js`, `templates/<path>`, `gateway.json` or `tykjs.js`. */
 export interface SourceFile {
   path: string;
@@ -74,7 +76,7 @@ export const sizeLimit = (path: string): number =>
 export function tooLarge({ path, text, bytes = Buffer.byteLength(text) }: SourceFile): Problem | undefined {
   const limit = sizeLimit(path);
   if (bytes <= limit) return undefined;
-  const megabytes = (size: number) => `${Math.round((size / 1024 / 1024) * 10) / 10} MB`;
+  const megabytes = (size: number) => `${tenths(size / 1024 / 1024)} MB`;
   const what = limit === MAX_BYTES.script ? "a script may have" : "a definition may have";
   return {
     file: path,

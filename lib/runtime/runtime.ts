@@ -1,6 +1,7 @@
 import type { RuntimeAssets } from "./assets.ts";
 import { createDispatcher, type Sequence } from "./dispatch.ts";
-import type { Host, Job, JobEnd } from "./jobs.ts";
+import type { Host } from "./host.ts";
+import type { Job, JobEnd } from "./jobs.ts";
 import type { WriteLog } from "./log-budget.ts";
 import { createPool } from "./pool.ts";
 import {

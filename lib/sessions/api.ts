@@ -2,10 +2,10 @@ import { AppError } from "../errors.ts";
 import { shortKeyDigest } from "../gateway/key-digest.ts";
 import type { Log } from "../log.ts";
 import { changeSession } from "./change.ts";
-import type { ChangedBy, ChangedState, StoredSession } from "./item.ts";
+import type { ChangedBy, ChangedState, SessionRow, StoredSession } from "./item.ts";
 import { storableBytes, storableKey } from "./limits.ts";
 import { flagIn, formatCursor, LIST_PARAMETERS, parseListQuery, refuseUnknown, truthIn } from "./list.ts";
-import type { SessionRow, SessionRows } from "./rows.ts";
+import type { SessionRows } from "./rows.ts";
 import { applySet, keepPassword, parseSession, type Session, showSession } from "./session.ts";
 import type { SessionStore } from "./store.ts";
 import { keepUnknown } from "./whole.ts";
@@ -139,15 +139,15 @@ function change<T>(
 ): Promise<{ stored: StoredSession; result: T }> {
   return changeSession(key, { store, random }, async (stored) => {
     if (ifMatch !== undefined && !matches(ifMatch, stored)) throw mismatch();
-    if (ifNoneMatch !== undefined && stored.session) throw notNew();
+    if (ifNoneMatch !== undefined && matches(ifNoneMatch.replaceAll("W/", ""), stored)) throw excluded();
     return write(stored);
   });
 }
 
-/** `*`, or entity tags, of which one is the session's. */
-function matches(ifMatch: string, { session, version }: StoredSession): boolean {
+/** `tags`: `*`, or entity tags, of which one is the session's. */
+function matches(tags: string, { session, version }: StoredSession): boolean {
   if (!session) return false;
-  return ifMatch.split(",").some((tag) => ["*", etagOf(version)].includes(tag.trim()));
+  return tags.split(",").some((tag) => ["*", etagOf(version)].includes(tag.trim()));
 }
 
 /** Refuses parameters that the route does not have. */
@@ -185,13 +185,11 @@ const etagOf = (version: number) => `"${version}"`;
 
 const missing = () => new AppError("session-missing", "there is no session of this key", { field: "key" });
 
-const notNew = () =>
+const excluded = () =>
   new AppError(
     "session-mismatch",
-    "there is a session of this key, and If-None-Match wants none: read it first",
-    {
-      field: "if-none-match",
-    },
+    "there is a session of this key, at a version that If-None-Match excludes: read it first",
+    { field: "if-none-match" },
   );
 
 const mismatch = () =>

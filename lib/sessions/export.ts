@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts";
 import type { Entry } from "./forms.ts";
-import type { SessionRow } from "./rows.ts";
+import type { SessionRow } from "./item.ts";
 import { wholeSession } from "./whole.ts";
 
 /** What an export has come to, in rows. */

@@ -1,4 +1,5 @@
 import { AppError, type ErrorCode } from "../errors.ts";
+import { createTurns } from "../in-turn.ts";
 import type { Entry } from "./forms.ts";
 import type { FoundRows, Take, Taken } from "./take.ts";
 
@@ -138,7 +139,7 @@ export function createImport({ take, whenKept, nameOf, concurrency, onLeftOut }:
 /** Hands out chunks to several workers, one after the other, and knows up to which place all is done. */
 function inOrder(chunks: AsyncGenerator<Sourced[], void>) {
   const underWay = new Set<Sourced[]>();
-  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = createTurns();
   let isThrough = false;
   let isStopped = false;
   let error: unknown;
@@ -153,11 +154,7 @@ function inOrder(chunks: AsyncGenerator<Sourced[], void>) {
   }
 
   return {
-    next(): Promise<Sourced[] | undefined> {
-      const mine = turn.then(take);
-      turn = mine.catch(() => undefined);
-      return mine;
-    },
+    next: () => inTurn(take),
     done(chunk: Sourced[]): void {
       underWay.delete(chunk);
       reached = Math.max(reached, placeOf(chunk.at(-1)));

@@ -20,6 +20,22 @@ export interface StoredSession {
   beforeLedger?: true;
 }
 
+/** An item of the sessions table, with what those want to know who read many. */
+export interface SessionRow {
+  key: string;
+  stored: StoredSession;
+  /** In unix seconds. */
+  updatedAt: number;
+  /** When DynamoDB may delete it, in unix seconds; 0 is never. */
+  ttl: number;
+  changedBy: ChangedBy | undefined;
+  /** The copies of its members by which it is found; "" where it has none. */
+  orgId: string;
+  alias: string;
+  /** In unix seconds; 0 or less is never. */
+  expires: number;
+}
+
 /**
  * What an item says of the events, by identity, whose handlers' writes it has while the ledger may not say so yet. Such
  * a mark may go only when the ledger was seen to say it. An item that DynamoDB may remove (`ttl`) has none.

@@ -1,4 +1,5 @@
 import { AppError } from "../errors.ts";
+import { isObject, parsedJson } from "../json.ts";
 import { KEY_BYTES } from "./limits.ts";
 import { accessOf, type ExpiryRange, isPlaceOf, type Place, type Search } from "./search.ts";
 
@@ -109,14 +110,8 @@ export function parseCursor(cursor: string, search: Search): Place {
 function decoded(cursor: string): Place | undefined {
   const bytes = Buffer.from(cursor, "base64url");
   if (bytes.toString("base64url") !== cursor) return undefined;
-  try {
-    const place: unknown = JSON.parse(bytes.toString());
-    return typeof place === "object" && place !== null && !Array.isArray(place)
-      ? (place as Place)
-      : undefined;
-  } catch {
-    return undefined;
-  }
+  const place = parsedJson(bytes.toString());
+  return isObject(place) ? (place as Place) : undefined;
 }
 
 const invalid = (field: string, problem: string) =>

@@ -8,24 +8,8 @@ import {
 import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { batchGet } from "../dynamo/batch-get.ts";
 import { condition } from "../dynamo/condition.ts";
-import { type ChangedBy, type StoredSession, storedSession } from "./item.ts";
+import { type ChangedBy, type SessionRow, storedSession } from "./item.ts";
 import { indexQuery, isFound, type Place, placeOf, type Search } from "./search.ts";
-
-/** An item of the sessions table, with what those want to know who read many. */
-export interface SessionRow {
-  key: string;
-  stored: StoredSession;
-  /** In unix seconds. */
-  updatedAt: number;
-  /** When DynamoDB may delete it, in unix seconds; 0 is never. */
-  ttl: number;
-  changedBy: ChangedBy | undefined;
-  /** The copies of its members by which it is found; "" where it has none. */
-  orgId: string;
-  alias: string;
-  /** In unix seconds; 0 or less is never. */
-  expires: number;
-}
 
 /** Many rows of the sessions table, for lists, imports and exports. */
 export interface SessionRows {

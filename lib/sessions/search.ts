@@ -1,5 +1,5 @@
 import { type Attributes, toAttributes } from "../dynamo/attributes.ts";
-import type { SessionRow } from "./rows.ts";
+import type { SessionRow } from "./item.ts";
 
 /** By organisation and end. Of the keys alone, so that a change of anything else costs it nothing. */
 export const BY_ORG = "keys-by-org";

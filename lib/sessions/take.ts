@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { transactionErrorOf } from "../dynamo/transaction-error.ts";
 import { AppError } from "../errors.ts";
 import type { Entry } from "./forms.ts";
+import type { SessionRow } from "./item.ts";
 import {
   type ChangedBy,
   type GatewayState,
@@ -15,7 +16,7 @@ import {
   sessionItem,
 } from "./item.ts";
 import { storableBytes } from "./limits.ts";
-import type { SessionRow, SessionRows } from "./rows.ts";
+import type { SessionRows } from "./rows.ts";
 import { checkRights, type Session } from "./session.ts";
 import { formatWhole } from "./whole.ts";
 

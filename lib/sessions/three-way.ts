@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-
-type Members = Record<string, unknown>;
+import { isObject, type JsonObject, valueIn } from "../json.ts";
 
 /** A member that one side or both have changed; undefined where a side does not have it. */
 export interface MemberChange {
@@ -16,17 +15,17 @@ export interface MemberChange {
 /** A merge, and what it was made of. */
 export interface ThreeWay {
   /** Theirs, with what I changed; of a conflict mine. */
-  merged: Members;
+  merged: JsonObject;
   changes: MemberChange[];
 }
 
 /** What two sides made of one JSON object, member by member; only objects are looked into. */
-export function threeWay(base: Members, mine: Members, theirs: Members, prefix = ""): ThreeWay {
+export function threeWay(base: JsonObject, mine: JsonObject, theirs: JsonObject, prefix = ""): ThreeWay {
   const changes: MemberChange[] = [];
   const merged: [string, unknown][] = [];
   for (const name of new Set([...Object.keys(theirs), ...Object.keys(mine), ...Object.keys(base)])) {
     const [was, my, their] = [valueIn(base, name), valueIn(mine, name), valueIn(theirs, name)];
-    if (isMembers(was) && isMembers(my) && isMembers(their)) {
+    if (isObject(was) && isObject(my) && isObject(their)) {
       const inner = threeWay(was, my, their, `${prefix}${name}.`);
       changes.push(...inner.changes);
       merged.push([name, inner.merged]);
@@ -42,9 +41,3 @@ export function threeWay(base: Members, mine: Members, theirs: Members, prefix =
   }
   return { merged: Object.fromEntries(merged), changes };
 }
-
-const valueIn = (members: Members, name: string) =>
-  Object.hasOwn(members, name) ? members[name] : undefined;
-
-const isMembers = (value: unknown): value is Members =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

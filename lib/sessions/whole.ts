@@ -2,6 +2,7 @@
 import { AppError } from "../errors.ts";
 import * as go from "../go/decode.ts";
 import * as quick from "../go/quick.ts";
+import { isObject, type JsonObject, valueIn } from "../json.ts";
 import { checkText } from "./limits.ts";
 import { normal, orInvalid, print, type Session } from "./session.ts";
 import { type Kit, sessionShape } from "./shape.ts";
@@ -41,7 +42,7 @@ export function keepUnknown(session: Session, stored: Session | undefined): Sess
 }
 
 /** Undefined for an item that was edited by hand to something that is not a session. */
-function fitOrNothing(stored: Session): { whole: Members; known: Members } | undefined {
+function fitOrNothing(stored: Session): { whole: JsonObject; known: JsonObject } | undefined {
   try {
     return { whole: wholeSession(stored), known: normal(stored) };
   } catch (thrown) {
@@ -50,27 +51,22 @@ function fitOrNothing(stored: Session): { whole: Members; known: Members } | und
   }
 }
 
-type Members = Record<string, unknown>;
-
 /** Members that are in `whole` and not in `known` are unknown here. */
-function added(made: Members, whole: Members, known: Members): Members {
+function added(made: JsonObject, whole: JsonObject, known: JsonObject): JsonObject {
   let kept = made;
   for (const [name, value] of Object.entries(whole)) {
-    const member = Object.hasOwn(made, name) ? made[name] : undefined;
+    const member = valueIn(made, name);
     const isKnown = Object.hasOwn(known, name);
     if (!isKnown && member === undefined) kept = withMember(kept, name, value);
-    if (!isMembers(member) || !isMembers(value)) continue;
-    const inner = added(member, value, isKnown && isMembers(known[name]) ? known[name] : {});
+    if (!isObject(member) || !isObject(value)) continue;
+    const inner = added(member, value, isKnown && isObject(known[name]) ? known[name] : {});
     if (inner !== member) kept = withMember(kept, name, inner);
   }
   return kept;
 }
 
 /** A computed member is defined, not assigned: it may be called __proto__. */
-const withMember = (members: Members, name: string, value: unknown): Members => ({
+const withMember = (members: JsonObject, name: string, value: unknown): JsonObject => ({
   ...members,
   [name]: value,
 });
-
-const isMembers = (value: unknown): value is Members =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,5 +1,6 @@
 import type { Node } from "jsonc-parser";
 import { createNearest } from "../apis/nearest.ts";
+import { valueIn } from "../json.ts";
 import type { Form } from "./forms.ts";
 import { problemWithWritten } from "./named.ts";
 
@@ -73,7 +74,7 @@ function memberMisfits({ name, value, offset, at }: Member, shape: ObjectShape):
     return problem ? [{ offset, message: problem }] : [];
   }
   const { members = {} } = shape;
-  const member = Object.hasOwn(members, name) ? members[name] : undefined;
+  const member = valueIn(members, name);
   if (member) return misfits(value, member, at);
   if (shape.kind === "map") {
     const { names } = shape;

@@ -1,7 +1,7 @@
 import type { RunBuffer } from "../commit/unit-of-work.ts";
 import { type TransactionError, transactionErrorOf } from "../dynamo/transaction-error.ts";
 import { AppError, type ErrorCode, errorText } from "../errors.ts";
-import type { CallScope, Host } from "../runtime/jobs.ts";
+import type { CallScope, Host } from "../runtime/host.ts";
 import { HOST_CALLS, type HostCallName } from "../runtime/protocol.ts";
 import type { ChangedBy } from "../sessions/item.ts";
 import { isStorableKey, KEY_BYTES, storableBytes } from "../sessions/limits.ts";

@@ -1,7 +1,7 @@
 import { type Circuit, createCircuit } from "../consumer/circuit.ts";
 import { AppError } from "../errors.ts";
 import type { BatchResult } from "../queue/batch-result.ts";
-import type { Delivery } from "../queue/records.ts";
+import type { Delivery } from "../queue/delivery.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import { templateFile } from "../releases/sources.ts";
 import { type AttemptDeps, attempt, type OwnWebhook } from "./attempt.ts";

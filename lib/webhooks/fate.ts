@@ -2,7 +2,7 @@ import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { BatchResult } from "../queue/batch-result.ts";
 import type { Reason } from "../queue/dead-letters.ts";
-import type { Delivery } from "../queue/records.ts";
+import type { Delivery } from "../queue/delivery.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import type { SendTask, Task } from "../tasks/tasks.ts";
 import type { Attempted, OwnWebhook } from "./attempt.ts";

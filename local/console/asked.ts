@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { AppError } from "../../lib/errors.ts";
 import { parseEvent } from "../../lib/events/event.ts";
+import { isObject } from "../../lib/json.ts";
 
 // What a request brings, checked where it comes in.
 
@@ -37,7 +38,7 @@ export async function objectIn(c: Context): Promise<Record<string, unknown>> {
   if (text.trim() === "") return {};
   try {
     const body = JSON.parse(text);
-    if (typeof body === "object" && body !== null && !Array.isArray(body)) return body;
+    if (isObject(body)) return body;
   } catch (cause) {
     throw new AppError("json-invalid", "the body is not JSON", { cause });
   }

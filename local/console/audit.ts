@@ -1,5 +1,4 @@
 import type { AuditRecord, AuditResult } from "../../lib/history/audit.ts";
-import type { Backend } from "./backend.ts";
 
 /** What is about to be done. `key`: of a session, for which its reference is written. */
 export type Doing = Pick<AuditRecord, "what" | "before" | "changes" | "count"> &
@@ -10,7 +9,7 @@ export type Audit = (doing: Doing) => Promise<(result: AuditResult) => Promise<v
 
 /** Where changes are audited, a change is written down before it is made, or not made. */
 export async function audited<T>(
-  { audit }: Pick<Backend, "audit">,
+  { audit }: { audit?: Audit | undefined },
   doing: () => Promise<Doing> | Doing,
   work: () => Promise<T> | T,
 ): Promise<T> {

@@ -77,16 +77,26 @@ export function createDeadLetterDesk(backend: Backend, queues: DeadLetterQueues,
   /** Of the last sweep: the letters of each group. */
   let swept: Map<string, string[]> | undefined;
 
-  function taken(body: Record<string, unknown>): { frozen: Frozen; chosen: (facts: LetterFacts) => boolean } {
+  interface Taken {
+    frozen: Frozen;
+    chosen: (facts: LetterFacts) => boolean;
+  }
+  type Work = (taken: Taken, job: Job, stop: AbortSignal) => Promise<void>;
+
+  /** A selection that no job could be started for can be used again. */
+  function use(body: Record<string, unknown>, kind: Job["kind"], work: Work): Job {
     const id = String(body.selection ?? "");
     const frozen = selections.get(id);
-    selections.delete(id);
     if (!frozen || frozen.expires < Date.now())
       throw new AppError("request-invalid", "the selection was used or has expired: select again", {
         field: "selection",
       });
     const { ids, by } = frozen;
-    return { frozen, chosen: (facts) => ids.has(by === "message_id" ? facts.message_id : letterKey(facts)) };
+    const chosen: Taken["chosen"] = (facts) =>
+      ids.has(by === "message_id" ? facts.message_id : letterKey(facts));
+    const job = jobs.start(kind, (job, stop) => work({ frozen, chosen }, job, stop));
+    selections.delete(id);
+    return job;
   }
 
   return {
@@ -126,8 +136,7 @@ export function createDeadLetterDesk(backend: Backend, queues: DeadLetterQueues,
     },
     redrive(body) {
       const rate = rateOf(body.rate);
-      const { frozen, chosen } = taken(body);
-      return jobs.start("redrive", async (job, stop) => {
+      return use(body, "redrive", async ({ frozen, chosen }, job, stop) => {
         job.total = frozen.ids.size;
         const tally = emptyTally();
         const pace = createRateLimit({
@@ -156,9 +165,8 @@ export function createDeadLetterDesk(backend: Backend, queues: DeadLetterQueues,
         job.error = tally.failed[0]?.error ?? "";
       });
     },
-    remove(body) {
-      const { frozen, chosen } = taken(body);
-      return jobs.start("delete", async (job, stop) => {
+    remove: (body) =>
+      use(body, "delete", async ({ frozen, chosen }, job, stop) => {
         job.total = frozen.ids.size;
         const tally = { removed: 0, not_removed: 0 };
         const onRead = (read: number) =>
@@ -166,8 +174,7 @@ export function createDeadLetterDesk(backend: Backend, queues: DeadLetterQueues,
         const options = { most: MOST, stop, onRead, chosen, before: frozen.made };
         const { end } = await removeLetters(queues.letters, options, tally);
         Object.assign(job, { done: tally.removed, failed: tally.not_removed, complete: end === "empty" });
-      });
-    },
+      }),
   };
 
   async function frozenOf(group: unknown, events: unknown): Promise<Frozen> {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { eventOf } from "../../lib/history/event-list.ts";
 import { type EventRow, rowAfter, rowKey } from "../../lib/history/event-rows.ts";
 import type { AttemptOutcome, AttemptRecord, HistoryLine } from "../../lib/history/records.ts";
+import { createTurns } from "../../lib/in-turn.ts";
 import type { HistoryReader, LinePlace } from "../history-reader.ts";
 
 /** An event of a history: its row, and where its lines are. */
@@ -50,7 +51,9 @@ export function createHistoryIndex(reader: HistoryReader): HistoryIndex {
   let number = 0;
   let files = new Set<string>();
   /** One after the other: two that read would take each other's lines. */
-  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = createTurns();
+  /** The one that has not begun yet: it reads what was written until then for all who ask meanwhile. */
+  let waiting: Promise<void> | undefined;
 
   const tell = (changes: Change[] | undefined) => {
     for (const listener of listeners) listener(changes);
@@ -106,9 +109,11 @@ export function createHistoryIndex(reader: HistoryReader): HistoryIndex {
       return number;
     },
     refresh() {
-      const mine = last.then(readOn);
-      last = mine.catch(() => {});
-      return mine;
+      waiting ??= inTurn(() => {
+        waiting = undefined;
+        return readOn();
+      });
+      return waiting;
     },
     get: (key) => byKey.get(key),
     events() {

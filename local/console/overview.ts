@@ -2,6 +2,7 @@ import type { HandlerFigures, Overview } from "../../console/answers.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { EventRow } from "../../lib/history/event-rows.ts";
 import type { AttemptRecord } from "../../lib/history/records.ts";
+import { valueIn } from "../../lib/json.ts";
 import type { Backend } from "./backend.ts";
 
 const WINDOWS: Record<string, number> = {
@@ -14,7 +15,7 @@ const BUCKETS = 30;
 
 /** Figures of the recorded events, and what the queues say of themselves. */
 export async function overviewOf(backend: Backend, window: string, now: number): Promise<Overview> {
-  const span = Object.hasOwn(WINDOWS, window) ? WINDOWS[window] : undefined;
+  const span = valueIn(WINDOWS, window);
   if (span === undefined)
     throw new AppError("request-invalid", `window must be one of ${Object.keys(WINDOWS).join(", ")}`, {
       field: "window",

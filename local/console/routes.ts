@@ -5,6 +5,7 @@ import type { EventPage, TailMessage } from "../../console/answers.ts";
 import { AppError } from "../../lib/errors.ts";
 import { auditedChanges } from "../../lib/history/audit.ts";
 import { testCaseOf, testCaseText } from "../../lib/history/test-case.ts";
+import { isObject, parsedJson } from "../../lib/json.ts";
 import { createRateLimit } from "../../lib/rate-limit.ts";
 import { changedByWriter } from "../../lib/sessions/item.ts";
 import { checkedEvent, invalid, known, objectIn, there, wholeNumber } from "./asked.ts";
@@ -233,12 +234,8 @@ async function savingOf(sessions: Sessions, c: Context, text: string): Promise<D
 }
 
 function membersIn(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parsedJson(text);
+  return isObject(value) ? value : undefined;
 }
 
 /** Dead letters. What takes long answers 202 with a job. */

@@ -1,6 +1,7 @@
 import type { Compared, SessionChange, SessionHistory } from "../../console/answers.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { AttemptRecord } from "../../lib/history/records.ts";
+import { isObject } from "../../lib/json.ts";
 import { threeWay } from "../../lib/sessions/three-way.ts";
 import type { RecordedEvents } from "./backend.ts";
 import { changesOf } from "./events.ts";
@@ -49,7 +50,6 @@ export function compare(body: unknown): Compared {
 }
 
 function membersOf(name: string, value: unknown): Record<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>;
+  if (isObject(value)) return value;
   throw new AppError("request-invalid", `${name} must be a JSON object`, { field: name });
 }

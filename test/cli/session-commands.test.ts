@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { shortKeyDigest } from "../../lib/gateway/key-digest.ts";
-import { asTheirs } from "../../lib/gateway/settle.ts";
+import { asTheirs } from "../../lib/gateway/row.ts";
 import { type GatewayState, sessionItem } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { plainConfig } from "../gateway/config.ts";

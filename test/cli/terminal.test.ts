@@ -12,6 +12,7 @@ import { confirm } from "../../cli/terminal/confirm.ts";
 import { printOver } from "../../cli/terminal/print.ts";
 import { type AttemptRecord, FORMAT } from "../../lib/history/records.ts";
 import type { Session } from "../../lib/sessions/session.ts";
+import { attemptSaying } from "../helpers/attempt-saying.ts";
 import { runCli } from "../helpers/cli.ts";
 import { startTestStack, type TestStack } from "../helpers/stack.ts";
 
@@ -65,52 +66,10 @@ const refused = (named: string) => ({
 });
 
 const at = "2026-12-24T00:00:00.000Z";
-const attempt = (id: string, text: string): AttemptRecord => ({
+const attempt = (id: string, said: string): AttemptRecord => ({
+  ...attemptSaying(HOSTILE, said),
   id,
-  api_id: HOSTILE,
-  n: 1,
   at: id === "older" ? "2026-12-23T00:00:00.000Z" : at,
-  ms: 1,
-  container: "c",
-  isolation: "global",
-  release: HOSTILE,
-  outcome: "failed",
-  reason: "handler-threw",
-  error: text,
-  event: { Type: HOSTILE, Meta: { Key: text, [HOSTILE]: HOSTILE }, TimeStamp: HOSTILE },
-  runs: [
-    {
-      handler: HOSTILE,
-      path: HOSTILE,
-      context: { [HOSTILE]: HOSTILE },
-      timeout_ms: 1,
-      ms: 1,
-      outcome: "failed",
-      reason: "handler-threw",
-      error: text,
-      calls: [
-        { i: 0, name: "getKeyData", args: [HOSTILE], answer: JSON.stringify({ [HOSTILE]: 1 }), t: 1, ms: 1 },
-        { i: 1, name: "makeHttpRequest", args: [JSON.stringify({ Domain: HOSTILE })], t: 1, ms: 1 },
-        {
-          i: 2,
-          name: "batchRequest",
-          args: [JSON.stringify({ requests: [{ relative_url: HOSTILE }] })],
-          t: 1,
-          ms: 1,
-        },
-        {
-          i: 3,
-          name: "storage",
-          args: ["get", HOSTILE],
-          answer: JSON.stringify({ error: HOSTILE }),
-          t: 1,
-          ms: 1,
-        },
-      ],
-      logs: [{ i: 4, level: "info", text }],
-      writes: [{ i: 5, key: HOSTILE, before: "{}", after: JSON.stringify({ alias: HOSTILE }) }],
-    },
-  ],
 });
 /** The last one is the newest. */
 const HISTORY = [

@@ -1,7 +1,7 @@
 // A commit against the real engine, with what can go wrong on the way to it and back.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { before, describe, it } from "node:test";
 import {
   BatchGetItemCommand,
   type DynamoDBClient,
@@ -13,25 +13,18 @@ import {
   TransactWriteItemsCommand,
 } from "@aws-sdk/client-dynamodb";
 import { GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
-import { type ConsumerStore, createConsumerStore, type Write } from "../../lib/commit/store.ts";
+import type { Write } from "../../lib/commit/commit.ts";
+import { type ConsumerStore, createConsumerStore } from "../../lib/commit/store.ts";
 import { AppError } from "../../lib/errors.ts";
 import { formatSession, parseSession } from "../../lib/sessions/session.ts";
-import { type LocalAws, startAws } from "../../local/aws.ts";
-import { type Clients, createClients, createResources, type Resources } from "../../local/resources.ts";
+import type { Resources } from "../../local/resources.ts";
+import { useServices } from "../helpers/services.ts";
 
-let aws: LocalAws;
-let clients: Clients;
+const services = useServices();
 let env: Resources["env"];
 
 before(async () => {
-  aws = await startAws(process.env);
-  clients = createClients(aws);
-  const prefix = `commit-${randomUUID().slice(0, 8)}`;
-  ({ env } = await createResources(clients, { prefix, visibilitySeconds: 30, receiveLimit: 5 }));
-});
-after(async () => {
-  for (const client of Object.values(clients)) client.destroy();
-  await aws.close();
+  env = await services.newResources("commit");
 });
 
 type Send = (command: object) => Promise<unknown>;
@@ -43,7 +36,7 @@ function storeWith(
   faults: Fault[],
   of: typeof TransactWriteItemsCommand | typeof BatchGetItemCommand = TransactWriteItemsCommand,
 ) {
-  const real: Send = (command) => clients.dynamoClient.send(command as TransactWriteItemsCommand);
+  const real: Send = (command) => services.clients.dynamoClient.send(command as TransactWriteItemsCommand);
   const sent: object[] = [];
   const dynamo = {
     send: (command: object) => {
@@ -265,7 +258,7 @@ describe("the batch's read", () => {
 
 describe("the ledger of version 0.1, when an id counted for all APIs", () => {
   const old = (id: string) =>
-    clients.dynamo.send(
+    services.clients.dynamo.send(
       new PutCommand({
         TableName: env.STATE_TABLE,
         Item: {
@@ -278,7 +271,9 @@ describe("the ledger of version 0.1, when an id counted for all APIs", () => {
       }),
     );
   const scoped = () =>
-    clients.dynamo.send(new GetCommand({ TableName: env.STATE_TABLE, Key: { pk: "event##scoped" } }));
+    services.clients.dynamo.send(
+      new GetCommand({ TableName: env.STATE_TABLE, Key: { pk: "event##scoped" } }),
+    );
 
   it("still counts, and what is added stands under the API", async () => {
     const id = randomUUID();
@@ -294,7 +289,7 @@ describe("the ledger of version 0.1, when an id counted for all APIs", () => {
   it("is not read any more once each of its entries has ended", async () => {
     assert.ok(Number((await scoped()).Item?.since) > 0, "the first read wrote it");
     const Item = { pk: "event##scoped", since: Math.floor(Date.now() / 1000) - 61 };
-    await clients.dynamo.send(new PutCommand({ TableName: env.STATE_TABLE, Item }));
+    await services.clients.dynamo.send(new PutCommand({ TableName: env.STATE_TABLE, Item }));
     const id = randomUUID();
     await old(id);
     const { store } = storeWith([]);

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { hashFunction, keyName } from "../../functions/key-names.ts";
-import type { ConsumerStore, Write } from "../../lib/commit/store.ts";
+import type { Write } from "../../lib/commit/commit.ts";
+import type { ConsumerStore } from "../../lib/commit/store.ts";
 import { renamedConsumerStore } from "../../lib/gateway/hashed-keys.ts";
 import { hashKey } from "../../lib/gateway/key-hash.ts";
 import { fullName, storedName } from "../../lib/gateway/key-name.ts";

@@ -5,40 +5,28 @@ import { randomUUID } from "node:crypto";
 import { after, before, describe, it, test } from "node:test";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DeleteCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
+import type { EntryWrite, SessionWrite } from "../../lib/commit/commit.ts";
 import { createProveMarks } from "../../lib/commit/prove-marks.ts";
-import {
-  type ConsumerStore,
-  createConsumerStore,
-  type EntryWrite,
-  type SessionWrite,
-} from "../../lib/commit/store.ts";
+import { type ConsumerStore, createConsumerStore } from "../../lib/commit/store.ts";
 import { takeMarks } from "../../lib/commit/take-marks.ts";
 import { SCOPED_KEY } from "../../lib/dynamo/state-keys.ts";
 import { createRows } from "../../lib/gateway/rows.ts";
 import { createSessionStore } from "../../lib/sessions/store.ts";
-import { type LocalAws, startAws } from "../../local/aws.ts";
-import { type Clients, createClients, createResources, type Resources } from "../../local/resources.ts";
+import type { Resources } from "../../local/resources.ts";
 import { adds, type DeliveryOptions, type Doing, deliver, type TestEvent } from "../helpers/deliveries.ts";
+import { useServices } from "../helpers/services.ts";
 import { SHORT_CUTS, type ShortCut } from "../helpers/short-cuts.ts";
 
-let aws: LocalAws;
-let clients: Clients;
+const services = useServices();
 let env: Resources["env"];
 
 before(async () => {
-  aws = await startAws(process.env);
-  clients = createClients(aws);
-  const prefix = `marks-${randomUUID().slice(0, 8)}`;
-  ({ env } = await createResources(clients, { prefix, visibilitySeconds: 30, receiveLimit: 5 }));
+  env = await services.newResources("marks");
   for (const item of [
     { pk: "release", version: "v1", format: 2 },
     { pk: SCOPED_KEY, since: 1 },
   ])
-    await clients.dynamo.send(new PutCommand({ TableName: env.STATE_TABLE, Item: item }));
-});
-after(async () => {
-  for (const client of Object.values(clients)) client.destroy();
-  await aws.close();
+    await services.clients.dynamo.send(new PutCommand({ TableName: env.STATE_TABLE, Item: item }));
 });
 
 const common = { now: Date.now, random: Math.random };
@@ -71,7 +59,7 @@ function open(shortCut: ShortCut = NO_SHORT_CUT): Place {
   const id = randomUUID().slice(0, 8);
   const [home, other] = [`home-${id}`, `other-${id}`];
   const runs = new Set<string>();
-  const dynamo = clients.dynamoClient;
+  const dynamo = services.clients.dynamoClient;
   const tell = (write: { kind: string; session?: SessionWrite["session"] }) => {
     if (write.kind === "session") for (const tag of write.session?.tags ?? []) runs.add(tag);
   };
@@ -137,7 +125,7 @@ function stepped(start: (dynamo: Pick<DynamoDBClient, "send">) => Promise<void>)
   let arrived = Promise.withResolvers<void>();
   const send = async (command: never) => {
     const gate = Promise.withResolvers<void>();
-    const answer = gate.promise.then(() => clients.dynamoClient.send(command));
+    const answer = gate.promise.then(() => services.clients.dynamoClient.send(command));
     waiting.push({ go: gate.resolve, answered: answer.catch(() => {}) });
     arrived.resolve();
     return answer;
@@ -323,7 +311,7 @@ describe("a consumer that dies", () => {
 
 describe("where marks end", () => {
   const remove = (key: string) =>
-    clients.dynamo.send(new DeleteCommand({ TableName: env.SESSIONS_TABLE, Key: { key } }));
+    services.clients.dynamo.send(new DeleteCommand({ TableName: env.SESSIONS_TABLE, Key: { key } }));
 
   it("an item that is deleted by hand takes its marks along: the event of a dead consumer is run again", async () => {
     const place = open();
@@ -367,7 +355,7 @@ describe("where marks end", () => {
 
 describe("the format of the tables", () => {
   const setFormat = (format?: number) =>
-    clients.dynamo.send(
+    services.clients.dynamo.send(
       new PutCommand({
         TableName: env.STATE_TABLE,
         Item: { pk: "release", version: "v1", ...(format && { format }) },
@@ -400,7 +388,7 @@ describe("the format of the tables", () => {
     await place.put(place.home);
     await dies(place, place.event);
     let told = 0;
-    const dynamo = clients.dynamoClient;
+    const dynamo = services.clients.dynamoClient;
     const taken = await takeMarks({
       dynamo,
       table: env.SESSIONS_TABLE,
@@ -442,7 +430,7 @@ describe("the marks of a session", () => {
   it("go on with what gateway-sync writes, and are the ledger's before it removes a row", async () => {
     const place = open();
     const { home, people } = place;
-    const dynamo = clients.dynamoClient;
+    const dynamo = services.clients.dynamoClient;
     const proveMarks = createProveMarks({
       dynamo,
       stateTable: env.STATE_TABLE,

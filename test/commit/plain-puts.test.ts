@@ -1,7 +1,7 @@
 // What is put by itself, without a transaction: ledger entries, and sessions with their marks, against the real engine.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { before, describe, it } from "node:test";
 import {
   BatchExecuteStatementCommand,
   type DynamoDBClient,
@@ -14,32 +14,20 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { DeleteCommand, GetCommand } from "@aws-sdk/lib-dynamodb";
 import fc from "fast-check";
-import {
-  type ConsumerStore,
-  createConsumerStore,
-  type EntryWrite,
-  type SessionWrite,
-} from "../../lib/commit/store.ts";
+import type { EntryWrite, SessionWrite } from "../../lib/commit/commit.ts";
+import { type ConsumerStore, createConsumerStore } from "../../lib/commit/store.ts";
 import type { AppError } from "../../lib/errors.ts";
 import type { Session } from "../../lib/sessions/session.ts";
-import { type LocalAws, startAws } from "../../local/aws.ts";
-import { type Clients, createClients, createResources, type Resources } from "../../local/resources.ts";
+import type { Resources } from "../../local/resources.ts";
 import { anySession } from "../helpers/any-session.ts";
 import { losingAnswers } from "../helpers/lost-answers.ts";
+import { useServices } from "../helpers/services.ts";
 
-let aws: LocalAws;
-let clients: Clients;
+const services = useServices();
 let env: Resources["env"];
 
 before(async () => {
-  aws = await startAws(process.env);
-  clients = createClients(aws);
-  const prefix = `entry-${randomUUID().slice(0, 8)}`;
-  ({ env } = await createResources(clients, { prefix, visibilitySeconds: 30, receiveLimit: 5 }));
-});
-after(async () => {
-  for (const client of Object.values(clients)) client.destroy();
-  await aws.close();
+  env = await services.newResources("entry");
 });
 
 type Send = (command: object) => Promise<unknown>;
@@ -61,7 +49,7 @@ const WRITES = [PutItemCommand, BatchExecuteStatementCommand, TransactWriteItems
 
 /** A store whose next writes of this kind meet these faults, one each. */
 function storeMeeting(kind: typeof PutItemCommand | typeof BatchExecuteStatementCommand, faults: Fault[]) {
-  const real: Send = (command) => clients.dynamoClient.send(command as PutItemCommand);
+  const real: Send = (command) => services.clients.dynamoClient.send(command as PutItemCommand);
   const sent: object[] = [];
   const send: Send = (command) => {
     if (!WRITES.some((write) => command instanceof write)) return real(command);
@@ -139,7 +127,7 @@ describe("a ledger entry alone", () => {
     });
 
   it("that the SDK has put twice by itself, since the first answer was lost, is nobody else's", async () => {
-    const losing = await losingAnswers(clients);
+    const losing = await losingAnswers(services.clients);
     const id = randomUUID();
     const store = storeBy(losing.dynamo);
     assert.deepEqual(await putOne(store, entryOf(id)), DONE);
@@ -198,7 +186,9 @@ describe("a ledger entry alone", () => {
     const id = randomUUID();
     const { store } = storeWith();
     await putOne(store, entryOf(id));
-    await clients.dynamo.send(new DeleteCommand({ TableName: env.STATE_TABLE, Key: { pk: `event#${id}` } }));
+    await services.clients.dynamo.send(
+      new DeleteCommand({ TableName: env.STATE_TABLE, Key: { pk: `event#${id}` } }),
+    );
     assert.deepEqual(await putOne(store, entryOf(id, { version: 1 })), CONFLICT);
   });
 
@@ -290,7 +280,7 @@ describe("puts together", () => {
     };
     await ends(store, [sessionOf(key, before), entryOf(randomUUID())]);
     await ends(store, [sessionOf(key, { version: 1, end: 0 }), entryOf(randomUUID())]);
-    const { Item } = await clients.dynamo.send(
+    const { Item } = await services.clients.dynamo.send(
       new GetCommand({ TableName: env.SESSIONS_TABLE, Key: { key } }),
     );
     assert.deepEqual(Item, {
@@ -347,7 +337,7 @@ describe("puts together", () => {
     });
 
   it("that the SDK has sent twice by itself, since the first answer was lost, are nobody else's", async () => {
-    const losing = await losingAnswers(clients);
+    const losing = await losingAnswers(services.clients);
     const store = storeBy(losing.dynamo);
     const [key, id] = [randomUUID(), randomUUID()];
     await putOne(store, sessionOf(key));

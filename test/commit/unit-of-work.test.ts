@@ -1,14 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import {
-  type BatchRead,
-  COMMIT_ACTIONS,
-  type EntryWrite,
-  type PutResult,
-  type SessionWrite,
-  type Write,
-} from "../../lib/commit/store.ts";
+import type { EntryWrite, PutResult, SessionWrite, Write } from "../../lib/commit/commit.ts";
+import { type BatchRead, COMMIT_ACTIONS } from "../../lib/commit/store.ts";
 import { createUnitOfWork, type RunBuffer, type UnitOfWork } from "../../lib/commit/unit-of-work.ts";
 import { AppError } from "../../lib/errors.ts";
 import type { Session } from "../../lib/sessions/session.ts";

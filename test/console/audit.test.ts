@@ -177,4 +177,17 @@ describe("what the audit tells of a session", () => {
       { name: "basic_auth_data" },
     ]);
   });
+
+  it("has room in an item, however much is changed: then it is the members' names alone", () => {
+    const ids = Array.from({ length: 3_000 }, (_, nth) => `api-${nth}`);
+    const rights = Object.fromEntries(ids.map((api_id) => [api_id, { api_id, versions: ["Default"] }]));
+    const changed = { rate: 2, access_rights: rights, [`${"x".repeat(1_000)}.y`]: 1 };
+    assert.deepEqual(auditedChanges({ rate: 1, access_rights: {} }, changed), [
+      { name: "rate" },
+      { name: "access_rights" },
+      { name: "x".repeat(128) },
+    ]);
+    const others = Object.fromEntries(ids.map((id) => [id.padEnd(1_000, "\u{1f600}"), id]));
+    assert.ok(Buffer.byteLength(JSON.stringify(auditedChanges({}, others))) < 64 * 1024);
+  });
 });

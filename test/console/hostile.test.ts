@@ -4,6 +4,7 @@ import { rm } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import type { Browser } from "playwright-core";
 import type { AttemptRecord } from "../../lib/history/records.ts";
+import { attemptSaying } from "../helpers/attempt-saying.ts";
 import { openPage, startBrowser, WIDE, withoutBrowser } from "../helpers/browser.ts";
 import { definition, handler } from "../helpers/dev.ts";
 import { FILES, folderWith, type PageDev, startWith } from "../helpers/page-dev.ts";
@@ -25,92 +26,12 @@ const STEERS = /[[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]--[\n\t]]/v;
 
 const at = (minute: number) => new Date(Date.now() - minute * 60_000).toISOString();
 
-function hostileAttempt(id: string): AttemptRecord {
-  const text = HOSTILE;
-  return {
-    id,
-    api_id: HOSTILE,
-    n: 1,
-    at: at(1),
-    ms: 1,
-    container: "c",
-    isolation: "global",
-    release: HOSTILE,
-    outcome: "dead",
-    reason: "handler-threw",
-    error: text,
-    event: {
-      Type: HOSTILE,
-      Meta: { Key: HOSTILE, [HOSTILE]: HOSTILE, OriginatingRequest: Buffer.from(HOSTILE).toString("base64") },
-      TimeStamp: HOSTILE,
-    },
-    runs: [
-      {
-        handler: HOSTILE,
-        path: HOSTILE,
-        context: { [HOSTILE]: HOSTILE },
-        timeout_ms: 1,
-        ms: 1,
-        outcome: "failed",
-        reason: "handler-threw",
-        error: `${HOSTILE}\n    at ${HOSTILE} (fails.js:1:1)`,
-        calls: [
-          {
-            i: 0,
-            name: "getKeyData",
-            args: [HOSTILE],
-            answer: JSON.stringify({ [HOSTILE]: HOSTILE }),
-            t: 1,
-            ms: 1,
-          },
-          {
-            i: 1,
-            name: "makeHttpRequest",
-            args: [
-              JSON.stringify({
-                Method: HOSTILE,
-                Domain: HOSTILE,
-                Headers: { [HOSTILE]: HOSTILE },
-                Body: HOSTILE,
-              }),
-            ],
-            answer: JSON.stringify({
-              Code: HOSTILE,
-              Headers: { [HOSTILE]: [HOSTILE] },
-              Body: JSON.stringify({ [HOSTILE]: HOSTILE }),
-            }),
-            t: 1,
-            ms: 1,
-          },
-          {
-            i: 2,
-            name: "batchRequest",
-            args: [JSON.stringify({ requests: [{ relative_url: HOSTILE }] })],
-            t: 1,
-            ms: 1,
-          },
-          {
-            i: 3,
-            name: "storage",
-            args: ["get", HOSTILE],
-            answer: JSON.stringify({ error: HOSTILE }),
-            t: 1,
-            ms: 1,
-          },
-        ],
-        logs: [{ i: 4, level: "error", text }],
-        writes: [
-          {
-            i: 5,
-            key: HOSTILE,
-            before: JSON.stringify({ [HOSTILE]: HOSTILE }),
-            after: JSON.stringify({ alias: HOSTILE }),
-          },
-        ],
-      },
-    ],
-  };
-}
+const hostileAttempt = (id: string): AttemptRecord => ({
+  ...attemptSaying(HOSTILE),
+  id,
+  at: at(1),
+  outcome: "dead",
+});
 
 describe("what others wrote", { skip: withoutBrowser() }, () => {
   let browser: Browser;

@@ -19,8 +19,8 @@ const FUNCTION = /\/consumer-\w+\.mjs$/;
 /** What it has now, and a little more. Ask what came with it before this is raised. */
 const MOST_BYTES = 690_000;
 
-/** The files that are loaded before the first event. */
-function loadedAtStart({ outputs }: Metafile): Metafile["outputs"] {
+/** The files that are loaded before the first event; without `thenFunction`, before the sandbox's thread starts. */
+function loadedAtStart({ outputs }: Metafile, thenFunction = true): Metafile["outputs"] {
   const loaded: Metafile["outputs"] = {};
   const open = Object.keys(outputs).filter((path) => path.endsWith("/index.mjs"));
   for (let path = open.pop(); path !== undefined; path = open.pop()) {
@@ -28,7 +28,7 @@ function loadedAtStart({ outputs }: Metafile): Metafile["outputs"] {
     if (!output || path in loaded) continue;
     loaded[path] = output;
     for (const one of output.imports)
-      if (one.kind === "import-statement" || FUNCTION.test(one.path)) open.push(one.path);
+      if (one.kind === "import-statement" || (thenFunction && FUNCTION.test(one.path))) open.push(one.path);
   }
   return loaded;
 }
@@ -65,6 +65,13 @@ describe("the consumer's bundle", () => {
       "@aws-sdk/lib-dynamodb",
     ];
     for (const name of later) assert.deepEqual([all.has(name), atStart.has(name)], [true, false], name);
+  });
+
+  it("starts the sandbox's thread before it loads any package", () => {
+    const first = loadedAtStart(metafile, false);
+    assert.deepEqual([...packagesOf(first)], []);
+    const sources = Object.values(first).flatMap(({ inputs }) => Object.keys(inputs));
+    assert.ok(sources.some((path) => path.endsWith("lib/runtime/thread.ts")));
   });
 
   it("is not larger than it was at a start", () => {

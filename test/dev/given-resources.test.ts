@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { after, before, describe, it } from "node:test";
+import { before, describe, it } from "node:test";
 import {
   CreateTableCommand,
   type CreateTableCommandInput,
@@ -12,8 +12,7 @@ import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { CreateQueueCommand } from "@aws-sdk/client-sqs";
 import { type Findings, givenFindings, type Services } from "../../cli/stage/given-resources.ts";
 import type { Parameters } from "../../lib/settings/deployment.ts";
-import { type LocalAws, startAws } from "../../local/aws.ts";
-import { type Clients, createClients } from "../../local/resources.ts";
+import { useServices } from "../helpers/services.ts";
 
 const PREFIX = `given-${crypto.randomUUID().slice(0, 8)}`;
 const arn = (service: string, resource: string) => `arn:aws:${service}:us-east-1:000000000000:${resource}`;
@@ -65,24 +64,17 @@ const STREAM = {
 const KEYS_STREAM = { StreamSpecification: { StreamEnabled: true, StreamViewType: "KEYS_ONLY" } } as const;
 
 describe("resources that a deployment is given", () => {
-  let aws: LocalAws;
-  let clients: Clients;
+  const started = useServices();
   let services: Services;
   before(async () => {
-    aws = await startAws(process.env);
-    clients = createClients(aws);
-    services = { sqs: clients.sqs, dynamo: clients.dynamoClient, s3: clients.s3 };
-  });
-  after(async () => {
-    for (const client of Object.values(clients)) client.destroy();
-    await aws.close();
+    services = { sqs: started.clients.sqs, dynamo: started.clients.dynamoClient, s3: started.clients.s3 };
   });
 
   const find = (parameters: Parameters) => givenFindings(parameters, services);
   const queue = (name: string, Attributes: Record<string, string> = {}) =>
-    clients.sqs.send(new CreateQueueCommand({ QueueName: `${PREFIX}-${name}`, Attributes }));
+    started.clients.sqs.send(new CreateQueueCommand({ QueueName: `${PREFIX}-${name}`, Attributes }));
   const table = (name: string, input: Partial<CreateTableCommandInput>) =>
-    clients.dynamo.send(
+    started.clients.dynamo.send(
       new CreateTableCommand({
         TableName: `${PREFIX}-${name}`,
         BillingMode: "PAY_PER_REQUEST",
@@ -102,7 +94,7 @@ describe("resources that a deployment is given", () => {
     await queue("events", { VisibilityTimeout: "360", RedrivePolicy });
     await table("sessions", { ...tableOf(["key"], BY_ORG), ...STREAM });
     await table("state", tableOf(["pk"]));
-    const { Table } = await clients.dynamo.send(
+    const { Table } = await started.clients.dynamo.send(
       new DescribeTableCommand({ TableName: `${PREFIX}-sessions` }),
     );
     const found = await find({
@@ -152,7 +144,7 @@ describe("resources that a deployment is given", () => {
     await table("text-index", tableOf(["key"], { ...BY_ORG, keys: ["org_id", "expires"] }));
     await isWrong({ sessionsTableArn: tableArn("text-index") }, /expires \(a number\)/);
     await table("keys-stream", { ...tableOf(["key"], BY_ORG), ...KEYS_STREAM });
-    const { Table } = await clients.dynamo.send(
+    const { Table } = await started.clients.dynamo.send(
       new DescribeTableCommand({ TableName: `${PREFIX}-keys-stream` }),
     );
     const sessionsTableArn = tableArn("keys-stream");
@@ -170,7 +162,7 @@ describe("resources that a deployment is given", () => {
   });
 
   it("are a bucket that tells EventBridge of its uploads", async () => {
-    await clients.s3.send(new CreateBucketCommand({ Bucket: `${PREFIX}-files` }));
+    await started.clients.s3.send(new CreateBucketCommand({ Bucket: `${PREFIX}-files` }));
     const filesBucketArn = `arn:aws:s3:::${PREFIX}-files`;
     await isWrong(
       { filesBucketArn },

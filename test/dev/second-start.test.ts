@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, beforeEach, describe, it } from "node:test";
+import { beforeEach, describe, it } from "node:test";
 import {
   CreateTableCommand,
   DescribeTableCommand,
@@ -12,25 +12,16 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { DescribeStreamCommand } from "@aws-sdk/client-dynamodb-streams";
 import { CreateQueueCommand, GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
-import { type LocalAws, startAws } from "../../local/aws.ts";
-import { type Clients, createClients, createResources, projectPrefix } from "../../local/resources.ts";
+import { createResources, projectPrefix } from "../../local/resources.ts";
 import { definition, handler, newFolder, startDevWith } from "../helpers/dev.ts";
+import { useServices } from "../helpers/services.ts";
 import { startTestStack } from "../helpers/stack.ts";
 
 const SESSION = { org_id: "o", access_rights: { demo: { api_id: "demo" } }, expires: 5 };
 
 describe("a start on what is there already", () => {
-  let aws: LocalAws;
-  let clients: Clients;
+  const services = useServices();
   let prefix = "";
-  before(async () => {
-    aws = await startAws(process.env);
-    clients = createClients(aws);
-  });
-  after(async () => {
-    for (const client of Object.values(clients)) client.destroy();
-    await aws.close();
-  });
   beforeEach(() => {
     prefix = `second-${randomUUID().slice(0, 8)}`;
   });
@@ -40,7 +31,7 @@ describe("a start on what is there already", () => {
 
   for (const fifo of [false, true])
     it(`goes on with sessions, releases and events${fifo ? " of FIFO queues" : ""}, by new settings`, async () => {
-      const env = { ...process.env, ...aws.env };
+      const env = { ...process.env, ...services.env };
       const first = await startTestStack({ env, prefix, fifo, consumers: [] });
       const version = await first.releases.liveVersion();
       await first.storeSession("k", SESSION);
@@ -67,12 +58,12 @@ describe("a start on what is there already", () => {
   const options = () => ({ prefix, visibilitySeconds: 30, receiveLimit: 5, stream: true });
 
   async function describeTable(TableName: string): Promise<TableDescription> {
-    return (await clients.dynamoClient.send(new DescribeTableCommand({ TableName }))).Table ?? {};
+    return (await services.clients.dynamoClient.send(new DescribeTableCommand({ TableName }))).Table ?? {};
   }
 
   async function createTable(changes: Partial<CreateTableCommand["input"]>): Promise<string> {
     const TableName = `${prefix}-sessions`;
-    await clients.dynamoClient.send(
+    await services.clients.dynamoClient.send(
       new CreateTableCommand({
         TableName,
         BillingMode: "PAY_PER_REQUEST",
@@ -81,7 +72,7 @@ describe("a start on what is there already", () => {
         ...changes,
       }),
     );
-    await waitUntilTableExists({ client: clients.dynamoClient, maxWaitTime: 60 }, { TableName });
+    await waitUntilTableExists({ client: services.clients.dynamoClient, maxWaitTime: 60 }, { TableName });
     return TableName;
   }
 
@@ -94,7 +85,7 @@ describe("a start on what is there already", () => {
   ] as const)
     it(`gives a sessions table with ${what} what it needs`, async () => {
       const name = await createTable(changes);
-      await createResources(clients, options());
+      await createResources(services.clients, options());
       const table = await describeTable(name);
       assert.deepEqual(table.StreamSpecification, {
         StreamEnabled: true,
@@ -107,11 +98,11 @@ describe("a start on what is there already", () => {
           ["by-alias", "ACTIVE"],
         ],
       );
-      const { StreamDescription } = await clients.streams.send(
+      const { StreamDescription } = await services.clients.streams.send(
         new DescribeStreamCommand({ StreamArn: table.LatestStreamArn }),
       );
       assert.equal(StreamDescription?.StreamViewType, "NEW_AND_OLD_IMAGES");
-      await createResources(clients, options());
+      await createResources(services.clients, options());
       assert.equal((await describeTable(name)).LatestStreamArn, table.LatestStreamArn, "and leaves it then");
     });
 
@@ -120,7 +111,7 @@ describe("a start on what is there already", () => {
       "apis/orders.json": definition("orders", { KeyExpired: "h" }),
       "handlers/h.js": handler("h", ""),
     });
-    const dev = startDevWith(aws.env, folder, "--no-demo");
+    const dev = startDevWith(services.env, folder, "--no-demo");
     try {
       await dev.says(/Ctrl\+C/);
       const { env } = JSON.parse(await readFile(join(folder, ".gatehook/local.json"), "utf8"));
@@ -152,16 +143,16 @@ describe("a start on what is there already", () => {
       AttributeDefinitions: [{ AttributeName: "id", AttributeType: "S" }],
       KeySchema: [{ AttributeName: "id", KeyType: "HASH" }],
     });
-    await assert.rejects(createResources(clients, options()), {
+    await assert.rejects(createResources(services.clients, options()), {
       code: "local-failed",
       message: `the table ${name} has other keys than gatehook's: delete it`,
     });
   });
 
   it("gives queues that were made by hand their dead-letter queue", async () => {
-    await clients.sqs.send(new CreateQueueCommand({ QueueName: `${prefix}-events` }));
-    const { env } = await createResources(clients, options());
-    const { Attributes } = await clients.sqs.send(
+    await services.clients.sqs.send(new CreateQueueCommand({ QueueName: `${prefix}-events` }));
+    const { env } = await createResources(services.clients, options());
+    const { Attributes } = await services.clients.sqs.send(
       new GetQueueAttributesCommand({ QueueUrl: env.EVENTS_QUEUE_URL, AttributeNames: ["RedrivePolicy"] }),
     );
     assert.match(Attributes?.RedrivePolicy ?? "", new RegExp(`${prefix}-dead-letters`));

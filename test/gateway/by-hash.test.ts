@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createGateway as createApi } from "../../lib/gateway/client.ts";
 import { fullName, storedName } from "../../lib/gateway/key-name.ts";
-import { createSettle, type Refusal, type Row } from "../../lib/gateway/settle.ts";
+import type { Row } from "../../lib/gateway/row.ts";
+import { createSettle, type Refusal } from "../../lib/gateway/settle.ts";
 import { parseSession, type Session } from "../../lib/sessions/session.ts";
 import { createGateway } from "./model.ts";
 

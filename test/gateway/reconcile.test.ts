@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, beforeEach, describe, it } from "node:test";
+import { before, beforeEach, describe, it } from "node:test";
 import { CreateTableCommand, type DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { toAttributes } from "../../lib/dynamo/attributes.ts";
 import { AppError } from "../../lib/errors.ts";
@@ -9,14 +9,13 @@ import { createCanary } from "../../lib/gateway/canary.ts";
 import { createGateway as createApi } from "../../lib/gateway/client.ts";
 import { createReconcile, emptyTally } from "../../lib/gateway/reconcile.ts";
 import { createReconcilePlace } from "../../lib/gateway/reconcile-place.ts";
+import { asTheirs } from "../../lib/gateway/row.ts";
 import { createRows } from "../../lib/gateway/rows.ts";
-import { asTheirs } from "../../lib/gateway/settle.ts";
 import { createDoubtMissing } from "../../lib/gateway/when-missing.ts";
 import { type GatewayState, sessionItem } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
-import { type LocalAws, startAws } from "../../local/aws.ts";
-import { type Clients, createClients } from "../../local/resources.ts";
 import { NO_MARKS } from "../helpers/no-marks.ts";
+import { useServices } from "../helpers/services.ts";
 import { plainConfig } from "./config.ts";
 import { always } from "./faults.ts";
 import { createGateway, type Gateway } from "./model.ts";
@@ -28,21 +27,14 @@ const NOW = 1_795_000_000_000;
 const DAY_MS = 86_400_000;
 
 describe("the comparison of both sides", () => {
-  let aws: LocalAws;
-  let clients: Clients;
+  const services = useServices();
   let dynamo: DynamoDBClient;
   let table = "";
   let stateTable = "";
   let model: Gateway;
 
   before(async () => {
-    aws = await startAws(process.env);
-    clients = createClients(aws);
-    dynamo = clients.dynamoClient;
-  });
-  after(async () => {
-    for (const client of Object.values(clients)) client.destroy();
-    await aws.close();
+    dynamo = services.clients.dynamoClient;
   });
   beforeEach(async () => {
     const prefix = randomUUID().slice(0, 8);

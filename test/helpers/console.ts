@@ -1,8 +1,8 @@
 import { rm } from "node:fs/promises";
 import { devBackend } from "../../cli/dev/console.ts";
+import { noNews } from "../../cli/dev/console-news.ts";
 import { keepHistory } from "../../cli/dev/history.ts";
 import { createLogLines } from "../../cli/dev/log-lines.ts";
-import { noNews } from "../../cli/dev/page.ts";
 import type { SourceFile } from "../../lib/releases/sources.ts";
 import { NO_PROJECT } from "../../lib/settings/project.ts";
 import { type ConsoleApp, createConsoleApp } from "../../local/console/app.ts";

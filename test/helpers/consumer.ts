@@ -4,7 +4,7 @@ import type { GatewayEvent } from "../../lib/events/event.ts";
 import type { Verdict } from "../../lib/queue/dead-letters.ts";
 import type { QueueRecord } from "../../lib/queue/records.ts";
 import { type LiveRelease, openRelease } from "../../lib/releases/release.ts";
-import type { Host } from "../../lib/runtime/jobs.ts";
+import type { Host } from "../../lib/runtime/host.ts";
 import type { Outcome, Run } from "../../lib/runtime/protocol.ts";
 import type { Runtime } from "../../lib/runtime/runtime.ts";
 import type { Session } from "../../lib/sessions/session.ts";

@@ -1,13 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
+import type { EntryWrite, PutResult, SessionWrite, Write } from "../../lib/commit/commit.ts";
 import type { LedgerEntry } from "../../lib/commit/ledger-item.ts";
-import type {
-  BatchRead,
-  ConsumerStore,
-  EntryWrite,
-  PutResult,
-  SessionWrite,
-  Write,
-} from "../../lib/commit/store.ts";
+import type { BatchRead, ConsumerStore } from "../../lib/commit/store.ts";
 import { type Marks, nextVersion, type StoredSession } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { frozen } from "./frozen.ts";

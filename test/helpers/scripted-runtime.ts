@@ -1,4 +1,4 @@
-import type { Host } from "../../lib/runtime/jobs.ts";
+import type { Host } from "../../lib/runtime/host.ts";
 import type { Outcome, Run } from "../../lib/runtime/protocol.ts";
 import type { Runtime } from "../../lib/runtime/runtime.ts";
 

@@ -1,5 +1,6 @@
 // What would be cheaper than the protocol of marks, or simpler, and is wrong: each has a test that finds it out.
-import type { ConsumerStore, EntryWrite, SessionWrite, Write } from "../../lib/commit/store.ts";
+import type { EntryWrite, SessionWrite, Write } from "../../lib/commit/commit.ts";
+import type { ConsumerStore } from "../../lib/commit/store.ts";
 import type { Marks } from "../../lib/sessions/item.ts";
 
 export type ShortCut = (store: ConsumerStore) => ConsumerStore;

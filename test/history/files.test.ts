@@ -94,7 +94,7 @@ describe("a history in files", () => {
   it("loses the line that was cut in the middle, wherever that was, and no other", async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.nat({ max: 199 }),
+        fc.oneof(fc.nat({ max: 240 }), fc.constant(lineOf(refused("a")).length)),
         fc.constantFrom("", "\n", "{}\n", "\u0000\n", "null\n"),
         async (left, odd) => {
           nth += 1;
@@ -106,7 +106,9 @@ describe("a history in files", () => {
           writeFileSync(file, cut);
           if (odd && cut.endsWith("\n")) appendFileSync(file, odd);
           write([refused("c")]);
-          const whole = cut.split("\n").slice(0, -1).length;
+          // A line that lacks its end alone is whole: the next one ends it.
+          const lines = text.split("\n").slice(0, 2);
+          const whole = lines.filter((line, at) => cut.split("\n")[at] === line).length;
           assert.deepEqual(await ids(), [...["a", "b"].slice(0, whole), "c"]);
         },
       ),

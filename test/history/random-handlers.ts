@@ -1,6 +1,6 @@
 // Random handlers, recorded by a consumer as it records them for a history.
 import fc from "fast-check";
-import type { HandlerRef } from "../../lib/apis/definition.ts";
+import type { HandlerRef } from "../../lib/apis/handler-ref.ts";
 import { createRecorder } from "../../lib/history/recorder.ts";
 import type { AttemptRecord } from "../../lib/history/records.ts";
 import { openRelease, type Release } from "../../lib/releases/release.ts";

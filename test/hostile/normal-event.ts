@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Host } from "../../lib/runtime/jobs.ts";
+import type { Host } from "../../lib/runtime/host.ts";
 import type { HostCallName, LogLevel, Outcome, Script } from "../../lib/runtime/protocol.ts";
 import type { Runtime } from "../../lib/runtime/runtime.ts";
 

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { before, describe, it } from "node:test";
 import { sealRelease } from "../../lib/releases/release.ts";
 import type { HistoryEntry } from "../../lib/releases/report.ts";
 import { createReleaseStore, type ReleaseStore } from "../../lib/releases/store.ts";
 import { createUploadLease, type UploadLease } from "../../lib/releases/upload-lease.ts";
-import { type LocalAws, startAws } from "../../local/aws.ts";
-import { type Clients, createClients, createResources } from "../../local/resources.ts";
+import { useServices } from "../helpers/services.ts";
 
 const entry = (version: string, rest: Partial<HistoryEntry> = {}): HistoryEntry => ({
   version,
@@ -22,28 +21,17 @@ const entry = (version: string, rest: Partial<HistoryEntry> = {}): HistoryEntry 
 const target = (version: string, built = version) => ({ version, built, refused: false });
 
 describe("over the emulators", () => {
-  let aws: LocalAws;
-  let clients: Clients;
+  const services = useServices();
   let store: ReleaseStore;
   let notices: UploadLease;
   let now = 1_000;
 
   before(async () => {
-    aws = await startAws(process.env);
-    clients = createClients(aws);
-    const { env } = await createResources(clients, {
-      prefix: `test-store-${process.pid}`,
-      visibilitySeconds: 30,
-      receiveLimit: 3,
-    });
-    const { dynamo, s3 } = clients;
+    const env = await services.newResources("test-store");
+    const { dynamo, s3 } = services.clients;
     const shared = { dynamo, table: env.STATE_TABLE, now: () => now };
     store = createReleaseStore({ ...shared, s3, bucket: env.FILES_BUCKET });
     notices = createUploadLease(shared);
-  });
-  after(async () => {
-    for (const client of Object.values(clients)) client.destroy();
-    await aws.close();
   });
 
   it("of fifty that flip at once, one does, and the pointer and the history tell the same", async () => {

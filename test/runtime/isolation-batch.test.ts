@@ -4,7 +4,7 @@ import { createUnitOfWork } from "../../lib/commit/unit-of-work.ts";
 import { createConsumer } from "../../lib/consumer/consumer.ts";
 import { AppError } from "../../lib/errors.ts";
 import { openRelease } from "../../lib/releases/release.ts";
-import type { Host } from "../../lib/runtime/jobs.ts";
+import type { Host } from "../../lib/runtime/host.ts";
 import type { Run } from "../../lib/runtime/protocol.ts";
 import type { StoredSession } from "../../lib/sessions/item.ts";
 import { consumerDeps, message } from "../helpers/consumer.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { loadAssets } from "../../lib/runtime/assets.ts";
-import type { Host } from "../../lib/runtime/jobs.ts";
+import type { Host } from "../../lib/runtime/host.ts";
 import type { Isolation, Limits, Outcome, Script } from "../../lib/runtime/protocol.ts";
 import { type Runtime, startRuntime } from "../../lib/runtime/runtime.ts";
 

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { loadAssets } from "../../lib/runtime/assets.ts";
-import type { Host, Job, JobEnd } from "../../lib/runtime/jobs.ts";
+import type { Host } from "../../lib/runtime/host.ts";
+import type { Job, JobEnd } from "../../lib/runtime/jobs.ts";
 import type { Isolation, Limits, Run, Script } from "../../lib/runtime/protocol.ts";
 import { type Runtime, startRuntime } from "../../lib/runtime/runtime.ts";
 

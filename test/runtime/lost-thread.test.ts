@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { loadAssets } from "../../lib/runtime/assets.ts";
-import type { Host, JobEnd } from "../../lib/runtime/jobs.ts";
+import type { Host } from "../../lib/runtime/host.ts";
+import type { JobEnd } from "../../lib/runtime/jobs.ts";
 import { DEFAULT_LIMITS } from "../../lib/runtime/protocol.ts";
 import { startThread, type Thread } from "../../lib/runtime/thread.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { loadAssets } from "../../lib/runtime/assets.ts";
-import type { Host } from "../../lib/runtime/jobs.ts";
+import type { Host } from "../../lib/runtime/host.ts";
 import type { HostCallName, Limits, LogLevel, Outcome } from "../../lib/runtime/protocol.ts";
 import { type Runtime, type RuntimeOptions, startRuntime } from "../../lib/runtime/runtime.ts";
 

@@ -2,7 +2,7 @@
 // by the consumer, `gatehook run` and the sessions API.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { before, describe, it } from "node:test";
 import { AppError } from "../../lib/errors.ts";
 import { outline } from "../../lib/go/json.ts";
 import {
@@ -15,9 +15,8 @@ import {
 } from "../../lib/sessions/limits.ts";
 import { formatSession, parseSession, type Session } from "../../lib/sessions/session.ts";
 import { createSessionStore, type SessionStore } from "../../lib/sessions/store.ts";
-import { type LocalAws, startAws } from "../../local/aws.ts";
-import { type Clients, createClients, createResources } from "../../local/resources.ts";
 import { NO_MARKS } from "../helpers/no-marks.ts";
+import { useServices } from "../helpers/services.ts";
 
 const nested = (levels: number): unknown => (levels === 0 ? 1 : { x: nested(levels - 1) });
 
@@ -81,15 +80,11 @@ describe("the outline of a text", () => {
 });
 
 describe("a session that the table can just hold", () => {
-  let aws: LocalAws;
-  let clients: Clients;
+  const services = useServices();
   let store: SessionStore;
   before(async () => {
-    aws = await startAws(process.env);
-    clients = createClients(aws);
-    const prefix = `limits-${randomUUID().slice(0, 8)}`;
-    const { env } = await createResources(clients, { prefix, visibilitySeconds: 30, receiveLimit: 5 });
-    const dynamo = clients.dynamoClient;
+    const env = await services.newResources("limits");
+    const dynamo = services.clients.dynamoClient;
     store = createSessionStore({
       dynamo,
       table: env.SESSIONS_TABLE,
@@ -97,10 +92,6 @@ describe("a session that the table can just hold", () => {
       now: Date.now,
       random: Math.random,
     });
-  });
-  after(async () => {
-    for (const client of Object.values(clients)) client.destroy();
-    await aws.close();
   });
 
   const odd =

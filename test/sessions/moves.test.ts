@@ -1,9 +1,8 @@
 // Sessions on their way into the table and out of it, in each form, against the real engine.
 
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { ScanCommand } from "@aws-sdk/client-dynamodb";
 import fc from "fast-check";
 import { AppError } from "../../lib/errors.ts";
@@ -17,32 +16,20 @@ import type { Place } from "../../lib/sessions/search.ts";
 import { formatSession, parseSession, type Session } from "../../lib/sessions/session.ts";
 import { createTake } from "../../lib/sessions/take.ts";
 import { formatWhole, keepUnknown, parseWhole } from "../../lib/sessions/whole.ts";
-import { type LocalAws, startAws } from "../../local/aws.ts";
-import { type Clients, createClients, createResources } from "../../local/resources.ts";
 import { anySession, MEMBERS } from "../helpers/any-session.ts";
 import { NO_MARKS } from "../helpers/no-marks.ts";
+import { useServices } from "../helpers/services.ts";
 
 const NOW = 1_795_000_000_000;
 const SECONDS = NOW / 1000;
 const RIGHTS = { access_rights: { api1: { api_id: "api1" } } };
 
-let aws: LocalAws;
-let clients: Clients;
-
-before(async () => {
-  aws = await startAws(process.env);
-  clients = createClients(aws);
-});
-after(async () => {
-  for (const client of Object.values(clients)) client.destroy();
-  await aws.close();
-});
+const services = useServices();
 
 async function newTable() {
-  const prefix = `moves-${randomUUID().slice(0, 8)}`;
-  const { env } = await createResources(clients, { prefix, visibilitySeconds: 30, receiveLimit: 5 });
+  const env = await services.newResources("moves");
   const rows = createSessionRows({
-    dynamo: clients.dynamoClient,
+    dynamo: services.clients.dynamoClient,
     table: env.SESSIONS_TABLE,
     now: () => NOW,
     random: Math.random,
@@ -109,7 +96,7 @@ async function exportOf({ rows }: Table, format: "lines" | "redis"): Promise<str
 }
 
 const itemsOf = async ({ name }: Table) =>
-  (await clients.dynamoClient.send(new ScanCommand({ TableName: name }))).Items ?? [];
+  (await services.clients.dynamoClient.send(new ScanCommand({ TableName: name }))).Items ?? [];
 
 const put = ({ rows }: Table, key: string, session: Session, updatedAt = SECONDS) =>
   rows.put({ ...sessionItem(key, session, 1, SECONDS), updated_at: updatedAt }, 0);

@@ -1,7 +1,7 @@
 // A page of sessions: the index gives keys, and what is shown is what the table has by then.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { before, describe, it } from "node:test";
 import {
   BatchGetItemCommand,
   type BatchGetItemCommandOutput,
@@ -14,35 +14,27 @@ import { formatCursor, parseCursor } from "../../lib/sessions/list.ts";
 import { createSessionRows, type RowPage } from "../../lib/sessions/rows.ts";
 import type { Search } from "../../lib/sessions/search.ts";
 import type { Session } from "../../lib/sessions/session.ts";
-import { type LocalAws, startAws } from "../../local/aws.ts";
-import { type Clients, createClients, createResources } from "../../local/resources.ts";
+import { useServices } from "../helpers/services.ts";
 
 const NOW = 1_900_000_000;
 
 describe("a page of an organisation's sessions", () => {
-  let aws: LocalAws;
-  let clients: Clients;
+  const services = useServices();
   let table: string;
   before(async () => {
-    aws = await startAws(process.env);
-    clients = createClients(aws);
-    const prefix = `rows-${randomUUID().slice(0, 8)}`;
-    const { env } = await createResources(clients, { prefix, visibilitySeconds: 30, receiveLimit: 5 });
+    const env = await services.newResources("rows");
     table = env.SESSIONS_TABLE;
-  });
-  after(async () => {
-    for (const client of Object.values(clients)) client.destroy();
-    await aws.close();
   });
 
   const put = (key: string, session: Partial<Session>) =>
-    clients.dynamo.send(
+    services.clients.dynamo.send(
       new PutCommand({ TableName: table, Item: sessionItem(key, session as Session, 1, 0) }),
     );
-  const remove = (key: string) => clients.dynamo.send(new DeleteCommand({ TableName: table, Key: { key } }));
+  const remove = (key: string) =>
+    services.clients.dynamo.send(new DeleteCommand({ TableName: table, Key: { key } }));
 
   type Send = (command: object) => Promise<object>;
-  const real: Send = (command) => clients.dynamoClient.send(command as QueryCommand);
+  const real: Send = (command) => services.clients.dynamoClient.send(command as QueryCommand);
   const rowsBy = (send: Send) =>
     createSessionRows({
       dynamo: { send } as unknown as DynamoDBClient,

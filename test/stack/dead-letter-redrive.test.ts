@@ -316,11 +316,11 @@ describe("events for a FIFO queue", () => {
       { deadLetters: queue, events: queue, pace: async () => true, newId: () => "new" },
       tally,
     );
-    const parcels = ["a1", "a2", "b1", "a3", "b2", "c1"].map((body) => {
+    const messages = ["a1", "a2", "b1", "a3", "b2", "c1"].map((body) => {
       const letter = letterOf({ messageId: body, body, orderGroup: body.charAt(0) });
       return redriveMessageOf(letter, factsOf(letter), true);
     });
-    const gone = await deliver(parcels);
+    const gone = await deliver(messages);
     assert.deepEqual(calls, [["a1", "b1", "c1"], ["b2"]]);
     assert.deepEqual(
       gone.map(({ body }) => body),
@@ -378,6 +378,16 @@ describe("the identity of a redriven event", () => {
       return (thrown as AppError).message;
     }
   };
+
+  it("and what it asks for come before other attributes, where the queue does not take all", () => {
+    const named = [..."abcdefgh", "api_id", "task"].map((each) => [
+      each,
+      { DataType: "String", StringValue: each },
+    ]);
+    const one = letterOf({ messageId: "m1", body: "{}", attributes: Object.fromEntries(named) });
+    const { attributes } = redriveMessageOf(one, factsOf(one), false);
+    assert.deepEqual(Object.keys(attributes), ["event_id", "api_id", "task", ..."abcdefg"]);
+  });
 
   it("is for the consumer what it was before, whatever the message is", () => {
     fc.assert(

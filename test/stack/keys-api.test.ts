@@ -10,7 +10,7 @@ import { readKeysAuth } from "../../functions/keys-auth.ts";
 import { createKeysApi, type KeysRequest } from "../../lib/keys/api.ts";
 import type { KeysDeps } from "../../lib/keys/deps.ts";
 import { MAX_KEYS, MAX_UNITS } from "../../lib/keys/list.ts";
-import type { SessionRow } from "../../lib/sessions/rows.ts";
+import type { SessionRow } from "../../lib/sessions/item.ts";
 import type { Place, Search } from "../../lib/sessions/search.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { anySession } from "../helpers/any-session.ts";

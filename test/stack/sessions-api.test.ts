@@ -145,8 +145,8 @@ describe("a session", () => {
   });
 });
 
-describe("If-None-Match: *", () => {
-  it("lets a key that is new through, and nobody over one that is there", async () => {
+describe("If-None-Match", () => {
+  it("of * lets a key that is new through, and nobody over one that is there", async () => {
     const path = pathOf(newKey());
     const put = (alias: string) =>
       fetch(`${stack.url}/sessions${path}`, {
@@ -159,6 +159,19 @@ describe("If-None-Match: *", () => {
     const { error } = (await second.json()) as Answer["body"];
     assert.deepEqual([second.status, error.code, error.field], [412, "session-mismatch", "if-none-match"]);
     assert.equal((await ask("GET", path)).body.alias, "first");
+  });
+
+  it("of versions keeps from these alone, also where they are marked as weak", async () => {
+    const path = pathOf(newKey());
+    const put = (tags: string) =>
+      fetch(`${stack.url}/sessions${path}`, {
+        method: "PUT",
+        body: JSON.stringify(SESSION),
+        headers: { "if-none-match": tags },
+      });
+    const first = (await put('"1"')).headers.get("etag");
+    assert.equal((await put(`"7", W/${first}`)).status, 412);
+    assert.equal((await put('"7"')).status, 200);
   });
 });
 

@@ -1,33 +1,22 @@
 // Many equal events, and one run for all of a window: real tables, a queue and a clock of the test, processes that die.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { GetCommand } from "@aws-sdk/lib-dynamodb";
 import { parseDefinitions } from "../../lib/apis/definition.ts";
-import { deliveryOf } from "../../lib/queue/records.ts";
+import { deliveryOf } from "../../lib/queue/delivery.ts";
 import { openRelease } from "../../lib/releases/release.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { createStormStore } from "../../lib/tasks/storm-store.ts";
 import { createStorms } from "../../lib/tasks/storms.ts";
 import { windowTask } from "../../lib/tasks/tasks.ts";
-import { type LocalAws, startAws } from "../../local/aws.ts";
-import { type Clients, createClients, createResources, type Resources } from "../../local/resources.ts";
 import { consumerDeps, createTable, message, NOW, setUp } from "../helpers/consumer.ts";
 import { answer, createHookWorld, type HookWorldOptions } from "../helpers/hook-world.ts";
 import { NO_METRICS } from "../helpers/metrics.ts";
 import { createRandom } from "../helpers/random.ts";
+import { useServices } from "../helpers/services.ts";
 
-let aws: LocalAws;
-let clients: Clients;
-
-before(async () => {
-  aws = await startAws(process.env);
-  clients = createClients(aws);
-});
-after(async () => {
-  for (const client of Object.values(clients)) client.destroy();
-  await aws.close();
-});
+const services = useServices();
 
 const coalesce = { window: "60s", by: "Key" };
 const script = (name: string) => ({
@@ -58,15 +47,10 @@ interface Counts {
 }
 
 async function worldOf(options: Partial<HookWorldOptions>) {
-  const prefix = `storm-${randomUUID().slice(0, 8)}`;
-  const resources: Resources = await createResources(clients, {
-    prefix,
-    visibilitySeconds: 30,
-    receiveLimit: 5,
-  });
+  const env = await services.newResources("storm");
   const world = createHookWorld({
-    dynamo: clients.dynamoClient,
-    env: resources.env,
+    dynamo: services.clients.dynamoClient,
+    env,
     events: { KeyExpired: [script("counts"), logHandler, webhook] },
     target: () => answer(200),
     scripts: {
@@ -80,8 +64,8 @@ async function worldOf(options: Partial<HookWorldOptions>) {
     ...options,
   });
   async function windowsOf(key: string): Promise<Window[]> {
-    const { Item } = await clients.dynamo.send(
-      new GetCommand({ TableName: resources.env.SESSIONS_TABLE, Key: { key: `of ${key}` } }),
+    const { Item } = await services.clients.dynamo.send(
+      new GetCommand({ TableName: env.SESSIONS_TABLE, Key: { key: `of ${key}` } }),
     );
     return (Item?.session as Counts | undefined)?.meta_data?.windows ?? [];
   }
@@ -92,13 +76,9 @@ const sum = (windows: Window[]) => windows.reduce((total, { Count }) => total + 
 
 describe("the count of a window", () => {
   async function stores() {
-    const { env } = await createResources(clients, {
-      prefix: `count-${randomUUID().slice(0, 8)}`,
-      visibilitySeconds: 30,
-      receiveLimit: 5,
-    });
+    const env = await services.newResources("count");
     return createStormStore({
-      dynamo: clients.dynamoClient,
+      dynamo: services.clients.dynamoClient,
       table: env.STATE_TABLE,
       ttlSeconds: 60,
       now: Date.now,

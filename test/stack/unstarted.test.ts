@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { createQueueSender } from "../../lib/events/send.ts";
-import { deliveryOf } from "../../lib/queue/records.ts";
+import { deliveryOf } from "../../lib/queue/delivery.ts";
 import { createRequeue } from "../../lib/queue/requeue.ts";
 import { type Task, webhookTask, windowTask } from "../../lib/tasks/tasks.ts";
 import { message, type Script, setUp } from "../helpers/consumer.ts";

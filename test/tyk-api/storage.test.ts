@@ -6,14 +6,12 @@ import { TransactionCanceledException } from "@aws-sdk/client-dynamodb";
 import { type DynamoDBDocumentClient, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
 import { createStorage, type Storage } from "../../lib/tyk-api/storage.ts";
 import { createEntryStore } from "../../lib/tyk-api/storage-store.ts";
-import { type LocalAws, startAws } from "../../local/aws.ts";
-import { type Clients, createClients, createResources } from "../../local/resources.ts";
 import { type LosingAnswers, losingAnswers } from "../helpers/lost-answers.ts";
+import { useServices } from "../helpers/services.ts";
 
 const NOW = 1_787_396_400_000;
 
-let aws: LocalAws;
-let clients: Clients;
+const services = useServices();
 let table: string;
 /** Whoever else uses the storage; all answers reach them. */
 let others: Storage;
@@ -27,19 +25,14 @@ const storageOn = (dynamo: DynamoDBDocumentClient) =>
   });
 
 before(async () => {
-  aws = await startAws(process.env);
-  clients = createClients(aws);
-  const prefix = `storage-${randomUUID().slice(0, 8)}`;
-  const { env } = await createResources(clients, { prefix, visibilitySeconds: 30, receiveLimit: 5 });
+  const env = await services.newResources("storage");
   table = env.STATE_TABLE;
-  others = storageOn(clients.dynamo);
-  losing = await losingAnswers(clients);
+  others = storageOn(services.clients.dynamo);
+  losing = await losingAnswers(services.clients);
   storage = storageOn(losing.dynamo);
 });
 after(async () => {
   losing.dynamo.destroy();
-  for (const client of Object.values(clients)) client.destroy();
-  await aws.close();
 });
 beforeEach(() => {
   losing.onLost = async () => {};
@@ -101,7 +94,7 @@ describe("a storage call that meets another one", () => {
     let cancelled = false;
     const send = async (command: object) => {
       if (!(command instanceof TransactWriteCommand) || cancelled)
-        return clients.dynamo.send(command as never);
+        return services.clients.dynamo.send(command as never);
       cancelled = true;
       const facts = { message: "no", $metadata: { httpStatusCode: 400 } };
       throw new TransactionCanceledException({ ...facts, CancellationReasons: [{ Code }] });
@@ -143,7 +136,12 @@ describe("a storage call that meets another one", () => {
     const key = newKey();
     await others.call("set", key, "old", 1);
     const later = createStorage({
-      entries: createEntryStore({ dynamo: clients.dynamo, table, newToken: randomUUID, random: () => 0 }),
+      entries: createEntryStore({
+        dynamo: services.clients.dynamo,
+        table,
+        newToken: randomUUID,
+        random: () => 0,
+      }),
       now: () => NOW + 1_000,
     });
     assert.equal(await later.call("incr", key, "", 30), "1");

@@ -1,25 +1,13 @@
 // Webhooks from a definition to their targets: real tables, a queue and a clock of the test, processes that die.
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import type { EgressRequest } from "../../lib/egress/client.ts";
 import { AppError } from "../../lib/errors.ts";
-import { type LocalAws, startAws } from "../../local/aws.ts";
-import { type Clients, createClients, createResources, type Resources } from "../../local/resources.ts";
 import { answer, createHookWorld, type HookWorldOptions } from "../helpers/hook-world.ts";
 import { createRandom } from "../helpers/random.ts";
+import { useServices } from "../helpers/services.ts";
 
-let aws: LocalAws;
-let clients: Clients;
-
-before(async () => {
-  aws = await startAws(process.env);
-  clients = createClients(aws);
-});
-after(async () => {
-  for (const client of Object.values(clients)) client.destroy();
-  await aws.close();
-});
+const services = useServices();
 
 const hook = (meta: object = {}) => ({
   handler_name: "eh_web_hook_handler",
@@ -32,15 +20,10 @@ const hook = (meta: object = {}) => ({
 });
 
 async function worldOf(options: Partial<HookWorldOptions> = {}) {
-  const prefix = `hooks-${randomUUID().slice(0, 8)}`;
-  const resources: Resources = await createResources(clients, {
-    prefix,
-    visibilitySeconds: 30,
-    receiveLimit: 5,
-  });
+  const env = await services.newResources("hooks");
   return createHookWorld({
-    dynamo: clients.dynamoClient,
-    env: resources.env,
+    dynamo: services.clients.dynamoClient,
+    env,
     events: { KeyExpired: [hook()] },
     ...options,
   });
@@ -192,17 +175,12 @@ describe("a webhook", () => {
   });
 
   it("is switched off by 410, with one dead letter, until a release changes its entry", async () => {
-    const resources = await createResources(clients, {
-      prefix: `off-${randomUUID().slice(0, 8)}`,
-      visibilitySeconds: 30,
-      receiveLimit: 5,
-    });
+    const env = await services.newResources("off");
     const requests: string[] = [];
     const target = (request: EgressRequest) => {
       requests.push(request.url);
       return answer(requests.length === 1 ? 410 : 200);
     };
-    const { env } = resources;
     const first = await worldOf({ env, target });
     first.publish("e1", { Key: "k1" });
     await first.settle();

@@ -1,6 +1,7 @@
+import { isObject, type JsonObject } from "../../json.ts";
 import { invalidEvent } from "../invalid.ts";
 import { eventType } from "./cloudevents.ts";
-import { isObject, type JsonObject, type Nested, type Reading, within } from "./form.ts";
+import { type Nested, type Reading, within } from "./form.ts";
 
 /**
  * What SNS puts on a queue that is subscribed without raw delivery. The topic's id of the message is the same at each

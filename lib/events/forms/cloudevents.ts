@@ -1,6 +1,7 @@
+import { isObject, type JsonObject } from "../../json.ts";
 import { invalidEvent } from "../invalid.ts";
 import { isGatewayType } from "./families.ts";
-import { isObject, type JsonObject, type Nested, type Reading, within } from "./form.ts";
+import { type Nested, type Reading, within } from "./form.ts";
 
 // CloudEvents 1.0, of which `data` is the event in any form, or else its `Meta`. CONTRIBUTING.md says why the CNCF's own
 // package is not used.

@@ -1,4 +1,5 @@
-import { isObject, type JsonObject, type Nested, type Reading, within } from "./form.ts";
+import { isObject, type JsonObject } from "../../json.ts";
+import { type Nested, type Reading, within } from "./form.ts";
 
 /** `{"message":{…},"handler_name","spec":{"APIID","OrgID"}}`: what the gateway's `cp_dynamic_handler` gives to a plugin. */
 export function readDispatched(object: JsonObject, nested: Nested): Reading | undefined {

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from "./form.ts";
+import { isObject, type JsonObject, valueIn } from "../../json.ts";
 
 // The members that the gateway gives each type of event, and the names under which its own templates write them.
 
@@ -158,8 +158,7 @@ export function metaOf(type: unknown, members: Flat[]): JsonObject {
 
 function kindAt(shape: Shape, path: string): Kind | undefined {
   let at: Kind | Shape | undefined = shape;
-  for (const name of path.split("."))
-    at = typeof at === "object" && Object.hasOwn(at, name) ? at[name] : undefined;
+  for (const name of path.split(".")) at = typeof at === "object" ? valueIn(at, name) : undefined;
   return typeof at === "string" ? at : undefined;
 }
 
@@ -198,7 +197,7 @@ export function withPartial(event: JsonObject): JsonObject {
 
 function missingIn(value: JsonObject, shape: Shape, place: string): string[] {
   return Object.entries(shape).flatMap(([name, inner]) => {
-    const member = Object.hasOwn(value, name) ? value[name] : undefined;
+    const member = valueIn(value, name);
     if (member === undefined) return [`${place}.${name}`];
     return typeof inner === "object" && isObject(member) ? missingIn(member, inner, `${place}.${name}`) : [];
   });

@@ -1,5 +1,4 @@
-/** An object of decoded JSON. */
-export type JsonObject = Record<string, unknown>;
+import type { JsonObject } from "../../json.ts";
 
 /** How a body may be written; docs/events.md shows one of each. */
 export const FORMS = [
@@ -42,10 +41,6 @@ export interface Nested {
   text: (text: string, name: string) => Reading | { unknown: JsonObject };
   object: (value: JsonObject) => Reading | undefined;
 }
-
-/** A JSON object: not null, not an array. */
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** A reading as a part of another one, whose names count where it has none. */
 export function within(

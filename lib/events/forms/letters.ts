@@ -1,4 +1,4 @@
-import type { JsonObject } from "./form.ts";
+import type { JsonObject } from "../../json.ts";
 
 /** The members of an event that gatehook itself reads. */
 export const MEMBERS = ["Type", "Meta", "TimeStamp"] as const;

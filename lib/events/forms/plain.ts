@@ -1,4 +1,5 @@
-import { isObject, type JsonObject, type Reading } from "./form.ts";
+import { isObject, type JsonObject } from "../../json.ts";
+import type { Reading } from "./form.ts";
 
 /** `{"id","api_id","org_id","event":{…}}`, or a bare `{"Type","Meta","TimeStamp"}`, perhaps with the names beside. */
 export function readPlain(object: JsonObject): Reading | undefined {

@@ -1,9 +1,10 @@
 import { outline } from "../../go/json.ts";
+import { isObject, type JsonObject } from "../../json.ts";
 import { inItem, invalidEvent } from "../invalid.ts";
 import { readBusEvent, readNotification } from "./aws.ts";
 import { readCloudEvent } from "./cloudevents.ts";
 import { readDispatched } from "./dispatcher.ts";
-import { isObject, type JsonObject, type Nested, type Reading } from "./form.ts";
+import type { Nested, Reading } from "./form.ts";
 import { readFormEncoded } from "./form-encoded.ts";
 import { MEMBERS, otherLetters, writtenAs } from "./letters.ts";
 import { readPlain, readWhole } from "./plain.ts";

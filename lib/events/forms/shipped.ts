@@ -1,5 +1,6 @@
+import type { JsonObject } from "../../json.ts";
 import { type Flat, metaOfShipped, withPartial } from "./families.ts";
-import type { Form, JsonObject, Reading } from "./form.ts";
+import type { Form, Reading } from "./form.ts";
 
 // The gateway's shipped templates: default_webhook.json, breaker_webhook.json and monitor_template.json. They write each
 // value between quotes with HTML's escapes and none of JSON's, so the text may not be JSON, or may be other JSON:

@@ -1,6 +1,7 @@
+import { isObject, type JsonObject } from "../../json.ts";
 import { invalidEvent } from "../invalid.ts";
 import { withPartial } from "./families.ts";
-import { isObject, type JsonObject, type Nested, type Reading } from "./form.ts";
+import type { Nested, Reading } from "./form.ts";
 import { readPlain } from "./plain.ts";
 
 // What the gateway makes of a template for a whole event. Its template language writes a value as JSON only where a page

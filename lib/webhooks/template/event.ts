@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import type { GatewayEvent } from "../../events/event.ts";
+import { isObject, objectOf, valueIn } from "../../json.ts";
 import { timeOf } from "./times.ts";
 import { GoDuration, GoList, GoMap, GoStruct, GoTime, type Value } from "./value.ts";
 
@@ -38,20 +39,15 @@ const orAny = (member: unknown, zero: Value): Value =>
 
 function structOf(type: string, fields: Fields, embedded: readonly string[] = []): Field {
   return (member) => {
-    const members = isObject(member) ? member : {};
+    const members = objectOf(member);
     const made = Object.entries(fields).map(([name, given]): [string, Value] => {
       const [json, field] = Array.isArray(given) ? given : [name, given];
       // The members of an embedded struct stand among its holder's.
-      return [name, field(embedded.includes(name) ? members : own(members, json))];
+      return [name, field(embedded.includes(name) ? members : valueIn(members, json))];
     });
     return new GoStruct(type, new Map(made), embedded);
   };
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-const own = (members: Record<string, unknown>, name: string) =>
-  Object.hasOwn(members, name) ? members[name] : undefined;
 
 const DEFAULT = "EventMetaDefault";
 const base = structOf(DEFAULT, { Message: text, OriginatingRequest: text });
@@ -95,9 +91,9 @@ const LISTS: Record<string, Field> = {
   oauth2_scopes_requested: listOf(text),
 };
 const ofMap: Field = (member) => {
-  const members = Object.entries(isObject(member) ? member : {});
+  const members = Object.entries(objectOf(member));
   const made = members.map(([name, value]): [string, Value] => {
-    const list = Object.hasOwn(LISTS, name) ? LISTS[name] : undefined;
+    const list = valueIn(LISTS, name);
     return [name.toWellFormed(), list ? list(value) : anyOf(value, MAX_DEPTH)];
   });
   return new GoMap(new Map(made));

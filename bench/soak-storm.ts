@@ -22,7 +22,7 @@ try {
   const { publish, pass, step, settle, now, lines, letters, queue, world, tally } = createHookWorld({
     dynamo: clients.dynamoClient,
     env,
-    events: { KeyExpired: [{ handler_name: "eh_log_handler", handler_meta: { prefix: "storm", gatehook } }] },
+    events: { KeyExpired: [{ handler_name: "eh_log_handler", handler_meta: { prefix: "log", gatehook } }] },
     random: createRandom(seed),
     deaths: 0.001,
     batchSize: 25,

@@ -79,8 +79,8 @@ const webhooks = once(async () =>
   }),
 );
 if (hooks.secrets) await webhooks();
-const storms = once(async () =>
-  (await import("./storms.ts")).createStormCounts({
+const windows = once(async () =>
+  (await import("./windows.ts")).createWindowCounts({
     dynamo,
     table: stateTable,
     ttlSeconds: hooks.ttlSeconds,
@@ -102,11 +102,11 @@ const consume = createConsumer({
   changeVisibility: async (left) => (await returns()).changeVisibility(left),
   requeue: async (record, how) => (await returns()).requeue(record, how),
   sendTask,
-  storms: {
+  windows: {
     async take(deliveries, release, ...how) {
-      if (release.coalesces) await (await storms()).take(deliveries, release, ...how);
+      if (release.coalesces) await (await windows()).take(deliveries, release, ...how);
     },
-    close: async (delivery) => (await storms()).close(delivery),
+    close: async (delivery) => (await windows()).close(delivery),
   },
   deliver: async (...given) => (await webhooks())(...given),
   retryDelay: createRetryDelay({

@@ -5,8 +5,8 @@ import type { GatewayEvent } from "../events/event.ts";
 import type { Delivery } from "../queue/delivery.ts";
 import { receives } from "../queue/records.ts";
 import type { JobEnd } from "../runtime/jobs.ts";
-import type { Storms } from "../tasks/storms.ts";
 import type { Coalesced, SendTask } from "../tasks/tasks.ts";
+import type { Windows } from "../tasks/windows.ts";
 import type { ConfigOf } from "./config-data.ts";
 import { type Entry, entriesFor } from "./entries.ts";
 import type { Failure } from "./failure.ts";
@@ -35,7 +35,7 @@ export interface EventRunDeps extends HandlerRunDeps {
   /** What scripts get of their API's config_data. */
   configOf: ConfigOf;
   sendTask: SendTask;
-  storms: Storms;
+  windows: Windows;
   /** Where a gateway owns the sessions: has a row checked when one of the gateway's own events is about its key. */
   mirror?: ((event: GatewayEvent) => Promise<void>) | undefined;
 }
@@ -115,7 +115,7 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
     const handlers: HandlerReport[] = [];
     let outcome: EventOutcome = unit.isLost(identity) ? CONFLICTED : DONE;
     let outage: unknown;
-    const coalesced = delivery.task && (await deps.storms.close(delivery));
+    const coalesced = delivery.task && (await deps.windows.close(delivery));
     // Who opened the window died before anything was counted in it.
     if (delivery.task && !coalesced) return { outcome, handlers };
     const asked = entriesFor(loaded.release, api_id, event.Type).filter(

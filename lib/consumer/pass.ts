@@ -130,7 +130,7 @@ export function createPass(deps: PassDeps): Pass {
     const [deliveries, others] = split(given, read);
     const unit = unitOf(read, loaded.release, deliveries, homes);
     const uncounted = new Map<Delivery, Failure>();
-    await deps.storms.take(deliveries, loaded.release, unit, (delivery, failure) =>
+    await deps.windows.take(deliveries, loaded.release, unit, (delivery, failure) =>
       uncounted.set(delivery, failure),
     );
     const ends = new Map<Delivery, EventEnd>();

@@ -29,7 +29,10 @@ export const webhookOffKey = (hash: string) => `webhook#off#${hash}`;
 /** See `webhookDoneKey`. */
 export const webhookCooldownKey = (hash: string) => `webhook#cooldown#${hash}`;
 
-/** A window, one of its counters, and that an event was counted in it. */
+/**
+ * A window, one of its counters, and that an event was counted in it. The prefix is older than the name: another one
+ * would lose the windows that are open during a deployment.
+ */
 export const windowKey = (window: string) => `storm#window#${window}`;
 /** See `windowKey`. */
 export const windowCounterKey = (window: string, counter: string) => `storm#count#${window}#${counter}`;

@@ -26,7 +26,7 @@ export const consumerDeps = (): Omit<ConsumerDeps, "store" | "live"> => ({
   changeVisibility: async () => {},
   requeue: async () => {},
   sendTask: async () => {},
-  storms: { take: async () => {}, close: async () => undefined },
+  windows: { take: async () => {}, close: async () => undefined },
   deliver: async () => {},
   retryDelay: (receives) => receives,
   circuit: createCircuit({ now: () => NOW, random: () => 1 }),

@@ -10,8 +10,8 @@ import { createDeadLetters } from "../../lib/queue/dead-letters.ts";
 import { createRequeue } from "../../lib/queue/requeue.ts";
 import { openRelease, type Release } from "../../lib/releases/release.ts";
 import { createSendTask } from "../../lib/tasks/send-task.ts";
-import { createStormStore } from "../../lib/tasks/storm-store.ts";
-import { createStorms } from "../../lib/tasks/storms.ts";
+import { createWindowStore } from "../../lib/tasks/window-store.ts";
+import { createWindows } from "../../lib/tasks/windows.ts";
 import { createDeliverer } from "../../lib/webhooks/deliverer.ts";
 import { createWebhookStore } from "../../lib/webhooks/store.ts";
 import type { Resources } from "../../local/resources.ts";
@@ -117,8 +117,8 @@ export function createHookWorld(options: HookWorldOptions) {
       },
       circuit: createCircuit(chance),
       sendTask,
-      storms: createStorms({
-        store: createStormStore({
+      windows: createWindows({
+        store: createWindowStore({
           dynamo: store,
           table: env.STATE_TABLE,
           ttlSeconds: 1_000_000,

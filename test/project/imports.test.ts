@@ -152,7 +152,7 @@ const PACKAGES: Record<string, string[]> = {
     "lib/commit/puts.ts",
     "lib/commit/take-marks.ts",
     "lib/commit/store.ts",
-    "lib/tasks/storm-store.ts",
+    "lib/tasks/window-store.ts",
     "lib/queue/visibility.ts",
     "lib/dynamo/",
     "lib/history/table-items.ts",

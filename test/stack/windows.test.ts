@@ -7,9 +7,9 @@ import { parseDefinitions } from "../../lib/apis/definition.ts";
 import { deliveryOf } from "../../lib/queue/delivery.ts";
 import { openRelease } from "../../lib/releases/release.ts";
 import type { Session } from "../../lib/sessions/session.ts";
-import { createStormStore } from "../../lib/tasks/storm-store.ts";
-import { createStorms } from "../../lib/tasks/storms.ts";
 import { windowTask } from "../../lib/tasks/tasks.ts";
+import { createWindowStore } from "../../lib/tasks/window-store.ts";
+import { createWindows } from "../../lib/tasks/windows.ts";
 import { consumerDeps, createTable, message, NOW, setUp } from "../helpers/consumer.ts";
 import { answer, createHookWorld, type HookWorldOptions } from "../helpers/hook-world.ts";
 import { NO_METRICS } from "../helpers/metrics.ts";
@@ -77,7 +77,7 @@ const sum = (windows: Window[]) => windows.reduce((total, { Count }) => total + 
 describe("the count of a window", () => {
   async function stores() {
     const env = await services.newResources("count");
-    return createStormStore({
+    return createWindowStore({
       dynamo: services.clients.dynamoClient,
       table: env.STATE_TABLE,
       ttlSeconds: 60,
@@ -133,10 +133,10 @@ describe("the count of a window", () => {
 
   it("is that of the next window for a consumer whose clock is behind", async () => {
     const store = await stores();
-    const windows: [string, number][] = [];
-    const sendTask = async (_: unknown, id: string, { due }: { due: number }) => void windows.push([id, due]);
-    const storms = (clock: () => number, counter: string) =>
-      createStorms({ store, sendTask, now: clock, counter, metrics: NO_METRICS });
+    const sent: [string, number][] = [];
+    const sendTask = async (_: unknown, id: string, { due }: { due: number }) => void sent.push([id, due]);
+    const windows = (clock: () => number, counter: string) =>
+      createWindows({ store, sendTask, now: clock, counter, metrics: NO_METRICS });
     const [{ api } = { api: undefined }] = parseDefinitions(
       "a",
       JSON.stringify({ api_id: "demo", event_handlers: { events: { KeyExpired: [logHandler] } } }),
@@ -149,17 +149,17 @@ describe("the count of a window", () => {
       dismiss: (identity: string) => void dismissed.push(identity),
     };
     const of = (id: string) => deliveryOf(message(id, { key: "k" }));
-    await storms(() => NOW, "one").take([of("e1")], release, unit, assert.fail);
-    const [[id, due] = ["", 0]] = windows;
+    await windows(() => NOW, "one").take([of("e1")], release, unit, assert.fail);
+    const [[id, due] = ["", 0]] = sent;
     const closer = { ...of("e1"), task: windowTask("log:storm", id, due) };
-    assert.equal((await storms(() => due * 1_000, "two").close(closer))?.count, 1);
-    await storms(() => NOW, "slow").take([of("e2"), of("e1")], release, unit, assert.fail);
+    assert.equal((await windows(() => due * 1_000, "two").close(closer))?.count, 1);
+    await windows(() => NOW, "slow").take([of("e2"), of("e1")], release, unit, assert.fail);
     assert.deepEqual(dismissed, ["demo#e1", "demo#e2", "demo#e1"]);
-    assert.equal(windows.length, 2);
-    const [, [next, later] = ["", 0]] = windows;
+    assert.equal(sent.length, 2);
+    const [, [next, later] = ["", 0]] = sent;
     assert.equal(later - due, 60);
     const last = { ...of("e2"), task: windowTask("log:storm", next, later) };
-    assert.equal((await storms(() => later * 1_000, "two").close(last))?.count, 1);
+    assert.equal((await windows(() => later * 1_000, "two").close(last))?.count, 1);
   });
 });
 
@@ -266,11 +266,11 @@ describe("a storm of equal events", () => {
 
   it("fails the batch when it cannot be counted, and costs no event an attempt", async () => {
     const table = createTable();
-    const storms = {
-      ...consumerDeps().storms,
+    const windows = {
+      ...consumerDeps().windows,
       take: () => Promise.reject(new Error("the table is away")),
     };
-    const { consume, letters } = setUp({ never: () => {} }, { table, storms });
+    const { consume, letters } = setUp({ never: () => {} }, { table, windows });
     assert.deepEqual(await consume([message("e1")]), ["m-e1"]);
     assert.deepEqual(letters, []);
   });

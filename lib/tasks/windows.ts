@@ -8,12 +8,12 @@ import type { Delivery } from "../queue/delivery.ts";
 import type { QueueRecord } from "../queue/records.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import type { Coalesce } from "../webhooks/definition.ts";
-import { COUNT_EVENTS, type Counted, type Span, type StormStore } from "./storm-store.ts";
 import { type Coalesced, type SendTask, windowTask } from "./tasks.ts";
+import { COUNT_EVENTS, type Counted, type Span, type WindowStore } from "./window-store.ts";
 
 /** `counter` names this process: no other may have it. */
-export interface StormDeps {
-  store: StormStore;
+export interface WindowsDeps {
+  store: WindowStore;
   sendTask: SendTask;
   /** In ms since 1970. */
   now: () => number;
@@ -23,7 +23,7 @@ export interface StormDeps {
 }
 
 /** Makes one run of many equal events within a window; it comes when the window is over. */
-export interface Storms {
+export interface Windows {
   /**
    * Counts the events for the handlers of which one run is to stand for many, and has the ledger say so. An event is
    * counted once, whatever becomes of its commit. `refuse` is told of those that cannot be counted. Throws
@@ -60,7 +60,7 @@ const GRACE_SECONDS = 1;
 const WINDOWS = 3;
 
 /** Remembers the windows that it counts in, 10,000 at most, for as long as the container lives. */
-export function createStorms({ store, sendTask, now, counter, metrics }: StormDeps): Storms {
+export function createWindows({ store, sendTask, now, counter, metrics }: WindowsDeps): Windows {
   const joined = new Map<string, Joined>();
   let joins = 0;
 

@@ -29,7 +29,7 @@ export interface Span {
  * Counts of windows, in the state table. Each consumer has a counter of its own in a window, so that none waits for
  * another, and a window's own item names them. Everything throws `dependency-failed`.
  */
-export interface StormStore {
+export interface WindowStore {
   /** Adds a counter to a window; `isCalled`: a task that will close it is on the queue. Undefined when it is closed. */
   join(window: string, counter: string): Promise<{ isCalled: boolean } | undefined>;
   /** A task that will close the window is on the queue. */
@@ -48,7 +48,7 @@ export const COUNT_EVENTS = 99;
 const ATTEMPTS = 8;
 
 /** `table`: the state table; `random` from 0 to 1; `newToken`: a token that was never used before. */
-export function createStormStore(deps: {
+export function createWindowStore(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   table: string;
   /** How long counts are kept: as long as the ledger, by which an event that comes again is known. */
@@ -57,7 +57,7 @@ export function createStormStore(deps: {
   now: () => number;
   random: () => number;
   newToken: () => string;
-}): StormStore {
+}): WindowStore {
   const { dynamo, table: TableName } = deps;
   const ttl = () => Math.floor(deps.now() / 1000) + deps.ttlSeconds;
 

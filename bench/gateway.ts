@@ -127,7 +127,7 @@ const seconds = await withGateway({ keys: KEYS, latencyMs: 0 }, async (url) => {
       now: Date.now,
     }),
     admit: async () => true,
-    refuse: async () => count(),
+    reject: async () => count(),
     overrule: () => count(),
     markReset: async () => undefined,
     pause: delay,

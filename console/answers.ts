@@ -285,6 +285,6 @@ export interface HandlerFigures {
   limit_ms: number;
 }
 
-export interface Refusal {
+export interface ErrorAnswer {
   error: { code: string; message: string; field?: string };
 }

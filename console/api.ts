@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import type { Job, Refusal } from "./answers.ts";
+import type { ErrorAnswer, Job } from "./answers.ts";
 
 const API = "/console/api/v1";
 
@@ -28,12 +28,12 @@ export function bringToken(text: string): boolean {
 }
 
 /** What the server refused, or why it did not answer. */
-export class Refused extends Error {
+export class RequestError extends Error {
   readonly status: number;
   readonly code: string;
   readonly field: string | undefined;
 
-  constructor(status: number, { error }: Refusal) {
+  constructor(status: number, { error }: ErrorAnswer) {
     super(error.message);
     this.status = status;
     this.code = error.code;
@@ -58,16 +58,16 @@ export async function request(method: string, path: string, asked: Asked = {}): 
     signal: signal ?? null,
   }).catch((thrown: unknown) => {
     if (signal?.aborted) throw thrown;
-    throw new Refused(0, { error: { code: "link-lost", message: "gatehook does not answer" } });
+    throw new RequestError(0, { error: { code: "link-lost", message: "gatehook does not answer" } });
   });
   if (answer.ok) return answer;
-  const refusal = (await answer.json().catch(() => undefined)) as Refusal | undefined;
+  const answered = (await answer.json().catch(() => undefined)) as ErrorAnswer | undefined;
   if (answer.status === 401) {
     sessionStorage.removeItem(STORED);
     token.value = undefined;
   }
   const fallback = { error: { code: "internal", message: `gatehook answered ${answer.status}` } };
-  throw new Refused(answer.status, refusal?.error ? refusal : fallback);
+  throw new RequestError(answer.status, answered?.error ? answered : fallback);
 }
 
 export async function ask<Answer>(method: string, path: string, asked?: Asked): Promise<Answer> {

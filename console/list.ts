@@ -1,7 +1,7 @@
 import { type Signal, signal } from "@preact/signals";
 import type { EventRow } from "../lib/history/event-rows.ts";
 import type { Counts, EventPage, LiveRelease, TailMessage } from "./answers.ts";
-import { get, messageOf, Refused, request } from "./api.ts";
+import { get, messageOf, RequestError, request } from "./api.ts";
 import { behindBy, link, lostSince, readState, say, state } from "./state.ts";
 
 const keyOf = ({ api_id, id }: { api_id: string; id: string }) => `${api_id}#${id}`;
@@ -65,7 +65,7 @@ export async function show(q: string): Promise<void> {
   } catch (thrown) {
     if (mine.signal.aborted) return;
     problem.value = messageOf(thrown);
-    if (thrown instanceof Refused && thrown.status === 0) void follow();
+    if (thrown instanceof RequestError && thrown.status === 0) void follow();
   }
 }
 
@@ -170,7 +170,7 @@ export async function follow(): Promise<void> {
     throw new Error("the stream ended");
   } catch (thrown) {
     if (mine.signal.aborted) return;
-    if (thrown instanceof Refused && thrown.status === 401) return;
+    if (thrown instanceof RequestError && thrown.status === 401) return;
     if (link.value !== "lost") lostSince.value = Date.now();
     link.value = "lost";
     retry = setTimeout(follow, RETRY_MS[tries] ?? 4_000) as unknown as number;

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Types, WholeEvent } from "./answers.ts";
-import { ask, eventPath, get, messageOf, Refused, request } from "./api.ts";
+import { ask, eventPath, get, messageOf, RequestError, request } from "./api.ts";
 import { openWhenThere } from "./event.tsx";
 import { copy, isMembers, Key, Notice, parsed, useAction, useLoaded } from "./parts.tsx";
 import { route } from "./router.ts";
@@ -283,7 +283,8 @@ function useChecked(draft: { api: string; events: unknown[] } | undefined): stri
       request("POST", "/events/check", { body, signal: stop.signal }).then(
         () => setMistake(""),
         (thrown: unknown) =>
-          !stop.signal.aborted && setMistake(thrown instanceof Refused ? thrown.message : messageOf(thrown)),
+          !stop.signal.aborted &&
+          setMistake(thrown instanceof RequestError ? thrown.message : messageOf(thrown)),
       );
     }, CHECK_MS);
     return () => {

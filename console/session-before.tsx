@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { messageOf, Refused, request } from "./api.ts";
+import { messageOf, RequestError, request } from "./api.ts";
 import { isMembers, Notice, parsed } from "./parts.tsx";
 import { pathOf, pretty, read } from "./session-text.ts";
 import { quoted, shown } from "./text.ts";
@@ -30,7 +30,7 @@ export async function putBefore(before: Wanted): Promise<void> {
   try {
     await request("PUT", `${pathOf(key)}?suppress_reset=1`, { text, headers });
   } catch (thrown) {
-    if (!(thrown instanceof Refused)) throw thrown;
+    if (!(thrown instanceof RequestError)) throw thrown;
     const why =
       thrown.status === 412
         ? "somebody has changed it meanwhile: untick it, and tick it again"
@@ -73,7 +73,7 @@ export function SessionBefore({
           ({ text, etag }) => onChange({ key: name, text, was: text, etag }),
           (thrown: unknown) => {
             if (stop.signal.aborted) return;
-            if (thrown instanceof Refused && thrown.status === 404)
+            if (thrown instanceof RequestError && thrown.status === 404)
               onChange({ key: name, text: fresh(org, api), was: "", etag: "" });
             else setProblem(messageOf(thrown));
           },

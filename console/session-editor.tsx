@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Compared } from "./answers.ts";
-import { ask, Refused, request } from "./api.ts";
+import { ask, RequestError, request } from "./api.ts";
 import { Copy, Dialog, Key, Notice, parsed, useAction } from "./parts.tsx";
 import { pathOf, pretty, type Read, read } from "./session-text.ts";
 import { mayWrite, tell } from "./state.ts";
@@ -19,7 +19,7 @@ export function Editor({
   onClose: () => void;
 }) {
   const [text, setText] = useState(before.text);
-  const [refused, setRefused] = useState<Refused | undefined>(undefined);
+  const [error, setError] = useState<RequestError | undefined>(undefined);
   const [theirs, setTheirs] = useState<(Compared & { etag: string }) | undefined>(undefined);
   const [isDeleting, setDeleting] = useState(false);
   const { busy, problem, run } = useAction();
@@ -30,15 +30,15 @@ export function Editor({
 
   const save = (body = text, etag = before.etag) =>
     run(async () => {
-      setRefused(undefined);
+      setError(undefined);
       try {
         await request("PUT", `${pathOf(id)}?suppress_reset=1`, { text: body, headers: { "if-match": etag } });
         setTheirs(undefined);
         tell("saved");
         reload();
       } catch (thrown) {
-        if (!(thrown instanceof Refused)) throw thrown;
-        if (thrown.status !== 412) return setRefused(thrown);
+        if (!(thrown instanceof RequestError)) throw thrown;
+        if (thrown.status !== 412) return setError(thrown);
         await compareWith(body);
       }
     });
@@ -80,13 +80,13 @@ export function Editor({
           onInput={(event) => setText(event.currentTarget.value)}
           onKeyDown={onKeyDown}
           spellcheck={false}
-          aria-invalid={refused !== undefined || members === undefined}
+          aria-invalid={error !== undefined || members === undefined}
           aria-describedby="session-problem"
         />
       </label>
       <div id="session-problem">
         {members === undefined && <p class="fail">✗ this is not a JSON object</p>}
-        {refused && <Notice kind="fail">✗ {shown(refused.message)}</Notice>}
+        {error && <Notice kind="fail">✗ {shown(error.message)}</Notice>}
         {problem && <Notice kind="fail">{shown(problem)}</Notice>}
       </div>
       <div class="actions">

@@ -9,7 +9,7 @@ import { connectGateway } from "../lib/gateway/client.ts";
 import { createHashCheck } from "../lib/gateway/hash-check.ts";
 import { shortKeyDigest } from "../lib/gateway/key-digest.ts";
 import { createLater, keyIn } from "../lib/gateway/later.ts";
-import { createRefusals } from "../lib/gateway/refusals.ts";
+import { createRejections } from "../lib/gateway/rejections.ts";
 import { createRows } from "../lib/gateway/rows.ts";
 import { createSettle } from "../lib/gateway/settle.ts";
 import { createSync } from "../lib/gateway/sync.ts";
@@ -63,7 +63,7 @@ const settle = createSettle({
     if (!isAdmitted) tellHeld("there are too many in this hour");
     return isAdmitted;
   },
-  refuse: createRefusals({
+  reject: createRejections({
     send: createQueueSender({ sqs, queueUrl: text(env, "SYNC_DEAD_LETTERS_QUEUE_URL") }),
     log,
     metrics,

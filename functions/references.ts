@@ -9,7 +9,7 @@ import { requestHandler } from "./clients.ts";
 import { invalid } from "./settings.ts";
 
 /** What AWS answers when a value is not there, or not for us: repeating the call does not help. */
-const REFUSALS = new Set([
+const UNRESOLVED = new Set([
   "ParameterNotFound",
   "ParameterVersionNotFound",
   "ResourceNotFoundException",
@@ -71,6 +71,6 @@ interface Store {
 function failureOf(what: string, thrown: unknown): Error {
   const cause = thrown instanceof Error ? thrown.cause : undefined;
   const { name } = (cause ?? thrown) as Error;
-  const code = REFUSALS.has(name) ? "config-unresolved" : "dependency-failed";
+  const code = UNRESOLVED.has(name) ? "config-unresolved" : "dependency-failed";
   return new AppError(code, `${what}: ${name}: ${errorText(thrown)}`, { cause: thrown });
 }

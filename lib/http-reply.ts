@@ -20,7 +20,7 @@ export function jsonReply(status: number, body: unknown): HttpReply {
 
 /** A coded error with its status; anything else is a bare 500, whose cause only the log has. */
 export function errorReply(error: unknown, log: Log): HttpReply {
-  if (error instanceof AppError && error.status < 500) return refusalReply(error);
+  if (error instanceof AppError && error.status < 500) return appErrorReply(error);
   log.error("request failed", { error: errorText(error) });
   return jsonReply(500, { error: { code: "internal", message: "the request failed; the log says why" } });
 }
@@ -29,6 +29,6 @@ export function errorReply(error: unknown, log: Log): HttpReply {
  * The error with its own status as `{"error": {"code", "message", "field"?}}`. Its message is sent to the client as it
  * is.
  */
-export function refusalReply({ status, code, message, field }: AppError): HttpReply {
+export function appErrorReply({ status, code, message, field }: AppError): HttpReply {
   return jsonReply(status, { error: { code, message, ...(field && { field }) } });
 }

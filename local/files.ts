@@ -104,7 +104,9 @@ async function filesBelow(top: Place & { endings: string[] }, bounds: Bounds): P
       if (isFile || folder.above.includes(real)) continue;
       if (isLink) linked += 1;
       if (linked > MAX_LINKED_FOLDERS)
-        throw refusal(`${place.path}: more than ${MAX_LINKED_FOLDERS} folders are reached by symbolic links`);
+        throw invalidRelease(
+          `${place.path}: more than ${MAX_LINKED_FOLDERS} folders are reached by symbolic links`,
+        );
       folders.push({ path: place.path, real, above: [...folder.above, real] });
     }
   }
@@ -132,7 +134,7 @@ async function statsOf(read: (path: string) => Promise<Stats>, { real }: Place):
 async function followed({ path, real: link }: Place, { inside, named }: Bounds): Promise<string> {
   const real = await realpath(link);
   if (inside.some((folder) => isBelow(real, folder))) return real;
-  throw refusal(
+  throw invalidRelease(
     `${path} is a symbolic link that leads out of ${named}, to ${real}, and what is there would be uploaded: ` +
       "put a copy in its place, or remove it",
   );
@@ -143,7 +145,7 @@ function isBelow(path: string, folder: string): boolean {
   return way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
-const refusal = (message: string) => new AppError("release-invalid", message);
+const invalidRelease = (message: string) => new AppError("release-invalid", message);
 
 async function readSource({ path, real }: Place): Promise<SourceFile[]> {
   try {

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import type { AddressInfo } from "node:net";
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import { AppError } from "../lib/errors.ts";
-import { ownHosts, refusalOf } from "./own-hosts.ts";
+import { ownHosts, rejectionOf } from "./own-hosts.ts";
 
 /** API Gateway's HTTP API, as much as the functions need: payload format 2.0. */
 export interface HttpApi {
@@ -33,8 +33,8 @@ export async function startHttpApi({ port, allowHosts, routes, console }: HttpAp
   }));
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const refusal = refusalOf(request.headers, isOwn);
-    if (refusal) return reply(response, refusal.status, withAdvice(refusal));
+    const rejection = rejectionOf(request.headers, isOwn);
+    if (rejection) return reply(response, rejection.status, withAdvice(rejection));
     const url = new URL(request.url ?? "/", "http://localhost");
     if (console && /^\/console(\/|$)/.test(url.pathname)) return void console(request, response);
     for (const { routeKey, invoke, match } of table) {

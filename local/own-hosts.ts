@@ -10,8 +10,8 @@ export function ownHosts(port: number, allowed: string[] = []): IsOwn {
 
 const LOOPBACK = ["127.0.0.1", "localhost", "[::1]"];
 
-/** The refusal of a request that is not for this server, or comes from a web page; undefined for all others. */
-export function refusalOf(
+/** The rejection of a request that is not for this server, or comes from a web page; undefined for all others. */
+export function rejectionOf(
   headers: IncomingHttpHeaders,
   isOwn: IsOwn,
 ): { status: 403 | 421; message: string } | undefined {

@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { buildApp } from "fauxqs";
 import { AppError, errorText } from "../lib/errors.ts";
 import type { Service } from "./dynamodb.ts";
-import { ownHosts, refusalOf } from "./own-hosts.ts";
+import { ownHosts, rejectionOf } from "./own-hosts.ts";
 
 /**
  * fauxqs is put together here from its own parts: its own start listens on every address of the machine. They are not
@@ -46,8 +46,8 @@ export async function startQueueAndBucket({ folder, region }: QueueAndBucketOpti
   let isOwn = ownHosts(0);
   // A form of a web page is a SendMessage for SQS, and a name that resolves to this machine reads the bucket.
   app.addHook("onRequest", async (request: Asked, answer: Answer) => {
-    const refusal = refusalOf(request.headers, isOwn);
-    return refusal && answer.code(refusal.status).send({ message: refusal.message });
+    const rejection = rejectionOf(request.headers, isOwn);
+    return rejection && answer.code(rejection.status).send({ message: rejection.message });
   });
   const endpoint = await app.listen({ port: 0, host: "127.0.0.1" });
   isOwn = ownHosts(Number(new URL(endpoint).port));

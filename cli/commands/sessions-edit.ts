@@ -46,7 +46,7 @@ export async function sessionsEdit(argument: string, options: EditOptions): Prom
       const outcome = await put(sessions, key, edited, read, options);
       if (outcome === "done") return;
       text = edited;
-      if (outcome === "first") {
+      if (outcome === "changed") {
         const now = await sessions.ask("GET", key);
         const { merged, changes } = threeWay(membersOf(read.body), membersOf(edited), membersOf(now.body));
         print(...viewOf(changes));
@@ -54,7 +54,7 @@ export async function sessionsEdit(argument: string, options: EditOptions): Prom
         text = `${JSON.stringify(merged, null, 2)}\n`;
       }
       const question =
-        outcome === "first" ? "edit again, with your changes made to what it is now?" : "edit again?";
+        outcome === "changed" ? "edit again, with your changes made to what it is now?" : "edit again?";
       if (!(await again(question, stop))) {
         printErrorText("gatehook: nothing was changed");
         process.exitCode = 1;
@@ -66,14 +66,14 @@ export async function sessionsEdit(argument: string, options: EditOptions): Prom
   }
 }
 
-/** "refused": it is not a session, which was told; "first": somebody else has changed it since. */
+/** "invalid": it is not a session, which was told; "changed": somebody else has changed it since. */
 async function put(
   sessions: OpenSessionsOf,
   key: string,
   body: string,
   read: SessionsReply,
   options: EditOptions,
-): Promise<"done" | "refused" | "first"> {
+): Promise<"done" | "invalid" | "changed"> {
   try {
     const query: Record<string, string> = options.reset ? {} : { suppress_reset: "1" };
     const reply = await sessions.ask("PUT", key, { body, ifMatch: etagIn(read), query });
@@ -83,20 +83,20 @@ async function put(
     if (!(thrown instanceof AppError)) throw thrown;
     if (thrown.code === "session-mismatch") {
       printErrorText("gatehook: somebody has changed this session since you read it");
-      return "first";
+      return "changed";
     }
-    if (!REFUSALS.has(thrown.code)) throw thrown;
+    if (!MISTAKES.has(thrown.code)) throw thrown;
     const mistake = jsonMistake(body);
     printError(
       mistake
         ? `error    line ${mistake.line}, column ${mistake.column}: ${mistake.message}`
         : `error    ${thrown.message}`,
     );
-    return "refused";
+    return "invalid";
   }
 }
 
-const REFUSALS = new Set(["session-invalid", "session-too-large", "session-refused"]);
+const MISTAKES = new Set(["session-invalid", "session-too-large", "session-refused"]);
 
 /** A script as editor is asked once. */
 async function again(question: string, stop: AbortSignal): Promise<boolean> {

@@ -10,7 +10,7 @@ import { isAsked } from "../../lib/gateway/asked.ts";
 import type { Canary } from "../../lib/gateway/canary.ts";
 import { createLater } from "../../lib/gateway/later.ts";
 import { createReconcile, type End, emptyTally, type Tally } from "../../lib/gateway/reconcile.ts";
-import { createRefusals } from "../../lib/gateway/refusals.ts";
+import { createRejections } from "../../lib/gateway/rejections.ts";
 import { createSettle } from "../../lib/gateway/settle.ts";
 import { createDoubtMissing, createSettleMissing } from "../../lib/gateway/when-missing.ts";
 import type { Log } from "../../lib/log.ts";
@@ -110,7 +110,7 @@ function settleMissing({ options, gateway, rows }: OpenSessions, canary: Canary,
       now: Date.now,
     }),
     admit: async () => true,
-    refuse: createRefusals({
+    reject: createRejections({
       send: createQueueSender({ sqs, queueUrl: text(env, "SYNC_DEAD_LETTERS_QUEUE_URL") }),
       log,
       metrics: NO_METRICS,

@@ -43,14 +43,14 @@ export interface Fence {
 }
 
 /** What became of a put. `failed`: as `commit` throws. */
-export type PutResult = { is: "held" } | { is: "conflict" } | { is: "failed"; thrown: unknown };
+export type PutResult = { is: "written" } | { is: "conflict" } | { is: "failed"; thrown: unknown };
 
 /** A call that is repeated until its outcome is known; the same at each try, so that it takes effect once. */
 interface Sending {
   action: "TransactWriteItems" | "PutItem";
   send(): Promise<unknown>;
   /** `done`: an earlier try of this was done, whose answer was lost. */
-  whyNot(thrown: unknown): TransactionError | { kind: "done" };
+  errorOf(thrown: unknown): TransactionError | { kind: "done" };
 }
 
 /** What the writes need. `now` in ms, `random` from 0 to 1: tests decide both. */
@@ -122,7 +122,7 @@ export function createCommits(deps: CommitDeps): Commits {
     return {
       action: "TransactWriteItems",
       send: () => dynamo.send(new TransactWriteItemsCommand({ TransactItems, ClientRequestToken: token })),
-      whyNot(thrown) {
+      errorOf(thrown) {
         const error = transactionErrorOf(thrown);
         // Of a cancelled transaction nothing was written. Of any other it is not known: with the same token it is
         // answered again, not done again.
@@ -154,7 +154,7 @@ export function createCommits(deps: CommitDeps): Commits {
   const plainPut = (put: Put): Sending => ({
     action: "PutItem",
     send: () => putItem(dynamo, put),
-    whyNot(thrown) {
+    errorOf(thrown) {
       const met = metBy(thrown);
       return met && isItself(put, met) ? { kind: "done" } : transactionErrorOf(thrown);
     },
@@ -192,7 +192,7 @@ export function createCommits(deps: CommitDeps): Commits {
         await sending.send();
         return { conflicts: [] };
       } catch (thrown) {
-        const error = sending?.whyNot(thrown) ?? transactionErrorOf(thrown);
+        const error = sending?.errorOf(thrown) ?? transactionErrorOf(thrown);
         if (error.kind === "done") return { conflicts: [] };
         if (error.kind === "changed") return { conflicts: error.indexes };
         if ((error.kind === "unfit" || error.kind === "strange") && (await failsAlone())) {
@@ -210,7 +210,7 @@ export function createCommits(deps: CommitDeps): Commits {
   async function putAlone(put: Put): Promise<PutResult> {
     try {
       const { conflicts } = await sendUntilKnown(() => plainPut(put));
-      return { is: conflicts.length > 0 ? "conflict" : "held" };
+      return { is: conflicts.length > 0 ? "conflict" : "written" };
     } catch (thrown) {
       return { is: "failed", thrown };
     }
@@ -226,10 +226,10 @@ export function createCommits(deps: CommitDeps): Commits {
     return found;
   }
 
-  async function whenRefused(put: Put, met: Attributes | undefined): Promise<PutResult> {
+  async function afterConditionFailed(put: Put, met: Attributes | undefined): Promise<PutResult> {
     try {
       const found = met ?? (await itemAt(put));
-      return { is: found && isItself(put, found) ? "held" : "conflict" };
+      return { is: found && isItself(put, found) ? "written" : "conflict" };
     } catch (thrown) {
       return { is: "failed", thrown };
     }
@@ -240,8 +240,8 @@ export function createCommits(deps: CommitDeps): Commits {
     return Promise.all(
       puts.map((put, index): PutResult | Promise<PutResult> => {
         const end = ends[index];
-        if (end?.is === "held") return end;
-        return end?.is === "refused" ? whenRefused(put, end.met) : putAlone(put);
+        if (end?.is === "written") return end;
+        return end?.is === "condition-failed" ? afterConditionFailed(put, end.met) : putAlone(put);
       }),
     );
   }

@@ -9,7 +9,7 @@ import type { Part } from "./parts.ts";
 import { type BatchRead, COMMIT_ACTIONS, type ConsumerStore } from "./store.ts";
 
 /** Why the table did not take what an event wrote, and would take that of others. */
-export type Refused = Pick<AppError, "code" | "message">;
+export type Rejection = Pick<AppError, "code" | "message">;
 
 /** The batch's state, and what is done when a part was written, was refused or came too late. */
 export interface PartWriterDeps {
@@ -22,8 +22,8 @@ export interface PartWriterDeps {
   /** Discards these events and all that touched these sessions: other writers were first. */
   abort(keys: string[], identities: string[]): void;
   /** The table does not take this part, or this event's entry. */
-  refuse(part: Part, why: Refused): void;
-  reject(identity: string, why: Refused): void;
+  rejectPart(part: Part, why: Rejection): void;
+  rejectEvent(identity: string, why: Rejection): void;
   /** The event's entry says what was to be committed of it. */
   settleEntry(identity: string): void;
   /** Writes what is open of these events. */
@@ -43,11 +43,11 @@ interface Transaction {
   marks: ReadonlyMap<string, Marks>;
 }
 
-const REFUSALS: ReadonlySet<ErrorCode> = new Set(["commit-impossible", "commit-failed"]);
+const REJECTIONS: ReadonlySet<ErrorCode> = new Set(["commit-impossible", "commit-failed"]);
 
 /** Why the table did not take a write, or what else was thrown. */
-function refusalIn(thrown: unknown): Refused {
-  if (thrown instanceof AppError && REFUSALS.has(thrown.code)) return thrown;
+function rejectionOf(thrown: unknown): Rejection {
+  if (thrown instanceof AppError && REJECTIONS.has(thrown.code)) return thrown;
   throw thrown;
 }
 
@@ -62,8 +62,8 @@ export function createPartWriter({
   ledger,
   homes,
   abort,
-  refuse,
-  reject,
+  rejectPart,
+  rejectEvent,
   settleEntry,
   writeAgain,
 }: PartWriterDeps): (parts: Part[]) => Promise<void> {
@@ -175,7 +175,7 @@ export function createPartWriter({
     try {
       ({ conflicts } = await store.commit(writes));
     } catch (thrown) {
-      return split(parts, refusalIn(thrown));
+      return split(parts, rejectionOf(thrown));
     }
     if (conflicts.length > 0) {
       const changed = conflicts.flatMap((index) => writes[index] ?? []);
@@ -193,9 +193,9 @@ export function createPartWriter({
 
   const versionOf = (key: string) => sessions.states.get(key)?.stored.version ?? 0;
 
-  async function split(parts: Part[], why: Refused): Promise<void> {
+  async function split(parts: Part[], why: Rejection): Promise<void> {
     const [part, ...others] = parts;
-    if (part && others.length === 0) return refuse(part, why);
+    if (part && others.length === 0) return rejectPart(part, why);
     for (const half of [parts.slice(0, parts.length / 2), parts.slice(parts.length / 2)])
       await writeAgain(new Set(half.flatMap(({ events }) => [...events])));
   }
@@ -207,26 +207,26 @@ export function createPartWriter({
     const failures: unknown[] = [];
     fast.forEach((part, index) => {
       const result = results[index];
-      if (result?.is === "held") {
+      if (result?.is === "written") {
         sessions.settle(part.key, part.marks);
         held.push(part);
-      } else if (result?.is === "failed") take(result.thrown, (why) => refuse(part, why), failures);
+      } else if (result?.is === "failed") take(result.thrown, (why) => rejectPart(part, why), failures);
       else abort([part.key], []);
     });
     const ids = [...held, ...alone].flatMap(({ events }) => [...events]);
     const ends = await store.put(ids.map(ledger.writeOf));
     ids.forEach((id, index) => {
       const end = ends[index];
-      if (end?.is === "held") settleEntry(id);
-      else if (end?.is === "failed") take(end.thrown, (why) => reject(id, why), failures);
+      if (end?.is === "written") settleEntry(id);
+      else if (end?.is === "failed") take(end.thrown, (why) => rejectEvent(id, why), failures);
       else abort([], [id]);
     });
     if (failures.length > 0) throw failures[0];
   }
 
   /** What concerns one part alone is that part's; all else is thrown when the others have been tried too. */
-  function take(thrown: unknown, whenRefused: (why: Refused) => void, failures: unknown[]): void {
-    if (thrown instanceof AppError && REFUSALS.has(thrown.code)) whenRefused(thrown);
+  function take(thrown: unknown, reject: (why: Rejection) => void, failures: unknown[]): void {
+    if (thrown instanceof AppError && REJECTIONS.has(thrown.code)) reject(thrown);
     else failures.push(thrown);
   }
 

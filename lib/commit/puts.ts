@@ -25,7 +25,7 @@ export interface Put {
 const STATEMENTS = 25;
 
 /** What a statement's error code says for certain: another write was first, or is under way. */
-const HELD = new Set(["ConditionalCheckFailed", "DuplicateItem", "TransactionConflict"]);
+const CHANGED = new Set(["ConditionalCheckFailed", "DuplicateItem", "TransactionConflict"]);
 
 const toItem = ({ item }: Put) => toAttributes(item);
 
@@ -48,7 +48,10 @@ export function isItself(put: Put, met: Attributes): boolean {
 }
 
 /** What became of one put of several. `met`: the item that it met. `unknown`: a put by itself has to find out. */
-export type PutEnd = { is: "held" } | { is: "refused"; met: Attributes | undefined } | { is: "unknown" };
+export type PutEnd =
+  | { is: "written" }
+  | { is: "condition-failed"; met: Attributes | undefined }
+  | { is: "unknown" };
 
 /** Puts of different items, each by itself, in as few calls as DynamoDB takes. The ends stand in the order of the puts. */
 export async function putTogether(dynamo: Pick<DynamoDBClient, "send">, puts: Put[]): Promise<PutEnd[]> {
@@ -73,9 +76,9 @@ const UNKNOWN: PutEnd = { is: "unknown" };
 
 function endOf(response: BatchStatementResponse | undefined): PutEnd {
   if (!response) return UNKNOWN;
-  if (!response.Error) return { is: "held" };
+  if (!response.Error) return { is: "written" };
   const { Code = "", Item: met } = response.Error;
-  return HELD.has(Code) ? { is: "refused", met } : UNKNOWN;
+  return CHANGED.has(Code) ? { is: "condition-failed", met } : UNKNOWN;
 }
 
 /** PartiQL has no statement for a conditional put: a new item is inserted, and of any other each attribute is set. */

@@ -5,7 +5,7 @@ import type { Session } from "../sessions/session.ts";
 import { createBatchLedger } from "./batch-ledger.ts";
 import { createBatchSessions, type Edited, type SessionRules, type Touched } from "./batch-sessions.ts";
 import { checkCommit, fitsOneCommit } from "./limits.ts";
-import { createPartWriter, type Refused } from "./part-writer.ts";
+import { createPartWriter, type Rejection } from "./part-writer.ts";
 import { type Part, partsOf } from "./parts.ts";
 import type { BatchRead, ConsumerStore } from "./store.ts";
 
@@ -33,7 +33,7 @@ export interface Commit {
   /** What they did was discarded, because another writer changed what they had read: to be run again. */
   conflicted: ReadonlySet<string>;
   /** The table did not take what they wrote, and why. */
-  rejected: ReadonlyMap<string, Refused>;
+  rejected: ReadonlyMap<string, Rejection>;
   /** Events were discarded because the table refused them together: each needs its own commit. */
   needsOwnCommit: boolean;
 }
@@ -87,7 +87,7 @@ export function createUnitOfWork(
   const sessions = createBatchSessions(read.sessions, store, rules);
   const ledger = createBatchLedger(read.ledger, digests);
   const conflicted = new Set<string>();
-  const rejected = new Map<string, Refused>();
+  const rejected = new Map<string, Rejection>();
   let needsOwnCommit = false;
   /** Events that wrote other sessions than their home. */
   const fenced = new Set<string>();
@@ -123,7 +123,7 @@ export function createUnitOfWork(
   }
 
   /** The table does not take this part. One event alone is at fault then; of several, it may be any. */
-  function refuse({ events, keys }: Part, why: Refused): void {
+  function rejectPart({ events, keys }: Part, why: Rejection): void {
     const [id = ""] = events;
     if (events.size > 1) {
       needsOwnCommit = true;
@@ -131,10 +131,10 @@ export function createUnitOfWork(
       return;
     }
     keys.forEach(sessions.drop);
-    reject(id, why);
+    rejectEvent(id, why);
   }
 
-  function reject(id: string, why: Refused): void {
+  function rejectEvent(id: string, why: Rejection): void {
     rejected.set(id, why);
     forget(id);
   }
@@ -149,8 +149,8 @@ export function createUnitOfWork(
     ledger,
     homes,
     abort,
-    refuse,
-    reject,
+    rejectPart,
+    rejectEvent,
     settleEntry,
     writeAgain: (ids) => write(ids),
   });

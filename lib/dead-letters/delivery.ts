@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts";
-import { CALL_BYTES, CALL_MESSAGES, type Refusal } from "../events/send.ts";
+import { CALL_BYTES, CALL_MESSAGES, type Rejection } from "../events/send.ts";
 import type { RateLimit } from "../rate-limit.ts";
 import type { Letter } from "./letter.ts";
 import type { Queue } from "./queue.ts";
@@ -33,8 +33,8 @@ export function createDelivery(
   tally: DeliveryTally,
   perCall = CALL_MESSAGES,
 ): (messages: RedriveMessage[]) => Promise<Letter[]> {
-  async function send(call: RedriveMessage[]): Promise<Map<RedriveMessage, Refusal>> {
-    const refusals = await events.send(
+  async function send(call: RedriveMessage[]): Promise<Map<RedriveMessage, Rejection>> {
+    const rejections = await events.send(
       call.map(({ letter, attributes, orderGroup }, at) => ({
         id: String(at),
         body: letter.body,
@@ -45,14 +45,14 @@ export function createDelivery(
       })),
     );
     const refused = call.flatMap((outgoing, at) => {
-      const refusal = refusals.get(String(at));
-      return refusal ? [[outgoing, refusal] as const] : [];
+      const rejection = rejections.get(String(at));
+      return rejection ? [[outgoing, rejection] as const] : [];
     });
     return new Map(refused);
   }
 
   /** Sends a call, but no message that is too large by itself. Throws `queue-failed` when the queue takes nothing. */
-  async function sendOrRefuse(call: RedriveMessage[]): Promise<Map<RedriveMessage, Refusal>> {
+  async function sendOrReject(call: RedriveMessage[]): Promise<Map<RedriveMessage, Rejection>> {
     const [first] = call;
     const refused = first && first.bytes > CALL_BYTES ? new Map([[first, TOO_LARGE]]) : await send(call);
     tally.sent += call.length - refused.size;
@@ -68,7 +68,7 @@ export function createDelivery(
     for (let waiting = messages; waiting.length > 0; ) {
       const call = nextCall(waiting, perCall, events.fifo);
       if (!(await pace(call.length))) break;
-      const refused = await sendOrRefuse(call);
+      const refused = await sendOrReject(call);
       const sent = call.filter((outgoing) => !refused.has(outgoing)).map(({ letter }) => letter);
       const stuck = new Set(await deadLetters.remove(sent));
       tally.not_removed += stuck.size;
@@ -82,7 +82,7 @@ export function createDelivery(
   };
 }
 
-const TOO_LARGE: Refusal = {
+const TOO_LARGE: Rejection = {
   error: `with its event_id the message is larger than the ${CALL_BYTES} bytes that the queue takes`,
   own: true,
 };

@@ -6,7 +6,7 @@ import {
   ReceiveMessageCommand,
   type SQSClient,
 } from "@aws-sdk/client-sqs";
-import { CALL_MESSAGES, type Refusal, sendBatch } from "../events/send.ts";
+import { CALL_MESSAGES, type Rejection, sendBatch } from "../events/send.ts";
 import type { Letter, LetterAttribute } from "./letter.ts";
 
 /** A queue as a person's commands need it. All take any number of letters, but `send`. */
@@ -22,7 +22,7 @@ export interface Queue {
   /** Lets others read them again immediately; answers how many come back only when `READ_SECONDS` are over. */
   release(letters: Pick<Letter, "messageId" | "receiptHandle">[]): Promise<number>;
   /** Sends ten messages at most as one call; answers, by id, what was not sent. */
-  send(messages: Outgoing[]): Promise<Map<string, Refusal>>;
+  send(messages: Outgoing[]): Promise<Map<string, Rejection>>;
 }
 
 /** One message of a batch call. `orderGroup` and `deduplicationId` are for a FIFO queue, which requires both. */

@@ -29,7 +29,7 @@ interface Reason {
 
 const PASSING = new Set(["ThrottlingError", "ProvisionedThroughputExceeded"]);
 /** Errors of a write of one item. */
-const HELD = new Set(["ConditionalCheckFailedException", "TransactionConflictException"]);
+const CHANGED = new Set(["ConditionalCheckFailedException", "TransactionConflictException"]);
 const UNFIT = new Set(["ValidationError", "ItemCollectionSizeLimitExceeded"]);
 const THROTTLED = new Set([
   "ThrottlingException",
@@ -63,7 +63,7 @@ const NO_ANSWER = new Set(["TimeoutError", "RequestTimeout", "RequestTimeoutExce
 export function transactionErrorOf(thrown: unknown): TransactionError {
   const { name = "", message = "", CancellationReasons, $metadata } = (thrown ?? {}) as Thrown;
   if (name === "TransactionCanceledException") return cancellation(CancellationReasons ?? []);
-  if (HELD.has(name)) return { kind: "changed", indexes: [0] };
+  if (CHANGED.has(name)) return { kind: "changed", indexes: [0] };
   if (name === "ValidationException") return { kind: "unfit", message };
   if (THROTTLED.has(name) || ($metadata?.httpStatusCode ?? 0) >= 500) return { kind: "unknown" };
   if (BROKEN.has(name)) return { kind: "broken" };

@@ -14,7 +14,7 @@ export const CALL_MESSAGES = 10;
 export const CALL_BYTES = 1024 * 1024;
 
 /** Why the queue does not have a message. */
-export interface Refusal {
+export interface Rejection {
   error: string;
   /** The fault is this message's own: others may be sent. */
   own: boolean;
@@ -26,22 +26,22 @@ export async function sendBatch(
   QueueUrl: string,
   Entries: SendMessageBatchRequestEntry[],
   abortSignal?: AbortSignal,
-): Promise<Map<string, Refusal>> {
+): Promise<Map<string, Rejection>> {
   const { Successful = [], Failed = [] } = await sqs.send(
     new SendMessageBatchCommand({ QueueUrl, Entries }),
     { ...(abortSignal && { abortSignal }) },
   );
-  const refusals = new Map(
+  const rejections = new Map(
     Entries.map(({ Id = "" }) => [Id, { error: "the queue said nothing of it", own: false }]),
   );
-  for (const { Id = "" } of Successful) refusals.delete(Id);
+  for (const { Id = "" } of Successful) rejections.delete(Id);
   for (const { Id = "", Code, Message, SenderFault } of Failed)
-    refusals.set(Id, { error: [Code, Message].filter(Boolean).join(": "), own: SenderFault ?? false });
-  return refusals;
+    rejections.set(Id, { error: [Code, Message].filter(Boolean).join(": "), own: SenderFault ?? false });
+  return rejections;
 }
 
 /** Sends ten messages at most as one call; answers what was not sent. Throws where the call itself failed. */
-export type SendCall = (messages: Message[], abortSignal?: AbortSignal) => Promise<Map<Message, Refusal>>;
+export type SendCall = (messages: Message[], abortSignal?: AbortSignal) => Promise<Map<Message, Rejection>>;
 
 /** The queue to send to and the client to do it with. FIFO by its name, which ends in `.fifo`. */
 export interface Queue {
@@ -102,11 +102,11 @@ const partsOf = (queueUrl: string, { body, envelope }: Message) => ({
 export function createSendCall({ sqs, queueUrl }: Queue): SendCall {
   return async (messages, abortSignal) => {
     const entries = messages.map((message, at) => ({ Id: String(at), ...partsOf(queueUrl, message) }));
-    const refusals = await sendBatch(sqs, queueUrl, entries, abortSignal);
+    const rejections = await sendBatch(sqs, queueUrl, entries, abortSignal);
     return new Map(
-      [...refusals].flatMap(([at, refusal]) => {
+      [...rejections].flatMap(([at, rejection]) => {
         const message = messages[Number(at)];
-        return message ? [[message, refusal]] : [];
+        return message ? [[message, rejection]] : [];
       }),
     );
   };
@@ -130,7 +130,7 @@ export function createSend({ sqs, queueUrl }: Queue): Send {
   }
 
   /** What the queue refused of a call; all of it when the call itself failed. */
-  async function sendTogether(messages: Message[]): Promise<Map<Message, Refusal>> {
+  async function sendTogether(messages: Message[]): Promise<Map<Message, Rejection>> {
     try {
       return await call(messages);
     } catch (thrown) {

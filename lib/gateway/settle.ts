@@ -9,7 +9,7 @@ import { fullQuota, hasQuota } from "./quota.ts";
 import { asMembers, asSession, asTheirs, createdOf, isBornHere, type Row, type SettledRow } from "./row.ts";
 
 /** Why a change was not carried out, or not as it was. */
-export interface Refusal {
+export interface Rejection {
   operation: "put" | "create" | "delete";
   /** The HTTP status of the gateway's answer; 0 when it was not asked. */
   status: number;
@@ -31,7 +31,7 @@ export interface SettleDeps {
   /** Whether one more key is believed to be deleted there: many look like a gateway whose store was emptied. */
   admit: () => Promise<boolean>;
   /** Told of each change that does not hold. */
-  refuse: (row: Row, refusal: Refusal) => Promise<void>;
+  reject: (row: Row, rejection: Rejection) => Promise<void>;
   /** Told of members whose change a policy of the key overrules. */
   overrule: (row: Row, members: string[]) => void;
   /** Sets `reset` to "asked" in the table, before it is asked; the new version, undefined when others were first. */
@@ -40,7 +40,7 @@ export interface SettleDeps {
   now: () => number;
   /** How long the gateway's session cache may hold an older session, in ms; 0 where it has none. */
   cacheMs: number;
-  /** How old a change is at which the gateway's own 500 counts as a refusal, in ms. */
+  /** How old a change is at which the gateway's own 500 counts as a rejection, in ms. */
   giveUpMs: number;
   /** Whether the row's name is a hash: no key can be made under one. */
   hashed: boolean;
@@ -58,7 +58,7 @@ const REPEATS = 3;
  * what it had and deleted is never made again. Throws dependency-failed when the gateway cannot be asked.
  */
 export function createSettle(deps: SettleDeps) {
-  const { refuse } = deps;
+  const { reject } = deps;
 
   return async (row: Row, gateway: Gateway): Promise<Settled> => {
     try {
@@ -66,7 +66,7 @@ export function createSettle(deps: SettleDeps) {
     } catch (thrown) {
       if (!(thrown instanceof AppError) || !UNHELD.has(thrown.code)) throw thrown;
       const message = `the table cannot hold what the gateway has: ${thrown.message}`;
-      if (row.gateway.change) await refuse(row, { operation: operationOf(row), status: 0, message });
+      if (row.gateway.change) await reject(row, { operation: operationOf(row), status: 0, message });
       return { kind: "row", session: row.session, gateway: withoutChange(row.gateway) };
     }
   };
@@ -85,7 +85,7 @@ export function createSettle(deps: SettleDeps) {
   /** The key was made anew, or by another writer first: our change is not meant for that one. */
   async function whenOther(row: Row, change: Change, look: Exclude<Look, "missing">): Promise<Settled> {
     if (change.until === undefined)
-      await refuse(row, {
+      await reject(row, {
         operation: operationOf(row),
         status: 0,
         message: "the gateway has another key of this name",
@@ -108,7 +108,7 @@ export function createSettle(deps: SettleDeps) {
     const isOurs = change !== undefined && !row.session;
     if (!isOurs && !(await deps.admit())) return { kind: "unknown" };
     if (change && row.session)
-      await refuse(row, { operation: "put", status: 404, message: "the gateway has deleted this key" });
+      await reject(row, { operation: "put", status: 404, message: "the gateway has deleted this key" });
     return { kind: "row", session: undefined, gateway: tombstone(row) };
   }
 
@@ -119,9 +119,9 @@ export function createSettle(deps: SettleDeps) {
 
   async function create(row: Row, session: Session, gateway: Gateway): Promise<Settled> {
     const name = creationName(readToken(row.key)?.h ?? "", session.org_id ?? "", row.key);
-    const refused = await whyNotCreate(row.key, name, gateway);
-    if (name === undefined || refused)
-      return giveUp(row, { operation: "create", status: 0, message: refused ?? "" });
+    const problem = await creationProblem(row.key, name, gateway);
+    if (name === undefined || problem)
+      return giveUp(row, { operation: "create", status: 0, message: problem ?? "" });
     const answer = await gateway.create(name, asMembers(session));
     if (answer.kind !== "done") return whenNotTaken(row, "create", answer);
     await deps.pause(SOON_MS);
@@ -130,7 +130,7 @@ export function createSettle(deps: SettleDeps) {
   }
 
   /** A key made under a hash would be a new credential, with the hash as its raw key. */
-  async function whyNotCreate(
+  async function creationProblem(
     key: string,
     name: string | undefined,
     gateway: Gateway,
@@ -155,7 +155,7 @@ export function createSettle(deps: SettleDeps) {
     const wanted = differenceTo(theirs, session, change);
     if (change.until === undefined && wanted.refused.length > 0) {
       const message = `${wanted.refused.join(", ")} cannot be changed: the gateway's stays`;
-      await refuse(row, { operation: "put", status: 0, message });
+      await reject(row, { operation: "put", status: 0, message });
     }
     // What a policy overruled once, it overrules always.
     const lost = change.until === undefined ? wanted.changed : withoutOverruled(row, wanted.changed, theirs);
@@ -241,7 +241,7 @@ export function createSettle(deps: SettleDeps) {
 
   async function whenNotTaken(
     row: Row,
-    operation: Refusal["operation"],
+    operation: Rejection["operation"],
     answer: Exclude<Answer, { kind: "done" }>,
     theirs?: Members,
   ): Promise<Settled> {
@@ -253,8 +253,8 @@ export function createSettle(deps: SettleDeps) {
   }
 
   /** What we wanted does not happen; the row shows what the gateway has. */
-  async function giveUp(row: Row, refusal: Refusal, theirs?: Members): Promise<Settled> {
-    await refuse(row, refusal);
+  async function giveUp(row: Row, rejection: Rejection, theirs?: Members): Promise<Settled> {
+    await reject(row, rejection);
     if (theirs) return asTheirs({ session: theirs });
     return { kind: "row", session: row.session, gateway: withoutChange(row.gateway) };
   }
@@ -298,4 +298,4 @@ function asIs({ session, gateway: { look: _, ...rest } }: Row, now: number): Set
   return { kind: "row", session, gateway: rest, later };
 }
 
-const operationOf = ({ session }: Row) => (session ? "put" : "delete") as Refusal["operation"];
+const operationOf = ({ session }: Row) => (session ? "put" : "delete") as Rejection["operation"];

@@ -6,9 +6,9 @@ export function orInvalid<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (error instanceof Unfit) throw refusal(error.path, error.problem);
-    if (error instanceof SyntaxError) throw refusal("", `not JSON${position(error)}`);
-    if (error instanceof RangeError) throw refusal("", "nested too deeply");
+    if (error instanceof Unfit) throw decodeError(error.path, error.problem);
+    if (error instanceof SyntaxError) throw decodeError("", `not JSON${position(error)}`);
+    if (error instanceof RangeError) throw decodeError("", "nested too deeply");
     throw error;
   }
 }
@@ -32,7 +32,7 @@ export function within(error: unknown, place: string): unknown {
   return error;
 }
 
-function refusal(path: string, problem: string): AppError {
+function decodeError(path: string, problem: string): AppError {
   return new AppError("json-invalid", path === "" ? `the JSON text: ${problem}` : `${path}: ${problem}`, {
     field: path,
   });

@@ -24,7 +24,7 @@ export function gradeOf(attempt: AttemptRecord, engine: string, before: Before):
     return { grade: "outline", why: ["there was more text than a record holds"] };
   const why = [
     ...(attempt.engine === engine ? [] : ["it ran on another version of the engine"]),
-    ...new Set(runs.flatMap(whyNot)),
+    ...new Set(runs.flatMap(gapsOf)),
   ];
   const isFirst = isolation === "event" || runs.every(({ used }) => used?.nth === 0);
   if (!isFirst && before !== "recorded") why.push(GLOBALS[before]);
@@ -41,7 +41,7 @@ const GLOBALS = {
 export const isOutOfTime = ({ reason }: RunRecord) =>
   reason === "handler-timeout" || reason === "handler-killed";
 
-function whyNot(run: RunRecord): string[] {
+function gapsOf(run: RunRecord): string[] {
   const { used, reason, calls } = run;
   if (isOutOfTime(run)) return ["its time was over, and no rerun takes the same time"];
   if (reason === "commit-impossible") return ["it failed after its script, when its work was to be stored"];

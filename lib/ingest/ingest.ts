@@ -6,7 +6,15 @@ import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import { apiOf, type HttpRequest } from "./http.ts";
-import { type Answer, accepted, createTake, factsOf, refusalOf, type TakeDeps, type Taken } from "./take.ts";
+import {
+  type Answer,
+  accepted,
+  createTake,
+  factsOf,
+  rejectionOf,
+  type TakeDeps,
+  type Taken,
+} from "./take.ts";
 import type { TokenCheck } from "./token.ts";
 
 /** What ingest needs beside the reading of a request. */
@@ -74,7 +82,7 @@ export function createIngest(deps: IngestDeps): (request: HttpRequest) => Promis
     try {
       return await accept(apiOf(request), request);
     } catch (thrown) {
-      throw refusalOf(thrown, request, log);
+      throw rejectionOf(thrown, request, log);
     }
   };
 }

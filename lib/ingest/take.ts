@@ -64,7 +64,7 @@ export function factsOf({ envelope, form }: Taken) {
 const TEMPLATE = "the template <script>{{.}}</script> in the gateway's webhook sends every event whole";
 
 /** What to throw for a request that failed: a refusal is logged, and says which template to use. */
-export function refusalOf(thrown: unknown, { apiId }: Pick<HttpRequest, "apiId">, log: Log): unknown {
+export function rejectionOf(thrown: unknown, { apiId }: Pick<HttpRequest, "apiId">, log: Log): unknown {
   if (!(thrown instanceof AppError) || thrown.status >= 500) return thrown;
   const { code, field, message } = thrown;
   // The gateway's own log has the status alone.

@@ -43,8 +43,8 @@ export async function postKey(deps: KeysDeps, request: KeyRequest): Promise<Keys
   if (!session) return problem(400, "Request malformed");
   const bytes = Buffer.byteLength(name);
   if (bytes > 0 && bytes < MIN_NAME_BYTES) return problem(400, tooShort(bytes));
-  const refusal = refusalOf(deps, session);
-  if (refusal) return refusal;
+  const rejection = rejectionOf(deps, session);
+  if (rejection) return rejection;
   const key = nameFor(deps, session, name);
   const given = {
     ...session,
@@ -88,8 +88,8 @@ export async function putKey(deps: KeysDeps, request: KeyRequest): Promise<KeysR
   const suppressReset = request.query.suppress_reset === "1";
   return write(deps, found.key, hashed, async (before) => {
     if (!before) return { reply: NOT_FOUND };
-    const refusal = certificateProblem(session, before) ?? refusalOf(deps, session);
-    if (refusal) return { reply: refusal };
+    const rejection = certificateProblem(session, before) ?? rejectionOf(deps, session);
+    if (rejection) return { reply: rejection };
     const { date_created: _, ...changed } = session;
     const given = withScopes({
       ...changed,
@@ -149,7 +149,7 @@ const applied = (deps: KeysDeps, session: Session, suppressReset: boolean): Sess
   applySet(session, { suppressReset, now: secondsOf(deps), allowMasterKeys: deps.allowMasterKeys });
 
 /** The answer does not say which security setting it is, so the log does. */
-function refusalOf({ allowMasterKeys, log }: KeysDeps, session: Session): KeysReply | undefined {
+function rejectionOf({ allowMasterKeys, log }: KeysDeps, session: Session): KeysReply | undefined {
   const noRights = hasRights(session) || allowMasterKeys ? undefined : "access_rights is empty";
   const reason = policyProblem(session) ?? noRights;
   if (reason === undefined) return undefined;

@@ -1,7 +1,7 @@
 import { errorText } from "../errors.ts";
 import { fifoOrder } from "../events/fifo.ts";
 import type { Message } from "../events/message.ts";
-import { callsOf, type Refusal, type SendCall } from "../events/send.ts";
+import { callsOf, type Rejection, type SendCall } from "../events/send.ts";
 
 /** What became of an event: the queue has it, never takes it, or may take it later. */
 export type Verdict = "sent" | { refused: string } | { later: string };
@@ -39,8 +39,8 @@ export function createDeliver({ call, queueUrl }: { call: SendCall; queueUrl: st
 
   async function send(messages: Message[], cut: AbortSignal): Promise<[Message, Verdict][]> {
     try {
-      const refusals = await call(messages, cut);
-      return messages.map((message) => [message, verdictOf(refusals.get(message))]);
+      const rejections = await call(messages, cut);
+      return messages.map((message) => [message, verdictOf(rejections.get(message))]);
     } catch (thrown) {
       const error = errorText(thrown);
       if (!OF_MESSAGES.test((thrown as Error).name))
@@ -56,8 +56,8 @@ export function createDeliver({ call, queueUrl }: { call: SendCall; queueUrl: st
     new Map((await Promise.all(nextCalls(messages).map((each) => send(each, cut)))).flat());
 }
 
-function verdictOf(refusal: Refusal | undefined): Verdict {
-  if (!refusal) return "sent";
-  const { own, error } = refusal;
+function verdictOf(rejection: Rejection | undefined): Verdict {
+  if (!rejection) return "sent";
+  const { own, error } = rejection;
   return own && !OF_THE_QUEUE.test(error) ? { refused: error } : { later: error };
 }

@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts";
 import type { SendCall } from "../events/send.ts";
 import { apiOf, type HttpRequest } from "../ingest/http.ts";
-import { type Answer, accepted, createTake, refusalOf, type TakeDeps } from "../ingest/take.ts";
+import { type Answer, accepted, createTake, rejectionOf, type TakeDeps } from "../ingest/take.ts";
 import type { Log } from "../log.ts";
 import { createDeliver } from "./deliver.ts";
 import { type DrainDeps, startDrain } from "./drain.ts";
@@ -123,7 +123,7 @@ export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
       } catch (thrown) {
         const code = thrown instanceof AppError ? thrown.code : "internal";
         rejected[code] = (rejected[code] ?? 0) + 1;
-        throw refusalOf(thrown, head, log);
+        throw rejectionOf(thrown, head, log);
       }
     },
     status,

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { AppError } from "../errors.ts";
 import { invalidEvent } from "../events/invalid.ts";
-import { errorReply, type HttpReply, jsonReply, refusalReply } from "../http-reply.ts";
+import { appErrorReply, errorReply, type HttpReply, jsonReply } from "../http-reply.ts";
 import { isLoopback, strangePage, strangerIn } from "../ingest/stranger.ts";
 import type { Log } from "../log.ts";
 import type { Head, Publisher } from "./publisher.ts";
@@ -78,15 +78,15 @@ export async function startServer({ publisher, at, anyHost, log }: ServerOptions
     return jsonReply(status, body);
   }
 
-  function refusal(thrown: unknown): HttpReply {
+  function replyTo(thrown: unknown): HttpReply {
     if (thrown instanceof URIError) return jsonReply(400, { message: "Bad Request" });
     if (!(thrown instanceof AppError) || thrown.status !== 503) return errorReply(thrown, log);
-    const reply = refusalReply(thrown);
+    const reply = appErrorReply(thrown);
     return { ...reply, headers: { ...reply.headers, "retry-after": String(RETRY_SECONDS) } };
   }
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { status, headers, body } = await answer(request).catch(refusal);
+    const { status, headers, body } = await answer(request).catch(replyTo);
     response.writeHead(status, headers).end(body);
   }
 

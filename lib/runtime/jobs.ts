@@ -6,10 +6,10 @@ import type { Progress } from "./progress.ts";
 import type {
   Call,
   CallAnswer,
-  Deed,
   FromWorker,
   HostCallName,
   Limits,
+  Operation,
   Outcome,
   Run,
   RunEnd,
@@ -150,13 +150,13 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
     link.kill();
   }
 
-  async function takeIn({ job: { host }, log, admit }: Open, deeds: Deed[]): Promise<void> {
-    for (const deed of deeds) {
-      if (deed[0] === "log") log(deed[1], deed[2]);
-      else if (deed[0] === "read") host.gave?.(deed[1], deed[2], deed[3] - given);
+  async function takeIn({ job: { host }, log, admit }: Open, operations: Operation[]): Promise<void> {
+    for (const operation of operations) {
+      if (operation[0] === "log") log(operation[1], operation[2]);
+      else if (operation[0] === "read") host.gave?.(operation[1], operation[2], operation[3] - given);
       else {
-        const scope = { signal: NEVER, after: deed[2] - given, log, admit };
-        await host.call("setKeyData", deed[1], scope);
+        const scope = { signal: NEVER, after: operation[2] - given, log, admit };
+        await host.call("setKeyData", operation[1], scope);
       }
     }
   }
@@ -181,7 +181,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
   function takeCall(of: Open, call: Call): void {
     const since = clockMs();
     of.waitingSince = since;
-    inTurn(() => takeIn(of, call.deeds));
+    inTurn(() => takeIn(of, call.operations));
     inTurn(() => {
       of.waitingSince = undefined;
       of.waitedMs += clockMs() - since;
@@ -190,14 +190,14 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
     });
   }
 
-  function end(of: Open, { outcome, rebuilding, deeds, used }: RunEnd): void {
+  function end(of: Open, { outcome, rebuilding, operations, used }: RunEnd): void {
     next += 1;
     current = openNext();
     of.over = true;
     if (outcome) watcher.onEnd(outcome, rebuilding);
     const waiting = of.waitingSince === undefined ? 0 : clockMs() - of.waitingSince;
     inTurn(async () => {
-      await takeIn(of, deeds);
+      await takeIn(of, operations);
       if (used) of.job.host.used?.(used);
       await of.job.ended(of.dropped || !outcome ? "unstarted" : outcome, of.waitedMs + waiting);
     });
@@ -227,9 +227,9 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
     if (job) {
       const of = (victim === next && current) || open(job, limits);
       const started = at >= next ? progress.startedAt : given;
-      const deeds =
-        at >= next ? link.unsentLog.read().map(([level, text]): Deed => ["log", level, text]) : [];
-      end(of, { outcome: link.killed(job.run, clockMs() - started), rebuilding: false, deeds });
+      const operations =
+        at >= next ? link.unsentLog.read().map(([level, text]): Operation => ["log", level, text]) : [];
+      end(of, { outcome: link.killed(job.run, clockMs() - started), rebuilding: false, operations });
     }
     inTurn(() => finish(left));
   }
@@ -268,7 +268,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
         return takeEnds(message.ends);
     }
     const of = current;
-    if (of && message.type === "deeds") inTurn(() => takeIn(of, message.deeds));
+    if (of && message.type === "operations") inTurn(() => takeIn(of, message.operations));
     if (of && message.type === "call") takeCall(of, message);
   });
   link.post({ type: "runs", runs: jobs.map(runOf) });

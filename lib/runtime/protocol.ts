@@ -94,7 +94,7 @@ export interface RunUsed extends Used {
  * What a run did without waiting for the main thread: it logged a line, read a session that came with it, or set one
  * (`at` in ms of `clockMs`). Told in order, with its end at the latest.
  */
-export type Deed =
+export type Operation =
   | ["log", level: LogLevel, message: string]
   | ["read", key: string, apiId: string, at: number]
   | ["set", args: string[], at: number];
@@ -208,7 +208,7 @@ export type FromWorker =
   /** Follows the end of a run after which the sandbox was rebuilt. */
   | { type: "rebuilt" }
   /** What the run under way did, before its end. */
-  | { type: "deeds"; deeds: Deed[] }
+  | { type: "operations"; operations: Operation[] }
   /** A line of a script that is being loaded. */
   | { type: "log"; level: LogLevel; message: string }
   | Call;
@@ -220,7 +220,7 @@ export interface Call {
   name: HostCallName;
   args: string[];
   /** What the run did before it. */
-  deeds: Deed[];
+  operations: Operation[];
   /** When it was made, in ms of `clockMs`. */
   at: number;
 }
@@ -230,7 +230,7 @@ export interface RunEnd {
   /** Undefined: the run was not started, since it was too late for it. */
   outcome: Outcome | undefined;
   rebuilding: boolean;
-  deeds: Deed[];
+  operations: Operation[];
   /** Only with `tellUsed`. */
   used?: RunUsed | undefined;
 }

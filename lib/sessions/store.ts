@@ -70,7 +70,7 @@ export function createSessionStore(deps: {
       await dynamo.send(new TransactWriteItemsCommand({ TransactItems: [write] }));
       return true;
     } catch (thrown) {
-      if (HELD_BY_OTHERS.has(reasonOf(thrown))) return false;
+      if (CHANGED.has(reasonOf(thrown))) return false;
       throw thrown;
     }
   }
@@ -92,7 +92,7 @@ export function createSessionStore(deps: {
   };
 }
 
-const HELD_BY_OTHERS = new Set(["ConditionalCheckFailed", "TransactionConflict"]);
+const CHANGED = new Set(["ConditionalCheckFailed", "TransactionConflict"]);
 
 function reasonOf(thrown: unknown): string {
   const { CancellationReasons } = thrown as { CancellationReasons?: { Code?: string }[] };

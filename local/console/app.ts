@@ -3,7 +3,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { AppError, errorText } from "../../lib/errors.ts";
 import { type IsOwn, strangerIn } from "../../lib/ingest/stranger.ts";
 import { createSecretCheck } from "../../lib/secrets.ts";
-import { refusalOf } from "../own-hosts.ts";
+import { rejectionOf } from "../own-hosts.ts";
 import type { Backend } from "./backend.ts";
 import { createJobs, type Jobs } from "./jobs.ts";
 import { HTML, type Page } from "./page.ts";
@@ -71,11 +71,11 @@ export async function createConsoleApp({ backend, token, isOwn, page }: ConsoleO
 
   app.use(async (c, next) => {
     const headers = Object.fromEntries(c.req.raw.headers);
-    const refusal = refusalOf(headers, isOwn);
-    if (refusal)
+    const rejection = rejectionOf(headers, isOwn);
+    if (rejection)
       return c.json(
-        { error: { code: strangerIn(headers, isOwn), message: refusal.message } },
-        refusal.status,
+        { error: { code: strangerIn(headers, isOwn), message: rejection.message } },
+        rejection.status,
       );
     await next();
     for (const [name, value] of Object.entries(HEADERS)) c.res.headers.set(name, value);
@@ -131,7 +131,7 @@ export async function createConsoleApp({ backend, token, isOwn, page }: ConsoleO
   app.get("/console/*", (c) => c.html(HTML));
   app.notFound((c) => c.json({ error: { code: "path-unknown", message: "there is nothing here" } }, 404));
   app.onError((thrown, c) => {
-    const { status, code, message, field } = refusalIn(thrown);
+    const { status, code, message, field } = answerTo(thrown);
     return c.json(
       { error: { code, message, ...(field && { field }) } },
       status as ContentfulStatusCode,
@@ -142,7 +142,7 @@ export async function createConsoleApp({ backend, token, isOwn, page }: ConsoleO
 }
 
 /** Unknown errors are shown too: whoever has the token may see what AWS says. */
-function refusalIn(thrown: unknown): {
+function answerTo(thrown: unknown): {
   status: number;
   code: string;
   message: string;

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { ownHosts, refusalOf } from "../own-hosts.ts";
+import { ownHosts, rejectionOf } from "../own-hosts.ts";
 
 /** A function in a process of its own, behind the Lambda Runtime API; it takes one invocation at a time. */
 export interface LocalFunction {
@@ -95,11 +95,11 @@ export async function startFunction(options: LocalFunctionOptions): Promise<Loca
   const fail = (error: Error) => (finish() ?? queue.shift())?.reject(error);
 
   async function onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const refusal = refusalOf(request.headers, isOwn);
+    const rejection = rejectionOf(request.headers, isOwn);
     // A web page must not take an invocation, nor answer one.
-    if (refusal) {
+    if (rejection) {
       request.resume();
-      response.writeHead(refusal.status).end(refusal.message);
+      response.writeHead(rejection.status).end(rejection.message);
       return;
     }
     const path = request.url ?? "";

@@ -84,7 +84,7 @@ describe("a store whose items have other names", () => {
     },
     async put(writes) {
       asked.push(writes);
-      return writes.map(() => ({ is: "held" }));
+      return writes.map(() => ({ is: "written" }));
     },
     async proveMarks() {},
   };

@@ -75,7 +75,7 @@ function open(shortCut: ShortCut = NO_SHORT_CUT): Place {
     async put(writes: (SessionWrite | EntryWrite)[]) {
       const ends = await store.put(writes);
       writes.forEach((write, index) => {
-        if (ends[index]?.is === "held") tell(write);
+        if (ends[index]?.is === "written") tell(write);
       });
       return ends;
     },

@@ -88,7 +88,7 @@ async function entryIn(identity: string) {
   return { version, done };
 }
 const ONCE = { version: 1, done: ["h"] };
-const DONE = "held";
+const DONE = "written";
 const CONFLICT = "conflict";
 
 async function putOne(store: ConsumerStore, write: EntryWrite | SessionWrite): Promise<string> {
@@ -243,9 +243,9 @@ describe("puts together", () => {
     const { store, sent } = storeWith();
     const [first, second, third] = [randomUUID(), randomUUID(), randomUUID()];
     assert.deepEqual(await ends(store, [sessionOf(first), sessionOf(second), entryOf(third)]), [
-      "held",
-      "held",
-      "held",
+      "written",
+      "written",
+      "written",
     ]);
     const changed = { session: { rate: 2, alias: "x" }, version: 1, marks: { "demo#e": { done: ["h"] } } };
     assert.deepEqual(
@@ -256,7 +256,7 @@ describe("puts together", () => {
         sessionOf(randomUUID(), { version: 1 }),
         entryOf(randomUUID()),
       ]),
-      ["held", "conflict", "held", "conflict", "held"],
+      ["written", "conflict", "written", "conflict", "written"],
     );
     assert.deepEqual(
       sent.map((command) => command.constructor),
@@ -318,7 +318,7 @@ describe("puts together", () => {
           ids.map((id) => entryOf(id)),
         ),
       ),
-      new Set(["held"]),
+      new Set(["written"]),
     );
     assert.equal(sent.length, 3);
   });
@@ -331,7 +331,7 @@ describe("puts together", () => {
     it(`that ${what} have one effect each`, async () => {
       const { store } = storeMeeting(BatchExecuteStatementCommand, [fault]);
       const [key, id] = [randomUUID(), randomUUID()];
-      assert.deepEqual(await ends(store, [sessionOf(key), entryOf(id)]), ["held", "held"]);
+      assert.deepEqual(await ends(store, [sessionOf(key), entryOf(id)]), ["written", "written"]);
       assert.equal((await stored(key)).version, 1);
       assert.deepEqual(await entryIn(id), ONCE);
     });
@@ -342,8 +342,8 @@ describe("puts together", () => {
     const [key, id] = [randomUUID(), randomUUID()];
     await putOne(store, sessionOf(key));
     assert.deepEqual(await ends(store, [sessionOf(key, { session: { rate: 2 }, version: 1 }), entryOf(id)]), [
-      "held",
-      "held",
+      "written",
+      "written",
     ]);
     assert.ok(losing.lost.includes("BatchExecuteStatement"), `${losing.lost}`);
     losing.dynamo.destroy();
@@ -358,7 +358,7 @@ describe("puts together", () => {
     assert.equal(await putOne(storeWith().store, sessionOf(key, other)), CONFLICT);
     assert.deepEqual(await ends(storeWith().store, [sessionOf(key, other), entryOf(randomUUID())]), [
       "conflict",
-      "held",
+      "written",
     ]);
   });
 
@@ -368,7 +368,7 @@ describe("puts together", () => {
     const results = await store.put([large, entryOf(randomUUID())]);
     assert.deepEqual(
       results.map(({ is }) => is),
-      ["failed", "held"],
+      ["failed", "written"],
     );
     const [failed] = results;
     assert.equal(failed?.is === "failed" && (failed.thrown as AppError).code, "commit-impossible");

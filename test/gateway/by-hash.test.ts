@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { createGateway as createApi } from "../../lib/gateway/client.ts";
 import { fullName, storedName } from "../../lib/gateway/key-name.ts";
 import type { Row } from "../../lib/gateway/row.ts";
-import { createSettle, type Refusal } from "../../lib/gateway/settle.ts";
+import { createSettle, type Rejection } from "../../lib/gateway/settle.ts";
 import { parseSession, type Session } from "../../lib/sessions/session.ts";
 import { createGateway } from "./model.ts";
 
@@ -51,11 +51,11 @@ async function carry(
   const look = await api.get(hash);
   assert.ok(look !== "missing");
   const base = parseSession(look.text);
-  const refusals: Refusal[] = [];
+  const refusals: Rejection[] = [];
   const settle = createSettle({
     absence: async (_, key) => ((await api.get(key)) === "missing" ? "absent" : "there"),
     admit: async () => true,
-    refuse: async (_, refusal) => void refusals.push(refusal),
+    reject: async (_, refusal) => void refusals.push(refusal),
     overrule: () => {},
     markReset: async ({ version }) => version + 1,
     pause: async () => {},

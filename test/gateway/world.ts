@@ -5,7 +5,7 @@ import { changedState } from "../../lib/gateway/change.ts";
 import { type Gateway as Api, createGateway as createApi } from "../../lib/gateway/client.ts";
 import { createReadThrough } from "../../lib/gateway/read-through.ts";
 import type { Row } from "../../lib/gateway/row.ts";
-import { createSettle, type Refusal, type Settled } from "../../lib/gateway/settle.ts";
+import { createSettle, type Rejection, type Settled } from "../../lib/gateway/settle.ts";
 import { nextVersion, type StoredSession } from "../../lib/sessions/item.ts";
 import { parseSession, type Session } from "../../lib/sessions/session.ts";
 import { frozen } from "../helpers/frozen.ts";
@@ -52,7 +52,7 @@ export interface World {
   /** What was asked of the gateway by us and by the admin: method and path. */
   requests(): string[];
   overruled: string[];
-  refusals: Refusal[];
+  refusals: Rejection[];
   /** Keys that we asked the gateway to make, in order. */
   made: string[];
 }
@@ -74,7 +74,7 @@ export function createWorld(
   const stream: string[] = [];
   let laters: { key: string; at: number }[] = [];
   const touched = new Set<string>();
-  const refusals: Refusal[] = [];
+  const refusals: Rejection[] = [];
   const overruled: string[] = [];
   const made: string[] = [];
   let canaryMade = false;
@@ -126,7 +126,7 @@ export function createWorld(
       now,
     }),
     admit,
-    refuse: async (_, refusal) => void refusals.push(refusal),
+    reject: async (_, refusal) => void refusals.push(refusal),
     overrule: (_, members) => void overruled.push(...members),
     async markReset(row) {
       const { change } = row.gateway;

@@ -145,9 +145,9 @@ export function createMemoryTable({
         apply(write);
         table.commits.push([write]);
       }
-      if (!isLost(what)) return { is: held ? "held" : "conflict" };
+      if (!isLost(what)) return { is: held ? "written" : "conflict" };
       await step(`${what} again`);
-      return { is: held && isThere(write) ? "held" : "conflict" };
+      return { is: held && isThere(write) ? "written" : "conflict" };
     };
 
   /** What a put that is sent again finds: itself, or something else. */

@@ -26,9 +26,9 @@ async function created(store: ConsumerStore, writes: Write[]): Promise<{ conflic
     return store.commit(writes);
   const marks: Marks = { ...session.marks, [entry.identity]: { done: entry.done } };
   const [made] = await store.put([{ ...session, marks }]);
-  if (made?.is !== "held") return { conflicts: [0] };
+  if (made?.is !== "written") return { conflicts: [0] };
   const [said] = await store.put([entry]);
-  return { conflicts: said?.is === "held" ? [] : [1] };
+  return { conflicts: said?.is === "written" ? [] : [1] };
 }
 
 export const SHORT_CUTS = {

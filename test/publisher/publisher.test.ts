@@ -10,8 +10,8 @@ import { regionIn } from "../../cli/open-publisher.ts";
 import type { AppError } from "../../lib/errors.ts";
 import type { Message } from "../../lib/events/message.ts";
 import { createRedact } from "../../lib/events/redact.ts";
-import type { Refusal } from "../../lib/events/send.ts";
-import { refusalReply } from "../../lib/http-reply.ts";
+import type { Rejection } from "../../lib/events/send.ts";
+import { appErrorReply } from "../../lib/http-reply.ts";
 import {
   openPublisher,
   type Publisher,
@@ -38,7 +38,7 @@ afterEach(async () => {
 });
 
 /** A queue in memory that answers as it is told. */
-function queueWith(answer: (messages: Message[], call: number) => Map<Message, Refusal>) {
+function queueWith(answer: (messages: Message[], call: number) => Map<Message, Rejection>) {
   const got: string[] = [];
   const calls: string[][] = [];
   return {
@@ -57,7 +57,7 @@ const aborted = (signal: AbortSignal | undefined) =>
     if (signal?.aborted) resolve();
     else signal?.addEventListener("abort", () => resolve());
   });
-const NONE = new Map<Message, Refusal>();
+const NONE = new Map<Message, Rejection>();
 
 async function opened(deps: Partial<PublisherDeps> & Pick<PublisherDeps, "call">): Promise<Publisher> {
   let ids = 0;
@@ -243,7 +243,7 @@ describe("the publisher's address", () => {
       const expected = await ingest
         .post("demo", body, { path, method, apiId, headers: { ...type, ...headers } })
         .catch((thrown: AppError) => {
-          const { status, body: text, headers: answered } = refusalReply(thrown);
+          const { status, body: text, headers: answered } = appErrorReply(thrown);
           return { status, body: JSON.parse(text), allow: answered.allow };
         });
       const answer = await post(path, body, headers, method);

@@ -4,12 +4,12 @@ import { clockMs } from "../clock.ts";
 import { createLogSender } from "../log-budget.ts";
 import {
   type CallAnswer,
-  type Deed,
   type FromWorker,
   type HostCallName,
   isSessionCall,
   type Limits,
   type LogLevel,
+  type Operation,
   type Run,
 } from "../protocol.ts";
 import type { UnsentLog } from "../unsent-log.ts";
@@ -28,7 +28,7 @@ export interface WorkerCalls extends HostCalls {
   /** A message with runs begins: what is written from now on is not what came with them. */
   beginMessage(): void;
   /** What the run under way did since the main thread was told last. */
-  takeDeeds(): Deed[];
+  takeOperations(): Operation[];
   /** True when the run under way has asked the main thread. */
   readonly asked: boolean;
 }
@@ -71,7 +71,7 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
   let id = 0;
   let log = createLogSender(limits, logLoading);
   let budget = createCallBudget(limits);
-  let deeds: Deed[] = [];
+  let operations: Operation[] = [];
   let untaken = 0;
   let toldAt = 0;
   let asked = false;
@@ -87,21 +87,21 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
   }
 
   function logRun(level: LogLevel, message: string): void {
-    deeds.push(["log", level, message]);
+    operations.push(["log", level, message]);
     const isLate = clockMs() - toldAt > TELL_MS;
-    if (!unsentLog.add(level, message) || isLate) tellDeeds();
+    if (!unsentLog.add(level, message) || isLate) tellOperations();
   }
 
   /** The ends of runs before it come first. */
-  function tellDeeds(): void {
+  function tellOperations(): void {
     deps.flushEnds();
-    post({ type: "deeds", deeds: takeDeeds() });
+    post({ type: "operations", operations: takeOperations() });
   }
 
-  function takeDeeds(): Deed[] {
+  function takeOperations(): Operation[] {
     toldAt = clockMs();
-    const taken = deeds;
-    deeds = [];
+    const taken = operations;
+    operations = [];
     untaken = 0;
     unsentLog.clear();
     return taken;
@@ -115,7 +115,7 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
     deps.flushEnds();
     asked = true;
     id += 1;
-    post({ type: "call", id, name, args, deeds: takeDeeds(), at: clockMs() });
+    post({ type: "call", id, name, args, operations: takeOperations(), at: clockMs() });
     for (;;) {
       const seen = Atomics.load(answered, 0);
       const answer = receiveMessageOnPort(answers) as { message: CallAnswer } | undefined;
@@ -135,7 +135,7 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
       found.add(key);
       return askMain("getKeyData", args);
     }
-    deeds.push(["read", key, args[1] ?? "", clockMs()]);
+    operations.push(["read", key, args[1] ?? "", clockMs()]);
     return text(known);
   }
 
@@ -144,7 +144,7 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
     markWritten(key);
     untaken += args.reduce((sum, arg) => sum + arg.length, 0);
     if (deadline === undefined || untaken > UNTAKEN_CHARS) return askMain("setKeyData", args);
-    deeds.push(["set", args, clockMs()]);
+    operations.push(["set", args, clockMs()]);
     return text(undefined);
   }
 
@@ -165,7 +165,7 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
   }
 
   return {
-    takeDeeds,
+    takeOperations,
     get asked() {
       return asked;
     },
@@ -174,7 +174,7 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
       allWritten = false;
     },
     begin(phase) {
-      takeDeeds();
+      takeOperations();
       asked = false;
       deadline = phase.loading ? undefined : phase.deadline;
       sessions = new Map(phase.loading ? [] : phase.run.sessions);

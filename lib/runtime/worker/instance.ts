@@ -16,8 +16,8 @@ export interface Instance {
   context: QuickJSContext;
   memory: ArrayBuffer;
   layout: Layout;
-  /** How often so far the engine was refused memory, which a script may have caught. */
-  refusals(): number;
+  /** Allocations that failed so far; a script may have caught the error. */
+  failedAllocations(): number;
 }
 
 /** Which build of QuickJS to run; the release build by default. */
@@ -48,10 +48,10 @@ export async function createInstance(
   // is told when it is reached.
   const pages = Math.ceil((limits.memoryBytes + HEADROOM_BYTES) / WASM_PAGE);
   const wasmMemory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  let refusals = 0;
-  // The allocator calls it when the memory is used up. The glue takes an error for a refusal.
+  let failedAllocations = 0;
+  // The allocator calls it when the memory is used up. The glue treats an error as a failed allocation.
   wasmMemory.grow = () => {
-    refusals += 1;
+    failedAllocations += 1;
     throw new RangeError("the memory is as large as it may be");
   };
   const { promise, resolve } = Promise.withResolvers<QuickJSEmscriptenModule>();
@@ -77,7 +77,7 @@ export async function createInstance(
   guardAllocation(module, malloc, onExhausted);
   const runtime = engine.newRuntime({ maxStackSizeBytes: limits.stackBytes });
   const context = runtime.newContext();
-  return { runtime, context, memory: wasmMemory.buffer, layout, refusals: () => refusals };
+  return { runtime, context, memory: wasmMemory.buffer, layout, failedAllocations: () => failedAllocations };
 }
 
 /** The glue takes what malloc answers for an address, also 0, and would write a text over the statics. */

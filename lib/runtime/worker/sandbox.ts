@@ -127,8 +127,8 @@ class QuickJSSandbox implements Sandbox {
   }
 
   run(run: Run): End {
-    const refused = this.#instance.refusals();
-    const isExhausted = () => this.#instance.refusals() > refused;
+    const before = this.#instance.failedAllocations();
+    const isExhausted = () => this.#instance.failedAllocations() > before;
     try {
       return this.#within(run.timeoutMs, () => this.#finish(run, isExhausted));
     } catch (thrown) {
@@ -189,7 +189,7 @@ class QuickJSSandbox implements Sandbox {
   }
 
   #evaluate(script: Script): ScriptError | undefined {
-    const refused = this.#instance.refusals();
+    const before = this.#instance.failedAllocations();
     try {
       const result = this.#context.evalCode(script.source, script.path, { type: "global" });
       const where = result.error && this.#stop.code ? this.#stackOf(result.error) : "";
@@ -198,7 +198,7 @@ class QuickJSSandbox implements Sandbox {
       this.#runJobs();
       if (this.#stop.code === "timeout") return slowLoadError(this.#limits, where);
       if (!this.#stop.code && !result.error) return undefined;
-      if (!this.#stop.code) return thrownFailure(thrown, this.#instance.refusals() > refused).error;
+      if (!this.#stop.code) return thrownFailure(thrown, this.#instance.failedAllocations() > before).error;
     } catch {
       // A trap: see run.
     }

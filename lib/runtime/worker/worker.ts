@@ -57,12 +57,12 @@ async function runAll(runs: Run[]): Promise<void> {
   for (const [index, run] of runs.entries()) {
     const now = clockMs();
     if (run.startBy !== undefined && now > run.startBy) {
-      ends.push({ outcome: undefined, rebuilding: false, deeds: [] });
+      ends.push({ outcome: undefined, rebuilding: false, operations: [] });
       continue;
     }
     progress.start(index, now);
     const end = lifecycle.run(run);
-    ends.push({ ...end, deeds: host.takeDeeds() });
+    ends.push({ ...end, operations: host.takeOperations() });
     // What the main thread did for a run, such as an HTTP request, is never repeated because of another run.
     const isLast = index === runs.length - 1;
     if (isLast || end.rebuilding || host.asked || clockMs() - flushedAt > FLUSH_MS) flush();

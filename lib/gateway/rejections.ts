@@ -4,12 +4,12 @@ import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import { shortKeyDigest } from "./key-digest.ts";
 import type { Row } from "./row.ts";
-import type { Refusal } from "./settle.ts";
+import type { Rejection } from "./settle.ts";
 
 /** Reports a change that does not happen: a reference to it on a queue, never the key or the session. */
-export function createRefusals(deps: { send: QueueSender; log: Log; metrics: Metrics }) {
-  return async ({ key, version }: Row, refusal: Refusal): Promise<void> => {
-    const facts = { key_hash: shortKeyDigest(key), version, ...refusal };
+export function createRejections(deps: { send: QueueSender; log: Log; metrics: Metrics }) {
+  return async ({ key, version }: Row, rejection: Rejection): Promise<void> => {
+    const facts = { key_hash: shortKeyDigest(key), version, ...rejection };
     await deps.send({ body: messageText(facts) });
     const { message: error, ...rest } = facts;
     deps.log.error("change refused", { ...rest, error });

@@ -120,7 +120,7 @@ export const FUNCTION_SETTINGS = {
     choices: ["marked", "all"],
     functions: ["releaser"],
     what: "which webhooks and log handlers of a definition run here: marked (those that say so) or all",
-    note: "`all` is for definitions whose copy in the gateway has none of them, or each would be sent by both ([webhooks.md](webhooks.md#which-of-them-run-here))",
+    note: "`all` is for definitions whose copy in the gateway has none of them, or each would be sent by both ([webhooks.md](webhooks.md#which-entries-run-in-gatehook))",
     example: "all",
   },
   HANDLER_TIMEOUT_MS: {

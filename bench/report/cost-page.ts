@@ -4,7 +4,7 @@ import type { CostResult } from "../cost.ts";
 const BEGIN = "<!-- Made by `npm run bench -- cost --write`. -->";
 const END = "<!-- The end of what is made. -->";
 
-/** The document with the table and what follows from it anew. */
+/** The document with the table and the text below it replaced. */
 export function withCost(text: string, cost: CostResult): string {
   const [before, , after] = split(text);
   return `${before}${BEGIN}\n\n${costText(cost)}\n\n${END}${after}`;
@@ -29,9 +29,9 @@ function costText({ bill, others }: CostResult): string {
     "| --- | --- | --- | ---: |",
     ...rows,
     `| **sum** | | | **${bill.sum.toFixed(2)}** |`,
-    `| sum with ingest's own URL in place of the HTTP API | | | ${bill.without_http_api.toFixed(2)} |`,
+    `| sum with ingest's own URL instead of the HTTP API | | | ${bill.without_http_api.toFixed(2)} |`,
     "",
-    "Other events, at the same price for all that is not DynamoDB's or the log's:",
+    "Other events; all costs except DynamoDB and the log are the same:",
     "",
     "| an event that | read units | write units | USD a million |",
     "| --- | ---: | ---: | ---: |",

@@ -25,12 +25,13 @@ const withTitle = (table: Table) => `${table.title}:\n\n${tableText(table)}`;
 const exact = (value: number) => value.toLocaleString("en");
 const number = (value: number) => rounded(value).toLocaleString("en");
 
-/** Of the targets that are missed; the tables that it names are made of the results. */
-const WAY = `What stands in the way of the others: for an event, the AWS SDK and
-Node's HTTP under four calls a batch, of which two are the price of marks, by which an event takes 3 write units in place of 6
-([delivery.md](delivery.md#the-commit)): a third of a millisecond costs less than a hundredth of what they save. For large sessions it is also the garbage of their texts, which cross four times (the
-[profile](#what-an-event-costs)); for a cold start, a second thread and QuickJS in it, on the same two processors, and the
-code that is loaded beside the SDK's (the [steps](#cold-start)).`;
+/** Why targets are missed. The tables that it mentions are made from the results. */
+const WAY = `The other targets are missed for these reasons. For an event, it is the AWS SDK and Node's HTTP for
+four calls in each batch. Two of these calls are needed for marks, which reduce the cost of an event from 6 to 3 write units
+([delivery.md](delivery.md#the-commit)); a third of a millisecond costs less than a hundredth of what they save. For large
+sessions it is also the garbage of their texts, which are copied four times (see the [profile](#what-an-event-costs)). For a
+cold start, it is a second thread with QuickJS on the same two processors, and the code that is loaded in addition to the
+SDK (see the [steps](#cold-start)).`;
 
 function targetsText(results: Results): string {
   const all = targets(results);
@@ -94,19 +95,19 @@ function modelText(results: Results): string {
     ]),
   );
   const { eventsPerSecond, keys } = first.load;
-  return `What ${number(eventsPerSecond)} events a second on ${number(keys)} keys would take, from the figures above and
+  return `This table calculates what ${number(eventsPerSecond)} events a second on ${number(keys)} keys would take, from the figures above and
 these assumptions: a session of ${exact(ASSUMED.SESSION_BYTES)} bytes, ${ASSUMED.CALL_MS} ms for a call to DynamoDB, ${exact(ASSUMED.MEMORY_MB)} MB of memory, one processor at
-${exact(ASSUMED.MB_PER_CORE)} MB, ${ASSUMED.LEDGER_BYTES} bytes for a ledger entry, the default time that it is kept, and the prices of
-[deploy.md](deploy.md#what-it-costs) without the HTTP API and ingest, which a publisher does not need. Nobody ran this load.
+${exact(ASSUMED.MB_PER_CORE)} MB, ${ASSUMED.LEDGER_BYTES} bytes for a ledger entry, the default retention, and the prices of
+[deploy.md](deploy.md#what-it-costs) without the HTTP API and ingest, which a publisher does not need. This load was not run.
 
 ${load}
 
-How near each of AWS's default quotas is, at batches of ${first.load.batch}. Met first: ${first.limits[0]?.what}.
+The share of each default AWS quota, with batches of ${first.load.batch}. The first quota that is reached: ${first.limits[0]?.what}.
 
 ${limits}
 
-Quotas of a table and of functions can be raised. A partition's cannot; DynamoDB splits one that stays hot, which takes
-minutes and does not help where one key is hot.`;
+Quotas of a table and of functions can be raised. The quota of a partition cannot; DynamoDB splits a partition that stays
+hot, which takes minutes and does not help if a single key is hot.`;
 }
 
 export function page({ machine, seconds, results }: Stored): string {
@@ -121,15 +122,14 @@ export function page({ machine, seconds, results }: Stored): string {
 
 <!-- Written by npm run bench -- --write: do not edit. -->
 
-\`npm run bench\` prints all of this from your machine, and \`npm run bench -- --write\` writes this page. The figures below are
-of one run on ${machine.cores} cores with Node ${machine.node} (${machine.platform}), in ${Math.round(seconds / 60)} minutes. What is compared is measured in turns, so compare ratios; absolute
-times are those of one machine, over local services that answer faster than AWS does. Each part runs alone too, and prints
+\`npm run bench\` measures all of this on your machine, and \`npm run bench -- --write\` writes this page. The figures below are from one run on ${machine.cores} cores with Node ${machine.node} (${machine.platform}), in ${Math.round(seconds / 60)} minutes. Alternatives are measured in turns, so compare ratios; absolute
+times are from one machine, with local services that are faster than AWS. Each part can be run alone, and prints
 its result as JSON in its last line:
 
 \`\`\`sh
 npm run bench:pipeline -- --json
-npm run bench -- pipeline io          # these parts only
-npm run bench -- --write              # and the page, the charts and bench/results.json
+npm run bench -- pipeline io          # only these parts
+npm run bench -- --write              # also writes the page, the charts and bench/results.json
 \`\`\`
 
 ## Targets
@@ -138,12 +138,12 @@ ${targetsText(results)}
 
 ## What an event costs
 
-Three consumers over the same tables, each in a process of its own, through the function's own \`main\`; the handler is
-\`handlers/session-editor.js\`. *Plain* is what a user would write: a mark by PutItem, GetItem, the handler, PutItem,
-UpdateItem. *Fresh* makes a QuickJS context for each record and takes them one after the other; *warm* has one context
-and takes them in parallel. Both have the script, a few lines in place of the gateway's API, and a limit of time and
-memory. Plain loses an event whose container ends after its mark, and two of them may overwrite each other's session;
-gatehook does neither.
+These are three consumers on the same tables, each in its own process, called through the function's \`main\`; the handler is
+\`handlers/session-editor.js\`. *Plain* is a consumer that you might write yourself: a mark by PutItem, GetItem, the handler, PutItem,
+UpdateItem. *Fresh* creates a QuickJS context for each record and processes records one after the other; *warm* has one context and
+processes them in parallel. Both run the script with a few lines instead of the gateway's API, and with a limit on time and
+memory. Plain loses an event if its container ends after the mark, and two plain consumers may overwrite each other's
+session; gatehook does neither.
 
 ${image("Processor time an event with a small session", "pipeline-small")}
 
@@ -153,24 +153,23 @@ ${table(ratios)}
 
 ${table(costs)}
 
-Processor time is in milliseconds, by thread: the main one, the sandbox's, and what V8 and Node run beside them. The
-session editor moves \`expires\`, which is a key of the sessions' index; a handler that changes a session of 2 KB and
-nothing of the index takes ${results.pipeline.write_units} write units and ${results.pipeline.read_units} read units.
+Processor time is in milliseconds, by thread: the main thread, the sandbox's thread, and the threads of V8 and Node. The session editor changes \`expires\`, which is a key of the sessions' index; a handler that changes a session of 2 KB but not the index takes ${results.pipeline.write_units} write units and ${results.pipeline.read_units} read units.
 
-Where gatehook's time goes:
+gatehook's time is spent as follows:
 
 ${threadsText(results.pipeline)}
 
 ${titled(profile.tables(results.profile)[0])}
 
-What is in the way of more is mostly not ours: four calls to DynamoDB a batch (sessions, ledger; sessions, ledger), by the AWS
-SDK over Node's HTTP, and the garbage of their bodies. Two were enough with one transaction a batch, for twice the write units. An own client for them would take less time, and would have to know all of signing, retries and
-endpoints: the SDK stays.
+Most of the rest is not gatehook's own code: it is four calls to DynamoDB in each batch (read sessions, read the ledger, write
+sessions, write the ledger) with the AWS SDK and Node's HTTP, and the garbage of their bodies. With one transaction for each
+batch two calls would be enough, for twice the write units. A client of our own would take less time, but would have to
+implement signing, retries and endpoints, so we use the SDK.
 
 ## The session's text
 
-What a session costs on its way from the table to a script and back. *Exact* is the decoder that reads every text as the
-gateway does; the quick one takes what it reads the same.
+This is the cost of a session from the table to a script and back. *Exact* is the decoder that reads every text as the
+gateway does; the quick decoder handles the texts that it reads in the same way.
 
 ${table(codec.tables(results.codec)[0])}
 
@@ -178,9 +177,9 @@ ${table(codec.tables(results.codec)[0])}
 
 ${table(runs)}
 
-node:vm is not a security boundary, says Node's documentation, and isolated-vm is native code that Lambda's zip would
-have to bring for each platform. Both run the scripts with a small stand-in for the gateway's API and without its limits.
-isolated-vm is measured where it is installed: \`npm install --no-save isolated-vm@7\`.
+According to Node's documentation, node:vm is not a security boundary, and isolated-vm is native code that Lambda's zip would
+have to contain for each platform. Both run the scripts with a small replacement of the gateway's API and without its limits.
+isolated-vm is measured if it is installed: \`npm install --no-save isolated-vm@7\`.
 
 ${titled(kill)}
 
@@ -198,7 +197,7 @@ ${table(cold)}
 
 ${titled(breakdown)}
 
-The steps are taken from runs of their own, which are traced, so their sum is not the figure above.
+The steps are from separate runs with tracing, so their sum differs from the figure above.
 
 ${titled(cpu)}
 
@@ -224,9 +223,9 @@ ${titled(times)}
 
 ${titled(cost)}
 
-The tables are in memory here and lock as DynamoDB does, with latencies that are assumed.
+The tables are in memory and lock items as DynamoDB does, with assumed latencies.
 
-## As it grows
+## Growth
 
 ${image("By scripts", "scripts")}
 
@@ -244,7 +243,7 @@ ${image("By batch", "batch")}
 
 ${titled(batches)}
 
-## On paper
+## Calculated load
 
 ${modelText(results)}
 `;

@@ -38,14 +38,14 @@ export const DEPLOYMENT_SETTINGS = {
   ingestAuth: {
     kind: "choice",
     choices: ["token", "iam"],
-    what: "who may send events: token (whoever has the secret that the stack makes) or iam (whom IAM lets call the route)",
+    what: "who may send events: token (anyone with the secret that the stack creates) or iam (callers that IAM allows)",
     example: "token",
   },
   ingestUrl: {
     kind: "choice",
     choices: ["api", "function"],
-    what: "where ingest is called: api (the HTTP API) or function (the function's own URL)",
-    note: "What a URL of its own saves and what is lost with it, docs/deploy.md says",
+    what: "the address of ingest: api (the HTTP API) or function (the function's own URL)",
+    note: "docs/deploy.md says what the function's own URL saves, and what you lose",
     example: "function",
   },
   apiRate: {
@@ -53,7 +53,7 @@ export const DEPLOYMENT_SETTINGS = {
     default: 500,
     min: 1,
     max: 1_000_000,
-    what: "how many requests a second the HTTP API lets through on average",
+    what: "how many requests per second the HTTP API accepts on average",
     example: "500",
   },
   apiBurst: {
@@ -61,7 +61,7 @@ export const DEPLOYMENT_SETTINGS = {
     default: 1_000,
     min: 1,
     max: 1_000_000,
-    what: "how many requests the HTTP API lets through at the same time",
+    what: "how many requests the HTTP API accepts in a burst",
     example: "1000",
   },
   queue: {
@@ -105,7 +105,7 @@ export const DEPLOYMENT_SETTINGS = {
     min: 0,
     max: 300,
     unit: "seconds",
-    what: "how long a batch may wait to get full, in seconds; not with fifo",
+    what: "how long SQS may wait to fill a batch, in seconds; not with fifo",
     example: "1",
   },
   maximumConcurrency: {
@@ -123,8 +123,8 @@ export const DEPLOYMENT_SETTINGS = {
     max: 10_240,
     unit: "MB",
     local: true,
-    what: "the memory of the consumer, in MB; 1769 are one whole processor",
-    note: "In the local stack nothing enforces it: the consumer only warns when it is too little",
+    what: "the memory of the consumer, in MB; 1769 MB give one full vCPU",
+    note: "The local stack does not enforce it: the consumer only warns if it is too little",
     example: "1769",
   },
   consumerTimeout: {
@@ -144,20 +144,20 @@ export const DEPLOYMENT_SETTINGS = {
     max: 43_200,
     unit: "seconds",
     local: true,
-    what: "how long the queue holds an event back while the consumer has it, in seconds: at least six times consumerTimeout",
+    what: "the visibility timeout of the events queue, in seconds: at least six times consumerTimeout",
     example: "360",
   },
   onRemove: {
     kind: "choice",
     choices: ["Retain", "Delete"],
-    what: "what becomes of tables, bucket and queues when the stack is removed: Retain or Delete",
+    what: "what happens to tables, bucket and queues when the stack is removed: Retain or Delete",
     example: "Delete",
   },
   formerIndex: {
     kind: "choice",
     choices: ["remove", "keep"],
     what: "what becomes of the sessions table's index by-org of an earlier version: remove, or keep for the first deployment after it",
-    note: "docs/operate.md says how a deployment moves",
+    note: "docs/operate.md describes the migration",
     example: "keep",
   },
   logRetention: {
@@ -192,8 +192,8 @@ export const DEPLOYMENT_SETTINGS = {
   },
   subnetIds: {
     kind: "list",
-    what: "the subnets of all functions but ingest and the releaser, separated by commas",
-    note: "So that handlers reach hosts of a private network, and all of them a gateway there. AWS's own services have to be reachable from there too",
+    what: "the subnets of all functions except ingest and the releaser, separated by commas",
+    note: "For handlers that must reach private hosts, or for a gateway in a private network. AWS services must be reachable from there too",
     example: "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
   },
   securityGroupIds: {
@@ -239,14 +239,14 @@ export const DEPLOYMENT_SETTINGS = {
     form: HOSTED_ZONE,
     member: "domain.hostedZone",
     what: "the ID of the Route 53 zone that gets the domain's record",
-    note: "With none, make the record yourself: an alias of the output `DomainTarget`",
+    note: "If it is not set, create the record yourself: an alias of the output `DomainTarget`",
     example: "Z0123456789ABC",
   },
   alarmEmail: {
     kind: "text",
     form: EMAIL,
     default: "",
-    what: "where alarms go; with none they go only to the topic",
+    what: "the e-mail address for alarms; without it they are only sent to the topic",
     example: "ops@example.com",
   },
   eventAgeAlarm: {
@@ -263,14 +263,14 @@ export const DEPLOYMENT_SETTINGS = {
     form: NAMESPACE,
     default: "<name>-<stage>",
     what: "the CloudWatch namespace of the functions' own metrics",
-    note: "One for each stage, or its alarms would be those of all",
+    note: "It must differ between stages, or their alarms would use the same metrics",
     example: "gatehook-prod",
   },
   POWERTOOLS_LOG_LEVEL: {
     kind: "choice",
     choices: ["INFO", "TRACE", "DEBUG", "WARN", "ERROR", "CRITICAL", "SILENT"],
-    what: "the least level of what the functions log",
-    note: "The local stack shows what its functions log, so there it is always DEBUG",
+    what: "the lowest log level that the functions write",
+    note: "In the local stack it is always DEBUG",
     example: "WARN",
   },
 } as const satisfies Record<string, DeploymentSetting>;

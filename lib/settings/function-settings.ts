@@ -9,13 +9,13 @@ export type FunctionName = (typeof FUNCTIONS)[number];
 /** A setting of the functions: an environment variable. */
 export type FunctionSetting = Setting & {
   functions: readonly FunctionName[];
-  /** Those of them that do not start without it, though it is optional for the others. */
+  /** The functions that require it, if it is optional for the others. */
   requiredBy?: readonly FunctionName[];
-  /** Another setting with which none of them starts without this one. */
+  /** Another setting that makes this one required. */
   requiredWith?: string;
-  /** Names something that the deployment or the local stack makes: it cannot be set by hand. */
+  /** Names a resource that the deployment or the local stack creates: it cannot be set by users. */
   resource?: true;
-  /** Counts in a deployment only: the local stack has a way of its own. */
+  /** Used only in a deployment: the local stack works differently. */
   deployed?: true;
 };
 
@@ -24,8 +24,8 @@ const HISTORY = { ...CONSUMER, deployed: true } as const;
 const WITH_GATEWAY = { functions: ["consumer", "sessions", "gateway-sync", "reconcile"] } as const;
 
 /**
- * Every setting of the functions. The readers, the docs, the schema of gatehook.json and the parameters of serverless.yml
- * come from here, and tests hold them together.
+ * Every setting of the functions. The readers, the docs, the schema of gatehook.json and the parameters of
+ * serverless.yml are generated from here, and tests compare them.
  */
 export const FUNCTION_SETTINGS = {
   EVENTS_QUEUE_URL: {
@@ -39,7 +39,7 @@ export const FUNCTION_SETTINGS = {
     kind: "choice",
     choices: ["token", "iam", "none"],
     functions: ["ingest"],
-    what: "who may send events to ingest: token (whoever has INGEST_TOKEN), iam (the API in front of it checks) or none (nobody checks)",
+    what: "who may send events to ingest: token (anyone with INGEST_TOKEN), iam (the API in front of it checks the caller) or none (anyone)",
     note: "The local stack's default is `none`",
     example: "token",
   },
@@ -49,22 +49,22 @@ export const FUNCTION_SETTINGS = {
     functions: ["ingest"],
     what: "the secret that events are sent with, or several of at least 16 characters each, separated by commas",
     requiredWith: "INGEST_AUTH=token",
-    note: "Sent as `authorization: Bearer …`. Of several, each counts: so it can be changed without a gap. A deployment makes one, unless this refers to a secret that is there",
+    note: "Sent as `authorization: Bearer …`. If there are several, each is valid, so you can rotate them without downtime. A deployment creates one, unless this refers to an existing secret",
     example: "what `openssl rand -hex 24` prints",
   },
   REDACT_HEADERS: {
     kind: "list",
     default: "x-api-key",
     functions: ["ingest"],
-    what: "headers of the originating request that are taken out of an event before it is queued, beside authorization, proxy-authorization, cookie, set-cookie and x-tyk-authorization, separated by commas; none takes nothing out",
-    note: "The names count for parameters of its query too ([events.md](events.md#credentials))",
+    what: "headers of the originating request that are removed from an event before it is queued, in addition to authorization, proxy-authorization, cookie, set-cookie and x-tyk-authorization, separated by commas; none removes nothing",
+    note: "The names also apply to parameters of its query ([events.md](events.md#credentials))",
     example: "x-api-key,x-session",
   },
   OVERSIZE: {
     kind: "choice",
     choices: ["trim", "refuse"],
     functions: ["ingest"],
-    what: "what becomes of an event that is too large for the queue: trim (it loses its OriginatingRequest) or refuse (413)",
+    what: "what to do with an event that is too large for the queue: trim (remove its OriginatingRequest) or refuse (answer 413)",
     note: "The queue takes 1 MiB ([events.md](events.md#large-events))",
     example: "trim",
   },
@@ -111,16 +111,16 @@ export const FUNCTION_SETTINGS = {
     kind: "flag",
     default: false,
     functions: ["releaser"],
-    what: "whether an error of one API keeps the whole upload from going live: true or false",
-    note: "With `false` the other APIs go live, and the one at fault stays as it is ([releases.md](releases.md#when-one-api-is-at-fault))",
+    what: "whether an error in one API rejects the whole upload: true or false",
+    note: "With `false` the other APIs go live, and the one at fault is not changed ([releases.md](releases.md#when-one-api-is-at-fault))",
     example: "true",
   },
   GATEWAY_HANDLERS: {
     kind: "choice",
     choices: ["marked", "all"],
     functions: ["releaser"],
-    what: "which webhooks and log handlers of a definition run here: marked (those that say so) or all",
-    note: "`all` is for definitions whose copy in the gateway has none of them, or each would be sent by both ([webhooks.md](webhooks.md#which-entries-run-in-gatehook))",
+    what: "which webhooks and log handlers of a definition gatehook runs: marked (those with a gatehook member) or all",
+    note: "Use `all` only if the gateway's copy of the definitions does not have them; otherwise both send each webhook ([webhooks.md](webhooks.md#which-entries-run-in-gatehook))",
     example: "all",
   },
   HANDLER_TIMEOUT_MS: {
@@ -131,7 +131,7 @@ export const FUNCTION_SETTINGS = {
     unit: "ms",
     ...CONSUMER,
     what: "the wall time of one handler run in ms",
-    note: "Then it is stopped in a way it cannot catch (`handler-timeout`)",
+    note: "After that it is stopped in a way that it cannot catch (`handler-timeout`)",
     example: "5000",
   },
   HANDLER_GRACE_MS: {
@@ -141,7 +141,7 @@ export const FUNCTION_SETTINGS = {
     max: 60_000,
     unit: "ms",
     ...CONSUMER,
-    what: "how much later than its wall time a handler's thread is ended, in ms",
+    what: "how long after its wall time a handler's thread is terminated, in ms",
     note: "For a run that `handler-timeout` did not stop (`handler-killed`)",
     example: "250",
   },
@@ -150,7 +150,7 @@ export const FUNCTION_SETTINGS = {
     choices: ["global", "event"],
     ...CONSUMER,
     what: "what handlers share from event to event: global (their globals) or event (nothing)",
-    note: "With `global` as in the gateway; with `event` every event starts from the state right after the scripts were loaded ([security.md](security.md))",
+    note: "`global` works like the gateway; with `event` every event starts from the state right after the scripts were loaded ([security.md](security.md))",
     example: "event",
   },
   RUNTIME_WORKERS: {
@@ -171,7 +171,7 @@ export const FUNCTION_SETTINGS = {
     unit: "MiB",
     ...CONSUMER,
     what: "the memory that handlers may allocate, per worker, in MiB",
-    note: "A run that needs more fails (`handler-memory`). The sandbox has 24 MiB more, for the engine and the texts that cross the boundary; what these leave, handlers get too. The function needs `RUNTIME_WORKERS × (RUNTIME_MEMORY_MB + 24) + 150` MB; the consumer warns at its start when it has less",
+    note: "A run that needs more fails (`handler-memory`). The sandbox has 24 MiB more, for the engine and for texts that are passed to and from it; handlers can use what is left of them. The function needs `RUNTIME_WORKERS × (RUNTIME_MEMORY_MB + 24) + 150` MB; the consumer logs a warning at its start if it has less",
     example: "64",
   },
   RUNTIME_STACK_KB: {
@@ -182,7 +182,7 @@ export const FUNCTION_SETTINGS = {
     unit: "KiB",
     ...CONSUMER,
     what: "the stack of a handler's functions, in KiB",
-    note: "A run that needs more fails where the handler does not catch it (`handler-stack`)",
+    note: "A run that needs more fails, unless the handler catches the error (`handler-stack`)",
     example: "256",
   },
   RUNTIME_MAX_JOBS: {
@@ -192,7 +192,7 @@ export const FUNCTION_SETTINGS = {
     max: 1_000_000,
     ...CONSUMER,
     what: "how many promise jobs a run may have",
-    note: "More fail it (`handler-jobs`)",
+    note: "A run with more jobs fails (`handler-jobs`)",
     example: "1000",
   },
   LOG_MAX_LINE_CHARS: {
@@ -214,7 +214,7 @@ export const FUNCTION_SETTINGS = {
     unit: "bytes",
     ...CONSUMER,
     what: "how much a run may log, in bytes",
-    note: "What comes after is dropped, and one line says so (`handler-log-bytes`). Lines that gatehook writes about the script's calls, such as a refused request, count too",
+    note: "The rest is dropped, and one line says so (`handler-log-bytes`). Lines that gatehook writes about the script's calls, such as a rejected request, count too",
     example: "1048576",
   },
   LOG_MAX_LINES: {
@@ -234,7 +234,7 @@ export const FUNCTION_SETTINGS = {
     max: 100_000,
     ...CONSUMER,
     what: "how many HTTP requests a run may make",
-    note: "Each request of a batch counts (`handler-http-calls`). Of a batch that breaks the limit no request is sent",
+    note: "Each request of a batch counts (`handler-http-calls`). If a batch exceeds the limit, none of its requests is sent",
     example: "50",
   },
   STORAGE_MAX_CALLS: {
@@ -244,7 +244,7 @@ export const FUNCTION_SETTINGS = {
     max: 100_000,
     ...CONSUMER,
     what: "how many storage calls a run may make",
-    note: "Of `TykStorage…` (`handler-storage-calls`)",
+    note: "Calls of `TykStorage…` (`handler-storage-calls`)",
     example: "1000",
   },
   SESSION_MAX_CALLS: {
@@ -254,7 +254,7 @@ export const FUNCTION_SETTINGS = {
     max: 100_000,
     ...CONSUMER,
     what: "how many times a run may get, set or delete a session",
-    note: "By `TykGetKeyData`, `TykSetKeyData` and `TykDelKeyData` (`handler-session-calls`)",
+    note: "With `TykGetKeyData`, `TykSetKeyData` and `TykDelKeyData` (`handler-session-calls`)",
     example: "1000",
   },
   MAX_ATTEMPTS: {
@@ -263,7 +263,7 @@ export const FUNCTION_SETTINGS = {
     min: 1,
     max: 1_000,
     ...CONSUMER,
-    what: "how many deliveries of an event may fail by its handler",
+    what: "how many deliveries of an event may fail because of its handler",
     note: "Then it becomes a dead letter, with its reason",
     example: "5",
   },
@@ -271,8 +271,8 @@ export const FUNCTION_SETTINGS = {
     kind: "choice",
     choices: ["retry", "drop"],
     ...CONSUMER,
-    what: "whether an event whose handler failed comes again (retry) or counts as done (drop)",
-    note: "With `drop` as in the gateway; the log line `handler dropped` tells of it",
+    what: "whether an event whose handler failed is retried (retry) or counts as done (drop)",
+    note: "`drop` works like the gateway; each failure is a log line `handler dropped`",
     example: "retry",
   },
   RETRY_BASE_SECONDS: {
@@ -282,8 +282,8 @@ export const FUNCTION_SETTINGS = {
     max: 900,
     unit: "seconds",
     ...CONSUMER,
-    what: "how long after its first receive an event that failed comes again, in seconds",
-    note: "Twice as long after each further one, and a random time between half of that and all of it",
+    what: "how long after its first receive a failed event is retried, in seconds",
+    note: "It doubles with each receive, and the delay is a random time between half of it and all of it",
     example: "5",
   },
   RETRY_MAX_SECONDS: {
@@ -293,7 +293,7 @@ export const FUNCTION_SETTINGS = {
     max: 43_200,
     unit: "seconds",
     ...CONSUMER,
-    what: "how long after a receive an event that failed comes again at most, in seconds",
+    what: "the longest delay before a failed event is retried, in seconds",
     example: "900",
   },
   RECEIVE_LIMIT: {
@@ -303,7 +303,7 @@ export const FUNCTION_SETTINGS = {
     max: 1_000,
     ...CONSUMER,
     what: "the events queue's maxReceiveCount",
-    note: "At this receive, what is not done becomes a dead letter, whoever was at fault. Far above `MAX_ATTEMPTS`, since receives during an outage are no attempts",
+    note: "At this receive, an event that is not done becomes a dead letter, whatever the cause. It must be far above `MAX_ATTEMPTS`, since receives during an outage do not count as attempts",
     example: "50",
   },
   LEDGER_TTL_SECONDS: {
@@ -313,7 +313,7 @@ export const FUNCTION_SETTINGS = {
     max: 31_622_400,
     unit: "seconds",
     functions: ["consumer", "sessions", "gateway-sync", "reconcile"],
-    what: "how long it is remembered which events are done, in seconds; longer than the retention of the queue and its dead-letter queue together",
+    what: "how long the ledger remembers which events are done, in seconds; longer than the retention of the queue and its dead-letter queue together",
     note: "The default is 21 days",
     example: "1814400",
   },
@@ -328,8 +328,8 @@ export const FUNCTION_SETTINGS = {
     kind: "choice",
     choices: ["none", "murmur64", "murmur128", "sha256"],
     ...WITH_GATEWAY,
-    what: "with what keys are hashed in the sessions table: none, murmur64, murmur128 or sha256; beside a gateway, its hash_key_function",
-    note: "So that no raw key lies there ([sessions.md](sessions.md#hashed-keys)); beside a gateway with its `hash_keys` on. To be set before there are sessions: rows of other names are not found",
+    what: "the hash function for keys in the sessions table: none, murmur64, murmur128 or sha256; with a gateway, its hash_key_function",
+    note: "The table then contains no raw keys ([sessions.md](sessions.md#hashed-keys)); a gateway must have `hash_keys` on. Set it before there are sessions: rows with other names are not found",
     example: "murmur64",
   },
   KEYS_API_SECRET: {
@@ -337,14 +337,14 @@ export const FUNCTION_SETTINGS = {
     secret: true,
     functions: ["sessions"],
     what: "the secret of the gateway's key API at /tyk/keys, or several of at least 16 characters each, separated by commas",
-    note: "Sent as `X-Tyk-Authorization`. Without one that API is off ([sessions.md](sessions.md#the-gateways-key-api)); not with a `GATEWAY_URL`, since that gateway has the API itself",
+    note: "Sent as `X-Tyk-Authorization`. Without it that API is off ([sessions.md](sessions.md#the-gateways-key-api)). It cannot be combined with a `GATEWAY_URL`, since that gateway has the API itself",
     example: "what `openssl rand -hex 24` prints",
   },
   REFERENCES_FROM: {
     kind: "choice",
     choices: ["aws", "environment"],
     ...CONSUMER,
-    what: "where the values of references in config_data are: aws (Parameter Store and Secrets Manager) or environment (variables CONFIG_DATA_…)",
+    what: "the source of the values of references in config_data: aws (Parameter Store and Secrets Manager) or environment (variables CONFIG_DATA_…)",
     note: "The local stack's default is `environment` ([handler-api.md](handler-api.md#secrets-in-config_data))",
     example: "aws",
   },
@@ -352,16 +352,16 @@ export const FUNCTION_SETTINGS = {
     kind: "text",
     default: "",
     ...CONSUMER,
-    what: "what the names of the parameters in Parameter Store begin with that env:// and consul:// stand for",
-    note: "Deployed, `/gatehook-STAGE/config/`; the consumer's role can read those parameters only",
+    what: "the prefix of the parameters in Parameter Store to which env:// and consul:// refer",
+    note: "In a deployment `/gatehook-STAGE/config/`; the consumer's role can read only those parameters",
     example: "/gatehook-prod/config/",
   },
   REFERENCE_SECRETS: {
     kind: "text",
     default: "",
     ...CONSUMER,
-    what: "what the names of the secrets in Secrets Manager begin with that secrets:// and vault:// stand for",
-    note: "Deployed, `gatehook-STAGE/config/`; the consumer's role can read those secrets only",
+    what: "the prefix of the secrets in Secrets Manager to which secrets:// and vault:// refer",
+    note: "In a deployment `gatehook-STAGE/config/`; the consumer's role can read only those secrets",
     example: "gatehook-prod/config/",
   },
   REFERENCE_MAX_AGE_SECONDS: {
@@ -371,7 +371,7 @@ export const FUNCTION_SETTINGS = {
     max: 86_400,
     unit: "seconds",
     ...CONSUMER,
-    what: "how long the value of a reference is kept before it is read again, in seconds",
+    what: "how long the value of a reference is cached, in seconds",
     example: "300",
   },
   HTTP_ALLOW_HOSTS: {
@@ -387,16 +387,16 @@ export const FUNCTION_SETTINGS = {
     max: 16_777_216,
     unit: "bytes",
     ...CONSUMER,
-    what: "the largest HTTP answer that a script may get, in bytes",
-    note: "In place of a larger one it gets `undefined` (`http-too-large`)",
+    what: "the largest HTTP response that a script may get, in bytes",
+    note: "For a larger one the script gets `undefined` (`http-too-large`)",
     example: "1048576",
   },
   WEBHOOK_SECRETS: {
     kind: "list",
     secret: true,
     ...CONSUMER,
-    what: "the secret that webhooks are signed with, or two while receivers change from the second to the first, separated by commas",
-    note: "Without one they are not signed ([webhooks.md](webhooks.md#for-receivers))",
+    what: "the secret that webhooks are signed with, or, during a rotation, the new and the old secret, separated by commas",
+    note: "Without a secret they are not signed ([webhooks.md](webhooks.md#for-receivers))",
     example: "whsec_ and what `openssl rand -base64 32` prints",
   },
   WEBHOOK_TIMEOUT_MS: {
@@ -406,16 +406,16 @@ export const FUNCTION_SETTINGS = {
     max: 60_000,
     unit: "ms",
     ...CONSUMER,
-    what: "how long a webhook's request may take, from the name lookup to its answer, in ms",
-    note: "A webhook for which an invocation has less time left is left to the next",
+    what: "how long a webhook's request may take, from the DNS lookup to the response, in ms",
+    note: "If an invocation has less time left, the webhook is left to the next one",
     example: "10000",
   },
   HISTORY: {
     kind: "choice",
     choices: ["failed", "off", "sampled", "all"],
     ...HISTORY,
-    what: "which attempts of events a deployment records: failed (those that failed, met others or were slow), sampled (a share of the rest too), all or off",
-    note: "`off` has no table and no bucket for it ([history.md](history.md)). The local stack has a history of its own, which `gatehook dev --history` sets",
+    what: "which attempts of events a deployment records: failed (those that failed, had a conflict or were slow), sampled (also a share of the others), all or off",
+    note: "With `off` there is no table and no bucket ([history.md](history.md)). The local stack has its own history, set with `gatehook dev --history`",
     example: "sampled",
   },
   HISTORY_SAMPLE: {
@@ -423,7 +423,7 @@ export const FUNCTION_SETTINGS = {
     form: SHARE,
     default: "0.01",
     ...HISTORY,
-    what: "with HISTORY=sampled, which share of the other attempts is recorded, from 0 to 1",
+    what: "with HISTORY=sampled, the share of the other attempts that is recorded, from 0 to 1",
     example: "0.01",
   },
   HISTORY_SLOW_MS: {
@@ -433,8 +433,8 @@ export const FUNCTION_SETTINGS = {
     max: 900_000,
     unit: "ms",
     ...HISTORY,
-    what: "from how many ms on an attempt is slow, and recorded for that",
-    note: "With its commit",
+    what: "the duration from which an attempt counts as slow and is recorded, in ms",
+    note: "The commit is included",
     example: "1000",
   },
   HISTORY_MAX_PER_SECOND: {
@@ -443,7 +443,7 @@ export const FUNCTION_SETTINGS = {
     min: 1,
     max: 1_000,
     ...HISTORY,
-    what: "how many attempts a second one container records, on average over ten seconds",
+    what: "how many attempts a container records per second, on average over ten seconds",
     note: "More are dropped and counted (`HistoryDropped`)",
     example: "5",
   },
@@ -462,36 +462,36 @@ export const FUNCTION_SETTINGS = {
     choices: ["redacted", "outline"],
     ...HISTORY,
     what: "what a record has: redacted (no keys, secrets and bodies) or outline (no texts at all)",
-    note: "What is taken out, [history.md](history.md#what-a-record-has) says",
+    note: "[history.md](history.md#what-a-record-has) lists what is removed",
     example: "outline",
   },
   HISTORY_TABLE: {
     kind: "text",
     ...HISTORY,
     resource: true,
-    what: "the name of the history's table",
+    what: "the name of the history table",
     example: "gatehook-prod-HistoryTable-1ABCDEF",
   },
   HISTORY_BUCKET: {
     kind: "text",
     ...HISTORY,
     resource: true,
-    what: "the bucket of the history's large records",
+    what: "the bucket for large records of the history",
     example: "gatehook-prod-historybucket-1abcdef",
   },
   HISTORY_SECRET: {
     kind: "secret",
     ...HISTORY,
     resource: true,
-    what: "the secret with which the history makes a reference of a key",
-    example: "48 letters and digits that nobody has to know",
+    what: "the secret with which the history makes references of keys",
+    example: "48 random letters and digits",
   },
   GATEWAY_URL: {
     kind: "url",
     functions: ["ingest", "consumer", "sessions", "gateway-sync", "reconcile"],
     requiredBy: ["gateway-sync", "reconcile"],
-    what: "where the gateway's REST API is",
-    note: "With one, the gateway owns the sessions ([gateway-sync.md](gateway-sync.md)); without, the table is the store",
+    what: "the address of the gateway's REST API",
+    note: "If it is set, the gateway owns the sessions ([gateway-sync.md](gateway-sync.md)); otherwise the table is the store",
     example: "https://gateway.internal:8080",
   },
   GATEWAY_SECRET: {
@@ -524,8 +524,8 @@ export const FUNCTION_SETTINGS = {
     kind: "text",
     default: "gatehook-canary",
     functions: ["gateway-sync", "reconcile"],
-    what: "the name of the key by which the gateway is known to have its keys",
-    note: "gateway-sync makes it once",
+    what: "the name of the key that shows that the gateway has its keys",
+    note: "gateway-sync creates it once",
     example: "gatehook-canary",
   },
   GATEWAY_MAX_ABSENCES: {
@@ -534,7 +534,7 @@ export const FUNCTION_SETTINGS = {
     min: 0,
     max: 1_000_000,
     functions: ["gateway-sync", "reconcile"],
-    what: "how many keys may be found deleted at the gateway in an hour; more are not believed",
+    what: "how many keys may be found deleted at the gateway in an hour; further absences are not accepted",
     example: "100",
   },
   GATEWAY_CACHE_SECONDS: {
@@ -545,7 +545,7 @@ export const FUNCTION_SETTINGS = {
     unit: "seconds",
     functions: ["gateway-sync"],
     what: "how long the gateway's session cache may undo a change, in seconds; 0 when that cache is off",
-    note: "After that time the change is looked at again",
+    note: "After that time the change is checked again",
     example: "11",
   },
   GATEWAY_CONNECTIONS: {
@@ -564,7 +564,7 @@ export const FUNCTION_SETTINGS = {
     max: 1_209_600,
     unit: "seconds",
     functions: ["gateway-sync"],
-    what: "how old a change is at which a 500 of the gateway itself counts as a refusal, in seconds",
+    what: "the age from which a change that the gateway answers with its own 500 is rejected, in seconds",
     example: "86400",
   },
   GATEWAY_RECONCILE_RATE: {
@@ -580,14 +580,14 @@ export const FUNCTION_SETTINGS = {
     kind: "text",
     functions: ["gateway-sync"],
     resource: true,
-    what: "the URL of the queue of keys that gateway-sync looks at again",
+    what: "the URL of the queue of keys that gateway-sync checks again",
     example: "https://sqs.eu-west-1.amazonaws.com/123456789012/gatehook-sync",
   },
   SYNC_DEAD_LETTERS_QUEUE_URL: {
     kind: "text",
     functions: ["gateway-sync"],
     resource: true,
-    what: "the URL of the queue for changes that the gateway refused",
+    what: "the URL of the queue for changes that were rejected",
     example: "https://sqs.eu-west-1.amazonaws.com/123456789012/gatehook-sync-dead-letters",
   },
 } as const satisfies Record<string, FunctionSetting>;

@@ -12,26 +12,26 @@ interface LedgerState {
   digest: string | undefined;
 }
 
-/** The ledger entries of a batch's events, by identity: what the table has, and what is to be committed. */
+/** The ledger entries of a batch's events, by identity: the table's state, and pending changes. */
 export interface BatchLedger {
   isDone(identity: string, handler: string): boolean;
   attempts(identity: string): number;
   add(identity: string, handler: string): void;
   setAttempts(identity: string, attempts: number): void;
-  /** Identities of the events of which something is to be committed, in the batch's order. */
+  /** Identities of the events with pending changes, in the batch's order. */
   pending(): string[];
-  /** How many these are, in constant time: it is asked at each run. */
+  /** Their number, in constant time: it is read at each run. */
   readonly pendingCount: number;
   writeOf(identity: string): EntryWrite;
-  /** Whether the table's own entry says it. */
+  /** Whether the table's entry says that it is done. */
   isCommitted(identity: string, handler: string): boolean;
-  /** Whether it was known to be done when the batch was read, by the entry or by a mark. */
+  /** Whether the entry or a mark said that it is done when the batch was read. */
   wasDone(identity: string, handler: string): boolean;
-  /** What is done and not committed, in the form of a session's mark. */
+  /** The handlers that are done and not committed, as a session's mark. */
   markOf(identity: string): Mark;
   /** Its commit was successful. */
   settle(identity: string): void;
-  /** Drops what was to be committed of it. */
+  /** Discards its pending changes. */
   forget(identity: string): void;
 }
 
@@ -88,7 +88,7 @@ export function createBatchLedger(
     writeOf(identity) {
       const { version, committed, added, attempts, digest } = of(identity);
       const done = [...committed, ...added];
-      // An event that was given up before anything was done leaves its identity free for a corrected one.
+      // If an event became a dead letter before any handler was done, its identity is free for a corrected event.
       const held = done.length > 0 || attempts > 0 ? digest : undefined;
       return { kind: "ledger", identity, done, attempts, digest: held, version };
     },

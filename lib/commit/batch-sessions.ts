@@ -11,18 +11,18 @@ import type { Session } from "../sessions/session.ts";
 import type { SessionWrite } from "./commit.ts";
 import type { ConsumerStore } from "./store.ts";
 
-/** A session as the batch has it; only `BatchSessions` changes it. */
+/** A session in the memory of a batch; only `BatchSessions` changes it. */
 export interface SessionState {
-  /** What the table has. */
+  /** The item in the table. */
   stored: StoredSession;
   session: Session | undefined;
   /** Whether a handler has reset the quota. */
   reset: boolean;
-  /** The author of the last write that is to be committed. */
+  /** The author of the last pending write. */
   changedBy: ChangedBy | undefined;
   /** Grows with each write that is accepted. */
   changes: number;
-  /** Events whose uncommitted runs read or wrote it, and those that wrote it. */
+  /** Events whose uncommitted runs read or wrote it, and those of them that wrote it. */
   events: Set<string>;
   writers: Set<string>;
 }
@@ -30,39 +30,37 @@ export interface SessionState {
 /** The sessions of a batch: each read once, then changed in memory. */
 export interface BatchSessions {
   readonly states: ReadonlyMap<string, SessionState>;
-  /** Reads it from the table if it is not here. */
+  /** Reads it from the table if it is not in memory. */
   load(key: string, reader?: Reader): Promise<SessionState>;
-  /** A run of this event, which counts, read or wrote it. */
+  /** Records that an accepted run of this event read or wrote it. */
   touch(key: string, eventId: string): void;
-  /** A run of this event, which counts, wrote that. */
+  /** Records the write of an accepted run of this event. */
   write(key: string, edited: Edited, eventId: string): void;
-  /** The sessions with something to be committed, each with the events that touched it, in the batch's order. */
+  /** The sessions with pending writes, each with the events that read or wrote it, in the batch's order. */
   pending(): Map<string, Set<string>>;
-  /** What is to be committed, once a run has written sessions of these bytes too; in time for those alone. */
+  /** The size of the pending writes, including these sessions of another run; the time depends only on those. */
   pendingWith(sizes: ReadonlyMap<string, number>): { count: number; bytes: number };
   writeOf(key: string, marks?: Marks): SessionWrite[];
-  /** Whether DynamoDB or this write takes its item away, or may: it can have no marks then. */
+  /** Whether DynamoDB or this write may delete its item: then it cannot have marks. */
   mayVanish(key: string): boolean;
-  /** Its commit was successful: what was pending is stored now. */
+  /** Its commit was successful: the pending write is stored. */
   settle(key: string, marks?: Marks): void;
   /** A fence has raised its version, and changed nothing else. */
   raise(key: string): void;
-  /** Forgets it: later runs read it again. */
+  /** Removes it from memory: later runs read it again. */
   drop(key: string): void;
-  /** Drops the event from those that touched sessions. */
+  /** Removes the event from the readers and writers of sessions. */
   forget(eventId: string): void;
 }
 
-/** What else is stored of a session that a handler changed: the state of a gateway that owns it, or its end. */
+/** What is stored with a session that a handler changed: the state of the gateway that owns it, or its `ttl`. */
 export interface SessionRules {
   changedState?: ChangedState | undefined;
-  /** When the table drops it, in unix seconds; 0 is never. */
+  /** When DynamoDB deletes it, in unix seconds; 0 means never. */
   endOf?: ((session: Session) => number) | undefined;
 }
 
-/**
- * `read`: the sessions that came with the batch, by key. Any other is read when a run asks for it, once for all runs.
- */
+/** `read`: the sessions that came with the batch, by key. Others are read when a run needs them, once for all runs. */
 export function createBatchSessions(
   read: Map<string, StoredSession>,
   { readSession }: Pick<ConsumerStore, "readSession">,
@@ -70,7 +68,7 @@ export function createBatchSessions(
 ): BatchSessions {
   const states = new Map<string, SessionState>();
   const loading = new Map<string, Promise<SessionState>>();
-  /** What the uncommitted writes come to in a transaction, by key, and in all. */
+  /** The size of the uncommitted writes in a transaction, by key, and in total. */
   const pending = new Map<string, number>();
   let pendingBytes = 0;
   /** By event, the keys that its uncommitted runs read or wrote. */
@@ -86,7 +84,7 @@ export function createBatchSessions(
   };
   for (const [key, stored] of read) keep(key, stored);
 
-  /** `bytes` undefined: nothing of it is to be committed. */
+  /** `bytes` undefined: it has no pending write. */
   function pend(key: string, bytes: number | undefined): void {
     pendingBytes += (bytes ?? 0) - (pending.get(key) ?? 0);
     if (bytes === undefined) pending.delete(key);
@@ -99,12 +97,12 @@ export function createBatchSessions(
     touched.set(eventId, keys.add(key));
   }
 
-  /** When the table drops it, as far as it matters whether it does; 0 is never. */
+  /** When DynamoDB deletes it, if that is relevant here; 0 means never. */
   const endIn = (session: Session) => (endOf ? endOf(session) : ownEnd(session, 1));
 
   return {
     states,
-    /** Runs at the same time must get one and the same state, not two reads of it. */
+    /** Concurrent runs must get the same state, not two reads of it. */
     async load(key, reader) {
       const known = states.get(key) ?? loading.get(key);
       if (known !== undefined) return known;
@@ -139,7 +137,7 @@ export function createBatchSessions(
       if (!state) return [];
       const { stored, session, reset, changedBy } = state;
       const { version } = stored;
-      // Made and removed again before anybody saw it.
+      // Created and deleted again before anyone saw it.
       if (!session && version <= 0 && !changedState) return [];
       const gateway = changedState?.(stored, reset);
       const facts = {
@@ -166,12 +164,12 @@ export function createBatchSessions(
       const end = session ? endIn(session) : 0;
       state.stored = {
         session,
-        // A new item must not get a version that this one had.
+        // A new item must not get a version that this item had.
         version: gone ? 0 - nextVersion(stored.version) : nextVersion(stored.version),
         ...(gateway && { gateway }),
         ...(marks && !gone && { marks }),
         ...(end > 0 && { ttl: end }),
-        // Nobody wrote between that read and this write.
+        // There was no other write between that read and this write.
         ...(beforeLedger && { beforeLedger }),
       };
       state.reset = false;
@@ -196,16 +194,16 @@ export function createBatchSessions(
   };
 }
 
-/** What a run made of a session; `session` undefined: it removed it. */
+/** A run's write of a session; `session` undefined: a deletion. */
 export interface Edited {
   session: Session | undefined;
-  /** What it takes in the table; it decides how much fits into one transaction. */
+  /** Its size in the table, which limits how much fits into one transaction. */
   bytes?: number;
   reset?: boolean;
   changedBy?: ChangedBy;
 }
 
-/** A run's own: what it wrote, and the sessions it read or wrote as they were then. */
+/** The state of one run: its writes, and the sessions that it read or wrote, as they were then. */
 export interface Touched {
   seen: Map<string, { state: SessionState; changes: number }>;
   writes: Map<string, Edited>;

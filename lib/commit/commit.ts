@@ -22,10 +22,10 @@ export type Write = SessionWrite | EntryWrite | Fence;
 export interface SessionWrite {
   kind: "session";
   key: string;
-  /** Undefined: it is removed; where a gateway owns the sessions, its item says so. */
+  /** Undefined: it is deleted; if a gateway owns the sessions, the item is kept and says so. */
   session: Session | undefined;
   version: number;
-  /** When the table drops it, in unix seconds; 0 is never. */
+  /** When DynamoDB deletes it, in unix seconds; 0 means never. */
   end?: number;
   gateway?: GatewayState;
   changedBy?: ChangedBy;
@@ -35,49 +35,51 @@ export interface SessionWrite {
 /** The next state of an event's ledger entry, by the event's identity. `version` is the one that was read. */
 export type EntryWrite = { kind: "ledger"; identity: string } & LedgerEntry;
 
-/** Raises the version of a session and changes nothing else, so that a write of what was read before fails. */
+/** Raises the version of a session and changes nothing else, so that writes based on an earlier read fail. */
 export interface Fence {
   kind: "fence";
   key: string;
   version: number;
 }
 
-/** What became of a put. `failed`: as `commit` throws. */
+/** The result of a put. `failed`: with the error that `commit` would throw. */
 export type PutResult = { is: "written" } | { is: "conflict" } | { is: "failed"; thrown: unknown };
 
-/** A call that is repeated until its outcome is known; the same at each try, so that it takes effect once. */
+/** A call that is repeated unchanged until its outcome is known, so that it takes effect once. */
 interface Sending {
   action: "TransactWriteItems" | "PutItem";
   send(): Promise<unknown>;
-  /** `done`: an earlier try of this was done, whose answer was lost. */
+  /** `done`: an earlier attempt succeeded, and its response was lost. */
   errorOf(thrown: unknown): TransactionError | { kind: "done" };
 }
 
-/** What the writes need. `now` in ms, `random` from 0 to 1: tests decide both. */
+/** The dependencies of the writes. `now` in ms, `random` from 0 to 1; tests set both. */
 export interface CommitDeps {
   dynamo: Pick<DynamoDBClient, "send">;
   sessionsTable: string;
   stateTable: string;
-  /** How long a ledger entry lives, in seconds: longer than an event can stay in the queue and its DLQ. */
+  /**
+   * How long a ledger entry is kept, in seconds: longer than an event can stay in the queue and its dead-letter queue.
+   */
   ledgerTtlSeconds: number;
   now: () => number;
   random: () => number;
-  /** A token that was never used before, by which a write that was sent twice is known again. */
+  /** A new, unique token, which identifies a write that was sent twice. */
   newToken: () => string;
 }
 
-/** See `ConsumerStore`, which has both with what they throw. */
+/** See `ConsumerStore` for both, and for what they throw. */
 export interface Commits {
   commit(writes: Write[]): Promise<{ conflicts: number[] }>;
   put(writes: (SessionWrite | EntryWrite)[]): Promise<PutResult[]>;
 }
 
-/** How often a call to DynamoDB is made at most when it is throttled, cancelled or its answer is lost. */
+/** The maximum number of attempts of a DynamoDB call that is throttled, cancelled, or whose response is lost. */
 export const ATTEMPTS = 6;
-/** Waits a random time of up to 25 ms × 2^`attempt`, so that writers do not meet again. The first attempt is 1. */
+/** Waits a random time of up to 25 ms × 2^`attempt`, so that writers do not conflict again. The first attempt is 1. */
 export const pauseBefore = (attempt: number, random: () => number) => delay(random() * 25 * 2 ** attempt);
 
-/** Attributes that an item may have and its next version may not: a put removes them. */
+/** Optional attributes: a put removes those that the new item does not have. */
 const OPTIONAL_OF_SESSION = ["again", "alias", "changed_by", "gateway", "marks", "org_id", "ttl"];
 const OPTIONAL_OF_ENTRY = ["attempts", "digest"];
 
@@ -124,15 +126,15 @@ export function createCommits(deps: CommitDeps): Commits {
       send: () => dynamo.send(new TransactWriteItemsCommand({ TransactItems, ClientRequestToken: token })),
       errorOf(thrown) {
         const error = transactionErrorOf(thrown);
-        // Of a cancelled transaction nothing was written. Of any other it is not known: with the same token it is
-        // answered again, not done again.
+        // A cancelled transaction wrote nothing. The outcome of any other is unknown: with the same token it is not
+        // done twice.
         if (error.kind === "cancelled") token = newToken();
         return error;
       },
     };
   }
 
-  /** An entry has a token of its own: two deliveries of one event may have the same to say. */
+  /** Each put of an entry has its own token, since two deliveries of one event may write the same content. */
   const putOf = (write: SessionWrite | EntryWrite): Put =>
     write.kind === "ledger"
       ? {
@@ -150,7 +152,10 @@ export function createCommits(deps: CommitDeps): Commits {
           optional: OPTIONAL_OF_SESSION,
         };
 
-  /** Half the price of a transaction, and no token: the item that it met shows whether an earlier try took effect. */
+  /**
+   * Half the price of a transaction, and no token: if its condition fails, the stored item shows whether an earlier
+   * attempt took effect.
+   */
   const plainPut = (put: Put): Sending => ({
     action: "PutItem",
     send: () => putItem(dynamo, put),
@@ -160,7 +165,7 @@ export function createCommits(deps: CommitDeps): Commits {
     },
   });
 
-  /** Changes nothing that is ever read, and uses both tables. */
+  /** Writes something that is never read, and uses both tables. */
   const innocent = (): TransactWriteItem[] => [
     { Put: { TableName: stateTable, Item: toAttributes({ pk: INNOCENT_KEY, ttl: seconds() }) } },
     {
@@ -173,13 +178,13 @@ export function createCommits(deps: CommitDeps): Commits {
     },
   ];
 
-  /** Whether only this write fails, or every write does: tried with one that harms nothing. */
+  /** Whether only this write fails, or every write: tested with a harmless write. */
   async function failsAlone(): Promise<boolean> {
     try {
       await dynamo.send(new TransactWriteItemsCommand({ TransactItems: innocent() }));
       return true;
     } catch (thrown) {
-      // At the same time as another such one it conflicts, which it does only where writes are taken.
+      // Two such writes may conflict, which also shows that the tables accept writes.
       return transactionErrorOf(thrown).kind === "changed";
     }
   }
@@ -216,7 +221,7 @@ export function createCommits(deps: CommitDeps): Commits {
     }
   }
 
-  /** The item that a refused put met. DynamoDB returns it with the refusal; other engines do not. */
+  /** The stored item, after the condition of a put failed. DynamoDB returns it with the error; other engines do not. */
   async function itemAt({ table, key, item }: Put): Promise<Attributes | undefined> {
     const name = String(item[key]);
     const [found] = await batchGet(dynamo, table, [{ [key]: name }], {
@@ -256,12 +261,12 @@ export function createCommits(deps: CommitDeps): Commits {
   };
 }
 
-/** The item that a put on condition met. */
+/** The stored item in the error of a failed condition. */
 function metBy(thrown: unknown): Attributes | undefined {
   const { name, Item } = (thrown ?? {}) as { name?: string; Item?: Attributes };
   return name === "ConditionalCheckFailedException" ? Item : undefined;
 }
 
-/** DynamoDB's message names the action and the resource that a role lacks a permission for. */
+/** If a permission is missing, DynamoDB's message names the action and the resource. */
 export const dependencyFailed = (action: string, cause: unknown) =>
   new AppError("dependency-failed", `dynamodb:${action} failed: ${errorText(cause)}`, { cause });

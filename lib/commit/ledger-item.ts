@@ -1,13 +1,15 @@
 import { ledgerKey } from "../dynamo/state-keys.ts";
 
-/** Which handlers are done for an event, and how often one failed; `version` 0: its item does not exist yet. */
+/**
+ * The handlers that are done for an event, and the number of failed attempts; `version` 0: the item does not exist yet.
+ */
 export interface LedgerEntry {
   version: number;
   done: string[];
   attempts?: number | undefined;
-  /** The digest of the event's content; absent in entries of earlier versions. */
+  /** The digest of the event's content; missing in entries of earlier versions. */
   digest?: string | undefined;
-  /** Handlers that are done by a mark of the event's session alone: the entry is to say so too. */
+  /** Handlers that are done only according to a mark in the event's session; they are added to the entry. */
   marked?: string[];
 }
 
@@ -30,8 +32,8 @@ export function ledgerItem(
 }
 
 /**
- * The entry of an item. `old` is the item of version 0.1, whose key had no API in it: it counts only where `item` is
- * missing, and has version 0 then, since the new item is yet to be written.
+ * The entry of an item. `old` is the item of version 0.1, whose key did not contain the API: it is used only if `item`
+ * is missing, and then has version 0, since the new item is not written yet.
  */
 export function entryOf(item: Item | undefined, old: Item | undefined): LedgerEntry {
   const { done = [], attempts = 0, digest } = (item ?? old ?? {}) as Partial<LedgerEntry>;

@@ -1,19 +1,19 @@
 import { AppError } from "../errors.ts";
 import { COMMIT_ACTIONS } from "./store.ts";
 
-/** A transaction takes 4 MB; some is left for the ledger entries and for how DynamoDB counts numbers. */
+/** A transaction may have 4 MB; this leaves a margin for the ledger entries and for the size of numbers in DynamoDB. */
 const COMMIT_BYTES = 3_500 * 1024;
 
 const sum = (sizes: Map<string, number>) => [...sizes.values()].reduce((total, bytes) => total + bytes, 0);
 
-/** Whether DynamoDB takes them as one transaction: 100 actions and 4 MB. `bytes` of the sessions' items alone. */
+/** Whether they fit into one transaction of DynamoDB: 100 actions and 4 MB. `bytes` counts only the sessions' items. */
 export function fitsOneCommit(actions: number, bytes: number): boolean {
   return actions <= COMMIT_ACTIONS && bytes <= COMMIT_BYTES;
 }
 
 /**
- * Throws `commit-impossible` for what no transaction can take, however often it is tried; `sizes` in bytes, `fences` that
- * come with them.
+ * Throws `commit-impossible` for writes that do not fit into any transaction; `sizes` in bytes, `fences` is the number
+ * of additional fences.
  */
 export function checkCommit(sizes: Map<string, number>, fences: number): void {
   const most = COMMIT_ACTIONS - 1 - fences;

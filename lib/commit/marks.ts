@@ -2,10 +2,10 @@ import type { Mark, Marks } from "../sessions/item.ts";
 import type { LedgerEntry } from "./ledger-item.ts";
 import type { BatchRead } from "./store.ts";
 
-/** The most bytes of marks in a session: with more, a write of it costs more than the marks save. */
+/** The maximum size of the marks in a session, in bytes: with more, a write of it costs more than the marks save. */
 const MARK_BYTES = 1024;
 
-/** The marks that the ledger is not known to have. */
+/** The marks that are not known to be in the ledger. */
 export function unproven(marks: Marks = {}, isSaid: (identity: string, handler: string) => boolean): Marks {
   const left = Object.entries(marks).flatMap(([identity, mark]) => {
     const done = mark.done.filter((handler) => !isSaid(identity, handler));
@@ -16,7 +16,7 @@ export function unproven(marks: Marks = {}, isSaid: (identity: string, handler: 
 
 /** Adds a mark to those of its event. */
 export function addMark(marks: Marks, identity: string, { done, digest }: Mark): void {
-  // An identity has a # in it, so it is not the name of a member that every object has.
+  // An identity contains a #, so it cannot be a member of Object.prototype.
   const before = marks[identity];
   marks[identity] = {
     ...before,
@@ -25,10 +25,10 @@ export function addMark(marks: Marks, identity: string, { done, digest }: Mark):
   };
 }
 
-/** Whether the marks take 1 KB of JSON or less, the most that a session's item may hold of them. */
+/** Whether the marks take at most 1 KB of JSON, the limit for a session's item. */
 export const fitsItem = (marks: Marks) => Buffer.byteLength(JSON.stringify(marks)) <= MARK_BYTES;
 
-/** The ledger as a batch has to read it: with the marks of the events' homes that it does not have yet. */
+/** The ledger of a batch, with the marks in the events' homes that are not in it yet. */
 export function withMarks(
   { ledger, sessions }: BatchRead,
   homes: ReadonlyMap<string, string>,

@@ -8,35 +8,35 @@ import { addMark, fitsItem, unproven } from "./marks.ts";
 import type { Part } from "./parts.ts";
 import { type BatchRead, COMMIT_ACTIONS, type ConsumerStore } from "./store.ts";
 
-/** Why the table did not take what an event wrote, and would take that of others. */
+/** Why the table rejected the writes of an event, while it accepts other writes. */
 export type Rejection = Pick<AppError, "code" | "message">;
 
-/** The batch's state, and what is done when a part was written, was refused or came too late. */
+/** The batch's state, and callbacks for parts that were written, were rejected or had a conflict. */
 export interface PartWriterDeps {
   read: Pick<BatchRead, "marks" | "marked">;
   store: Pick<ConsumerStore, "commit" | "put" | "proveMarks">;
   sessions: BatchSessions;
   ledger: BatchLedger;
-  /** By event, the key that it is about, where a session can have it. */
+  /** The key of each event, if it can be the key of a session. */
   homes: ReadonlyMap<string, string>;
-  /** Discards these events and all that touched these sessions: other writers were first. */
+  /** Discards these events and all that read or wrote these sessions, because of a conflict. */
   abort(keys: string[], identities: string[]): void;
-  /** The table does not take this part, or this event's entry. */
+  /** The table rejects this part, or this event's entry. */
   rejectPart(part: Part, why: Rejection): void;
   rejectEvent(identity: string, why: Rejection): void;
-  /** The event's entry says what was to be committed of it. */
+  /** The event's entry is written. */
   settleEntry(identity: string): void;
-  /** Writes what is open of these events. */
+  /** Writes the pending changes of these events. */
   writeAgain(identities: ReadonlySet<string>): Promise<void>;
 }
 
-/** A part whose writes are made one by one, with the marks that say in its session which events it has. */
+/** A part that is written with single puts: its session has marks for its events. */
 interface FastPart extends Part {
   key: string;
   marks: Marks;
 }
 
-/** A transaction, with what makes it more than the writes of its parts. */
+/** A transaction: its parts, its fences, and the marks that its sessions keep. */
 interface Transaction {
   parts: Part[];
   fences: string[];
@@ -45,15 +45,15 @@ interface Transaction {
 
 const REJECTIONS: ReadonlySet<ErrorCode> = new Set(["commit-impossible", "commit-failed"]);
 
-/** Why the table did not take a write, or what else was thrown. */
+/** Why the table rejected a write. Throws any other error. */
 function rejectionOf(thrown: unknown): Rejection {
   if (thrown instanceof AppError && REJECTIONS.has(thrown.code)) return thrown;
   throw thrown;
 }
 
 /**
- * Writes parts, each in the cheapest of three ways that keeps the promise (docs/delivery.md): with a mark in its session,
- * by its ledger entry alone, or as a part of one transaction.
+ * Writes each part in the cheapest of three ways that keeps the guarantees (docs/delivery.md): with a mark in its
+ * session, with its ledger entry only, or in a transaction.
  */
 export function createPartWriter({
   read,
@@ -71,8 +71,8 @@ export function createPartWriter({
     ledger.isCommitted(identity, handler) || (read.marked?.get(identity)?.includes(handler) ?? false);
 
   /**
-   * The marks that stand for the ledger's entries, if this part can be written so: of one session that was there, that
-   * is the home of each event which wrote it, and that nothing takes away.
+   * The marks for the ledger entries of this part. They are possible only if it has one session, which existed before,
+   * is the home of each event that wrote it, and cannot be deleted.
    */
   function fastMarks({ keys: [key, ...others] }: Part): FastPart["marks"] | undefined {
     const state = key === undefined ? undefined : sessions.states.get(key);
@@ -87,7 +87,7 @@ export function createPartWriter({
     return fitsItem(marks) ? marks : undefined;
   }
 
-  /** By how they are written: with marks, by entries of the ledger alone, or in one transaction. */
+  /** Sorted by how they are written: with marks, with ledger entries only, or in one transaction. */
   function sorted(parts: Part[]): { fast: FastPart[]; alone: Part[]; slow: Part[] } {
     const fast: FastPart[] = [];
     const alone: Part[] = [];
@@ -102,11 +102,11 @@ export function createPartWriter({
     return { fast, alone, slow };
   }
 
-  /** Of a part, the events that wrote sessions. */
+  /** The events of a part that wrote sessions. */
   const writersOf = ({ events, keys }: Part): string[] =>
     [...events].filter((id) => keys.some((key) => sessions.states.get(key)?.writers.has(id)));
 
-  /** Whether another delivery of the event is in its home already, by a mark that came after this batch was read. */
+  /** Whether the event's home has a mark of another delivery that was written after this batch was read. */
   function isMarked(identity: string, home: string): boolean {
     const marks = sessions.states.get(home)?.stored.marks ?? {};
     const mark = valueIn(marks, identity);
@@ -120,7 +120,10 @@ export function createPartWriter({
     sessions.touch(home, identity);
   }
 
-  /** The homes of events that wrote sessions: where they are not written too, a fence closes the fast way to them. */
+  /**
+   * The homes of events that wrote sessions. If a home is not written too, it gets a fence, which prevents a single put
+   * with a mark.
+   */
   function fencesOf(part: Part): string[] | "marked" {
     const fences = new Set<string>();
     for (const id of writersOf(part)) {
@@ -132,7 +135,9 @@ export function createPartWriter({
     return [...fences];
   }
 
-  /** The marks that a session keeps in a transaction. Those of an item that may vanish are the ledger's before it does. */
+  /**
+   * The marks that a session keeps in a transaction. If its item may be deleted, they are written to the ledger first.
+   */
   async function keptMarks(key: string): Promise<Marks> {
     const open = unproven(sessions.states.get(key)?.stored.marks, isSaid);
     if (Object.keys(open).length === 0 || (fitsItem(open) && !sessions.mayVanish(key))) return open;
@@ -155,12 +160,13 @@ export function createPartWriter({
       for (const key of own) fences.add(key);
       parts.push(part);
     }
-    // One that was made and removed again in this batch is a key of a part, and nothing is written of it.
+    // A session that was created and deleted in this batch is a key of a part, but is not written, so it needs its
+    // fence.
     for (const key of marks.keys()) if (sessions.writeOf(key).length > 0) fences.delete(key);
     return { parts, fences: [...fences], marks };
   }
 
-  /** All or nothing of these parts. When the table does not take them, one of them is at fault, found by halves. */
+  /** Writes these parts in one transaction. If the table rejects it, bisection finds the part at fault. */
   async function writeSlow(slow: Part[]): Promise<void> {
     const { parts, fences, marks } = await openTransaction(slow);
     if (parts.length === 0) return;
@@ -200,7 +206,7 @@ export function createPartWriter({
       await writeAgain(new Set(half.flatMap(({ events }) => [...events])));
   }
 
-  /** The sessions, and then the entries of their events and of those that wrote none. */
+  /** Writes the sessions, and then the ledger entries of their events and of events without writes. */
   async function writeFast(fast: FastPart[], alone: Part[]): Promise<void> {
     const held: Part[] = [];
     const results = await store.put(fast.flatMap(({ key, marks }) => sessions.writeOf(key, marks)));
@@ -224,13 +230,13 @@ export function createPartWriter({
     if (failures.length > 0) throw failures[0];
   }
 
-  /** What concerns one part alone is that part's; all else is thrown when the others have been tried too. */
+  /** A rejection affects only its own part; any other error is thrown after all parts were tried. */
   function take(thrown: unknown, reject: (why: Rejection) => void, failures: unknown[]): void {
     if (thrown instanceof AppError && REJECTIONS.has(thrown.code)) reject(thrown);
     else failures.push(thrown);
   }
 
-  /** When one way fails, the other has been tried too. */
+  /** Both ways are tried, even if one fails. */
   return async (parts) => {
     const { fast, alone, slow } = sorted(parts);
     const ways = await Promise.allSettled([writeSlow(slow.slice(0, COMMIT_ACTIONS)), writeFast(fast, alone)]);

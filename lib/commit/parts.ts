@@ -1,12 +1,13 @@
-/** Events of which none can be committed without the others, and the sessions that they changed. */
+/** Events that must be committed together, and the sessions that they changed. */
 export interface Part {
   events: Set<string>;
   keys: string[];
 }
 
 /**
- * The smallest parts of what is to be committed: events belong together when they touched a session that one of them
- * changed (`touched`: session key to events), or are in one FIFO group (`fifoGroups`: the events of each group).
+ * The smallest parts of the pending changes. Events belong together if they read or wrote a session that one of them
+ * changed (`touched`: session key to events), or if they are in one FIFO group (`fifoGroups`: the events of each
+ * group).
  */
 export function partsOf(
   eventIds: string[],

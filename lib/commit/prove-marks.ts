@@ -17,7 +17,7 @@ export interface ProveMarksDeps {
   random: () => number;
 }
 
-/** Before marks are lost with their item, or taken off it: the ledger gets what it does not say yet. */
+/** Writes marks to the ledger, as far as it does not have them, before they are deleted. */
 export function createProveMarks({
   dynamo,
   stateTable,
@@ -32,7 +32,7 @@ export function createProveMarks({
     return new Map(identities.map((id) => [id, entryOf(found.get(ledgerKey(id)), undefined)]));
   }
 
-  /** False when others changed the entry meanwhile. */
+  /** False if others changed the entry in the meantime. */
   async function say(identity: string, { done, digest }: Mark, entry: LedgerEntry): Promise<boolean> {
     const missing = done.filter((handler) => !entry.done.includes(handler));
     if (missing.length === 0) return true;
@@ -42,7 +42,7 @@ export function createProveMarks({
       await dynamo.send(new PutItemCommand({ TableName: stateTable, Item, ...condition(entry.version) }));
       return true;
     } catch (thrown) {
-      // Also one whose answer was lost: it is found at the next look.
+      // Also if the response was lost: the next read finds the entry.
       const { kind } = transactionErrorOf(thrown);
       if (kind === "changed" || kind === "unknown" || kind === "cancelled") return false;
       throw dependencyFailed("PutItem", thrown);

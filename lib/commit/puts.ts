@@ -9,7 +9,7 @@ import {
 import { type Attributes, fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { condition } from "../dynamo/condition.ts";
 
-/** An item that takes the place of the version that was read. */
+/** An item that replaces the version that was read. */
 export interface Put {
   table: string;
   /** All attributes, the key included. */
@@ -17,19 +17,19 @@ export interface Put {
   key: "key" | "pk";
   /** The version that was read; 0 or less: the item did not exist. */
   read: number;
-  /** Attributes that the item may have had and that are removed unless the new one has them. */
+  /** Attributes that are removed if the new item does not have them. */
   optional: readonly string[];
 }
 
 /** DynamoDB's own limit of one call. */
 const STATEMENTS = 25;
 
-/** What a statement's error code says for certain: another write was first, or is under way. */
+/** Error codes of a statement which mean that another write was first, or is in progress. */
 const CHANGED = new Set(["ConditionalCheckFailed", "DuplicateItem", "TransactionConflict"]);
 
 const toItem = ({ item }: Put) => toAttributes(item);
 
-/** A put by itself. Throws what DynamoDB answers. */
+/** A single put. Throws DynamoDB's error. */
 export async function putItem(dynamo: Pick<DynamoDBClient, "send">, put: Put): Promise<void> {
   await dynamo.send(
     new PutItemCommand({
@@ -41,19 +41,22 @@ export async function putItem(dynamo: Pick<DynamoDBClient, "send">, put: Put): P
   );
 }
 
-/** True when a put met itself: an earlier try took effect, but its answer was lost. The SDK retries too. */
+/**
+ * Whether the stored item is the one of this put: an earlier attempt took effect, but its response was lost. The SDK
+ * retries too.
+ */
 export function isItself(put: Put, met: Attributes): boolean {
-  // Compared as they are read: DynamoDB returns a number in another form than it was sent.
+  // Compared after decoding, since DynamoDB may return a number in another notation.
   return isDeepStrictEqual(fromAttributes(met), fromAttributes(toItem(put)));
 }
 
-/** What became of one put of several. `met`: the item that it met. `unknown`: a put by itself has to find out. */
+/** The result of one of several puts. `met`: the stored item. `unknown`: a single put has to find out. */
 export type PutEnd =
   | { is: "written" }
   | { is: "condition-failed"; met: Attributes | undefined }
   | { is: "unknown" };
 
-/** Puts of different items, each by itself, in as few calls as DynamoDB takes. The ends stand in the order of the puts. */
+/** Independent puts of different items, in as few calls as possible. The results are in the order of the puts. */
 export async function putTogether(dynamo: Pick<DynamoDBClient, "send">, puts: Put[]): Promise<PutEnd[]> {
   const parts: Put[][] = [];
   for (let at = 0; at < puts.length; at += STATEMENTS) parts.push(puts.slice(at, at + STATEMENTS));
@@ -81,7 +84,7 @@ function endOf(response: BatchStatementResponse | undefined): PutEnd {
   return CHANGED.has(Code) ? { is: "condition-failed", met } : UNKNOWN;
 }
 
-/** PartiQL has no statement for a conditional put: a new item is inserted, and of any other each attribute is set. */
+/** PartiQL has no conditional put: a new item is inserted, and an existing item is updated attribute by attribute. */
 function statementOf(put: Put): BatchStatementRequest {
   const { table, key, read, optional } = put;
   const item = toItem(put);

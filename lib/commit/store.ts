@@ -25,40 +25,43 @@ export interface BatchRead {
   /** By the identity of the event. */
   ledger: Map<string, LedgerEntry>;
   sessions: Map<string, StoredSession>;
-  /** What the ledger says of the other events that the sessions have marks of: their handlers that are done, by identity. */
+  /** Handlers that are done according to the ledger, by identity, for other events that have marks in the sessions. */
   marked?: Map<string, string[]>;
-  /** Whether marks may be made: no consumer runs any more that does not know them. */
+  /** Whether marks may be written: no consumer without marks is running any more. */
   marks?: boolean;
 }
 
 /** The consumer's part of the session and state tables. */
 export interface ConsumerStore {
   /**
-   * The live version and these sessions, and after them the ledger of these events, both consistent: of what a session
-   * says by its marks, no entry can be missed then. Throws `dependency-failed`.
+   * Reads the live version and these sessions, and after them the ledger entries of these events, both consistently: in
+   * this order no entry of a mark can be missed. Throws `dependency-failed`.
    */
   read(events: EventKey[], sessionKeys: string[]): Promise<BatchRead>;
-  /** `reader` counts where a gateway owns the sessions: what the table does not have is asked for there in its name. */
+  /**
+   * `reader` is used if a gateway owns the sessions: sessions that the table does not have are read from the gateway
+   * for it.
+   */
   readSession(key: string, reader?: Reader): Promise<StoredSession>;
   /**
-   * Makes all writes, or none; then answers the indexes of those whose item other writers had changed or locked. Throws
-   * `commit-impossible` when the table will never take them, `commit-failed` when they failed in a way that others'
-   * writes did not, and `dependency-failed` when it is not known whether they took effect (the ledger tells at the next
+   * Makes all writes, or none; then it returns the indexes of the writes whose item other writers had changed or
+   * locked. Throws `commit-impossible` if the table can never accept them, `commit-failed` if they failed while other
+   * writes succeed, and `dependency-failed` if it is unknown whether they took effect (the ledger says so at the next
    * delivery).
    */
   commit(writes: Write[]): Promise<{ conflicts: number[] }>;
-  /** Makes each write by itself, for half of what it costs in a transaction. The results stand in their order. */
+  /** Makes each write separately, for half the price of a transaction. The results are in the same order. */
   put(writes: (SessionWrite | EntryWrite)[]): Promise<PutResult[]>;
-  /** Writes into the ledger what these marks say. Throws `dependency-failed`. */
+  /** Writes these marks to the ledger. Throws `dependency-failed`. */
   proveMarks(marks: Marks): Promise<void>;
 }
 
 /** DynamoDB's own limits of one call. */
 const READ_KEYS = 100;
-/** The most actions of one `TransactWriteItems`, by DynamoDB. */
+/** DynamoDB's limit of actions in one `TransactWriteItems`. */
 export const COMMIT_ACTIONS = 100;
 
-/** Keeps one fact between batches: until when entries of version 0.1 may still be in the ledger. */
+/** Its only state between batches is the time until which the ledger may have entries of version 0.1. */
 export function createConsumerStore(deps: CommitDeps): ConsumerStore {
   const { dynamo, sessionsTable, stateTable } = deps;
   const seconds = () => Math.floor(deps.now() / 1000);
@@ -103,10 +106,10 @@ export function createConsumerStore(deps: CommitDeps): ConsumerStore {
     return sessionsIn(found, keys);
   }
 
-  /** Until when, in unix seconds, an entry of version 0.1 can be there; known after the first read. */
+  /** The time until which an entry of version 0.1 can exist, in unix seconds; known after the first read. */
   let oldUntil: number | undefined;
 
-  /** Version 0.1 wrote its last entry before this one wrote its first; each lives for the ledger's TTL. */
+  /** Version 0.1 wrote its last entry before this version wrote its first; each is kept for the ledger's TTL. */
   async function learnOldUntil(scoped: Item | undefined): Promise<void> {
     if (scoped) oldUntil = Number(scoped.since) + deps.ledgerTtlSeconds;
     if (scoped || oldUntil !== undefined) return;
@@ -116,7 +119,7 @@ export function createConsumerStore(deps: CommitDeps): ConsumerStore {
       ConditionExpression: "attribute_not_exists(pk)",
     });
     await dynamo.send(put).catch(() => {
-      // Another container wrote it just now, or the next read tries again.
+      // Another container has written it, or the next read tries again.
     });
   }
 
@@ -168,7 +171,7 @@ export function createConsumerStore(deps: CommitDeps): ConsumerStore {
       return (await readSessions([key])).get(key) as StoredSession;
     },
     ...createCommits(deps),
-    // Few batches remove a session.
+    // Few batches delete a session.
     async proveMarks(marks) {
       const { createProveMarks } = await import("./prove-marks.ts");
       return createProveMarks(deps)(marks);
@@ -182,7 +185,7 @@ interface TableKey {
   key: Item;
 }
 
-/** An error of this request, or one of unknown cause, is not an outage of the table. */
+/** An error of this request, or an unknown error, is not an outage of the table. */
 function readFailed(thrown: unknown): AppError {
   const { kind } = transactionErrorOf(thrown);
   if (kind !== "unfit" && kind !== "strange") return dependencyFailed("BatchGetItem", thrown);

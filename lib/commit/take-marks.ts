@@ -13,13 +13,14 @@ export interface TakeMarksDeps {
   dynamo: Pick<DynamoDBClient, "send">;
   table: string;
   proveMarks: ProveMarks;
-  /** Told how many sessions had marks so far. */
+  /** Called with the number of sessions that had marks so far. */
   onTaken: (count: number) => void;
 }
 
 /**
- * Takes the marks off all sessions, once the ledger says what they say: then code that does not know them may run. It
- * looks until none is left, so consumers must not make new ones meanwhile. Answers how many sessions had some.
+ * Removes the marks of all sessions after writing them to the ledger, so that a version without marks may run. It
+ * repeats until none is left, so consumers must not write new marks in the meantime. Returns the number of sessions
+ * that had marks.
  */
 export async function takeMarks({
   dynamo,
@@ -45,14 +46,14 @@ export async function takeMarks({
       },
     });
     await dynamo.send(update).catch((thrown: unknown) => {
-      // Somebody else has put it: the next look finds what it has then.
+      // Another writer was first: the next round reads the new item.
       if (!(thrown instanceof ConditionalCheckFailedException)) throw thrown;
     });
     taken += 1;
     onTaken(taken);
   }
 
-  /** How many had marks. */
+  /** The number of sessions that had marks. */
   async function look(): Promise<number> {
     let found = 0;
     let after: Attributes | undefined;

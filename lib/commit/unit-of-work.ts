@@ -9,12 +9,12 @@ import { createPartWriter, type Rejection } from "./part-writer.ts";
 import { type Part, partsOf } from "./parts.ts";
 import type { BatchRead, ConsumerStore } from "./store.ts";
 
-/** What one run reads and writes; it becomes part of the unit only when the run succeeded. */
+/** The reads and writes of one run; they become part of the unit only if the run succeeds. */
 export interface RunBuffer {
   read(key: string, reader?: Reader): Promise<Session | undefined>;
-  /** The name under which the gateway has a key that was read; the key itself where it has no other name. */
+  /** The gateway's name of a key that was read; the key itself if it has no other name. */
   fullNameOf(key: string): string;
-  /** The run has read what `offer` answered. */
+  /** The run has read the session that `offer` returned. */
   gave?(key: string): void;
   /** Throws session-refused for a key that the gateway has deleted. */
   write(key: string, edited: Edited): Promise<void>;
@@ -22,51 +22,51 @@ export interface RunBuffer {
 
 /** A buffer that a unit of work makes. */
 export interface UnitBuffer extends RunBuffer {
-  /** A session that is in memory now, to be sent along with the run. Whether it is fresh is judged when it is read. */
+  /** A session in memory, to be sent with the run. Whether it is current is checked when it is read. */
   offer(key: string): Session | undefined;
   gave(key: string): void;
 }
 
-/** What became of the events of a unit so far: each is in one of the three. */
+/** The state of the events of a unit: each is in one of the three. */
 export interface Commit {
   committed: ReadonlySet<string>;
-  /** What they did was discarded, because another writer changed what they had read: to be run again. */
+  /** Their changes were discarded because another writer changed what they had read; they must be run again. */
   conflicted: ReadonlySet<string>;
-  /** The table did not take what they wrote, and why. */
+  /** The table rejected their writes, with the reason. */
   rejected: ReadonlyMap<string, Rejection>;
-  /** Events were discarded because the table refused them together: each needs its own commit. */
+  /** Events were discarded because the table rejected them together: each needs its own commit. */
   needsOwnCommit: boolean;
 }
 
 /**
- * The sessions and ledger entries of a batch: read once, changed in memory run by run, stored by commits. Runs see what
- * earlier runs of the batch wrote. Of runs at the same time, one whose sessions were changed by another since it read
- * them counts for nothing, as after a conflict: its event must be run again.
+ * The sessions and ledger entries of a batch: read once, changed in memory run by run, stored by commits. Runs see the
+ * writes of earlier runs of the batch. If a concurrent run changed a session that this run has read, this run is
+ * discarded as after a conflict, and its event must be run again.
  */
 export interface UnitOfWork {
   isDone(identity: string, handler: string): boolean;
-  /** How many runs of its handlers have failed so far. */
+  /** The number of failed runs of its handlers so far. */
   attempts(identity: string): number;
   startRun(): UnitBuffer;
   /**
-   * Takes the writes of a successful run. Commits what is there before, when both do not fit in one transaction. False:
-   * what the event did is lost, by a conflict or since the table did not take it.
+   * Adds the writes of a successful run. Commits the pending changes first if both do not fit into one transaction.
+   * False: the event's changes were discarded because of a conflict or a rejection.
    */
   accept(buffer: RunBuffer, identity: string, handler: string): Promise<boolean>;
-  /** True when nothing that the event does counts any more: the commit says why. */
+  /** True if the event's changes are discarded: the commit says why. */
   isLost(identity: string): boolean;
-  /** The handler counts as done although its run failed and left nothing. */
+  /** The handler counts as done although its run failed and wrote nothing. */
   dismiss(identity: string, handler: string): void;
   /** Sets the number of failed runs in the ledger. */
   setAttempts(identity: string, attempts: number): void;
-  /** Commits everything that was accepted, as far as the table takes it. */
+  /** Commits everything that was accepted, except what the table rejects. */
   commit(): Promise<Commit>;
 }
 
 /**
- * `fifoGroups`: events that must take effect in this order, if at all; each list is a group of a FIFO queue. `onSee` is
- * told of each session that a run asks for, once, whether it was in memory. `digests`: of the events' content. `homes`:
- * by identity, the key that an event is about, where a session can have it.
+ * `fifoGroups`: events that must take effect in this order; each list is a group of a FIFO queue. `onSee` is called
+ * once for each session that a run reads, and is told whether it was in memory. `digests`: of the events' content.
+ * `homes`: the key of each event, by identity, if it can be the key of a session.
  */
 export function createUnitOfWork(
   read: BatchRead,
@@ -95,7 +95,10 @@ export function createUnitOfWork(
 
   const pendingParts = (): Part[] => partsOf(ledger.pending(), sessions.pending(), fifoGroups);
 
-  /** Cancels all that depends on these: events that touched the keys, what they wrote, events that touched that, … */
+  /**
+   * Cancels everything that depends on these: events that read or wrote the keys, their writes, events that read those,
+   * …
+   */
   function abort(keys: string[], identities: string[]): void {
     const aborted = new Set<string>();
     const dropped = new Set(keys);
@@ -107,7 +110,7 @@ export function createUnitOfWork(
         if (group.includes(id)) group.slice(group.indexOf(id) + 1).forEach(abortOne);
     };
     identities.forEach(abortOne);
-    // A set's iterator also visits what is added during the loop.
+    // A set's iterator also visits elements that are added during the loop.
     for (const key of dropped) for (const id of sessions.states.get(key)?.events ?? []) abortOne(id);
     dropped.forEach(sessions.drop);
     for (const id of aborted) {
@@ -122,7 +125,7 @@ export function createUnitOfWork(
     sessions.forget(id);
   }
 
-  /** The table does not take this part. One event alone is at fault then; of several, it may be any. */
+  /** The table rejects this part. A single event is at fault itself; among several, it may be any. */
   function rejectPart({ events, keys }: Part, why: Rejection): void {
     const [id = ""] = events;
     if (events.size > 1) {
@@ -161,7 +164,7 @@ export function createUnitOfWork(
     sessions.forget(id);
   }
 
-  /** Those of the events `only`, if any are given. */
+  /** Only of these events, if `only` is given. */
   async function write(only?: ReadonlySet<string>): Promise<void> {
     for (;;) {
       const open = pendingParts().filter(({ events }) => !only || [...events].some((id) => only.has(id)));
@@ -170,7 +173,7 @@ export function createUnitOfWork(
     }
   }
 
-  /** False when another run changed what this one saw, or a commit threw it away: then this one counts for nothing. */
+  /** False if another run changed what this run has read, or a commit discarded it: then this run is discarded. */
   const isFresh = ({ seen }: Touched) =>
     [...seen].every(
       ([key, { state, changes }]) => sessions.states.get(key) === state && state.changes === changes,
@@ -194,7 +197,7 @@ export function createUnitOfWork(
     if (isLost(identity)) return false;
     for (const key of seen.keys()) sessions.touch(key, identity);
     for (const [key, edited] of writes) sessions.write(key, edited, identity);
-    // What it wrote elsewhere is committed with a fence at its home.
+    // Its writes to other sessions are committed with a fence at its home.
     if (isForeign && home !== undefined) sessions.touch(home, identity);
     if (isForeign) fenced.add(identity);
     ledger.add(identity, handler);
@@ -205,7 +208,7 @@ export function createUnitOfWork(
     isDone: ledger.isDone,
     isLost,
     attempts: ledger.attempts,
-    // In turn with commits: one that is under way would count as written what came after it was sent.
+    // Not during a commit, which would treat changes that come after it was sent as written.
     setAttempts: (identity, attempts) => void inTurn(async () => ledger.setAttempts(identity, attempts)),
     dismiss: (identity, handler) => void inTurn(async () => ledger.add(identity, handler)),
     startRun() {
@@ -236,7 +239,7 @@ export function createUnitOfWork(
         },
         fullNameOf: (key) => seen.get(key)?.state.stored.fullName ?? key,
         async write(key, edited) {
-          // A blind write is put on condition of the version too, so it must be known.
+          // A write without a read is on condition of the version too, so the version must be known.
           const { stored } = await see(key);
           if (stored.gateway?.gone) throw new AppError("session-refused", "the gateway has deleted this key");
           const before = writes.get(key);

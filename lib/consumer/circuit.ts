@@ -1,6 +1,6 @@
 /**
- * Whether it makes sense to start anything: after a dependency has failed, this container leaves it alone for a
- * while that doubles with each failure; then one batch tries again.
+ * A circuit breaker: after a dependency has failed, this container does not call it for a pause that doubles with each
+ * failure; then one batch tries again.
  */
 export interface Circuit {
   /** Seconds until the next try; 0 when the circuit is closed. */
@@ -13,8 +13,8 @@ const FIRST_MS = 1_000;
 const LONGEST_MS = 60_000;
 
 /**
- * `now` in ms, `random` from 0 to 1. The first wait is up to 1 s, the longest up to 60 s; each is random in its upper
- * half, so that containers do not come back together.
+ * `now` in ms, `random` from 0 to 1. The first pause is up to 1 s, the longest up to 60 s; the upper half of each is
+ * random, so that containers do not retry together.
  */
 export function createCircuit(deps: { now: () => number; random: () => number }): Circuit {
   let failures = 0;

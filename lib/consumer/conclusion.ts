@@ -11,7 +11,7 @@ import type { RetryDelay } from "../queue/retry-delay.ts";
 import { entriesFor } from "./entries.ts";
 import type { Passed } from "./pass.ts";
 
-/** `maxAttempts`: after that number of failed attempts an event becomes a dead letter; here it is only logged. */
+/** `maxAttempts`: after this number of failed attempts an event becomes a dead letter; here it is only logged. */
 export interface ConclusionDeps {
   retryDelay: RetryDelay;
   maxAttempts: number;
@@ -20,22 +20,24 @@ export interface ConclusionDeps {
   history?: Recorder | undefined;
 }
 
-/** What is logged and counted when the outcome of a delivery is known, and what becomes of its records. */
+/** Logs and counts the outcome of a delivery, and settles its records. */
 export interface Conclusions {
-  /** Of one that is done, or that failed. */
+  /** For an event that is done, or that failed. */
   conclude(passed: Passed, result: BatchResult): Promise<void>;
-  /** Of one that comes again. `attempt`: how many attempts it has used so far, where this one counts. */
+  /** For an event that will be retried. `attempt`: the number of attempts so far, if this one counts. */
   leave(
     delivery: Delivery,
     why: Verdict,
     result: BatchResult,
     how?: Stay & { attempt?: number | undefined },
   ): void;
-  /** Of one whose identity another content had first: that one counts, and the log says so. */
+  /**
+   * For an event with the identity of an earlier event with other content: the earlier one counts, and the log says so.
+   */
   drop(delivery: Delivery): void;
 }
 
-/** Writes the log line, the metrics and the history of each end, and tells the batch result. */
+/** Writes the log line, the metrics and the history of each outcome, and passes it to the batch result. */
 export function createConclusions(deps: ConclusionDeps): Conclusions {
   const { log, metrics, retryDelay, maxAttempts, history } = deps;
 

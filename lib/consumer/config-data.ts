@@ -4,27 +4,27 @@ import { AppError, errorText } from "../errors.ts";
 import type { Log } from "../log.ts";
 
 /**
- * The value that a reference stands for. Throws `config-unresolved` when it does not exist or may not be read, and
- * anything else when its store did not answer.
+ * The value of a reference. Throws `config-unresolved` if it does not exist or may not be read, and another error if
+ * its store is unavailable.
  */
 export type ReadValue = (reference: Reference) => Promise<string>;
 
 /**
- * An API's config_data as its scripts get it: with values in place of references. Throws `config-unresolved`, and
- * `dependency-failed` when a store does not answer. No value is in an error, or in the log.
+ * An API's config_data for its scripts, with references replaced by values. Throws `config-unresolved`, or
+ * `dependency-failed` if a store is unavailable. Errors and logs never contain a value.
  */
 export type ConfigOf = (api: ConfiguredApi) => Promise<Record<string, unknown> | undefined>;
 
 type ConfiguredApi = Pick<Api, "api_id" | "config_data">;
 
-/** `read` caches values for a while; the values that were read last are kept here, for a store that does not answer. */
+/** `read` caches values for a while; the last values are also kept here, in case a store is unavailable. */
 export function createConfigData(deps: { read: ReadValue; log: Log }): ConfigOf {
-  /** By the config_data of a release, which lives as long as that. */
+  /** By the config_data object of a release, as long as that exists. */
   const references = new WeakMap<object, Reference[]>();
   const last = new Map<string, string>();
   const reading = new Map<string, Promise<string>>();
 
-  /** Runs at the same time share one request. */
+  /** Concurrent runs share one request. */
   function read(reference: Reference): Promise<string> {
     const { text } = reference;
     const under = reading.get(text) ?? deps.read(reference).finally(() => reading.delete(text));
@@ -46,7 +46,7 @@ export function createConfigData(deps: { read: ReadValue; log: Log }): ConfigOf 
       }
       const known = last.get(text);
       if (known === undefined) throw new AppError("dependency-failed", error, { cause: thrown });
-      deps.log.warn("the last value of a reference goes on, since its store does not answer", { error });
+      deps.log.warn("the last value of a reference is used, its store is unavailable", { error });
       return known;
     }
   }

@@ -12,41 +12,41 @@ import type { Failure } from "./failure.ts";
 import { createPace } from "./pace.ts";
 import { createPass, type Opened, type PassDeps } from "./pass.ts";
 
-/** Everything that lives as long as the container; what one invocation needs comes with its call. */
+/** The dependencies that exist as long as the container; those of one invocation are passed with each call. */
 export interface ConsumerDeps extends PassDeps, Omit<BatchResultDeps, "log"> {
   deliver: Deliver;
   /** From 0 to 1. */
   random: () => number;
 }
 
-/** How often an event is run when others change a session that it read; then it is left to SQS, to come again. */
+/** How often an event is run if others change a session that it has read; then SQS delivers it again. */
 const CONFLICT_RUNS = 5;
-/** The longest pause before the second of these runs; for each further run it doubles. */
+/** The longest pause before the second of these runs; it doubles for each further run. */
 const CONFLICT_PAUSE_MS = 10;
-/** The same where each commit is a transaction: a commit that meets its locks is cancelled as a whole. */
+/** The same if each commit is a transaction: a commit that meets a lock is cancelled as a whole. */
 const LOCKED_PAUSE_MS = 200;
-/** After how many seconds an event with a conflict in each run comes again. */
+/** After how many seconds an event with a conflict in each run is retried. */
 const CONFLICT_SECONDS = 1;
-/** SQS's own limit of a visibility timeout, 12 hours, counts from the receive. */
+/** SQS's limit of a visibility timeout, 12 hours, counted from the receive. */
 const LONGEST_SECONDS = 42_900;
 
-/** What one invocation has of its own. */
+/** The arguments of one invocation. */
 interface Batch {
   result: BatchResult;
   timeLeft: TimeLeft;
 }
 
-/** How far the events of an invocation have come. */
+/** The progress of the events of an invocation. */
 interface Rounds {
-  /** How many were run to their end. */
+  /** How many were finished. */
   ended: number;
-  /** Those that were not run, or not to their end, although this invocation had time for others. */
+  /** Events that were not started, or not finished, although this invocation had time for others. */
   unstarted: Delivery[];
-  /** Those with a conflict in each run. */
+  /** Events with a conflict in each run. */
   conflicted: Delivery[];
 }
 
-/** Runs the handlers of a batch's events; answers the ids of the messages that SQS must deliver again. */
+/** Runs the handlers of a batch's events; returns the ids of the messages that SQS must deliver again. */
 export function createConsumer(
   deps: ConsumerDeps,
 ): (batch: QueueRecord[], timeLeft: TimeLeft) => Promise<string[]> {
@@ -76,8 +76,8 @@ export function createConsumer(
   }
 
   /**
-   * Leaves events to other invocations. `ended`: how many were done meanwhile, in how many ms. When all those left
-   * came again immediately, they would use up their receives waiting for each other.
+   * Leaves events to other invocations. `ended`: how many were done in the meantime, in how many ms. If all of the
+   * others were delivered again immediately, they would use up their receives while they wait for each other.
    */
   function leaveUnstarted(
     left: Delivery[],
@@ -139,7 +139,7 @@ export function createConsumer(
     return rounds;
   }
 
-  /** A task that is due later waits on: SQS delays no message for long enough. */
+  /** A task that is due later is returned to the queue, since SQS cannot delay a message long enough. */
   async function putOff(delivery: Delivery, { due, ...task }: Task, result: BatchResult): Promise<void> {
     const { records, envelope } = delivery;
     const [record] = records;
@@ -148,7 +148,7 @@ export function createConsumer(
       if (record) await deps.sendTask(record, envelope.id, { ...task, due });
       return result.done(records);
     }
-    const error = "its time has not come at any receive";
+    const error = "it was not due at any receive";
     const verdict = { reason: "unstarted", error, eventId: envelope.id, handler: task.entry } as const;
     result.stay(records, verdict, { seconds: Math.min(seconds, LONGEST_SECONDS), blameless: true });
   }
@@ -197,7 +197,10 @@ export function createConsumer(
     const result = createBatchResult(records, deps);
     const seconds = circuit.wait();
     if (seconds > 0) {
-      log.warn("batch handed back, a dependency has failed just now", { records: records.length, seconds });
+      log.warn("batch returned to the queue, a dependency failed recently", {
+        records: records.length,
+        seconds,
+      });
       metrics.count("HandedBack", records.length);
       const error = "a dependency was failing at every receive";
       const verdict = { reason: "dependency-failed", error } as const;
@@ -208,7 +211,7 @@ export function createConsumer(
       await work(records, { result, timeLeft });
       return result.close({ reason: "unfinished", error: "its run was not finished" });
     } catch (thrown) {
-      // A throw from here would make SQS redeliver what is done too.
+      // If this threw, SQS would redeliver events that are done too.
       const error = errorText(thrown);
       log.error("batch not finished, SQS will deliver the rest again", { error });
       circuit.failed();

@@ -1,2 +1,2 @@
-/** What the gateway's own core script logs at each run of a handler. */
+/** The log line of the gateway's own core script at each run of a handler. */
 export const CORE_LINE = "Calling built - in handle";

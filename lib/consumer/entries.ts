@@ -3,16 +3,16 @@ import type { LiveRelease } from "../releases/release.ts";
 import type { Coalesce } from "../webhooks/definition.ts";
 import type { OwnHandler } from "../webhooks/own-handlers.ts";
 
-/** What is to be done for an event, under the name that the ledger has for it. */
+/** A handler of an event, with its name in the ledger. */
 export type Entry = { entry: string; coalesce?: Coalesce } & ({ ref: HandlerRef } | { own: OwnHandler });
 
-/** Scripts in the order in which they run, and then the handlers that need no script. */
+/** Scripts in the order in which they run, then webhooks and log handlers. */
 export const entriesFor = (release: LiveRelease, apiId: string, type: string): Entry[] => [
   ...release.own(apiId, type).map((own) => ({ entry: own.entry, own, ...coalesceOf(own) })),
   ...numbered(release.handlers(apiId, type)),
 ];
 
-/** The ledger's name of each: an API may name one handler twice, and the gateway then runs it twice. */
+/** Their names in the ledger: an API may name a handler twice, and the gateway then runs it twice. */
 function numbered(refs: HandlerRef[]): Entry[] {
   const seen = new Map<string, number>();
   return refs.map((ref) => {

@@ -26,48 +26,50 @@ import { coalescedContext, createOwnRun } from "./own-run.ts";
 import type { Prefetch } from "./prefetch.ts";
 import { createSandboxCosts } from "./sandbox-costs.ts";
 
-/** What the runs of all events have in common, beside what a handler's run needs. */
+/** The dependencies of all event runs, in addition to those of a handler's run. */
 export interface EventRunDeps extends HandlerRunDeps {
-  /** How much later than `timeoutMs` a run is over for certain. */
+  /** How long after `timeoutMs` a run has ended in any case. */
   graceMs: number;
-  /** `retry`: an event whose handler failed comes again. `drop`: the handler counts as done. */
+  /** `retry`: an event whose handler failed is retried. `drop`: the handler counts as done. */
   handlerErrors: "retry" | "drop";
-  /** What scripts get of their API's config_data. */
+  /** The config_data that scripts get. */
   configOf: ConfigOf;
   sendTask: SendTask;
   windows: Windows;
-  /** Where a gateway owns the sessions: has a row checked when one of the gateway's own events is about its key. */
+  /**
+   * If a gateway owns the sessions: has the row of a key checked after an event of the gateway itself about that key.
+   */
   mirror?: ((event: GatewayEvent) => Promise<void>) | undefined;
 }
 
 /** Milliseconds that this invocation has left. */
 export type TimeLeft = () => number;
 
-/** One event's turn in a pass. */
+/** One event in a pass. */
 export interface EventRun {
   unit: UnitOfWork;
   loaded: Loaded;
   delivery: Delivery;
   timeLeft: TimeLeft;
-  /** True once a failure of any event says that the others would fail too. */
+  /** True after a failure that would affect the other events too. */
   isHalted(): boolean;
   /** Reports such a failure. */
   halt(outage: Failure): void;
 }
 
-/** What became of an event, and how each of its handlers ended that was not done before. */
+/** The outcome of an event, and of each of its handlers that was not done before. */
 export interface EventEnd {
   outcome: EventOutcome;
   handlers: HandlerReport[];
 }
 
-/** Kept back for the commit and the answer, in ms. */
+/** Reserved for the commit and the answer, in ms. */
 export const COMMIT_RESERVE_MS = 1_500;
 
 /**
- * Runs what is not done of one event. One handler's failure does not stop the others, but for a dependency's, which
- * would fail them too. Handlers for which no time is left are not started: the event comes again then, and the ledger
- * knows which of them are done.
+ * Runs the handlers of an event that are not done. A failure of one handler does not stop the others, except for the
+ * failure of a dependency, which would affect them too. Handlers for which no time is left are not started: the event
+ * is retried, and the ledger says which of them are done.
  */
 export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
   const { log } = deps;
@@ -76,7 +78,7 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
   const runOwn = createOwnRun(deps);
   const runMs = deps.timeoutMs + deps.graceMs + COMMIT_RESERVE_MS;
 
-  /** The handler's second argument without its name: the gateway's two members, and what authors need beside them. */
+  /** The handler's second argument without `Handler`: the gateway's two members, and gatehook's additions. */
   async function contextOf({ envelope, records }: Delivery, api: Api | undefined, coalesced?: Coalesced) {
     const config_data = api && (await deps.configOf(api));
     const Coalesced = coalesced && coalescedContext(coalesced);
@@ -105,7 +107,7 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
     const release = loaded.release.version;
     const api = loaded.release.api(api_id);
     if (api_id === GATEWAY_API && deps.mirror) {
-      // A run for a whole window comes long after its events.
+      // The run of a window comes long after its events.
       if (!delivery.task) await deps.mirror(event);
     } else if (!api) {
       const error = `api_id "${api_id}" is in no definition of release ${release}`;
@@ -116,7 +118,7 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
     let outcome: EventOutcome = unit.isLost(identity) ? CONFLICTED : DONE;
     let outage: unknown;
     const coalesced = delivery.task && (await deps.windows.close(delivery));
-    // Who opened the window died before anything was counted in it.
+    // The process that opened the window died before it counted an event.
     if (delivery.task && !coalesced) return { outcome, handlers };
     const asked = entriesFor(loaded.release, api_id, event.Type).filter(
       (each) => isAsked(each, delivery) && !unit.isDone(identity, each.entry),
@@ -134,7 +136,7 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
       }
     }
 
-    /** An unexpected error fails the handler; an outage while other runs are committed fails the batch. */
+    /** An unexpected error fails only the handler; an outage during the commit of other runs fails the batch. */
     function takeThrown(run: HandlerRun, thrown: unknown): void {
       if (thrown instanceof AppError && thrown.code === "dependency-failed") outage ??= thrown;
       else take(run, fail(run, { kind: "handler", reason: "runtime-failed", error: errorText(thrown) }));
@@ -161,7 +163,7 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
     };
 
     if (delivery.task && asked.length === 0 && !unit.isDone(identity, delivery.task.entry))
-      log.warn("window closed of a handler that is in the release no more", {
+      log.warn("window closed of a handler that is no longer in the release", {
         event_id: id,
         handler: delivery.task.entry,
         release,
@@ -200,16 +202,16 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
   };
 }
 
-/** A failure that passes with time is worth another delivery also where handlers may fail. */
+/** A transient failure is retried even if failures of handlers are dropped. */
 const DROPPED: ReadonlySet<Failure["kind"]> = new Set(["final", "handler"]);
 
-/** A store that is unavailable is not an outage: the events of other APIs can go on. */
+/** An unavailable store of references is not an outage: the events of other APIs can continue. */
 function configFailure(thrown: unknown): Pick<Failure, "kind" | "reason" | "error"> {
   if (!(thrown instanceof AppError)) throw thrown;
   const kind = thrown.code === "dependency-failed" ? "conflict" : "handler";
   return { kind, reason: thrown.code, error: thrown.message };
 }
 
-/** By itself an event asks for all but those of which one run stands for many; a window asks for that of one handler. */
+/** An event runs all handlers except those with a window; the task of a window runs only its own handler. */
 const isAsked = ({ entry, coalesce }: Entry, { task }: Delivery) =>
   task ? task.entry === entry : coalesce === undefined;

@@ -1,10 +1,10 @@
 import type { Verdict } from "../queue/dead-letters.ts";
 
-/** Why an event's work does not count, and what may fix that. */
+/** Why an event failed, and whether a retry may help. */
 export interface Failure extends Verdict {
   /**
-   * `final`: nothing will. `handler`: another attempt may. `dependency`, `conflict`: time will, and it was not the
-   * event's fault, so it costs no attempt. With a `dependency` the events after it would fail too.
+   * `final`: a retry cannot help. `handler`: another attempt may succeed. `dependency`, `conflict`: it will succeed
+   * later, and does not count as an attempt. After a `dependency` the next events would fail too.
    */
   kind: "final" | "handler" | "dependency" | "conflict";
 }

@@ -18,13 +18,13 @@ import type { Loaded } from "./live-runtime.ts";
 import { CONFLICTED, DONE, type EventOutcome } from "./outcome.ts";
 import { ownKey, type Prefetch } from "./prefetch.ts";
 
-/** What a handler's run needs beside the hosts of what scripts can call. `timeoutMs` in ms. */
+/** The dependencies of a handler's run, in addition to those of the API that scripts call. `timeoutMs` in ms. */
 export interface HandlerRunDeps extends HostDeps {
   log: DebugLog;
   metrics: Metrics;
   /** Wall time of one handler run. */
   timeoutMs: number;
-  /** Only where a history is kept. */
+  /** Only if a history is kept. */
   history?: Recorder | undefined;
 }
 
@@ -40,13 +40,13 @@ export interface HandlerRun {
   context: object;
 }
 
-/** One handler's run for one event, to be done by the runtime. */
+/** One handler's run for one event, for the runtime. */
 export interface Prepared {
   run: Run;
   host: RunHost;
   /**
-   * What the outcome comes to. When it succeeded, its writes become part of the unit of work. `waitedMs`: how long its
-   * calls waited for the runs before it to be taken in.
+   * Evaluates the outcome. If the run succeeded, its writes become part of the unit of work. `waitedMs`: how long its
+   * calls waited for earlier runs to be applied.
    */
   end(outcome: Outcome, waitedMs: number): Promise<EventOutcome>;
 }
@@ -73,7 +73,7 @@ type Why = Pick<Failure, "kind" | "reason" | "error">;
 export function createHandlerRun(deps: HandlerRunDeps, prefetch: Prefetch) {
   const { log, metrics } = deps;
 
-  /** Tells of a failure, also of one that came before the run. */
+  /** Reports a failure, including one before the run. */
   function fail({ delivery, ref, loaded }: HandlerRun, why: Why, facts: object = {}): EventOutcome {
     const { id, api_id } = delivery.envelope;
     const names = { handler: ref.name, release: loaded.release.version };
@@ -85,7 +85,7 @@ export function createHandlerRun(deps: HandlerRunDeps, prefetch: Prefetch) {
 
   async function accept(run: HandlerRun, buffer: UnitBuffer): Promise<EventOutcome> {
     try {
-      // Where the table did not take it, the commit says so.
+      // If the table rejected it, the commit says so.
       return (await run.unit.accept(buffer, run.delivery.identity, run.entry)) ? DONE : CONFLICTED;
     } catch (thrown) {
       if (!(thrown instanceof AppError) || thrown.code !== "commit-impossible") throw thrown;
@@ -157,11 +157,11 @@ function sessionsFor(buffer: UnitBuffer, { envelope }: Delivery): [string, strin
   try {
     return [[key, showSession(session)]];
   } catch {
-    return []; // Who asks for it is told what is wrong with it.
+    return []; // A handler that reads it gets the error.
   }
 }
 
-/** What a run failed by; undefined for one that did not. */
+/** The failure of a run; undefined if it succeeded. */
 export function failureOf(
   outcome: Outcome,
   host: RunHost,
@@ -173,7 +173,7 @@ export function failureOf(
     return { kind, reason: failure.code, error: failure.message };
   }
   if (outcome.ok) return undefined;
-  // A script that spent most of its time on one answer of a table did not run too long: the table did.
+  // If a script spent most of its time waiting for one response of a table, the table is the cause, not the script.
   const late = outcome.code === "timeout" || outcome.code === "killed";
   const stuck =
     late && (host.stuckFor(timeoutMs / 2) ?? (waitedMs > timeoutMs / 2 ? "the commit of others" : undefined));

@@ -1,12 +1,12 @@
 import { type Delivery, groupOf } from "../queue/delivery.ts";
 
-/** Events that are run one after the other; those of a FIFO queue's group have the order of their queue. */
+/** Events that run one after the other; events of a FIFO group are in the order of their queue. */
 export interface Lane {
   ordered: boolean;
   deliveries: Delivery[];
 }
 
-/** Events of one group of a FIFO queue, or that name the same key (they are likely to change the same session). */
+/** Events of one FIFO group, or with the same key (they are likely to change the same session). */
 export function lanesOf(deliveries: Delivery[]): Lane[] {
   const lanes = new Map<unknown, Lane>();
   for (const delivery of deliveries) {

@@ -11,29 +11,29 @@ export interface Loaded {
   runtime: Runtime;
 }
 
-/** The one runtime of a container, which follows the live release. */
+/** The runtime of a container, which follows the live release. */
 export interface LiveRuntime {
   /**
-   * The runtime of this version: loaded beside the old one, then swapped; then the old one is closed. When it cannot be
-   * loaded, as a whole or a script of it, the old one goes on, and it is tried again a little later. Throws
-   * `release-missing` when no release is live yet.
+   * The runtime of this version: it is loaded beside the old one, then swapped in, and then the old one is closed. If
+   * it or one of its scripts cannot be loaded, the old one stays in use, and loading is retried a little later. Throws
+   * `release-missing` if no release is live yet.
    */
   at(version: string | undefined): Promise<Loaded>;
   close(): Promise<void>;
 }
 
-/** Between two tries: each of them may take the time of a whole batch. */
+/** The pause between two attempts, each of which may take as long as a whole batch. */
 const RETRY_MS = 5_000;
 
-/** Owns the runtimes that `start` makes: it closes the one that was replaced, and `close` closes the one in use. */
+/** Owns the runtimes that `start` creates: it closes a replaced runtime, and `close` closes the current one. */
 export function createLiveRuntime(deps: {
   releases: Pick<ReleaseStore, "read">;
   start: (release: LiveRelease) => Promise<Runtime>;
-  /** Makes the next start faster; called once a release has proven to be in use, so not during a cold start. */
+  /** Makes the next start faster; called only after a release was used, so not during a cold start. */
   prepare?: () => void;
   log: Log;
   metrics: Metrics;
-  /** A clock in milliseconds, for the pause between two tries. */
+  /** A clock in milliseconds, for the pause between two attempts. */
   now?: () => number;
 }): LiveRuntime {
   const { metrics } = deps;
@@ -52,7 +52,7 @@ export function createLiveRuntime(deps: {
       faults: runtime.faults.length,
       ms,
     });
-    // The releaser has loaded all of it: here it is a matter of this container, which its next try may fix.
+    // The releaser has loaded all of it, so the problem is in this container, and the next attempt may succeed.
     if (held && runtime.faults.length > 0) {
       await runtime.close();
       throw new Error(runtime.faults.map(({ path, error }) => `${path}: ${error.message}`).join("; "));
@@ -85,7 +85,7 @@ export function createLiveRuntime(deps: {
         });
         return old;
       }
-      // Nothing runs in the old one any more, so the batch need not wait for its threads to end.
+      // Nothing runs in the old runtime any more, so the batch need not wait for its threads to end.
       old?.runtime.close().catch((thrown: unknown) => {
         deps.log.warn("old release not closed", { release: old.release.version, error: errorText(thrown) });
       });

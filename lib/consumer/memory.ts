@@ -1,6 +1,9 @@
-/** What the sandbox takes beside what handlers may fill, in MiB: the engine, and texts on their way across. */
+/**
+ * The memory of the sandbox in addition to that of handlers, in MiB: the engine, and texts that are passed to and from
+ * it.
+ */
 const SANDBOX_MB = 24;
-/** What the function takes without any worker, in MB. Measured; a full worker adds what it may fill. */
+/** The memory of the function without workers, in MB. Measured; each worker adds up to its limit. */
 const FUNCTION_MB = 150;
 
 /** The memory that the consumer may need, in MB. */

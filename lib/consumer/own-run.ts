@@ -6,16 +6,16 @@ import { type Coalesced, type SendTask, webhookTask } from "../tasks/tasks.ts";
 import type { OwnHandler } from "../webhooks/own-handlers.ts";
 import { DONE, type EventOutcome } from "./outcome.ts";
 
-/** What a handler needs that is not a script. */
+/** The dependencies of webhooks and log handlers. */
 export interface OwnRunDeps {
   sendTask: SendTask;
   log: Log;
 }
 
 /**
- * Does what needs no script: writes the line of a log handler, or puts a task on the queue for a webhook, whose request
- * has nothing to do with this event's commit then. Both come before the ledger knows of it, and so at least once. Throws
- * `dependency-failed`.
+ * Runs a handler without a script: writes the line of a log handler, or sends the task of a webhook to the queue, so
+ * that its request is independent of this event's commit. Both happen before the ledger entry is written, so at least
+ * once. Throws `dependency-failed`.
  */
 export type OwnRun = (
   delivery: Delivery,
@@ -24,11 +24,11 @@ export type OwnRun = (
 ) => Promise<EventOutcome>;
 
 /**
- * Remembers per delivery which handlers are done, so that a rerun after a conflict does not do them twice. A webhook
- * whose message would be too large for SQS fails for good.
+ * Remembers for each delivery which handlers are done, so that a rerun after a conflict does not do them twice. A
+ * webhook whose message is too large for SQS fails permanently.
  */
 export function createOwnRun({ sendTask, log }: OwnRunDeps): OwnRun {
-  /** Handlers that this invocation has done: an event is run again after a conflict. */
+  /** Handlers that this invocation has done, since an event is run again after a conflict. */
   const doneBefore = new WeakMap<Delivery, Set<string>>();
 
   async function send({ envelope, records, task }: Delivery, entry: string, coalesced?: Coalesced) {
@@ -57,10 +57,10 @@ export function createOwnRun({ sendTask, log }: OwnRunDeps): OwnRun {
   };
 }
 
-/** The longest text that is logged of an event, in UTF-16 units. */
+/** The longest text of an event in a log line, in UTF-16 units. */
 const TEXT_CHARS = 1_000;
 
-/** The line of a log handler: what the gateway would have written, were its own richer form in use, but no key. */
+/** The line of a log handler: the same data as the gateway's own log handler, but without the key. */
 function lineOf({ envelope }: Delivery, prefix: string, coalesced?: Coalesced): Record<string, unknown> {
   const { id, api_id, org_id, event } = envelope;
   const { Type, Meta, TimeStamp } = event;
@@ -84,7 +84,7 @@ function lineOf({ envelope }: Delivery, prefix: string, coalesced?: Coalesced): 
   };
 }
 
-/** In the form that scripts and people get. */
+/** In the form that scripts get. */
 export const coalescedContext = ({ count, first, last }: Coalesced) => ({
   Count: count,
   First: new Date(first).toISOString(),

@@ -1,12 +1,12 @@
-/** How fast this container gets events done, learned from its invocations. */
+/** How fast this container processes events, learned from its invocations. */
 export interface Pace {
-  /** How many events fit into this time; all of them before anything is known. `ms` in milliseconds. */
+  /** How many events fit into this time; all of them if nothing is known yet. `ms` in milliseconds. */
   fit(ms: number): number;
-  /** This number of events took this time. */
+  /** Records that this number of events took this time. */
   learn(events: number, ms: number): void;
 }
 
-/** How much the newest invocation counts. */
+/** The weight of the newest invocation. */
 const WEIGHT = 0.5;
 
 /** Learns a moving average: the newest invocation counts for half. At least one event always fits. */

@@ -15,14 +15,14 @@ import type { LiveRuntime, Loaded } from "./live-runtime.ts";
 import { CONFLICTED, type EventOutcome, type HandlerReport, UNSTARTED, worse } from "./outcome.ts";
 import { createPrefetch, ownKey } from "./prefetch.ts";
 
-/** What all passes of a container have in common. */
+/** The dependencies of all passes of a container. */
 export interface PassDeps extends EventRunDeps {
   store: ConsumerStore;
   live: LiveRuntime;
   circuit: Circuit;
-  /** Deliveries at which a handler may fail before its event becomes a dead letter. */
+  /** The number of failed attempts after which an event becomes a dead letter. */
   maxAttempts: number;
-  /** Only where a gateway owns the sessions. */
+  /** Only if a gateway owns the sessions. */
   changedState?: ChangedState | undefined;
 }
 
@@ -32,7 +32,7 @@ export interface Passed {
   outcome: EventOutcome;
   handlers: HandlerReport[];
   release: LiveRelease;
-  /** Handlers that the ledger had as done before this pass. */
+  /** The number of handlers that were done before this pass. */
   doneBefore: number;
 }
 
@@ -46,20 +46,20 @@ export interface Opened {
 /** What became of the events of a pass once its commit is through. */
 export interface PassEnd {
   passed: Passed[];
-  /** Events of which another content came first under their identity: they are not run. */
+  /** Events with the identity of an earlier event with other content: they are not run. */
   others: Delivery[];
-  /** The table refused events together: each needs a commit of its own. */
+  /** The table rejected events together: each needs its own commit. */
   needsOwnCommit: boolean;
-  /** Whether sessions can be put with marks; each commit is a transaction otherwise. */
+  /** Whether sessions can be put with marks; otherwise each commit is a transaction. */
   hasMarks: boolean;
 }
 
-/** How the events of this pass are run. Both flags are off in the first pass of an invocation. */
+/** How the events of this pass are run. Both flags are false in the first pass of an invocation. */
 export interface PassOptions {
   timeLeft: TimeLeft;
-  /** One event after the other, so that those of this batch are no conflict for each other. */
+  /** One event after the other, so that the events of this batch do not conflict with each other. */
   inTurn: boolean;
-  /** Each event has a commit of its own. */
+  /** Each event has its own commit. */
   alone: boolean;
 }
 
@@ -80,7 +80,7 @@ export function createPass(deps: PassDeps): Pass {
   const prefetch = createPrefetch();
   const runEvent = createEventRun(deps, prefetch);
 
-  /** A gateway that owns the sessions decides how long it keeps them. */
+  /** A gateway that owns the sessions determines how long they are kept. */
   function rulesOf(release: LiveRelease): SessionRules {
     const { changedState } = deps;
     if (changedState) return { changedState };
@@ -96,7 +96,7 @@ export function createPass(deps: PassDeps): Pass {
       onSee: (inMemory) => metrics.count(inMemory ? "PrefetchHits" : "PrefetchMisses"),
     });
 
-  /** Set to 0 when the event is given up, so that a redrive has all its attempts. */
+  /** Set to 0 if the event becomes a dead letter, so that a redrive has all its attempts. */
   function countAttempt(unit: UnitOfWork, { identity }: Delivery, failure: Failure): EventOutcome {
     const attempt = unit.attempts(identity) + 1;
     const exhausted = attempt >= deps.maxAttempts;
@@ -156,12 +156,12 @@ export function createPass(deps: PassDeps): Pass {
       for (const delivery of lane) {
         if (isHalted()) return;
         const outcome = await runOne(delivery);
-        // What comes after an event that is not done must wait. After one that is run again, it is run again too.
+        // Events after one that is not done must wait. If that event is run again, they are run again too.
         if (ordered && outcome.is !== "done" && outcome.is !== "conflicted") return;
       }
     }
 
-    /** A lane that throws does not end the others: all lanes have ended before the invocation does. */
+    /** A lane that throws does not stop the others: the invocation waits for all lanes. */
     const runWhole = (lane: Lane) =>
       runLane(lane).catch((thrown: unknown) => {
         broken ??= thrown;
@@ -193,7 +193,7 @@ export function createPass(deps: PassDeps): Pass {
   return { open, run };
 }
 
-/** By identity, the key that an event is about. */
+/** The key of each event, by identity. */
 type Homes = ReadonlyMap<string, string>;
 
 function homesOf(deliveries: Delivery[]): Homes {
@@ -201,13 +201,13 @@ function homesOf(deliveries: Delivery[]): Homes {
   return new Map(homes.filter(([, key]) => isStorableKey(key)));
 }
 
-/** The deliveries whose content is that of their ledger entry, and the others. */
+/** The deliveries whose content matches their ledger entry, and the others. */
 function split(deliveries: Delivery[], { ledger }: BatchRead): [Delivery[], Delivery[]] {
   const isOther = ({ identity, digest }: Delivery) => (ledger.get(identity)?.digest ?? digest) !== digest;
   return [deliveries.filter((delivery) => !isOther(delivery)), deliveries.filter(isOther)];
 }
 
-/** What a commit makes of an outcome: nothing of an event counts that it did not take. */
+/** The outcome after the commit: an event that the commit did not accept is not done. */
 function atCommit({ identity, envelope }: Delivery, outcome: EventOutcome, commit: Commit): EventOutcome {
   if (commit.conflicted.has(identity)) return CONFLICTED;
   const refused = commit.rejected.get(identity);
@@ -216,7 +216,7 @@ function atCommit({ identity, envelope }: Delivery, outcome: EventOutcome, commi
   return { is: "failed", failure: { kind: "handler", reason, error, eventId: envelope.id } };
 }
 
-/** An event that was not begun: what failed for another would have failed for it too. */
+/** An event that was not started, because the failure of another event would affect it too. */
 function unrun({ envelope }: Delivery, outage: Failure | undefined): EventEnd {
   if (!outage) return { outcome: UNSTARTED, handlers: [] };
   const failure = { ...outage, eventId: envelope.id, handler: undefined };

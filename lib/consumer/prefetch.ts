@@ -4,22 +4,26 @@ import type { LiveRelease } from "../releases/release.ts";
 import { isStorableKey } from "../sessions/limits.ts";
 
 /**
- * Learns which handlers want the session of the event's own key with the batch's first read: those that read it, and
- * those that write any, for what they write is committed by it. A handler that has not run here is taken for one.
+ * Learns which handlers need the session of the event's own key in the batch's first read: those that read it, and
+ * those that write any session, because the commit needs the home. A handler that has not run here yet is assumed to
+ * need it.
  */
 export interface Prefetch {
-  /** This handler has run. */
+  /** Records that this handler has run. */
   ran(ref: HandlerRef): void;
-  /** This handler wants it. */
+  /** Records that this handler needs it. */
   learn(ref: HandlerRef): void;
-  /** The release that the next `keysFor` asks; what was learnt is kept, for most handlers outlive a release. */
+  /**
+   * The release that the next `keysFor` uses; the learned data is kept, since most handlers are the same in the next
+   * release.
+   */
   at(release: LiveRelease): void;
   keysFor(envelopes: EventEnvelope[]): string[];
 }
 
-/** Learns per handler name, for as long as the container lives. */
+/** Learns by handler name, as long as the container exists. */
 export function createPrefetch(): Prefetch {
-  /** Whether they want it, by handler. */
+  /** Whether they need it, by handler. */
   const handlers = new Map<string, boolean>();
   let live: LiveRelease | undefined;
   const isAsked = ({ api_id, event }: EventEnvelope) =>
@@ -42,7 +46,7 @@ export function createPrefetch(): Prefetch {
   };
 }
 
-/** The key that the event is about; "" for an event without a key. */
+/** The key of the event; "" if it has none. */
 export function ownKey({ event }: EventEnvelope): string {
   const { Key } = event.Meta;
   return typeof Key === "string" ? Key : "";

@@ -1,7 +1,7 @@
 import type { Metrics } from "../metrics.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
-/** Counts the sandboxes and threads that a runtime has lost since the last call; runs at the same time share them. */
+/** Counts the sandboxes and threads that a runtime has lost since the last call; concurrent runs share the counts. */
 export function createSandboxCosts({ metrics }: { metrics: Metrics }): (runtime: Runtime) => void {
   const told = new WeakMap<Runtime, { kills: number; rebuilds: number }>();
   return (runtime) => {

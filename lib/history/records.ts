@@ -34,7 +34,7 @@ export interface RefusedRecord {
   error: string;
 }
 
-/** `handed-back`: a dependency failed. `dropped`: another content came under its id before. */
+/** `handed-back`: a dependency failed. `dropped`: an event with the same id and other content was run before. */
 export const ATTEMPT_OUTCOMES = [
   "done",
   "failed",
@@ -60,7 +60,7 @@ export interface AttemptRecord {
   sent_at?: string;
   /** From `at` until its outcome was known, its commit included. */
   ms: number;
-  /** It was a dead letter, or was put on the queue anew. */
+  /** It was a dead letter, or was sent to the queue as a new message. */
   again?: true;
   container: string;
   isolation: Isolation;

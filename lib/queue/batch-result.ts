@@ -8,42 +8,45 @@ import type { Requeue } from "./requeue.ts";
 import type { RetryDelay } from "./retry-delay.ts";
 import type { ChangeVisibility } from "./visibility.ts";
 
-/** What ends a record's delivery one way or the other. */
+/** The ways to end the delivery of a record. */
 export interface BatchResultDeps {
   sendDeadLetter: SendDeadLetter;
   changeVisibility: ChangeVisibility;
   requeue: Requeue;
   retryDelay: RetryDelay;
-  /** The queue's maxReceiveCount: at this receive what is not done becomes a dead letter here, with its reason. */
+  /** The queue's maxReceiveCount: at this receive a record that is not done becomes a dead letter, with the reason. */
   receiveLimit: number;
   log: Log;
   metrics: Metrics;
   history?: Recorder | undefined;
 }
 
-/** How a record stays in the queue. */
+/** How a record is returned to the queue. */
 export interface Stay {
-  /** How long until it comes again; by default the retry delay for its receives. */
+  /** How long until it is delivered again; the default is the retry delay for its receives. */
   seconds?: number | undefined;
-  /** True when nothing failed: other events were done in its place. Its receives do not count then. */
+  /** True if nothing failed, and other events were done instead: then its receives do not count. */
   blameless?: boolean;
 }
 
-/** What becomes of a batch's records. A record of which nothing is said stays in the queue. */
+/** The results of a batch's records. A record without a result stays in the queue. */
 export interface BatchResult {
-  /** It is proven done, or has no work. */
+  /** The record is proven done, or has no handler. */
   done(records: QueueRecord[]): void;
-  /** It is not done, for this reason, and comes again. */
+  /** The record is not done, for this reason, and will be delivered again. */
   stay(records: QueueRecord[], verdict: Verdict, how?: Stay): void;
-  /** It is given up: acknowledged once its body is in the dead-letter queue. */
+  /** The record becomes a dead letter: it is acknowledged after its body is in the dead-letter queue. */
   giveUp(records: QueueRecord[], verdict: Verdict): Promise<void>;
-  /** Makes records that `stay` was called for visible again now, rather than at the end. Never throws. */
+  /** Makes the records of earlier `stay` calls visible again now, instead of at the end. Never throws. */
   release(records: QueueRecord[]): Promise<void>;
-  /** Ids of the messages that SQS must deliver again. Never throws; `why` counts for records without a verdict. */
+  /**
+   * The ids of the messages that SQS must deliver again. Never throws; `why` is the reason for records without a
+   * result.
+   */
   close(why: Verdict): Promise<string[]>;
 }
 
-/** For one invocation. A dead letter that cannot be sent leaves its record in the queue. */
+/** For one invocation. If a dead letter cannot be sent, its record stays in the queue. */
 export function createBatchResult(batch: QueueRecord[], deps: BatchResultDeps): BatchResult {
   const { log, metrics } = deps;
   const open = new Map(batch.map((record) => [record.messageId, record]));
@@ -80,23 +83,23 @@ export function createBatchResult(batch: QueueRecord[], deps: BatchResultDeps): 
     for (const record of records) await giveUpOne(record, verdict);
   }
 
-  /** A copy of the message, whose receives count from 1 again, takes its place: the queue has one or both. */
+  /** Replaces the message by a copy, whose receives count from 1 again: the queue always has one of them or both. */
   async function startAnew(record: QueueRecord, { verdict, seconds = 0 }: { verdict: Verdict } & Stay) {
     const facts = { message_id: record.messageId, event_id: verdict.eventId, receives: receives(record) };
     try {
       await deps.requeue(record, { eventId: verdict.eventId, seconds });
-      log.info("event put on the queue anew", facts);
+      log.info("event sent to the queue as a new message", facts);
       metrics.count("EventsRequeued");
       done([record]);
     } catch (thrown) {
-      log.warn("event not put on the queue anew, SQS will deliver it again", {
+      log.warn("event not sent to the queue as a new message, SQS will deliver it again", {
         ...facts,
         error: errorText(thrown),
       });
     }
   }
 
-  /** Requeues a record, or gives it up, before its receives reach the limit of SQS, which names no reason. */
+  /** Requeues a record, or makes it a dead letter, before its receives reach the limit of SQS, which adds no reason. */
   async function mindReceives(record: QueueRecord, why: Verdict): Promise<void> {
     const stay = stays.get(record.messageId) ?? { verdict: why };
     const inOrder = record.attributes.MessageGroupId !== undefined; // a copy would come after later events

@@ -7,32 +7,32 @@ import { ANSWER_BYTES } from "../webhooks/verdict.ts";
 import { TASK_ATTRIBUTE, type VerdictAttribute } from "./attributes.ts";
 import { type QueueRecord, receives } from "./records.ts";
 
-/** Why an event is not done: a coded error, how its handler failed, or that its turn did not come. */
+/** Why an event is not done: a coded error, the failure of its handler, or that it was not started. */
 export type Reason = ErrorCode | `handler-${FailureCode}` | "unstarted" | "unfinished";
 
-/** Why an event was given up on. */
+/** Why an event became a dead letter. */
 export interface Verdict {
   reason: Reason;
   error: string;
   eventId?: string | undefined;
   handler?: string | undefined;
   release?: string | undefined;
-  /** The beginning of what a webhook's target said. */
+  /** The beginning of the response of a webhook's target. */
   answer?: string | undefined;
 }
 
-/** Throws when the dead-letter queue does not have it: the record must stay in its own queue then. */
+/** Throws if the dead-letter queue does not have it: then the record must stay in its own queue. */
 export type SendDeadLetter = (record: QueueRecord, verdict: Verdict) => Promise<void>;
 
-/** The longest attribute; what a target said is a kilobyte already. */
+/** The longest attribute; a target's response is at most a kilobyte already. */
 const ATTRIBUTE_CHARS = 1_000;
-/** What SQS counts of an attribute beside its name and its text. */
+/** The size that SQS counts for an attribute in addition to its name and its text. */
 const TYPE = "String";
 
-/** Sends a record's body, unchanged, to the dead-letter queue, with what became of it as attributes. */
+/** Sends a record's unchanged body to the dead-letter queue, with the reason and other data as attributes. */
 export function createDeadLetters(send: QueueSender): SendDeadLetter {
   return async (record, { reason, error, eventId, handler, release, answer }) => {
-    // By how much they are needed: beside a body of nearly 1 MiB there may be no room for the last.
+    // The most important first: beside a body of nearly 1 MiB there may be no room for the last.
     const told: Record<VerdictAttribute, string | undefined> = {
       reason,
       handler,
@@ -59,7 +59,7 @@ export function createDeadLetters(send: QueueSender): SendDeadLetter {
   };
 }
 
-/** A FIFO queue's dead letters are FIFO too; the message id is a new one at each redrive, and so no old duplicate. */
+/** A FIFO queue has a FIFO dead-letter queue; each redrive has a new message id, so it is not deduplicated. */
 function ordering({ messageId, attributes: { MessageGroupId } }: QueueRecord) {
   return MessageGroupId === undefined ? {} : { order: { MessageGroupId, MessageDeduplicationId: messageId } };
 }

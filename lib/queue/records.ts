@@ -1,6 +1,6 @@
 import { type EventEnvelope, parseEvent } from "../events/event.ts";
 
-/** One SQS message of a batch, as much of it as matters here. */
+/** One SQS message of a batch, with the members that are used. */
 export interface QueueRecord {
   messageId: string;
   receiptHandle: string;
@@ -15,8 +15,8 @@ export interface QueueRecord {
 }
 
 /**
- * The event of a record. Its id is the publisher's; without one, the id it had before it was a dead letter (a
- * redrive gives a new messageId); without that, SQS's messageId. Throws `event-invalid`.
+ * The event of a record. Its id is the publisher's; otherwise the id that it had before it became a dead letter (a
+ * redrive has a new messageId); otherwise SQS's messageId. Throws `event-invalid`.
  */
 export function parseRecord(record: QueueRecord): EventEnvelope {
   const attribute = (name: string) => record.messageAttributes[name]?.stringValue;

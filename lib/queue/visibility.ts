@@ -3,19 +3,22 @@ import { errorText } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { QueueRecord } from "./records.ts";
 
-/** A record that stays in the queue, and in how many seconds SQS is to deliver it again. */
+/** A record that stays in the queue, and the seconds until SQS delivers it again. */
 export interface VisibilityChange {
   record: QueueRecord;
   seconds: number;
 }
 
-/** Tells the queue when these records are to come again. Never throws: then its visibility timeout counts. */
+/**
+ * Sets when the queue delivers these records again. Never throws: after an error the queue's visibility timeout
+ * applies.
+ */
 export type ChangeVisibility = (returns: VisibilityChange[]) => Promise<void>;
 
 /** SQS's own limit of one call. */
 const ENTRIES = 10;
 
-/** Ten records a call, all calls at the same time. What SQS does not take is logged. */
+/** Ten records in a call, all calls at the same time. Errors are logged. */
 export function createChangeVisibility(deps: {
   sqs: SQSClient;
   queueUrl: string;

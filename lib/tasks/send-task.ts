@@ -6,13 +6,16 @@ import type { QueueSender } from "../events/send.ts";
 import { TASK_ATTRIBUTE } from "../queue/attributes.ts";
 import type { SendTask, Task } from "./tasks.ts";
 
-/** Less than a queue takes: a message that waits counts for the alarm on the oldest one, which is of 15 minutes. */
+/**
+ * Shorter than SQS allows: a delayed message counts for the alarm on the oldest message, which has a threshold of 15
+ * minutes.
+ */
 const DELAY_SECONDS = 600;
 
-/** What changes of a task from attempt to attempt. */
+/** The members of a task that change from attempt to attempt, with their largest values. */
 const LARGEST = { due: 9_999_999_999, attempts: 9_999, since: 9_999_999_999, postponed: 9_999 };
 
-/** A message waits for ten minutes at most. In a FIFO queue it cannot wait, and gets a group of its own. */
+/** A message is delayed for at most ten minutes. In a FIFO queue it cannot be delayed, and gets its own group. */
 export function createSendTask(deps: {
   send: QueueSender;
   /** In ms since 1970. */
@@ -25,7 +28,7 @@ export function createSendTask(deps: {
       event_id: eventId,
       [TASK_ATTRIBUTE]: messageText(task),
     };
-    // As large as it may become, so that what fits once fits at each attempt.
+    // With the largest possible task, so that a message that fits now fits at each attempt.
     const grown = { ...attributes, [TASK_ATTRIBUTE]: messageText({ ...task, ...LARGEST }) };
     const bytes = Buffer.byteLength(body + Object.entries(grown).join("")) + 100;
     if (bytes > MESSAGE_BYTES)
@@ -34,7 +37,8 @@ export function createSendTask(deps: {
         `with its task for ${task.entry} it is larger than the queue takes`,
       );
     const seconds = Math.ceil(Math.max(0, task.due - deps.now() / 1000));
-    // A FIFO queue takes no delay of one message. It is a group of its own, so that it holds back nothing.
+    // A FIFO queue does not support a delay for one message. The task has its own group, so that it delays no other
+    // message.
     const how =
       MessageGroupId === undefined
         ? { delaySeconds: Math.min(DELAY_SECONDS, seconds) }

@@ -5,7 +5,7 @@ import { decodeJson, integer, string, struct } from "../go/decode.ts";
 import { TASK_ATTRIBUTE } from "../queue/attributes.ts";
 import type { QueueRecord } from "../queue/records.ts";
 
-/** How many equal events one run stands for, and when the first and the last of them came, in ms since 1970. */
+/** The number of equal events in a window, and when the first and the last of them arrived, in ms since 1970. */
 export interface Coalesced {
   count: number;
   first: number;
@@ -13,27 +13,30 @@ export interface Coalesced {
 }
 
 /**
- * What a message of the events queue asks for beside being an event: to deliver one webhook of it, or to run one handler
- * for all events of a window that is over. It has the event's own body, and this in an attribute.
+ * The task of a message in the events queue: to deliver one webhook of its event, or to close a window and run its
+ * handler. The message has the event's own body, and the task in an attribute.
  */
 export interface Task {
   kind: "webhook" | "window";
-  /** The ledger's name of the handler. */
+  /** The name of the handler in the ledger. */
   entry: string;
-  /** The id of a window, which counts in place of the event's own; "" for an event by itself. */
+  /** The id of a window, which replaces the event's id; "" for a task of a single event. */
   id: string;
-  /** In unix seconds, before which nothing is done: a message waits in the queue for ten minutes at most, so it comes and goes until then. */
+  /**
+   * When the task is due, in unix seconds. A message is delayed for at most ten minutes, so it may be returned to the
+   * queue several times until then.
+   */
   due: number;
-  /** Of a webhook: requests that failed so far, and since when, in unix seconds; 0 before the first. */
+  /** For a webhook: the number of failed requests, and the time of the first one, in unix seconds; 0 before that. */
   attempts: number;
   since: number;
-  /** How often it had to wait because its target answered no request. */
+  /** How often it was postponed because its target did not answer other requests. */
   postponed: number;
-  /** Of a webhook for a whole window. */
+  /** For a webhook of a window. */
   coalesced?: Coalesced;
 }
 
-/** A webhook that was not tried yet and is due immediately, but for what `more` says. */
+/** A webhook that was not attempted yet and is due immediately; `more` overrides members. */
 export const webhookTask = (entry: string, more: Partial<Task> = {}): Task => ({
   kind: "webhook",
   entry,
@@ -45,7 +48,7 @@ export const webhookTask = (entry: string, more: Partial<Task> = {}): Task => ({
   ...more,
 });
 
-/** The end of a window; `due` in unix seconds. */
+/** The task that closes a window; `due` in unix seconds. */
 export const windowTask = (entry: string, id: string, due: number): Task => ({
   ...webhookTask(entry, { id, due }),
   kind: "window",
@@ -62,17 +65,17 @@ const shape = struct({
   coalesced: struct({ count: integer, first: integer, last: integer }),
 });
 
-/** What a Date can hold, from 1970 in either direction. */
+/** The range of a Date, from 1970 in either direction. */
 const FURTHEST_MS = 8.64e15;
 
-/** Undefined for an event by itself. Throws `event-invalid`. */
+/** Undefined for a message without a task. Throws `event-invalid`. */
 export function taskOf({ messageAttributes }: QueueRecord): Task | undefined {
   const text = messageAttributes[TASK_ATTRIBUTE]?.stringValue;
   if (text === undefined) return undefined;
   const { kind, coalesced, ...task } = decoded(text);
-  if (kind !== "webhook" && kind !== "window") throw invalidEvent(TASK_ATTRIBUTE, "is of no known kind");
+  if (kind !== "webhook" && kind !== "window") throw invalidEvent(TASK_ATTRIBUTE, "is of an unknown kind");
   if (Math.max(Math.abs(coalesced.first), Math.abs(coalesced.last)) > FURTHEST_MS)
-    throw invalidEvent(TASK_ATTRIBUTE, "has a time that is no date");
+    throw invalidEvent(TASK_ATTRIBUTE, "has a time that is not a date");
   return { kind, ...task, ...(coalesced.count > 0 && { coalesced }) };
 }
 
@@ -84,7 +87,7 @@ function decoded(text: string): ReturnType<typeof shape> {
   }
 }
 
-/** A record's task as one that was never tried, for when it is sent again; undefined for an event by itself. */
+/** A record's task without its attempts, for a redrive; undefined for a message without a task. */
 export function freshTask(record: QueueRecord): string | undefined {
   const text = record.messageAttributes[TASK_ATTRIBUTE]?.stringValue;
   try {
@@ -96,7 +99,7 @@ export function freshTask(record: QueueRecord): string | undefined {
 }
 
 /**
- * Puts a task for the event of a record on the events queue. Throws `event-too-large` where the body leaves no room for
- * it, and `dependency-failed` when the queue does not have it.
+ * Sends a task for the event of a record to the events queue. Throws `event-too-large` if the body leaves no room for
+ * it, and `dependency-failed` if it could not be sent.
  */
 export type SendTask = (record: QueueRecord, eventId: string, task: Task) => Promise<void>;

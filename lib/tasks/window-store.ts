@@ -11,47 +11,50 @@ import { windowCounterKey, windowKey, windowMarkKey } from "../dynamo/state-keys
 import { transactionErrorOf } from "../dynamo/transaction-error.ts";
 import type { Coalesced } from "./tasks.ts";
 
-/** An event that is counted once for one handler, however often it comes. */
+/** An event that is counted once for one handler, however often it is delivered. */
 export interface Counted {
-  /** Of the event and the handler. */
+  /** Identifies the event and the handler. */
   mark: string;
-  /** When it came to the queue, in ms since 1970. */
+  /** When it arrived in the queue, in ms since 1970. */
   at: number;
 }
 
-/** When the first and the last came of those that a consumer has counted in a window, in ms since 1970. */
+/** The arrival times of the first and the last event that a consumer has counted in a window, in ms since 1970. */
 export interface Span {
   first: number;
   last: number;
 }
 
 /**
- * Counts of windows, in the state table. Each consumer has a counter of its own in a window, so that none waits for
- * another, and a window's own item names them. Everything throws `dependency-failed`.
+ * The counts of windows, in the state table. Each consumer has its own counter in a window, so that consumers do not
+ * wait for each other; the window's item lists the counters. All methods throw `dependency-failed`.
  */
 export interface WindowStore {
-  /** Adds a counter to a window; `isCalled`: a task that will close it is on the queue. Undefined when it is closed. */
+  /**
+   * Adds a counter to a window; `isCalled`: a task that will close it is on the queue. Undefined if the window is
+   * closed.
+   */
   join(window: string, counter: string): Promise<{ isCalled: boolean } | undefined>;
-  /** A task that will close the window is on the queue. */
+  /** Records that a task that will close the window is on the queue. */
   called(window: string): Promise<void>;
   /**
-   * Counts those that were not counted before, in any window, all or none. False when the window is closed. `span` is
-   * that of all which this counter has.
+   * Counts the events that were not counted before in any window, all or none. False if the window is closed. `span`
+   * covers all events of this counter.
    */
   count(window: string, counter: string, events: Counted[], span: Span): Promise<boolean>;
-  /** Closes the window for good, and answers what was counted in it; always the same from then on. */
+  /** Closes the window permanently, and returns its count, which does not change from then on. */
   close(window: string): Promise<Coalesced | undefined>;
 }
 
-/** DynamoDB's own limit of one transaction, without the counter. */
+/** DynamoDB's limit of actions in one transaction, minus the counter. */
 export const COUNT_EVENTS = 99;
 const ATTEMPTS = 8;
 
-/** `table`: the state table; `random` from 0 to 1; `newToken`: a token that was never used before. */
+/** `table`: the state table; `random` from 0 to 1; `newToken`: a unique token. */
 export function createWindowStore(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   table: string;
-  /** How long counts are kept: as long as the ledger, by which an event that comes again is known. */
+  /** How long counts are kept: as long as ledger entries, which identify an event that is delivered again. */
   ttlSeconds: number;
   /** In ms since 1970. */
   now: () => number;
@@ -61,7 +64,7 @@ export function createWindowStore(deps: {
   const { dynamo, table: TableName } = deps;
   const ttl = () => Math.floor(deps.now() / 1000) + deps.ttlSeconds;
 
-  /** Undefined where its condition does not hold. What is sent again does no harm. */
+  /** Undefined if the condition fails. Repeating the update does no harm. */
   async function update(pk: string, change: Omit<UpdateItemCommandInput, "TableName" | "Key">) {
     const command = new UpdateItemCommand({ TableName, Key: toAttributes({ pk }), ...change });
     for (let attempt = 1; ; attempt += 1) {
@@ -130,7 +133,7 @@ export function createWindowStore(deps: {
       let open = events;
       for (let attempt = 1; open.length > 0; attempt += 1) {
         const TransactItems = [add(windowCounterKey(window, counter), open.length, span), ...open.map(mark)];
-        // By its token, what the SDK sends twice is done once.
+        // The token ensures that a call which the SDK sends twice is done once.
         const command = new TransactWriteItemsCommand({ TransactItems, ClientRequestToken: deps.newToken() });
         try {
           await dynamo.send(command);
@@ -138,7 +141,7 @@ export function createWindowStore(deps: {
         } catch (thrown) {
           const codes = codesOf(thrown);
           if (codes?.[0] === "ConditionalCheckFailed") return false;
-          // Those that were counted before, at an earlier delivery.
+          // Without the events that were counted at an earlier delivery.
           const left = codes ? open.filter((_, at) => codes[at + 1] !== "ConditionalCheckFailed") : open;
           const { kind } = transactionErrorOf(thrown);
           const passes = kind === "changed" || kind === "cancelled";
@@ -165,7 +168,7 @@ export function createWindowStore(deps: {
   };
 }
 
-/** Of a cancelled transaction, in the order of its items. */
+/** The reasons of a cancelled transaction, in the order of its items. */
 function codesOf(thrown: unknown): string[] | undefined {
   const { name, CancellationReasons } = (thrown ?? {}) as {
     name?: string;

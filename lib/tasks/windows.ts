@@ -11,35 +11,35 @@ import type { Coalesce } from "../webhooks/definition.ts";
 import { type Coalesced, type SendTask, windowTask } from "./tasks.ts";
 import { COUNT_EVENTS, type Counted, type Span, type WindowStore } from "./window-store.ts";
 
-/** `counter` names this process: no other may have it. */
+/** `counter` identifies this process: it must be unique. */
 export interface WindowsDeps {
   store: WindowStore;
   sendTask: SendTask;
   /** In ms since 1970. */
   now: () => number;
-  /** Of this consumer's counters. */
+  /** The prefix of this consumer's counters. */
   counter: string;
   metrics: Metrics;
 }
 
-/** Makes one run of many equal events within a window; it comes when the window is over. */
+/** Coalesces equal events within a window into one run, after the end of the window. */
 export interface Windows {
   /**
-   * Counts the events for the handlers of which one run is to stand for many, and has the ledger say so. An event is
-   * counted once, whatever becomes of its commit. `refuse` is told of those that cannot be counted. Throws
+   * Counts the events for the handlers with `coalesce`, and marks these handlers as done in the ledger. An event is
+   * counted once, even if its commit fails. `reject` is called for events that cannot be counted. Throws
    * `dependency-failed`.
    */
   take(
     deliveries: Delivery[],
     release: LiveRelease,
     unit: Pick<UnitOfWork, "isDone" | "dismiss">,
-    refuse: (delivery: Delivery, failure: Failure) => void,
+    reject: (delivery: Delivery, failure: Failure) => void,
   ): Promise<void>;
-  /** Closes the window of a task; undefined when nothing was counted in it. */
+  /** Closes the window of a task; undefined if nothing was counted in it. */
   close(delivery: Delivery): Promise<Coalesced | undefined>;
 }
 
-/** Events that are equal, and the handler that they are counted for. */
+/** Equal events, and the handler for which they are counted. */
 interface Group {
   key: string;
   entry: string;
@@ -47,24 +47,26 @@ interface Group {
   deliveries: Delivery[];
 }
 
-/** A window that this consumer counts in, with a counter of its own. */
+/** A window in which this consumer counts, with its own counter. */
 interface Joined extends Span {
   counter: string;
 }
 
-/** How many windows are remembered; after a window is forgotten, its next event gets a new counter. */
+/** The number of windows that are remembered; after a window is forgotten, its next event gets a new counter. */
 const MOST_JOINED = 10_000;
-/** After a window's end, so that a consumer whose clock is a little behind still counts in it. */
+/** Added to a window's end, so that a consumer whose clock is a little behind can still count in it. */
 const GRACE_SECONDS = 1;
-/** A window may be closed before its time, by another consumer's clock; the next but one never is. */
+/** Another consumer's clock may close a window too early; this never affects the next but one. */
 const WINDOWS = 3;
 
-/** Remembers the windows that it counts in, 10,000 at most, for as long as the container lives. */
+/** Remembers up to 10,000 windows in which it counts, as long as the container exists. */
 export function createWindows({ store, sendTask, now, counter, metrics }: WindowsDeps): Windows {
   const joined = new Map<string, Joined>();
   let joins = 0;
 
-  /** Before anything is counted in it, there is a message that will close it. Undefined when it is closed. */
+  /**
+   * Sends the message that will close the window before anything is counted in it. Undefined if the window is closed.
+   */
   async function join(
     { entry, deliveries }: Group,
     window: string,
@@ -106,12 +108,12 @@ export function createWindows({ store, sendTask, now, counter, metrics }: Window
     }
     throw new AppError(
       "dependency-failed",
-      "all windows of an event are closed: is this machine's clock right?",
+      "all windows of an event are closed: check the clock of this machine",
     );
   }
 
   return {
-    async take(deliveries, release, unit, refuse) {
+    async take(deliveries, release, unit, reject) {
       async function takeGroup(group: Group): Promise<void> {
         const events = group.deliveries.map((delivery) => countedOf(delivery, group.entry, now()));
         for (let at = 0; at < events.length; at += COUNT_EVENTS)
@@ -119,19 +121,19 @@ export function createWindows({ store, sendTask, now, counter, metrics }: Window
         metrics.count("EventsCoalesced", events.length);
         for (const { identity } of group.deliveries) unit.dismiss(identity, group.entry);
       }
-      /** They alone fail, and not the batch that they are in. */
-      function refuseLarge({ entry, deliveries: large }: Group, thrown: unknown): void {
+      /** Only these events fail, not their batch. */
+      function rejectLarge({ entry, deliveries: large }: Group, thrown: unknown): void {
         if (!(thrown instanceof AppError) || thrown.code !== "event-too-large") throw thrown;
         const { code: reason, message: error } = thrown;
         for (const delivery of large) {
           const names = { eventId: delivery.envelope.id, handler: entry, release: release.version };
-          refuse(delivery, { kind: "final", reason, error, ...names });
+          reject(delivery, { kind: "final", reason, error, ...names });
         }
       }
-      // A batch may be of as many keys as events: their windows have nothing to do with each other.
+      // Each event of a batch may have another key, and windows of different keys are independent.
       const ended = await Promise.allSettled(
         [...groupsOf(deliveries, release, unit)].map((group) =>
-          takeGroup(group).catch((thrown: unknown) => refuseLarge(group, thrown)),
+          takeGroup(group).catch((thrown: unknown) => rejectLarge(group, thrown)),
         ),
       );
       for (const end of ended) if (end.status === "rejected") throw end.reason;
@@ -167,8 +169,8 @@ function groupsOf(
 }
 
 /**
- * The window of a time, or one of those after it: its number, and its end in unix seconds. Those of different keys do not
- * end together, or all would be run at the same time.
+ * The window of a time, or one of the next ones: its number, and its end in unix seconds. Windows of different keys end
+ * at different times, so that their runs do not all come at the same time.
  */
 function windowAt(key: string, { windowSeconds }: Coalesce, seconds: number, next: number) {
   const offset =
@@ -177,7 +179,7 @@ function windowAt(key: string, { windowSeconds }: Coalesce, seconds: number, nex
   return { nth, ends: (nth + 1) * windowSeconds - offset };
 }
 
-/** Of events that stand for each other, the one whose message has most room for a task. */
+/** The event of a group whose message has most room for a task. */
 function smallestOf(deliveries: Delivery[]): QueueRecord | undefined {
   const bytes = ({ body }: QueueRecord) => Buffer.byteLength(body);
   const records = deliveries.flatMap((delivery) => delivery.records);

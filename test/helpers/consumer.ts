@@ -177,7 +177,7 @@ export function setUp(
     letters,
     /** Messages that the queue was told to deliver again, and in how many seconds. */
     returns,
-    /** Ids of the events that were put on the queue anew. */
+    /** Ids of the events that were sent to the queue as new messages. */
     requeued,
     /** "event handler", in the order in which they ran. */
     runs,

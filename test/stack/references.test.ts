@@ -114,7 +114,7 @@ describe("a run's config_data", () => {
       throw new Error("throttled");
     };
     assert.equal((await configOf(api))?.token, "hunter2");
-    assert.match(lines.join(), /the last value of a reference goes on.*secrets:\/\/t: throttled/);
+    assert.match(lines.join(), /the last value of a reference is used.*secrets:\/\/t: throttled/);
     answer = () => {
       throw new AppError("config-unresolved", "the secret x: ResourceNotFoundException");
     };
@@ -313,7 +313,7 @@ describe("in a stack whose values are in Parameter Store and Secrets Manager", (
     stores.failing = { status: 500, name: "InternalServerError" };
     const seen = (await configSeen(stack, "secret")) as { url: string };
     assert.equal(seen.url, "https://back.example");
-    assert.ok(lines.some((line) => line.includes("the last value of a reference goes on")));
+    assert.ok(lines.some((line) => line.includes("the last value of a reference is used")));
     assert.doesNotMatch(lines.join("\n"), /rotated|back\.example/);
   });
 });

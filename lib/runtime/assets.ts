@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { setFlagsFromString } from "node:v8";
 
-/** Where the worker's code and QuickJS's WebAssembly file are; a bundle has both beside itself. */
+/** The paths of the worker's code and of QuickJS's WebAssembly file; a bundle has both beside it. */
 export interface RuntimeAssets {
   worker: URL;
   wasm: WebAssembly.Module;
@@ -12,9 +12,8 @@ declare const BUNDLED: boolean | undefined;
 const bundled = typeof BUNDLED !== "undefined";
 
 /**
- * How much of a function is executed before V8 compiles it a second time, for speed: sixty times V8's own default,
- * with which that falls into each cold start (`npm run bench:coldstart`). A handler that computes reaches it within a
- * few runs.
+ * V8's budget before it optimises a function: sixty times its default, with which optimisation would happen in each
+ * cold start (`npm run bench:coldstart`). A handler that computes a lot reaches it within a few runs.
  */
 const TIERING_BUDGET = 2_147_483_647;
 const V8_TIERING_BUDGET = 13_000_000;
@@ -27,7 +26,7 @@ export function loadAssets(): RuntimeAssets {
   };
 }
 
-/** The bytes of QuickJS's WebAssembly file: from its npm package, or from beside the bundle. */
+/** The bytes of QuickJS's WebAssembly file, from its npm package or from the bundle's folder. */
 export function readEngine(): Uint8Array {
   const file = bundled
     ? new URL("./emscripten-module.wasm", import.meta.url)
@@ -37,7 +36,7 @@ export function readEngine(): Uint8Array {
   return readFileSync(file);
 }
 
-/** A module keeps the budget that it was compiled with; other modules are not touched. */
+/** A module keeps the budget with which it was compiled; other modules are not affected. */
 function compile(bytes: Uint8Array): WebAssembly.Module {
   setFlagsFromString(`--wasm-tiering-budget=${TIERING_BUDGET}`);
   try {

@@ -2,13 +2,13 @@ import { HOST_CALLS, type HostCallName, type Limits, type StopCode } from "./pro
 
 /** The host calls that one run may still make. */
 export interface CallBudget {
-  /** Counts a call; answers the code of the limit that it breaks. */
+  /** Counts a call; returns the code of the limit that it exceeds. */
   call(name: HostCallName): StopCode | undefined;
-  /** Counts the requests of a batch, whose call is counted as one of them already. */
+  /** Counts the requests of a batch, whose call has already been counted as one of them. */
   batch(requests: number): StopCode | undefined;
 }
 
-/** For one run. The call that breaks a limit is counted too, so every later one breaks it again. */
+/** For one run. A call that exceeds a limit is counted too, so all later calls exceed it as well. */
 export function createCallBudget(limits: Limits): CallBudget {
   const left = { http: limits.httpCalls, storage: limits.storageCalls, session: limits.sessionCalls };
   const spend = (kind: keyof typeof left, count: number): StopCode | undefined => {

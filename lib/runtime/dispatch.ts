@@ -2,12 +2,12 @@ import type { Job } from "./jobs.ts";
 import type { Pool } from "./pool.ts";
 import type { Thread } from "./thread.ts";
 
-/** Jobs of which each starts when the one before it has ended. */
+/** Jobs that run one after the other. */
 export type Sequence = readonly Job[];
 
-/** Has threads do what is asked for, in as few messages as leave no thread idle. */
+/** Distributes jobs to threads, in as few messages as possible without leaving a thread idle. */
 export interface Dispatcher {
-  /** Resolves when all of them have ended. Rejects when a host or an `ended` did. */
+  /** Resolves when all of them have ended. Rejects if a host or an `ended` rejects. */
   add(sequence: Sequence): Promise<void>;
 }
 
@@ -17,7 +17,7 @@ interface Queued {
   reject(thrown: unknown): void;
 }
 
-/** `runAll`: as a thread's; answers the jobs that are still to be done. */
+/** `runAll`: that of a thread; returns the jobs that are not done. */
 export function createDispatcher(
   { workers, pool }: { workers: number; pool: Pool },
   runAll: (thread: Thread, jobs: Job[], onLate: () => void) => Promise<Job[]>,
@@ -26,7 +26,7 @@ export function createDispatcher(
   let busy = 0;
   let planned = false;
 
-  /** What is asked for in one turn of the event loop crosses together. */
+  /** Jobs of one turn of the event loop are sent together. */
   function plan(): void {
     if (planned) return;
     planned = true;
@@ -38,7 +38,8 @@ export function createDispatcher(
 
   function dispatch(): void {
     while (busy < workers && queue.length > 0) {
-      // A share of what is left now, so that later ones are small: no job waits long for another thread's last run.
+      // A share of the remaining jobs, so that later messages are small, and no job waits long for another thread's
+      // last run.
       const share = queue.splice(0, Math.ceil(queue.length / workers));
       busy += 1;
       void serve(share);

@@ -3,7 +3,7 @@ import { readEngine } from "./assets.ts";
 import { DEFAULT_LIMITS } from "./protocol.ts";
 import { readPrelude } from "./worker/jsvm/source.ts";
 
-/** Names the engine with the gateway's API in it and its limits: where it is the same, the same script does the same. */
+/** Identifies the engine, the gateway's API in it and its limits: if it is equal, the same script behaves the same. */
 export function engineId(): string {
   const { underscore, api } = readPrelude();
   const hash = createHash("sha256").update(readEngine());

@@ -21,24 +21,24 @@ import type { UnsentLog } from "./unsent-log.ts";
 /** How a job ended: by its outcome, or, since it was too late for it or it was not wanted any more, without one. */
 export type JobEnd = Outcome | "unstarted";
 
-/** One run, and who waits for its end. */
+/** One run, with a callback for its end. */
 export interface Job {
   run: Run;
   host: Host;
-  /** False: its result would not count any more. It is not started then, or ends with its next call. */
+  /** False: its result would be discarded. Then it is not started, or ends with its next call. */
   isWanted?(): boolean;
-  /** For how many ms more it may be started; below 0: not any more. */
+  /** The time in ms in which it may still be started; below 0: it may not. */
   startsWithin?(): number;
   /**
-   * Takes in what the run did. Only then is anything later of the same thread answered. Must not reject. `waitedMs`:
-   * how long calls of the run waited for that to be done for runs before it.
+   * Applies the changes of the run. Later calls of the same thread are answered only after that. Must not reject.
+   * `waitedMs`: how long calls of the run waited for this step of earlier runs.
    */
   ended(end: JobEnd, waitedMs: number): Promise<void>;
 }
 
-/** Notified about the jobs of one message while they are done. */
+/** Notified about the jobs of one message while they run. */
 export interface Watch {
-  /** The thread must probably be ended: called halfway through the grace time of a run. */
+  /** The thread must probably be terminated: called halfway through the grace period of a run. */
   onLate(): void;
   /** Before the job's own `ended`. */
   onEnd(outcome: Outcome, rebuilding: boolean): void;
@@ -46,26 +46,26 @@ export interface Watch {
   logLoading: WriteLog;
 }
 
-/** What serves a message's jobs has of their thread. */
+/** The connection to the thread of a message's jobs. */
 export interface Link {
   limits: Limits;
   progress: Progress;
   unsentLog: UnsentLog;
   post(message: ToWorker): void;
   answer(message: CallAnswer): void;
-  /** What comes from the worker from now on; undefined once the thread has ended. */
+  /** Receives the worker's messages from now on; undefined after the thread has ended. */
   receive(take: ((message: FromWorker | undefined) => void) | undefined): void;
-  /** Ends the thread, which did not answer in time. */
+  /** Terminates the thread, which did not answer in time. */
   kill(): void;
-  /** The end of the run that was under way when the thread ended. */
+  /** The outcome of the run that was in progress when the thread ended. */
   killed(run: Run, ms: number): Outcome;
-  /** The longest time between two runs, in ms: the sandbox may be rebuilt in it. */
+  /** The longest time between two runs, in ms, which may include rebuilding the sandbox. */
   restMs: number;
 }
 
 const NEVER = new AbortController().signal;
 
-/** A job under way, on the main thread's side. */
+/** The state of a running job in the main thread. */
 interface Open {
   job: Job;
   log: WriteLog;
@@ -75,7 +75,7 @@ interface Open {
   admit(requests: number): boolean;
   count(name: HostCallName): void;
   dropped: boolean;
-  /** It has ended: its calls get no answer any more. */
+  /** It has ended: its calls no longer get an answer. */
   over: boolean;
 }
 
@@ -104,8 +104,8 @@ const runOf = ({ run, startsWithin }: Job): Run =>
   startsWithin ? { ...run, startBy: clockMs() + startsWithin() } : run;
 
 /**
- * Has a thread do these jobs in order, all of them in one message, and serves their calls. Resolves with those that
- * are still to be done, since the thread ended: at most one job is ended by that.
+ * Sends these jobs to a thread in one message, and serves their calls. They run in order. Resolves with the jobs that
+ * are not done because the thread ended; that fails at most one job.
  */
 export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Promise<Job[]> {
   const { limits, progress } = link;
@@ -127,7 +127,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
     return job && open(job, limits);
   }
 
-  /** What came from the worker is taken in one by one. */
+  /** The worker's messages are processed one by one. */
   let last: Promise<void> = Promise.resolve();
   function inTurn(work: () => void | Promise<void>): void {
     last = last.then(work);
@@ -144,7 +144,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
     close();
     resolve(left);
   }
-  /** The state of the thread is not known then: it is ended, and the error is reported after that. */
+  /** The state of the thread is then unknown: it is terminated, and the error is reported after that. */
   function fail(thrown: unknown): void {
     broken ??= { thrown };
     link.kill();
@@ -164,7 +164,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
   async function answer(of: Open, { id, name, args, at }: Call): Promise<void> {
     if (of.over) return;
     if (of.job.isWanted?.() === false) {
-      // Any code will do: nothing of this run counts.
+      // Any code will do: this run is discarded.
       of.dropped = true;
       of.stop ??= "timeout";
     }
@@ -185,7 +185,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
     inTurn(() => {
       of.waitingSince = undefined;
       of.waitedMs += clockMs() - since;
-      // Not waited for: when its run is killed meanwhile, the end of that is told now.
+      // Not awaited: if the run is killed in the meantime, its end must be reported immediately.
       answer(of, call).catch(fail);
     });
   }
@@ -218,7 +218,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
       return;
     }
     const at = progress.index;
-    // A thread that ends before its first run is given up for a job too, so that each message gets further.
+    // A thread that ends before its first run also fails one job, so that each message makes progress.
     const victim = at >= next ? at : next === 0 ? 0 : undefined;
     const left = jobs.slice(next).filter((_, index) => next + index !== victim);
     const job = victim === undefined ? undefined : jobs[victim];
@@ -234,7 +234,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
     inTurn(() => finish(left));
   }
 
-  /** One timer for all runs: it looks at the one that is under way, and since when. */
+  /** One timer for all runs: it checks which run is in progress, and since when. */
   function watch(): void {
     const running = jobs[progress.index];
     const since = running ? progress.startedAt : Math.max(given, progress.startedAt);
@@ -248,7 +248,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
       isLate = true;
       watcher.onLate();
     }
-    // Another run may begin meanwhile, whose time is over earlier.
+    // Another run with an earlier deadline may begin in the meantime.
     const look = Math.min(untilLate > 0 ? untilLate : left, soonest - limits.graceMs / 2);
     timer = setTimeout(watch, Math.max(1, look));
   }

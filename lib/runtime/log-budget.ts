@@ -1,9 +1,9 @@
 import type { Limits, LogLevel } from "./protocol.ts";
 
-/** Takes one line; what it does with it is the host's matter. */
+/** Receives one line. */
 export type WriteLog = (level: LogLevel, message: string) => void;
 
-/** Counts what one run logs; answers the limit that a line breaks, if it breaks one. */
+/** Counts the log of one run; returns the limit that a line exceeds, if any. */
 function createLogBudget(limits: Limits): (message: string) => string | undefined {
   let lines = limits.logRunLines;
   let bytes = limits.logRunBytes;
@@ -15,7 +15,10 @@ function createLogBudget(limits: Limits): (message: string) => string | undefine
   };
 }
 
-/** What one run logs, the script's lines and the host's; after a limit, one line that names it, and nothing more. */
+/**
+ * The log of one run, with the script's lines and the host's; after a limit, one line names it, and further lines are
+ * dropped.
+ */
 export function createRunLog(limits: Limits, write: WriteLog): WriteLog {
   const spend = createLogBudget(limits);
   let full = false;
@@ -30,8 +33,8 @@ export function createRunLog(limits: Limits, write: WriteLog): WriteLog {
 }
 
 /**
- * The script's lines on their way to the run's log, one by one, so that what was said before a kill is kept. What
- * that log would drop is not sent, but for the line that breaks its limit: a flood would fill the main thread's queue.
+ * Sends the script's lines to the run's log one by one, so that lines before a kill are kept. Lines that the log would
+ * drop are not sent, except the one that exceeds its limit: a flood would fill the main thread's queue.
  */
 export function createLogSender(limits: Limits, send: WriteLog): WriteLog {
   const spend = createLogBudget(limits);

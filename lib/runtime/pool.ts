@@ -1,10 +1,10 @@
 import type { Thread } from "./thread.ts";
 
-/** A fixed number of places for threads; each is started when there is work that no idle one can take. */
+/** A fixed number of slots for threads; a thread is started if there is work and no idle thread. */
 export interface Pool {
   /**
-   * Lends a thread that is alive, or, when none could be started, one that is not. `onLate` says that it may have to
-   * be ended soon: its replacement is started meanwhile.
+   * Lends a live thread, or a dead one if none could be started. `onLate` says that it may have to be terminated soon:
+   * its replacement is started in the meantime.
    */
   use<T>(work: (thread: Thread, onLate: () => void) => Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -16,14 +16,14 @@ interface Place {
 }
 
 /**
- * Owns `first` and every thread that `start` makes, and closes them. A thread that has died is replaced before its
- * place is lent again.
+ * Owns `first` and every thread that `start` makes, and closes them. A dead thread is replaced before its slot is lent
+ * again.
  */
 export function createPool(size: number, first: Thread, start: () => Promise<Thread>): Pool {
   const places: Place[] = Array.from({ length: size }, (_, index) => ({
     thread: index === 0 ? first : undefined,
   }));
-  // The last one that was used is taken first, since its memory is warm; those not yet started come last.
+  // The thread that was used last is taken first, since its memory is warm; unstarted ones come last.
   const idle = places.toReversed();
   const waiting: ((place: Place) => void)[] = [];
   let closed = false;
@@ -54,7 +54,7 @@ export function createPool(size: number, first: Thread, start: () => Promise<Thr
         const result = await work(await ready(place), () => {
           place.spare ??= start();
         });
-        // Now, not at the next use: a run then starts on a thread that is ready, and the start takes none of its time.
+        // Now, not at the next use: a run then starts on a ready thread, and its time does not include the start.
         await ready(place);
         return result;
       } finally {

@@ -1,4 +1,4 @@
-/** Which run of a message is under way, in memory that both threads see: only its time is over when it takes too long. */
+/** The run of a message that is in progress, in memory shared by both threads, so that only this run times out. */
 export interface Progress {
   start(index: number, now: number): void;
   /** Between two runs. */
@@ -13,13 +13,13 @@ const TIME = 8;
 /** The size of the memory that `createProgress` needs. */
 export const PROGRESS_BYTES = TIME + 8;
 
-/** Both threads make one on the same memory: the worker writes, the main thread reads. */
+/** Both threads create one on the same memory: the worker writes, the main thread reads. */
 export function createProgress(memory: SharedArrayBuffer): Progress {
   const index = new Int32Array(memory, 0, 1);
   const startedAt = new Float64Array(memory, TIME, 1);
   return {
     start(at, now) {
-      // The time first: who sees the index reads it.
+      // The time first: the other thread reads it after the index.
       startedAt[0] = now;
       Atomics.store(index, 0, at);
     },

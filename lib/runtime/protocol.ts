@@ -3,14 +3,16 @@
  * Only text crosses: events, contexts, arguments and results are JSON or plain strings.
  */
 
-/** One file of handlers, as it is evaluated. */
+/** One script, as it is evaluated. */
 export interface Script {
   /** As named by the API definition, relative to handlers/; shows in stacks and errors. */
   path: string;
   source: string;
 }
 
-/** `global`: scripts share their globals from event to event. `event`: each starts from a snapshot taken at load. */
+/**
+ * `global`: scripts share their globals from event to event. `event`: each event starts from a snapshot taken at load.
+ */
 export type Isolation = "global" | "event";
 
 /**
@@ -19,16 +21,16 @@ export type Isolation = "global" | "event";
 export interface Limits {
   /** Wall time of one run, in ms; then the script is stopped. */
   timeoutMs: number;
-  /** How much later the whole worker is terminated, for natives that never ask the interrupt handler. */
+  /** How much later the worker is terminated, for native functions that never call the interrupt handler. */
   graceMs: number;
   /** Wall time for loading all scripts of a release, in ms. */
   loadTimeoutMs: number;
   /** What scripts may allocate. */
   memoryBytes: number;
   stackBytes: number;
-  /** Longest log line; what is longer is cut. */
+  /** Longest log line; longer lines are cut. */
   logLineChars: number;
-  /** Log text and lines of one run; what comes after is dropped. */
+  /** Log text and lines of one run; further lines are dropped. */
   logRunBytes: number;
   logRunLines: number;
   /** Calls of one run: HTTP requests, those of a batch request each; storage operations; sessions got and set. */
@@ -39,7 +41,7 @@ export interface Limits {
   jobs: number;
 }
 
-/** The limits where no setting says otherwise. */
+/** The default limits. */
 export const DEFAULT_LIMITS: Limits = {
   timeoutMs: 5_000,
   graceMs: 250,
@@ -64,9 +66,11 @@ export interface Run {
   /** JSON text of the handler's second argument. */
   context: string;
   timeoutMs: number;
-  /** Sessions that come with the run, by key, as scripts get them: it need not ask the main thread for them. */
+  /**
+   * Sessions that are sent with the run, by key, as scripts get them: reading them needs no call to the main thread.
+   */
   sessions?: [key: string, text: string][];
-  /** When it is too late to start it, in ms of `clockMs`. */
+  /** The latest time to start it, in ms of `clockMs`. */
   startBy?: number;
   /** The times and random numbers that an earlier run read: this one reads the same. */
   replay?: Used;
@@ -74,32 +78,32 @@ export interface Run {
 
 /** The times and random numbers that scripts read. */
 export interface Used {
-  /** The state of Math.random before the first number, in hex; absent when none was drawn. */
+  /** The state of Math.random before the first number, in hex; missing if none was drawn. */
   seed?: string;
-  /** What the clock said at each look: the first in ms since 1970, each other as the difference to the one before. */
+  /** The clock's values: the first in ms since 1970, each other as the difference to the previous one. */
   clock?: number[];
-  /** The clock was read more often than is kept. */
+  /** The clock was read more often than recorded. */
   cut?: true;
 }
 
-/** What a run read, and in which sandbox. */
+/** The recorded values of a run, and its sandbox. */
 export interface RunUsed extends Used {
-  /** Names one loading of the scripts, with what they took then. */
+  /** Identifies one loading of the scripts, with the values that they read then. */
   load: { id: string } & Used;
-  /** How many runs that sandbox had before. */
+  /** The number of earlier runs in that sandbox. */
   nth: number;
 }
 
 /**
- * What a run did without waiting for the main thread: it logged a line, read a session that came with it, or set one
- * (`at` in ms of `clockMs`). Told in order, with its end at the latest.
+ * An operation of a run that does not wait for the main thread: it logged a line, read a session that was sent with it,
+ * or set one (`at` in ms of `clockMs`). Operations are sent in order, at the latest with the end of the run.
  */
 export type Operation =
   | ["log", level: LogLevel, message: string]
   | ["read", key: string, apiId: string, at: number]
   | ["set", args: string[], at: number];
 
-/** What a run may be stopped for, in a way that the script cannot catch. */
+/** The reasons for stopping a run, in a way that the script cannot catch. */
 export type StopCode = "timeout" | "memory" | "jobs" | "http-calls" | "storage-calls" | "session-calls";
 
 /** Why a run failed. */
@@ -111,14 +115,14 @@ export type FailureCode =
   /** The worker was terminated, or died. */
   | "killed";
 
-/** What a script threw, as text: it may have thrown anything. `stack` is without the message. */
+/** The thrown value as text, which may be of any type. `stack` is without the message. */
 export interface ScriptError {
   name: string;
   message: string;
   stack: string;
 }
 
-/** `kept`: the next run meets the same sandbox. `rebuilt`: another, with the scripts loaded anew. */
+/** `kept`: the next run uses the same sandbox. `rebuilt`: a new one, with the scripts loaded again. */
 export type SandboxFate = "kept" | "rebuilt";
 
 /** How a run ended; `ms` is its wall time, host calls included. */
@@ -133,44 +137,47 @@ export interface LoadFault {
 }
 
 /**
- * What a handler's name leads to: a handler; nothing; an object without DoProcessEvent; a handler object that was given
- * no function; what cannot be looked up, since looking throws or takes too long.
+ * What a handler's name refers to: a handler; nothing; an object without DoProcessEvent; a handler object without a
+ * function; a value that cannot be read, because reading it throws or takes too long.
  */
 export type Probed = "handler" | "missing" | "no-handler" | "no-function" | "unreadable";
 
-/** What a name holds: the number of its handler object, from 1, the same for the same object; 0 for anything else; -1 for nothing. */
+/**
+ * The value of a name: the number of its handler object, from 1, the same for the same object; 0 for any other value;
+ * -1 for none.
+ */
 export type Held = number;
 
-/** For all looks at global variables: each takes microseconds, unless what is looked at has code that runs then. */
+/** The time for reading all global variables: each takes microseconds, unless it is a getter. */
 export const LOOK_MS = 1_000;
 
-/** What a sandbox is asked about its global variables. */
+/** A query for the global variables of a sandbox. */
 export interface Asked {
-  /** Names, and paths of them such as `ns.handler`. */
+  /** Names, and paths such as `ns.handler`. */
   names: string[];
-  /** The variables that scripts declare by `let`, `const` and `class`: the global object does not have them. */
+  /** The variables that scripts declare with `let`, `const` and `class`, which are not members of the global object. */
   declared: string[];
 }
 
-/** A script that is asked about before and after it is loaded. */
+/** A script with the names that are read before and after it is loaded. */
 export interface SurveyedScript extends Script {
   asked: Asked;
 }
 
-/** Scripts that were loaded to see what each of them does. */
+/** The result of loading scripts to see what each of them defines. */
 export interface Survey {
-  /** Also of the script that ended the loading, which is the last one then. */
+  /** Includes the script that ended the loading, which is then the last one. */
   faults: LoadFault[];
-  /** For each script that was loaded, in their order, the names that hold another handler object since. */
+  /** For each loaded script, in order, the names that have another handler object after it. */
   defined: Map<string, Held>[];
 }
 
-/** `raw` is rawlog(): a line without a level of its own. */
+/** `raw` is rawlog(): a line without its own level. */
 export type LogLevel = "debug" | "info" | "warn" | "error" | "raw";
 
 /**
- * What scripts can ask of the main thread, and which limit of a run it counts against. What each does is in
- * `lib/tyk-api/host.ts`; scripts call it by what `jsvm/prelude.js` defines.
+ * The calls of scripts to the main thread, and the limit of a run that each counts against. They are implemented in
+ * `lib/tyk-api/host.ts`; `jsvm/prelude.js` defines the functions for scripts.
  */
 export const HOST_CALLS = {
   getKeyData: "session",
@@ -186,7 +193,7 @@ export type HostCallName = keyof typeof HOST_CALLS;
 /** Whether its first argument is the key of a session. */
 export const isSessionCall = (name: HostCallName): boolean => HOST_CALLS[name] === "session";
 
-/** What the main thread asks; each but `runs` has one answer. */
+/** Messages of the main thread; each except `runs` has one answer. */
 export type ToWorker =
   | { type: "load"; scripts: Script[]; replay?: Used | undefined }
   | { type: "survey"; scripts: SurveyedScript[] }
@@ -195,9 +202,9 @@ export type ToWorker =
   /** In this order. */
   | { type: "runs"; runs: Run[] };
 
-/** What the worker says. */
+/** Messages of the worker. */
 export type FromWorker =
-  /** The script that is evaluated now, and the time that it has in a survey: the one at fault if nothing more comes. */
+  /** The script that is evaluated now, and its time in a survey: it is the one at fault if no further message comes. */
   | { type: "loading"; path: string; leftMs?: number }
   | { type: "loaded"; faults: LoadFault[] }
   | ({ type: "surveyed" } & Survey)
@@ -207,7 +214,7 @@ export type FromWorker =
   | { type: "ended"; ends: RunEnd[] }
   /** Follows the end of a run after which the sandbox was rebuilt. */
   | { type: "rebuilt" }
-  /** What the run under way did, before its end. */
+  /** The operations of the current run, before its end. */
   | { type: "operations"; operations: Operation[] }
   /** A line of a script that is being loaded. */
   | { type: "log"; level: LogLevel; message: string }
@@ -219,15 +226,15 @@ export interface Call {
   id: number;
   name: HostCallName;
   args: string[];
-  /** What the run did before it. */
+  /** The operations of the run before this call. */
   operations: Operation[];
   /** When it was made, in ms of `clockMs`. */
   at: number;
 }
 
-/** How a run ended, with what it did since the worker told last. */
+/** The end of a run, with its operations since the last message. */
 export interface RunEnd {
-  /** Undefined: the run was not started, since it was too late for it. */
+  /** Undefined: the run was not started, because it was too late. */
   outcome: Outcome | undefined;
   rebuilding: boolean;
   operations: Operation[];
@@ -235,7 +242,7 @@ export interface RunEnd {
   used?: RunUsed | undefined;
 }
 
-/** The answer to a host call: what the script gets, or why its run ends here. */
+/** The answer to a host call: the script's result, or the reason why its run ends here. */
 export type CallAnswer = { id: number } & ({ value: string | undefined } | { stop: StopCode });
 
 /** The `workerData` of a worker. The memory is shared: both sides see the same. */
@@ -247,7 +254,7 @@ export interface WorkerSetup {
   tellUsed: boolean;
   /** The worker's end of the channel that carries the answers to host calls. */
   calls: import("node:worker_threads").MessagePort;
-  /** One Int32: the number of answers posted so far, which the worker waits to see change. */
+  /** One Int32: the number of answers posted so far; the worker waits for it to change. */
   signal: SharedArrayBuffer;
   /** See progress.ts. */
   progress: SharedArrayBuffer;

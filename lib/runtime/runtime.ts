@@ -24,24 +24,25 @@ export interface Runtime {
   /** Scripts that failed to load, with their error. */
   readonly faults: readonly LoadFault[];
   readonly counters: Readonly<RuntimeCounters>;
-  /** What each handler name leads to. */
+  /** What each handler name refers to. */
   probe(handlers: string[]): Promise<Probed[]>;
-  /** What these names hold, or all own names of the global object; nothing when it cannot be told. */
+  /** The values of these names, or all own names of the global object; empty if they cannot be read. */
   look(asked?: Asked): Promise<Map<string, Held>>;
   /**
-   * Always an outcome, at the latest `timeoutMs` plus the grace after its start, and, where that broke the sandbox,
-   * a new one. As many at a time as there are workers; the others wait.
+   * Always resolves with an outcome, at the latest `timeoutMs` plus the grace period after its start, plus the time for
+   * a new sandbox if the run broke it. The number of concurrent runs is that of the workers; others wait.
    */
   run(run: Run, host: Host): Promise<Outcome>;
   /**
-   * As `run`, one after the other: a job starts when the one before it has ended, and is answered when `ended` of that
-   * has taken it in. What is asked for at the same time crosses to the workers together. Rejects when a host did.
+   * Like `run`, one after the other: a job starts when the previous one has ended, and its calls are answered after
+   * `ended` of the previous one has resolved. Concurrent requests are sent to the workers together. Rejects if a host
+   * rejects.
    */
   runInOrder(sequence: Sequence): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What became of a runtime's sandboxes since its start. */
+/** Counts of a runtime's sandboxes since its start. */
 export interface RuntimeCounters {
   /** Threads that were terminated, or died. */
   kills: number;
@@ -56,13 +57,13 @@ export interface RuntimeOptions {
   assets: RuntimeAssets;
   limits?: Partial<Limits>;
   isolation?: Isolation;
-  /** Runs at a time; more than one only where events share nothing, which is in event isolation. */
+  /** Concurrent runs; more than one only with isolation by event. */
   workers?: number;
-  /** What scripts log while they load. */
+  /** Receives the log lines of scripts while they are loaded. */
   log?: WriteLog;
-  /** Reports to each run's host the times and random numbers that it read. Needed for runs that replay. */
+  /** Reports the times and random numbers of each run to its host. Needed for replays. */
   tellUsed?: boolean;
-  /** The times and random numbers that the scripts read at an earlier load: they read the same. */
+  /** The times and random numbers of an earlier load, which the scripts read again. */
   replay?: Used | undefined;
   /** A thread that was started ahead with these options, for the first worker. */
   thread?: Thread;
@@ -81,7 +82,7 @@ export async function startRuntime(scripts: Script[], options: RuntimeOptions): 
   const lethal = new Set<string>();
   let ahead = options.thread;
 
-  /** A script that ends its thread while it is loaded is left out from then on. */
+  /** A script that ends its thread during loading is left out from then on. */
   async function start(): Promise<{ thread: Thread; faults: LoadFault[] }> {
     const deadly: LoadFault[] = [];
     for (;;) {

@@ -5,9 +5,9 @@ import { startThread, type Thread } from "./thread.ts";
 /** Starts one runtime after another. */
 export interface Starter {
   start(scripts: Script[]): Promise<Runtime>;
-  /** Starts the next runtime's thread ahead, in the background: that is most of what its start takes. */
+  /** Starts the next runtime's thread ahead, in the background, which is most of the start time. */
   prepare(): void;
-  /** Ends the thread that was started ahead, if any. It closes no runtime: their users do. */
+  /** Ends the thread that was started ahead, if any. Does not close runtimes: their users do. */
   close(): Promise<void>;
 }
 

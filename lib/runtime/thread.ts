@@ -22,20 +22,20 @@ import type {
 } from "./protocol.ts";
 import { createUnsentLog, UNSENT_LOG_BYTES } from "./unsent-log.ts";
 
-/** One worker thread with one sandbox. It is used for one thing at a time. */
+/** One worker thread with one sandbox. It does one thing at a time. */
 export interface Thread {
-  /** When the thread does not survive it, the fault is of the script that was being evaluated. */
+  /** If the thread does not survive, the script that was being evaluated is at fault. */
   load(scripts: Script[], log: WriteLog, replay?: Used): Promise<LoadFault[]>;
   /**
-   * As many of the scripts as there is time for, each looked at before and after. When the thread does not survive
-   * it, nothing is known but the script at fault. Throws when the sandbox does not start.
+   * Loads as many scripts as there is time for, and reads the globals before and after each. If the thread does not
+   * survive, only the script at fault is known. Throws if the sandbox does not start.
    */
   survey(scripts: SurveyedScript[]): Promise<Survey>;
   probe(handlers: string[]): Promise<Probed[]>;
   /** What these names hold, or all own names of the global object; nothing when it cannot be told. */
   look(asked: Asked | undefined): Promise<Map<string, Held>>;
   /**
-   * Does these jobs in order; resolves with those that are still to be done, since the thread had to be ended, after
+   * Runs these jobs in order; resolves with those that are not done because the thread had to be terminated, after
    * which it cannot be used any more.
    */
   runAll(jobs: readonly Job[], watch: Watch): Promise<Job[]>;
@@ -58,7 +58,7 @@ const CLOSED: Death = { late: false, why: "its thread was closed with its releas
 
 const silent: WriteLog = () => {};
 
-/** Does not keep the process alive while it has nothing to do. The caller closes it. */
+/** Does not keep the process alive while it is idle. The caller closes it. */
 export function startThread(
   assets: RuntimeAssets,
   limits: Limits,
@@ -77,7 +77,7 @@ export function startThread(
     transferList: [port2],
     env: {},
     stdin: false,
-    // The engine's own last words, such as "Aborted()", are not lines of our log.
+    // Output of the engine, such as "Aborted()", is not part of our log.
     stdout: true,
     stderr: true,
     resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },
@@ -105,7 +105,7 @@ export function startThread(
     receive?.(undefined);
   });
 
-  /** Waits for the worker's answer; undefined when the thread died first. */
+  /** Waits for the worker's answer; undefined if the thread died first. */
   function exchange(message: ToWorker, writeLog: WriteLog) {
     return new Promise<FromWorker | undefined>((resolve) => {
       if (!alive) return resolve(undefined);
@@ -131,7 +131,7 @@ export function startThread(
     return worker.terminate();
   }
 
-  /** As `exchange`, but terminates the thread when no answer comes in time; a script that is loaded has its own. */
+  /** Like `exchange`, but terminates the thread if there is no answer in time; loading a script has its own time. */
   async function exchangeWithin(timeoutMs: number, message: ToWorker, log: WriteLog) {
     let ending: Promise<number> | undefined;
     let hardEnd: NodeJS.Timeout | undefined;
@@ -214,6 +214,6 @@ export function startThread(
   };
 }
 
-/** What was not done, and who ended it and why. */
+/** What was not done, and why the thread ended. */
 const lostText = (what: string, ms: number, death: Death = CLOSED) =>
   `${what}${death.late ? ` within ${ms} ms` : ""}: ${death.why}`;

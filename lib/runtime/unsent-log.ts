@@ -1,25 +1,25 @@
 import type { LogLevel } from "./protocol.ts";
 
 /**
- * The lines of the run under way that no message has told yet, in memory that outlives the thread: what a script said
- * before it was killed is kept.
+ * The lines of the current run that were not sent yet, in memory that outlives the thread, so that lines before a kill
+ * are kept.
  */
 export interface UnsentLog {
-  /** False when the memory has no room for it. */
+  /** False if there is no room for it. */
   add(level: LogLevel, message: string): boolean;
   clear(): void;
   read(): [LogLevel, string][];
 }
 
 const LEVELS: LogLevel[] = ["debug", "info", "warn", "error", "raw"];
-/** The Int32 that says where the lines end; each has its bytes, its level, and its text in UTF-8. */
+/** The Int32 with the end of the lines; each line has its size, its level, and its text in UTF-8. */
 const START = 4;
 const LINE_HEAD = 5;
 /** The longest line that the limits allow by default, of characters of 3 bytes, and some more. */
 export const UNSENT_LOG_BYTES = 256 * 1024;
 
 /**
- * Both threads make one on the same memory of `UNSENT_LOG_BYTES`: the worker adds, and the main thread reads what is
+ * Both threads create one on the same memory of `UNSENT_LOG_BYTES`: the worker adds, and the main thread reads what is
  * left when the worker has ended.
  */
 export function createUnsentLog(memory: SharedArrayBuffer): UnsentLog {
@@ -28,7 +28,7 @@ export function createUnsentLog(memory: SharedArrayBuffer): UnsentLog {
   return {
     add(level, message) {
       const at = Atomics.load(end, 0) || START;
-      // No more than 3 bytes for each UTF-16 unit: that it may fit is told without counting.
+      // At most 3 bytes for each UTF-16 unit, so whether it fits is known without counting.
       if (at + LINE_HEAD + message.length * 3 > bytes.length) return false;
       const written = bytes.write(message, at + LINE_HEAD);
       bytes.writeUInt32LE(written, at);

@@ -16,16 +16,16 @@ import {
 import { keepUnknown } from "../sessions/whole.ts";
 import type { Storage } from "./storage.ts";
 
-/** Sends a script's HTTP requests; the JSON answer of the gateway's API, or undefined when it failed. */
+/** Sends a script's HTTP requests; returns the JSON response of the gateway's API, or undefined if it failed. */
 export type SendHttp = (request: string, run: HttpRun) => Promise<string | undefined>;
 
-/** What is known of the run that sends a request. */
+/** The run that sends a request. */
 export interface HttpRun extends CallScope {
-  /** For the n-th request of a run that may change something: the same at every delivery of the event. */
+  /** The key for the n-th request of a run that may change something: the same at every delivery of the event. */
   idempotencyKey: () => string;
 }
 
-/** What the API needs, the same for all runs; `now` in ms since 1970. */
+/** The dependencies of the API for all runs; `now` in ms since 1970. */
 export interface HostDeps {
   makeHttpRequest: SendHttp;
   batchRequest: SendHttp;
@@ -34,32 +34,32 @@ export interface HostDeps {
   now: () => number;
 }
 
-/** What a run has of its own. */
+/** The data of one run. */
 export interface HostRun {
   buffer: RunBuffer;
   /** The identity of its event. */
   event: string;
   handler: string;
-  /** What the sessions that it writes are to say of it. */
+  /** The author of the sessions that it writes. */
   changedBy?: ChangedBy;
   log: Host["log"];
   onRead: (key: string) => void;
-  /** Is told of a key whose session is found under another name. */
+  /** Called for a key whose session has another name. */
   onName?: ((key: string, name: string) => void) | undefined;
-  /** Is told what the run changes; undefined for a session that is not there. */
+  /** Called with each change of the run; undefined for a missing session. */
   onWrite?: (key: string, before: Session | undefined, after: Session | undefined) => void;
-  /** The organisation of an API; "" for one that the release does not have. */
+  /** The organisation of an API; "" if the release does not have the API. */
   orgOf: (apiId: string) => string;
 }
 
 /** The host's side of one run. */
 export interface RunHost extends Host {
   /**
-   * What failed on our side, such as the table. The script got an answer that is not true, so whatever it made of that
-   * must not count: the run failed.
+   * A failure of a dependency, such as the table. The script got a wrong result, so its changes must be discarded: the
+   * run failed.
    */
   readonly failure: AppError | undefined;
-  /** The call to a table that has been waiting for its answer for longer than this number of ms, if any. */
+  /** The call to a table that has been waiting for longer than this number of ms, if any. */
   stuckFor(ms: number): HostCallName | undefined;
 }
 
@@ -69,7 +69,10 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
   let sent = 0;
   let failure: AppError | undefined;
   let waiting: { name: HostCallName; since: number } | undefined;
-  /** Of the keys that were read, the names of their sessions: what a script reads by a short name it writes by it too. */
+  /**
+   * The names of the sessions that were read, by key: a session that a script reads by a short name is written by that
+   * name too.
+   */
   const names = new Map<string, string>();
   const idempotencyKey = () => {
     sent += 1;
@@ -89,7 +92,7 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
       const stored = await run.buffer.read(name);
       const set = applySet(keepPassword(parseSession(text), stored), {
         suppressReset: suppressReset === "1",
-        now: Math.floor((given + after) / 1000), // what the run was told later counts from then too
+        now: Math.floor((given + after) / 1000), // also for what the run reads later
         allowMasterKeys: deps.allowMasterKeys,
       });
       const session = keepUnknown(set, stored);
@@ -113,7 +116,7 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
       try {
         answer.value = await deps.storage.call(operation, key, value, Number(ttl));
       } catch (thrown) {
-        // The one group of functions that throw; what is wrong on our side is told like the gateway tells it.
+        // The only functions that throw; errors of a dependency have the gateway's message.
         if (!(thrown instanceof AppError)) throw thrown;
         answer.error = thrown.message;
       }
@@ -149,12 +152,12 @@ export function createHost(deps: HostDeps, run: HostRun): RunHost {
   };
 }
 
-/** Of any text one that a header can carry; different ones stay different. */
+/** Encodes any text for a header; different texts stay different. */
 const headerText = (text: string) => text.replace(/[^\x21-\x24\x26-\x7e]/gu, encodeURIComponent);
 
 const asksTable = (name: HostCallName) => HOST_CALLS[name] !== "http";
 
-/** What is wrong with the script's call is told to the script; what is wrong on our side fails the run. */
+/** Errors of the script's call are reported to the script; failures of a dependency fail the run. */
 function failureOf(name: HostCallName, thrown: unknown): AppError | undefined {
   const code = thrown instanceof AppError ? thrown.code : codeOf(thrown);
   if (!RUN_FAILS.has(code)) return undefined;
@@ -163,13 +166,13 @@ function failureOf(name: HostCallName, thrown: unknown): AppError | undefined {
 
 const RUN_FAILS: ReadonlySet<ErrorCode> = new Set(["dependency-failed", "session-unfit", "runtime-failed"]);
 
-/** What fails for what it is, or nobody knows why, says nothing about the next event: it is not an outage. */
+/** A rejected or an unknown error does not affect the next event: it is not an outage. */
 const codeOf = (thrown: unknown) =>
   ALONE.has(transactionErrorOf(thrown).kind) ? "runtime-failed" : "dependency-failed";
 
 const ALONE: ReadonlySet<TransactionError["kind"]> = new Set(["unfit", "strange", "changed"]);
 
-/** A key that is not there by its own name may be a custom key, which the gateway stores by a name of its own. */
+/** A key that is not found by its own name may be a custom key, which the gateway stores under another name. */
 async function findSession(
   { buffer, orgOf, onName }: HostRun,
   key: string,

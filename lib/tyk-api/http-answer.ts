@@ -2,7 +2,10 @@ import type { EgressResponse } from "../egress/client.ts";
 import type { Pause } from "../egress/turns.ts";
 import { decodeUtf8, quote } from "../go/text.ts";
 
-/** What TykMakeHttpRequest answers. By hand, since the order of the members counts, also of numeric header names. */
+/**
+ * The result of TykMakeHttpRequest. Not JSON.stringify, since the order of members matters, also for numeric header
+ * names.
+ */
 export async function formatHttpResponse(response: EgressResponse, pause: Pause): Promise<string> {
   const { status } = response;
   const [text, names] = [await quoteBody(response.body, pause), formatHeaders(response.headers)];
@@ -10,10 +13,10 @@ export async function formatHttpResponse(response: EgressResponse, pause: Pause)
   return `{${upper},"code":${status},"body":${text},"headers":${names}}`;
 }
 
-/** What TykBatchRequest answers for a request that failed, as the gateway has it. */
+/** The result of TykBatchRequest for a request that failed, as in the gateway. */
 export const FAILED_UNIT = '{"relative_url":"","code":0,"headers":null,"body":""}';
 
-/** What TykBatchRequest answers for one of its requests. */
+/** The result of TykBatchRequest for one of its requests. */
 export async function formatUnit(url: string, response: EgressResponse, pause: Pause): Promise<string> {
   const text = await quoteBody(response.body, pause);
   const headers = formatHeaders(response.headers);
@@ -29,13 +32,14 @@ function formatHeaders(headers: Record<string, string[]>): string {
 
 const PART_BYTES = 16 * 1024;
 
-/** In parts: of a body that is not text, or all escapes, a large one would hold up all other work. */
+/** In parts: a large body that is not text, or needs many escapes, would block all other work. */
 async function quoteBody(body: Uint8Array, pause: Pause): Promise<string> {
   let quoted = "";
   for (let at = 0; at < body.length; ) {
     const end = partEnd(body, at + PART_BYTES);
     const part = quote(decodeUtf8(body.subarray(at, end))).slice(1, -1);
-    // Through bytes, since what was replaced leaves a text of two bytes a character, though all of it be ASCII.
+    // Converted through bytes, since a text with replacements uses two bytes for each character, even if it is all
+    // ASCII.
     quoted += Buffer.from(part).toString();
     at = end;
     await pause();
@@ -43,7 +47,10 @@ async function quoteBody(body: Uint8Array, pause: Pause): Promise<string> {
   return `"${quoted}"`;
 }
 
-/** Here, or a little before where that would cut a character: of its bytes, all but the first begin with 10. */
+/**
+ * This position, or a little before if it would cut a character: all bytes of a character except the first begin with
+ * 10.
+ */
 function partEnd(body: Uint8Array, end: number): number {
   const start = [0, 1, 2, 3].find((back) => ((body[end - back] ?? 0) & 0xc0) !== 0x80) ?? 0;
   return Math.min(end - start, body.length);

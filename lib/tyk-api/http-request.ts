@@ -7,7 +7,7 @@ import { boolean, type Decoder, decodeJson, invalid, list, map, string, struct }
 import { outline } from "../go/json.ts";
 import { encodeForm } from "../go/text.ts";
 
-/** Says which member is wrong, never what it has: names in there are headers and form fields, not for a log. */
+/** Names the member at fault, never its value: it may have headers and form fields, which must not be logged. */
 const strings: Decoder<Record<string, string>> = (value) => {
   try {
     return map(string)(value) ?? {};
@@ -30,11 +30,14 @@ const BATCH = struct({
   suppress_parallel_execution: boolean,
 });
 
-/** Of the text of one call: what is larger is refused before it is decoded, which nothing can interrupt. */
+/**
+ * The limit of the text of one call. A larger text is rejected before it is decoded, since decoding cannot be
+ * interrupted.
+ */
 const TEXT_BYTES = 1024 * 1024;
 const TEXT_VALUES = 4_000;
 
-/** What TykMakeHttpRequest was given; throws http-invalid or json-invalid. */
+/** The argument of TykMakeHttpRequest; throws http-invalid or json-invalid. */
 export function parseHttpRequest(text: string): EgressRequest {
   const problem = sizeProblem(text, () => outline(text).values);
   if (problem) throw problem;
@@ -52,7 +55,10 @@ export interface Batch {
   inTurn: boolean;
 }
 
-/** What TykBatchRequest was given; undefined when that is more than is admitted. Throws as parseHttpRequest. */
+/**
+ * The argument of TykBatchRequest; undefined if it has more requests than allowed. Throws the same errors as
+ * parseHttpRequest.
+ */
 export async function parseBatch(
   text: string,
   admit: (requests: number) => boolean,
@@ -61,7 +67,7 @@ export async function parseBatch(
   const size = outline(text);
   const problem = sizeProblem(text, () => size.values);
   if (problem) {
-    // Too large because of its requests, it breaks their limit all the same.
+    // If it is too large because of its requests, it also exceeds their limit.
     if (!admit(size.elements)) return undefined;
     throw problem;
   }

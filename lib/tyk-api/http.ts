@@ -6,26 +6,28 @@ import { AppError, errorText } from "../errors.ts";
 import { FAILED_UNIT, formatHttpResponse, formatUnit } from "./http-answer.ts";
 import { parseBatch, parseHttpRequest } from "./http-request.ts";
 
-/** What one call of a run may use; `signal` ends with the run. */
+/** The context of one call of a run; `signal` is aborted at the end of the run. */
 export interface HttpContext {
   egress: Pick<Egress, "send">;
   signal: AbortSignal;
-  /** Asked once, in the order of the calls, for each request that may change something and brings no key. */
+  /** Called once, in the order of the calls, for each request that may change something and has no key. */
   idempotencyKey(): string;
-  /** Asked once for a batch, before any of it is sent. False: the run may not send that many, and none is sent. */
+  /**
+   * Called once for a batch, before any of its requests is sent. False: the run may not send as many, and none is sent.
+   */
   admit(requests: number): boolean;
   log(level: "error" | "warn", message: string): void;
-  /** Hears of every request that was to be sent; status 0 when it failed. The URL has no credentials and no query. */
+  /** Called for every request; status 0 if it failed. The URL has no credentials and no query. */
   record?(entry: { method: string; url: string; status: number }): void;
 }
 
-/** Requests of a batch that are under way together: their answers may all come in at one moment. */
+/** Concurrent requests of a batch: their responses may all arrive at the same time. */
 const AT_ONCE = 10;
-/** What a batch answers at most: it is copied from thread to thread, which nothing can interrupt. */
+/** The maximum size of the result of a batch: copying it between threads cannot be interrupted. */
 const BATCH_ANSWER_CHARS = 4 * 1024 * 1024;
 const TOO_LARGE = `TykBatchRequest: the answers of the batch have more than ${BATCH_ANSWER_CHARS} characters (http-too-large)`;
 
-/** TykMakeHttpRequest. Never rejects: what fails is logged, and the script gets undefined. */
+/** TykMakeHttpRequest. Never rejects: failures are logged, and the script gets undefined. */
 export async function makeHttpRequest(text: string, context: HttpContext): Promise<string | undefined> {
   if (text === "undefined") return undefined; // a call without an argument, not worth a line in the log
   return logFailure("TykMakeHttpRequest", context, async () => {
@@ -36,7 +38,7 @@ export async function makeHttpRequest(text: string, context: HttpContext): Promi
   });
 }
 
-/** TykBatchRequest. Never rejects. One request that makes no sense fails all, one that fails has an empty unit. */
+/** TykBatchRequest. Never rejects. An invalid request fails the batch; a failed request has an empty element. */
 export async function batchRequest(text: string, context: HttpContext): Promise<string | undefined> {
   return logFailure("TykBatchRequest", context, async () => {
     const pause = createPauses();
@@ -68,7 +70,7 @@ async function send(request: EgressRequest, context: HttpContext): Promise<Egres
   }
 }
 
-/** The answers in the order of the requests; undefined for one that failed. */
+/** The responses in the order of the requests; undefined for one that failed. */
 async function sendAll(
   requests: EgressRequest[],
   inTurn: boolean,

@@ -10,7 +10,7 @@ import type { Entry, EntryStore } from "./storage.ts";
 
 type Action = NonNullable<TransactWriteCommandInput["TransactItems"]>[number];
 
-/** How often a write is tried that another transaction on its item, or throttling, has cancelled. */
+/** The maximum number of attempts of a write that another transaction on its item, or throttling, has cancelled. */
 const ATTEMPTS = 6;
 
 /** Entries as items of the state table, under `store#<key>`. */
@@ -18,16 +18,16 @@ export function createEntryStore(deps: {
   dynamo: DynamoDBDocumentClient;
   table: string;
   random: () => number;
-  /** A token that was never used before. */
+  /** A unique token. */
   newToken: () => string;
 }): EntryStore {
   const { dynamo, table: TableName } = deps;
   const Key = (key: string) => ({ pk: storageKey(key) });
 
   /**
-   * Done once, or false when its condition does not hold. When an answer is lost the SDK sends the call again; a
-   * plain write would be done twice then, or fail on what it has itself written. A transaction is known by its token:
-   * the second call is answered like the first, whatever others have written meanwhile.
+   * Takes effect once; false if its condition fails. If a response is lost the SDK repeats the call; a plain write
+   * would then be done twice, or fail because of its own first attempt. A transaction is identified by its token: the
+   * second call returns the same result, whatever others have written in the meantime.
    */
   async function write(action: Action): Promise<boolean> {
     for (let attempt = 1; ; attempt += 1) {
@@ -61,7 +61,7 @@ export function createEntryStore(deps: {
 
 const PASSING = new Set(["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]);
 
-/** Why a transaction of one action was cancelled, with nothing written; empty for any other error. */
+/** The reason why a transaction with one action was cancelled and wrote nothing; empty for any other error. */
 function cancellationOf(thrown: unknown): string {
   const { name, CancellationReasons } = thrown as {
     name?: string;

@@ -1,14 +1,14 @@
 import { AppError } from "../errors.ts";
 
-/** A value with an end: `expiresAt` in unix seconds, 0 for none. */
+/** A value with its expiry: `expiresAt` in unix seconds, 0 for never. */
 export interface Entry {
   value: string;
   expiresAt: number;
 }
 
 /**
- * Where entries are kept. Each call is one item and takes effect once, whatever is repeated on the way to it; `put`
- * is refused (false) unless the entry is still `before`.
+ * The store of the entries. Each call affects one item and takes effect once, even if it is repeated; `put` returns
+ * false unless the entry is still `before`.
  */
 export interface EntryStore {
   get(key: string): Promise<Entry | undefined>;
@@ -18,13 +18,13 @@ export interface EntryStore {
 
 /** The gateway's TykStorage* functions: what a script shares between its runs, immediately and outside of commits. */
 export interface Storage {
-  /** Answers what the script gets; throws `storage-failed` with the gateway's text. */
+  /** Returns the script's result; throws `storage-failed` with the gateway's message. */
   call(operation: string, key: string, value: string, ttlSeconds: number): Promise<unknown>;
 }
 
 const KEY_BYTES = 256;
 const VALUE_BYTES = 65_536;
-/** How often a change is tried when another one comes between its read and its write. */
+/** The maximum number of attempts of a change if another one comes between its read and its write. */
 const ATTEMPTS = 50;
 
 /** `now` in ms. Keys take 256 bytes and values 65,536 at most, as in the gateway. */
@@ -33,7 +33,7 @@ export function createStorage(deps: { entries: EntryStore; now: () => number }):
   const seconds = () => Math.floor(deps.now() / 1000);
   const end = (ttl: number) => (ttl > 0 ? seconds() + ttl : 0);
 
-  /** DynamoDB removes expired items days late, so they are passed over here. */
+  /** DynamoDB deletes expired items days late, so they are ignored here. */
   async function live(key: string): Promise<{ entry: Entry | undefined; stored: Entry | undefined }> {
     const stored = await entries.get(key);
     const gone = stored && stored.expiresAt > 0 && stored.expiresAt <= seconds();
@@ -64,7 +64,7 @@ export function createStorage(deps: { entries: EntryStore; now: () => number }):
     ["incr", increment],
   ]);
 
-  /** Puts what is made of the entry, and answers it; undefined when nothing is. */
+  /** Stores the changed entry, and returns it; undefined if there is no change. */
   async function change(key: string, make: (entry?: Entry) => Entry | undefined): Promise<Entry | undefined> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       const { entry, stored } = await live(key);
@@ -97,7 +97,7 @@ export function createStorage(deps: { entries: EntryStore; now: () => number }):
   };
 }
 
-/** A whole number as text, one more, exact beyond 2^53 as Redis is. */
+/** Increments an integer in a text, exact beyond 2^53 as in Redis. */
 function incremented(text: string): string {
   if (!/^-?\d{1,19}$/.test(text))
     throw new AppError("storage-failed", "value is not an integer or out of range");

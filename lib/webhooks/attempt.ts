@@ -6,35 +6,35 @@ import { headersOf } from "./request.ts";
 import { ID_HEADER, type Secrets, signedHeaders, TIMESTAMP_HEADER } from "./sign.ts";
 import { ANSWER_BYTES, type Attempt, answerText, type Verdict, verdictOf } from "./verdict.ts";
 
-/** A webhook that is sent from here, and not by the gateway. */
+/** A webhook that gatehook sends instead of the gateway. */
 export type OwnWebhook = Extract<OwnHandler, { kind: "webhook" }>;
 
 /** How one request is sent. */
 export interface AttemptDeps {
   egress: Pick<Egress, "send">;
-  /** Without them webhooks are not signed. */
+  /** If undefined, webhooks are not signed. */
   secrets?: Secrets | undefined;
-  /** From the name lookup to what is read of the answer. */
+  /** From the DNS lookup to the end of what is read of the response. */
   timeoutMs: number;
   /** In ms since 1970. */
   now: () => number;
 }
 
-/** What one request came to. */
+/** The result of one request. */
 export interface Attempted {
   verdict: Verdict;
-  /** Whether it was the target's own state that failed it, so that others would fail there too. */
+  /** Whether the target itself is unavailable, so that other requests to it would fail too. */
   isDown: boolean;
   status?: number;
-  /** The beginning of what the target answered. */
+  /** The beginning of the target's response. */
   answer?: string;
   ms: number;
 }
 
-/** How many events a webhook stands for: for receivers, since no template of the gateway has it. */
+/** The count of a window, for receivers: the gateway's templates have no value for it. */
 const COALESCED_HEADER = "gatehook-coalesced";
 
-/** Sends one webhook once. Never throws for what the target does. */
+/** Sends one webhook once. Never throws because of the target. */
 export async function attempt(
   { egress, secrets, timeoutMs, now }: AttemptDeps,
   { webhook, id, body, coalesced }: { webhook: OwnWebhook; id: string; body: string; coalesced?: Coalesced },
@@ -47,7 +47,7 @@ export async function attempt(
   const headers = headersOf(webhook, {
     ...signature,
     ...(coalesced && { [COALESCED_HEADER]: coalescedText(coalesced) }),
-    // Of an answer its beginning is read, which could not be unpacked.
+    // Only the beginning of a response is read, which could not be decompressed.
     "Accept-Encoding": "identity",
   });
   const { method, target: url } = webhook;
@@ -74,6 +74,6 @@ export async function attempt(
   };
 }
 
-/** As the structured fields of RFC 9651 have a dictionary. */
+/** A dictionary of the structured fields of RFC 9651. */
 const coalescedText = ({ count, first, last }: Coalesced) =>
   `count=${count}, first="${new Date(first).toISOString()}", last="${new Date(last).toISOString()}"`;

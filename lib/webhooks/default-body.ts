@@ -7,16 +7,16 @@ import { parseTemplate, render, type Template } from "./template/template.ts";
 interface Member {
   name: string;
   value: Template;
-  /** A number, which stands without quotes. */
+  /** A number, which is printed without quotes. */
   isBare?: true;
-  /** Left out where it is empty. */
+  /** Left out if it is empty. */
   isOptional?: true;
 }
 
 interface Shape {
   indent: string;
   members: Member[];
-  /** The gateway has a comma after the last member too, so that its body is not JSON. */
+  /** The gateway prints a comma after the last member too, so its body is not JSON. */
   hasLastComma?: true;
 }
 
@@ -44,7 +44,7 @@ const ofOthers = shape([
   member("origin", ".Meta.Origin"),
   member("key", ".Meta.Key"),
 ]);
-/** The gateway would write them as others, whose members they do not have, and sends none of them. */
+/** The gateway would use the body of other events, whose members these do not have, and sends none of them. */
 const ofTokens = shape([member("org", ".Meta.Org"), member("key", ".Meta.Key")]);
 const ofCertificates = (at: Member, days: Member): Shape => ({
   indent: "  ",
@@ -100,12 +100,12 @@ const SHAPES = new Map<string, Shape>([
 
 const shapeOf = (type: string) => SHAPES.get(type) ?? ofOthers;
 
-/** Whether the gateway's default body has an event of this type at all. */
+/** Whether the gateway has a default body for events of this type. */
 export const hasDefaultBody = (type: string): boolean => shapeOf(type) !== ofTokens;
 
 /**
- * What the gateway sends where a webhook has no template, to the byte: values are escaped as in HTML, so that it is JSON
- * only as long as none of them has a backslash or a line break. Throws `template-failed` for the events of tokens.
+ * The gateway's body for a webhook without a template, to the byte. Values are escaped as in HTML, so it is JSON only
+ * if none of them has a backslash or a line break. Throws `template-failed` for token events.
  */
 export function defaultBody(event: GatewayEvent): string {
   if (!hasDefaultBody(event.Type))
@@ -117,7 +117,7 @@ export function defaultBody(event: GatewayEvent): string {
   return bodyOf(event, "as the gateway");
 }
 
-/** The same body, and JSON for every event: a receiver reads the same values where the default body is JSON too. */
+/** The same body as JSON for every event, with the same values if the default body is JSON too. */
 export const jsonBody = (event: GatewayEvent): string => bodyOf(event, "as JSON");
 
 function bodyOf(event: GatewayEvent, written: "as the gateway" | "as JSON"): string {

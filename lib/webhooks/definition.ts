@@ -5,36 +5,36 @@ import { parseTarget } from "../egress/url.ts";
 import { AppError } from "../errors.ts";
 import { any, boolean, type Decoder, decodeValue, integer, map, raw, string, struct } from "../go/decode.ts";
 
-/** What makes one run of many equal events. */
+/** The window in which equal events are coalesced. */
 export interface Coalesce {
   windowSeconds: number;
-  /** The member of `Meta` that they have in common; without one, all of a type are equal. */
+  /** The member of `Meta` that is equal; without it, all events of a type are equal. */
   by?: string;
 }
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 
-/** An `eh_web_hook_handler` that is sent from here. */
+/** An `eh_web_hook_handler` that gatehook sends. */
 export interface Webhook {
   method: (typeof METHODS)[number];
   target: string;
   headers: [name: string, value: string][];
-  /** A file below templates/; the body is the gateway's default one without it. */
+  /** A file in templates/; without it, the body is the gateway's default body. */
   template?: string;
-  /** The default body is to be JSON for every event. */
+  /** Whether the default body must be JSON for every event. */
   json: boolean;
-  /** For how many seconds an equal body is not sent again; 0: it always is. */
+  /** For how many seconds an equal body is not sent again; 0: every body is sent. */
   cooldownSeconds: number;
   coalesce?: Coalesce;
 }
 
-/** An `eh_log_handler` that is written from here. */
+/** An `eh_log_handler` that gatehook writes. */
 export interface LogHandler {
   prefix: string;
   coalesce?: Coalesce;
 }
 
-/** Where a `handler_meta` stands. */
+/** The position of a `handler_meta`. */
 interface Place {
   source: Source;
   at: string;
@@ -44,8 +44,8 @@ type Meta = Record<string, unknown>;
 const OPTIONS = ["json", "coalesce"];
 
 /**
- * Whether the member `gatehook` of a `handler_meta` says that the entry is run here: `true`, or an object of options.
- * In a webhook that sends its events to gatehook the member names scripts instead: that is not an entry of this kind.
+ * Whether gatehook runs the entry: the member `gatehook` of its `handler_meta` is `true`, or an object with options. In
+ * a webhook that sends its events to gatehook, this member names scripts instead; such an entry is not run by gatehook.
  */
 export function isOwn(given: unknown): boolean {
   const gatehook = plain(given);
@@ -56,10 +56,10 @@ export function isOwn(given: unknown): boolean {
   );
 }
 
-/** A parsed object keeps its members in another way, where they stand on lines of their own. */
+/** A formatted definition has its members on separate lines, so they are looked up by name. */
 const plain = (value: unknown) => decodeValue(value, any);
 
-/** What is the same in both forms of a definition, and what its members are called there. */
+/** The members that both forms of a definition have, with their names there. */
 interface Written {
   method: string;
   target: string;
@@ -93,7 +93,9 @@ const classic = struct({
   event_timeout: integer,
 });
 
-/** Throws `definition-invalid` with the member at fault; says no value of a header, which may be a secret. */
+/**
+ * Throws `definition-invalid` with the member at fault, but never with the value of a header, which may be a secret.
+ */
 export function parseWebhook(place: Place, meta: Meta): Webhook {
   const given = decoded(place, meta, classic);
   return checked(place, CLASSIC, {
@@ -106,7 +108,7 @@ export function parseWebhook(place: Place, meta: Meta): Webhook {
   });
 }
 
-/** A webhook of an OAS document, whose cool-down is read already. The same is thrown. */
+/** A webhook of an OAS document, whose cool-down is parsed already. Throws the same errors. */
 export function parseOasWebhook(
   place: Place,
   entry: {
@@ -119,7 +121,7 @@ export function parseOasWebhook(
   },
 ): Webhook {
   const { method, url, headers, bodyTemplate, cooldownPeriod, gatehook } = entry;
-  // As the gateway makes its map of them: of several of one name the last.
+  // As in the gateway's map of headers, the last value of a name is used.
   const pairs = new Map((headers ?? []).map(({ name, value }) => [name, value]));
   return checked(place, OAS, {
     method,
@@ -202,7 +204,7 @@ function checkedHeaders(place: Place, holder: string, headers: Webhook["headers"
   return headers;
 }
 
-/** Undefined where it throws: the words are for scripts, and name no header. */
+/** Undefined if it throws: its error messages are for scripts, and name no header. */
 function orUndefined<T>(work: () => T): T | undefined {
   try {
     return work();
@@ -214,7 +216,7 @@ function orUndefined<T>(work: () => T): T | undefined {
 
 const MAX_PATH_CHARS = 256;
 
-/** The gateway's path starts from its own folder, where its templates are in one of the same name. */
+/** The gateway's path is relative to its own folder, which has a folder of the same name. */
 function templateFile(place: Place, member: string, written: string): string {
   const path = posix.normalize(written.replace(/^\/+/, "")).replace(/^templates\//, "");
   const isPlain =
@@ -253,16 +255,21 @@ function parseOptions(place: Place, given: unknown, known: string[]): { json: bo
 }
 
 const UNITS: Record<string, number> = { s: 1, m: 60, h: 3_600 };
-/** The queue's longest delay: the last event of a window waits there for its end. */
+/** The queue's longest delay, in which the last event of a window waits for its end. */
 const MAX_WINDOW_SECONDS = 12 * 3_600;
 
-/** Of a script, whose `gatehook` has no other option. Throws `definition-invalid` with the member at fault. */
+/**
+ * The options of a script, whose `gatehook` has only `coalesce`. Throws `definition-invalid` with the member at fault.
+ */
 export const parseScriptOptions = (place: Place, gatehook: unknown): { coalesce?: Coalesce } => {
   const { coalesce } = parseOptions(place, gatehook, ["coalesce"]);
   return coalesce ? { coalesce } : {};
 };
 
-/** Of the member `coalesce` of what `at` names. Throws `definition-invalid` for a window of 0, or of a year. */
+/**
+ * Parses the member `coalesce` of the entry at `at`. Throws `definition-invalid`, for example for a window of 0 or of a
+ * year.
+ */
 export function parseCoalesce(place: Place, given: unknown): Coalesce {
   const { window, by } = decoded(place, { coalesce: given }, struct({ coalesce })).coalesce;
   const [, count, unit = ""] = /^(\d{1,9})([smh])$/.exec(window) ?? [];

@@ -11,12 +11,12 @@ import { webhookId } from "./sign.ts";
 import { offKey, type WebhookStore } from "./store.ts";
 import { parseTemplate, type Template } from "./template/template.ts";
 
-/** What delivers webhooks, for as long as the container lives. */
+/** Dependencies that exist as long as the container. */
 export interface DelivererDeps extends AttemptDeps, FateDeps {
   store: WebhookStore;
 }
 
-/** What an invocation has for its webhooks. */
+/** The arguments of one invocation. */
 export interface WebhookBatch {
   release: LiveRelease;
   result: BatchResult;
@@ -24,23 +24,26 @@ export interface WebhookBatch {
   timeLeft: () => number;
 }
 
-/** Delivers webhooks, or has them come again. Throws `dependency-failed`; what has come to an end by then keeps it. */
+/**
+ * Delivers webhooks, or returns them to the queue. Throws `dependency-failed`; webhooks that have ended before stay
+ * ended.
+ */
 export type Deliver = (deliveries: Delivery[], batch: WebhookBatch) => Promise<void>;
 
-/** Requests to one target at the same time, so that a target that never answers does not hold up a batch for long. */
+/** Concurrent requests to one target, so that a target that never answers does not delay a batch for long. */
 const AT_A_TIME = 4;
-/** Kept back for the answer, in ms. */
+/** Reserved for the answer, in ms. */
 const RESERVE_MS = 1_500;
-/** How far the clocks of two processes may be apart. */
+/** The largest difference between the clocks of two processes. */
 const CLOCK_SECONDS = 5;
 /**
- * After how many seconds to look again whether another consumer has delivered an equal body: as long as that one has
- * had its claim already, within these bounds.
+ * After how many seconds to check again whether another consumer has delivered an equal body: as long as that consumer
+ * has had its claim so far, within these limits.
  */
 const LOOK_AGAIN_SECONDS = { least: 30, most: 900 };
 
 /**
- * Sends up to four webhooks to each target at the same time. It remembers per target whether it answers, and parses
+ * Sends up to four webhooks to each target at the same time. Remembers for each target whether it answers, and parses
  * each template of a release once.
  */
 export function createDeliverer(deps: DelivererDeps): Deliver {
@@ -48,17 +51,18 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
   const circuits = new Map<string, Circuit>();
   const templates = createTemplates();
 
-  /** One circuit for all webhooks to a target. */
+  /** One circuit breaker for all webhooks of a target. */
   function circuitOf({ target }: OwnWebhook): Circuit {
     const circuit = circuits.get(target) ?? createCircuit(deps);
     circuits.set(target, circuit);
     return circuit;
   }
 
-  /** Whether the webhook is to be sent now; if not, its message has its end, or comes again. */
+  /** Whether the webhook must be sent now; if not, its message is acknowledged or returned to the queue. */
   async function claims(one: One, cooldown: string, fate: Fate): Promise<"new" | "again" | undefined> {
     const requestSeconds = Math.ceil(deps.timeoutMs / 1000) + CLOCK_SECONDS;
-    // A process that dies may have delivered it. Its webhook takes the claim up when it comes again, perhaps much later.
+    // A process that died may have delivered it. The webhook takes over the claim when it is retried, perhaps much
+    // later.
     const times = { requestSeconds, leaseSeconds: LIFE_SECONDS };
     const claim = await store.claim(cooldown, one.delivery.identity, times);
     if (claim.is === "mine") return claim.again ? "again" : "new";
@@ -74,7 +78,7 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
     return undefined;
   }
 
-  /** Sends it. `again`: it may be delivered already by what it has claimed. */
+  /** Sends it. `again`: it may have been delivered already under this claim. */
   async function send(one: Printed, body: string, again: boolean, fate: Fate): Promise<void> {
     const { delivery, task, webhook, cooldown } = one;
     const { envelope, identity } = delivery;
@@ -91,7 +95,7 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
       if (verdict.kind === "gone") return fate.switchOff(end, verdict.reason);
       return fate.retry(end, verdict.reason, verdict.retryAfter);
     }
-    // The cool-down first: a death between the two finds it, and sends nothing.
+    // The cool-down first: if the process dies between the two writes, the retry finds it and sends nothing.
     if (cooldown) await store.sent(cooldown, identity, webhook.cooldownSeconds);
     await fate.finish();
     metrics.count("WebhooksDelivered");
@@ -117,7 +121,7 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
     if (claimed) await send(printed, body, claimed === "again", fate);
   }
 
-  /** The deliveries whose webhook is in the release and has not ended yet. */
+  /** The deliveries whose webhook is in the release and has not ended. */
   async function openOf(deliveries: Delivery[], { release, result }: WebhookBatch): Promise<One[]> {
     const ones: One[] = [];
     for (const delivery of deliveries) {
@@ -127,7 +131,7 @@ export function createDeliverer(deps: DelivererDeps): Deliver {
       const webhook = handlers.find(({ entry }) => entry === task.entry);
       if (webhook?.kind === "webhook") ones.push({ delivery, task, webhook });
       else {
-        const error = `release ${release.version} has no such webhook any more`;
+        const error = `release ${release.version} no longer has this webhook`;
         const names = { eventId: envelope.id, handler: task.entry, release: release.version };
         await result.giveUp(records, { reason: "webhook-unknown", error, ...names });
       }
@@ -171,7 +175,7 @@ const factsOf = ({ delivery: { envelope }, task }: One) => ({
   handler: task.entry,
 });
 
-/** Those of a release, parsed when they are first asked for. */
+/** The templates of a release, parsed when they are first used. */
 function createTemplates() {
   const parsed = new WeakMap<LiveRelease, Map<string, Template>>();
   return (release: LiveRelease, path: string): Template => {
@@ -183,14 +187,14 @@ function createTemplates() {
   };
 }
 
-/** What makes bodies equal, where only one of them is delivered in a time. */
+/** The key of equal bodies, of which only one is delivered within a cool-down. */
 function cooldownOf({ delivery, webhook }: One, body: string | AppError): string | undefined {
   if (webhook.cooldownSeconds === 0 || body instanceof AppError) return undefined;
   const { api_id, event } = delivery.envelope;
   return `${api_id}#${equalityKey(webhook, event, body)}`;
 }
 
-/** The body, or why it cannot be printed, which no other attempt changes. */
+/** The body, or the reason why it cannot be printed, which is the same at every attempt. */
 function bodyFor(
   { delivery, webhook }: One,
   release: LiveRelease,

@@ -9,7 +9,7 @@ import type { Attempted, OwnWebhook } from "./attempt.ts";
 import { offKey, type WebhookStore } from "./store.ts";
 import { DELAYS, MAX_DELAY_SECONDS, retryDelay } from "./verdict.ts";
 
-/** What notes the end of a webhook, or has it come again. */
+/** The dependencies for ending or retrying a webhook. */
 export interface FateDeps {
   store: Pick<WebhookStore, "done" | "switchOff" | "unclaim">;
   sendTask: SendTask;
@@ -21,47 +21,47 @@ export interface FateDeps {
   metrics: Metrics;
 }
 
-/** One webhook of a batch, as the release has it. */
+/** One webhook of a batch, with its definition in the release. */
 export interface One {
   delivery: Delivery;
   task: Task;
   webhook: OwnWebhook;
 }
 
-/** One whose body is known. */
+/** A webhook with its body. */
 export interface Printed extends One {
-  /** What makes bodies equal, where only one of them is delivered in a time. */
+  /** The key of equal bodies, of which only one is delivered within a cool-down. */
   cooldown: string | undefined;
 }
 
-/** What becomes of a webhook: one of these ends its message. All throw `dependency-failed`. */
+/** The outcomes of a webhook: each of these ends its message. All throw `dependency-failed`. */
 export interface Fate {
-  /** It is done, or need not be. */
+  /** It is done, or need not be sent. */
   finish(): Promise<void>;
-  /** It is looked at again, at no cost. */
+  /** It is retried, and this does not count as an attempt. */
   wait(seconds: number): Promise<void>;
-  /** Others have found that the target does not answer: this one is not sent, and it costs no attempt. */
+  /** The target does not answer other webhooks: this one is not sent, and this does not count as an attempt. */
   postpone(seconds: number): Promise<void>;
-  /** Its request failed: it is sent again later, or was for the last time. */
+  /** Its request failed: it is retried later, or this was the last attempt. */
   retry(failed: Attempted, reason: string, retryAfter?: number): Promise<void>;
-  /** Its target takes no webhook any more. */
+  /** Its target no longer accepts webhooks. */
   switchOff(refused: Attempted, reason: string): Promise<void>;
-  /** It is a dead letter, and holds up none with an equal body. */
+  /** It becomes a dead letter, and webhooks with an equal body no longer wait for it. */
   giveUp(reason: Reason, error: string, answer?: string): Promise<void>;
   /** This invocation has no time left for it. */
   leave(): void;
 }
 
-/** How long after its first request a webhook is given up, although its target was not asked since. */
+/** How long after its first request a webhook becomes a dead letter, even if it was postponed since. */
 const GIVE_UP_SECONDS = DELAYS.reduce((sum, delay) => sum + delay, 0);
-/** How long after its first request its last one may be. */
+/** The longest time from the first request of a webhook to the last one. */
 export const LIFE_SECONDS = GIVE_UP_SECONDS + MAX_DELAY_SECONDS;
-/** The longest wait for a target that does not answer. */
+/** The longest pause for a target that does not answer. */
 const POSTPONED_SECONDS = 3_600;
 
 /**
- * For one webhook of one batch. Its message leaves the queue only after its end was noted, or another message took its
- * place.
+ * For one webhook of one batch. Its message leaves the queue only after its end was recorded, or another message
+ * replaced it.
  */
 export function fateOf(
   { store, sendTask, now, random, log, metrics }: FateDeps,
@@ -74,7 +74,7 @@ export function fateOf(
   const since = task.since || Math.floor(now() / 1000);
   const isTooOld = () => now() / 1000 - since >= GIVE_UP_SECONDS;
 
-  /** A copy of the message takes its place: the queue has one or both, and both are of one webhook. */
+  /** Replaces the message by a copy: the queue has one of them or both, and both are the same webhook. */
   async function comeAgain(seconds: number, change: Partial<Task>): Promise<void> {
     const [record] = records;
     const due = Math.ceil(now() / 1000 + seconds);

@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import { parseTarget } from "../egress/url.ts";
 import type { LogHandler, Webhook } from "./definition.ts";
 
-/** A webhook or a log handler that is run here, and not by the gateway. */
+/** A webhook or a log handler that gatehook runs instead of the gateway. */
 export type OwnHandler = {
-  /** Its name in the ledger, in log lines and in dead letters: unique among those of its event's type. */
+  /** Its name in the ledger, in log lines and in dead letters: unique for its event type. */
   entry: string;
 } & (({ kind: "webhook" } & Webhook) | ({ kind: "log" } & LogHandler));
 
-/** As a definition has it; its entry is told apart from others of the same text when all are known. */
+/** As in a definition; names of equal entries are made unique when all are known. */
 export type NamedHandler = { name: string } & (
   | ({ kind: "webhook" } & Webhook)
   | ({ kind: "log" } & LogHandler)
@@ -16,7 +16,7 @@ export type NamedHandler = { name: string } & (
 
 const NAME_CHARS = 64;
 
-/** The ledger's name of each. A target's path may be a secret, so a webhook without a name is called by its host. */
+/** Their names in the ledger. A target's path may be a secret, so a webhook without a name is named after its host. */
 export function withEntries(handlers: NamedHandler[]): OwnHandler[] {
   const seen = new Map<string, number>();
   return handlers.map((named) => {

@@ -5,13 +5,13 @@ import type { Webhook } from "./definition.ts";
 import { templateValue } from "./template/event.ts";
 import { render, type Template } from "./template/template.ts";
 
-/** The body of a webhook for an event. `template` is that which it names. Throws `template-failed`. */
+/** The body of a webhook for an event. `template` is the webhook's template. Throws `template-failed`. */
 export function bodyOf({ json }: Webhook, event: GatewayEvent, template?: Template): string {
   if (template) return render(template, templateValue(event));
   return json ? jsonBody(event) : defaultBody(event);
 }
 
-/** The headers of an attempt: those of the definition before ours, but for the signature's. */
+/** The headers of an attempt: the definition's headers take precedence over ours, except for the signature. */
 export function headersOf(
   webhook: Webhook,
   signature: Record<string, string> = {},
@@ -19,7 +19,7 @@ export function headersOf(
   const { headers, template = "default.json" } = webhook;
   const own = Object.entries({
     "User-Agent": "gatehook",
-    // As the gateway has it: no other kind of template says what it writes.
+    // As in the gateway: only the content type of these templates is known.
     ...(template.endsWith(".json") && { "Content-Type": "application/json" }),
   });
   const given = new Set(headers.map(([name]) => name.toLowerCase()));
@@ -30,12 +30,12 @@ export function headersOf(
   ];
 }
 
-/** Of an event about a certificate: what makes it the same as another one, as in the gateway. */
+/** For an event about a certificate: the values that make it equal to another one, as in the gateway. */
 const CERTIFICATE = ["cert_id", "cert_name", "expires_at", "expired_at", "api_id"];
 
 /**
- * The same for webhooks that are equal, of which one is sent within a cool-down: same method, target and body. The body
- * of an event about a certificate counts the days, so there it is the certificate.
+ * A key that is the same for equal webhooks, of which one is sent within a cool-down: same method, target and body. The
+ * body of an event about a certificate counts the days, so the certificate is used instead.
  */
 export function equalityKey({ method, target }: Webhook, event: GatewayEvent, body: string): string {
   const { Type, Meta } = event;

@@ -6,11 +6,11 @@ import { AppError } from "../errors.ts";
 
 /** The same id at every attempt: see `webhookId`. */
 export const ID_HEADER = "webhook-id";
-/** Sent unsigned too: receivers can still tell old webhooks. */
+/** Sent without a signature too, so that receivers can recognise old webhooks. */
 export const TIMESTAMP_HEADER = "webhook-timestamp";
 const SIGNATURE_HEADER = "webhook-signature";
 
-/** What is signed; the body byte for byte as it is sent. */
+/** The signed data; the body has exactly the bytes that are sent. */
 export interface Signed {
   id: string;
   /** Seconds since 1970, of the attempt. */
@@ -18,7 +18,7 @@ export interface Signed {
   body: string;
 }
 
-/** What signs the webhooks: one secret, or two while receivers change from the second to the first. */
+/** The secrets that sign webhooks: one, or the new and the old one during a rotation. */
 export type Secrets = readonly [Webhook, ...Webhook[]];
 
 const PREFIX = "whsec_";
@@ -27,8 +27,8 @@ const SECRET_BYTES = { least: 24, most: 64 };
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /**
- * Reads the secrets of a setting, separated by spaces or commas. Throws `setting-invalid`, which names the setting and
- * the rule, but nothing of a secret.
+ * Reads the secrets of a setting, separated by spaces or commas. Throws `setting-invalid` with the setting and the
+ * rule, but without the secret.
  */
 export function parseSecrets(setting: string, text: string): Secrets {
   const written = text.split(/[\s,]+/).filter(Boolean);
@@ -65,7 +65,7 @@ export function webhookId(parts: { apiId: string; eventId: string; entry: string
   return `msg_${hash.digest("base64url").slice(0, 27)}`;
 }
 
-/** The headers that a receiver checks; with two secrets a signature of each, the first secret's first. */
+/** The headers that a receiver checks; with two secrets one signature for each, in their order. */
 export function signedHeaders(secrets: Secrets, { id, timestamp, body }: Signed): Record<string, string> {
   const signatures = secrets.map((secret) => secret.sign(id, new Date(timestamp * 1000), body));
   return {
@@ -75,15 +75,15 @@ export function signedHeaders(secrets: Secrets, { id, timestamp, body }: Signed)
   };
 }
 
-/** How far a receiver's clock may be from the sender's. */
+/** The tolerated difference between the receiver's clock and the sender's. */
 const TOLERANCE_SECONDS = 300;
 
-/** `secret`: which of the secrets fits, from 1. `reason` is for people. */
+/** `secret`: the number of the matching secret, from 1. `reason` is an error message. */
 export type Verification = { ok: true; secret: number } | { ok: false; reason: string };
 
 /**
  * Whether a webhook was signed with one of the secrets, and recently: `secret` counts from 1. `now` in seconds; the
- * library's own `verify` asks the clock itself, so a webhook of yesterday could not be looked at.
+ * library's own `verify` uses the current time, so it could not check a webhook of yesterday.
  */
 export function verify(
   secrets: Secrets,
@@ -118,7 +118,7 @@ export function verify(
 
 const failed = (reason: string): Verification => ({ ok: false, reason });
 
-/** In a time that does not tell how much of it is right. */
+/** In constant time. */
 function isSame(given: string, expected: string): boolean {
   const [a, b] = [Buffer.from(given), Buffer.from(expected)];
   return a.length === b.length && timingSafeEqual(a, b);

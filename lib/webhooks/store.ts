@@ -6,32 +6,32 @@ import { webhookCooldownKey, webhookDoneKey, webhookOffKey } from "../dynamo/sta
 import { AppError, errorText } from "../errors.ts";
 import type { Webhook } from "./definition.ts";
 
-/** What is known of a webhook before its request. */
+/** The stored state of a webhook before its request. */
 export interface Known {
-  /** It was delivered, or need not be. */
+  /** It was delivered, or need not be sent. */
   done: boolean;
-  /** Its target has answered 410: when that was, in ISO 8601. */
+  /** When its target answered 410, in ISO 8601. */
   offSince?: string;
 }
 
-/** Who may send a body within its cool-down. */
+/** The result of a claim: whether a webhook may send a body. */
 export type Claim =
-  /** `again`: it had it before and did not give it back, so that it may be delivered already. */
+  /** `again`: it had the claim before and did not release it, so it may be delivered already. */
   | { is: "mine"; again: boolean }
-  /** One was delivered; `own`: it was this very webhook, whose end was not noted. */
+  /** An equal body was delivered; `own`: by this webhook itself, whose end was not recorded. */
   | { is: "sent"; own: boolean }
-  /** Another one is not through with its own, since `heldFor` seconds; it is free in `freeAfter` seconds at the latest. */
+  /** Another webhook has the claim, for `heldFor` seconds so far; it expires in `freeAfter` seconds at the latest. */
   | { is: "taken"; heldFor: number; freeAfter: number };
 
-/** What is kept of webhooks in the state table. Everything throws `dependency-failed`. */
+/** The state of webhooks in the state table. All methods throw `dependency-failed`. */
 export interface WebhookStore {
-  /** In the order of those that are asked for. */
+  /** In the order of the argument. */
   read(asked: { identity: string; off: string }[]): Promise<Known[]>;
   done(identity: string): Promise<void>;
   switchOff(off: string, facts: { apiId: string; entry: string; at: string }): Promise<void>;
   /**
-   * `cooldown`: what makes bodies equal. A claim lives for that number of seconds; its own webhook, of which there may be two
-   * copies, can take it up again when its request is over for certain, after `requestSeconds`.
+   * `cooldown`: the key of equal bodies. A claim is valid for the given number of seconds. Its own webhook, of which
+   * there may be two copies, can take it over after `requestSeconds`, when its request has certainly ended.
    */
   claim(
     cooldown: string,
@@ -40,11 +40,11 @@ export interface WebhookStore {
   ): Promise<Claim>;
   /** Begins the cool-down. */
   sent(cooldown: string, identity: string, seconds: number): Promise<void>;
-  /** Gives up the claim, if it has it and none was sent. */
+  /** Releases the claim, if it has it and sent nothing. */
   unclaim(cooldown: string, identity: string): Promise<void>;
 }
 
-/** Changes with the definition's entry, so that a changed webhook is on again. */
+/** Depends on the definition's entry, so that a changed webhook is switched on again. */
 export const offKey = (apiId: string, webhook: Webhook & { entry: string }) =>
   hashOf([apiId, JSON.stringify(webhook)]);
 
@@ -52,7 +52,7 @@ export const offKey = (apiId: string, webhook: Webhook & { entry: string }) =>
 export function createWebhookStore(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   table: string;
-  /** How long it is remembered that a webhook is done: as long as for events. */
+  /** How long a webhook is remembered as done: as long as events. */
   ttlSeconds: number;
   /** In ms since 1970. */
   now: () => number;
@@ -137,7 +137,7 @@ export function createWebhookStore(deps: {
       try {
         await dynamo.send(command);
       } catch (thrown) {
-        // It was over, and another one's since.
+        // The claim had expired, and another webhook has it.
         if ((thrown as Error).name !== "ConditionalCheckFailedException") throw failed("DeleteItem", thrown);
       }
     },

@@ -1,19 +1,19 @@
 /** How one attempt to deliver a webhook ended. */
 export type Attempt =
   | { status: number; retryAfter?: string | undefined }
-  /** No whole answer: refused, unreachable, cut off, or too late. */
+  /** No complete response: connection refused, unreachable, cut off, or too late. */
   | { failure: string };
 
-/** `gone` switches the webhook off; `retry` may name how many seconds its target asks for. */
+/** `gone` switches the webhook off; `retry` may have the delay that the target asks for, in seconds. */
 export type Verdict =
   | { kind: "done" }
   | { kind: "gone"; reason: string }
   | { kind: "retry"; reason: string; retryAfter?: number };
 
 /**
- * What an attempt means, by the rules of Standard Webhooks: 2xx is taken, 410 is not to be asked again, and all else is
- * tried again: also a redirect, which is not followed, and 4xx, since receivers answer these while they are deployed or
- * have a wrong secret.
+ * The result of an attempt, as specified by Standard Webhooks: 2xx is success, 410 means stop, and everything else is
+ * retried, including redirects, which are not followed, and 4xx, since receivers answer these during a deployment or
+ * with a wrong secret.
  */
 export function verdictOf(attempt: Attempt, now: number): Verdict {
   if ("failure" in attempt) return { kind: "retry", reason: attempt.failure };
@@ -34,8 +34,8 @@ export const MAX_DELAY_SECONDS = 43_200;
 const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/;
 
 /**
- * Seconds that a Retry-After header asks for, at most those of the longest delay; undefined for what is not one. `now`
- * in milliseconds since 1970. https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+ * The seconds in a Retry-After header, up to the longest delay; undefined if it is not valid. `now` in milliseconds
+ * since 1970. https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
  */
 export function retryAfterSeconds(header: string | undefined, now: number): number | undefined {
   const text = header?.trim() ?? "";
@@ -47,14 +47,14 @@ export function retryAfterSeconds(header: string | undefined, now: number): numb
 
 /**
  * The longest delay after each attempt that failed, in seconds. Eleven attempts over 14 to 28 hours: long enough for a
- * receiver that is repaired in the morning.
+ * receiver that is repaired the next morning.
  */
 export const DELAYS = [5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800, MAX_DELAY_SECONDS];
 
 /**
  * Seconds until the next attempt; undefined after the last. `attempts` are those that failed, at least one. Half of it
- * is random, so that webhooks that failed together do not come back together. A target that asks for a longer time gets
- * it, with up to a tenth more for the same reason.
+ * is random, so that webhooks that failed together are not retried together. If a target asks for a longer delay, that
+ * is used, with up to a tenth more for the same reason.
  */
 export function retryDelay(attempts: number, random: number, retryAfter = 0): number | undefined {
   const longest = DELAYS[attempts - 1];
@@ -63,13 +63,13 @@ export function retryDelay(attempts: number, random: number, retryAfter = 0): nu
   return Math.min(Math.max(1, Math.ceil(delay)), MAX_DELAY_SECONDS);
 }
 
-/** How much of an answer a dead letter keeps. */
+/** The size of a response in a dead letter. */
 export const ANSWER_BYTES = 1024;
 
-/** Characters that steer a terminal or are no text, but for those that make lines. A queue takes none of the first. */
+/** Control characters, except for line breaks and tabs. SQS does not accept most of them. */
 const UNSEEN = /[[\p{C}\p{Zl}\p{Zp}]--[\n\t]]/gv;
 
-/** The beginning of an answer's body, for people: without a character that is cut in two. */
+/** The beginning of a response's body, without a partial character at the end. */
 export function answerText(body: Uint8Array): string {
   const text = new TextDecoder().decode(body.subarray(0, ANSWER_BYTES), { stream: true });
   return text.replaceAll("\r\n", "\n").replace(UNSEEN, "\ufffd");

@@ -15,30 +15,30 @@ export function stopError(code: StopCode, run: Run, limits: Limits): ScriptError
   return said(`handler ${run.handler} ${reasons[code]} and was stopped`);
 }
 
-/** Of a promise that is pending when no job is left. */
+/** The error of a promise that is pending when no job is left. */
 export const pendingError = (run: Run) =>
   said(`the promise that handler ${run.handler} returned can never settle: nothing is left to run`);
 
-/** For each way in which a script may ask for another. */
+/** Messages for the ways in which a script may load another. */
 export const NO_MODULES = "modules are not supported: one script per file, no import or export";
 
-/** Of a handler that is not an identifier or a path of them. */
+/** The error of a handler name that is not an identifier or a path. */
 export const noNameError = (handler: string) => said(`"${handler}" is not a handler name`);
 
-/** Of a script after which the sandbox cannot be used. */
+/** The error of a script after which the sandbox cannot be used. */
 export const taintedError = (limits: Limits) =>
   said(`left more than ${limits.jobs} promise jobs, or broke the engine, while it was loaded`);
 
-/** `stack` is where the script was when its time was over. */
+/** `stack` is the script's position when its time was over. */
 export const slowLoadError = (limits: Limits, stack: string): ScriptError => ({
   ...said(`did not finish loading within ${limits.loadTimeoutMs} ms`),
   stack,
 });
 
-/** What a script threw, as the sandbox describes it. */
+/** A thrown value, as the sandbox describes it. */
 export interface Thrown {
   error: ScriptError;
-  /** Made by the engine itself, of a class that scripts have no use for; or null, which a script may throw too. */
+  /** Created by the engine itself, with a class that scripts do not use; or null, which a script may throw too. */
   engine: boolean;
 }
 
@@ -46,8 +46,8 @@ const NO_MEMORY = said("out of memory");
 const UNSPEAKABLE = said("what was thrown cannot be described");
 
 /**
- * `exhausted`: the engine was refused memory during the run. What it throws then is an error of its own, or null where
- * there was no memory for one; a script that throws anything else has had its memory back.
+ * `exhausted`: an allocation failed during the run. The engine then throws its own error, or null if there is no memory
+ * for one; if a script throws anything else, it has freed memory since.
  */
 export function thrownFailure(
   thrown: Thrown | undefined,
@@ -57,13 +57,13 @@ export function thrownFailure(
     return exhausted ? { code: "memory", error: NO_MEMORY } : { code: "threw", error: UNSPEAKABLE };
   const { engine, error } = thrown;
   if (engine && exhausted) return { code: "memory", error: error.name ? error : NO_MEMORY };
-  // Of the stack's end the engine keeps no other trace.
+  // The engine has no other sign of a stack overflow.
   return { code: engine && error.message.includes("stack overflow") ? "stack" : "threw", error };
 }
 
 /**
- * The parser recurses over the WebAssembly stack whatever limit QuickJS was given: the host's RangeError, or a trap.
- * Where it is refused memory, the engine may trap too. `exhausted`: that is what came before.
+ * The parser recurses on the WebAssembly stack without QuickJS's limit: this causes the host's RangeError, or a trap.
+ * The engine may also trap if an allocation fails. `exhausted`: an allocation failed before.
  */
 export function trapFailure(thrown: unknown, exhausted: boolean): { code: FailureCode; error: ScriptError } {
   const text = String(thrown);

@@ -1,21 +1,23 @@
 import type { Limits } from "../protocol.ts";
 import type { Instance } from "./instance.ts";
 
-/** Where the globals live on, so does garbage, until the engine looks for it. */
+/** If globals are kept, garbage is kept too, until the engine collects it. */
 export interface GcTrigger {
-  /** Makes the run that follows look for garbage, when it is time. */
+  /** Makes the next run collect garbage, if it is time. */
   beforeRun(): void;
 }
 
-/** Enough for what a run leaves to fit into the other half of the memory, and few enough to cost next to nothing. */
+/**
+ * Small enough that a run's garbage fits into the other half of the memory, and large enough to cost almost nothing.
+ */
 const RUNS = 32;
 /** The threshold of a new runtime. */
 const FIRST_THRESHOLD = 256 * 1024;
 
 /**
- * The engine looks for garbage when it has allocated a number of bytes, and built by Emscripten it counts 8 bytes for
- * each allocation, whatever its size. Objects that refer to each other and hold large texts would fill the memory
- * first, and the handler that runs then would fail because of what others left.
+ * The engine collects garbage after it has allocated a number of bytes, and if built by Emscripten it counts 8 bytes
+ * for each allocation, whatever its size. Objects that refer to each other and hold large texts would fill the memory
+ * before that, and the next handler would fail because of the garbage of others.
  */
 export function createGcTrigger(instance: Instance, limits: Limits): GcTrigger {
   const { memory, layout } = instance;
@@ -33,7 +35,10 @@ export function createGcTrigger(instance: Instance, limits: Limits): GcTrigger {
   };
 }
 
-/** The build does not export JS_SetGCThreshold. It is the word that, once it is 0, the next object sets anew. */
+/**
+ * The build does not export JS_SetGCThreshold. It is the word that is set again with the next object after it was set
+ * to 0.
+ */
 function findThreshold({ context, layout }: Instance, words: Uint32Array): number {
   const end = layout.heapEnd() / 4;
   const next = (from: number) => words.indexOf(FIRST_THRESHOLD, from);

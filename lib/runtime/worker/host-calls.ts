@@ -16,32 +16,32 @@ import type { UnsentLog } from "../unsent-log.ts";
 import type { HostAnswer, HostCall } from "./host-function.ts";
 import { decodeBase64, encodeBase64 } from "./jsvm/base64.ts";
 
-/** The worker's side of what scripts ask of the host. */
+/** The worker's side of host calls. */
 export interface HostCalls {
   call: HostCall;
-  /** A new run, or scripts that load: then nothing but logs, and what needs no I/O, is answered. */
+  /** Starts a new run, or the loading of scripts, during which only logs and calls without I/O are answered. */
   begin(phase: { loading: true } | { loading: false; deadline: number; run: Run }): void;
 }
 
-/** What the worker has of it beside. */
+/** Additional functions for the worker. */
 export interface WorkerCalls extends HostCalls {
-  /** A message with runs begins: what is written from now on is not what came with them. */
+  /** A message with runs begins: sessions that are written from now on differ from those that were sent with it. */
   beginMessage(): void;
-  /** What the run under way did since the main thread was told last. */
+  /** The operations of the current run since the last message. */
   takeOperations(): Operation[];
-  /** True when the run under way has asked the main thread. */
+  /** True if the current run has called the main thread. */
   readonly asked: boolean;
 }
 
-/** The worker's ends of what it shares with the main thread. */
+/** The worker's connections to the main thread. */
 export interface HostCallDeps {
   limits: Limits;
   post(message: FromWorker): void;
-  /** Brings the answers, when `answered` has counted them. */
+  /** Delivers the answers that `answered` counts. */
   answers: MessagePort;
   answered: Int32Array;
   unsentLog: UnsentLog;
-  /** Tells the ends of earlier runs: what the main thread did for them must not be done again. */
+  /** Sends the ends of earlier runs: the main thread's work for them must not be repeated. */
   flushEnds(): void;
 }
 
@@ -53,17 +53,17 @@ const LOCAL = new Map<string, (text: string) => string | undefined>([
   ["rawb64dec", (text) => decodeBase64(text, false)],
 ]);
 
-/** How long the lines of a run wait for its end, in ms: somebody may be watching the log. */
+/** How long the lines of a run may wait for its end, in ms, since a user may be watching the log. */
 const TELL_MS = 4;
 
-/** What a run may set before the main thread has taken it in, in UTF-16 units. */
+/** The limit of sessions that a run may set before the main thread has received them, in UTF-16 units. */
 const UNTAKEN_CHARS = 256 * 1024;
 
 const text = (value: string | undefined): HostAnswer => ({ text: value });
 
 /**
- * One for a worker, whatever sandbox it has. A call that needs the main thread blocks this thread until its answer or
- * the deadline of the run.
+ * One for each worker, for all of its sandboxes. A call to the main thread blocks this thread until the answer or the
+ * deadline of the run.
  */
 export function createHostCalls(deps: HostCallDeps): WorkerCalls {
   const { limits, post, answers, answered, unsentLog } = deps;
@@ -76,9 +76,9 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
   let toldAt = 0;
   let asked = false;
   let sessions = new Map<string, string>();
-  /** Of the run: keys that the main thread was asked for, which may have found another key's session. */
+  /** For the run: keys that were read from the main thread, which may have found another key's session. */
   let found = new Set<string>();
-  /** Of the message: keys whose session is not what came with its runs any more, or all of them. */
+  /** For the message: keys whose session differs from the one that was sent with its runs, or all keys. */
   let written = new Set<string>();
   let allWritten = false;
 
@@ -92,7 +92,7 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
     if (!unsentLog.add(level, message) || isLate) tellOperations();
   }
 
-  /** The ends of runs before it come first. */
+  /** The ends of earlier runs are sent first. */
   function tellOperations(): void {
     deps.flushEnds();
     post({ type: "operations", operations: takeOperations() });
@@ -121,7 +121,7 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
       const answer = receiveMessageOnPort(answers) as { message: CallAnswer } | undefined;
       if (answer?.message.id === id)
         return "stop" in answer.message ? { stop: answer.message.stop } : text(answer.message.value);
-      // Another id is the late answer to a call whose run is over; there may be more behind it.
+      // Another id is the late answer to a call of an earlier run; there may be more answers after it.
       if (answer) continue;
       const left = deadline - performance.now();
       if (left <= 0) return { stop: "timeout" };
@@ -139,7 +139,7 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
     return text(known);
   }
 
-  /** A script gets no answer to it, so it need not wait. */
+  /** It returns nothing to the script, so the script need not wait. */
   function setSession(key: string, args: string[]): HostAnswer {
     markWritten(key);
     untaken += args.reduce((sum, arg) => sum + arg.length, 0);
@@ -155,7 +155,7 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
 
   function callMain(name: HostCallName, args: string[]): HostAnswer {
     const [key = ""] = args;
-    // Of some of them the main thread learns when the run is over, so they are counted here; it counts the others.
+    // The main thread receives some of them only after the run, so they are counted here; it counts the others.
     const stop = isSessionCall(name) && budget.call(name);
     if (stop) return { stop };
     if (name === "getKeyData") return getSession(key, args);
@@ -183,11 +183,11 @@ export function createHostCalls(deps: HostCallDeps): WorkerCalls {
       budget = createCallBudget(limits);
     },
     call(name, args) {
-      // Asked here too: between two long calls the engine may be far from asking.
+      // Checked here too: between two long calls the engine may not check for a long time.
       if (deadline !== undefined && performance.now() >= deadline) return { stop: "timeout" };
       const local = LOCAL.get(name)?.(args[0] ?? "");
       if (LOCAL.has(name)) return text(local === undefined ? undefined : JSON.stringify(local));
-      // Half a surrogate pair is not text outside the sandbox.
+      // A lone surrogate is not valid text outside the sandbox.
       const texts = args.map((arg) => arg.toWellFormed());
       if (name !== "log") return callMain(name as HostCallName, texts);
       log(texts[0] as LogLevel, texts[1] ?? "");

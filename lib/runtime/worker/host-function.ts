@@ -1,13 +1,13 @@
 import type { QuickJSContext, QuickJSHandle } from "quickjs-emscripten";
 import type { StopCode } from "../protocol.ts";
 
-/** What a script gets of a host call, or why the run must end here. */
+/** The result of a host call, or the reason why the run must end here. */
 export type HostAnswer = { text: string | undefined } | { stop: StopCode };
 
-/** What the scripts can reach of the host: text in, text or nothing out, synchronously. */
+/** The only function of the host for scripts: text in, text or nothing out, synchronously. */
 export type HostCall = (name: string, args: string[]) => HostAnswer;
 
-/** The one function of the host inside the sandbox. Its `null` tells the prelude to wait for the end. */
+/** The one function of the host inside the sandbox. `null` tells the prelude to wait for the end of the run. */
 export function newHostFunction(
   context: QuickJSContext,
   hostCall: HostCall,
@@ -15,7 +15,7 @@ export function newHostFunction(
 ): QuickJSHandle {
   return context.newFunction("hostCall", (...handles) => {
     const [name = "", ...args] = handles.map((handle) => context.getString(handle));
-    // A name that is empty is one that could not be copied.
+    // An empty name is one that could not be copied.
     const answer: HostAnswer = name
       ? hostCall(name, args.filter(Boolean).map(parseText))
       : { stop: "memory" };
@@ -26,5 +26,5 @@ export function newHostFunction(
   });
 }
 
-/** Texts cross as JSON: as a plain string one would end at its first NUL. */
+/** Texts are passed as JSON, since a plain string would end at its first NUL. */
 const parseText = (json: string) => JSON.parse(json) as string;

@@ -10,7 +10,7 @@ import {
 import type { Limits } from "../protocol.ts";
 import { type Bounds, findBounds, type Layout, layoutOf } from "./layout.ts";
 
-/** One QuickJS in a WebAssembly memory of its own. */
+/** One QuickJS instance with its own WebAssembly memory. */
 export interface Instance {
   runtime: QuickJSRuntime;
   context: QuickJSContext;
@@ -27,25 +27,25 @@ export interface Engine {
   variant?: QuickJSSyncVariant;
 }
 
-/** Looked for once in a thread: it takes longer than making an instance. */
+/** Resolved once in a thread, since it takes longer than creating an instance. */
 const found = new WeakMap<QuickJSSyncVariant, Bounds>();
 
 const WASM_PAGE = 64 * 1024;
-/** Statics, C stack, and the texts that cross the boundary. */
+/** Statics, C stack, and the texts that are passed to and from the sandbox. */
 const HEADROOM_BYTES = 24 * 1024 * 1024;
 
 /**
- * `onExhausted` is called when no memory is left for a text that crosses into the sandbox. The caller disposes context
- * and runtime, in this order, or drops the whole instance: nothing outside of it holds its memory.
+ * `onExhausted` is called if no memory is left for a text that is passed to the sandbox. The caller disposes context
+ * and runtime, in this order, or drops the whole instance: nothing else refers to its memory.
  */
 export async function createInstance(
   { wasm, variant = RELEASE_SYNC }: Engine,
   limits: Limits,
   onExhausted: () => void,
 ): Promise<Instance> {
-  // Memory of our own, as large as it may ever be: a buffer that never moves, and a hard cap, which QuickJS's own
-  // limit is not. Built by Emscripten, it counts 8 bytes for each allocation, and sizes only one by one; and nobody
-  // is told when it is reached.
+  // Our own memory with its full size: a buffer that never moves, and a hard limit, unlike QuickJS's own limit. Built
+  // by Emscripten, QuickJS counts 8 bytes for each allocation and checks sizes only one by one, and it does not report
+  // when the limit is reached.
   const pages = Math.ceil((limits.memoryBytes + HEADROOM_BYTES) / WASM_PAGE);
   const wasmMemory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   let failedAllocations = 0;
@@ -59,7 +59,7 @@ export async function createInstance(
   const engine = await newQuickJSWASMModuleFromVariant({
     ...base,
     async importModuleLoader() {
-      // As made by newVariant: the loader itself, with its arguments bound.
+      // As created by newVariant: the loader itself, with its arguments bound.
       const load = (await base.importModuleLoader()) as () => Promise<QuickJSEmscriptenModule>;
       return async () => {
         const module = await load();
@@ -80,7 +80,7 @@ export async function createInstance(
   return { runtime, context, memory: wasmMemory.buffer, layout, failedAllocations: () => failedAllocations };
 }
 
-/** The glue takes what malloc answers for an address, also 0, and would write a text over the statics. */
+/** The glue uses the result of malloc as an address, even 0, and would overwrite the statics. */
 function guardAllocation(module: object, malloc: (bytes: number) => number, onExhausted: () => void): void {
   Object.assign(module, {
     _malloc(bytes: number): number {

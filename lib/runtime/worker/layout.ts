@@ -1,21 +1,23 @@
-/** Where the parts of an instance's memory are, in bytes from its start: the same in each of one build. */
+/**
+ * The positions of the parts of an instance's memory, in bytes from its start: the same in all instances of a build.
+ */
 export interface Bounds {
-  /** Pages of the C stack: at rest nothing in them is alive. */
+  /** Pages of the C stack: between runs nothing in them is used. */
   stackLow: number;
   stackHigh: number;
   /** The static variable that has the end of the heap. */
   breakAt: number;
 }
 
-/** The bounds, with what moves; addresses in bytes. */
+/** The positions, with those that move; addresses in bytes. */
 export interface Layout extends Bounds {
-  /** The end of the heap now: what lies above was never used. */
+  /** The current end of the heap: memory above it was never used. */
   heapEnd(): number;
-  /** True once the C stack was used to its end, or nearly. */
+  /** True if the C stack was used to its end, or nearly. */
   stackSpent(): boolean;
 }
 
-/** The C allocator of an instance; `malloc` answers 0 when there is no memory left. */
+/** The C allocator of an instance; `malloc` returns 0 if there is no memory left. */
 export interface Allocator {
   malloc(bytes: number): number;
   free(address: number): void;
@@ -25,11 +27,11 @@ export interface Allocator {
 export const PAGE = 4096;
 /** The C stack of the engine's build. */
 const STACK_BYTES = 5 * 1024 * 1024;
-/** Well above the size of the static variables, which come before the stack, or behind it as in the debug build. */
+/** Well above the size of the static variables, which are before the stack, or after it in the debug build. */
 const STATICS_BYTES = 1024 * 1024;
 const STATICS_AT = [0, STACK_BYTES];
 const PROBE_BYTES = 256 * 1024;
-/** Left on both sides of what seems to be the stack. */
+/** A margin on both sides of the presumed stack. */
 const MARGIN = 2 * PAGE;
 const ZERO_PAGE = Buffer.alloc(PAGE);
 const ZEROS = Buffer.alloc(16 * PAGE);
@@ -46,9 +48,9 @@ export function layoutOf(memory: ArrayBuffer, bounds: Bounds): Layout {
 }
 
 /**
- * Finds the parts of an instance that has done nothing yet. The end of the heap is the static word that, when a
- * large chunk is taken, comes to point past it, and further than the allocator's own words do: the C library's
- * break. The build exports neither it nor the stack's bounds.
+ * Finds the parts of a new instance. The end of the heap is the C library's break: the static word that points past a
+ * large chunk after its allocation, and further than the allocator's own words. The build exports neither the break nor
+ * the stack's bounds.
  */
 export function findBounds(memory: ArrayBuffer, { malloc, free }: Allocator): Bounds {
   const words = new Uint32Array(memory);
@@ -59,7 +61,7 @@ export function findBounds(memory: ArrayBuffer, { malloc, free }: Allocator): Bo
   for (const page of before.flatMap((copy) => changedPages(memory, copy))) {
     for (let at = page; at < page + PAGE; at += 4) {
       const now = words[at / 4] ?? 0;
-      // Whatever points there and did not change is the garbage of an earlier chunk.
+      // A word that points there and did not change is garbage of an earlier chunk.
       if (now < end || now > memory.byteLength || now === wordBefore(before, at)) continue;
       breakAt = at;
       end = now;
@@ -94,7 +96,7 @@ function changedPages(memory: ArrayBuffer, { start, bytes }: Copy): number[] {
   return pages;
 }
 
-/** The stack is between statics and heap. Where that is not plain to see, nothing is taken for a stack. */
+/** The stack is between statics and heap. If that is not clear, no stack is assumed. */
 function stackOf(memory: ArrayBuffer, before: Copy | undefined, chunk: number) {
   let staticsEnd = before?.bytes.length ?? 0;
   while (staticsEnd > 0 && before?.bytes.subarray(staticsEnd - PAGE, staticsEnd).equals(ZERO_PAGE))
@@ -108,7 +110,7 @@ function stackOf(memory: ArrayBuffer, before: Copy | undefined, chunk: number) {
 
 /** Whether these bytes are all 0. */
 export function isZero(memory: ArrayBuffer, start: number, bytes: number): boolean {
-  // In pieces, since a buffer of zeros as large as the stack would have to be made first.
+  // In pieces, since comparing all of it would need a buffer of zeros as large as the stack.
   for (let at = 0; at < bytes; at += ZEROS.length) {
     const length = Math.min(ZEROS.length, bytes - at);
     if (!Buffer.from(memory, start + at, length).equals(ZEROS.subarray(0, length))) return false;
@@ -122,7 +124,7 @@ export interface RandomState {
   set(state: bigint): void;
 }
 
-/** Finds it: the 64-bit word of xorshift64* that `draw` moves by exactly one step. */
+/** Finds it: the 64-bit word of xorshift64* that `draw` advances by exactly one step. */
 export function findRandomState(memory: ArrayBuffer, layout: Layout, draw: () => void): RandomState {
   const states = new BigUint64Array(memory);
   const end = Math.min(Math.ceil(layout.heapEnd() / PAGE) * PAGE, memory.byteLength);
@@ -136,7 +138,7 @@ export function findRandomState(memory: ArrayBuffer, layout: Layout, draw: () =>
       return {
         get: () => states[at / 8] ?? 0n,
         set(state) {
-          // Zero is the one state that never leaves itself.
+          // Zero is the only state that never changes.
           states[at / 8] = state || 1n;
         },
       };

@@ -5,13 +5,13 @@ import type { RandomState } from "./layout.ts";
 export interface Meter {
   begin(random: RandomState, replay?: Used): void;
   end(): Used;
-  /** The clock of the scripts, which the engine asks by Date.now. */
+  /** The clock of the scripts, which the engine reads with Date.now. */
   now(): number;
 }
 
-/** How many readings of the clock are kept, of one run or of one load. */
+/** The number of clock values that are recorded for one run or one load. */
 export const CLOCK_LOOKS = 10_000;
-/** For scripts that draw random numbers where those of the record did not. */
+/** For scripts that draw random numbers if the record has none. */
 const ANY_SEED = "9e3779b97f4a7c15";
 
 /** `clock`: the real one, in ms since 1970. */
@@ -23,7 +23,7 @@ export function createMeter(clock: () => number): Meter {
   let count = 0;
   let last = 0;
 
-  /** Beyond what is given, each look is one millisecond later. */
+  /** After the recorded values, each value is one millisecond later. */
   function look(): number {
     if (!given) return clock();
     const step = given[count] ?? 1;
@@ -46,7 +46,7 @@ export function createMeter(clock: () => number): Meter {
         ...(looks.length > 0 && { clock: looks }),
         ...(count > looks.length && { cut: true as const }),
       };
-      // What the engine looks at until the next begin is its own.
+      // Values that the engine reads before the next begin are not recorded.
       given = undefined;
       looks = [];
       count = 0;

@@ -5,26 +5,29 @@ import { noNameError, type Thrown } from "./failures.ts";
 import { type HostCall, newHostFunction } from "./host-function.ts";
 import type { Prelude } from "./jsvm/source.ts";
 
-/** What the prelude lets the host call inside a sandbox. All of it is under the deadline, and may be stopped. */
+/**
+ * The functions of the prelude that the host calls inside a sandbox. All of them are subject to the deadline, and may
+ * be stopped.
+ */
 export interface PreludeCalls {
   /** Starts a run. */
   run(handler: string, event: string, context: string): void;
-  /** How the run ended, to be asked once when its jobs are done. */
+  /** How the run ended; read once after its jobs are done. */
   ended(): "done" | "pending" | { thrown: Thrown | undefined };
   probe(handler: string): Probed;
-  /** What each name holds, in their order; undefined when it cannot be told. */
+  /** The value of each name, in order; undefined if it cannot be read. */
   look(asked: Asked): Held[] | undefined;
   /** The names of the global object's own properties. */
   globals(): string[];
   /**
-   * Disposes the handle of what was thrown; its text is made inside, where hostile getters cost the script. Undefined
-   * when it cannot be made.
+   * Disposes the handle of a thrown value; its text is made inside the sandbox, where hostile getters use the script's
+   * time. Undefined if it cannot be made.
    */
   describe(thrown: QuickJSHandle): Thrown | undefined;
   dispose(): void;
 }
 
-/** `stop.code` is set by a host call that breaks a limit; who runs the sandbox clears it before each run. */
+/** `stop.code` is set by a host call that exceeds a limit; the sandbox clears it before each run. */
 export interface PreludeCallsDeps {
   prelude: Prelude;
   limits: Limits;
@@ -37,15 +40,15 @@ const NAME_CHARS = 4 * 1024;
 const ERROR_CHARS = 8 * 1024;
 
 /**
- * Evaluates the prelude in a new context, before any script. Handlers' names are checked here and not inside: compiled
- * by QuickJS, the sets of characters of an identifier would be a tenth of the sandbox's memory.
+ * Evaluates the prelude in a new context, before any script. Names of handlers are checked here and not inside the
+ * sandbox: compiled by QuickJS, the character sets of an identifier would use a tenth of its memory.
  */
 export function installPreludeCalls(context: QuickJSContext, deps: PreludeCallsDeps): PreludeCalls {
   const { prelude, limits, hostCall, stop } = deps;
   const evaluate = (code: string, file: string) =>
     context.unwrapResult(context.evalCode(code, file, { type: "global", strict: true }));
-  // These live as long as the instance: a script may delete or overwrite what it names, and the glue would then
-  // forget the host's function, which no restored memory brings back.
+  // These handles exist as long as the instance: a script may delete or overwrite the global, and the glue would then
+  // drop the host's function, which restoring the memory does not bring back.
   const kept: QuickJSHandle[] = [];
   const keep = (handle: QuickJSHandle) => {
     kept.push(handle);
@@ -100,7 +103,7 @@ export function installPreludeCalls(context: QuickJSContext, deps: PreludeCallsD
     return { engine, error };
   }
 
-  // The state of a promise is asked of the engine: a script may have put its own hands into `then` and `constructor`.
+  // The state of a promise is read from the engine: a script may have replaced `then` and `constructor`.
   function stateOf(value: QuickJSHandle): "none" | "pending" | "fulfilled" | { rejected: QuickJSHandle } {
     const state = context.getPromiseState(value);
     if (state.type === "pending") return "pending";
@@ -110,7 +113,7 @@ export function installPreludeCalls(context: QuickJSContext, deps: PreludeCallsD
     return "fulfilled";
   }
 
-  /** The promise that a run ends with: what the handler returned, or what follows it. Any other value is disposed. */
+  /** The final promise of a run: the handler's return value, or what follows it. Any other value is disposed. */
   function promiseOf(value: QuickJSHandle): QuickJSHandle | undefined {
     if (context.typeof(value) === "undefined") {
       value.dispose();
@@ -136,7 +139,7 @@ export function installPreludeCalls(context: QuickJSContext, deps: PreludeCallsD
     run(handler, event, given) {
       failed = undefined;
       promise = undefined;
-      // Not in the sandbox: compiled by QuickJS, these sets of characters would be a tenth of its memory.
+      // Not in the sandbox: compiled by QuickJS, these character sets would use a tenth of its memory.
       if (!IDENTIFIER_PATH.test(handler)) {
         failed = { thrown: { engine: false, error: noNameError(handler) } };
         return;

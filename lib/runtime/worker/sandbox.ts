@@ -24,36 +24,36 @@ import {
 import type { Instance } from "./instance.ts";
 import { installPreludeCalls, type PreludeCalls, type PreludeCallsDeps } from "./prelude-calls.ts";
 
-/** How a run ended, without its time. */
+/** The outcome of a run, without its time. */
 export type End = { ok: true } | { ok: false; code: FailureCode; error: ScriptError };
 
 /** One QuickJS instance with the scripts of one release in one global environment. */
 export interface Sandbox {
   /**
-   * Evaluates the scripts in order, each once; one that throws does not hold back the others. One that breaks the
-   * sandbox is the last that is tried. All of them have the limit's time, unless another is given.
+   * Evaluates the scripts in order, each once; a script that throws does not affect the others. A script that breaks
+   * the sandbox is the last one. All of them share the limit's time, unless another time is given.
    */
   load(scripts: Script[], onStart: (script: Script) => void, timeoutMs?: number): LoadFault[];
-  /** What each handler name leads to. */
+  /** What each handler name refers to. */
   probe(handlers: string[]): Probed[];
-  /** What each name holds, in their order; undefined when it cannot be told in time. */
+  /** The value of each name, in order; undefined if it cannot be read in time. */
   look(asked: Asked, timeoutMs?: number): Held[] | undefined;
   /** The names of the global object's own properties. */
   globals(): string[];
   run(run: Run): End;
-  /** False once the engine itself may be damaged: the instance is dropped, not disposed, which could abort. */
+  /** False if the engine itself may be damaged: then the instance is dropped, not disposed, which could abort. */
   readonly intact: boolean;
-  /** Only of an intact one in which nothing is under way: what the engine still holds then is a leak. */
+  /** Only for an intact instance that is idle: anything that the engine still holds is a leak. */
   dispose(): void;
 }
 
-/** Names of one call, so that a look at very many needs little of the scripts' memory. */
+/** The number of names in one call, so that reading very many needs little of the scripts' memory. */
 const NAMES_AT_ONCE = 10_000;
 
-/** `stop` is asked by the engine again and again; an allocation that failed outside of it sets it too. */
+/** The engine checks `stop` repeatedly; an allocation that fails outside of it sets it too. */
 export type SandboxDeps = PreludeCallsDeps;
 
-/** Takes over the instance: `dispose` disposes its context and runtime too. */
+/** Owns the instance: `dispose` disposes its context and runtime too. */
 export function createSandbox(instance: Instance, deps: SandboxDeps): Sandbox {
   return new QuickJSSandbox(instance, deps);
 }
@@ -75,13 +75,13 @@ class QuickJSSandbox implements Sandbox {
     this.#limits = deps.limits;
     this.#stop = deps.stop;
     instance.runtime.setInterruptHandler(() => this.#mustStop());
-    // With what the promise of an import() is rejected; without a loader, the engine blames the file that is named.
+    // The rejection of the promise of an import(); without a loader, the engine's error is about the imported file.
     instance.runtime.setModuleLoader(() => ({ error: new Error(NO_MODULES) }));
     this.#preludeCalls = installPreludeCalls(instance.context, deps);
   }
 
   get intact(): boolean {
-    // A stack that was used up without a trap may have grown over the statics below it.
+    // A stack overflow without a trap may have overwritten the statics below the stack.
     return this.#intact && !this.#instance.layout.stackSpent();
   }
 
@@ -132,7 +132,8 @@ class QuickJSSandbox implements Sandbox {
     try {
       return this.#within(run.timeoutMs, () => this.#finish(run, isExhausted));
     } catch (thrown) {
-      // A trap, or an error of the glue: the instance's stack pointer, which is not memory, may be off for good.
+      // A trap, or an error of the glue: the instance's stack pointer, which is not part of memory, may be permanently
+      // wrong.
       this.#intact = false;
       const { code } = this.#stop;
       if (code) return this.#stopped(code, run);
@@ -154,7 +155,7 @@ class QuickJSSandbox implements Sandbox {
     if (this.#stop.code) return this.#stopped(this.#stop.code, run);
     if (end === "done") return { ok: true };
     if (end !== "pending") return { ok: false, ...thrownFailure(end.thrown, isExhausted()) };
-    // What would have settled the promise may have been what there was no memory for.
+    // The promise may be pending because there was no memory to settle it.
     return isExhausted()
       ? this.#stopped("memory", run)
       : { ok: false, code: "threw", error: pendingError(run) };
@@ -181,7 +182,7 @@ class QuickJSSandbox implements Sandbox {
 
   /** Runs promise jobs until none is left, the run is stopped, or their limit is reached. */
   #runJobs(): void {
-    // The engine turns an interrupt inside a job into a rejection and would go on with the next job.
+    // The engine turns an interrupt inside a job into a rejection and would continue with the next job.
     for (let left = this.#limits.jobs; !this.#stop.code && this.#runtime.hasPendingJob(); left -= 1) {
       if (left === 0) this.#stop.code = "jobs";
       else this.#runtime.executePendingJobs(1).dispose();
@@ -206,7 +207,7 @@ class QuickJSSandbox implements Sandbox {
     return taintedError(this.#limits);
   }
 
-  /** Of the engine's own error about a stop, which runs no more code of the script. */
+  /** The stack of the engine's own error about a stop, which runs no more code of the script. */
   #stackOf(stopped: QuickJSHandle): string {
     return this.#context.getProp(stopped, "stack").consume((handle) => this.#context.getString(handle));
   }

@@ -26,28 +26,28 @@ import type { Meter } from "./meter.ts";
 import { createSandbox, type Sandbox } from "./sandbox.ts";
 import { type Snapshot, takeSnapshot } from "./snapshot.ts";
 
-/** One sandbox after another, each with the scripts of one release, and what is done between two runs. */
+/** Creates sandboxes with the scripts of one release, and prepares them between two runs. */
 export interface SnapshotLifecycle {
-  /** Makes the first sandbox before the scripts are there, in a thread that is started ahead of them. */
+  /** Creates the first sandbox before the scripts arrive, in a thread that is started ahead. */
   prepare(): Promise<void>;
-  /** `replay`: the times and random numbers that they read at an earlier load; they read the same each time. */
+  /** `replay`: the times and random numbers of an earlier load, which they read again each time. */
   load(scripts: Script[], replay?: Used): Promise<LoadFault[]>;
   /**
-   * Loads the scripts in one sandbox, within the time for loading, and looks at each. The first that takes the rest
-   * of the time, or breaks the sandbox, is the last.
+   * Loads the scripts in one sandbox, within the time for loading, and reads what each defines. The first script that
+   * uses the rest of the time, or breaks the sandbox, is the last one.
    */
   survey(scripts: SurveyedScript[]): Promise<Survey>;
   probe(handlers: string[]): Probed[];
-  /** What these names hold, or all own names of the global object; nothing when it cannot be told. */
+  /** The values of these names, or all own names of the global object; empty if they cannot be read. */
   look(asked: Asked | undefined): Map<string, Held>;
-  /** `used`: where there is a meter. */
+  /** `used`: only with a meter. */
   run(run: Run): { outcome: Outcome; rebuilding: boolean; used: RunUsed | undefined };
-  /** After every run, probe and look: makes the sandbox fit for the next one. */
+  /** Called after every run, probe and look: prepares the sandbox for the next one. */
   rest(): Promise<void>;
 }
 
 /**
- * `onLoading` is told of each script before it is evaluated, and in a survey how many ms are left. With a `meter`, runs
+ * `onLoading` is called for each script before it is evaluated, in a survey with the remaining ms. With a `meter`, runs
  * report the times and random numbers that they read.
  */
 export interface SnapshotLifecycleDeps {
@@ -60,10 +60,10 @@ export interface SnapshotLifecycleDeps {
   meter?: Meter | undefined;
 }
 
-/** Under global isolation: failures that leave the globals as intact as a run that ends well. */
+/** With global isolation: failures after which the globals are as intact as after a successful run. */
 const HARMLESS: readonly FailureCode[] = ["threw", "stack"];
 
-/** Makes and drops the sandboxes; nothing of it has to be closed before the thread ends. */
+/** Creates and drops the sandboxes; nothing has to be closed before the thread ends. */
 export function createSnapshotLifecycle(deps: SnapshotLifecycleDeps): SnapshotLifecycle {
   const { isolation, host, meter } = deps;
   let scripts: Script[] = [];
@@ -88,7 +88,7 @@ export function createSnapshotLifecycle(deps: SnapshotLifecycleDeps): SnapshotLi
         ({ path }) => deps.onLoading(path),
       );
       if (meter) loaded = { id: crypto.randomUUID().slice(0, 8), ...meter.end() };
-      // A script that broke the sandbox is left out of the next.
+      // A script that broke the sandbox is left out of the next one.
       faults.push(...(made.sandbox.intact ? found : found.slice(-1)));
       if (made.sandbox.intact || found.length === 0) break;
     }
@@ -100,7 +100,7 @@ export function createSnapshotLifecycle(deps: SnapshotLifecycleDeps): SnapshotLi
   }
 
   function reseed(): void {
-    // Its state is memory too: without this, every event would draw the same numbers.
+    // The state of Math.random is in memory too: without this, every event would draw the same numbers.
     if (made?.snapshot) made.random?.set(nextSeed());
   }
 
@@ -169,7 +169,7 @@ function surveyScripts(sandbox: Sandbox, scripts: SurveyedScript[], deps: Snapsh
     left[part] -= performance.now() - started;
     return result;
   }
-  // That a look takes long is not a fault of the script's loading: then there are no more looks.
+  // A slow look is not a failure of the script's loading: there are just no further looks.
   const look = (script: SurveyedScript): Held[] =>
     left.look > 0 ? (timed("look", script, (ms) => sandbox.look(script.asked, ms)) ?? []) : [];
   for (const script of scripts) {
@@ -186,7 +186,7 @@ function surveyScripts(sandbox: Sandbox, scripts: SurveyedScript[], deps: Snapsh
   return { faults, defined };
 }
 
-/** Random numbers are drawn many at a time, since each draw costs more than a restore's page. */
+/** Random numbers are generated in blocks, since a single one costs more than restoring a page. */
 function createSeeds(): () => bigint {
   const seeds = new BigUint64Array(512);
   let used = seeds.length;
@@ -226,7 +226,7 @@ async function make({
   const gcTrigger = isolation === "global" && createGcTrigger(instance, limits);
   const sandbox = createSandbox(instance, { prelude, limits, hostCall: host.call, stop });
   const { context, memory, layout } = instance;
-  // Before there are scripts, which may put something else in its place.
+  // Before the scripts are loaded, since they may replace it.
   const draw = () => context.unwrapResult(context.evalCode("Math.random()")).dispose();
   const random = meter || !gcTrigger ? { random: findRandomState(memory, layout, draw) } : {};
   return { instance, sandbox, ...random, ...(gcTrigger && { gcTrigger }) };

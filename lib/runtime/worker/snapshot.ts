@@ -1,14 +1,14 @@
 import { isZero, type Layout, PAGE } from "./layout.ts";
 
-/** An instance's memory as it was at one moment, at rest. */
+/** A copy of an instance's memory between two runs. */
 export interface Snapshot {
-  /** Makes the memory again what it was; only for an instance that has not trapped. */
+  /** Restores the memory; only for an instance that has not trapped. */
   restore(): void;
-  /** Bytes that are kept. */
+  /** The size of the copy in bytes. */
   readonly bytes: number;
 }
 
-/** Adjacent pages; `content` is undefined where all of them are zero. */
+/** Adjacent pages; `content` is undefined if all of them are zero. */
 interface Stretch {
   start: number;
   end: number;
@@ -16,8 +16,9 @@ interface Stretch {
 }
 
 /**
- * Copies the pages that are not zero, up to the heap's end. The C stack is left out: at rest nothing in it is alive.
- * A restore zeroes what was zero, and what the heap grew by, since the allocator believes that fresh heap is zero.
+ * Copies the pages that are not zero, up to the heap's end. The C stack is left out: between runs nothing in it is
+ * used. A restore zeroes the other pages, and the part by which the heap grew, since the allocator assumes that fresh
+ * heap is zero.
  */
 export function takeSnapshot(memory: ArrayBuffer, layout: Layout): Snapshot {
   const live = new Uint8Array(memory);
@@ -26,7 +27,7 @@ export function takeSnapshot(memory: ArrayBuffer, layout: Layout): Snapshot {
   return {
     bytes: stretches.reduce((sum, { content }) => sum + (content?.length ?? 0), 0),
     restore() {
-      // Read first: the break itself is in the memory that is put back.
+      // Read first, since the break itself is in the memory that is restored.
       const grown = Math.min(layout.heapEnd(), live.length);
       if (grown > top) live.fill(0, top, grown);
       for (const { start, end, content } of stretches) {

@@ -1,5 +1,5 @@
-// The thread of one sandbox. It knows no environment and no credentials; what needs I/O it asks of the main
-// thread and waits for, since the gateway's JavaScript API is synchronous.
+// The thread of one sandbox. It has no environment and no credentials. For I/O it calls the main thread and waits,
+// since the gateway's JavaScript API is synchronous.
 import { parentPort, workerData } from "node:worker_threads";
 import { clockMs } from "../clock.ts";
 import { createProgress } from "../progress.ts";
@@ -10,7 +10,7 @@ import { readPrelude } from "./jsvm/source.ts";
 import { createMeter } from "./meter.ts";
 import { createSnapshotLifecycle } from "./snapshot-lifecycle.ts";
 
-/** How long the end of a run waits for the ends of others, which one message tells. */
+/** How long the end of a run waits for others, so that one message reports several. */
 const FLUSH_MS = 4;
 
 const setup = workerData as WorkerSetup;
@@ -29,7 +29,7 @@ const host = createHostCalls({
   flushEnds: flush,
 });
 const meter = setup.tellUsed ? createMeter(Date.now) : undefined;
-// The engine asks this for the time, each time anew; nothing else in this thread does.
+// The engine calls this for the time, and nothing else in this thread does.
 if (meter) Date.now = meter.now;
 const lifecycle = createSnapshotLifecycle({
   engine: { wasm },
@@ -63,7 +63,7 @@ async function runAll(runs: Run[]): Promise<void> {
     progress.start(index, now);
     const end = lifecycle.run(run);
     ends.push({ ...end, operations: host.takeOperations() });
-    // What the main thread did for a run, such as an HTTP request, is never repeated because of another run.
+    // The main thread's work for a run, such as an HTTP request, is never repeated because of another run.
     const isLast = index === runs.length - 1;
     if (isLast || end.rebuilding || host.asked || clockMs() - flushedAt > FLUSH_MS) flush();
     progress.rest();
@@ -90,7 +90,7 @@ async function answer(message: ToWorker): Promise<void> {
   }
 }
 
-// One message at a time: what follows a run ends before the next run starts.
+// One message at a time: the work after a run is finished before the next run starts.
 let last: Promise<void> = lifecycle.prepare();
 port.on("message", (message: ToWorker) => {
   last = last.then(() => answer(message));

@@ -2,12 +2,12 @@ import { type Context, escapeText, TEXT } from "./markup.ts";
 import { Mistake } from "./mistake.ts";
 import type { Command, Node, Operand, Pipe } from "./tree.ts";
 
-/** Functions that escape; Go lets them stand at the end of an action alone. */
+/** Functions that escape; Go allows them only at the end of an action. */
 const OWN_ESCAPERS = ["html", "urlquery"];
 
 /**
  * The template with its static text as Go prints it, and with an escaper at the end of each action. Throws a `Mistake`
- * where a value, or a branch, would stand in a tag or a comment: Go escapes these in other ways, which are left out.
+ * if a value, or a branch, is in a tag or a comment: Go escapes these differently, which is not supported.
  */
 export function escapeNodes(nodes: Node[], text: string): Node[] {
   const { nodes: escaped, context } = inContext(nodes, TEXT);
@@ -73,7 +73,7 @@ function withEscaper(commands: Command[]): Command[] {
   const own = functionOf(last);
   const ends = calling("escape", at);
   if (!OWN_ESCAPERS.includes(own)) return [...commands, ends];
-  // Go has the arguments of what begins an action joined first; those of an `html` behind a | it loses.
+  // Go joins the arguments of the first command of an action; it drops those of an `html` after a |.
   const joined = before.length === 0 && args.length > 1 ? [calling("joined", at, args.slice(1))] : before;
   if (own === "html") return [...joined, calling("html", at)];
   return before.length > 0 ? [...commands, ends] : [...joined, calling(own, at), ends];

@@ -33,7 +33,7 @@ const listOf =
   (member) =>
     Array.isArray(member) ? new GoList(member.map(item)) : orAny(member, new GoList([], true));
 
-/** What has another type than the gateway gives it is kept as it is. */
+/** A member with another type than in the gateway is kept unchanged. */
 const orAny = (member: unknown, zero: Value): Value =>
   member === undefined || member === null ? zero : anyOf(member, MAX_DEPTH);
 
@@ -83,7 +83,7 @@ const ofHost = metaOf("EventHostStatusMeta", {
 });
 const ofToken = metaOf("EventTokenMeta", { Org: text, Key: text });
 
-/** What is not a struct in the gateway, but a map; some of its members are lists, also where JSON has null. */
+/** Types that are maps in the gateway, not structs; some of their members are lists, even if the JSON has null. */
 const LISTS: Record<string, Field> = {
   granted_scopes: listOf(text),
   required_scopes: listOf(text),
@@ -141,7 +141,7 @@ const METAS = new Map<string, Field>([
   ...["TokenCreated", "TokenUpdated", "TokenDeleted"].map((type) => [type, ofToken] as const),
 ]);
 
-/** The deepest that JSON may be nested in an event. */
+/** The maximum nesting of JSON in an event. */
 const MAX_DEPTH = 500;
 
 /** As Go decodes JSON into an interface: every number is a float64. */
@@ -158,8 +158,8 @@ function anyOf(value: unknown, depth: number): Value {
 }
 
 /**
- * The event as the gateway gives it to a template. Of a type that is not one of the gateway's, `Meta` is a map, of which
- * a template may name any member.
+ * The event as the gateway gives it to a template. For a type that is not the gateway's, `Meta` is a map, so a template
+ * may use any member.
  */
 export function templateValue({ Type, Meta, TimeStamp }: GatewayEvent): Value {
   const meta = METAS.get(Type) ?? ofMap;

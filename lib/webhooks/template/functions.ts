@@ -3,14 +3,14 @@ import { sprint } from "./print.ts";
 import { rfc3339, rfc3339OfStamp } from "./times.ts";
 import { asInteger, GoList, GoMap, GoStruct, GoTime, isTrue, typeOf, type Value } from "./value.ts";
 
-/** One that a template can call. */
+/** A function that a template can call. */
 export interface TemplateFunction {
-  /** How many arguments it takes, with what comes through `|`. */
+  /** The number of arguments, including the value from `|`. */
   least: number;
   most: number;
-  /** The first argument that is true, or not, is the result, and those after it are not looked at. */
+  /** Evaluation stops at the first argument that determines the result. */
   decides?: boolean;
-  /** Throws an Error, whose message follows the function's name in the sentence. */
+  /** Throws an Error whose message is appended to the function's name. */
   call(args: Value[]): Value;
 }
 
@@ -26,7 +26,7 @@ const comparison = (call: (a: Value, b: Value) => boolean): TemplateFunction => 
 
 const lessOrEqual = (a: Value, b: Value) => isLess(a, b) || isEqual(a, b);
 
-/** Those that a template may name. */
+/** The functions that a template may use. */
 export const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map(
   Object.entries({
     and: { least: 1, most: MANY, decides: false, call: last },
@@ -48,15 +48,15 @@ export const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map(
   } satisfies Record<string, TemplateFunction>),
 );
 
-/** What Go's `html/template` calls at the end of an action, and no template can name. */
+/** The functions that Go's `html/template` adds at the end of an action; templates cannot use them. */
 export const ESCAPERS = {
-  /** The text of an action without a function: no value is not text. */
+  /** The text of an action without a function; a missing value prints nothing. */
   escape: {
     least: 1,
     most: 1,
     call: ([value]) => (value === undefined || value === null ? "" : replaced(sprint([value]), ESCAPED)),
   },
-  /** The text of the arguments of `html` and `urlquery` where these begin an action. */
+  /** The text of the arguments of `html` and `urlquery` at the beginning of an action. */
   joined: { least: 0, most: MANY, call: sprint },
 } satisfies Record<string, TemplateFunction>;
 
@@ -69,7 +69,7 @@ const QUOTED: Record<string, string> = {
   "<": "&lt;",
   ">": "&gt;",
 };
-/** html/template has one more: a plus begins a character in an old encoding, UTF-7. */
+/** html/template also escapes the plus, which starts a character in UTF-7. */
 const ESCAPED = { ...QUOTED, "+": "&#43;" };
 
 const SPECIAL = /[\0"'&<>+]/g;
@@ -143,7 +143,7 @@ function held(value: Value): Value {
 function itemOf(holder: Value, key: Value): Value {
   if (holder instanceof GoMap) {
     if (typeof key !== "string") throw new Error(`asks a map for ${typeOf(key)}, but its keys are text`);
-    // A member without a value is one all the same.
+    // A member without a value is still a member.
     return holder.members.has(key) ? (holder.members.get(key) ?? null) : holder.zero;
   }
   if (holder instanceof GoList) return holder.items[place(key, holder.items.length)] ?? null;

@@ -6,7 +6,7 @@ const MAX_INT = 2n ** 63n - 1n;
 
 const DECIMAL = /^([+-]?)(0|[1-9](?:_?\d)*)$/;
 const PREFIXED = /^([+-]?)(0[xX](?:_?[\da-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+)$/;
-/** As in C, a zero is enough to begin an octal number. */
+/** As in C, a leading zero marks an octal number. */
 const OLD_OCTAL = /^([+-]?)0((?:_?[0-7])+)$/;
 const FLOAT = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 
@@ -45,7 +45,7 @@ const SIMPLE: Record<string, number> = {
 };
 const ESCAPE = /\\(?:([abfnrtv\\"])|([0-7]{3})|x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|[\s\S])/gu;
 
-/** The text that a string stands for. Go would take bytes that are not text, too. */
+/** The value of a string literal. Go also accepts bytes that are not UTF-8. */
 export function stringOf({ kind, text, at }: Token): string {
   const inner = text.slice(1, -1);
   if (kind === "raw") return inner.replaceAll("\r", "");

@@ -1,12 +1,12 @@
 import { Mistake } from "./mistake.ts";
 
 /**
- * Where static text leaves off, as Go's `html/template` follows it: every template is HTML to it, JSON too, so a tag in
- * it is a tag. Values are printed in `text` alone.
+ * The context at the end of static text, as Go's `html/template` determines it: it treats every template as HTML, even
+ * JSON, so a tag in it is a tag. Values can be printed only in `text`.
  */
 export interface Context {
   state: "text" | "comment" | "tag" | "name" | "after-name" | "before-value" | "value";
-  /** What ends an attribute's value: a quote, or "" where it has none. */
+  /** The end of an attribute's value: a quote, or "" for an unquoted value. */
   quote: "" | '"' | "'";
 }
 
@@ -21,7 +21,7 @@ const SPACES = /[ \t\n\f\r]*/y;
 const TAG_NAME = /[A-Za-z][A-Za-z0-9]*(?:[:-][A-Za-z0-9]+)*/y;
 const ATTRIBUTE_NAME = /[^ \t\n\f\r=>'"<]*/y;
 
-/** What is printed of a static text, and the context after it. `at` is its offset, for mistakes. */
+/** The output for a static text, and the context after it. `at` is its offset, for mistakes. */
 export function escapeText(text: string, start: Context, at: number): { text: string; context: Context } {
   let context = start;
   let printed = "";
@@ -36,7 +36,7 @@ export function escapeText(text: string, start: Context, at: number): { text: st
   return { text: printed, context };
 }
 
-/** A `<` that begins nothing is escaped, and the beginning of a comment left out. */
+/** A `<` that does not start a tag is escaped, and the start of a comment is left out. */
 function plain(piece: string, next: Context): string {
   if (next.state === "comment") return lessThans(piece.slice(0, -COMMENT.length));
   const end = next.state === "text" ? piece.length : piece.lastIndexOf("<");
@@ -72,7 +72,7 @@ function step(context: Context, text: string, at: number): Step {
   }
 }
 
-/** How long the match is that begins there. */
+/** The length of the match at this position. */
 function matched(pattern: RegExp, text: string, at = 0): number {
   pattern.lastIndex = at;
   return pattern.exec(text)?.[0].length ?? 0;
@@ -118,7 +118,7 @@ function inName(text: string, at: number): Step {
   return { context: { ...IN_TAG, state: length === text.length ? "name" : "after-name" }, length };
 }
 
-/** `style`, `onclick` and their like. */
+/** `style`, `onclick` and similar attributes. */
 const SCRIPTED = /^(?:data-|.*:)?(?:on|style)/i;
 
 /** Its length. */

@@ -1,4 +1,4 @@
-/** What is wrong with a template, and where: an offset in its text. */
+/** A mistake in a template, with its offset in the text. */
 export class Mistake extends Error {
   readonly at: number;
 
@@ -11,7 +11,7 @@ export class Mistake extends Error {
 /** A member that an event does not have. */
 export class MissingMember extends Mistake {}
 
-/** Where an offset is, counted from 1. */
+/** The line and column of an offset, counted from 1. */
 export function placeOf(text: string, at: number): { line: number; column: number } {
   const before = text.slice(0, at);
   const start = before.lastIndexOf("\n") + 1;

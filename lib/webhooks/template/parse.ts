@@ -4,10 +4,10 @@ import { Mistake } from "./mistake.ts";
 import { type Token, type TokenKind, tokensOf } from "./tokens.ts";
 import type { Branch, Command, Node, Operand, Pipe } from "./tree.ts";
 
-/** How deep branches and parentheses may stand in one another. */
+/** The maximum nesting of branches and parentheses. */
 const MAX_DEPTH = 100;
 
-/** Words of the language that are left out, and what to write in their place. */
+/** Words of the language that are not supported, and what to write instead. */
 const LEFT_OUT: Record<string, string> = {
   define: "write the whole body in this file",
   block: "write its text where it stands",
@@ -18,15 +18,15 @@ const LEFT_OUT: Record<string, string> = {
 const BRANCHES = ["if", "with", "range"];
 const KEYWORDS = new Set([...BRANCHES, "else", "end", "nil", ...Object.keys(LEFT_OUT)]);
 
-/** What ends a list of nodes. */
+/** The words that end a list of nodes. */
 interface Ending {
   word: "else" | "end";
   at: number;
-  /** For `else if` and `else with`: the word that is yet to be read. */
+  /** For `else if` and `else with`: the word that follows. */
   next?: string;
 }
 
-/** Throws a `Mistake` for what Go refuses, and for what is left out here. */
+/** Throws a `Mistake` for what Go rejects, and for what is not supported here. */
 export function parse(text: string): Node[] {
   const tokens = tokensOf(text);
   let position = 0;

@@ -1,10 +1,10 @@
 import { sortedByBytes } from "../../go/text.ts";
 import { GoDuration, GoList, GoMap, GoStruct, GoTime, type Value } from "./value.ts";
 
-/** The longest text that one function makes: many times what a body may have. */
+/** The longest text that one function may make: many times the limit of a body. */
 const MAX_CHARS = 4 * 1024 * 1024;
 
-/** fmt.Sprint: a space between two values of which neither is a string. Throws an Error for megabytes. */
+/** fmt.Sprint: adds a space between two values if neither is a string. Throws an Error if the text is too long. */
 export function sprint(values: readonly Value[]): string {
   let text = "";
   for (const [index, value] of values.entries()) {
@@ -35,7 +35,7 @@ export const keysOf = ({ members }: GoMap): string[] => sortedByBytes([...member
 
 const member = ({ members }: GoMap, key: string) => `${key}:${printed(members.get(key))}`;
 
-/** The fewest digits that tell it; an exponent below 0.0001, and from 1e+06 upwards. */
+/** The shortest digits that identify the number; an exponent below 0.0001, and from 1e+06 upwards. */
 function float(value: number): string {
   if (Object.is(value, -0)) return "-0";
   const [digits = "", exponent = ""] = value.toExponential().split("e");
@@ -56,7 +56,7 @@ const SMALL_UNITS = [
   [SECOND, "ms", 1_000_000n],
 ] as const;
 
-/** Such as `1h2m3.5s`; what is less than a second in a unit of its own. */
+/** Such as `1h2m3.5s`; less than a second is printed in a smaller unit. */
 function duration(nanoseconds: bigint): string {
   if (nanoseconds === 0n) return "0s";
   const sign = nanoseconds < 0n ? "-" : "";
@@ -70,7 +70,7 @@ function duration(nanoseconds: bigint): string {
   return `${sign}${hours ? `${hours}h` : ""}${minutes % 60n}m${seconds}`;
 }
 
-/** Without zeros at the end. */
+/** Without trailing zeros. */
 function decimal(size: bigint, unit: bigint): string {
   const rest = size % unit;
   if (rest === 0n) return String(size / unit);

@@ -4,13 +4,13 @@ import { keysOf } from "./print.ts";
 import type { Branch, Command, Node, Operand, Pipe } from "./tree.ts";
 import { GoDuration, GoList, GoMap, GoStruct, GoTime, isTrue, typeOf, type Value } from "./value.ts";
 
-/** What one run of a template may come to. */
+/** The limits of one run of a template. */
 export interface Limits {
-  /** The limit of the text that it prints. */
+  /** The limit of its output. */
   bytes: number;
   /**
-   * Values and their members looked at; 16 characters of text that a function makes, 1024 of one that it reads, or 64
-   * variables that stand behind the one that is looked for, are a step too.
+   * Each evaluated value or member is a step. So are 16 characters that a function makes, 1024 characters that it
+   * reads, and 64 variables that are searched.
    */
   steps: number;
 }
@@ -20,11 +20,11 @@ const ALL: ReadonlyMap<string, TemplateFunction> = new Map([...FUNCTIONS, ...Obj
 const CHARS_A_STEP = { made: 16, read: 1024 };
 const VARIABLES_A_STEP = 64;
 
-/** No earlier command of the pipe gives a value. */
+/** There is no value from an earlier command of the pipe. */
 const NONE = Symbol("none");
 type Final = Value | typeof NONE;
 
-/** What the nodes print for this value. Throws a `Mistake` where Go ends with an error, or at a limit. */
+/** The output of the nodes for this value. Throws a `Mistake` if Go ends with an error, or at a limit. */
 export function run(nodes: Node[], data: Value, limits: Limits): string {
   const variables: { name: string; value: Value }[] = [{ name: "$", value: data }];
   const printed: string[] = [];
@@ -48,7 +48,7 @@ export function run(nodes: Node[], data: Value, limits: Limits): string {
       if (node.kind === "text") write(node.at, node.text);
       else if (node.kind === "action") {
         const value = ofPipe(node.pipe, dot);
-        // What is printed has gone through an escaper, which makes text.
+        // Every output was passed through an escaper, so it is text.
         if (node.pipe.names.length === 0) write(node.at, value as string);
       } else branch(node, dot);
     }
@@ -88,7 +88,7 @@ export function run(nodes: Node[], data: Value, limits: Limits): string {
   function ofPipe({ at, commands, names, assigns }: Pipe, dot: Value): Value {
     let value: Final = NONE;
     for (const command of commands) {
-      // What an interface holds, or nothing.
+      // The value in an interface, or nothing.
       value = ofCommand(command, dot, value) ?? undefined;
     }
     const result = value === NONE ? undefined : value;
@@ -194,7 +194,7 @@ function fieldsOf(start: Value, names: string[], at: number, isGiven: boolean): 
   let value = start;
   for (const [index, name] of names.entries()) {
     const isLast = index === names.length - 1;
-    // Go looks for no member of what is not there, and so not for its arguments.
+    // Go does not evaluate members of a missing value, so it does not evaluate their arguments.
     if (value === undefined) return undefined;
     value = fieldOf(value, name, at);
     if (isLast && isGiven) throw new Mistake(at, `.${name} takes no arguments: name a function before it`);

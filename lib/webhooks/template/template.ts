@@ -7,7 +7,7 @@ import { type Limits, run } from "./run.ts";
 import type { Node } from "./tree.ts";
 import type { Value } from "./value.ts";
 
-/** A body is a record's worth at most; what takes more steps than this prints no event, it computes. */
+/** A body is at most as large as an event; a template with more steps than this does more than print an event. */
 export const LIMITS: Limits = { bytes: 1024 * 1024, steps: 500_000 };
 /** gatehook's own limit, in UTF-8. */
 export const MAX_TEMPLATE_BYTES = 64 * 1024;
@@ -19,7 +19,7 @@ export interface Template {
   nodes: Node[];
 }
 
-/** What is wrong with a template's text, with the place counted from 1. */
+/** A mistake in a template's text, with its position counted from 1. */
 export interface TemplateProblem {
   line: number;
   column: number;
@@ -27,12 +27,12 @@ export interface TemplateProblem {
 }
 
 /**
- * Go's `html/template`, as far as webhooks need it: docs/webhooks.md has what is left out. Throws `template-invalid`
- * with file and line, for what Go refuses too and for what is left out.
+ * The part of Go's `html/template` that webhooks need: docs/webhooks.md lists what is not supported. Throws
+ * `template-invalid` with file and line, for what Go rejects too and for what is not supported.
  *
  * @example
- * const template = parseTemplate("templates/chat.json", '{"text": "{{.Type}} for {{.Meta.Key}}"}');
- * render(template, templateValue(event)); // {"text": "KeyExpired for k1"}
+ * const template = parseTemplate("templates/chat.json", '{"text": "{{.Type}} for {{.Meta.Key}}"}'); render(template,
+ * templateValue(event)); // {"text": "KeyExpired for k1"}
  */
 export function parseTemplate(file: string, text: string): Template {
   const nodes = located("template-invalid", { file, text }, () => {
@@ -44,26 +44,26 @@ export function parseTemplate(file: string, text: string): Template {
 }
 
 /**
- * The template's text for a value. Throws `template-failed` with file and line where Go ends with an error, such as for
- * a member that an event does not have, and at a limit.
+ * The template's text for a value. Throws `template-failed` with file and line if Go ends with an error, for example
+ * for a member that an event does not have, and at a limit.
  */
 export const render = (template: Template, value: Value, limits = LIMITS): string =>
   located("template-failed", template, () => run(template.nodes, value, limits));
 
 /**
- * What is wrong with a template that webhooks for these types of events name: what does not parse, or else the members
- * that such an event does not have. It is rendered with every member empty, so what stands behind an `if` that asks for
- * a member's value is not looked at; what stands behind one that asks for the type is.
+ * The mistakes in a template that webhooks use for these event types: syntax errors, or members that such an event does
+ * not have. The template is rendered with empty members, so a branch that depends on a member's value is not checked,
+ * but a branch that depends on the type is.
  */
 export function templateProblems(file: string, text: string, types: string[]): TemplateProblem[] {
   const parsed = attempted(text, () => parseTemplate(file, text));
   if ("problem" in parsed) return [parsed.problem];
-  // All of them together may take what one body may: the releaser checks every upload.
+  // All of them share the limits of one body, since the releaser checks every upload.
   const limits = { ...LIMITS, steps: LIMITS.steps / types.length };
   const problems = types.flatMap((type) => {
     const event = templateValue({ Type: type, Meta: {}, TimeStamp: "" });
     const rendered = attempted(text, () => render(parsed.value, event, limits));
-    // Other errors may be those of empty members alone.
+    // Other errors may occur only because the members are empty.
     if (!("problem" in rendered) || !(rendered.cause instanceof MissingMember)) return [];
     return [{ ...rendered.problem, message: `for an event ${type}: ${rendered.problem.message}` }];
   });

@@ -2,7 +2,7 @@ import { GoTime } from "./value.ts";
 
 const RFC3339 = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d+))?(?:Z|([+-]\d\d:\d\d))$/;
 
-/** The time of a JSON text as Go decodes it; undefined for what is not one. */
+/** The time in a JSON text as Go decodes it; undefined if it is not valid. */
 export function timeOf(text: string): GoTime | undefined {
   const [, date, time, fraction = "", offset = ""] = RFC3339.exec(text) ?? [];
   if (date === undefined || time === undefined || !isDate(date) || !isClock(time)) return undefined;
@@ -12,7 +12,7 @@ export function timeOf(text: string): GoTime | undefined {
 /** Seconds are enough. */
 export const rfc3339 = ({ date, time, offset }: GoTime): string => `${date}T${time}${offset || "Z"}`;
 
-/** As time.Parse reads an event's TimeStamp: spaces may be several, the hour may have one digit. */
+/** Reads an event's TimeStamp as time.Parse does: there may be several spaces, and the hour may have one digit. */
 const STAMP = new RegExp(
   [
     /^(?<date>\d{4}-\d\d-\d\d) +(?<hour>\d\d?):(?<rest>\d\d:\d\d)(?:[.,]\d+)? +/,
@@ -24,14 +24,14 @@ const STAMP = new RegExp(
     .join(""),
 );
 
-/** `2026-01-02T03:04:05+02:00` of an event's TimeStamp; a text that is not one as it is. */
+/** `2026-01-02T03:04:05+02:00` for an event's TimeStamp; other texts are returned unchanged. */
 export function rfc3339OfStamp(stamp: string): string {
   const { date = "", hour = "", rest = "", sign, offset = "" } = STAMP.exec(stamp)?.groups ?? {};
   const time = `${hour.padStart(2, "0")}:${rest}`;
   const [hours, minutes] = [Number(offset.slice(0, 2)), Number(offset.slice(2))];
   if (!isDate(date) || !isClock(time) || hours > 24 || minutes > 60) return stamp;
   const all = hours * 60 + minutes;
-  // For UTC by name Go passes over the offset.
+  // If the zone is UTC by name, Go ignores the offset.
   if (all === 0 || / UTC$/.test(stamp)) return `${date}T${time}Z`;
   return `${date}T${time}${sign}${two(Math.floor(all / 60))}:${two(all % 60)}`;
 }

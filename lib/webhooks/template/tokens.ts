@@ -1,6 +1,6 @@
 import { Mistake } from "./mistake.ts";
 
-/** `text` is outside of actions, `field` has its dot, `variable` its `$`. */
+/** `text` is outside of actions, `field` includes its dot, `variable` its `$`. */
 export type TokenKind =
   | "text"
   | "open"
@@ -34,7 +34,7 @@ const TRIM_LEFT = /-[ \t\r\n]/y;
 const TRIM_RIGHT = /[ \t\r\n]-\}\}/y;
 const SPACES = /[ \t\r\n]*/y;
 
-/** Splits a template. Inside an action a run of space is a token: it is what separates arguments. */
+/** Splits a template. Inside an action, white space is a token, since it separates arguments. */
 export function tokensOf(text: string): Token[] {
   const tokens: Token[] = [];
   let at = 0;
@@ -53,14 +53,17 @@ export function tokensOf(text: string): Token[] {
   return tokens;
 }
 
-/** The end of what is there without the spaces at it. By hand: a pattern would try each run of spaces many times. */
+/**
+ * The end of the text without trailing spaces. Not by a regular expression, which would try each run of spaces many
+ * times.
+ */
 function withoutSpaces(text: string, start: number, end: number): number {
   let last = end;
   while (last > start && " \t\r\n".includes(text[last - 1] ?? "x")) last -= 1;
   return last;
 }
 
-/** How long the match is that begins there; 0 where none does. */
+/** The length of the match at this position; 0 if there is none. */
 function matches(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at;
   return pattern.exec(text)?.[0].length ?? 0;
@@ -73,7 +76,7 @@ function closing(text: string, at: number): { length: number; trims: boolean } |
   return text.startsWith(CLOSE, at) ? { length: CLOSE.length, trims: false } : undefined;
 }
 
-/** Where the text goes on behind it. */
+/** Where the text continues after it. */
 function behind(text: string, at: number, { length, trims }: { length: number; trims: boolean }): number {
   const next = at + length;
   return trims ? next + matches(SPACES, text, next) : next;
@@ -95,7 +98,7 @@ const STRING = /"(?:[^"\\\n]|\\[^\n])*"/y;
 const RAW = /`[^`]*`/y;
 const SIGNS: Record<string, TokenKind> = { "|": "pipe", "=": "=", ",": ",", "(": "(", ")": ")" };
 
-/** Everything up to the end of an action; returns where the text goes on. */
+/** Reads up to the end of an action; returns where the text continues. */
 function action(text: string, start: number, from: number, tokens: Token[]): number {
   tokens.push({ kind: "open", at: start, text: OPEN });
   let depth = 0;
@@ -124,7 +127,7 @@ function tokenAt(text: string, at: number): Token {
   if (sign) return token(sign, 1);
   const space = matches(SPACES, text, at);
   if (space) {
-    // The last one may belong to a closing delimiter that trims.
+    // The last white space may belong to a closing delimiter that trims.
     const last = at + space - 1;
     return token("space", space > 1 && matches(TRIM_RIGHT, text, last) ? space - 1 : space);
   }

@@ -1,12 +1,12 @@
 import type { Value } from "./value.ts";
 
-/** A parsed template. `at` is everywhere an offset in its text. */
+/** A parsed template. `at` is always an offset in its text. */
 export type Node =
   | { kind: "text"; at: number; text: string }
   | { kind: "action"; at: number; pipe: Pipe }
   | Branch;
 
-/** `otherwise` is what follows `else`; empty without one. */
+/** `otherwise` has the nodes after `else`; empty without one. */
 export interface Branch {
   kind: "if" | "with" | "range";
   at: number;
@@ -15,12 +15,12 @@ export interface Branch {
   otherwise: Node[];
 }
 
-/** Commands of which each gets the value of the one before it as its last argument. */
+/** Commands, each of which gets the value of the previous one as its last argument. */
 export interface Pipe {
   at: number;
   /** The variables that take its value: with two, in a `range`, the first takes the key. */
   names: string[];
-  /** By `=` to variables that are there, not by `:=` to new ones. */
+  /** `=` assigns to existing variables, `:=` declares new ones. */
   assigns: boolean;
   commands: Command[];
 }
@@ -32,7 +32,7 @@ export interface Command {
   args: [Operand, ...Operand[]];
 }
 
-/** `names` and `fields` are names of members without their dots. */
+/** `names` and `fields` are member names without their dots. */
 export type Operand =
   | { kind: "dot"; at: number }
   | { kind: "nil"; at: number }
@@ -41,5 +41,5 @@ export type Operand =
   | { kind: "field"; at: number; names: string[] }
   | { kind: "variable"; at: number; name: string; fields: string[] }
   | { kind: "pipe"; at: number; pipe: Pipe }
-  /** Fields of what parentheses, or a function without arguments, give. */
+  /** Fields of the value of parentheses, or of a function without arguments. */
   | { kind: "chain"; at: number; of: Operand; names: string[] };

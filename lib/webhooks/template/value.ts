@@ -1,7 +1,6 @@
 /**
- * A value as Go has it: a bigint is any of its integers, a number a float64. Null is an interface that holds nothing,
- * undefined no value at all, such as that of a key which a map does not have: it has no fields either, but asking for
- * them is not an error.
+ * A Go value: a bigint is any integer, a number is a float64. Null is an empty interface, undefined is no value, such
+ * as that of a missing key in a map: it has no fields, but reading them is not an error.
  */
 export type Value =
   | undefined
@@ -19,7 +18,7 @@ export type Value =
 /** A Go slice. */
 export class GoList {
   readonly items: readonly Value[];
-  /** One that was never made: it is empty, and equals nil. */
+  /** A nil slice: it is empty, and equals nil. */
   readonly isNil: boolean;
 
   constructor(items: readonly Value[], isNil = false) {
@@ -31,7 +30,7 @@ export class GoList {
 /** A Go map with strings as keys. */
 export class GoMap {
   readonly members: ReadonlyMap<string, Value>;
-  /** What `index` gives for a key that is not there: "" in a map of strings. */
+  /** The value of `index` for a missing key: "" in a map of strings. */
   readonly zero: "" | null;
   readonly isNil: boolean;
 
@@ -47,7 +46,7 @@ export class GoStruct {
   readonly type: string;
   /** In the order of their declaration. */
   readonly fields: ReadonlyMap<string, Value>;
-  /** Those of the fields that are structs whose fields count as this one's own. */
+  /** The names of embedded structs, whose fields are also fields of this one. */
   readonly embedded: readonly string[];
 
   constructor(type: string, fields: ReadonlyMap<string, Value>, embedded: readonly string[] = []) {
@@ -56,7 +55,7 @@ export class GoStruct {
     this.embedded = embedded;
   }
 
-  /** Undefined for a name that is not a field; no field has that value. */
+  /** Undefined if there is no such field; a field never has this value. */
   field(name: string): Exclude<Value, undefined> | undefined {
     const own = this.fields.get(name);
     if (own !== undefined) return own;
@@ -68,7 +67,7 @@ export class GoStruct {
     return undefined;
   }
 
-  /** Those that a template may name. */
+  /** The types that a template may use. */
   names(): string[] {
     return [...this.fields].flatMap(([name, value]) =>
       this.embedded.includes(name) && value instanceof GoStruct ? value.names() : [name],
@@ -85,13 +84,13 @@ export class GoDuration {
   }
 }
 
-/** A point in time, kept in the parts that it is printed by. */
+/** A point in time, stored in the parts that are printed. */
 export class GoTime {
   /** `2026-09-01` */
   readonly date: string;
   /** `08:30:00` */
   readonly time: string;
-  /** Of the second, without zeros at the end. */
+  /** The fraction of the second, without trailing zeros. */
   readonly fraction: string;
   /** `+02:00`; "" for UTC. */
   readonly offset: string;
@@ -104,7 +103,7 @@ export class GoTime {
   }
 }
 
-/** As Go's errors call it. */
+/** Its name in Go's errors. */
 export function typeOf(value: Value): string {
   if (value === undefined || value === null) return "nil";
   if (typeof value === "bigint") return "int";
@@ -117,7 +116,7 @@ export function typeOf(value: Value): string {
   return value instanceof GoTime ? "a time" : "a duration";
 }
 
-/** What `if`, `with`, `and`, `or` and `not` ask. */
+/** The truth value for `if`, `with`, `and`, `or` and `not`. */
 export function isTrue(value: Value): boolean {
   if (value instanceof GoList) return value.items.length > 0;
   if (value instanceof GoMap) return value.members.size > 0;
@@ -127,6 +126,6 @@ export function isTrue(value: Value): boolean {
   return Boolean(value);
 }
 
-/** Go counts a duration among its integers. */
+/** In Go a duration is an integer. */
 export const asInteger = (value: Value): bigint | undefined =>
   value instanceof GoDuration ? value.nanoseconds : typeof value === "bigint" ? value : undefined;

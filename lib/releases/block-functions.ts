@@ -2,9 +2,9 @@ import type { AnyNode, FunctionDeclaration, Identifier, Program } from "acorn";
 import { boundNames, declaredBy, type Finding, type Visitor, walk } from "./parse.ts";
 
 /**
- * Functions that are declared in a block and used outside of it. The gateway's engine makes them when the function
- * around the block starts; here they are not there before the block runs. A name that is declared in another way too is
- * left alone, so that no correct script is blamed.
+ * Functions that are declared in a block and used outside of it. The gateway's engine creates them when the enclosing
+ * function starts; in QuickJS they do not exist before the block runs. A name that is also declared in another way is
+ * ignored, so that there are no false warnings.
  */
 export function blockFunctions(program: Program, declarations: Declarations): Finding[] {
   const { blocks, scopes, certain, declared } = declarations;
@@ -16,7 +16,7 @@ export function blockFunctions(program: Program, declarations: Declarations): Fi
   function isTooEarly({ name, start }: Identifier): boolean {
     if (declared.has(name) || open.blocks.get(name) || !open.scopes.get(name)) return false;
     const block = certain.get(name);
-    // The functions beside such a block are called later than it runs, as far as can be seen.
+    // The functions beside such a block are assumed to be called after it has run.
     return !block || (start < block.end && functions.at(-1) === block.scope);
   }
 
@@ -42,18 +42,18 @@ const messageOf = (name: string) =>
   `function ${name} is declared in a block and is not there before that block runs; the gateway's engine makes it ` +
   `when the function around the block starts: declare it outside of the block`;
 
-/** What a script declares. */
+/** The declarations of a script. */
 export interface Declarations {
-  /** The functions that each block declares, and those that it declares for the function, or script, around it. */
+  /** The functions that each block declares for itself, and those for the enclosing function or script. */
   blocks: Map<AnyNode, string[]>;
   scopes: Map<AnyNode, string[]>;
-  /** Those whose only block runs whenever the function around it does, with its end. */
+  /** Functions whose only block always runs when the enclosing function does, with the block's end. */
   certain: Map<string, { scope: AnyNode; end: number } | undefined>;
-  /** Every name that is declared in any other way, somewhere in the script. */
+  /** All names that are declared in any other way in the script. */
   declared: Set<string>;
 }
 
-/** A visitor for `walk`; what it found is whole once the walk is over. */
+/** A visitor for `walk`; its result is complete after the walk. */
 export function createDeclarationReader(): Visitor & Declarations {
   const found: Declarations = {
     blocks: new Map(),
@@ -97,14 +97,14 @@ const SCOPES = new Set([
 ]);
 const isScope = ({ type }: AnyNode) => SCOPES.has(type);
 
-/** Whether what stands there is declared for a whole function, or script. */
+/** Whether a declaration at this position is for a whole function or script. */
 function isBody(ancestors: readonly AnyNode[]): boolean {
   const [around, parent] = [ancestors.at(-2), ancestors.at(-1)];
   if (!parent || parent.type === "Program" || parent.type === "StaticBlock") return true;
   return parent.type === "BlockStatement" && around !== undefined && isScope(around);
 }
 
-/** Whether the innermost block has no condition, loop or handler around it, up to the function. */
+/** Whether the innermost block is not inside a condition, loop or handler of its function. */
 function alwaysRuns(ancestors: readonly AnyNode[]): boolean {
   for (let at = ancestors.length - 1; at > 0; at -= 1) {
     const [node, around] = [ancestors[at], ancestors[at - 1]];

@@ -17,22 +17,24 @@ import {
   sizeLimit,
 } from "./sources.ts";
 
-/** A file in the bucket, unread. */
+/** A file in the bucket, without its content. */
 export interface BucketFile {
   path: string;
   bytes: number;
-  /** The MD5 of its text in hex, for a file that was put in one piece. */
+  /** The MD5 of its text in hex, for a file that was uploaded in one part. */
   etag: string;
-  /** When it was put, in milliseconds since 1970. */
+  /** When it was uploaded, in ms since 1970. */
   putAt: number;
 }
 
-/** The bucket: what was uploaded, and the releases made of it. */
+/** The bucket: the uploaded files, and the releases made from them. */
 export interface Bucket {
   name: string;
-  /** What releases are made of, with the maps of its scripts and what should have been made a script; no other file. */
+  /**
+   * The files of which releases are made, their source maps, and files that should have been bundled; no other files.
+   */
   listSources(): Promise<BucketFile[]>;
-  /** The same without the maps; of what should have been made a script, the name and size alone. */
+  /** The same without the source maps; for files that should have been bundled, only the name and size. */
   readSources(): Promise<SourceFile[]>;
   writeSource(file: SourceFile): Promise<void>;
   removeSource(path: string): Promise<void>;
@@ -43,7 +45,7 @@ export interface Bucket {
 const CONCURRENT_READS = 50;
 const PREFIXES = [...Object.keys(SOURCE_FOLDERS), CORE_SCRIPT, GATEWAY_FILE];
 
-/** Reads up to 50 objects at the same time. Errors of the SDK come through as they are. */
+/** Reads up to 50 objects at the same time. Throws errors of the SDK unchanged. */
 export function createBucket({ s3, bucket }: { s3: S3Client; bucket: string }): Bucket {
   async function list(prefix: string): Promise<BucketFile[]> {
     const files: BucketFile[] = [];
@@ -73,7 +75,7 @@ export function createBucket({ s3, bucket }: { s3: S3Client; bucket: string }): 
 
   async function writeText(key: string, text: string, type: string): Promise<void> {
     const put = { Bucket: bucket, Key: key, Body: text, ContentType: type };
-    // Of an empty text the SDK does not know the length, and warns on the terminal.
+    // The SDK does not know the length of an empty text, and prints a warning.
     await s3.send(new PutObjectCommand({ ...put, ContentLength: Buffer.byteLength(text) }));
   }
 
@@ -82,7 +84,7 @@ export function createBucket({ s3, bucket }: { s3: S3Client; bucket: string }): 
     try {
       return [{ path, text: await readText(path) }];
     } catch (thrown) {
-      // Removed since it was listed: the notice of that wakes the releaser again.
+      // Deleted since it was listed: the notification of that invokes the releaser again.
       if (thrown instanceof NoSuchKey) return [];
       throw thrown;
     }
@@ -111,7 +113,7 @@ export function createBucket({ s3, bucket }: { s3: S3Client; bucket: string }): 
   };
 }
 
-/** A template of JSON need not be JSON. */
+/** A template for JSON need not be valid JSON. */
 function typeOf(path: string): string {
   if (path.startsWith("templates/")) return "text/plain; charset=utf-8";
   return /\.(?:json|map)$/.test(path) ? "application/json" : "text/javascript";

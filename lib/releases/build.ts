@@ -8,10 +8,10 @@ import type { Release } from "./release.ts";
 import { CORE_SCRIPT, isModuleFile, type Problem, type SourceFile, scriptOf, tooLarge } from "./sources.ts";
 import { usedTemplates } from "./templates.ts";
 
-/** A release with what keeps it from going live, and what is odd about its definitions. */
+/** A release with its errors, and the warnings about its definitions. */
 export interface Built {
   release: Release;
-  /** Where each API was read from, in the release's order. */
+  /** The source of each API, in the release's order. */
   apis: ApiFile[];
   problems: Problem[];
   warnings: Problem[];
@@ -19,7 +19,7 @@ export interface Built {
 
 const SCRIPT_FILE = /^handlers\/(.+\.js)$/;
 
-/** Puts the uploaded files together; the order of the files given does not matter. */
+/** Builds a release from the uploaded files; their order does not matter. */
 export function buildRelease(files: SourceFile[], how: Reading = {}): Built {
   const { apis, problems, warnings } = readApis(files, how);
   const sources = new Map(files.flatMap((file) => scriptEntry(file)));
@@ -47,7 +47,7 @@ function scriptEntry(file: SourceFile): [string, SourceFile][] {
   return script ? [[script, file]] : [];
 }
 
-/** `users`: the APIs that name it; all of them when none are given. */
+/** `users`: the APIs that name it; by default all of them. */
 function asScript(file: SourceFile, problems: Problem[], path = file.path, users?: string[]): Script[] {
   const large = tooLarge(file);
   if (large) problems.push({ ...large, ...(users && { apis: users }) });
@@ -55,13 +55,15 @@ function asScript(file: SourceFile, problems: Problem[], path = file.path, users
 }
 
 interface Uploaded {
-  /** The scripts, by their paths below handlers/. */
+  /** The scripts, by their paths in handlers/. */
   sources: Map<string, SourceFile>;
-  /** What should have been made a script before it was uploaded, by the file of that script. */
+  /** Files that should have been bundled before the upload, by the script that would have been made. */
   modules: Map<string, string>;
 }
 
-/** By API file, then event in the definition, then place in its list; a file that several name loads once, first. */
+/**
+ * By API file, then event in the definition, then position in its list; a file is loaded once, where it is named first.
+ */
 function scriptsInLoadOrder(apis: ApiFile[], { sources, modules }: Uploaded, problems: Problem[]): Script[] {
   const scripts = new Map<string, Script[]>();
   const users = usersOf(apis);
@@ -78,12 +80,12 @@ function scriptsInLoadOrder(apis: ApiFile[], { sources, modules }: Uploaded, pro
 const missing = (type: string, { name, path }: HandlerRef, hint: string) =>
   `${type} names handler ${name} in ${path}, but there is no handlers/${path}${hint}; upload it, or fix the path`;
 
-/** The file that a wrong path may have meant, in brackets; "" when no file is like it. */
+/** The file that a wrong path may mean, in brackets; "" if no file is similar. */
 function createHints({ sources, modules }: Uploaded): (path: string) => string {
   const hints = new Map<string, string>();
   const allowance = createHintAllowance();
   const nearest = createNearest(sources.keys());
-  // In another folder: the gateway's paths often start with one of its own.
+  // In another folder, since the gateway's paths often start with one of its folders.
   const byName = Map.groupBy(sources.keys(), nameOf);
   return (path) => {
     const known = hints.get(path);

@@ -1,7 +1,7 @@
 import type { Release } from "./release.ts";
 import { templateFile } from "./sources.ts";
 
-/** What is new, other or gone, by name. */
+/** Added, changed and removed names. */
 export interface Changed {
   added: string[];
   changed: string[];
@@ -14,7 +14,7 @@ export interface Changes {
   scripts: Changed;
 }
 
-/** What differs from one release to another; all of it is new where there was none before. */
+/** The differences from one release to another; everything is new if there was none before. */
 export function changesBetween(before: Release | undefined, after: Release): Changes {
   return {
     apis: compare(parts(before).apis, parts(after).apis),
@@ -22,7 +22,7 @@ export function changesBetween(before: Release | undefined, after: Release): Cha
   };
 }
 
-/** The texts of a release by name: definitions as JSON over many lines, scripts and templates as they are. */
+/** The texts of a release by name: definitions as formatted JSON, scripts and templates unchanged. */
 export function parts(release: Release | undefined): Record<keyof Changes, Map<string, string>> {
   return {
     apis: new Map(release?.apis.map((api) => [api.api_id, `${JSON.stringify(api, null, 2)}\n`])),

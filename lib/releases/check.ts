@@ -12,7 +12,7 @@ import { handlerNames, scriptWarnings } from "./script-warnings.ts";
 import { CORE_SCRIPT, type Problem, scriptFile } from "./sources.ts";
 import { type Surveyed, surveyScripts } from "./survey.ts";
 
-/** Loads a release as the consumer will, in a real sandbox, and answers what would fail there, or is odd. */
+/** Loads a release as the consumer will, in a real sandbox, and returns errors and warnings. */
 export async function checkRelease(
   { release, apis }: Pick<Candidate, "release" | "apis">,
   assets: RuntimeAssets,
@@ -33,7 +33,7 @@ export async function checkRelease(
     const names = distinct([...refs, ...assigned].map(({ name }) => name));
     const held = await thread?.look({ names, declared: [] });
     const users = usersOf(apis);
-    // The core script is every API's.
+    // The core script belongs to every API.
     const apisOf = (path: string) => (path === CORE_SCRIPT ? undefined : (users.get(path) ?? []));
     return {
       errors: [
@@ -51,7 +51,7 @@ export async function checkRelease(
 
 const distinct = <T>(values: T[]): T[] => [...new Set(values)];
 
-/** Each script with what it may define: what its text shows, and what definitions expect of it. */
+/** Each script with the names that it may define: from its text, and from the definitions that use it. */
 function withQuestions(
   scripts: Candidate["release"]["scripts"],
   facts: Map<string, ScriptFacts>,
@@ -65,7 +65,7 @@ function withQuestions(
   });
 }
 
-/** `apis`: those that it keeps as they are; all, when none are given. */
+/** `apis`: the APIs that are not changed because of it; by default all. */
 function faultProblem(
   fault: LoadFault,
   facts: Map<string, ScriptFacts>,
@@ -80,7 +80,7 @@ function faultProblem(
   return { file: scriptFile(path), ...told, ...(apis && { apis }) };
 }
 
-/** It loads, and each of its events would fail: the first is enough to know. */
+/** It loads, but each of its events would fail, so the first error is enough. */
 const importProblem = (path: string, { imports }: ScriptFacts, apis: string[] | undefined): Problem[] =>
   imports.slice(0, 1).map((note) => ({ file: scriptFile(path), ...note, ...(apis && { apis }) }));
 

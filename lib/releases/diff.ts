@@ -2,7 +2,7 @@ import { lineHunks } from "../line-hunks.ts";
 import { changesBetween, parts } from "./changes.ts";
 import type { Release } from "./release.ts";
 
-/** A definition or a script that differs, with the lines that do and those around them. */
+/** A definition or a script that differs, with the changed lines and their context. */
 export interface PartDiff {
   kind: "API" | "script";
   name: string;
@@ -10,7 +10,7 @@ export interface PartDiff {
   lines: string[];
 }
 
-/** What differs from one release to another, by name, definitions first. */
+/** The differences from one release to another, by name, definitions first. */
 export function releaseDiff(before: Release, after: Release): PartDiff[] {
   const changes = changesBetween(before, after);
   const texts = { before: parts(before), after: parts(after) };

@@ -2,8 +2,8 @@ import type { CallExpression, Literal, NewExpression, Node, TemplateLiteral } fr
 import type { Finding, Visitor } from "./parse.ts";
 
 /**
- * Reads regular expressions, as literals and as texts, that the gateway's engine takes, which hands them to Go, and
- * that here are mistakes or mean something else.
+ * Finds regular expressions, in literals and in strings, that the gateway's engine passes to Go, and that are invalid
+ * or mean something else in JavaScript.
  */
 export function createPatternReader(): Visitor & { findings: Finding[] } {
   const findings: Finding[] = [];
@@ -23,7 +23,7 @@ export function createPatternReader(): Visitor & { findings: Finding[] } {
   };
 }
 
-/** Of a text's methods these two make a regular expression of another text. */
+/** These two methods of a string make a regular expression from another string. */
 const METHODS = new Set(["match", "search"]);
 
 function makesPattern({ callee }: CallExpression | NewExpression): boolean {
@@ -45,7 +45,7 @@ const GROUP = /\(\?(?:(?<named>P<)|(?<flags>[imsU]*(?:-[imsU]+)?)(?<end>[:)]))/y
 const POSIX =
   /\[:\^?(?:alnum|alpha|ascii|blank|cntrl|digit|graph|lower|print|punct|space|upper|word|xdigit):\]/y;
 
-/** What in a pattern only Go knows, and what to write for it. */
+/** Syntax of patterns that only Go supports, and what to write instead. */
 function remedyFor(pattern: string): string | undefined {
   let inSet = false;
   for (let at = 0; at < pattern.length; at += 1) {

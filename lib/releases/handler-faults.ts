@@ -2,10 +2,10 @@ import type { Probed } from "../runtime/protocol.ts";
 
 const NEW = "new TykJS.TykEventHandlers.NewEventHandler({})";
 
-/** Lists the handlers that a file has, in place of a missing one; "" for a file without handlers. */
+/** Lists the handlers of a file if one is missing; "" for a file without handlers. */
 type Others = (name: string) => string;
 
-/** What is wrong with a handler, and how to fix it; undefined when nothing is. */
+/** The problem of a handler, and how to fix it; undefined if there is none. */
 export function handlerFault(name: string, found: Probed, others: Others): string | undefined {
   switch (found) {
     case "handler":
@@ -21,7 +21,7 @@ export function handlerFault(name: string, found: Probed, others: Others): strin
   }
 }
 
-/** What a script has in place of the handler that is asked for. */
+/** What a script has instead of the required handler. */
 export function insteadOf(name: string, others: Others): string {
   return `it has ${others(name) || `none: ${name.includes(".") ? "" : "var "}${name} = ${NEW}`}`;
 }

@@ -4,12 +4,12 @@ import { AppError } from "../errors.ts";
 import type { HistoryEntry } from "./report.ts";
 
 const READ_KEYS = 100;
-/** Answers without an item, one after the other. */
+/** The number of consecutive responses without an item. */
 const EMPTY_ANSWERS = 6;
 
 /**
- * The entries of these keys, in this order; one that is no longer there is left out. Throws `dependency-failed` when
- * reads are throttled again and again.
+ * The entries of these keys, in this order; missing entries are left out. Throws `dependency-failed` if reads are
+ * throttled repeatedly.
  */
 export async function readHistory(
   dynamo: DynamoDBDocumentClient,
@@ -25,7 +25,7 @@ export async function readHistory(
       new BatchGetCommand({ RequestItems: { [table]: { Keys, ConsistentRead: true } } }),
     );
     for (const { pk, ...entry } of Responses?.[table] ?? []) found.set(pk, entry as unknown as HistoryEntry);
-    // An answer holds 16 MB at most: what did not fit is asked for again.
+    // A response has at most 16 MB, so the remaining keys are requested again.
     const unread = (UnprocessedKeys?.[table]?.Keys ?? []).map(({ pk }) => pk as string);
     empty = unread.length === Keys.length ? empty + 1 : 0;
     if (empty === EMPTY_ANSWERS)

@@ -3,7 +3,9 @@ import { NO_MODULES } from "../runtime/worker/failures.ts";
 import { BUNDLED, NO_AWAIT } from "./module-syntax.ts";
 import type { ScriptFacts } from "./script-facts.ts";
 
-/** The place in the script itself at which it failed to load: the error may have been thrown in another. */
+/**
+ * The position in the script itself at which it failed to load, since the error may have been thrown in another script.
+ */
 export function placeOf({ path, error }: LoadFault): { line?: number; column?: number } {
   for (const line of error.stack.split("\n")) {
     const [, file, row, column] = /\(?([^\s()]+):(\d+):(\d+)\)?$/.exec(line.trim()) ?? [];
@@ -12,7 +14,7 @@ export function placeOf({ path, error }: LoadFault): { line?: number; column?: n
   return {};
 }
 
-/** Why a script did not load, in words and a place of our own: where the engine's say nothing of the reason. */
+/** Our own message and position for a script that did not load, if the engine's message does not give the reason. */
 export function knownFault(
   fault: LoadFault,
   facts: ScriptFacts | undefined,
@@ -20,14 +22,14 @@ export function knownFault(
   const { name, message } = fault.error;
   const place = placeOf(fault);
   const found = facts?.moduleSyntax;
-  // The engine's own mistake comes first in the text, or is this one.
+  // The engine's error is earlier in the text, or is the same.
   if (name === "SyntaxError" && found && found.line <= (place.line ?? found.line)) return found;
   const [, missing] = (name === "ReferenceError" && /^'(\w+)' is not defined$/.exec(message)) || [];
   const known = missing === undefined ? undefined : MODULE_NAMES.get(missing);
   return known === undefined ? undefined : { ...place, message: known };
 }
 
-/** What the loaders of modules give their files. */
+/** The variables that module loaders give their files. */
 const MODULE_NAMES = new Map([
   ["require", `${NO_MODULES}, nor require; ${BUNDLED}`],
   ["module", `${NO_MODULES}, nor module.exports; ${BUNDLED}`],
@@ -35,7 +37,9 @@ const MODULE_NAMES = new Map([
   ["await", NO_AWAIT],
 ]);
 
-/** What the gateway's engine would have taken in the place of a load error, to go behind its text; "" for others. */
+/**
+ * A note for a load error about syntax that the gateway's engine accepts, appended to the message; "" for other errors.
+ */
 export function hintFor(fault: LoadFault, facts: ScriptFacts | undefined): string {
   if (isMissingComma(fault.error))
     return (
@@ -47,6 +51,6 @@ export function hintFor(fault: LoadFault, facts: ScriptFacts | undefined): strin
   return pattern ? `; ${pattern.message}` : "";
 }
 
-/** The engine's words where the next member of an object, or its end, should be. */
+/** The engine's message if it expects the next member or the end of an object. */
 const isMissingComma = ({ name, message }: ScriptError) =>
   name === "SyntaxError" && message === "expecting '}'";

@@ -1,14 +1,14 @@
 import { NO_MODULES } from "../runtime/worker/failures.ts";
 import type { Finding, Visitor } from "./parse.ts";
 
-/** Said of a file that was uploaded by itself. */
+/** The message for a file that was uploaded unbundled. */
 export const BUNDLED = "gatehook push makes one script of a file of handlers/ with all that it imports";
-/** Said of `import` and `export`. */
+/** The message for `import` and `export`. */
 export const NOT_BUNDLED = `${NO_MODULES}; ${BUNDLED}`;
-/** Said of `await` outside of an async function. */
+/** The message for `await` outside of an async function. */
 export const NO_AWAIT = "await works only inside an async function: a script is not a module";
 
-/** What only a module may have, found where a parser of scripts met its first mistake. */
+/** Module syntax at the position of the parser's first mistake. */
 export function moduleSyntax(source: string, mistakeAt: number): Finding | undefined {
   const before = source.slice(Math.max(0, mistakeAt - NEAR), mistakeAt);
   const after = source.slice(mistakeAt, mistakeAt + NEAR);
@@ -22,13 +22,13 @@ export function moduleSyntax(source: string, mistakeAt: number): Finding | undef
 
 const NEAR = 100;
 
-/** How the text goes on at the mistake, or ends before it, on its line. */
+/** The text of the line after the mistake, or before it. */
 const FORMS: [message: string, next: RegExp, last: RegExp][] = [
   [NOT_BUNDLED, /^(import|export)\b/, /\bimport[ \t]+$/],
   [NO_AWAIT, /^await\b/, /\bawait[ \t]+$/],
 ];
 
-/** Reads each `import()`, which the engine takes and then never carries out. */
+/** Finds each `import()`, which the engine accepts but never executes. */
 export function createImportReader(): Visitor & { findings: Finding[] } {
   const findings: Finding[] = [];
   return {

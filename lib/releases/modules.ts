@@ -5,8 +5,8 @@ import { boundNames, declaredBy, parseScript, walk } from "./parse.ts";
 const MAY_ASK = /\b(?:import|export|exports|require)\b/;
 
 /**
- * Whether a script asks for other files, or offers what it has to them, so that it runs only as part of a bundle. Not
- * one that asks first whether it can (`typeof require`), as libraries do that are pasted into a script.
+ * Whether a script imports other files, or exports values to them, so that it must be bundled. False for a script that
+ * checks first (`typeof require`), as libraries do that are pasted into a script.
  */
 export function isModule(source: string): boolean {
   if (!MAY_ASK.test(source)) return false;
@@ -17,7 +17,7 @@ export function isModule(source: string): boolean {
   return script ? usesCommonJs(script) : isOne;
 }
 
-/** What Node's older modules have beside the globals of a script. */
+/** The variables of CommonJS modules that scripts do not have. */
 const OF_COMMON_JS = new Set(["require", "module", "exports", "define"]);
 
 function usesCommonJs(script: Program): boolean {
@@ -46,7 +46,7 @@ function isRequire(node: AnyNode): boolean {
   return what?.type === "Literal" && typeof what.value === "string";
 }
 
-/** `module.exports`, and what is assigned to a member of `exports`. */
+/** `module.exports`, and assignments to members of `exports`. */
 function isExports(node: AnyNode): boolean {
   if (node.type === "MemberExpression")
     return isNamed(node.object, "module") && isNamed(node.property, "exports");
@@ -54,7 +54,9 @@ function isExports(node: AnyNode): boolean {
   return isNamed(node.left.object, "exports");
 }
 
-/** The handlers that a file makes at its top level and does not export, in their order. Of a text with mistakes, none. */
+/**
+ * The handlers that a file creates at its top level and does not export, in order. Empty for a text with syntax errors.
+ */
 export function ownHandlers(source: string): string[] {
   const program = parseModule(source) ?? parseScript(source);
   const made: string[] = [];

@@ -1,8 +1,9 @@
 import { type AnyNode, type Identifier, type Node, Parser, type Program } from "acorn";
 
 /**
- * A parser that leaves two checks to the engine, which makes them when it loads the script: looking for names that are
- * declared twice takes quadratic time, and the gateway's regular expressions would be refused, which are looked for.
+ * A parser that leaves two checks to the engine, which makes them when it loads the script: finding names that are
+ * declared twice takes quadratic time here, and the gateway's regular expressions, which we want to find, would be
+ * errors.
  */
 const LenientParser = Parser.extend(
   (Base) =>
@@ -14,8 +15,8 @@ const LenientParser = Parser.extend(
 );
 
 /**
- * The script's syntax. Undefined when it has mistakes, or is nested too deeply: loading it tells more of that, and
- * `onMistake` is told where the first one is.
+ * The script's syntax tree. Undefined if it has syntax errors, or is nested too deeply: loading it gives more details,
+ * and `onMistake` is called with the position of the first error.
  */
 export function parseScript(source: string, onMistake: (at: number) => void = () => {}): Program | undefined {
   try {
@@ -27,7 +28,7 @@ export function parseScript(source: string, onMistake: (at: number) => void = ()
   }
 }
 
-/** A place in a script, and what is odd there. */
+/** A position in a script, and a warning about it. */
 export interface Finding {
   at: number;
   message: string;
@@ -35,15 +36,15 @@ export interface Finding {
 
 /** Called by `walk`: `enter` before a node's children, `leave` after them. */
 export interface Visitor {
-  /** `ancestors` are those of the node, the nearest last, for as long as the visit takes. */
+  /** `ancestors` are those of the node, the nearest last, valid only during the visit. */
   enter(node: AnyNode, ancestors: readonly AnyNode[]): void;
   leave?(node: AnyNode): void;
 }
 
-/** Visits each node in the order of the source, without recursion: a sum of a megabyte is as deep as it is long. */
+/** Visits each node in source order, without recursion, since a sum of a megabyte is as deep as it is long. */
 export function walk(root: Node, visitors: Visitor[]): void {
   const ancestors: AnyNode[] = [];
-  /** The last is the next; `undefined` is the end of the nearest ancestor. */
+  /** The last one is visited next; `undefined` marks the end of the nearest ancestor. */
   const todo: (AnyNode | undefined)[] = [root as AnyNode];
   while (todo.length > 0) {
     const node = todo.pop();
@@ -72,7 +73,7 @@ function pushChildren(node: AnyNode, todo: (AnyNode | undefined)[]): void {
 const isNode = (value: unknown): value is AnyNode =>
   typeof value === "object" && value !== null && typeof (value as Node).type === "string";
 
-/** The variables that a declaration, a parameter or an assignment gives a value. */
+/** The variables that a declaration, a parameter or an assignment sets. */
 export function boundNames(pattern: Node): Identifier[] {
   const names: Identifier[] = [];
   const todo: (AnyNode | null)[] = [pattern as AnyNode];
@@ -87,7 +88,7 @@ export function boundNames(pattern: Node): Identifier[] {
   return names;
 }
 
-/** The names that a node declares; a function's own parameters are of it. */
+/** The names that a node declares; a function's parameters belong to it. */
 export function declaredBy(node: AnyNode): Identifier[] {
   switch (node.type) {
     case "VariableDeclarator":
@@ -106,7 +107,7 @@ export function declaredBy(node: AnyNode): Identifier[] {
   }
 }
 
-/** Answers the line of a place in the text, both from where they are counted: 0 and 1. */
+/** Returns the line of a position; positions are counted from 0, lines from 1. */
 export function createLines(text: string): (index: number) => number {
   const starts = [0];
   for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) starts.push(at + 1);

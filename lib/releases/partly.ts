@@ -3,31 +3,31 @@ import { namedHandlers, namedTemplates } from "./read-apis.ts";
 import { type Release, type ReleasedApi, sealRelease } from "./release.ts";
 import { CORE_SCRIPT, isDefinition, type Problem, scriptFile, templateFile } from "./sources.ts";
 
-/** What can go live of an upload in which something is wrong. */
+/** The part of an upload with errors that can go live. */
 export interface Partly {
   candidate: Candidate;
-  /** The ids of the APIs that stay as they are in the live release. */
+  /** The ids of the APIs that keep their live state. */
   kept: string[];
-  /** The ids of those that were never live, or their files where no id can be told. */
+  /** The ids of APIs that were never live, or their files if the id is unknown. */
   leftOut: string[];
-  /** All that is wrong. */
+  /** All errors. */
   errors: Problem[];
-  /** What is odd about what can go live. */
+  /** The warnings about the part that can go live. */
   warnings: Problem[];
 }
 
-/** A release that is in use. */
+/** A release that is live. */
 export interface Live {
   version: string;
   release: Release;
 }
 
-/** Each round finds another API that cannot go live, so few uploads need more than one. */
+/** Each round finds further APIs that cannot go live, so few uploads need more than one. */
 const ROUNDS = 4;
 
 /**
- * Puts what is right of an upload together with the live state of what is not, and checks that it loads. Undefined
- * when an error keeps the whole release, or nothing is left.
+ * Combines the valid APIs of an upload with the live state of the others, and checks that the result loads. Undefined
+ * if an error affects the whole release, or nothing is left.
  */
 export async function examinePartly(
   upload: Candidate,
@@ -39,7 +39,7 @@ export async function examinePartly(
   for (let round = 1; round <= ROUNDS; round += 1) {
     const mixed = mix(upload, live?.release, known);
     if (!mixed) return undefined;
-    // What is live was checked when it was made.
+    // The live release was checked when it was built.
     const isLive = mixed.candidate.version === live?.version;
     const found = isLive ? { errors: [], warnings: [] } : await check(mixed.candidate);
     if (found.errors.length === 0)
@@ -55,7 +55,7 @@ function mix(
   errors: Problem[],
 ): Omit<Partly, "errors"> | undefined {
   const faulty = faultyIn(errors);
-  // Releases of earlier versions do not say which file an API is of.
+  // Releases of earlier versions do not have the file of an API.
   const isUnknown = faulty?.nameless.length && live?.apis.some(({ file }) => file === undefined);
   if (!faulty || isUnknown) return undefined;
   const { kept, fresh, sharing } = divide(upload.release, live, faulty);
@@ -79,13 +79,13 @@ function mix(
 
 interface Faulty {
   ids: Set<string>;
-  /** Of definitions: what they defined before is at fault too. */
+  /** Definition files with errors: the APIs that they defined before are at fault too. */
   files: Set<string>;
-  /** Those of them in which something is wrong of which no id can be told. */
+  /** Those of them with an error in an API whose id is unknown. */
   nameless: string[];
 }
 
-/** Undefined when an error keeps the whole release. */
+/** Undefined if an error affects the whole release. */
 function faultyIn(errors: Problem[]): Faulty | undefined {
   if (errors.some(({ apis }) => !apis)) return undefined;
   const inDefinitions = errors.filter(({ file }) => isDefinition(file));
@@ -101,11 +101,11 @@ type ById = Map<string, ReleasedApi>;
 interface Division {
   kept: ById;
   fresh: ById;
-  /** APIs that cannot go live since they share a script that has changed with `holder`, which stays. */
+  /** APIs that cannot go live because they share a changed script with `holder`, which keeps its live state. */
   sharing: { id: string; file: string; path: string; holder: string }[];
 }
 
-/** Which APIs stay as they are live, and which are taken from the upload. */
+/** The APIs that keep their live state, and the APIs that are taken from the upload. */
 function divide(upload: Release, live: Release | undefined, faulty: Faulty): Division {
   const before = byId(live);
   const fresh = byId(upload);
@@ -119,7 +119,7 @@ function divide(upload: Release, live: Release | undefined, faulty: Faulty): Div
     ({ path }) => path,
   );
   const sharing: Division["sharing"] = [];
-  // A map's iterator also visits what is added during the loop.
+  // A map's iterator also visits entries that are added during the loop.
   for (const [holder, api] of kept) {
     for (const path of filesOf(api).filter((each) => changed.has(each))) {
       for (const { api: other } of users.get(path) ?? []) {
@@ -139,7 +139,7 @@ interface Side {
   of: Release | undefined;
 }
 
-/** In the order of the files, as every release. A script that both sides name is the same on both. */
+/** In the order of the files, as every release. A script that both sides name is equal on both. */
 function join(kept: Side, fresh: Side): Release {
   const apis = [...kept.apis.values(), ...fresh.apis.values()].sort((a, b) => {
     const [left = "", right = ""] = [a.file, b.file];
@@ -181,7 +181,7 @@ function changedFiles(upload: Release, live: Release | undefined): Set<string> {
   return new Set([...before.keys(), ...after.keys()].filter((file) => before.get(file) !== after.get(file)));
 }
 
-/** What the API has to be loaded with: the core script is every API's. */
+/** The scripts that the API must be loaded with; every API uses the core script. */
 const filesOf = (api: ReleasedApi): string[] => [
   CORE_SCRIPT,
   ...new Set(namedHandlers({ file: "", api }).map(({ ref }) => scriptFile(ref.path))),

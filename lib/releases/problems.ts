@@ -3,7 +3,7 @@ import type { Problem } from "./sources.ts";
 
 const FEW = 20;
 
-/** Of many warnings of one kind about one file the first ones; the last of them says how many more there are. */
+/** The first warnings of one kind about one file; the last of them says how many more there are. */
 export function firstFew(warnings: Problem[]): Problem[] {
   const last = warnings[FEW - 1];
   if (!last || warnings.length === FEW) return warnings;
@@ -13,13 +13,13 @@ export function firstFew(warnings: Problem[]): Problem[] {
 
 const LISTED = 3;
 
-/** Names in a sentence; of many, the first ones. */
+/** Names in a sentence; only the first ones of many. */
 export const listed = (names: string[]) =>
   names.length > LISTED + 1
     ? `${names.slice(0, LISTED).join(", ")} and ${names.length - LISTED} more`
     : names.join(", ");
 
-/** The same for the names that exist, in place of a missing one, with the nearest of them; "" without any. */
+/** The same for the existing names if one is missing, with the nearest of them; "" if there are none. */
 export function createListedFor(names: string[], allowance?: Allowance): (written: string) => string {
   const nearest = createNearest(names.length > 1 ? names : []);
   return (written) => {
@@ -29,7 +29,7 @@ export function createListedFor(names: string[], allowance?: Allowance): (writte
 }
 
 /**
- * Enough for a hundred wrong names beside a thousand right ones. An upload in which more is wrong has the same reason
- * for most of it, and its last problems are told without a hint.
+ * Enough for a hundred wrong names and a thousand right ones. If an upload has more errors, most have the same cause,
+ * and the last ones have no hint.
  */
 export const createHintAllowance = (): Allowance => ({ steps: 20_000_000 });

@@ -19,9 +19,9 @@ export interface ApiFile {
   api: Api;
 }
 
-/** The definitions of an upload, with what is wrong and what is odd about them. */
+/** The definitions of an upload, with their errors and warnings. */
 export interface ReadApis {
-  /** In the order of the files, and in each as they stand. */
+  /** In the order of the files, and in each file in its order. */
   apis: ApiFile[];
   problems: Problem[];
   warnings: Problem[];
@@ -31,11 +31,11 @@ const API_FILE = /^apis\/[^/]+\.json$/;
 /** The OpenAPI document that a gateway writes beside the classic form of the same definition. */
 const COMPANION = /-(?:oas|mcp)\.json$/;
 
-/** The file that counts instead of this one, if it exists; undefined for a file whose name is not a companion's. */
+/** The file that is used instead of this one, if it exists; undefined if the name is not that of a companion. */
 export const classicOf = (path: string): string | undefined =>
   COMPANION.test(path) ? path.replace(COMPANION, ".json") : undefined;
 
-/** Reads the definitions among the files. Of a classic file and its companion, the classic one counts. */
+/** Reads the definitions among the files. If a classic file has an OAS companion, the classic one is used. */
 export function readApis(files: SourceFile[], how: Reading = {}): ReadApis {
   const read: ReadApis = { apis: [], problems: [], warnings: [] };
   const definitions = new Map(
@@ -74,13 +74,13 @@ function readFile(file: SourceFile, how: Reading, { apis, problems, warnings }: 
     }
   } catch (thrown) {
     if (!(thrown instanceof AppError)) throw thrown;
-    // What holds a secret must not be used in part either: it is to be noticed, and taken away.
+    // A file with a secret must not be used even in part, so that the user notices it and removes it.
     const kept = thrown.code === "definition-secret" ? {} : { apis: [] };
     problems.push({ file: path, message: errorText(thrown), ...jsonMistake(text), ...kept });
   }
 }
 
-/** The gateway that makes a classic file from its document leaves out there what our webhooks carry. */
+/** When the gateway makes a classic file from its document, it drops the scripts that our webhooks list. */
 function addCarried(companion: SourceFile, classic: string, apis: ApiFile[]): void {
   const [{ api } = {}, ...others] = apis.filter(({ file }) => file === classic);
   if (!api || others.length > 0) return;
@@ -96,7 +96,7 @@ function addCarried(companion: SourceFile, classic: string, apis: ApiFile[]): vo
 
 type Lists<T> = Record<string, T[]>;
 
-/** For each event type, the first's entries, then those of the second that the first does not have. */
+/** For each event type, the entries of the first, then those of the second that the first does not have. */
 function joined<T>(first: Lists<T>, second: Lists<T>, isIn: (one: T, others: T[]) => boolean): Lists<T> {
   const listFor = (lists: Lists<T>, type: string) => (Object.hasOwn(lists, type) && lists[type]) || [];
   const types = new Set([...Object.keys(first), ...Object.keys(second)]);
@@ -107,7 +107,7 @@ function joined<T>(first: Lists<T>, second: Lists<T>, isIn: (one: T, others: T[]
   return Object.fromEntries(all);
 }
 
-/** Empty when the document is wrong: the gateway ignores that, so it is not reported here. */
+/** Empty if the document is invalid: the gateway ignores that, so it is not reported here. */
 function carriedOf({ path, text }: SourceFile): Pick<Api, "handlers" | "own"> {
   try {
     return parseCarried(path, text);
@@ -117,7 +117,7 @@ function carriedOf({ path, text }: SourceFile): Pick<Api, "handlers" | "own"> {
   }
 }
 
-/** The gateway takes handlers from the classic file alone: what only its companion names runs nowhere. */
+/** The gateway takes handlers only from the classic file: handlers that are only in the companion never run. */
 function companionWarnings(companion: SourceFile, classic: string, apis: ApiFile[]): Problem[] {
   const named = new Set(
     apis
@@ -134,7 +134,7 @@ function companionWarnings(companion: SourceFile, classic: string, apis: ApiFile
   return [{ file: companion.path, message }];
 }
 
-/** Empty for a file that is wrong, as above. */
+/** Empty for an invalid file, as above. */
 function definitionsOf({ path, text }: SourceFile): Definition[] {
   try {
     return parseDefinitions(path, text);
@@ -146,7 +146,7 @@ function definitionsOf({ path, text }: SourceFile): Definition[] {
 
 const keyOf = ({ type, ref }: NamedHandler) => `${type} ${ref.name} ${ref.path}`;
 
-/** Of two APIs of one id the handlers of one would never run; which of the files is wrong cannot be told. */
+/** If two APIs have the same id, the handlers of one would never run; it is unknown which file is wrong. */
 function withoutTwins(apis: ApiFile[], problems: Problem[]): ApiFile[] {
   const byId = Map.groupBy(apis, ({ api }) => api.api_id);
   for (const [id, group] of byId) {
@@ -169,7 +169,7 @@ function twinMessage(id: string, file: string, others: string): string {
   return `its api_id "${id}" is that of ${others} too; ${fix}`;
 }
 
-/** A place of a definition that names a handler. */
+/** A position in a definition that names a handler. */
 export interface NamedHandler {
   file: string;
   type: string;
@@ -177,7 +177,7 @@ export interface NamedHandler {
   apiId: string;
 }
 
-/** All of a definition's, in the order in which they are loaded. */
+/** All handlers of a definition, in the order in which they are loaded. */
 export function namedHandlers({ file, api }: ApiFile): NamedHandler[] {
   return Object.entries(api.handlers).flatMap(([type, refs]) =>
     refs.map((ref) => ({ file, type, ref, apiId: api.api_id })),
@@ -200,7 +200,7 @@ export interface NamedTemplate {
   apiId: string;
 }
 
-/** Those of its webhooks that have a template of their own. */
+/** The webhooks of a definition that have a template. */
 export function namedTemplates({ file, api }: ApiFile): NamedTemplate[] {
   return Object.entries(api.own ?? {}).flatMap(([type, handlers]) =>
     handlers.flatMap((handler) =>

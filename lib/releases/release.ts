@@ -5,7 +5,7 @@ import { createNearest, type Nearest } from "../apis/nearest.ts";
 import type { Script } from "../runtime/protocol.ts";
 import type { OwnHandler } from "../webhooks/own-handlers.ts";
 
-/** An API, and the uploaded file that defined it; releases of earlier versions do not say that. */
+/** An API, and the uploaded file that defined it, which releases of earlier versions do not have. */
 export type ReleasedApi = Api & { file?: string };
 
 /** An immutable set of API definitions and scripts; stored as releases/<version>.json. */
@@ -14,19 +14,19 @@ export interface Release {
   apis: ReleasedApi[];
   /** In the order in which they are loaded into the global environment, each file once. */
   scripts: Script[];
-  /** Those that webhooks name, by their paths below templates/; absent without any. */
+  /** The templates of webhooks, by their paths in templates/; missing if there are none. */
   templates?: TemplateText[];
 }
 
-/** A template of webhooks; `path` is below `templates/`. */
+/** A template of webhooks; `path` is relative to `templates/`. */
 export interface TemplateText {
   path: string;
   text: string;
 }
 
 /**
- * The text that is stored, and its version: the same content has the same version. Content that cannot be built
- * has a version too, another than what remains of it without its faults.
+ * The stored text, and its version: the same content has the same version. Content with errors has a version too, which
+ * differs from that of its valid part.
  */
 export function sealRelease(release: Release, faults: unknown[] = []): { version: string; text: string } {
   const text = JSON.stringify(release);
@@ -36,25 +36,25 @@ export function sealRelease(release: Release, faults: unknown[] = []): { version
 /** The version of a stored text: 16 hex digits of its SHA-256. */
 export const versionOf = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 16);
 
-/** A release as the consumer and ingest ask it. */
+/** A release as the consumer and ingest use it. */
 export interface LiveRelease {
   version: string;
   apis: Api[];
   scripts: Script[];
   api(apiId: string): Api | undefined;
-  /** The API whose id is most like this one, for "did you mean"; undefined when none is near. */
+  /** The API with the most similar id, for "did you mean"; undefined if none is similar. */
   nearestApi(apiId: string): string | undefined;
   /** The handlers for an event of this type, in the order in which they run. */
   handlers(apiId: string, type: string): HandlerRef[];
-  /** The webhooks and log handlers that are run here for such an event, beside those. */
+  /** The webhooks and log handlers that gatehook runs for such an event. */
   own(apiId: string, type: string): OwnHandler[];
-  /** Whether it has a handler of which one run stands for many events. */
+  /** Whether it has a handler with `coalesce`. */
   coalesces: boolean;
-  /** The text of one that a webhook names. */
+  /** The text of a webhook's template. */
   template(path: string): string | undefined;
 }
 
-/** Indexes a release for look-ups; `version` is what it is called, and is not checked. */
+/** Indexes a release for look-ups; `version` is not checked. */
 export function openRelease(version: string, release: Release): LiveRelease {
   const apis = new Map(release.apis.map((api) => [api.api_id, api]));
   const texts = new Map(release.templates?.map(({ path, text }) => [path, text]));

@@ -8,28 +8,28 @@ import { firstChanges, firstHeld, firstOf, type HeldBack, type ReleaseReport } f
 import { type Problem, scriptFile } from "./sources.ts";
 import type { Pointer, ReleaseStore } from "./store.ts";
 
-/** The part of the store that makes and flips releases. */
+/** The part of the store for writing releases and moving the pointer. */
 export type ReleaserStore = Pick<
   ReleaseStore,
   "readSources" | "read" | "write" | "pointer" | "record" | "entry" | "history"
 >;
 
-/** How often it starts anew because another flip came first. */
+/** How often it starts again because another release went live first. */
 const ATTEMPTS = 10;
 
-/** What an attempt found, as the report has it. */
+/** The findings of an attempt, for the report. */
 interface Outcome extends Pick<ReleaseReport, "result" | "errors" | "warnings"> {
   held?: HeldBack;
   changes?: Changes | undefined;
 }
 
-/** Makes a release of what is in the bucket, checks it, and flips to it. Repeating it does no harm. */
+/** Makes a release from the bucket, checks it, and makes it live. It is idempotent. */
 export function createReleaser(deps: {
   store: ReleaserStore;
   check: Check;
-  /** Webhooks and log handlers run here also where they do not say so. */
+  /** gatehook also runs webhooks and log handlers without a member `gatehook`. */
   runsAll?: boolean;
-  /** Refuses an upload as a whole when something in it is wrong. */
+  /** Rejects the whole upload if it has an error. */
   strict: boolean;
   now: () => number;
   log: Log;
@@ -37,32 +37,35 @@ export function createReleaser(deps: {
 }): () => Promise<ReleaseReport> {
   const { store, log, metrics } = deps;
 
-  /** Undefined when another flip came first, perhaps to older files than those read here. */
+  /** Undefined if another release went live first, perhaps with older files than those read here. */
   async function attempt(): Promise<ReleaseReport | undefined> {
-    // The pointer first: any flip after this line makes our own flip fail, so no older files ever win.
+    // The pointer first: if it is moved after this line, our own move fails, so older files never win.
     const from = await store.pointer();
     const upload = readCandidate(await store.readSources(), { runsAll: deps.runsAll });
     const isNewest = upload.version === from.built;
     if (upload.version === from.version || (isNewest && wasWhole(from))) return attemptKnown(from, upload);
     const isRolledBack = isNewest && from.settled !== undefined && from.version !== from.settled;
-    // A rollback stands, also over what might be checked again.
+    // A rollback stays in effect, even if the upload might pass the check now.
     if (isRolledBack && from.version && (await isWhole(from.version)))
       return reportOf(upload, { result: "unchanged", errors: [], warnings: upload.warnings });
     return attemptNew(from, upload);
   }
 
-  /** What was built, checked and written before; what is live must still be there for those that start. */
+  /**
+   * The upload was built, checked and written before; the live release's object must still exist for consumers that
+   * start.
+   */
   async function attemptKnown(from: Pointer, upload: Candidate): Promise<ReleaseReport | undefined> {
     const { version } = upload;
     const isNewest = version === from.built && !from.refused;
     await writeIfLost(upload);
     const warnings = [...upload.warnings, ...(await scriptWarningsOf(upload))];
-    // A rollback stands, unless what it went back to is gone.
+    // A rollback stays in effect, unless the object of its release is missing.
     const lost = version !== from.version && !(from.version && (await isWhole(from.version)));
     if (lost)
       log.warn("the newest upload takes the place of a live release that is gone", { gone: from.version });
     const report = reportOf(upload, { result: lost ? "live" : "unchanged", errors: [], warnings });
-    // Uploaded anew what is live already: there is nothing to flip, but it is the newest upload again.
+    // The live content was uploaded again: the pointer is not moved, but this is the newest upload again.
     if (isNewest && !lost) return report;
     return (await record(from, upload, report)) ? report : undefined;
   }
@@ -76,7 +79,7 @@ export function createReleaser(deps: {
     return (await record(from, upload, report)) ? report : undefined;
   }
 
-  /** Of an upload with errors, what is right goes live, and the rest stays as it is. */
+  /** Makes the valid part of an upload with errors live, and keeps the rest. */
   async function attemptPart(
     from: Pointer,
     upload: Candidate,
@@ -109,12 +112,12 @@ export function createReleaser(deps: {
   async function rightPartOf(from: Pointer, upload: Candidate, errors: Problem[]) {
     if (deps.strict) return undefined;
     const live = await lastLive(from);
-    // Without it, an API that is at fault would be gone, and its events with it.
+    // Without it, an API at fault would be missing, and its events would become dead letters.
     if (from.version && !live) return undefined;
     return examinePartly(upload, live, errors, deps.check);
   }
 
-  /** The live release; when its object is gone, the newest that was live before and is there. */
+  /** The live release; if its object is missing, the newest older release that was live and exists. */
   async function lastLive({ version }: Pointer): Promise<Live | undefined> {
     if (!version) return undefined;
     const release = await readIfThere(version);
@@ -143,7 +146,7 @@ export function createReleaser(deps: {
     log.warn("release written again, since its object was gone or damaged", { release: version });
   }
 
-  /** What loading its scripts showed when it was built. */
+  /** The result of loading its scripts when it was built. */
   async function scriptWarningsOf({ version, release }: Candidate): Promise<Problem[]> {
     const files = new Set(release.scripts.map(({ path }) => scriptFile(path)));
     const entry = await store.entry(version);
@@ -177,7 +180,7 @@ export function createReleaser(deps: {
     try {
       return changesBetween(version ? await store.read(version) : undefined, release);
     } catch (thrown) {
-      // Only the report is poorer for it.
+      // Only the report has less detail.
       if (!(thrown instanceof AppError)) throw thrown;
       return undefined;
     }
@@ -210,7 +213,7 @@ export function createReleaser(deps: {
   };
 }
 
-/** Whether what was built last went live as a whole. */
+/** Whether the last upload went live completely. */
 const wasWhole = ({ built, refused, settled }: Pointer) =>
   !refused && (settled === undefined || settled === built);
 

@@ -1,38 +1,38 @@
 import type { Changes } from "./changes.ts";
 import type { Problem } from "./sources.ts";
 
-/** Which APIs of an upload did not go live with the rest of it. */
+/** The APIs of an upload that did not go live with the others. */
 export interface HeldBack {
-  /** The ids of those that stay as they were. */
+  /** The ids of APIs that keep their live state. */
   kept: string[];
-  /** The ids of those that were never live, or their files where no id can be told. */
+  /** The ids of APIs that were never live, or their files if the id is unknown. */
   left_out: string[];
 }
 
-/** What became of an upload. */
+/** The result of an upload. */
 export interface ReleaseReport {
   version: string;
   /**
-   * `live`: this call flipped to it; `partly`: likewise, but for the APIs in `held`; `unchanged`: nothing to flip;
-   * `refused`: the last good release goes on.
+   * `live`: this call made it live; `partly`: the same, except for the APIs in `held`; `unchanged`: nothing to do;
+   * `refused`: the previous release stays live.
    */
   result: "live" | "partly" | "unchanged" | "refused";
   apis: number;
   scripts: number;
-  /** What keeps it, or a part of it, from going live. */
+  /** The errors that keep it, or a part of it, from going live. */
   errors: Problem[];
-  /** Only for a release that is live in part. */
+  /** Only for a partly live release. */
   held?: HeldBack;
   warnings: Problem[];
-  /** Against the release that was live; absent when nothing changed, or the old one cannot be read. */
+  /** Compared with the release that was live; missing if nothing changed, or if the old one cannot be read. */
   changes?: Changes;
 }
 
-/** A report as it is kept, beside what happened to its release. */
+/** A stored report, with the state of its release. */
 export interface HistoryEntry {
   version: string;
   result: "live" | "partly" | "refused";
-  /** The version of the upload, where that is not the release's own: a part of it is live. */
+  /** The version of the upload, if it differs from the release's because only a part is live. */
   upload?: string;
   built_at: string;
   /** When it last went live; releases that never did cannot be rolled back to. */
@@ -50,7 +50,7 @@ export interface HistoryEntry {
 const MAX_SHOWN = 50;
 const MAX_CHARS = 1_000;
 
-/** Of many problems the first ones: the report must fit into one item, and into one answer. */
+/** Only the first of many problems, since the report must fit into one item and one response. */
 export function firstOf(problems: Problem[]): Problem[] {
   const shown = problems.slice(0, MAX_SHOWN).map(shortened);
   const next = problems[MAX_SHOWN];

@@ -3,8 +3,8 @@ import type { HistoryEntry } from "./report.ts";
 import type { ReleaseStore } from "./store.ts";
 
 /**
- * Flips to a release that was live before: the one named, or the last before the one that is live now. What is in
- * the bucket stays the newest upload, so the releaser leaves the rollback alone until something else is uploaded.
+ * Makes a release live that was live before: the named one, or the last one before the live one. The content of the
+ * bucket stays the newest upload, so the releaser does not undo the rollback until something else is uploaded.
  */
 export async function rollBack(
   store: Pick<ReleaseStore, "pointer" | "history" | "entry" | "read" | "record">,
@@ -37,7 +37,7 @@ export async function rollBack(
   return { from, to };
 }
 
-/** A pointer to a missing release would stop every consumer that starts. */
+/** With a pointer to a missing release, new consumers could not start. */
 async function mustBeThere(store: Pick<ReleaseStore, "read">, version: string): Promise<void> {
   try {
     await store.read(version);
@@ -48,7 +48,7 @@ async function mustBeThere(store: Pick<ReleaseStore, "read">, version: string): 
   }
 }
 
-/** Newest first is the order of the history. */
+/** The history is ordered newest first. */
 function lastBefore(version: string, history: HistoryEntry[]): HistoryEntry | undefined {
   const at = history.findIndex((entry) => entry.version === version);
   return history.slice(at + 1).find(({ live_at }) => live_at);

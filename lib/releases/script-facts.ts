@@ -6,29 +6,29 @@ import { createNameReader } from "./script-names.ts";
 import { createStrictReader } from "./strict-mode.ts";
 import { createCallReader } from "./unknown-calls.ts";
 
-/** What is known of a script from its text, before it is loaded. */
+/** Facts about a script from its text, before it is loaded. */
 export interface ScriptFacts {
-  /** What may be a handler, by its name or path of names, with its line. */
+  /** Possible handlers, by name or path, with their lines. */
   names: Map<string, number>;
-  /** The global variables that it declares by `let`, `const` and `class`. */
+  /** The global variables that it declares with `let`, `const` and `class`. */
   declared: string[];
-  /** What the gateway's engine takes in another way than this one: regular expressions, and the rest. */
+  /** Syntax that the gateway's engine treats differently: regular expressions, and the rest. */
   patterns: Note[];
   odd: Note[];
-  /** Assignments and calls that fail unless there is a global variable of this name. */
+  /** Assignments and calls that fail unless there is a global variable with this name. */
   undeclared: (Note & { name: string })[];
-  /** The first place that only a module may have, of a script that does not load for it; and each `import()`. */
+  /** The first module syntax in a script, which keeps it from loading; and each `import()`. */
   moduleSyntax?: Note & { column: number };
   imports: Note[];
 }
 
-/** Something about a script, at a line counted from 1. */
+/** A fact about a script, at a line counted from 1. */
 export interface Note {
   line: number;
   message: string;
 }
 
-/** Finds little in a text that is not a script: loading it shows what is wrong. */
+/** Finds little in a text with syntax errors: loading it reports them. */
 export function readScript(source: string): ScriptFacts {
   const lineOf = createLines(source);
   const noted = <T extends Finding>({ at, ...rest }: T) => ({ ...rest, line: lineOf(at) });

@@ -2,7 +2,7 @@ import type { AnyNode, Identifier, MemberExpression, Node } from "acorn";
 import { IDENTIFIER } from "../runtime/identifiers.ts";
 import { boundNames, type Visitor } from "./parse.ts";
 
-/** How likely a place is the one at which a name gets its handler. */
+/** How likely it is that a name gets its handler at a position. */
 const MENTIONED = 0;
 const ASSIGNED = 1;
 const MADE = 2;
@@ -10,13 +10,12 @@ const MADE = 2;
 const MAX_CHARS = 256;
 
 /**
- * Reads every name, or path of names such as `ns.handler`, that a script may make a handler of, with the place at
- * which it most likely does. Which of them are handlers is asked of the sandbox; a name that is put together while
- * the script runs is not found.
+ * Finds every name, or path such as `ns.handler`, to which a script may assign a handler, with its most likely
+ * position. The sandbox determines which of them are handlers; names that are computed at run time are not found.
  */
 export function createNameReader(): Visitor & {
   names(): Map<string, number>;
-  /** The global variables that the script declares by `let`, `const` and `class`. */
+  /** The global variables that the script declares with `let`, `const` and `class`. */
   declared: string[];
 } {
   const declared: string[] = [];
@@ -58,7 +57,7 @@ function rankOf(value: Node | null | undefined): number {
   return value.type === "NewExpression" ? MADE : ASSIGNED;
 }
 
-/** Of `a.b.c = …` the whole path, and `c` alone: what stands before it may be the global object. */
+/** For `a.b.c = …` the whole path, and `c` alone, since the part before it may be the global object. */
 function targets(left: AnyNode): string[] {
   if (left.type !== "MemberExpression") return boundNames(left).map(({ name }) => name);
   const last = memberName(left);

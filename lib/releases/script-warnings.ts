@@ -4,17 +4,17 @@ import { type ApiFile, namedHandlers } from "./read-apis.ts";
 import type { ScriptFacts } from "./script-facts.ts";
 import type { Problem } from "./sources.ts";
 
-/** A script as it was loaded. */
+/** A loaded script. */
 export interface LoadedScript {
   file: string;
   facts: ScriptFacts;
-  /** The names that hold another handler object since this script was loaded. */
+  /** The names that have another handler object since this script was loaded. */
   defined: Map<string, Held>;
 }
 
-/** What does not keep scripts from going live, but is worth knowing; `held` is what names hold when all are loaded. */
+/** Warnings about scripts; `held` has the values of names after all scripts are loaded. */
 export function scriptWarnings(scripts: LoadedScript[], apis: ApiFile[], held: Map<string, Held>): Problem[] {
-  // No global variables, and yet there for all scripts.
+  // Not global variables, but available to all scripts.
   const lexical = new Set(scripts.flatMap(({ facts }) => facts.declared));
   return [
     ...collisions(scripts, usersByName(apis)),
@@ -28,7 +28,7 @@ interface Place {
   line?: number;
 }
 
-/** All scripts share one global environment: the last that defines a name has it, for every API. */
+/** All scripts share one global environment: the last definition of a name is used, for every API. */
 function collisions(scripts: LoadedScript[], users: Map<string, Set<string>>): Problem[] {
   const places = new Map<string, Place[]>();
   for (const script of scripts) {
@@ -66,7 +66,7 @@ function usersByName(apis: ApiFile[]): Map<string, Set<string>> {
   return users;
 }
 
-/** A handler object that has several names is named by one of them. */
+/** A handler object with several names is called by one of them. */
 function neverNamed(scripts: LoadedScript[], apis: ApiFile[], held: Map<string, Held>): Problem[] {
   const names = new Set(apis.flatMap(namedHandlers).map(({ ref }) => ref.name));
   const objects = new Set(
@@ -86,7 +86,7 @@ function neverNamed(scripts: LoadedScript[], apis: ApiFile[], held: Map<string, 
   );
 }
 
-/** One name for each handler object: of a variable rather than of a member. */
+/** One name for each handler object, preferably of a variable rather than of a member. */
 export function handlerNames(defined: Map<string, Held>): [name: string, object: Held][] {
   const simpleFirst = [...defined].sort(([a], [b]) => dots(a) - dots(b));
   const names = new Map<Held, string>();

@@ -7,24 +7,27 @@ import type { HistoryEntry } from "./report.ts";
 import { createStoredReleases, type StoredReleases } from "./stored.ts";
 import { TABLE_FORMAT } from "./table-format.ts";
 
-/** Which release is live, and what the releaser built last: they differ after a rollback, and after a refusal. */
+/** The live release, and the last built one: they differ after a rollback and after a rejected upload. */
 export interface PointerTarget {
   /** Undefined before the first release. */
   version: string | undefined;
   built: string | undefined;
-  /** Whether what was built last was refused. */
+  /** Whether the last upload was rejected. */
   refused: boolean;
   /**
-   * What was live once `built` was built: another version since is a rollback. It is not `built` itself when that
-   * was refused, or went live in part only. Pointers of earlier versions do not have it.
+   * The live version after `built` was built: if another version is live, there was a rollback since. It differs from
+   * `built` if that was rejected, or went live only in part. Pointers of earlier versions do not have it.
    */
   settled?: string | undefined;
 }
 
-/** As it was read; `revision` grows with every change, so that no writer overwrites a change that it has not seen. */
+/**
+ * A pointer that was read; `revision` grows with every change, so that no writer overwrites a change that it has not
+ * seen.
+ */
 export interface Pointer extends PointerTarget {
   revision: number;
-  /** Of the tables; undefined where the item says nothing of it. */
+  /** The format of the tables; undefined if the item does not have it. */
   format?: number | undefined;
 }
 
@@ -36,20 +39,20 @@ export interface ReleaseStore
   pointer(): Promise<Pointer>;
   /** The live version, or undefined before the first release. Strongly consistent. */
   liveVersion(): Promise<string | undefined>;
-  /** Moves the pointer and keeps the entry, both or neither; false when the pointer has changed since it was read. */
+  /** Moves the pointer and stores the entry, both or neither; false if the pointer has changed since it was read. */
   record(from: Pointer, to: PointerTarget, entry: HistoryEntry): Promise<boolean>;
-  /** Changes the pointer's format of the tables; false when the pointer has changed since it was read. */
+  /** Changes the format of the tables in the pointer; false if the pointer has changed since it was read. */
   setFormat(from: Pointer, format: number): Promise<boolean>;
   entry(version: string): Promise<HistoryEntry | undefined>;
-  /** The newest built first. */
+  /** Ordered by build time, the newest first. */
   history(): Promise<HistoryEntry[]>;
 }
 
 const MAX_HISTORY = 100;
 
 /**
- * `table`: the state table; `now` in ms. The history keeps the newest 100 versions. Errors of the SDK come through, but
- * a transaction that is cancelled answers false.
+ * `table`: the state table; `now` in ms. The history keeps the newest 100 versions. Throws errors of the SDK unchanged,
+ * except that a cancelled transaction returns false.
  */
 export function createReleaseStore(deps: {
   s3: S3Client;
@@ -83,13 +86,13 @@ export function createReleaseStore(deps: {
 
   async function record(from: Pointer, to: PointerTarget, given: HistoryEntry): Promise<boolean> {
     const old = await entry(given.version);
-    // What was live once can be rolled back to, even when the same content was refused later.
+    // A rollback is possible to any release that was live, even if the same content was rejected later.
     const kept = {
       pk: releaseEntryKey(given.version),
       ...(old?.live_at && { live_at: old.live_at }),
       ...given,
     };
-    // A rollback leaves the order alone: it is that of the uploads.
+    // A rollback does not change the order, which is that of the uploads.
     const uploaded = to.built === (given.upload ?? given.version);
     const before = await versions();
     const order = uploaded ? [given.version, ...before.filter((one) => one !== given.version)] : before;

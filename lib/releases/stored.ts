@@ -3,14 +3,14 @@ import { AppError } from "../errors.ts";
 import type { Bucket } from "./bucket.ts";
 import { type Release, versionOf } from "./release.ts";
 
-/** Releases as they are in the bucket, each under its version. */
+/** The releases in the bucket, by version. */
 export interface StoredReleases {
-  /** Throws `release-missing` for an object that is missing, or is not the one that was written. */
+  /** Throws `release-missing` if the object is missing, or has other content than was written. */
   read(version: string): Promise<Release>;
   write(version: string, text: string): Promise<void>;
 }
 
-/** Stores them below `releases/` and checks each by its hash when it reads it. */
+/** Stores them in `releases/`, and verifies the hash of each when it reads it. */
 export function createStoredReleases(
   bucket: Pick<Bucket, "name" | "readText" | "writeText">,
 ): StoredReleases {

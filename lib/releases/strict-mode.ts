@@ -1,20 +1,20 @@
 import type { AnyNode } from "acorn";
 import type { Finding, Visitor } from "./parse.ts";
 
-/** An assignment that throws unless there is a global variable of its name when it runs. */
+/** An assignment that throws unless there is a global variable with its name when it runs. */
 export interface Undeclared extends Finding {
   name: string;
 }
 
-/** Reads what fails only since "use strict" holds here: the gateway's engine passes over it. */
+/** Finds code that fails only because "use strict" takes effect here: the gateway's engine ignores it. */
 export function createStrictReader(): Visitor & {
   findings: Finding[];
-  /** Assignments to what is not among the names that the script declares. */
+  /** Assignments to names that the script does not declare. */
   undeclared(declared: Set<string>): Undeclared[];
 } {
   const assigned = new Map<string, number>();
   const findings: Finding[] = [];
-  /** Of the functions around: whether each is strict. */
+  /** Whether each enclosing function is strict. */
   const strict: boolean[] = [];
   return {
     findings,
@@ -66,7 +66,7 @@ function bodyOf(node: AnyNode) {
   return isFunction && node.body.type === "BlockStatement" ? node.body.body : [];
 }
 
-/** What reads the name first, such as `+=`, throws in the gateway too. */
+/** Operators that read the name first, such as `+=`, throw in the gateway too. */
 function assignedBy(node: AnyNode): string | undefined {
   if (node.type === "AssignmentExpression" && node.operator === "=" && node.left.type === "Identifier")
     return node.left.name;

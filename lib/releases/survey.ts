@@ -2,24 +2,24 @@ import type { RuntimeAssets } from "../runtime/assets.ts";
 import { DEFAULT_LIMITS, type Held, type LoadFault, type SurveyedScript } from "../runtime/protocol.ts";
 import { startThread, type Thread } from "../runtime/thread.ts";
 
-/** What loading all scripts showed. */
+/** The result of loading all scripts. */
 export interface Surveyed {
-  /** Where all of them are loaded that can be, to be asked more and then closed. */
+  /** The thread with all scripts that could be loaded, for further queries; the caller closes it. */
   thread: Thread | undefined;
   /** In the order of the scripts. */
   faults: LoadFault[];
-  /** Of each script that was loaded, the names that hold another handler object since. */
+  /** For each loaded script, the names that have another handler object after it. */
   defined: Map<string, Map<string, Held>>;
-  /** Scripts that were not looked at, since `MAX_CULPRITS` before them had to be left out; no thread is left then. */
+  /** Scripts that were not checked, because `MAX_CULPRITS` before them had to be left out; then there is no thread. */
   unread: string[];
 }
 
-/** Half of the time that the consumer gives its scripts: what passes here loads there at half the speed. */
+/** Half of the consumer's loading time, so that scripts also load in a consumer with half the speed. */
 const LOAD_MS = 2_500;
 /** How often a script that uses up the time, or breaks the sandbox, is left out and the others are loaded again. */
 const MAX_CULPRITS = 5;
 
-/** Loads scripts as the consumer does, each with a look at what it defines. */
+/** Loads scripts as the consumer does, and reads what each defines. */
 export async function surveyScripts(scripts: SurveyedScript[], assets: RuntimeAssets): Promise<Surveyed> {
   const culprits: LoadFault[] = [];
   for (;;) {

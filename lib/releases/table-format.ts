@@ -1,12 +1,12 @@
 import { AppError } from "../errors.ts";
 
 /**
- * What the tables may hold, as the item of the live release says it (`format`). 1, where it says nothing: a session has
- * no marks. 2: it may have. Code of versions that do not know marks drops them, so both must never run together.
+ * The format of the tables in the item of the live release (`format`). 1, or missing: sessions have no marks. 2: they
+ * may have marks. Versions without marks drop them, so both must never run together.
  */
 export const TABLE_FORMAT = 2;
 
-/** Throws `format-unknown` where the tables are of a later version. */
+/** Throws `format-unknown` if the tables have the format of a later version. */
 export function tableFormatOf(live: Record<string, unknown> | undefined): number {
   const format = typeof live?.format === "number" ? live.format : 1;
   if (format > TABLE_FORMAT)

@@ -5,7 +5,7 @@ import { type ApiFile, type NamedTemplate, namedTemplates } from "./read-apis.ts
 import type { TemplateText } from "./release.ts";
 import { type Problem, type SourceFile, TEMPLATE_ENDINGS, templateFile } from "./sources.ts";
 
-/** The templates that webhooks name, in the order of their paths, with what is wrong with them. */
+/** The templates of webhooks, ordered by path, with their problems. */
 export function usedTemplates(
   files: SourceFile[],
   apis: ApiFile[],
@@ -38,7 +38,7 @@ function missing({ file, type, path, apiId }: NamedTemplate, uploaded: Map<strin
 
 function faultsOf({ path, text, bytes }: SourceFile, users: NamedTemplate[]): Problem[] {
   const apis = [...new Set(users.map(({ apiId }) => apiId))];
-  // What is too large was not read.
+  // Files that are too large were not read.
   if (bytes !== undefined && bytes > MAX_TEMPLATE_BYTES)
     return [
       {
@@ -51,7 +51,7 @@ function faultsOf({ path, text, bytes }: SourceFile, users: NamedTemplate[]): Pr
   return templateProblems(path, text, types).map((problem) => ({ file: path, ...problem, apis }));
 }
 
-/** Events of which the default body makes no webhook. */
+/** Events without a default body. */
 function unsentBodies({ file, api }: ApiFile): Problem[] {
   return Object.entries(api.own ?? {}).flatMap(([type, handlers]) =>
     handlers.flatMap((handler) => {

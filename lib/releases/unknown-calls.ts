@@ -2,21 +2,24 @@ import type { AnyNode } from "acorn";
 import { createNearest } from "../apis/nearest.ts";
 import { boundNames, type Finding, type Visitor } from "./parse.ts";
 
-/** A call that throws unless there is a global variable of its name when it runs. */
+/** A call that throws unless there is a global variable with its name when it runs. */
 export interface UnknownCall extends Finding {
   name: string;
 }
 
-/** The most calls reported of one script: more of a bundled script help nobody. */
+/** The maximum number of calls reported for one script: more would not help in a bundled script. */
 const MOST = 50;
 
-/** Reads calls of what the script itself does not declare: a misspelt function is found when its line runs, or never. */
+/**
+ * Finds calls of functions that the script does not declare: otherwise a misspelt function fails only when its line
+ * runs.
+ */
 export function createCallReader(): Visitor & {
   /** `declared`: the names that the script declares, anywhere. */
   unknown(declared: Set<string>): UnknownCall[];
 } {
   const called = new Map<string, number>();
-  /** Names that it asks for, or makes, in another way. */
+  /** Names that it checks, or defines, in another way. */
   const known = new Set<string>(["arguments", "eval"]);
   return {
     enter(node) {
@@ -39,7 +42,7 @@ function otherwiseKnown(node: AnyNode): string[] {
   return isAsked && node.argument.type === "Identifier" ? [node.argument.name] : [];
 }
 
-/** What the gateway gives its scripts, as handlers/gatehook.d.ts has it. */
+/** The gateway's functions, as in handlers/gatehook.d.ts. */
 const FUNCTIONS = [
   ..."log rawlog b64enc b64dec rawb64enc rawb64dec".split(" "),
   ..."TykGetKeyData TykSetKeyData TykDelKeyData TykMakeHttpRequest TykBatchRequest TykJsResponse".split(" "),
@@ -48,7 +51,7 @@ const FUNCTIONS = [
 const nearest = createNearest(FUNCTIONS);
 const LONGEST = 40;
 
-/** What other places give their scripts, and what does it here. */
+/** Functions of other environments, and their replacements here. */
 const INSTEAD = new Map([
   ["fetch", "TykMakeHttpRequest asks another host"],
   ["setTimeout", "a handler has no timers"],

@@ -1,18 +1,18 @@
 import { type DynamoDBDocumentClient, GetCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { NOTICES_KEY } from "../dynamo/state-keys.ts";
 
-/** Lets one of the invocations that an upload of many files causes build the release for all of them. */
+/** Lets one of the many invocations for an upload build the release for all of them. */
 export interface UploadLease {
-  /** Counts one more file that was put or removed. */
+  /** Counts one more file that was uploaded or deleted. */
   count(): Promise<void>;
   counted(): Promise<number>;
-  /** Takes the lease until this time, in ms since 1970; false when another invocation has it, and builds for all. */
+  /** Takes the lease until this time, in ms since 1970; false if another invocation has it and builds for all. */
   lead(owner: string, until: number): Promise<boolean>;
-  /** Gives up the lease: the next invocation can take it. */
+  /** Releases the lease: the next invocation can take it. */
   letGo(owner: string): Promise<void>;
 }
 
-/** `table`: the state table; `now` in ms. A lease that was not let go ends at its `until`. */
+/** `table`: the state table; `now` in ms. A lease that is not released expires at its `until`. */
 export function createUploadLease(deps: {
   dynamo: DynamoDBDocumentClient;
   table: string;
@@ -45,7 +45,7 @@ export function createUploadLease(deps: {
     lead: (owner, until) =>
       updateIf({
         UpdateExpression: "SET leader = :owner, leads_until = :until",
-        // Its own again: Lambda repeats a failed invocation under the same id.
+        // Its own lease: Lambda retries a failed invocation with the same id.
         ConditionExpression: "attribute_not_exists(leader) OR leader = :owner OR leads_until < :now",
         ExpressionAttributeValues: { ":owner": owner, ":until": until, ":now": deps.now() },
       }),

@@ -3,23 +3,23 @@ import type { ReleaseReport } from "./report.ts";
 import { isModuleFile, isSource } from "./sources.ts";
 import type { UploadLease } from "./upload-lease.ts";
 
-/** How often the leader looks again, at most, while more files keep coming. */
+/** How often the leader waits again at most while more files arrive. */
 const MAX_LOOKS = 10;
-/** How much longer than its longest wait an invocation leads: then it has died. */
+/** How much longer than its longest wait a lease is valid: after that the invocation has died. */
 const LEASE_RESERVE_MS = 10_000;
 
 /** One invocation of the releaser. */
 export interface Waking {
-  /** The invocation's id; a repetition of the same invocation has the same. */
+  /** The invocation's id, which is the same for its retries. */
   id: string;
-  /** What Lambda was called with. */
+  /** The event of the Lambda invocation. */
   notice: unknown;
 }
 
 /**
- * Makes one release of many files. S3 sends a notice for each: the first invocation waits until no more come, then
- * builds; those that come while it waits end immediately, since what they tell of is in the bucket before it looks. An
- * invocation that is not a notice of S3 builds immediately.
+ * Makes one release from many files. S3 sends a notification for each: the first invocation waits until no more arrive,
+ * then builds; the others end immediately, since their files are in the bucket before it reads them. An invocation
+ * without an S3 notification builds immediately.
  */
 export function createWake(deps: {
   lease: UploadLease;
@@ -44,7 +44,7 @@ export function createWake(deps: {
   return async ({ id, notice }) => {
     const keys = noticedKeys(notice);
     if (!keys) return deps.release();
-    // Other objects are releases, which are in the same bucket. A file that is not a script yet must be reported.
+    // Other objects are releases, which are in the same bucket. A file that is not bundled must be reported.
     if (!keys.some((key) => isSource(key) || isModuleFile(key))) return undefined;
     await lease.count();
     if (!(await lease.lead(id, deps.now() + MAX_LOOKS * quietMs + LEASE_RESERVE_MS))) {
@@ -52,13 +52,13 @@ export function createWake(deps: {
       return undefined;
     }
     await untilQuiet();
-    // Before the bucket is read: an upload from here on is not left to this invocation.
+    // Before the bucket is read: later uploads are handled by another invocation.
     await lease.letGo(id);
     return deps.release();
   };
 }
 
-/** Of S3's own notices; https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html */
+/** S3's own notifications; https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html */
 function noticedKeys(notice: unknown): string[] | undefined {
   const { Records } = (notice ?? {}) as { Records?: { s3?: { object?: { key?: string } } }[] };
   const keys = Array.isArray(Records) ? Records.flatMap((record) => record?.s3?.object?.key ?? []) : [];

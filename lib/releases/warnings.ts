@@ -11,13 +11,13 @@ import {
   templateFile,
 } from "./sources.ts";
 
-/** What does not keep a release from going live, but is worth knowing, before any script is looked at. */
+/** Warnings about a release, before scripts are checked. */
 export function uploadWarnings(files: SourceFile[], { apis, release, problems, warnings }: Built): Problem[] {
   const scripts = release.scripts.map(({ path }) => scriptFile(path));
   const templates = (release.templates ?? []).map(({ path }) => templateFile(path));
   const used = new Set([...scripts, ...templates, ...problems.map(({ file }) => file)]);
   const odd = Map.groupBy(warnings, ({ file }) => file).values();
-  // What a definition names that cannot be read is not known.
+  // It is unknown what an unreadable definition names.
   const read = new Set(apis.map(({ file }) => file));
   const isKnown = problems.every(({ file }) => read.has(file) || !file.startsWith("apis/"));
   return [...[...odd].flatMap(firstFew), ...apis.flatMap(oddEvents), ...leftOut(files, used, isKnown)];
@@ -33,7 +33,7 @@ function oddEvents({ file, api }: Built["apis"][number]): Problem[] {
   );
 }
 
-/** One warning for all, since a folder may hold thousands. */
+/** One warning for all, since a folder may have thousands. */
 function leftOut(files: SourceFile[], used: Set<string>, isKnown: boolean): Problem[] {
   const scripts = files
     .map(({ path }) => path)

@@ -9,7 +9,10 @@ import { absencesKey, CANARY_KEY } from "../dynamo/state-keys.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** What all containers share about absences: how many were found in this hour, and whether the canary was made. */
+/**
+ * The state of absences that all containers share: how many were found in this hour, and whether the canary was
+ * created.
+ */
 export function createAbsenceLimit(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   stateTable: string;
@@ -20,13 +23,13 @@ export function createAbsenceLimit(deps: {
   const hourNow = () => Math.floor(deps.now() / HOUR_MS);
   const keyOf = (hour: number) => toAttributes({ pk: absencesKey(hour) });
   return {
-    /** Whether no more are admitted in this hour. */
+    /** Whether the limit of this hour is reached. */
     async isSpent(): Promise<boolean> {
       const Key = keyOf(hourNow());
       const { Item } = await dynamo.send(new GetItemCommand({ TableName, Key, ConsistentRead: true }));
       return Number(Item?.found?.N ?? 0) >= deps.perHour;
     },
-    /** Counts one more; false when that is too many for this hour. */
+    /** Counts one more; false if that exceeds the limit of this hour. */
     async admit(): Promise<boolean> {
       const hour = hourNow();
       const { Attributes } = await dynamo.send(

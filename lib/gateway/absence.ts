@@ -1,26 +1,27 @@
 import type { Canary } from "./canary.ts";
 import type { Gateway } from "./client.ts";
 
-/** Whether the gateway has lost a key for good, as far as it can be known. */
+/** Whether the gateway has permanently deleted a key, as far as this can be known. */
 export type Absence = "absent" | "there" | "unknown";
 
 /** `now` in ms. */
 export interface AbsenceDeps {
-  /** A key that is always there. */
+  /** A key that always exists. */
   canary: Canary;
-  /** How long one answer may take, in ms: a store that comes and goes is slow. */
+  /** How long one answer may take, in ms: a store with interruptions is slow. */
   quickMs: number;
-  /** The canary is made once: when it existed and is gone, nothing is believed any more. */
+  /** The canary is created once: if it existed and is missing now, no absence is accepted any more. */
   wasCanaryMade: () => Promise<boolean>;
   noteCanaryMade: () => Promise<void>;
-  /** Called when the canary is missing: then no absence can be proven. */
+  /** Called if the canary is missing: then absence cannot be proven. */
   onCanaryMissing: () => void;
   now: () => number;
 }
 
 /**
- * While its store is away, a gateway answers for each key as if it had been deleted. So a key is absent only if another
- * one that must be there, the canary, is seen before, between and after two looks at it, each quickly.
+ * While its store is unavailable, a gateway answers for each key as if it had been deleted. So a key counts as absent
+ * only if another key that must exist, the canary, is found before, between and after two reads of the key, all of them
+ * fast.
  */
 export function createAbsence(deps: AbsenceDeps): (gateway: Gateway, key: string) => Promise<Absence> {
   const { canary } = deps;

@@ -1,5 +1,5 @@
 import { isStorableKey } from "../sessions/limits.ts";
 import { isNeverAsked } from "./key-name.ts";
 
-/** Whether a gateway may be asked for a key, and the table hold it. */
+/** Whether a key may be requested from a gateway, and stored in the table. */
 export const isAsked = (key: string) => isStorableKey(key) && !isNeverAsked(key);

@@ -3,20 +3,20 @@ import type { HashFunction } from "./key-hash.ts";
 import { fullName, orgOf, storedName } from "./key-name.ts";
 import type { Members } from "./merge.ts";
 
-/** A key of ours that opens nothing: while the gateway shows it, the gateway has its keys. */
+/** A key of ours without any rights: if the gateway has it, the gateway has its keys. */
 export interface Canary {
-  /** As it was given. */
+  /** The configured name. */
   name: string;
-  /** Whether this is its key, under the name that it was given or the one that the gateway made of that. */
+  /** Whether this is its key, by the configured name or by the name that the gateway made from it. */
   isNamed(key: string): boolean;
   isThere(gateway: Pick<Gateway, "get">): Promise<boolean>;
-  /** False when the gateway did not take it. */
+  /** False if the gateway rejected it. */
   make(gateway: Pick<Gateway, "create">): Promise<boolean>;
 }
 
 /**
- * `hashKeyFunction`: only where keys are named by their hashes; then the canary is looked for in the way of all keys,
- * so that a gateway which hashes them otherwise is never taken for one that has none of them.
+ * `hashKeyFunction`: only if keys are named by their hashes; then the canary is looked up in the same way as all keys,
+ * so that a gateway with another hash function is not mistaken for one without keys.
  */
 export function createCanary(name: string, hashKeyFunction?: HashFunction): Canary {
   return {
@@ -36,13 +36,13 @@ export function createCanary(name: string, hashKeyFunction?: HashFunction): Cana
   };
 }
 
-/** Under which a gateway of this `hash_key_function` stores the canary. */
+/** The name under which a gateway with this `hash_key_function` stores the canary. */
 export const canaryHash = (name: string, hashKeyFunction: string) =>
   storedName(true, fullName(hashKeyFunction, CANARY_ORG, name));
 
 /**
- * The organisation of the canary, and the API that it has rights to: neither is anybody's. The canary's name must not
- * begin with it: a gateway takes that off, and makes up a name where nothing is left.
+ * The organisation of the canary, and its API: neither exists. The canary's name must not begin with it: a gateway
+ * removes this prefix, and generates a name if nothing is left.
  */
 export const CANARY_ORG = "no-organisation";
 

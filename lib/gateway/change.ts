@@ -3,7 +3,7 @@ import type { Entry } from "../sessions/forms.ts";
 import type { Change, GatewayState, StoredSession } from "../sessions/item.ts";
 import { creationName, readToken } from "./key-name.ts";
 
-/** What a handler or a person did to a session. */
+/** A change of a session by a handler or a person. */
 export interface Edit {
   /** Whether the quota is reset. */
   reset: boolean;
@@ -12,13 +12,13 @@ export interface Edit {
 }
 
 /**
- * What the item says of the gateway after an edit of what was read. Where a change is on its way already, the new one
- * joins it: the difference to the same base is both.
+ * The gateway data of an item after an edit. If a change is pending already, the new one is combined with it: the
+ * difference to the same base has both.
  */
 export function changedState({ session, gateway }: StoredSession, edit: Edit): GatewayState {
   const { change: before, look, created } = gateway ?? {};
-  // An item that says something of the gateway, but of no key there, was made here. One from before a gateway was set
-  // says nothing: whether that has the key is not known, so it is never made there.
+  // An item with gateway data, but without a key there, was created here. An item that is older than the gateway
+  // setting has no gateway data: whether the gateway has its key is unknown, so it is never created there.
   const bornHere = gateway !== undefined && created === undefined;
   const base = bornHere ? null : (session ?? null);
   const change: Change = {
@@ -31,8 +31,8 @@ export function changedState({ session, gateway }: StoredSession, edit: Edit): G
 }
 
 /**
- * The same for a session that is brought here from elsewhere: to the gateway it is a change like a person's. Throws
- * session-gone and session-refused for one that it could never make.
+ * The same for an imported session: for the gateway it is a change like any other. Throws session-gone and
+ * session-refused for a session that can never be created there.
  */
 export function broughtState(
   read: StoredSession,

@@ -5,10 +5,10 @@ import type { Members } from "./merge.ts";
 
 /** `timeoutMs` in ms; 16 connections by default. */
 export interface GatewayOptions {
-  /** Where `/tyk/keys` is found: an origin, perhaps with a path. */
+  /** The base URL of `/tyk/keys`: an origin, optionally with a path. */
   url: URL;
   secret: string;
-  /** For one request, from its connection to its answer's end. */
+  /** For one request, from its connection to the end of its response. */
   timeoutMs: number;
   /** Whether keys are named by their hashes: `HASH_KEYS` is set. */
   hashed: boolean;
@@ -16,36 +16,42 @@ export interface GatewayOptions {
   connections?: number;
 }
 
-/** What the gateway has of a key. `text` is the session as it printed it. */
+/** The gateway's session of a key. `text` is the session as the gateway printed it. */
 export type Look = { text: string; session: Members } | "missing";
 
-/** How the gateway answered a change. `message` is its own words; empty for another's answer, such as a proxy's page. */
+/**
+ * The gateway's answer to a change. `message` is the gateway's own message; empty if something else answered, such as a
+ * proxy.
+ */
 export type Answer =
   | { kind: "done" }
   | { kind: "missing" }
-  /** It will never take this one. */
+  /** It will never accept this change. */
   | { kind: "refused"; status: number; message: string }
-  /** It says 500 in its own words: its store is away, or it cannot take this session; only time tells them apart. */
+  /**
+   * A 500 with its own message: its store is unavailable, or it cannot store this session; only time distinguishes
+   * them.
+   */
   | { kind: "failed"; status: number; message: string };
 
 /**
- * A gateway's API of keys. All throw dependency-failed when no answer comes, or one that says something of the secret,
- * the address or the load, and nothing of the key.
+ * A gateway's key API. All methods throw dependency-failed if there is no answer, or an answer that is about the
+ * secret, the address or the load, not about the key.
  */
 export interface Gateway {
-  /** With `apiId`, as TykGetKeyData of that API reads it: custom names are resolved. */
+  /** With `apiId`, as TykGetKeyData of that API: custom names are resolved. */
   get(key: string, query?: { apiId?: string; orgId?: string; hashed?: boolean }): Promise<Look>;
-  /** `reset`: the quota starts anew, with `quota_remaining` of this session. */
+  /** `reset`: the quota is reset, with `quota_remaining` of this session. */
   put(key: string, session: Members, options: { reset: boolean }): Promise<Answer>;
-  /** Makes the key of this name. It would overwrite one that is there. */
+  /** Creates the key with this name. It would overwrite an existing one. */
   create(name: string, session: Members): Promise<Answer>;
   remove(key: string, orgId: string): Promise<Answer>;
-  /** All keys that it lists: raw ones, or hashes where it stores hashes. */
+  /** All keys that it lists: raw keys, or hashes if it stores hashes. */
   list(): Promise<string[]>;
   close(): Promise<void>;
 }
 
-/** A session that a row can hold has at most 380 KiB; the gateway's own may be a little larger. */
+/** A session in a row has at most 380 KiB; the gateway's own may be a little larger. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 const MAX_LIST_BYTES = 64 * 1024 * 1024;
 const MESSAGE_CHARS = 500;
@@ -56,7 +62,7 @@ interface Raw {
   text: string;
 }
 
-/** One request to the gateway, below `/tyk/keys`; throws dependency-failed when no answer comes. */
+/** One request to the gateway, below `/tyk/keys`; throws dependency-failed if there is no answer. */
 export type Transport = (request: {
   method: "GET" | "PUT" | "POST" | "DELETE";
   path: string;
@@ -64,13 +70,15 @@ export type Transport = (request: {
   maxBytes: number;
 }) => Promise<Raw>;
 
-/** Without the address policy of scripts: the operator names this address, and it mostly is a private one. */
+/** Without the address policy of scripts, since the operator sets this address, and it is usually private. */
 export function connectGateway(options: GatewayOptions): Gateway {
   const { url, secret, timeoutMs } = options;
   const keys = `${url.pathname.replace(/\/+$/, "")}/tyk/keys`;
   let pool: Promise<Pool> | undefined;
 
-  /** With the first request: undici is half of the code of these functions, and most cold starts ask for nothing. */
+  /**
+   * Loaded with the first request: undici is half of the code of these functions, and most cold starts make no request.
+   */
   async function open(): Promise<Pool> {
     const { default: undici } = await import("undici");
     return new undici.Pool(url.origin, {
@@ -113,7 +121,7 @@ async function textOf(body: AsyncIterable<Uint8Array>, maxBytes: number): Promis
   return Buffer.concat(chunks).toString();
 }
 
-/** The API of keys over any transport. */
+/** The key API over any transport. */
 export function createGateway(
   transport: Transport,
   { secret, hashed }: Pick<GatewayOptions, "secret" | "hashed">,
@@ -134,7 +142,7 @@ export function createGateway(
 
   const answerOf = (raw: Raw, key: string): Answer => {
     const { status } = raw;
-    // A page of something before it may come with a 200 too.
+    // A page of a proxy may have status 200 too.
     if (status === 200 && objectIn(raw.text)?.status === "ok") return { kind: "done" };
     const message = messageOf(raw, [secret, key]);
     if (status === 404 && message) return { kind: "missing" };
@@ -168,11 +176,11 @@ export function createGateway(
   };
 }
 
-/** Whether this is the answer of a gateway without hashed keys that was asked for one by its hash. */
+/** Whether this is the answer of a gateway without hashed keys to a request by hash. */
 export const saysNotHashed = (thrown: unknown) =>
   thrown instanceof AppError && / answered 400\b/.test(thrown.message);
 
-/** The same gateway, which refuses to be changed: dependency-failed. */
+/** The same gateway, but changes throw dependency-failed. */
 export function readOnly(gateway: Gateway): Gateway {
   const refuse = async () => {
     throw new AppError("dependency-failed", "the gateway is only to be read here");
@@ -186,7 +194,7 @@ const ELSEWHERE = new Set([401, 403, 405, 407, 408, 425, 429]);
 const unhelpful = ({ status }: Raw, message: string) =>
   new AppError("dependency-failed", `the gateway answered ${status} ${message}`.trimEnd());
 
-/** The object of a JSON text; undefined for anything else, such as a page, or a body that was cut off. */
+/** The object of a JSON text; undefined for anything else, such as an HTML page, or a truncated body. */
 function objectIn(text: string): Members | undefined {
   const value = parsedJson(text);
   return isObject(value) ? value : undefined;

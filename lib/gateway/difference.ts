@@ -3,13 +3,13 @@ import { objectOf, valueIn } from "../json.ts";
 import { formatSession, parseSession, type Session } from "../sessions/session.ts";
 import { agree, type Members } from "./merge.ts";
 
-/** One member on both sides, undefined where a side does not have it; what is secret is not shown. */
+/** One member on both sides, undefined if a side does not have it; secrets are not shown. */
 export interface MemberPair {
-  /** Of a member of a map, with the map's name in front. */
+  /** For a member of a map, with the map's name in front. */
   name: string;
   table: unknown;
   gateway: unknown;
-  /** Also where they differ in what is the gateway's alone. */
+  /** Also true if they differ in members that only the gateway maintains. */
   same: boolean;
 }
 
@@ -21,7 +21,7 @@ const HIDDEN = "(hidden)";
 /** Both sides of a key, member by member, in the order of their names. */
 export function compareMembers(session: Session | undefined, theirs: Members | undefined): MemberPair[] {
   const mine = session && normal(session);
-  // As a row would have it.
+  // In the form of a row.
   const kept = theirs && normal(theirs);
   return pathsOf(mine, theirs).map((path) => ({
     name: path.join("."),
@@ -31,7 +31,7 @@ export function compareMembers(session: Session | undefined, theirs: Members | u
   }));
 }
 
-/** In normal form; unchanged where it was edited to something that is not a session. */
+/** In normal form; unchanged if it is invalid after a manual edit. */
 function normal(session: Members): Members {
   try {
     return JSON.parse(formatSession(parseSession(JSON.stringify(session)))) as Members;
@@ -53,14 +53,14 @@ function pathsOf(...sides: (Members | undefined)[]): string[][] {
 const valueAt = (side: unknown, path: string[]) =>
   path.reduce<unknown>((value, name) => valueIn(objectOf(value), name), side);
 
-/** A session that has only this member. */
+/** A session with only this member. */
 function alone(path: string[], side: Members | undefined): Members {
   const value = valueAt(side, path);
   if (value === undefined) return {};
   return path.reduceRight<unknown>((inner, name) => Object.fromEntries([[name, inner]]), value) as Members;
 }
 
-/** Names say what is secret, at any depth; an empty value is not secret. */
+/** Secrets are recognised by their names, at all levels; an empty value is not secret. */
 function shown(path: string[], value: unknown): unknown {
   if (value && path.some((name) => SECRET.test(name))) return HIDDEN;
   if (Array.isArray(value)) return value.map((item) => shown([], item));

@@ -11,7 +11,7 @@ import type { Members } from "./merge.ts";
 import { createdOf, showsTheirs } from "./row.ts";
 import type { Rows } from "./rows.ts";
 
-/** `pace` limits the writes, and answers false when it is time to end. `random` from 0 to 1. */
+/** `pace` limits the writes, and returns false if it is time to end. `random` from 0 to 1. */
 export interface FillDeps {
   rows: Pick<SessionRows, "readMany">;
   gatewayRows: Pick<Rows, "keep" | "doubt">;
@@ -20,14 +20,14 @@ export interface FillDeps {
 }
 
 /**
- * Puts what the gateway that owns the sessions has into the table, as a handler's first read of the key would. A row
- * that differs is put in doubt: gateway-sync knows what is on its way there.
+ * Copies the sessions of the gateway that owns them into the table, as a handler's first read of a key would. A row
+ * that differs is marked as in doubt, since gateway-sync knows its pending changes.
  */
 export function createFill({ rows, gatewayRows, pace, random }: FillDeps): Take {
   return {
     read: (names) => rows.readMany(names),
     async take({ session }: Entry, name: string, found: FoundRows) {
-      // A row has no members that are unknown here: they are the gateway's.
+      // A row has no unknown members: only the gateway has them.
       const known = parseSession(formatSession(session));
       storableBytes(known);
       const theirs = JSON.parse(formatWhole(session)) as Members;

@@ -1,19 +1,19 @@
 import type { Gateway } from "./client.ts";
 import { fullName, orgOf } from "./key-name.ts";
 
-/** What `hash_key_function` can be, as far as it shows in the names of custom keys. */
+/** The values of `hash_key_function` that affect the names of custom keys. */
 const FUNCTIONS = ["", "murmur64", "sha256", "murmur128"];
 
 /**
- * Finds the name under which a gateway has a key that one of its APIs knows by this one. Events and lists have the
- * full name, clients may send the short one; a row is named by the full one, so that there is one of it.
+ * Finds the full name of a key that one of the gateway's APIs finds by this name. Events and lists have the full name,
+ * clients may send the short one; a row has the full name, so that there is only one.
  */
 export function createFullNames(): (
   gateway: Pick<Gateway, "get">,
   key: string,
   orgId: string,
 ) => Promise<string | undefined> {
-  // A gateway has one, which its configuration decides.
+  // A gateway uses one of them, depending on its configuration.
   let known = FUNCTIONS;
   return async (gateway, key, orgId) => {
     if (orgOf(key) !== "" || (await gateway.get(key)) !== "missing") return key;

@@ -3,10 +3,10 @@ import { type Canary, canaryHash } from "./canary.ts";
 import { type Gateway, saysNotHashed } from "./client.ts";
 import type { HashFunction } from "./key-hash.ts";
 
-/** What `hash_key_function` can be; without one, keys are hashed with 32 bits. */
+/** The values of `hash_key_function`; without one, keys are hashed with 32 bits. */
 const FUNCTIONS = ["murmur64", "murmur128", "sha256", ""];
 
-/** `canaryName`: the raw key of the canary. `hashFunction`: what `HASH_KEYS` says. */
+/** `canaryName`: the raw key of the canary. `hashFunction`: the value of `HASH_KEYS`. */
 export interface HashCheckDeps {
   hashFunction: HashFunction;
   canaryName: string;
@@ -16,8 +16,8 @@ export interface HashCheckDeps {
 }
 
 /**
- * Throws setting-invalid for a gateway that does not store keys under the hashes by which rows are named here, told
- * by where it has the canary. A gateway without a canary is not refused: it is never believed that a key is absent.
+ * Throws setting-invalid if the gateway stores keys under other hashes than the table, which is detected with the
+ * canary. A gateway without a canary is accepted, since its absences are never accepted.
  */
 export function createHashCheck(deps: HashCheckDeps): (gateway: Gateway) => Promise<void> {
   const { hashFunction } = deps;
@@ -25,7 +25,7 @@ export function createHashCheck(deps: HashCheckDeps): (gateway: Gateway) => Prom
   let passed = false;
   let made = false;
 
-  /** Undefined where the canary is under none of them. */
+  /** Undefined if the canary is under none of them. */
   async function functionOf(gateway: Gateway): Promise<string | undefined> {
     for (const name of functions)
       if ((await gateway.get(canaryHash(deps.canaryName, name), { hashed: true })) !== "missing") return name;
@@ -40,7 +40,7 @@ export function createHashCheck(deps: HashCheckDeps): (gateway: Gateway) => Prom
   async function check(gateway: Gateway): Promise<void> {
     try {
       let found = await functionOf(gateway);
-      // One under another function shows that the gateway has its keys; its function may be a new one since.
+      // A canary under another function shows that the gateway has its keys; the function may have changed since.
       const mayBeMade = found === undefined ? !(await deps.wasCanaryMade()) : found !== hashFunction;
       if (mayBeMade && !made) {
         await makeCanary(gateway);
@@ -57,7 +57,7 @@ export function createHashCheck(deps: HashCheckDeps): (gateway: Gateway) => Prom
   let checking: Promise<void> | undefined;
   return async (gateway) => {
     if (passed) return;
-    // All keys of a batch wait for one and the same.
+    // All keys of a batch wait for the same check.
     checking ??= check(gateway).finally(() => {
       checking = undefined;
     });

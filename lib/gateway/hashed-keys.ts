@@ -5,19 +5,19 @@ import { type HashFunction, hashKey } from "./key-hash.ts";
 import { storedName } from "./key-name.ts";
 import type { Rows } from "./rows.ts";
 
-/** The name that a raw key has in the table. */
+/** The name of a raw key in the table. */
 export type KeyName = (rawKey: string) => string;
 
 /**
- * Keys by their hashes. Where a gateway owns the sessions, by the one that it stores the key under: then a key's own
- * text decides the function. Else by this function alone, since 32 bits would be too few to tell keys apart.
+ * Names keys by their hashes. If a gateway owns the sessions, it is the hash under which the gateway stores the key,
+ * whose function depends on the key's own text. Otherwise it is always this function, since 32 bits would be too few.
  */
 export const hashedName =
   (hashFunction: HashFunction, hasGateway: boolean): KeyName =>
   (rawKey) =>
     hasGateway ? storedName(true, rawKey) : hashKey(hashFunction, rawKey);
 
-/** The same store, whose items have other names than the keys that it is asked for. */
+/** The same store, whose items have other names than the requested keys. */
 export function renamedConsumerStore(store: ConsumerStore, nameOf: KeyName): ConsumerStore {
   const named = <W extends Write>(write: W): W =>
     write.kind === "ledger" ? write : { ...write, key: nameOf(write.key) };
@@ -38,7 +38,7 @@ export function renamedConsumerStore(store: ConsumerStore, nameOf: KeyName): Con
   };
 }
 
-/** The same for the store of people's sessions: it is asked for raw keys and reads and writes their rows. */
+/** The same for the store of the sessions API: it takes raw keys and reads and writes their rows. */
 export const renamedSessionStore = (store: SessionStore, nameOf: KeyName): SessionStore => ({
   ...store,
   read: (key) => store.read(nameOf(key)),

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
-/** How a key is named wherever it must not be read. */
+/** The name of a key where the key itself must not be visible. */
 const keyDigest = (key: string) => createHash("sha256").update(key).digest("hex");
 
-/** The same for a log, where it only tells keys apart. */
+/** The short form for logs, where it only distinguishes keys. */
 export const shortKeyDigest = (key: string) => keyDigest(key).slice(0, 16);

@@ -6,20 +6,20 @@ import { parseWhole } from "../sessions/whole.ts";
 import { isAsked } from "./asked.ts";
 import { type Gateway, saysNotHashed } from "./client.ts";
 
-/** Whom to ask for the keys, and how fast. */
+/** The gateway with the keys, and the rate. */
 export interface KeysSourceDeps {
   gateway: Pick<Gateway, "get">;
-  /** The function that the listed keys are hashed with; "" for raw keys. */
+  /** The hash function of the listed keys; "" for raw keys. */
   hashed: string;
   /** False for the canary, which is not a session of a client. */
   isWanted: (key: string) => boolean;
-  /** Waits before each request; false when it is time to end. */
+  /** Waits before each request; false if it is time to end. */
   pace: RateLimit;
-  /** Requests at the same time. */
+  /** Concurrent requests. */
   concurrency: number;
 }
 
-/** What a gateway has of these keys, in their order. */
+/** The gateway's sessions of these keys, in their order. */
 export function createKeysSource(deps: KeysSourceDeps) {
   async function entryOf(key: string): Promise<Entry | AppError | undefined> {
     if (!deps.isWanted(key)) return undefined;
@@ -43,7 +43,7 @@ export function createKeysSource(deps: KeysSourceDeps) {
       for await (const { place, key } of keys) {
         if (!(await deps.pace(1))) break;
         const asking = entryOf(key).then((entry) => ({ place, entry }));
-        asking.catch(() => {}); // told when its turn comes
+        asking.catch(() => {}); // reported when its turn comes
         underWay.push(asking);
         const first = underWay.length >= deps.concurrency ? underWay.shift() : undefined;
         if (first) yield await first;
@@ -55,7 +55,7 @@ export function createKeysSource(deps: KeysSourceDeps) {
   };
 }
 
-/** Whether what it lists are hashes, as a gateway with `hash_keys` does. */
+/** Whether the gateway lists hashes, as it does with `hash_keys`. */
 export async function listsHashes(gateway: Pick<Gateway, "get">, listed: string): Promise<boolean> {
   try {
     await gateway.get(listed, { hashed: true });

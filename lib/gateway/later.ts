@@ -7,7 +7,7 @@ import { objectOf, parsedJson } from "../json.ts";
 /** SQS's own limit of one call. */
 const ENTRIES = 10;
 
-/** Has rows come again, by a queue whose messages name them. */
+/** Schedules rows to be settled again, by a queue of their keys. */
 export function createLater(deps: { sqs: SQSClient; queueUrl: string }) {
   async function send(some: { key: string; ms: number }[]): Promise<void> {
     const Entries = some.map(({ key, ms }, nth) => ({
@@ -31,7 +31,7 @@ export function createLater(deps: { sqs: SQSClient; queueUrl: string }) {
   };
 }
 
-/** The key that a message of that queue names; undefined for any other message. */
+/** The key in a message of that queue; undefined for any other message. */
 export function keyIn(body: string): string | undefined {
   const { key } = objectOf(parsedJson(body));
   return typeof key === "string" ? key : undefined;

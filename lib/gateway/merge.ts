@@ -5,17 +5,17 @@ export type Members = Record<string, unknown>;
 
 /** Names are those of a session's own members (`access_rights`), never paths below them. */
 export interface Merged {
-  /** What the gateway should have: its own session with our changes. */
+  /** The wanted session of the gateway: its own session with our changes. */
   session: Members;
-  /** Names of the members in which that differs from what it has. */
+  /** Names of the members in which that differs from its current session. */
   changed: string[];
-  /** Names of the members that we changed and may not: they stay as the gateway has them. */
+  /** Names of the members that we changed but may not change: the gateway's values stay. */
   refused: string[];
 }
 
 /**
- * What we made of `base`, done to what the gateway has now: member by member, so that nothing which the gateway alone
- * changed is lost.
+ * Applies our changes of `base` to the gateway's current session, member by member, so that no change of the gateway is
+ * lost.
  */
 export function merge(base: Members, ours: Members, theirs: Members): Merged {
   const merged: Merged = { session: { ...theirs }, changed: [], refused: [] };
@@ -34,7 +34,10 @@ export function merge(base: Members, ours: Members, theirs: Members): Merged {
   return merged;
 }
 
-/** Whether two sessions agree but for the gateway's own members, in any order and of any version of the gateway. */
+/**
+ * Whether two sessions are equal except for the gateway's own members, in any order and from any version of the
+ * gateway.
+ */
 export function agree(one: Members, other: Members): boolean {
   return namesOf(one, other).every((name) => {
     const rule = RULES[name] ?? OURS;
@@ -42,7 +45,7 @@ export function agree(one: Members, other: Members): boolean {
   });
 }
 
-/** The changed members that a policy of the key decides, so that a change of them does not hold. */
+/** The changed members that a policy of the key sets, so that the change has no effect. */
 export function governed(changed: string[], theirs: Members): string[] {
   const policies = theirs.apply_policies;
   const has = Boolean(theirs.apply_policy_id) || (Array.isArray(policies) && policies.length > 0);
@@ -51,24 +54,24 @@ export function governed(changed: string[], theirs: Members): string[] {
 
 interface Rule {
   same(one: unknown, other: unknown): boolean;
-  /** Absent: the gateway's member stays. */
+  /** Missing: the gateway's value stays. */
   merge?(base: unknown, ours: unknown, theirs: unknown): unknown;
 }
 
 const ours = (_base: unknown, mine: unknown) => mine;
 
-/** The gateway's own business. */
+/** Maintained by the gateway. */
 const THEIRS: Rule = { same: () => true };
-/** Part of what the key is. */
+/** Part of the key's identity. */
 const FIXED: Rule = { same: alike };
 const OURS: Rule = { same: alike, merge: ours };
 const SET: Rule = { same: sameSet, merge: mergeSets };
-/** A blank one keeps the gateway's, and what it has is never shown. */
+/** A blank password keeps the gateway's, which is never shown. */
 const PASSWORD: Rule = {
   same: (one, other) => !passwordOf(other) || passwordOf(one) === passwordOf(other),
   merge: (_base, mine) => ({ password: passwordOf(mine) }),
 };
-/** What a script put there: 0, "" and null are values. */
+/** Data of scripts: 0, "" and null are values. */
 const DATA: Rule = {
   same: (one, other) => equal(one ?? {}, other ?? {}),
   merge: (base, mine, theirs) => mergeMembers(base, mine, theirs, equal, mergeData),
@@ -120,7 +123,7 @@ const GOVERNED = new Set([
 const RIGHT_USE = ["allowance_scope"];
 const LIMIT_USE = ["quota_renews", "quota_remaining"];
 
-/** A right that either side took away stays away. */
+/** A right that either side removed stays removed. */
 function mergeRight(base: unknown, mine: unknown, theirs: unknown): unknown {
   if (base !== undefined && (mine === undefined || theirs === undefined)) return undefined;
   if (!isObject(base) || !isObject(mine) || !isObject(theirs)) return mine;
@@ -133,13 +136,13 @@ function mergeRight(base: unknown, mine: unknown, theirs: unknown): unknown {
   });
 }
 
-/** Objects member by member; lists and values whole. */
+/** Objects member by member; lists and values as a whole. */
 function mergeData(base: unknown, mine: unknown, theirs: unknown): unknown {
   if (!isObject(base) || !isObject(mine) || !isObject(theirs)) return mine;
   return mergeMembers(base, mine, theirs, equal, mergeData);
 }
 
-/** Members that we changed, as `member` says; all others as the gateway has them. */
+/** Members that we changed are merged by `member`; all others are the gateway's. */
 function mergeMembers(
   base: unknown,
   mine: unknown,
@@ -156,7 +159,7 @@ function mergeMembers(
   return merged;
 }
 
-/** The gateway's, without what we took away, with what we added. */
+/** The gateway's values, minus what we removed, plus what we added. */
 function mergeSets(base: unknown, mine: unknown, theirs: unknown): unknown[] {
   const [before, now, there] = [base, mine, theirs].map(itemsOf) as [
     Set<unknown>,
@@ -172,13 +175,13 @@ function sameSet(one: unknown, other: unknown): boolean {
   return a.size === b.size && [...a].every((item) => b.has(item));
 }
 
-/** Equal, where absence and a zero value are one: gateways since 5.12 leave zeros out, older ones print them. */
+/** Equality in which a missing member equals a zero value: gateways since 5.12 omit zeros, older ones print them. */
 function alike(one: unknown, other: unknown): boolean {
   if (isZero(one) && isZero(other)) return true;
   return compare(one, other, alike);
 }
 
-/** Rights to an API: `{}` grants access to it, absence does not. */
+/** Rights to an API: `{}` grants access, a missing right does not. */
 function bothThere(one: unknown, other: unknown): boolean {
   return (one === undefined) === (other === undefined) && alike(one, other);
 }
@@ -203,7 +206,7 @@ function isZero(value: unknown): boolean {
 
 const ZERO_TIME = "0001-01-01T00:00:00Z";
 
-/** Access rights without what only their use changes. */
+/** Access rights without the members that only their use changes. */
 function withoutUse(rights: unknown): Members {
   const bare = (members: Members, names: string[]) =>
     Object.fromEntries(Object.entries(members).filter(([name]) => !names.includes(name)));
@@ -222,7 +225,7 @@ const passwordOf = (value: unknown) =>
 const itemsOf = (value: unknown) => new Set<unknown>(Array.isArray(value) ? value : []);
 const namesOf = (one: Members, other: Members) => [...new Set([...Object.keys(one), ...Object.keys(other)])];
 
-/** Defined, not assigned: a member may be called __proto__. */
+/** Defined, not assigned, since a member may be called __proto__. */
 function put(members: Members, name: string, value: unknown): void {
   if (value === undefined) delete members[name];
   else Object.defineProperty(members, name, { value, enumerable: true, configurable: true, writable: true });

@@ -1,12 +1,12 @@
 import type { GatewayEvent } from "../events/event.ts";
 
-/** What a gateway says of its keys. */
+/** A gateway's events about its keys. */
 const MIRRORED = new Set(["TokenCreated", "TokenUpdated", "TokenDeleted"]);
 
 /**
- * Has gateway-sync look at the row of a key when the gateway says that it changed. An event is a reason to look, not
- * what is written: it may be late, and while its store is away a gateway sends false ones. A key without a row gets
- * none.
+ * Has gateway-sync check the row of a key when the gateway reports a change. The event only triggers a check, and its
+ * content is not used: it may be late, and while its store is unavailable a gateway sends false events. It does not
+ * create a row.
  */
 export function createMirror(deps: {
   doubt: (key: string) => Promise<void>;

@@ -1,6 +1,6 @@
 /**
- * MurmurHash3 (by Austin Appleby, in the public domain) in the two forms that a gateway uses, with seed 0. No
- * package has the second; the first is short with BigInt, and at 4 µs a key it never matters beside a request.
+ * MurmurHash3 (by Austin Appleby, in the public domain) in the two forms that a gateway uses, with seed 0. No package
+ * has the second; the first is short with BigInt, and its 4 µs for a key do not matter compared with a request.
  */
 
 const C1 = 0x87c37b91114253d5n;
@@ -9,7 +9,7 @@ const BLOCK = 16;
 
 /** The x64 variant of 128 bits, as 32 lower-case hex digits; its first half is the gateway's murmur64. */
 export function murmur128(bytes: Uint8Array): string {
-  // Zeros after the last byte change nothing: a word of zeros is mixed to zero.
+  // Zeros after the last byte have no effect: a word of zeros is mixed to zero.
   const blocks = new DataView(new ArrayBuffer(Math.ceil(bytes.length / BLOCK) * BLOCK));
   new Uint8Array(blocks.buffer).set(bytes);
   let [h1, h2] = [0n, 0n];
@@ -28,7 +28,8 @@ export function murmur128(bytes: Uint8Array): string {
 
 /**
  * The gateway's variant of 32 bits, as 8 lower-case hex digits: the running value after the last whole block of four
- * bytes. The one to three bytes after that, and the length, do not count: texts that differ there only are equal.
+ * bytes. The one to three bytes after that, and the length, are ignored: texts that differ only there have the same
+ * hash.
  */
 export function murmur32(bytes: Uint8Array): string {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -14,31 +14,33 @@ import { orgOf } from "./key-name.ts";
 import type { Members } from "./merge.ts";
 import { createdOf, showsTheirs } from "./row.ts";
 
-/** The gateway, and the table that what it has is written to. */
+/** The gateway, and the table to which its sessions are written. */
 export interface ReadThroughDeps {
   gateway: Pick<Gateway, "get">;
-  /** `missing`: asks for keys that the table does not have. `fresh`: for all that have no change on its way. */
+  /** `missing`: reads keys that the table does not have. `fresh`: reads all keys without a pending change. */
   mode: "missing" | "fresh";
-  /** Keys that are not to be asked for, such as one that holds a password. */
+  /** Keys that must not be requested, such as one that contains a password. */
   isAsked: (key: string) => boolean;
-  /** Puts what the gateway has in place of what was read; the version it has then, undefined when others were first. */
+  /**
+   * Replaces the row that was read by the gateway's session; returns the new version, undefined if others were first.
+   */
   keep: (
     key: string,
     read: StoredSession,
     session: Session,
     state: GatewayState,
   ) => Promise<number | undefined>;
-  /** Asks gateway-sync to find out whether the gateway has deleted a key. */
+  /** Has gateway-sync find out whether the gateway has deleted a key. */
   doubt: (key: string) => Promise<void>;
-  /** The name under which the gateway has a key that it found in the name of an API. */
+  /** The gateway's full name of a key that it found for an API. */
   fullName: (key: string, orgId: string) => Promise<string | undefined>;
-  /** The table, asked again. */
+  /** Reads the table again. */
   read: (key: string) => Promise<StoredSession>;
   log: Log;
   metrics: Metrics;
 }
 
-/** Completes what the table has of a key by what the gateway has. Never throws for the gateway's sake. */
+/** Completes the table's data with the gateway's session of a key. Never throws because of the gateway. */
 export type ReadThrough = (key: string, stored: StoredSession, reader?: Reader) => Promise<StoredSession>;
 
 interface Found {
@@ -48,8 +50,8 @@ interface Found {
 }
 
 /**
- * A key that the gateway does not show is only put in doubt. A gateway that fails is logged and counted, and the reader
- * gets what the table has; errors of the table come through.
+ * A key that is missing at the gateway is only marked as in doubt. Failures of the gateway are logged and counted, and
+ * the reader gets the table's session; errors of the table are thrown.
  */
 export function createReadThrough(deps: ReadThroughDeps): ReadThrough {
   const { log, metrics } = deps;
@@ -60,7 +62,7 @@ export function createReadThrough(deps: ReadThroughDeps): ReadThrough {
     return deps.mode === "fresh" && !gateway?.change && gateway?.look === undefined;
   }
 
-  /** Undefined when it cannot be known: the gateway is down or slow, or has a session that the table cannot hold. */
+  /** Undefined if it is unknown: the gateway is unavailable or slow, or has a session that the table cannot hold. */
   async function ask(key: string, reader: Reader | undefined): Promise<Found | "missing" | undefined> {
     try {
       const look = await deps.gateway.get(key, reader ? { apiId: reader.apiId } : {});
@@ -87,16 +89,16 @@ export function createReadThrough(deps: ReadThroughDeps): ReadThrough {
     const look = await ask(key, reader);
     if (look === undefined) return stored;
     if (look === "missing") {
-      // No proof of absence: the handler gets the copy, and whether it is true is found out beside its run.
+      // This does not prove absence: the handler gets the copy, and the absence is checked in parallel.
       if (stored.version > 0 && !stored.gateway?.gone) await deps.doubt(key);
       return stored;
     }
     const { theirs, session, fullName } = look;
     metrics.count("GatewayReads");
-    // Its row has another name, by which it is read next.
+    // Its row has another name, which is read next.
     if (fullName !== key) return { ...stored, fullName };
     const held = { session: stored.session, gateway: stored.gateway ?? {} };
-    // Only what the gateway counts is newer, such as a quota's use: not worth a write.
+    // Only members that the gateway maintains are newer, such as the used quota: not worth a write.
     if (stored.version > 0 && showsTheirs(held, theirs)) return { ...stored, session };
     const state = { created: createdOf(theirs) };
     const version = await deps.keep(key, stored, session, state);
@@ -112,13 +114,13 @@ export function createReadThrough(deps: ReadThroughDeps): ReadThrough {
   };
 }
 
-/** People's sessions, completed; a key is read by the name that it is asked for. */
+/** The store of the sessions API, completed; a key is read by its requested name. */
 export const withSessionReadThrough = (store: SessionStore, complete: ReadThrough): SessionStore => ({
   ...store,
   read: async (key) => complete(key, await store.read(key)),
 });
 
-/** Many rows, with those that only the gateway has; `complete` is given the names of rows. */
+/** Rows, including those that only the gateway has; `complete` gets the names of rows. */
 export const withRowsReadThrough = (
   rows: Pick<SessionRows, "readMany">,
   complete: ReadThrough,
@@ -137,7 +139,7 @@ export const withRowsReadThrough = (
   },
 });
 
-/** The sessions of a batch, completed in one round; a batch's other reads one by one. */
+/** Completes the sessions of a batch together, and its other reads one by one. */
 export function withReadThrough(store: ConsumerStore, complete: ReadThrough): ConsumerStore {
   return {
     ...store,
@@ -146,7 +148,7 @@ export function withReadThrough(store: ConsumerStore, complete: ReadThrough): Co
       const completed = [...read.sessions].map(
         async ([key, stored]) => [key, await complete(key, stored)] as const,
       );
-      // A short name is known in the name of an API alone: the handler that asks for it says which.
+      // A short name is valid only for an API, which is that of the handler that reads it.
       const isKnown = ([key, { version }]: readonly [string, StoredSession]) =>
         version > 0 || orgOf(key) !== "";
       return { ...read, sessions: new Map((await Promise.all(completed)).filter(isKnown)) };

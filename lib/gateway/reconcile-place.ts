@@ -7,15 +7,15 @@ import {
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { RECONCILE_KEY } from "../dynamo/state-keys.ts";
 
-/** A turn at the comparison: one invocation at a time has it. */
+/** The lock of the comparison, which one invocation has at a time. */
 export interface Turn {
-  /** The key after which to go on; undefined to start anew. */
+  /** The key after which to continue; undefined to start from the beginning. */
   after: string | undefined;
-  /** Keeps where it ended, and lets the next one begin. Nothing when the turn was over already. */
+  /** Stores the position and releases the lock. Does nothing if the lock had expired. */
   end(after: string | undefined): Promise<void>;
 }
 
-/** How far the comparison of both sides has come, for all invocations together. */
+/** The position of the comparison, shared by all invocations. */
 export function createReconcilePlace(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   stateTable: string;
@@ -23,7 +23,7 @@ export function createReconcilePlace(deps: {
 }) {
   const { dynamo, stateTable: TableName } = deps;
 
-  /** Only where no invocation has had a turn since the one that was read. */
+  /** Only if no invocation has had the lock since it was read. */
   async function write(turn: number, item: { turn: number; until: number; after: string | undefined }) {
     const set = Object.entries(item).filter(([, value]) => value !== undefined);
     const update = [
@@ -52,7 +52,7 @@ export function createReconcilePlace(deps: {
   }
 
   return {
-    /** For this number of ms at most; undefined while another invocation has it. */
+    /** For at most this number of ms; undefined while another invocation has it. */
     async begin(ms: number): Promise<Turn | undefined> {
       const { Item } = await dynamo.send(new GetItemCommand({ TableName, Key: PLACE, ConsistentRead: true }));
       const { turn = 0, until = 0, after } = (Item ? fromAttributes(Item) : {}) as Partial<Kept>;
@@ -68,9 +68,9 @@ export function createReconcilePlace(deps: {
 }
 
 interface Kept {
-  /** How many there were. */
+  /** The number of locks so far. */
   turn: number;
-  /** When the one that is on ends at the latest, in unix ms; 0 when it has ended. */
+  /** When the current lock expires, in unix ms; 0 if it was released. */
   until: number;
   after: string;
 }

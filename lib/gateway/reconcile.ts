@@ -6,23 +6,23 @@ import { shortKeyDigest } from "./key-digest.ts";
 import { showsTheirs } from "./row.ts";
 import type { Copy, Rows } from "./rows.ts";
 
-/** What a comparison has come to so far, in rows. */
+/** The counts of a comparison so far, in rows. */
 export interface Tally {
-  /** The gateway was asked for their keys. */
+  /** Rows whose keys were read from the gateway. */
   compared: number;
-  /** Of these, those that do not show what it has. */
+  /** Those of them that differ. */
   differing: number;
-  /** Of these, those whose key it does not show, which is not believed. */
+  /** Those of them whose key is missing there without proof. */
   held: number;
-  /** Of these, those that were made to show that it has deleted the key. */
+  /** Those of them that became tombstones. */
   settled: number;
-  /** Not asked for: something is on its way, or their key is never asked for. */
+  /** Skipped rows: they have a pending change, or their key is never requested. */
   passed: number;
-  /** The gateway or the table did not answer, or has what the other cannot hold. */
+  /** Failures: the gateway or the table did not answer, or has a session that the other cannot hold. */
   failed: number;
 }
 
-/** A tally to begin with; the comparison changes it in place. */
+/** An empty tally; the comparison changes it in place. */
 export const emptyTally = (): Tally => ({
   compared: 0,
   differing: 0,
@@ -36,43 +36,43 @@ export const emptyTally = (): Tally => ({
 export type End =
   /** The table has no further row. */
   | "through"
-  /** `pace` answered false. */
+  /** `pace` returned false. */
   | "stopped"
-  /** Nothing answered several times, one after the other. */
+  /** Several consecutive failures. */
   | "away"
-  /** The gateway does not show its canary: it shows no key for sure. */
+  /** The gateway does not have its canary, so its answers about missing keys are not reliable. */
   | "emptied";
 
-/** What was done about a row whose key the gateway does not show. */
+/** What was done about a row whose key is missing at the gateway. */
 export type Missing = "doubted" | "held" | "settled" | "emptied";
 
 /** `now` in ms. `pace` and `concurrency` limit the load on the gateway. */
 export interface ReconcileDeps {
   gateway: Pick<Gateway, "get">;
   rows: Pick<Rows, "page" | "copy" | "doubt">;
-  /** False for the canary, and for keys that are never to be asked for. */
+  /** False for the canary, and for keys that are never requested. */
   isAsked: (key: string) => boolean;
   whenMissing: (copy: Copy) => Promise<Missing>;
-  /** Whether `whenMissing` is for rows too on which something is on its way. */
+  /** Whether `whenMissing` also handles rows with a pending change. */
   withPending: boolean;
-  /** Waits before each request; false when it is time to end. */
+  /** Waits before each request; false if it is time to end. */
   pace: RateLimit;
-  /** Requests at the same time. */
+  /** Concurrent requests. */
   concurrency: number;
   now: () => number;
   log: Log;
 }
 
 const PAGE_ROWS = 100;
-/** After this number of failures with no answer between them, it is not a matter of the keys. */
+/** After this number of consecutive failures, the keys are not the cause. */
 const FAILURES = 5;
-/** A stream keeps its records for a day: what is on its way for longer may have been lost with them. */
+/** A stream keeps its records for a day: a change that is pending for longer may have been lost. */
 const LOST_MS = 86_400_000;
 
 /**
  * Compares the rows of the sessions table with the gateway, since some changes there fire no event. A row that differs
- * is put in doubt, and the stream's function settles it: here nothing is made, changed or deleted. Answers why it
- * ended, and the key after which it is to go on.
+ * is marked as in doubt, and gateway-sync settles it; this function creates, changes and deletes nothing. Returns why
+ * it ended, and the key after which to continue.
  */
 export function createReconcile(deps: ReconcileDeps) {
   const { gateway, rows, isAsked, pace, log } = deps;
@@ -82,12 +82,12 @@ export function createReconcile(deps: ReconcileDeps) {
     return !deps.withPending && isOnItsWay(state, deps.now());
   }
 
-  /** Whether the row has changed since it was read: then a difference does not come from the gateway. */
+  /** Whether the row has changed since it was read: then the difference is not a change at the gateway. */
   const isOld = async ({ key, version }: Copy) => (await rows.copy(key))?.version !== version;
 
   async function compare(copy: Copy, tally: Tally): Promise<End | undefined> {
     const look = await gateway.get(copy.key);
-    // Each doubt has the key come again until it is settled: of one that is on its way, one is enough.
+    // A row in doubt is retried until it is settled, so it need not be marked again.
     if (look !== "missing" && isOnItsWay(copy.gateway, deps.now())) {
       tally.passed += 1;
       return undefined;
@@ -116,7 +116,7 @@ export function createReconcile(deps: ReconcileDeps) {
 
     async function work(copy: Copy): Promise<void> {
       try {
-        // In a name of its own: `ended ??= await …` would write over what another row has ended meanwhile.
+        // In a separate variable: `ended ??= await …` would overwrite a value that another row has set in the meantime.
         const end = await compare(copy, tally);
         ended ??= end;
         failures = 0;
@@ -128,7 +128,7 @@ export function createReconcile(deps: ReconcileDeps) {
       }
     }
 
-    /** The key after which to go on, when it ends before the page does. */
+    /** The key after which to continue, if it ends before the end of the page. */
     async function comparePage(copies: Copy[], before: string | undefined): Promise<string | undefined> {
       let after = before;
       for (const copy of copies) {
@@ -143,7 +143,7 @@ export function createReconcile(deps: ReconcileDeps) {
         after = copy.key;
       }
       await Promise.all(underWay);
-      // What was not answered, or not to be believed, is to be asked again.
+      // Rows without a reliable answer must be read again.
       return ended === "away" || ended === "emptied" ? before : after;
     }
 
@@ -158,21 +158,21 @@ export function createReconcile(deps: ReconcileDeps) {
   };
 }
 
-/** Whether the stream's function is about to look at the row, or carries a change of it. */
+/** Whether gateway-sync will check the row, or has a pending change of it. */
 function isOnItsWay(state: Copy["gateway"], now: number): boolean {
   if (!state?.change && state?.look === undefined) return false;
   return Math.max(state.change?.since ?? 0, state.look ?? 0) > now - LOST_MS;
 }
 
-/** Whether a row shows what the gateway has. */
+/** Whether a row has the gateway's session. */
 function shows({ session, gateway }: Copy, look: Look, now: number): boolean {
-  // Of what was on its way for too long it is not known whether it ever arrives.
+  // A change that is pending for too long may never arrive.
   if (!gateway || ((gateway.change || gateway.look !== undefined) && !isOnItsWay(gateway, now))) return false;
   if (look === "missing") return gateway.gone === true;
   try {
     return showsTheirs({ session, gateway }, look.session);
   } catch (thrown) {
-    // What was edited by hand to no session shows nothing.
+    // A row that is invalid after a manual edit differs.
     if (thrown instanceof AppError && thrown.code === "session-invalid") return false;
     throw thrown;
   }

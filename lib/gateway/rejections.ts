@@ -6,7 +6,7 @@ import { shortKeyDigest } from "./key-digest.ts";
 import type { Row } from "./row.ts";
 import type { Rejection } from "./settle.ts";
 
-/** Reports a change that does not happen: a reference to it on a queue, never the key or the session. */
+/** Reports a rejected change: sends a reference to a queue, never the key or the session. */
 export function createRejections(deps: { send: QueueSender; log: Log; metrics: Metrics }) {
   return async ({ key, version }: Row, rejection: Rejection): Promise<void> => {
     const facts = { key_hash: shortKeyDigest(key), version, ...rejection };

@@ -26,36 +26,42 @@ import {
 import type { Session } from "../sessions/session.ts";
 import type { Row } from "./row.ts";
 
-/** An item as it stands: one from before a gateway was set says nothing of it. */
+/** An item; one that is older than the gateway setting has no gateway data. */
 export interface Copy extends Omit<Row, "gateway"> {
   gateway: GatewayState | undefined;
 }
 
-/** The sessions table, where a gateway owns the sessions. Each write is put on condition of the version read. */
+/** The sessions table, if a gateway owns the sessions. Each write is on condition of the version that was read. */
 export interface Rows {
   read(key: string): Promise<Row | undefined>;
   copy(key: string): Promise<Copy | undefined>;
-  /** Up to `limit` items after this key, in the table's own order, but for those that have ended; `next` unless it is through. */
+  /**
+   * Up to `limit` items after this key, in the table's order, without expired ones; `next` unless it is the last page.
+   */
   page(after: string | undefined, limit: number): Promise<{ copies: Copy[]; next: string | undefined }>;
-  /** False when the row is no longer as it was read. */
+  /** False if the row has changed since it was read. */
   write(row: Row, session: Session | undefined, gateway: GatewayState): Promise<boolean>;
   remove(row: Row): Promise<boolean>;
-  /** Notes in the row that the quota's reset was asked for; its new version, undefined when others were first. */
+  /**
+   * Records in the row that the reset of the quota was sent; returns the new version, undefined if others were first.
+   */
   markReset(row: Row): Promise<number | undefined>;
-  /** Puts what the gateway has in place of what was read; the version it has then, undefined when others were first. */
+  /**
+   * Replaces the row that was read by the gateway's session; returns the new version, undefined if others were first.
+   */
   keep(
     key: string,
     read: StoredSession,
     session: Session,
     gateway: GatewayState,
   ): Promise<number | undefined>;
-  /** Makes the stream deliver the row once more; does nothing without a row. */
+  /** Makes the stream deliver the row again; does nothing without a row. */
   touch(key: string): Promise<void>;
-  /** Makes gateway-sync ask the gateway for this key; does nothing without a row. */
+  /** Makes gateway-sync read this key from the gateway; does nothing without a row. */
   doubt(key: string): Promise<void>;
 }
 
-/** `now` in ms. `proveMarks` is called before a write or a removal loses the marks of an item. */
+/** `now` in ms. `proveMarks` is called before a write or a deletion removes the marks of an item. */
 export function createRows(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   table: string;
@@ -67,7 +73,7 @@ export function createRows(deps: {
   const seconds = () => Math.floor(deps.now() / 1000);
   const asRead = ({ version }: Pick<Row, "version">) => condition(version);
 
-  /** True when the condition held. */
+  /** True if the condition was met. */
   async function holds(write: Promise<unknown>): Promise<boolean> {
     try {
       await write;
@@ -99,7 +105,7 @@ export function createRows(deps: {
           TableName,
           Limit: limit,
           ProjectionExpression: names.map((name) => `#${name}`).join(),
-          // What has ended stays in the table for a while.
+          // Expired items stay in the table for a while.
           FilterExpression: "attribute_not_exists(#ttl) OR #ttl > :now",
           ExpressionAttributeNames: Object.fromEntries([...names, "ttl"].map((name) => [`#${name}`, name])),
           ExpressionAttributeValues: toAttributes({ ":now": seconds() }),
@@ -109,7 +115,7 @@ export function createRows(deps: {
       return { copies: Items.flatMap((item) => copyOf(item) ?? []), next: LastEvaluatedKey?.key?.S };
     },
     async write(row, session, gateway) {
-      // What a change became at the gateway keeps its author; any other change is the gateway's own.
+      // The result of our change at the gateway keeps its author; any other change is the gateway's own.
       const isTheirs = !row.gateway.change && !isDeepStrictEqual(session, row.session);
       const changedBy = isTheirs ? BY_GATEWAY : row.changedBy;
       const now = seconds();
@@ -161,7 +167,7 @@ export function createRows(deps: {
       });
     },
     async doubt(key) {
-      // With a new version: a write of what was read before must not take the doubt away.
+      // With a new version, so that a write based on an earlier read does not remove the doubt.
       const names = { "#gateway": "gateway", "#version": "version" };
       const known = await update(key, {
         UpdateExpression: "SET #gateway.#look = :now ADD #version :one",
@@ -170,7 +176,7 @@ export function createRows(deps: {
         ExpressionAttributeValues: toAttributes({ ":now": deps.now(), ":one": 1 }),
       });
       if (known) return;
-      // An item from before a gateway was set; without an item, none is made.
+      // An item that is older than the gateway setting; without an item, none is created.
       await update(key, {
         UpdateExpression: "SET #gateway = :state ADD #version :one",
         ConditionExpression: "attribute_exists(#version) AND attribute_not_exists(#gateway)",
@@ -197,5 +203,5 @@ export function copyOf(item: Attributes): Copy | undefined {
   };
 }
 
-/** Undefined for an item that says nothing of a gateway. */
+/** Undefined for an item without gateway data. */
 export const rowOf = ({ gateway, ...copy }: Copy): Row | undefined => gateway && { ...copy, gateway };

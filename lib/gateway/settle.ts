@@ -8,54 +8,56 @@ import { governed, type Members, merge } from "./merge.ts";
 import { fullQuota, hasQuota } from "./quota.ts";
 import { asMembers, asSession, asTheirs, createdOf, isBornHere, type Row, type SettledRow } from "./row.ts";
 
-/** Why a change was not carried out, or not as it was. */
+/** Why a change was rejected, or made only in part. */
 export interface Rejection {
   operation: "put" | "create" | "delete";
-  /** The HTTP status of the gateway's answer; 0 when it was not asked. */
+  /** The HTTP status of the gateway's answer; 0 if there was no request. */
   status: number;
   message: string;
 }
 
-/** What is to become of the row. */
+/** The result for the row. */
 export type Settled =
   /** This is what the gateway has. */
   | SettledRow
   /** Nothing is left of it: neither side has the key. */
   | { kind: "remove" }
-  /** It is not known; look again. */
+  /** Unknown; check again. */
   | { kind: "unknown" };
 
 /** `now` in ms. */
 export interface SettleDeps {
   absence: (gateway: Gateway, key: string) => Promise<Absence>;
-  /** Whether one more key is believed to be deleted there: many look like a gateway whose store was emptied. */
+  /** Whether one more deleted key is accepted: many could mean that the gateway's store was emptied. */
   admit: () => Promise<boolean>;
-  /** Told of each change that does not hold. */
+  /** Called for each rejected change. */
   reject: (row: Row, rejection: Rejection) => Promise<void>;
-  /** Told of members whose change a policy of the key overrules. */
+  /** Called for members whose change a policy of the key overrules. */
   overrule: (row: Row, members: string[]) => void;
-  /** Sets `reset` to "asked" in the table, before it is asked; the new version, undefined when others were first. */
+  /**
+   * Sets `reset` to "asked" in the table before the request; returns the new version, undefined if others were first.
+   */
   markReset: (row: Row) => Promise<number | undefined>;
   pause: (ms: number) => Promise<void>;
   now: () => number;
-  /** How long the gateway's session cache may hold an older session, in ms; 0 where it has none. */
+  /** How long the gateway's cache may hold an older session, in ms; 0 without a cache. */
   cacheMs: number;
-  /** How old a change is at which the gateway's own 500 counts as a rejection, in ms. */
+  /** The age from which a change that the gateway answers with its own 500 is rejected, in ms. */
   giveUpMs: number;
-  /** Whether the row's name is a hash: no key can be made under one. */
+  /** Whether the row's name is a hash: no key can be created with one. */
   hashed: boolean;
 }
 
 const UNHELD: ReadonlySet<ErrorCode> = new Set(["session-invalid", "session-too-large"]);
 
-/** After how many ms a change is looked at for the first time. */
+/** After how many ms a change is checked for the first time. */
 const SOON_MS = 50;
-/** How often a change that the gateway undid is carried there again. */
+/** How often a change that the gateway undid is sent again. */
 const REPEATS = 3;
 
 /**
- * Makes both sides agree on one key. The gateway owns the session: a change of ours is done to what it has now, and
- * what it had and deleted is never made again. Throws dependency-failed when the gateway cannot be asked.
+ * Settles one key between both sides. The gateway owns the session: our change is applied to its current session, and a
+ * key that it has deleted is never created again. Throws dependency-failed if the gateway is unavailable.
  */
 export function createSettle(deps: SettleDeps) {
   const { reject } = deps;
@@ -82,7 +84,7 @@ export function createSettle(deps: SettleDeps) {
     return row.session ? carry(row, row.session, change, look, gateway) : remove(row, change, look, gateway);
   }
 
-  /** The key was made anew, or by another writer first: our change is not meant for that one. */
+  /** The key was created again, or by another writer first: our change is not meant for that key. */
   async function whenOther(row: Row, change: Change, look: Exclude<Look, "missing">): Promise<Settled> {
     if (change.until === undefined)
       await reject(row, {
@@ -91,7 +93,7 @@ export function createSettle(deps: SettleDeps) {
         message: "the gateway has another key of this name",
       });
     const until = change.until ?? deps.now() + deps.cacheMs;
-    // A request under way may bring back the one that we removed, in the other's place.
+    // A request in progress may restore the key that we removed, in place of the other.
     if (row.gateway.created !== undefined && !row.session && until > deps.now())
       return asIs({ ...row, gateway: { ...row.gateway, change: { ...change, until } } }, deps.now());
     return asTheirs(look);
@@ -103,7 +105,7 @@ export function createSettle(deps: SettleDeps) {
     if (absence !== "absent") return { kind: "unknown" };
     const { change } = row.gateway;
     if (isBornHere(row)) return row.session ? create(row, row.session, gateway) : { kind: "remove" };
-    // Our own removal, whose answer was lost, or another writer's: it may be undone like any.
+    // Our own deletion, whose response was lost, or another writer's: it may be undone as well.
     if (change && !row.session && change.until === undefined) return watchedRemoval(row, change);
     const isOurs = change !== undefined && !row.session;
     if (!isOurs && !(await deps.admit())) return { kind: "unknown" };
@@ -112,7 +114,7 @@ export function createSettle(deps: SettleDeps) {
     return { kind: "row", session: undefined, gateway: tombstone(row) };
   }
 
-  /** It is gone as we wanted, and may come back until then. */
+  /** Whether it was deleted as we wanted, and may be restored until then. */
   function isWatchedRemoval({ session, gateway: { change } }: Row): boolean {
     return !session && change?.until !== undefined && change.until > deps.now();
   }
@@ -129,7 +131,7 @@ export function createSettle(deps: SettleDeps) {
     return look === "missing" ? { kind: "unknown" } : asTheirs(look);
   }
 
-  /** A key made under a hash would be a new credential, with the hash as its raw key. */
+  /** A key that is created with a hash as its name would be a new credential, with the hash as its raw key. */
   async function creationProblem(
     key: string,
     name: string | undefined,
@@ -157,7 +159,7 @@ export function createSettle(deps: SettleDeps) {
       const message = `${wanted.refused.join(", ")} cannot be changed: the gateway's stays`;
       await reject(row, { operation: "put", status: 0, message });
     }
-    // What a policy overruled once, it overrules always.
+    // A policy that overruled a change once will always do so.
     const lost = change.until === undefined ? wanted.changed : withoutOverruled(row, wanted.changed, theirs);
     const reset = change.reset === "wanted";
     if (lost.length === 0 && !reset) return whenThere(session, change, theirs);
@@ -170,7 +172,7 @@ export function createSettle(deps: SettleDeps) {
     if (version === undefined) return { kind: "unknown" };
     const sent = reset ? fullQuota(wanted.session) : wanted.session;
     const answer = await gateway.put(row.key, sent, { reset });
-    // Never made after that: whether it was deleted is found out like any other absence.
+    // It is never created after that: its absence must be proven like any other.
     if (answer.kind === "missing") return { kind: "unknown" };
     if (answer.kind !== "done") return whenNotTaken(row, "put", answer, theirs);
     await deps.pause(SOON_MS);
@@ -179,14 +181,16 @@ export function createSettle(deps: SettleDeps) {
     return { ...afterPut(row, session, { ...change, undone }, look.session), version };
   }
 
-  /** Members whose change does not hold, but for those that a policy decides. */
+  /** Members whose change was undone, except for those that a policy sets. */
   function withoutOverruled(row: Row, changed: string[], theirs: Members): string[] {
     const overruled = governed(changed, theirs);
     if (overruled.length > 0) deps.overrule(row, overruled);
     return changed.filter((name) => !overruled.includes(name));
   }
 
-  /** Nothing is to be sent: the change holds, or was sent by an invocation that ended before it could note that. */
+  /**
+   * There is nothing to send: the change was made, possibly by an invocation that ended before it could record that.
+   */
   function whenThere(session: Session, change: Change, theirs: Members): Settled {
     const base = asMembers(change.base ?? {});
     const isChange = merge(base, asMembers(session), base).changed.length > 0;
@@ -229,7 +233,7 @@ export function createSettle(deps: SettleDeps) {
     return watchedRemoval(row, { ...change, undone }, createdOf(theirs));
   }
 
-  /** The gateway's cache may bring it back, whatever the key's quota: a request may be under way. */
+  /** The gateway's cache may restore it, whatever the key's quota, since a request may be in progress. */
   function watchedRemoval({ gateway }: Row, change: Change, created = gateway.created): Settled {
     const later = Math.max(deps.cacheMs, SOON_MS);
     const state = {
@@ -252,7 +256,7 @@ export function createSettle(deps: SettleDeps) {
     return giveUp(row, { operation, status: answer.status, message: answer.message }, theirs);
   }
 
-  /** What we wanted does not happen; the row shows what the gateway has. */
+  /** Our change is rejected; the row gets the gateway's session. */
   async function giveUp(row: Row, rejection: Rejection, theirs?: Members): Promise<Settled> {
     await reject(row, rejection);
     if (theirs) return asTheirs({ session: theirs });
@@ -264,14 +268,14 @@ export function createSettle(deps: SettleDeps) {
 const differenceTo = (theirs: Members, session: Session, { base }: Change) =>
   merge(asMembers(base ?? {}), asMembers(session), theirs);
 
-/** The change as it stands in what the gateway has: its base is that without the change. */
+/** The change in the gateway's session: its base is that session without the change. */
 function watchedChange(session: Session, change: Change, theirs: Members, until: number): Change {
   const { reset: _, ...rest } = change;
   const base = merge(asMembers(session), asMembers(change.base ?? {}), theirs).session;
   return { ...rest, base: asSession(base), until };
 }
 
-/** How often the gateway has undone a change, this time included. */
+/** How often the gateway has undone a change, including this time. */
 const undoneTimes = ({ undone = 0, until }: Change) => undone + (until === undefined ? 0 : 1);
 
 /** With a quota each request writes the whole session, so the gateway's cache may undo a change. */
@@ -287,12 +291,12 @@ function withoutChange({ change: _change, look: _look, ...rest }: GatewayState):
   return rest;
 }
 
-/** The gateway shows none, so whether it holds cannot be known. */
+/** The gateway never shows it, so it cannot be verified. */
 function withoutPassword({ basic_auth_data: _, ...rest }: Session): Session {
   return rest;
 }
 
-/** The row stays as it is, but for the doubt. */
+/** The row without the doubt, otherwise unchanged. */
 function asIs({ session, gateway: { look: _, ...rest } }: Row, now: number): Settled {
   const later = Math.max(0, (rest.change?.until ?? now) - now);
   return { kind: "row", session, gateway: rest, later };

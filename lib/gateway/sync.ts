@@ -8,7 +8,7 @@ import type { Row } from "./row.ts";
 import { copyOf, type Rows, rowOf } from "./rows.ts";
 import type { Settled } from "./settle.ts";
 
-/** What is used of a record of the sessions table's stream. */
+/** The used members of a record of the sessions table's stream. */
 export interface StreamRecord {
   eventName?: string | undefined;
   dynamodb?: { NewImage?: unknown; OldImage?: unknown; SequenceNumber?: string | undefined } | undefined;
@@ -16,17 +16,17 @@ export interface StreamRecord {
 
 /** `now` in ms, `random` from 0 to 1. */
 export interface SyncDeps {
-  /** For one invocation: a connection that outlives it may be dead at the next one. */
+  /** For one invocation: a connection may be dead in the next one. */
   connect: () => Gateway;
-  /** Throws setting-invalid for a gateway that is not to be asked for rows of these names. */
+  /** Throws setting-invalid if the gateway hashes keys differently from these names. */
   check?: (gateway: Gateway) => Promise<void>;
   settle: (row: Row, gateway: Gateway) => Promise<Settled>;
   rows: Pick<Rows, "write" | "remove">;
-  /** Has these rows come again, each after its time in ms. It is durable once this resolves. */
+  /** Schedules these rows to be settled again, each after its time in ms. It is durable after this resolves. */
   later: (again: { key: string; ms: number }[]) => Promise<void>;
-  /** Keys at the same time. */
+  /** Concurrent keys. */
   concurrency: number;
-  /** What one key may need, in ms: with less left, it comes again later. */
+  /** The time reserved for one key, in ms: with less left, it is retried later. */
   keyMs: number;
   now: () => number;
   random: () => number;
@@ -34,13 +34,13 @@ export interface SyncDeps {
   metrics: Metrics;
 }
 
-/** How long a key waits that could not be settled: longer the older its change is, up to this. */
+/** The longest delay of a key that could not be settled; it grows with the age of its change. */
 const LONGEST_WAIT_MS = 900_000;
 const SHORTEST_WAIT_MS = 1_000;
 
 /**
- * Settles the keys of a batch of the stream, each by itself: one that cannot be settled now comes again later and
- * holds back no other. Throws when neither holds, for the batch to come again.
+ * Settles the keys of a batch of the stream independently: a key that cannot be settled now is retried later and does
+ * not delay others. Throws if that fails, so that the batch is delivered again.
  */
 export function createSync(deps: SyncDeps) {
   const { rows, log, metrics } = deps;
@@ -57,7 +57,7 @@ export function createSync(deps: SyncDeps) {
     }
   }
 
-  /** Makes the row say what is true now. When a handler was first, its own record follows this one. */
+  /** Writes the result to the row. If a handler was first, its own record follows this one. */
   async function keep(row: Row, settled: Settled): Promise<void> {
     if (settled.kind === "unknown") {
       metrics.count("SyncPostponed");
@@ -77,7 +77,7 @@ export function createSync(deps: SyncDeps) {
     metrics.count("SessionsSynced");
   }
 
-  /** How long it has had something to be settled, in ms. */
+  /** The age of its oldest unsettled change, in ms. */
   const ageOf = ({ gateway: { change, look } }: Row) => deps.now() - (change?.since ?? look ?? deps.now());
 
   function waitFor(row: Row): number {
@@ -111,14 +111,14 @@ export function createSync(deps: SyncDeps) {
     } finally {
       await gateway.close();
     }
-    // First the promise to look again, then the rows that count on it. When either fails, the whole batch comes again:
-    // what the gateway has taken already is found there then.
+    // First the retries are scheduled, then the rows are written, which rely on them. If either fails, the whole batch
+    // is delivered again, and finds what the gateway has already accepted.
     await deps.later(results.flatMap(({ row, settled }) => againOf(row, settled)));
     await inParallel(results, ({ row, settled }) => keep(row, settled));
   };
 }
 
-/** For each key its last row, if it needs anything: one row says all about its key. */
+/** The last row of each key that needs to be settled: it has the complete state. */
 function rowsThatAsk(records: StreamRecord[]): Row[] {
   const asked = new Map<string, Row>();
   for (const { eventName, dynamodb } of records) {
@@ -133,14 +133,14 @@ function rowsThatAsk(records: StreamRecord[]): Row[] {
   return [...asked.values()];
 }
 
-/** A change that the gateway has taken waits until the row is touched again. */
+/** A change that the gateway has accepted waits until the row is touched again. */
 function asksSomething({ gateway }: Row, image: Attributes, old: Attributes | undefined): boolean {
   if (gateway.look !== undefined) return true;
   if (!gateway.change) return false;
   return gateway.change.until === undefined || (image.again !== undefined && image.again.N !== old?.again?.N);
 }
 
-/** A stream with keys alone would hide every change. */
+/** A stream with only the keys would hide every change. */
 function noImages(): AppError {
   const message = "the stream of the sessions table has no images: its view type must be NEW_AND_OLD_IMAGES";
   return new AppError("setting-invalid", message);

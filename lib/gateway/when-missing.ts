@@ -6,19 +6,19 @@ import type { Copy, Rows } from "./rows.ts";
 import type { Settled } from "./settle.ts";
 
 /**
- * Has the stream's function find out whether the gateway has deleted the key. Not where that would not believe it: it
- * would only ask again and again.
+ * Has gateway-sync find out whether the gateway has deleted the key, unless it could not accept the absence and would
+ * only retry.
  */
 export function createDoubtMissing(deps: {
   gateway: Pick<Gateway, "get">;
   canary: Canary;
   wasCanaryMade: () => Promise<boolean>;
-  /** Whether the limit of absences is reached for now. */
+  /** Whether the limit of absences is currently reached. */
   isSpent: () => Promise<boolean>;
   rows: Pick<Rows, "doubt">;
 }) {
   return async ({ key }: Copy): Promise<Missing> => {
-    // One that was never made is made at the first proof of absence.
+    // A canary that was never created is created at the first proof of absence.
     if (!(await deps.canary.isThere(deps.gateway)) && (await deps.wasCanaryMade())) return "emptied";
     if (await deps.isSpent()) return "held";
     await deps.rows.doubt(key);
@@ -26,20 +26,20 @@ export function createDoubtMissing(deps: {
   };
 }
 
-/** Settles the row itself, where a person has said that the gateway is to be believed. It changes no key there. */
+/** Settles the row itself, if the user has confirmed that the gateway's answers are right. It changes no key there. */
 export function createSettleMissing(deps: {
   gateway: Gateway;
   canary: Canary;
   settle: (row: Row, gateway: Gateway) => Promise<Settled>;
   rows: Pick<Rows, "write" | "remove">;
-  /** Makes the row come again, after this time in ms. */
+  /** Schedules the row to be settled again, after this time in ms. */
   later: (again: { key: string; ms: number }[]) => Promise<void>;
 }) {
   const { canary, rows } = deps;
   const gateway = readOnly(deps.gateway);
   return async ({ gateway: state = {}, ...copy }: Copy): Promise<Missing> => {
     const row = { ...copy, gateway: state };
-    // The stream's function makes it there.
+    // gateway-sync creates it there.
     if (isBornHere(row)) return "held";
     const settled = await deps.settle(row, gateway);
     if (settled.kind === "unknown") return (await canary.isThere(gateway)) ? "held" : "emptied";

@@ -14,15 +14,15 @@ import { keepUnknown } from "./whole.ts";
 export interface SessionsRequest {
   /** Such as `GET /sessions/{key+}`. */
   route: string;
-  /** Decoded; "" where the route has none. */
+  /** Decoded; "" if the route has none. */
   key: string;
   query: Record<string, string>;
   /** The header If-Match. */
   ifMatch: string | undefined;
-  /** The header If-None-Match, of which only `*` is known: the session must be new. */
+  /** The header If-None-Match, of which only `*` is supported: the session must be new. */
   ifNoneMatch?: string | undefined;
   body: string;
-  /** Who asks, for what is changed. */
+  /** The caller, for `changed_by`. */
   changedBy: ChangedBy;
 }
 
@@ -37,9 +37,9 @@ export interface SessionsReply {
 export interface SessionsDeps {
   store: SessionStore;
   rows: Pick<SessionRows, "page">;
-  /** Only where the table names keys by their hashes: the same store, asked by hash. */
+  /** Only if the table names keys by their hashes: the same store, by hash. */
   byHash?: SessionStore | undefined;
-  /** Only where a gateway owns the sessions: a change is carried there, and done when it is there. */
+  /** Only if a gateway owns the sessions: a change is sent there, and is done when the gateway has it. */
   changedState?: ChangedState | undefined;
   allowMasterKeys: boolean;
   now: () => number;
@@ -49,7 +49,7 @@ export interface SessionsDeps {
 
 type Route = (request: SessionsRequest, deps: SessionsDeps) => Promise<SessionsReply>;
 
-/** The key is greedy: API Gateway decodes a path before it looks for the route, and a key may hold slashes. */
+/** The key is greedy: API Gateway decodes a path before it matches a route, and a key may contain slashes. */
 const ROUTES = new Map<string, Route>([
   ["GET /sessions", listSessions],
   ["GET /sessions/{key+}", getSession],
@@ -57,13 +57,13 @@ const ROUTES = new Map<string, Route>([
   ["DELETE /sessions/{key+}", deleteSession],
 ]);
 
-/** Where a request says that it is the console's. */
+/** The header that marks a request of the console. */
 export const WRITER_HEADER = "gatehook-writer";
 
 /** As an HTTP API of API Gateway names routes. */
 export const SESSION_ROUTES = [...ROUTES.keys()];
 
-/** People's way to the sessions table; a coded error says what is wrong with a request. */
+/** The HTTP API of the sessions table; throws a coded error for an invalid request. */
 export function createSessionsApi(deps: SessionsDeps): (request: SessionsRequest) => Promise<SessionsReply> {
   return async (request) => {
     const route = ROUTES.get(request.route);
@@ -130,7 +130,7 @@ async function deleteSession(request: SessionsRequest, deps: SessionsDeps): Prom
   return { status: 200, body: JSON.stringify({ key, status: "ok", action: "deleted", ...pending(deps) }) };
 }
 
-/** Tried again when others change the session first; with If-Match, refused when that made another version. */
+/** Repeated if others change the session first; with If-Match, rejected if that changed the version. */
 function change<T>(
   { key, ifMatch, ifNoneMatch }: SessionsRequest,
   store: SessionStore,
@@ -150,7 +150,7 @@ function matches(tags: string, { session, version }: StoredSession): boolean {
   return tags.split(",").some((tag) => ["*", etagOf(version)].includes(tag.trim()));
 }
 
-/** Refuses parameters that the route does not have. */
+/** Rejects parameters that the route does not have. */
 function storeFor(
   query: Record<string, string>,
   known: readonly string[],
@@ -160,10 +160,10 @@ function storeFor(
   return byHash && truthIn(query, "hashed") ? byHash : store;
 }
 
-/** Where a gateway owns the sessions, the reply says that the change is on its way there. */
+/** If a gateway owns the sessions, the reply says that the change is pending. */
 const pending = ({ changedState }: SessionsDeps) => (changedState ? { pending: true } : {});
 
-/** One that is unfit must not hide the others of its page. */
+/** An invalid session must not hide the others of its page. */
 function shown({ key, stored, expires, updatedAt, changedBy }: SessionRow, isFull: boolean) {
   const { session = {} as Session, version } = stored;
   const listed = {

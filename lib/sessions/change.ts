@@ -3,12 +3,12 @@ import { AppError } from "../errors.ts";
 import type { StoredSession } from "./item.ts";
 import type { SessionStore } from "./store.ts";
 
-/** How often a write is tried while handlers change the session. */
+/** The maximum number of attempts of a write while handlers change the session. */
 const ATTEMPTS = 8;
 
 /**
- * Writes on what was read, and again on fresh data while `write` answers undefined because another write came first.
- * Throws session-stale after eight tries.
+ * Reads and writes, and repeats this while `write` returns undefined because another write came first. Throws
+ * session-stale after eight tries.
  */
 export async function changeSession<T>(
   key: string,

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { isObject, type JsonObject, valueIn } from "../json.ts";
 
-/** A member of which a session has another value than before, undefined where it has none. */
+/** A member that has another value than before; undefined if it is missing. */
 export interface MemberChange {
-  /** Of a member of a map, with the map's name in front. */
+  /** For a member of a map, with the map's name in front. */
   name: string;
   before: unknown;
   after: unknown;

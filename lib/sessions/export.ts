@@ -3,20 +3,20 @@ import type { Entry } from "./forms.ts";
 import type { SessionRow } from "./item.ts";
 import { wholeSession } from "./whole.ts";
 
-/** What an export has come to, in rows. */
+/** The counts of an export, in rows. */
 export interface ExportTally {
   read: number;
   written: number;
-  /** Not sessions any more: their time is over, or the gateway has deleted their keys. */
+  /** No longer sessions: they have expired, or the gateway has deleted their keys. */
   passed: number;
-  /** Edited by hand to something that is not a session. */
+  /** Invalid after a manual edit. */
   unfit: number;
 }
 
-/** A tally to begin with; `entriesOf` changes it in place. */
+/** An empty tally; `entriesOf` changes it in place. */
 export const emptyExport = (): ExportTally => ({ read: 0, written: 0, passed: 0, unfit: 0 });
 
-/** Rows of the table for somewhere else. `hashed`: with what the table names keys, "" for raw keys. */
+/** The rows of the table as entries of an export. `hashed`: the table's hash function of keys, "" for raw keys. */
 export function entriesOf(
   rows: SessionRow[],
   hashed: string,

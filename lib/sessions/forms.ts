@@ -8,29 +8,29 @@ import type { Line } from "./line-reader.ts";
 import type { Session } from "./session.ts";
 import { decodeWhole, formatWhole, parseWhole } from "./whole.ts";
 
-// The forms of a file of sessions: one JSON object a line, ours or a Redis key with its value.
+// The formats of a file of sessions: one JSON object on each line, ours or a Redis key with its value.
 
-/** A session on its way between a table and somewhere else. */
+/** A session of an export or import. */
 export interface Entry {
   /** The raw key, or its hash. */
   key: string;
-  /** The function that the key is hashed with: "" for a raw key, undefined where the source does not say. */
+  /** The hash function of the key: "" for a raw key, undefined if the source does not say. */
   hashed: string | undefined;
   session: Session;
-  /** When it was written last, in unix seconds; undefined where that is not known. */
+  /** When it was written last, in unix seconds; undefined if unknown. */
   updatedAt: number | undefined;
-  /** When it ends for the store, in unix seconds, 0 for never; undefined where its own lifetime says so. */
+  /** When the store deletes it, in unix seconds, 0 for never; undefined if its own lifetime determines that. */
   ttl: number | undefined;
   changedBy?: ChangedBy | undefined;
 }
 
-/** More than any session takes: in JSON a character may be six. */
+/** More than any session needs: in JSON a character may take six. */
 export const LINE_BYTES = 8 * SESSION_BYTES;
 
-/** What a line has beside its session. */
+/** The other members of a line. */
 const AROUND_VALUES = 50;
 
-/** What a gateway puts in front of a key's name in Redis. */
+/** The prefix of a key's name in a gateway's Redis. */
 const REDIS_PREFIX = "apikey-";
 
 /** Distinguishes an empty member from a missing one. */
@@ -52,8 +52,8 @@ const line = lean({
 type Members = ReturnType<typeof line>;
 
 /**
- * The session of a line, in whichever form it is; undefined for a Redis key that is not one of a session. `now` in unix
- * seconds. Throws a coded error for anything else.
+ * The session of a line in either format; undefined for a Redis key that is not a session. `now` in unix seconds.
+ * Throws a coded error for anything else.
  */
 export function readEntry({ text = "", isWhole }: Line, now: number): Entry | undefined {
   try {
@@ -83,7 +83,7 @@ function ofOurs({ key = "", hashed = "", session, updated_at, ttl, changed_by }:
     hashed,
     session: session.inner,
     updatedAt: updated_at?.inner,
-    // Of a session that says nothing, a lifetime starts now.
+    // For a session without that time, a lifetime starts now.
     ttl: ttl?.inner ?? (session.inner.session_lifetime ? undefined : 0),
     ...(changed_by && { changedBy: changedByIn(changed_by) }),
   };
@@ -121,12 +121,12 @@ function ofRedis(members: Members, value: string, now: number): Entry | undefine
 const missing = (field: string, what: string) =>
   new AppError("session-invalid", `${field} is missing: ${what}`, { field });
 
-/** When a gateway wrote a session last, as that itself says it, in unix seconds. */
+/** When a gateway wrote a session last, according to the session itself, in unix seconds. */
 export function writtenAt({ last_updated = "" }: Session): number | undefined {
   return /^\d{1,15}$/.test(last_updated) ? Number(last_updated) : undefined;
 }
 
-/** A line that `readEntry` makes the same of. */
+/** A line from which `readEntry` reads the same entry. */
 export function formatEntry({ key, hashed, session, updatedAt, ttl, changedBy }: Entry): string {
   const before = JSON.stringify({ key, ...(hashed && { hashed }) });
   const after = JSON.stringify({
@@ -138,7 +138,7 @@ export function formatEntry({ key, hashed, session, updatedAt, ttl, changedBy }:
   return `{${parts.filter(Boolean).join()}}`;
 }
 
-/** A map in DynamoDB has no order. */
+/** Maps in DynamoDB have no order. */
 const inOrder = (changedBy: ChangedBy): ChangedBy => {
   if (changedBy.by !== undefined) return changedByWriter(changedBy.by, changedBy.who);
   const { handler, event, event_id } = changedBy;

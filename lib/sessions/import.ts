@@ -3,29 +3,29 @@ import { createTurns } from "../in-turn.ts";
 import type { Entry } from "./forms.ts";
 import type { FoundRows, Take, Taken } from "./take.ts";
 
-/** One session of a source, or why it cannot be read. */
+/** One session of a source, or the reason why it cannot be read. */
 export interface Sourced {
   /** Its line, or its number in a list: from 1, growing. */
   place: number;
-  /** Undefined for what is not a session and need not be one, such as another key of a Redis dump. */
+  /** Undefined for other data, such as another key of a Redis dump. */
   entry: Entry | AppError | undefined;
 }
 
-/** What an import has come to, in lines or keys. */
+/** The counts of an import, in lines or keys. */
 export interface ImportTally {
   read: number;
   added: number;
-  /** In place of older ones. */
+  /** Sessions that replaced older ones. */
   replaced: number;
-  /** The table has the same. */
+  /** Sessions that the table already has. */
   unchanged: number;
-  /** The table has another, which is not older. */
+  /** Sessions for which the table has another one that is not older. */
   kept: number;
   refused: number;
   passed: number;
 }
 
-/** A tally to begin with; the import changes it in place. */
+/** An empty tally; the import changes it in place. */
 export const emptyImport = (): ImportTally => ({
   read: 0,
   added: 0,
@@ -36,10 +36,10 @@ export const emptyImport = (): ImportTally => ({
   passed: 0,
 });
 
-/** What was not put into the table, without its key, which may be a secret. */
+/** An entry that was not imported, without its key, which may be a secret. */
 export interface LeftOut {
   place: number;
-  /** "kept": the table has another, which is not older. */
+  /** "kept": the table has another session that is not older. */
   code: ErrorCode | "kept";
   message: string;
 }
@@ -47,21 +47,21 @@ export interface LeftOut {
 /** `concurrency`: chunks of 25 sessions at the same time. */
 export interface ImportDeps {
   take: Take;
-  /** What to say of a session that was left as it is where it goes. */
+  /** The message for a session that was not replaced. */
   whenKept: string;
-  /** The name of its row. Throws a coded error for what no row can be named by. */
+  /** The name of its row. Throws a coded error for a key that cannot be the name of a row. */
   nameOf: (entry: Entry) => string;
   concurrency: number;
   onLeftOut: (leftOut: LeftOut) => void;
 }
 
-/** How an import ended. */
+/** The end of an import. */
 export interface ImportEnd {
-  /** Whether the source is through. */
+  /** Whether the whole source was read. */
   complete: boolean;
-  /** Everything up to this place is done; 0 for nothing. */
+  /** Everything up to this line is done; 0 for nothing. */
   doneTo: number;
-  /** What ended it, unless it was told to. */
+  /** The error that ended it, if any. */
   error?: unknown;
 }
 
@@ -75,8 +75,8 @@ interface Named {
 }
 
 /**
- * Puts the sessions of a source into the table. A second time it changes nothing, so one that was broken off may simply
- * start anew, or after the place to which everything was done.
+ * Imports the sessions of a source into the table. It is idempotent, so an interrupted import can be started again, or
+ * resumed after the last line that was done.
  */
 export function createImport({ take, whenKept, nameOf, concurrency, onLeftOut }: ImportDeps) {
   return async (source: AsyncIterable<Sourced>, tally: ImportTally): Promise<ImportEnd> => {
@@ -136,7 +136,7 @@ export function createImport({ take, whenKept, nameOf, concurrency, onLeftOut }:
   };
 }
 
-/** Hands out chunks to several workers, one after the other, and knows up to which place all is done. */
+/** Distributes chunks to several workers, and tracks up to which line everything is done. */
 function inOrder(chunks: AsyncGenerator<Sourced[], void>) {
   const underWay = new Set<Sourced[]>();
   const inTurn = createTurns();

@@ -2,21 +2,21 @@ import { isStorableKey } from "./limits.ts";
 import type { Session } from "./session.ts";
 
 /**
- * A session as the table has it. A `version` above 0 is the item's, whose session may have ended. Where there is no
- * item it is 0 or less, a random number, and decides the version that a new one gets (`nextVersion`).
+ * The stored state of a session. A `version` above 0 is the version of the item, whose session may have expired.
+ * Without an item it is a random number of 0 or less, which determines the version of a new item (`nextVersion`).
  */
 export interface StoredSession {
   session: Session | undefined;
   version: number;
-  /** Only where a gateway owns the sessions. */
+  /** Only if a gateway owns the sessions. */
   gateway?: GatewayState | undefined;
-  /** The name under which the gateway, and so the table, has this key. */
+  /** The name of this key at the gateway, and so in the table. */
   fullName?: string;
   /** The marks of its item. */
   marks?: Marks | undefined;
-  /** When DynamoDB may remove its item, in unix seconds. */
+  /** When DynamoDB may delete its item, in unix seconds. */
   ttl?: number;
-  /** Read before the ledger of its batch was: only then may a write of it stand for an entry of the ledger. */
+  /** Whether it was read before the ledger of its batch: only then may a mark in it replace a ledger entry. */
   beforeLedger?: true;
 }
 
@@ -37,25 +37,25 @@ export interface SessionRow {
 }
 
 /**
- * What an item says of the events, by identity, whose handlers' writes it has while the ledger may not say so yet. Such
- * a mark may go only when the ledger was seen to say it. An item that DynamoDB may remove (`ttl`) has none.
+ * The marks of an item: by identity, the events whose writes it has, while the ledger may not have them yet. A mark may
+ * be removed only after a read has found it in the ledger. An item that DynamoDB may delete (`ttl`) has no marks.
  */
 export type Marks = Record<string, Mark>;
 
-/** Which handlers' writes of an event the item has. */
+/** The handlers of an event whose writes the item has. */
 export interface Mark {
   done: string[];
   /** The digest of the event's content. */
   digest?: string;
 }
 
-/** Writes into the ledger what these marks say. */
+/** Writes these marks to the ledger. */
 export type ProveMarks = (marks: Marks) => Promise<void>;
 
-/** What an item's next version is put on. */
+/** The item that the next version replaces. */
 export type ReadItem = Pick<StoredSession, "version" | "marks">;
 
-/** The marks that go on with the next version. Where DynamoDB may remove that one, they are the ledger's first. */
+/** The marks that the next version keeps. If DynamoDB may delete that version, they are written to the ledger first. */
 export async function nextMarks(
   { marks }: ReadItem,
   end: number,
@@ -66,45 +66,47 @@ export async function nextMarks(
   return undefined;
 }
 
-/** The API in whose name a key is read; an organisation's custom keys go by short names there. */
+/** The API for which a key is read, where an organisation's custom keys have short names. */
 export interface Reader {
   apiId: string;
   orgId: string;
 }
 
-/** What an item says of the gateway's copy of its session. */
+/** An item's data about the gateway's copy of its session. */
 export interface GatewayState {
-  /** `date_created` of what the gateway was seen to have, "" for one without; absent when it never had the key. */
+  /** `date_created` of the gateway's session, "" if it has none; missing if the gateway never had the key. */
   created?: string;
-  /** A change of ours that is not known to be there. */
+  /** A change of ours that the gateway is not known to have. */
   change?: Change;
-  /** The gateway had the key and deleted it. Handlers see a missing key, and cannot make it again. */
+  /** The gateway had the key and deleted it. Handlers see a missing key, and cannot create it again. */
   gone?: boolean;
-  /** Since when, in ms, it is not certain that this is what the gateway has. */
+  /** The time since which it is uncertain whether the gateway has this session, in ms. */
   look?: number;
 }
 
-/** What an item is to say of the gateway once an edit of it is committed; `reset`: the quota is reset. */
+/** The gateway data of an item after an edit is committed; `reset`: the quota is reset. */
 export type ChangedState = (stored: StoredSession, reset: boolean) => GatewayState;
 
-/** What is to be carried to the gateway is the difference between `base` and the item's session. */
+/** A change for the gateway: the difference between `base` and the item's session. */
 export interface Change {
-  /** What the gateway had before it, null when it had nothing. */
+  /** The gateway's session before the change, null if it had none. */
   base: Session | null;
-  /** `wanted`: a handler has reset the quota. `asked`: the gateway was asked for that already. */
+  /** `wanted`: a handler has reset the quota. `asked`: the reset was already sent to the gateway. */
   reset?: "wanted" | "asked";
-  /** Once the gateway has taken it: until when, in ms, its own cache may undo it. Then it is looked at once more. */
+  /**
+   * After the gateway has accepted it: the time until which its cache may undo it, in ms. Then it is checked once more.
+   */
   until?: number | undefined;
   /** How often it was undone. */
   undone?: number;
-  /** When a handler made it, in ms; of several, the first. */
+  /** When a handler made it, in ms; the first one of several changes. */
   since: number;
 }
 
-/** What changed a session last. Items of earlier versions have a handler, or nothing. */
+/** The last writer of a session. Items of earlier versions have a handler, or nothing. */
 export type ChangedBy = ByHandler | ByWriter;
 
-/** A handler, at an event. */
+/** A handler that ran for an event. */
 export interface ByHandler {
   handler: string;
   /** The event's type. */
@@ -113,21 +115,21 @@ export interface ByHandler {
   by?: undefined;
 }
 
-/** `gateway`: what owns the sessions. `import`: a command that brought them from elsewhere. */
+/** `gateway`: the gateway that owns the sessions. `import`: the import command. */
 export const WRITERS = ["api", "cli", "console", "gateway", "import"] as const;
-/** What else changes sessions. */
+/** Other writers of sessions. */
 export type Writer = (typeof WRITERS)[number];
 
-/** A change that no handler made. */
+/** A change that was not made by a handler. */
 export interface ByWriter {
   by: Writer;
-  /** The caller's ARN, where AWS says who calls. */
+  /** The caller's ARN, if AWS identifies the caller. */
   who?: string;
   handler?: undefined;
   event?: undefined;
 }
 
-/** The longest name of a handler, event type or event that an item keeps, in UTF-16 units. */
+/** The longest name of a handler, event type or event id in an item, in UTF-16 units. */
 const NAME_CHARS = 128;
 /** The longest ARN of IAM. */
 const WHO_CHARS = 2_048;
@@ -139,17 +141,17 @@ export const changedByOf = (handler: string, event: string, eventId: string): Ch
   event_id: eventId.slice(0, NAME_CHARS).toWellFormed(),
 });
 
-/** `who`: the ARN of the caller, "" where nobody is known. */
+/** `who`: the ARN of the caller, "" if unknown. */
 export const changedByWriter = (by: Writer, who = ""): ByWriter => ({
   by,
   ...(who !== "" && { who: who.slice(0, WHO_CHARS).toWellFormed() }),
 });
 
-/** For a list; "" where it is not known. */
+/** The text for a list; "" if unknown. */
 export function whoChanged(changedBy: ChangedBy | undefined): string {
   if (!changedBy) return "";
   if (changedBy.by === undefined) return changedBy.handler;
-  // The last part of an ARN is the person's, or that of the role's session.
+  // The last part of an ARN is the name of the user, or of the role's session.
   const name = changedBy.who?.split("/").at(-1);
   return name ? `${name} (${changedBy.by})` : changedBy.by;
 }
@@ -157,15 +159,15 @@ export function whoChanged(changedBy: ChangedBy | undefined): string {
 const FIRST_VERSIONS = 2 ** 52;
 
 /**
- * The version that follows the one that was read. A new item must not count from 1 again: a writer that read the key's
- * former item, before it was deleted by hand, by the API or by DynamoDB's TTL, commits on condition of a version that
- * the new one would reach. So it starts at a number that the former one never had, but for a chance in 2^52.
+ * The version after the one that was read. A new item must not start at 1: a writer that read the key's former item,
+ * before it was deleted by hand, by the API or by DynamoDB's TTL, commits on condition of a version that the new item
+ * would reach. So it starts at a random number; the probability that the former item had that version is 1 in 2^52.
  */
 export const nextVersion = (read: number) => Math.abs(read) + 1;
 
 /**
- * The item of a session: a native map, so that it can be queried and read in the console. `now` and `end`, when the
- * store drops it, in unix seconds. Without a session it is what is left of one at a gateway.
+ * The item of a session: a native map, so that it can be queried and read in the AWS console. `now` and `end`, when
+ * DynamoDB deletes it, in unix seconds. Without a session it is a tombstone.
  */
 export function sessionItem(
   key: string,
@@ -182,9 +184,9 @@ export function sessionItem(
     ...(session && { session }),
     version,
     updated_at: now,
-    // Always there, so that keys without an end show in the index too.
+    // Always present, so that the index also has keys that never expire.
     ...(session && { expires: session.expires ?? 0 }),
-    // A key of an index must not be empty.
+    // An index key must not be empty.
     ...(session?.org_id && { org_id: session.org_id }),
     ...(session?.alias && isStorableKey(session.alias) && { alias: session.alias }),
     ...(changedBy && { changed_by: changedBy }),
@@ -194,13 +196,13 @@ export function sessionItem(
   };
 }
 
-/** What is read of a key that has no item. */
+/** The stored state of a key without an item. */
 export const newSession = (random: () => number): StoredSession => ({
   session: undefined,
   version: 0 - Math.floor(random() * FIRST_VERSIONS),
 });
 
-/** `now` in ms. DynamoDB removes expired items days late, so a reader must not see them. `random` from 0 to 1. */
+/** `now` in ms. DynamoDB deletes expired items days late, so they are treated as missing. `random` from 0 to 1. */
 export function storedSession(
   item: Record<string, unknown> | undefined,
   now: number,
@@ -219,6 +221,6 @@ export function storedSession(
   };
 }
 
-/** Beside a gateway, which decides itself how long it keeps a session: as far as the session tells. */
+/** With a gateway, which determines the lifetime itself: only what the session itself says. */
 export const ownEnd = ({ session_lifetime = 0 }: Session = {} as Session, now: number) =>
   session_lifetime > 0 ? now + session_lifetime : 0;

@@ -1,28 +1,28 @@
 import type { Session } from "./session.ts";
 
-/** What an API says of its keys' sessions. */
+/** An API's settings for the sessions of its keys. */
 export interface ApiLifetime {
   /** In seconds. */
   session_lifetime?: number;
-  /** Whether a session lives until its key expires, when that is later. */
+  /** Whether a session is kept until its key expires, if that is later. */
   session_lifetime_respects_key_expiration?: boolean;
 }
 
-/** The APIs of a release, as far as they decide how long a session is kept. */
+/** The lifetime settings of the APIs of a release. */
 export interface ApiLifetimes {
   apis: readonly ApiLifetime[];
   api(id: string): ApiLifetime | undefined;
 }
 
-/** When the store itself drops a session, in unix seconds; 0 is never. */
+/** When the store itself deletes a session, in unix seconds; 0 means never. */
 export type SessionEnd = (session: Session, now: number) => number;
 
-/** Seconds that stand for "never": the session stays, whatever other APIs say. */
+/** A number of seconds that means "never": the session is kept, whatever other APIs say. */
 const FOR_EVER = -1;
 
 /**
- * As a gateway: the longest of what the session's APIs give it. APIs that the release does not have give nothing;
- * where it has none of them, what the session itself says counts.
+ * As in a gateway: the longest lifetime of the session's APIs. APIs that are not in the release are ignored; if none of
+ * them is, the session's own lifetime is used.
  */
 export function sessionEnd(session: Session, { apis, api }: ApiLifetimes, now: number): number {
   const ids = Object.keys(session.access_rights ?? {});

@@ -1,22 +1,24 @@
 import { AppError } from "../errors.ts";
 import { outline } from "../go/json.ts";
 
-// What the sessions table can hold. Whatever is written there, by a handler or over HTTP, is checked here first, so
-// that nothing is refused by the table itself: it would refuse the other events of a commit too.
+// The limits of the sessions table. Every write, by a handler or over HTTP, is checked here first, so that the table
+// itself does not reject it: it would reject the other events of a commit too.
 
 /** DynamoDB's limit of a partition key. */
 export const KEY_BYTES = 2_048;
 
-/** The largest item that DynamoDB takes is 400 KiB; some is left for the attributes beside the session. */
+/** DynamoDB's limit of an item is 400 KiB; this leaves a margin for the other attributes. */
 export const SESSION_BYTES = 380 * 1024;
 
-/** The longest text of a session: a longer one would cost time before it is known whether it can be stored. */
+/** The longest text of a session: parsing a longer one would take too long. */
 export const SESSION_CHARS = SESSION_BYTES;
 
-/** The most members and items of a session, at any depth: each costs the main thread a microsecond or two. */
+/**
+ * The maximum number of members and items of a session, at all levels: each costs the main thread a microsecond or two.
+ */
 export const SESSION_VALUES = 10_000;
 
-/** DynamoDB takes 32 levels in an item; the session is the second. */
+/** DynamoDB allows 32 levels in an item; the session is the second level. */
 export const SESSION_DEPTH = 30;
 
 /** DynamoDB's limit of an attribute's name. */
@@ -25,15 +27,15 @@ const NAME_BYTES = 65_535;
 /** DynamoDB's numbers, from the smallest above zero to the largest. */
 const [MIN_NUMBER, MAX_NUMBER] = [1e-130, 9.9e125];
 
-/** Whether DynamoDB takes it as a key: 1 to 2,048 bytes of UTF-8, without lone surrogates. */
+/** Whether DynamoDB accepts it as a key: 1 to 2,048 bytes of UTF-8, without lone surrogates. */
 export function isStorableKey(key: string): boolean {
-  // A character has at most three bytes, so that a giant key is not counted.
+  // A UTF-16 unit has at most three bytes, so the bytes of a giant key are not counted.
   if (key.length > KEY_BYTES) return false;
   const bytes = Buffer.byteLength(key);
   return bytes > 0 && bytes <= KEY_BYTES && key.isWellFormed();
 }
 
-/** The key itself; throws request-invalid for one that the table cannot hold. */
+/** Returns the key; throws request-invalid if the table cannot hold it. */
 export function storableKey(key: string): string {
   if (isStorableKey(key)) return key;
   throw new AppError("request-invalid", `a key has 1 to ${KEY_BYTES} bytes`, { field: "key" });
@@ -49,8 +51,8 @@ export function checkText(text: string): void {
 }
 
 /**
- * The bytes that a session takes in the table, as DynamoDB counts them. Throws session-invalid with the member that
- * the table cannot hold, and session-too-large.
+ * The size of a session in the table in bytes, as DynamoDB counts it. Throws session-invalid with the member that the
+ * table cannot hold, and session-too-large.
  */
 export function storableBytes(session: Record<string, unknown> & { org_id?: string }): number {
   const { org_id = "" } = session;
@@ -69,7 +71,7 @@ function bytesOf(value: unknown, member: string, depth: number): number {
   if (depth === 0) throw unfit(member, `is nested deeper than ${SESSION_DEPTH} levels, the session included`);
   let bytes = 3;
   if (Array.isArray(value)) {
-    // A list as long as a session may be is walked with no name for each of its items.
+    // Items of a list get no name, since a list may be very long.
     for (const item of value) bytes += 1 + bytesOf(item, member, depth - 1);
     return bytes;
   }

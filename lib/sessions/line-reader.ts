@@ -1,10 +1,10 @@
 import { isUtf8 } from "node:buffer";
 
-/** A line of a file, without its end. */
+/** A line of a file, without its line end. */
 export interface Line {
   /** From 1. */
   number: number;
-  /** Undefined where `problem` says why it cannot be used. */
+  /** Undefined if `problem` says why it cannot be used. */
   text: string | undefined;
   problem?: string;
   /** False for a last line without a line end: the file may have been cut there. */
@@ -14,7 +14,7 @@ export interface Line {
 const LINE_FEED = 0x0a;
 const BYTE_ORDER_MARK = "\ufeff";
 
-/** The lines of a stream of bytes, in memory one at a time; blank ones are left out. */
+/** The lines of a stream of bytes, one at a time in memory; blank lines are skipped. */
 export async function* readLines(
   chunks: AsyncIterable<Uint8Array>,
   maxBytes: number,
@@ -25,7 +25,7 @@ export async function* readLines(
 
   function keep(part: Uint8Array): void {
     bytes += part.length;
-    // What is too long is counted, and not kept.
+    // A line that is too long is counted, but not kept.
     if (bytes <= maxBytes) parts.push(part);
     else parts = [];
   }

@@ -7,7 +7,7 @@ import { accessOf, type ExpiryRange, isPlaceOf, type Place, type Search } from "
 export interface ListQuery {
   search: Search;
   limit: number;
-  /** Where the page before ended. */
+  /** The end of the previous page. */
   after: Place | undefined;
 }
 
@@ -53,25 +53,25 @@ function given(query: Record<string, string>, name: string): string | undefined 
   throw invalid(name, `must have 1 to ${KEY_BYTES} bytes`);
 }
 
-/** Base64url of the place's JSON; not signed, see `parseCursor`. */
+/** Base64url of the position's JSON; not signed, see `parseCursor`. */
 export const formatCursor = (place: Place): string =>
   Buffer.from(JSON.stringify(place)).toString("base64url");
 
-/** A parameter that is 1, or 0 and the same as none. */
+/** A parameter that is 1, or 0, which is the default. */
 export function flagIn(query: Record<string, string>, name: string): boolean {
   const value = query[name] ?? "0";
   if (value !== "0" && value !== "1") throw invalid(name, "must be 1 or 0");
   return value === "1";
 }
 
-/** A parameter that is true, as a gateway's API spells it, or false and the same as none. */
+/** A parameter that is true, in the spellings of a gateway's API, or false, which is the default. */
 export function truthIn(query: Record<string, string>, name: string): boolean {
   const value = query[name] ?? "false";
   if (value !== "true" && value !== "false") throw invalid(name, "must be true or false");
   return value === "true";
 }
 
-/** A misspelt parameter would silently ask for something else. */
+/** A misspelt parameter would otherwise be silently ignored. */
 export function refuseUnknown(query: Record<string, string>, known: readonly string[]): void {
   const unknown = Object.keys(query).find((name) => !known.includes(name));
   if (unknown === undefined) return;
@@ -79,7 +79,7 @@ export function refuseUnknown(query: Record<string, string>, known: readonly str
   throw invalid(unknown, `is not a parameter of this route${choice}`);
 }
 
-/** Sessions without an end have 0 or less in `expires`, and are in no range. */
+/** Sessions that never expire have 0 or less in `expires`, and match no range. */
 function parseRange(query: Record<string, string>): ExpiryRange | undefined {
   const after = wholeNumber(query, "expires_after", 0, Number.MAX_SAFE_INTEGER);
   const before = wholeNumber(query, "expires_before", 0, Number.MAX_SAFE_INTEGER);
@@ -97,10 +97,7 @@ function wholeNumber(query: Record<string, string>, name: string, min: number, m
   throw invalid(name, `must be a whole number from ${min} to ${max}`);
 }
 
-/**
- * Accepts only a place inside of the search it is sent with: a cursor that a client made up shows nothing that the
- * search would not.
- */
+/** Accepts only positions within the search it is sent with: a forged cursor cannot show other results. */
 export function parseCursor(cursor: string, search: Search): Place {
   const place = decoded(cursor);
   if (place && isPlaceOf(search, place)) return place;

@@ -13,32 +13,34 @@ import { indexQuery, isFound, type Place, placeOf, type Search } from "./search.
 
 /** Many rows of the sessions table, for lists, imports and exports. */
 export interface SessionRows {
-  /** The rows that exist, as they are now. */
+  /** The current rows that exist. */
   readMany(keys: string[]): Promise<Map<string, SessionRow>>;
-  /** Puts the item that `sessionItem` made; false when there is another than the version that was read. */
+  /** Puts an item made by `sessionItem`; false if the row no longer has the version that was read. */
   put(item: Record<string, unknown>, read: number): Promise<boolean>;
-  /** Looks at up to `limit` rows after a place; those of one organisation come by `expires`, the earliest first. */
+  /**
+   * Reads up to `limit` rows after a position; rows of one organisation are ordered by `expires`, the earliest first.
+   */
   page(search: Search, limit: number, after?: Place): Promise<RowPage>;
 }
 
-/** With where it stands in what is read: its index may not show yet what the row itself does. */
+/** A row with its position in the index, which may not have the row's latest values yet. */
 export interface FoundRow extends SessionRow {
   place: Place;
 }
 
-/** One call of DynamoDB, with the rows that it found. */
+/** The result of one DynamoDB call. */
 export interface RowPage {
-  /** The rows of this page that fit the search. */
+  /** The rows of this page that match the search. */
   rows: FoundRow[];
-  /** How many were looked at. */
+  /** How many rows were read. */
   looked: number;
-  /** Where the page ended; undefined when the search is through. */
+  /** The end of the page; undefined if it is the last one. */
   next: Place | undefined;
-  /** The read units that it cost. */
+  /** The consumed read units. */
   units: number;
 }
 
-/** `now` in ms, `random` from 0 to 1. Errors of the SDK come through as they are. */
+/** `now` in ms, `random` from 0 to 1. Throws errors of the SDK unchanged. */
 export function createSessionRows(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   table: string;
@@ -48,7 +50,7 @@ export function createSessionRows(deps: {
   const { dynamo, table: TableName, now, random } = deps;
   const toRow = (item: Attributes) => rowOf(fromAttributes(item), now(), random);
 
-  /** Of an index, which has the keys alone: the items as they are now; what is gone since is not among them. */
+  /** The current items of keys from an index, without those that were deleted since. */
   async function wholeItems(found: Attributes[]): Promise<{ items: Map<string, Attributes>; units: number }> {
     let units = 0;
     const keys = found.map(({ key }) => ({ key: key?.S ?? "" }));

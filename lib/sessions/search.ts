@@ -1,45 +1,45 @@
 import { type Attributes, toAttributes } from "../dynamo/attributes.ts";
 import type { SessionRow } from "./item.ts";
 
-/** By organisation and end. Of the keys alone, so that a change of anything else costs it nothing. */
+/** By organisation and expiry. It has only the keys, so that other changes cost nothing. */
 export const BY_ORG = "keys-by-org";
-/** By alias, of the keys alone. */
+/** By alias; it has only the keys. */
 export const BY_ALIAS = "by-alias";
 
-/** Which sessions are looked for: every condition that is given holds. */
+/** The conditions of a search, all of which must match. */
 export interface Search {
   orgId?: string | undefined;
   alias?: string | undefined;
-  /** Of `expires`, in unix seconds, both ends included; "never": of keys without an end. */
+  /** A range of `expires`, in unix seconds, both limits included; "never": keys that never expire. */
   expires?: ExpiryRange | "never" | undefined;
   tag?: string | undefined;
-  /** The name of the handler that changed the session last, where one did. */
+  /** The name of the handler that changed the session last, if it was one. */
   handler?: string | undefined;
-  /** The type of the event for which it did. */
+  /** The type of its event. */
   event?: string | undefined;
   inactive?: boolean | undefined;
 }
 
-/** In unix seconds, both ends included. */
+/** In unix seconds, both limits included. */
 export interface ExpiryRange {
   from: number;
   to: number;
 }
 
-/** Keys without an end have 0 or less in `expires`. */
+/** Keys that never expire have 0 or less in `expires`. */
 const NEVER: ExpiryRange = { from: Number.MIN_SAFE_INTEGER, to: 0 };
 const rangeOf = (expires: Search["expires"]) => (expires === "never" ? NEVER : expires);
 
 /** How the sessions of a search are found: by an index, or by reading the whole table. */
 export type Access = typeof BY_ORG | typeof BY_ALIAS | "scan";
 
-/** An alias is of few keys, an organisation may be of all. */
+/** An alias has few keys, an organisation may have all. */
 export function accessOf({ orgId, alias }: Search): Access {
   if (alias) return BY_ALIAS;
   return orgId ? BY_ORG : "scan";
 }
 
-/** The key of an item in the index or the table: after it a page begins. */
+/** The key of an item in the index or the table, after which a page begins. */
 export type Place = Record<string, string | number>;
 
 /** The part of a DynamoDB query that names the index and its key. */
@@ -49,7 +49,7 @@ export interface IndexQuery {
   ExpressionAttributeValues: Attributes;
 }
 
-/** What an index is asked; the rest of the conditions is looked at in the rows. Undefined for a scan. */
+/** The query of an index; the other conditions are checked in the rows. Undefined for a scan. */
 export function indexQuery(search: Search): IndexQuery | undefined {
   const { orgId, alias, expires } = search;
   const IndexName = accessOf(search);
@@ -71,14 +71,14 @@ export function indexQuery(search: Search): IndexQuery | undefined {
   };
 }
 
-/** Where an item of the index or the table that a search reads stands in it. */
+/** The position of an item in the index or the table that a search reads. */
 export function placeOf(search: Search, { key, org_id, alias, expires }: Place): Place {
   const access = accessOf(search);
   if (access === BY_ALIAS) return { key, alias } as Place;
   return (access === BY_ORG ? { key, org_id, expires } : { key }) as Place;
 }
 
-/** Whether a page of this search can have ended there: DynamoDB refuses other places, or goes on elsewhere. */
+/** Whether a page of this search can end there: DynamoDB rejects other positions, or continues elsewhere. */
 export function isPlaceOf(search: Search, place: Place): boolean {
   const { orgId, alias, expires } = search;
   const access = accessOf(search);
@@ -96,7 +96,7 @@ export function isPlaceOf(search: Search, place: Place): boolean {
   );
 }
 
-/** Whether a row is one of the sessions that are looked for; what has ended is not. */
+/** Whether a row matches the search; expired sessions do not. */
 export function isFound(row: SessionRow, search: Search): boolean {
   const { session } = row.stored;
   if (!session) return false;
@@ -106,7 +106,7 @@ export function isFound(row: SessionRow, search: Search): boolean {
     isOrAny(search.orgId, row.orgId) &&
     isOrAny(search.alias, row.alias) &&
     (!range || (row.expires >= range.from && row.expires <= range.to)) &&
-    // Somebody may have edited it by hand.
+    // The row may have been edited by hand.
     (tag === undefined || (Array.isArray(session.tags) && session.tags.includes(tag))) &&
     isOrAny(handler, row.changedBy?.handler) &&
     isOrAny(event, row.changedBy?.event) &&

@@ -8,8 +8,8 @@ import { sessionShape } from "./shape.ts";
 const decodeSession = quick.usually(sessionShape(quick), sessionShape(go));
 
 /**
- * What a gateway knows of a key, in the form of gateways since 5.12: members of zero value are left out. Nobody changes
- * one: a change makes another.
+ * A gateway's data about a key, in the form of gateways since 5.12: members with a zero value are left out. Immutable:
+ * a change makes a new object.
  */
 export type Session = Immutable<{ [member: string]: unknown } & ReturnType<typeof decodeSession>>;
 
@@ -20,21 +20,21 @@ export const MISS = '{"status":"error","message":"Key not found"}';
 
 /**
  * A session as a script or an API caller wrote it; throws session-invalid, naming the member at fault, and
- * session-too-large for a text that is too long to be looked at.
+ * session-too-large for a text that is too long.
  */
 export function parseSession(text: string): Session {
   checkText(text);
   return remembered(orInvalid(() => go.decodeJson(text, decodeSession)));
 }
 
-/** The text that TykGetKeyData returns, as Go prints it; throws session-invalid if the stored members are unfit. */
+/** The text that TykGetKeyData returns, as Go prints it; throws session-invalid if the stored members are invalid. */
 export function formatSession(session: Session): string {
   return print(normal(session));
 }
 
 /**
- * What TykSetKeyData stores when given this session; throws session-refused for a master key.
- * `now` is in unix seconds; `suppressReset` leaves the quota and `last_updated` as they are given.
+ * What TykSetKeyData stores for this session; throws session-refused for a master key. `now` is in unix seconds;
+ * `suppressReset` keeps the given quota and `last_updated`.
  */
 export function applySet(
   session: Session,
@@ -52,13 +52,13 @@ export function applySet(
   });
 }
 
-/** As a gateway shows a basic-auth key. */
+/** A basic-auth key as a gateway returns it. */
 export function blankPassword(session: Session): Session {
   if (!normal(session).basic_auth_data) return session;
   return normal({ ...session, basic_auth_data: { ...session.basic_auth_data, password: "" } });
 }
 
-/** The text of a stored session, password hidden; throws session-unfit for what was edited by hand to no session. */
+/** The text of a stored session, with a blank password; throws session-unfit if it is invalid after a manual edit. */
 export function showSession(session: Session): string {
   try {
     return formatSession(blankPassword(session));
@@ -67,7 +67,7 @@ export function showSession(session: Session): string {
   }
 }
 
-/** Puts back what `blankPassword` hid, so that a session that is read, changed and written keeps its password. */
+/** Restores the password that `blankPassword` removed, so that a session that is read, changed and written keeps it. */
 export function keepPassword(session: Session, stored: Session | undefined): Session {
   const kept = stored?.basic_auth_data;
   if (!kept?.password || session.basic_auth_data?.password) return session;
@@ -77,13 +77,13 @@ export function keepPassword(session: Session, stored: Session | undefined): Ses
   });
 }
 
-/** A gateway keeps the quota's use in a counter and deletes that; here quota_remaining is all there is. */
+/** A gateway keeps the used quota in a counter and deletes that; here there is only quota_remaining. */
 function refilled<T extends { quota_max?: number }>(limits: T): T {
   const { quota_max = 0 } = limits; // 0: no quota, -1: unlimited
   return quota_max > 0 ? { ...limits, quota_remaining: quota_max } : limits;
 }
 
-/** Throws session-refused for a session that opens every API, where none may. */
+/** Throws session-refused for a session that opens every API, unless that is allowed. */
 export function checkRights({ access_rights }: Session, allowMasterKeys: boolean): void {
   if (allowMasterKeys || Object.keys(access_rights ?? {}).length > 0) return;
   const message =
@@ -91,7 +91,7 @@ export function checkRights({ access_rights }: Session, allowMasterKeys: boolean
   throw new AppError("session-refused", message, { field: "access_rights" });
 }
 
-/** Of sessions that were decoded, their normal form; each is its own. */
+/** The normal forms of decoded sessions; each normal form is its own. */
 const normals = new WeakMap<Session, Session>();
 
 function remembered(session: Session): Session {
@@ -100,8 +100,8 @@ function remembered(session: Session): Session {
 }
 
 /**
- * The same session in table order, without zero members and unknown ones, wherever it comes from: a store may keep
- * neither. It is decoded once; throws session-invalid.
+ * The same session in table order, without zero and unknown members, which stores do not keep. It is decoded once;
+ * throws session-invalid.
  */
 export function normal(session: Session): Session {
   const known = normals.get(session);
@@ -111,7 +111,7 @@ export function normal(session: Session): Session {
   return made;
 }
 
-/** What is wrong with a session's JSON is wrong with the session. */
+/** An error in a session's JSON is an error of the session. */
 export function orInvalid<T>(work: () => T): T {
   try {
     return work();
@@ -122,8 +122,8 @@ export function orInvalid<T>(work: () => T): T {
 }
 
 /**
- * A decoded session as Go prints it: maps, whose names are data, sorted by bytes; the members of a struct in the order
- * of its fields.
+ * A decoded session as Go prints it: maps sorted by the bytes of their names, the members of a struct in the order of
+ * its fields.
  */
 export function print(session: Session): string {
   const { access_rights, meta_data, oauth_keys } = session;
@@ -154,14 +154,14 @@ function printSorted(value: object, printMember: (member: unknown) => string): s
   return `{${texts.join()}}`;
 }
 
-/** Whether JavaScript has every name in it where Go would put it. */
+/** Whether JavaScript has all names in the same order as Go. */
 function isSorted(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return true;
   if (Array.isArray(value)) return value.every(isSorted);
   return areSorted(value) && Object.values(value).every(isSorted);
 }
 
-/** The same of the names of one object. */
+/** The same for the names of one object. */
 function areSorted(value: object = {}): boolean {
   const names = Object.keys(value);
   return names.every((name, at) => at === 0 || isBefore(names[at - 1] ?? "", name));

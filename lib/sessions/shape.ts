@@ -1,6 +1,6 @@
 import type * as go from "../go/decode.ts";
 
-/** What a session's decoder is made of: decoders for the usual case, or for every case. */
+/** The decoders for a session: for the usual case, or for every case. */
 export type Kit = Pick<
   typeof go,
   | "any"
@@ -32,7 +32,7 @@ export function sessionShape(kit: Kit) {
   const anySmoothing = pointer(struct(pace));
   const smoothing: typeof anySmoothing = (value) => {
     const decoded = anySmoothing(value);
-    return decoded?.enabled ? decoded : null; // gateways leave it out while it is off
+    return decoded?.enabled ? decoded : null; // gateways omit it while it is off
   };
   const rateLimit = { rate: float, per: float, smoothing };
   const graphTypes = list(struct({ name: string, fields: strings }));
@@ -100,20 +100,20 @@ export function sessionShape(kit: Kit) {
 
 const ZERO_TIME = "0001-01-01T00:00:00Z";
 
-/** A time as Go prints it, on a day that every month has: most times match, and the check is fast. */
+/** A time as Go prints it, on a day that every month has: it matches most times, and is fast. */
 const PRINTED_TIME =
   /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{0,8}[1-9])?(?:Z|[+-](?!00:00)(?:[01]\d|2[0-3]):[0-5]\d)$/;
 
 const TIME =
   /^(\d{4}-\d\d-\d\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d([.,]\d+)?(Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
 
-/** An RFC 3339 time as Go reads and prints it again: to the nanosecond, without trailing zeros. */
+/** An RFC 3339 time as Go reads and prints it: to the nanosecond, without trailing zeros. */
 function timeOf({ string, invalid }: Kit): go.Decoder<string> {
   return (value = null) => {
     if (value === null || value === ZERO_TIME) return "";
     if (typeof value === "string" && PRINTED_TIME.test(value)) return value;
     const [text, day = "", fraction = "", zone = ""] = TIME.exec(string(value)) ?? [];
-    const exists = new Date(day).toJSON()?.startsWith(day); // Date takes February 30 for March 2
+    const exists = new Date(day).toJSON()?.startsWith(day); // Date treats February 30 as March 2
     if (text === undefined || !exists) throw invalid("expected a time such as 2026-08-01T10:00:00Z");
     const nanoseconds = fraction
       .slice(0, 10)

@@ -22,21 +22,20 @@ import type { SessionEnd } from "./lifetime.ts";
 import type { Session } from "./session.ts";
 
 /**
- * One session at a time, by the name of its row. `read` is strongly consistent; errors of the SDK come through as they
- * are.
+ * One session at a time, by the name of its row. `read` is strongly consistent; errors of the SDK are thrown unchanged.
  */
 export interface SessionStore {
   read(key: string): Promise<StoredSession>;
   /**
-   * The new version; undefined when the item is not at the version that was read any more. Without a session it is
-   * what is left of one at a gateway.
+   * The new version; undefined if the item no longer has the version that was read. Without a session it writes a
+   * tombstone.
    */
   put(key: string, session: Session | undefined, read: ReadItem, said: Said): Promise<number | undefined>;
-  /** False when the item is there, but not at the version that was read any more. */
+  /** False if the item exists, but no longer has the version that was read. */
   remove(key: string, read: ReadItem): Promise<boolean>;
 }
 
-/** What a new item says beside its session. */
+/** The other attributes of a new item. */
 export interface Said {
   changedBy: ChangedBy;
   gateway?: GatewayState | undefined;
@@ -46,7 +45,7 @@ export interface Said {
 export function createSessionStore(deps: {
   dynamo: Pick<DynamoDBClient, "send">;
   table: string;
-  /** Where no gateway decides how long a session is kept. */
+  /** If no gateway determines how long a session is kept. */
   endOf?: (() => Promise<SessionEnd>) | undefined;
   proveMarks: ProveMarks;
   now: () => number;
@@ -62,8 +61,9 @@ export function createSessionStore(deps: {
   }
 
   /**
-   * A transaction of one, for its token: when an answer is lost, the SDK sends it again, and DynamoDB answers as
-   * before. A plain put would meet its own version then, which looks like another's write.
+   * A transaction with one action, because of its token: if a response is lost, the SDK sends it again, and DynamoDB
+   * returns the same result. The condition of a plain put would fail because of its own first attempt, which looks like
+   * another writer.
    */
   async function holds(write: TransactWriteItem): Promise<boolean> {
     try {

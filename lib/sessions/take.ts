@@ -20,7 +20,7 @@ import type { SessionRows } from "./rows.ts";
 import { checkRights, type Session } from "./session.ts";
 import { formatWhole } from "./whole.ts";
 
-/** The rows that sessions are put into. */
+/** The rows for imported sessions. */
 export interface TakenRows extends Pick<SessionRows, "put"> {
   readMany(names: string[]): Promise<FoundRows>;
 }
@@ -28,39 +28,39 @@ export interface TakenRows extends Pick<SessionRows, "put"> {
 /** `now` in ms, `random` from 0 to 1. */
 export interface TakeDeps {
   rows: TakenRows;
-  /** Only where a gateway owns the sessions: what the row is to say of it. Throws for what that would not take. */
+  /** Only if a gateway owns the sessions: the gateway data of the row. Throws if the gateway would reject it. */
   stateOf?: ((read: StoredSession, entry: Entry) => GatewayState) | undefined;
   allowMasterKeys: boolean;
   /** The author of entries that do not name one. */
   changedBy: ChangedBy;
   proveMarks: ProveMarks;
-  /** Waits before each write; false when it is time to end. */
+  /** Waits before each write; false if it is time to end. */
   pace: (count: number) => Promise<boolean>;
   now: () => number;
   random: () => number;
 }
 
-/** What became of one session. */
+/** The result of one session. */
 export type Taken = "added" | "replaced" | "unchanged" | "kept" | "stopped";
 
 type FoundRow = Pick<SessionRow, "stored" | "updatedAt">;
-/** Rows by their names. */
+/** Rows by name. */
 export type FoundRows = Map<string, FoundRow>;
 
-/** Where the sessions of a source go. */
+/** The target of an import. */
 export interface Take {
-  /** The rows of these names that exist. */
+  /** The existing rows with these names. */
   read(names: string[]): Promise<FoundRows>;
-  /** `found`: what was read; it is kept true. Throws a coded error for what is not taken. */
+  /** `found`: the rows that were read; it is kept up to date. Throws a coded error for a session that is rejected. */
   take(entry: Entry, name: string, found: FoundRows): Promise<Taken>;
 }
 
-/** How often a write is tried while others change the row, or the table is throttled. */
+/** The maximum number of attempts of a write while others change the row, or the table is throttled. */
 const ATTEMPTS = 8;
 
 /**
- * Puts a session into the table, on condition of what was read there, and never over one that is not older. Throws a
- * coded error for what the table, or the gateway that owns the sessions, does not take.
+ * Puts a session into the table, on condition of the version that was read, and never over one that is not older.
+ * Throws a coded error if the table, or the gateway that owns the sessions, rejects it.
  */
 export function createTake(deps: TakeDeps): Take {
   const { rows, stateOf, allowMasterKeys, now, random } = deps;
@@ -81,7 +81,7 @@ export function createTake(deps: TakeDeps): Take {
     return { ...item, updated_at: entry.updatedAt ?? at };
   }
 
-  /** The rows of these names, as they are now. */
+  /** The current rows with these names. */
   const read = (names: string[]) => retried(() => rows.readMany(names), random);
 
   async function take(entry: Entry, name: string, found: FoundRows): Promise<Taken> {
@@ -107,7 +107,7 @@ export function createTake(deps: TakeDeps): Take {
   return { read, take };
 }
 
-/** What a later line of the same key is to be compared with. */
+/** The row with which a later line of the same key is compared. */
 const rowAfter = ({ version, updated_at, marks }: Record<string, unknown>, { session }: Entry): FoundRow => ({
   stored: { session, version: version as number, marks: marks as Marks | undefined },
   updatedAt: updated_at as number,
@@ -120,7 +120,7 @@ function compare({ session, updatedAt = 0 }: Entry, row: FoundRow | undefined): 
   return updatedAt > row.updatedAt ? "replaced" : "kept";
 }
 
-/** Undefined for an item that was edited by hand to something that is not a session. */
+/** Undefined for an item that is invalid after a manual edit. */
 function textOf(session: Session): string | undefined {
   try {
     return formatWhole(session);
@@ -130,7 +130,7 @@ function textOf(session: Session): string | undefined {
   }
 }
 
-/** Throttling and lost answers pass; a write that took effect all the same is found in the table then. */
+/** Throttling and lost responses are transient; if the write took effect, the next read finds it. */
 async function retried<T>(work: () => Promise<T>, random: () => number): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {

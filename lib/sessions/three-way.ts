@@ -1,18 +1,18 @@
 import { isDeepStrictEqual } from "node:util";
 import { isObject, type JsonObject, valueIn } from "../json.ts";
 
-/** A member that one side or both have changed; undefined where a side does not have it. */
+/** A member that one side or both have changed; undefined if a side does not have it. */
 export interface MemberChange {
-  /** Of a member of a map, with the map's name in front. */
+  /** For a member of a map, with the map's name in front. */
   name: string;
   base: unknown;
   mine: unknown;
   theirs: unknown;
-  /** Both sides have changed it, each to something else. */
+  /** Both sides have changed it to different values. */
   conflict: boolean;
 }
 
-/** A merge, and what it was made of. */
+/** A merge, with its members. */
 export interface ThreeWay {
   /** Theirs, with what I changed; of a conflict mine. */
   merged: JsonObject;

@@ -1,4 +1,4 @@
-// Sessions with the members of a newer gateway too. Handlers and the API do not see those; they stay in the table.
+// Sessions including the members of newer gateways. Handlers and the API do not see those; they are kept in the table.
 import { AppError } from "../errors.ts";
 import * as go from "../go/decode.ts";
 import * as quick from "../go/quick.ts";
@@ -14,19 +14,19 @@ const wholeShape = (kit: Kit & Pick<typeof go, "open">) =>
     struct: (fields) => kit.open(fields, kit.struct(fields)),
   });
 
-/** A decoder that keeps unknown members. It may answer the given value itself, so its result must not be changed. */
+/** A decoder that keeps unknown members. It may return the given value itself, so its result must not be changed. */
 export const decodeWhole = quick.usually(wholeShape(quick), wholeShape(go));
 
 /**
- * A session as it was written elsewhere, with the members that are unknown here; throws session-invalid, naming the
- * member at fault, and session-too-large.
+ * A session from another system, including unknown members; throws session-invalid, naming the member at fault, and
+ * session-too-large.
  */
 export function parseWhole(text: string): Session {
   checkText(text);
   return orInvalid(() => go.decodeJson(text, decodeWhole));
 }
 
-/** The same of a stored session, or of one that is parsed already. */
+/** The same for a stored session, or one that is parsed already. */
 export const wholeSession = (session: unknown): Session =>
   orInvalid(() => go.decodeValue(session, decodeWhole));
 
@@ -35,7 +35,7 @@ export function formatWhole(session: Session): string {
   return print(wholeSession(session));
 }
 
-/** Puts the members of `stored` that are unknown here into a session that was made from the others. */
+/** Adds the unknown members of `stored` to a session that was made from the others. */
 export function keepUnknown(session: Session, stored: Session | undefined): Session {
   const before = stored && fitOrNothing(stored);
   return before ? (added(session, before.whole, before.known) as Session) : session;

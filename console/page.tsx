@@ -178,7 +178,7 @@ function Bars({ error }: { error: string | undefined }) {
         <div class="bar fail" role="alert">
           Release {shown(release.trouble.version.slice(0, 8))}{" "}
           {release.trouble.result === "partly" ? "is live in part only" : "was refused"}:{" "}
-          {shown(release.trouble.error)}. {shown(release.version.slice(0, 8))} goes on.
+          {shown(release.trouble.error)}. {shown(release.version.slice(0, 8))} stays live.
         </div>
       )}
     </>

@@ -33,7 +33,7 @@ export async function putBefore(before: Wanted): Promise<void> {
     if (!(thrown instanceof RequestError)) throw thrown;
     const why =
       thrown.status === 412
-        ? "somebody has changed it meanwhile: untick it, and tick it again"
+        ? "somebody has changed it in the meantime: untick it, and tick it again"
         : thrown.message;
     throw new Error(`nothing was sent. The session of ${key}: ${why}`);
   }

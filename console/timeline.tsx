@@ -64,9 +64,7 @@ export function Timeline({ row, attempt }: { row: EventRow; attempt: ShownAttemp
     ...(attempt.reason && runs.every(({ reason }) => reason !== attempt.reason)
       ? [{ what: attempt.outcome, look: "fail", text: `${attempt.reason}: ${attempt.error ?? ""}` }]
       : []),
-    ...(outcome === "dead"
-      ? [{ what: "given up", look: "fail", text: "it is in the dead-letter queue" }]
-      : []),
+    ...(outcome === "dead" ? [{ what: "dead", look: "fail", text: "it is in the dead-letter queue" }] : []),
     ...(next_at && outcome !== "done" && outcome !== "dead"
       ? [{ what: "next", look: "wait", text: `about ${clock(next_at)}` }]
       : []),

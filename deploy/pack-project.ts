@@ -49,7 +49,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { openPublisher } from "gatehook/publisher";
 
-test("keeps an event while the queue is away", async () => {
+test("keeps an event while the queue is unavailable", async () => {
   const spool = mkdtempSync(join(tmpdir(), "gatehook-spool-"));
   const queueUrl = "http://127.0.0.1:9/000000000000/events";
   const publisher = await openPublisher({ queueUrl, spool, client: { region: "us-east-1" } });

@@ -18,7 +18,7 @@ export function queues(template: Template): string[] {
     ...(Properties.SqsManagedSseEnabled || Properties.KmsMasterKeyId
       ? []
       : [`${id} is not encrypted: give it SqsManagedSseEnabled`]),
-    ...(!last.has(id) || watched.has(id) ? [] : [`what is given up goes to ${id}, which no alarm watches`]),
+    ...(!last.has(id) || watched.has(id) ? [] : [`dead letters go to ${id}, which no alarm watches`]),
   ]);
 }
 
@@ -46,7 +46,7 @@ function sourceQueue({ Resources }: Template, id: string, functionId: string): s
     ...(Number(visibility) >= least
       ? []
       : [`the VisibilityTimeout of ${id} is ${visibility} s, but must be ${minimum}`]),
-    ...(redrive ? [] : [`${id} has no RedrivePolicy: what always fails would come again forever`]),
+    ...(redrive ? [] : [`${id} has no RedrivePolicy: what always fails would be retried forever`]),
   ];
 }
 

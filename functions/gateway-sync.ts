@@ -47,7 +47,7 @@ const limit = createAbsenceLimit({
 });
 const canary = canaryOf(env);
 function tellHeld(why: string): void {
-  log.error("an absence is not believed", { why });
+  log.error("an absence is not accepted", { why });
   metrics.count("AbsencesHeld");
 }
 const settle = createSettle({

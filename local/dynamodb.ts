@@ -89,7 +89,7 @@ export async function startDynamo(options: DynamoOptions = {}): Promise<Service>
 /** An engine that does not start may have found its file damaged. */
 function withFile(cause: AppError, file: string | undefined): AppError {
   if (!file) return cause;
-  const rest = `its data is in ${file}: if that is damaged, delete ${dirname(file)} to start anew`;
+  const rest = `its data is in ${file}: if that is damaged, delete ${dirname(file)} to start from nothing`;
   return new AppError("local-failed", `${cause.message}; ${rest}`, { cause });
 }
 

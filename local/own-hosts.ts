@@ -18,5 +18,5 @@ export function rejectionOf(
   const stranger = strangerIn(headers, isOwn);
   if (!stranger) return undefined;
   if (stranger === "Host") return { status: 421, message: "Host is not a name of this server" };
-  return { status: 403, message: `${stranger} tells of a web page that is not of this server` };
+  return { status: 403, message: `${stranger} shows that the request is from a web page of another origin` };
 }

@@ -73,7 +73,7 @@ async function openPersistence(folder: string, region: string): Promise<Persiste
     prepare(file, region);
     return persistence;
   } catch (cause) {
-    const message = `${file} cannot be opened (${errorText(cause)}): delete ${folder} to start anew`;
+    const message = `${file} cannot be opened (${errorText(cause)}): delete ${folder} to start from nothing`;
     throw new AppError("local-failed", message, { cause });
   }
 }

@@ -28,7 +28,9 @@ export interface RmOptions extends DeadLetterOptions {
 export async function dlqRm(name: string | undefined, options: RmOptions): Promise<void> {
   const target = targetOf(name, options);
   if (!options.yes && !process.stdin.isTTY)
-    throw new UsageError("this deletes events for good, and nobody is at a terminal to say yes: add --yes");
+    throw new UsageError(
+      "this deletes events permanently, and there is no terminal to confirm it: add --yes",
+    );
   const open = await openQueue("DEAD_LETTERS_QUEUE_URL");
   // What comes while the question stands was not part of it.
   const before = Date.now();

@@ -131,7 +131,7 @@ async function untilWritten(store: ReleaseStore, folder: CheckedFolder): Promise
 function conclude(folder: CheckedFolder, before: Pointer, entry: HistoryEntry): void {
   const { version } = entry;
   if (entry.result === "refused") {
-    const kept = before.version ? `release ${before.version} goes on` : "no release is live";
+    const kept = before.version ? `release ${before.version} stays live` : "no release is live";
     refuse(`release ${version} was refused, ${kept}:`, told(entry, folder), folder);
     return;
   }
@@ -139,7 +139,7 @@ function conclude(folder: CheckedFolder, before: Pointer, entry: HistoryEntry): 
   const isBuiltBefore = before.built === folder.version && !before.refused;
   if (isBuiltBefore && before.version !== version)
     printText(
-      `release ${version} is what was uploaded last, and ${before.version} was rolled back to: it goes on`,
+      `release ${version} is what was uploaded last, and there was a rollback to ${before.version}, which stays live`,
     );
   else if (entry.result === "partly") {
     refuse(`only a part is live, as release ${version}: ${size}`, told(entry, folder), folder);

@@ -141,9 +141,9 @@ async function readyToTrust(
   if (await canary.isThere(gateway)) return true;
   if (!yes && !process.stdin.isTTY)
     throw new UsageError(
-      `the gateway does not show its canary ${canary.name}, and nobody is at a terminal to say that it may be made again: add --yes`,
+      `the gateway does not have its canary ${canary.name}, and there is no terminal to confirm that it may be created again: add --yes`,
     );
-  const question = `the gateway does not show its canary ${canary.name}: was its store emptied, and is it to be made again?`;
+  const question = `the gateway does not have its canary ${canary.name}. If its store was emptied: create the canary again?`;
   if (!yes && !(await confirm(question, { input: process.stdin, output: process.stderr }, stop)))
     return false;
   if (!(await canary.make(gateway)))
@@ -185,7 +185,7 @@ const ENDS: Record<Exclude<End, "through">, string> = {
   stopped: "stopped: there are rows that were not compared",
   away: "the gateway or a table did not answer several times in a row: call it again when they are back",
   emptied:
-    "the gateway does not show its canary: its store is away, or was emptied. If it was, add --trust-empty, which makes the canary again and then believes that keys are gone",
+    "the gateway does not have its canary: its store is unavailable, or was emptied. If it was emptied, add --trust-empty, which creates the canary again and then accepts that keys are deleted",
 };
 
 function tell(tally: Tally, end: End, { json, trustEmpty }: ReconcileOptions): void {

@@ -14,7 +14,7 @@ export interface RmOptions extends KeyOptions {
 /** `gatehook sessions rm`: deletes sessions, after a yes. */
 export async function sessionsRm(keys: string[], options: RmOptions): Promise<void> {
   if (!options.yes && !process.stdin.isTTY)
-    throw new UsageError("this deletes sessions, and nobody is at a terminal to say yes: add --yes");
+    throw new UsageError("this deletes sessions, and there is no terminal to confirm it: add --yes");
   const table = process.env.SESSIONS_TABLE ?? "";
   const question = `delete ${countOf(keys.length, "session")} of ${table}?`;
   if (

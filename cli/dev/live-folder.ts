@@ -113,8 +113,8 @@ export function createLiveFolder(
     const size = `${apis} API(s), ${scripts} script(s)`;
     // Unchanged is also what the stack's own notice of this upload made live before.
     const live = result === "unchanged" ? await stack.releases.liveVersion() : version;
-    if (result === "refused") printError(`release ${version} was refused: what was live before goes on`);
-    else if (live !== version) say(`release ${version} was rolled back from: release ${live} goes on`);
+    if (result === "refused") printError(`release ${version} was refused: the live release stays`);
+    else if (live !== version) say(`release ${version} was rolled back: release ${live} is live`);
     else if (held) printError(`only a part is live, as release ${version}: ${size}`, ...heldLines(held));
     else if (result === "unchanged" && version === told)
       say(`release ${version} was made of the same files: nothing to flip`);
@@ -128,7 +128,7 @@ export function createLiveFolder(
     const text = JSON.stringify(findings);
     if (text !== trouble) {
       sayProblems(findings, from);
-      printError("nothing was uploaded: what is live goes on");
+      printError("nothing was uploaded: the live release stays");
     }
     trouble = text;
     return { version: "", result: "refused", apis: 0, scripts: 0, ...findings };
@@ -161,7 +161,7 @@ export function createLiveFolder(
   async function tellTrouble(thrown: unknown): Promise<void> {
     const away = await awayFrom(folder, names);
     const text = away.length > 0 ? `${away.join(" and ")} not there` : errorText(thrown);
-    if (text !== trouble) sayRow(away.length > 0 ? "waiting" : "problem", `${text}: what is live goes on`);
+    if (text !== trouble) sayRow(away.length > 0 ? "waiting" : "problem", `${text}: the live release stays`);
     trouble = text;
   }
 

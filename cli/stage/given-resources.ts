@@ -83,7 +83,7 @@ async function eventsQueue(arn: string, { sqs }: Services, parameters: Parameter
     ]),
     // The consumer itself sends dead letters; this is for events that it never gets to.
     warnings: those([
-      [most === undefined, "has no RedrivePolicy: an event that ends the consumer would come again forever"],
+      [most === undefined, "has no RedrivePolicy: an event that ends the consumer would be retried forever"],
     ]),
   };
 }

@@ -27,7 +27,7 @@ export function stageGate(
   terminal: Terminal = { input: process.stdin, output: process.stderr },
 ): Gate {
   if (asks && !yes && !terminal.input.isTTY)
-    throw new UsageError(`this writes to ${stack}, and nobody is at a terminal to say yes: add --yes`);
+    throw new UsageError(`this writes to ${stack}, and there is no terminal to confirm it: add --yes`);
   return async ({ verb, place }) => {
     const what = `${verb} ${placeText(place)}`;
     if (!asks || yes) {

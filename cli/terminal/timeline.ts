@@ -23,7 +23,7 @@ function lineText(message: string, fields: Record<string, unknown>): string | un
     case "release refused":
       return row(
         "refused",
-        `release ${release}; the old one goes on. gatehook releases ${release} tells why`,
+        `release ${release}; the old one stays live. gatehook releases ${release} shows why`,
       );
     case "release partly live":
       return row(

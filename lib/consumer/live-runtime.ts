@@ -78,7 +78,7 @@ export function createLiveRuntime(deps: {
         metrics.count("ReloadFailures");
         if (!old) throw thrown;
         failed = { version, until: now() + RETRY_MS };
-        deps.log.error("release not loaded, the old one goes on", {
+        deps.log.error("release not loaded, the old one stays in use", {
           release: version,
           running: old.release.version,
           error: errorText(thrown),

@@ -67,7 +67,9 @@ export async function startServer({ publisher, at, anyHost, log }: ServerOptions
     if (stranger === "Host")
       return jsonReply(403, { message: "Host is not a loopback name of this machine" });
     if (stranger)
-      return jsonReply(403, { message: `${stranger} tells of a web page that is not of this machine` });
+      return jsonReply(403, {
+        message: `${stranger} shows that the request is from a web page of another origin`,
+      });
     const path = request.url ?? "/";
     const pathname = URL.parse(path, "http://localhost")?.pathname ?? path;
     if (pathname === "/healthz" && request.method === "GET") {

@@ -46,7 +46,7 @@ export async function rollBackTo(
   if (version !== seen)
     throw new AppError(
       "release-conflict",
-      `release ${version} is live meanwhile, and not ${seen}: look at the releases and decide again`,
+      `release ${version} is live now, not ${seen}: look at the releases and decide again`,
     );
   return rollBack(store, to, Date.now);
 }

@@ -128,8 +128,8 @@ export function templateSuite(artifact: () => Artifact, folder: string): void {
             }),
         ],
         [/EventsQueue is not encrypted/, (t) => (properties(t, "EventsQueue").SqsManagedSseEnabled = false)],
-        [/given up goes to DeadLettersQueue/, (t) => delete t.Resources.DeadLettersAlarm],
-        [/given up goes to ReleaserFailuresQueue/, (t) => delete t.Resources.ReleaserFailuresAlarm],
+        [/dead letters go to DeadLettersQueue/, (t) => delete t.Resources.DeadLettersAlarm],
+        [/dead letters go to ReleaserFailuresQueue/, (t) => delete t.Resources.ReleaserFailuresAlarm],
         [/ReleaserLambdaFunction fails at is lost/, (t) => delete t.Resources.ReleaserInvokeConfig],
         [
           /role of ReleaserLambdaFunction may not send to ReleaserFailuresQueue/,

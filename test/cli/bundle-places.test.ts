@@ -211,7 +211,7 @@ describe("gatehook dev with a script that is made of others", () => {
   it("uploads nothing that cannot be made, says why once, and goes on when it can", async () => {
     await writeFiles(folder, { "lib/checked.ts": `${CHECKED}export const x = ;\n` });
     await dev.says(
-      /error {4}lib\/checked\.ts:8: Unexpected ";"\n {2}8 \| export const x = ;\n {4}\| +\^\nnothing was uploaded: what is live goes on/,
+      /error {4}lib\/checked\.ts:8: Unexpected ";"\n {2}8 \| export const x = ;\n {4}\| +\^\nnothing was uploaded: the live release stays/,
     );
     await post();
     await dev.says(/editor: of a newer one in others 3/);

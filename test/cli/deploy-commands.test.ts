@@ -32,7 +32,7 @@ describe("gatehook deploy and remove", () => {
   it("asks before it writes to a stage like prod, and asks AWS nothing where nobody can answer", async () => {
     const { code, stdout, stderr } = await gatehook("deploy", "--stage", "prod");
     assert.deepEqual([code, stdout, aws.actions], [2, "", []]);
-    assert.match(stderr, /this writes to shop-prod, and nobody is at a terminal to say yes: add --yes/);
+    assert.match(stderr, /this writes to shop-prod, and there is no terminal to confirm it: add --yes/);
   });
 
   it("makes the stack, and says where events go, where the token is, and how to push", async () => {
@@ -74,7 +74,7 @@ describe("gatehook deploy and remove", () => {
     assert.doesNotMatch(listed.stderr, /deployed by version/);
 
     const told: [args: string[], code: number, said: RegExp][] = [
-      [["push", "--stage", "prod"], 2, /this writes to shop-prod, and nobody is at a terminal to say yes/],
+      [["push", "--stage", "prod"], 2, /this writes to shop-prod, and there is no terminal to confirm it/],
       [["dlq", "redrive", "--all", "--stage", "prod"], 2, /this writes to shop-prod/],
       [["releases", "--stage", "prodd"], 2, /there is no stage prodd: did you mean prod\?/],
       [["releases", "--stage", "test"], 1, /there is no stack shop-test in account \d+, region eu-central-1/],

@@ -141,7 +141,7 @@ describe("gatehook sessions, beside a gateway", () => {
     running.gateway.wipe();
     const told = await sessions(["reconcile", "--rate", "1000", "--json"]);
     assert.deepEqual([told.code, JSON.parse(told.stdout).end], [1, "emptied"]);
-    assert.match(told.stderr, /its store is away, or was emptied/);
+    assert.match(told.stderr, /its store is unavailable, or was emptied/);
     const unasked = await sessions(["reconcile", "--trust-empty"]);
     assert.equal(unasked.code, 2);
     assert.match(unasked.stderr, /add --yes/);

@@ -211,7 +211,7 @@ describe("gatehook sessions", () => {
   it("deletes only after a yes", async () => {
     const asked = await sessions(["rm", "e"]);
     assert.equal(asked.code, 2);
-    assert.match(asked.stderr, /nobody is at a terminal to say yes: add --yes/);
+    assert.match(asked.stderr, /there is no terminal to confirm it: add --yes/);
     assert.ok(await stack.session("e"));
     const { code, stdout, stderr } = await sessions(["rm", "e", "nobody", "--yes"]);
     assert.deepEqual([code, stdout], [1, "1 session deleted\n"]);

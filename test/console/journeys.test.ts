@@ -177,7 +177,7 @@ function journeys(look: Look): void {
       assert.equal((await fetch(`${url}/sessions/to-be`, put)).status, 200);
       await write(/The session of to-be/, JSON.stringify({ ...session, rate: 7 }));
       await on.keys("Control+Enter");
-      await on.shows("nothing was sent. The session of to-be: somebody has changed it meanwhile");
+      await on.shows("nothing was sent. The session of to-be: somebody has changed it in the meantime");
       assert.equal(((await stored()) as { rate: number }).rate, 6);
       await on.tabTo(/^ *Recent/);
       await on.keys("ArrowDown");

@@ -132,7 +132,7 @@ describe("a folder whose every save is uploaded", () => {
     await follow(folder);
     await folder.upload();
     await rename(join(dir, "apis"), join(dir, "elsewhere"));
-    await says(/waiting +apis\/ not there: what is live goes on/);
+    await says(/waiting +apis\/ not there: the live release stays/);
     await writeFile(join(dir, "handlers/h.js"), "saved while it was away");
     await rename(join(dir, "elsewhere"), join(dir, "apis"));
     await reached("saved while it was away");

@@ -241,7 +241,7 @@ describe("a folder that cannot keep data", () => {
       await writeFile(join(folder, file), "x".repeat(8_192));
       await assert.rejects(startAgain(), {
         code: "local-failed",
-        message: new RegExp(`${folder}/${file}.*delete ${folder} to start anew$`),
+        message: new RegExp(`${folder}/${file}.*delete ${folder} to start from nothing$`),
       });
       await writeFile(join(folder, file), whole);
     }

@@ -32,7 +32,7 @@ describe("gatehook dev", () => {
 
       await writeFile(file, `${source}\nvar oops = (;\n`);
       await dev.says(/SyntaxError.*\n.*var oops = \(;\n.*\^/);
-      await dev.says(/was refused: what was live before goes on/);
+      await dev.says(/was refused: the live release stays/);
       await post();
       await dev.says(new RegExp(`loaded .*${first}`));
 

@@ -104,7 +104,7 @@ native.NewHandler(function () { [].indexOf.call({ length: 9007199254740991 }, 1)
   for (let round = 0; round < (quick ? 1 : KILLS); round += 1) {
     const started = performance.now();
     const killed = await runtime.run({ ...sampleRun(timeoutMs), handler: "native" }, silentHost);
-    // Over when the next event is done too: by then there is a sandbox again.
+    // Ends when the next event is done, since there is a sandbox again then.
     const next = await runtime.run(sampleRun(60_000), silentHost);
     taken.push(performance.now() - started - timeoutMs - options.limits.graceMs);
     if (killed.ok || killed.code !== "killed" || !next.ok) throw new Error(JSON.stringify({ killed, next }));

@@ -64,7 +64,7 @@ try {
     seconds: Math.round((performance.now() - started) / 1000),
   });
   assert.equal(counted, EVENTS);
-  // What a process that died had in hand comes again six minutes later, to another window.
+  // The events of a process that died are delivered again six minutes later, in another window.
   const late = windows.filter(({ Count }) => Count < EVENTS / 100);
   assert(windows.length - late.length <= Math.ceil(publishedIn / MINUTE) + 1, `${windows.length} runs`);
   assert(world.killed > 0, "no process died");

@@ -1,7 +1,6 @@
-// npm run bench [-- part … --json --quick --write --page]: every part of the suite, or these, each in a process of its own.
-// --json: the results as one object in the last line. --write: bench/results.json, docs/performance.md and its charts,
-// and the costs of docs/deploy.md.
-// --page: the same documents anew, from the results that are stored.
+// npm run bench [-- part … --json --quick --write --page]: every part of the suite, or these, each in a process of its
+// own. --json: the results as one object in the last line. --write: bench/results.json, docs/performance.md and its
+// charts, and the costs of docs/deploy.md. --page: writes the same documents again, from the stored results.
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";

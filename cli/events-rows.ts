@@ -1,7 +1,7 @@
 import type { EventRow, RowOutcome } from "../lib/history/event-rows.ts";
 import { type Column, cut, table } from "./terminal/layout.ts";
 
-/** Beside the word, so that a reader finds what failed. */
+/** Shown with the word, so that failures are easy to find. */
 const MARKS: Record<RowOutcome, string> = {
   queued: "…",
   done: "✓",

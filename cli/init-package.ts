@@ -4,7 +4,7 @@ import { ownPackage } from "./version.ts";
 
 const SCRIPTS = { start: "gatehook dev", check: "gatehook check", test: "gatehook test && node --test" };
 
-/** For handlers in TypeScript: what is asked for beside the rest. */
+/** Additional dependencies for handlers in TypeScript. */
 export interface PackageOptions {
   name: string;
   ts: boolean;
@@ -33,7 +33,7 @@ export async function completedPackage(text: string | undefined, options: Packag
     );
 }
 
-/** What `npm init` writes as test script means that there is none. */
+/** The test script of `npm init` counts as none. */
 const NO_TEST = /^echo "Error: no test specified" && exit 1$/;
 
 const isFree = (value: string | undefined) => value === undefined || NO_TEST.test(value);

@@ -5,7 +5,10 @@ import { AppError } from "../lib/errors.ts";
 import { createSendCall } from "../lib/events/send.ts";
 import { openPublisher, type Publisher, type PublisherDeps } from "../lib/publisher/publisher.ts";
 
-/** The options of a publisher, but for what this machine gives: the clock, random numbers and the client of SQS. */
+/**
+ * The options of a publisher, except for those that come from this machine: the clock, random numbers and the SQS
+ * client.
+ */
 export interface MachineOptions
   extends Pick<PublisherDeps, "queueUrl" | "folder" | "maxBytes" | "redact" | "oversize" | "log"> {
   /** Over what the SDK finds by itself. */

@@ -8,7 +8,7 @@ import type { RunFolder } from "./run-folder.ts";
 import type { OneRun } from "./run-host.ts";
 import { UsageError } from "./terminal/usage.ts";
 
-/** What is asked of a run beside its script. */
+/** The options of a run, in addition to its script. */
 export interface RunSettings {
   handler?: string;
   dir?: string;

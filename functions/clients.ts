@@ -16,7 +16,7 @@ export const requestHandler = {
 /** The SDK itself reads the region, the credentials and AWS_ENDPOINT_URL_DYNAMODB, _SQS and _S3. */
 export const createDynamo = () => new DynamoDBClient({ requestHandler });
 
-/** An endpoint of one's own has no host name per bucket. */
+/** A custom endpoint has no host name for each bucket. */
 export const createS3 = (env: Record<string, string | undefined>, config: S3ClientConfig = {}) =>
   new S3Client({ ...config, forcePathStyle: Boolean(env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL) });
 

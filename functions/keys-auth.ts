@@ -1,7 +1,10 @@
 import { createSecretCheck, type SecretCheck } from "../lib/secrets.ts";
 import { invalid, secretList } from "./settings.ts";
 
-/** Who may use the key API; undefined where it is off. Throws setting-invalid beside a gateway, which has its own. */
+/**
+ * Checks who may use the key API; undefined if it is off. Throws setting-invalid with a gateway, which has its own key
+ * API.
+ */
 export function readKeysAuth(env: Record<string, string | undefined>): SecretCheck | undefined {
   const secrets = secretList(env, "KEYS_API_SECRET");
   if (secrets.length === 0) return undefined;

@@ -33,7 +33,7 @@ const place = createReconcilePlace({ dynamo, stateTable, now: Date.now });
 const rate = integer(env, "GATEWAY_RECONCILE_RATE");
 const concurrency = integer(env, "GATEWAY_CONNECTIONS");
 const never = new AbortController().signal;
-/** What is kept for the rows under way, and for the end: a look at a key and one at the canary, and some writes. */
+/** The time reserved for rows in progress and for the end: a read of a key, a read of the canary, and some writes. */
 const END_MS = 2 * options.timeoutMs + 3_000;
 
 /** A slice of the comparison: as much as fits into the invocation, from where the last one ended. */

@@ -7,7 +7,7 @@ import { createEntryStore } from "../lib/tyk-api/storage-store.ts";
 import type { createDynamo } from "./clients.ts";
 import { createDocuments } from "./documents.ts";
 
-/** What scripts ask for beside sessions. In a module of its own, since most starts run none that does. */
+/** The calls of scripts other than those for sessions. In a module of its own, since most scripts do not use them. */
 export function createScriptIo(settings: {
   allowHosts: string[];
   maxResponseBytes: number;

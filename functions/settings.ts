@@ -73,7 +73,7 @@ function required(name: FunctionSettingName): never {
   throw invalid(name, "is not set");
 }
 
-/** The error `setting-invalid`; `problem` goes on after the setting's name. */
+/** The error `setting-invalid`; `problem` continues after the setting's name. */
 export function invalid(name: FunctionSettingName, problem: string): AppError {
   const { what, example } = FUNCTION_SETTINGS[name];
   return new AppError(

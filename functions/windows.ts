@@ -5,7 +5,7 @@ import { createWindowStore } from "../lib/tasks/window-store.ts";
 import { createWindows, type Windows } from "../lib/tasks/windows.ts";
 import type { createDynamo } from "./clients.ts";
 
-/** Counts events of which one run stands for many. In a module of its own, since few releases have such handlers. */
+/** Counts events in windows. In a module of its own, since few releases have such handlers. */
 export function createWindowCounts(deps: {
   dynamo: ReturnType<typeof createDynamo>;
   table: string;

@@ -64,7 +64,7 @@ export async function startAws(env: Env, options: LocalAwsOptions = {}): Promise
   };
 }
 
-/** All or none: what started beside one that failed is closed again. */
+/** All or none: if one fails to start, the others are closed again. */
 async function startAll(starts: ((() => Promise<Service>) | undefined)[]): Promise<(Service | undefined)[]> {
   const results = await Promise.allSettled(starts.map((start) => start?.()));
   const failed = results.find(({ status }) => status === "rejected");

@@ -33,7 +33,7 @@ export const HISTORY_LIMITS: HistoryLimits = { lines: 10_000, bytes: 256 * 1024 
 const FILES = 10;
 const FILE = /^(\d{8})\.jsonl$/;
 
-/** The files of a history, the oldest first. A link is none: what it leads to is not to be written to. */
+/** The files of a history, the oldest first, without links, whose targets must not be written to. */
 export const historyFiles = (folder: string) =>
   readdirSync(folder, { withFileTypes: true })
     .flatMap((entry) => (entry.isFile() && FILE.test(entry.name) ? entry.name : []))
@@ -99,7 +99,7 @@ export function openHistory(
   }
 
   function fileForNext(): OpenFile {
-    // Somebody may have removed the folder meanwhile.
+    // The folder may have been deleted in the meantime.
     const isUsable = file && !isFull(file) && fstatSync(file.fd).nlink > 0;
     return isUsable && file ? file : openNext();
   }

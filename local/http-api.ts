@@ -16,7 +16,7 @@ type Invoke = (request: APIGatewayProxyEventV2) => Promise<unknown>;
 export interface HttpApiOptions {
   /** 0: any free port. */
   port: number;
-  /** Names that a request's Host may have beside those of loopback with this port. */
+  /** Names that a request's Host may have in addition to those of loopback with this port. */
   allowHosts?: string[] | undefined;
   /** Such as `POST /events/{api_id}` or `ANY /…`; a `{key+}` takes slashes too, `$default` everything. */
   routes: Record<string, Invoke>;

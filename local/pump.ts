@@ -19,10 +19,13 @@ export interface PumpDeps {
   sqs: SQSClient;
   queueUrl: string;
   batchSize: number;
-  /** Whether the queue goes on when this has ended, so that what it took then must not stay hidden. */
+  /** Whether the queue outlives this pump, so that its received messages must not stay hidden. */
   queueStays: boolean;
   invoke: (batch: SQSEvent) => Promise<unknown>;
-  /** A batch that the function failed as a whole; its messages come again when their visibility timeout is over. */
+  /**
+   * A batch that the function failed as a whole; its messages are delivered again when their visibility timeout is
+   * over.
+   */
   onError: (error: Error) => void;
   /** Ends the start. */
   signal?: AbortSignal;

@@ -82,7 +82,7 @@ function prepare(file: string, region: string): void {
   const database = new DatabaseSync(file);
   try {
     // 1. A message that is made visible is written without its receive count, which the table refuses, and is lost.
-    // 2. Nobody has a message any more, so none need wait for its visibility timeout.
+    // 2. No consumer has a message any more, so none needs to wait for its visibility timeout.
     // 3. The region is a part of a queue's identity there, but its name is the key: in another region the queue would
     //    be made again, and its messages deleted.
     database.exec(`

@@ -84,13 +84,13 @@ interface Caller {
   middlewareStack: { add(middleware: (next: Call) => Call, options: { step: "initialize" }): void };
 }
 
-/** Has a callback told of each call that the service did not do by its own fault. */
+/** Calls a function for each call that failed because of the service. */
 export function onFailedCalls({ dynamoClient, streams, sqs, s3 }: Clients, onFailure: () => void): void {
   const told = (next: Call) => async (args: never) => {
     try {
       return await next(args);
     } catch (thrown) {
-      // Not what the service refuses, or what was called off here.
+      // Not rejected or aborted calls.
       const { name, $metadata } = thrown as Partial<SQSServiceException>;
       if (name !== "AbortError" && !(Number($metadata?.httpStatusCode) < 500)) onFailure();
       throw thrown;
@@ -180,7 +180,8 @@ async function createBucket(s3: S3Client, Bucket: string, abortSignal: AbortSign
   } catch (thrown) {
     if (thrown instanceof BucketAlreadyOwnedByYou) return;
     if (!(thrown instanceof BucketAlreadyExists)) throw thrown;
-    // Emulators answer so for one's own too; AWS refuses the next line where it is somebody else's.
+    // Emulators give this answer for the user's own bucket too; AWS rejects the next call if it belongs to somebody
+    // else.
     await s3.send(new HeadBucketCommand({ Bucket }), { abortSignal });
   }
 }

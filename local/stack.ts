@@ -36,7 +36,7 @@ export interface Stack {
   embedded: ReadonlySet<ServiceName>;
   releases: ReleaseStore;
   consumers: LocalFunction[];
-  /** Has the releaser look at the bucket now, after an upload of one's own. */
+  /** Makes the releaser read the bucket now, after an upload by the caller. */
   release(upload?: () => Promise<void>): Promise<ReleaseReport>;
   /** Wakes the releaser as S3 does after an upload; undefined when another invocation builds. */
   notify(notice: unknown): Promise<ReleaseReport | undefined>;
@@ -57,7 +57,7 @@ export interface ConsumerOptions extends Pick<LocalFunctionOptions, "onMoment"> 
 export interface StackOptions {
   /** 0: any free port. */
   port: number;
-  /** Names that a request's Host may have beside those of loopback. */
+  /** Names that a request's Host may have in addition to those of loopback. */
   allowHosts?: string[];
   /** Names the tables, queues and the bucket. */
   prefix?: string;

@@ -29,8 +29,8 @@ const POLL_MS = 100;
 const LONGEST_WAIT_MS = 10_000;
 
 /**
- * Lambda's event-source mapping for a table's stream, from its oldest record on: each shard in order, a child after
- * its parent's end, and none goes on past what the function has not done.
+ * Lambda's event-source mapping for a table's stream, from its oldest record on: each shard in order, a child after its
+ * parent's end, and none continues past records that the function has not processed.
  */
 export function startStreamPump(deps: StreamPumpDeps): Pump {
   const { streams, streamArn, batchSize } = deps;
@@ -131,8 +131,8 @@ export function startStreamPump(deps: StreamPumpDeps): Pump {
 }
 
 /**
- * A stream goes on from the lowest sequence number that the answer names; what it does with answers of other forms
- * is as for a queue. https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+ * A stream continues from the lowest sequence number in the answer; what it does with answers of other forms is as for
+ * a queue. https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
  */
 export function firstFailed(answer: unknown, sequenceNumbers: string[]): string | undefined {
   const failed = failedIds(

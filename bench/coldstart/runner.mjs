@@ -55,7 +55,7 @@ async function startTrace() {
   };
 
   async function end() {
-    const noted = [...marks]; // what this does itself is none of it
+    const noted = [...marks]; // without the marks of this file itself
     const ms = ({ user, system }) => (user + system) / 1_000;
     const [all, main] = [ms(process.cpuUsage()), ms(process.threadCpuUsage())];
     const { sandboxTime } = await import("../shared/threads.ts");

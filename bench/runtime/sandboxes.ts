@@ -1,4 +1,4 @@
-// Our own sandbox in this thread: as it is, in both kinds of isolation, and with a context made anew for each run.
+// Our own sandbox in this thread: as it is, in both kinds of isolation, and with a new context for each run.
 import { loadAssets } from "../../lib/runtime/assets.ts";
 import { DEFAULT_LIMITS, type Isolation, type Script } from "../../lib/runtime/protocol.ts";
 import type { HostCall } from "../../lib/runtime/worker/host-function.ts";

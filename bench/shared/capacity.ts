@@ -1,4 +1,4 @@
-// A proxy in front of the DynamoDB engine that asks for the consumed capacity of each call, whoever makes it.
+// A proxy in front of the DynamoDB engine that requests the consumed capacity of each call, from any client.
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";

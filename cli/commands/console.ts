@@ -122,7 +122,7 @@ async function stageBackend({
   };
 }
 
-/** Time between two reads of what was recorded meanwhile; each read is eight requests. */
+/** Time between two reads of new records; each read is eight requests. */
 const LOOK_MS = 2_000;
 /** What cannot be read now is read with a later look; why it cannot is told once. */
 async function follow(index: HistoryIndex): Promise<never> {

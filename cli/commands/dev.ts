@@ -35,7 +35,7 @@ export interface DevOptions extends Asked {
   demo: boolean;
   /** Keeps tables, queues and the bucket between two starts. */
   persist?: boolean;
-  /** Names that a request's Host may have beside those of loopback. */
+  /** Names that a request's Host may have in addition to those of loopback. */
   allowHost: string[];
   /** How many events are kept for `gatehook events`. */
   history: number;

@@ -24,7 +24,7 @@ export interface ShowOptions extends DeadLetterOptions {
 
 /** One letter as it is told; the body only when it was asked for. */
 interface Shown extends LetterFacts {
-  /** What its publisher gave it beside the body. */
+  /** The attributes from its publisher. */
   attributes: Record<string, string>;
   body?: string;
 }

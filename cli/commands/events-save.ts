@@ -49,7 +49,7 @@ export async function eventsSave(named: string, file: string, options: EventsSav
   );
 }
 
-/** With a secret that nobody keeps: what stands for a key leads to no key. */
+/** With a secret that is not stored, so that a reference cannot be traced to a key. */
 const redacted = (attempt: AttemptRecord) => createRedaction(randomBytes(32).toString("hex")).redact(attempt);
 
 /** Never over a file that is there. Throws a UsageError then. */

@@ -13,7 +13,7 @@ import { print, printJson } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 import { prepareAttach } from "./attach.ts";
 
-/** What a folder of one's own starts with, by the names that npm leaves as they are. */
+/** The files of a new folder, with names that npm does not change. */
 const RENAMED: Record<string, string> = { "github/check.yml": ".github/workflows/check.yml" };
 /** npm would take a file of this name for its own. */
 const IGNORED = "node_modules/\n.gatehook/\n";
@@ -41,7 +41,7 @@ export interface InitOptions {
   ts?: boolean;
 }
 
-/** `gatehook init`: a folder of one's own, with a handler that works. Nothing that is there is overwritten. */
+/** `gatehook init`: creates a user's folder with a working handler. Existing files are not overwritten. */
 export async function init(dir: string, { json, tyk, url, ts = false }: InitOptions): Promise<void> {
   const target = resolve(dir);
   const gateway = tyk === undefined ? undefined : { ...(await gatewayIn(tyk)), dir: target, url };

@@ -130,7 +130,7 @@ async function open({ spool, spoolMb }: PublishOptions, queueUrl: string): Promi
   return openOnThisMachine({ queueUrl, folder: spool, maxBytes: spoolMb * 1_000_000, redact, oversize, log });
 }
 
-/** The folder for what gatehook keeps in a folder of one's own. */
+/** gatehook's folder in a user's folder. */
 async function makeStateFolder(): Promise<void> {
   try {
     await mkdir(STATE_FOLDER, { recursive: true });

@@ -70,7 +70,7 @@ function tellSent(sent: Sent[]): void {
 const WAIT_MS = 60_000;
 const LOOK_MS = 50;
 
-/** It comes again by itself, and nothing is known of what its handlers make of it. */
+/** It will be retried, and the result of its handlers is not known yet. */
 const OPEN: ReadonlySet<EventRow["outcome"]> = new Set(["queued", "conflict", "unstarted", "handed-back"]);
 
 async function tellOutcomes(sent: Sent[], options: SendOptions, stop: AbortSignal): Promise<void> {

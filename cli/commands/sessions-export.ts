@@ -83,7 +83,7 @@ async function* forTerminal(texts: AsyncIterable<string>): AsyncGenerator<string
       .join("\n");
 }
 
-/** Sessions are secrets: nobody else reads the file. */
+/** Sessions are secrets: only the user may read the file. */
 async function newFile(file: string, { force = false }: ExportOptions) {
   try {
     return (await open(file, force ? "w" : "wx", 0o600)).createWriteStream();

@@ -27,7 +27,7 @@ export interface LiveFolder {
   upload(): Promise<ReleaseReport>;
   /** Uploads after the first upload what differs at every save, until the answer is called. */
   follow(): Promise<() => Promise<void>>;
-  /** Has this told of the files of each save that changes something, before they are uploaded. */
+  /** Called with the files of each save that changes something, before they are uploaded. */
   onSave(listener: (sources: Sources) => void): void;
   /** Whether an upload of this folder tells what this fact tells. */
   tells(fact: LogLine): boolean;
@@ -172,7 +172,7 @@ export function createLiveFolder(
       return false;
     });
 
-  /** What is in scripts that could not be made is not known: then the watch goes on as it is. */
+  /** The content of scripts that could not be bundled is unknown: then the watch is not changed. */
   function followInputs(watch: SourceWatch): void {
     if (sources && sources.problems.length === 0) watch.also(sources.inputs);
   }
@@ -227,7 +227,7 @@ export function createLiveFolder(
   };
 }
 
-/** A map is told of by its script. */
+/** A source map is reported with its script. */
 const seen = (paths: string[]) =>
   paths.filter((path) => !isMap(path) || !paths.includes(path.slice(0, -".map".length)));
 

@@ -94,7 +94,7 @@ const namesServices = (env: NodeJS.ProcessEnv) =>
 
 function setEnvironment(env: LocalStack["env"]): void {
   if (env.AWS_ACCESS_KEY_ID) {
-    // A profile or a session of one's own would count before the keys of the stack.
+    // A profile or session of the user would take precedence over the keys of the stack.
     for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"]) delete process.env[name];
   }
   Object.assign(process.env, env);

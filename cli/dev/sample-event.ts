@@ -40,7 +40,7 @@ export function sampleOf({ api, type }: Handled) {
 }
 
 /**
- * Stores a session for the key of the event, posts it, and waits until it is done or given up on. Undefined when
+ * Stores a session for the key of the event, posts it, and waits until it is done or a dead letter. Undefined when
  * `stop` came first.
  */
 export async function sendSampleEvent(
@@ -74,7 +74,7 @@ export async function sendSampleEvent(
 
 const aborted = (signal: AbortSignal) => (signal.aborted ? undefined : once(signal, "abort"));
 
-/** What the functions tell of an event until its end. */
+/** The log lines of an event until its end. */
 function followEvent(facts: LogLines, id: string) {
   const seen: { handler: string; release: string; logs: string[]; error?: string } = {
     handler: "",

@@ -20,7 +20,7 @@ export interface SourceWatch {
 export interface WatchEvents {
   /** One call for what comes together. */
   onChange: () => void;
-  /** The watch goes on, and misses some of the hints. */
+  /** The watch continues, and misses some of the hints. */
   onError: (error: Error) => void;
 }
 
@@ -41,7 +41,7 @@ export async function watchSources(
   const bursts = createBursts(onChange);
   let hints = 0;
 
-  /** Where linked folders lead; what is beside the project is not read. */
+  /** The targets of linked folders; files outside the project are not read. */
   async function targets(): Promise<string[]> {
     const real = await Promise.all(folders.map((path) => realpath(path).catch(() => path)));
     return real.filter((path) => !folders.includes(path) && path.startsWith(root + sep));

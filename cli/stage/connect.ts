@@ -38,7 +38,7 @@ async function connectStage(
 ): Promise<boolean> {
   const { dir = ".", stage, region, yes } = options;
   const target = await readTarget({ dir, stage, ...(region !== undefined && { region }) });
-  // Before AWS is asked anything: where nobody can answer, nothing is done.
+  // Before any call to AWS: without a terminal, nothing is done.
   const permitted: Gate = writes
     ? stageGate({ asks: target.confirm, yes }, target.stack)
     : async ({ place }) => {

@@ -17,7 +17,7 @@ export interface Account {
   caller: string;
 }
 
-/** An endpoint of one's own has no host name per bucket. */
+/** A custom endpoint has no host name for each bucket. */
 export const hasOwnEndpoint = () => Boolean(process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL);
 
 /** Asks AWS for the account and the caller. Throws where there are no credentials, or no region. */

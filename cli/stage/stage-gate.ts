@@ -19,7 +19,7 @@ export type Gate = (doing: { verb: string; place: Place }) => Promise<boolean>;
 
 /**
  * Stands before every command that writes to a stage. Throws a UsageError, before anything else is done, where a yes is
- * needed and nobody is there to say it.
+ * needed and there is no terminal.
  */
 export function stageGate(
   { asks, yes }: { asks: boolean; yes: boolean | undefined },

@@ -40,7 +40,7 @@ export interface Target {
 /** Where people get hurt when it breaks, unless gatehook.json says otherwise. */
 const ASKS = /^(.*-)?(prod|production|live)(-.*)?$/;
 
-/** A folder of one's own, and its gatehook.json. Throws a UsageError where it is not one. */
+/** A user's folder, and its gatehook.json. Throws a UsageError if it is not one. */
 export async function readFolder(dir: string): Promise<{ folder: string; project: Project }> {
   const folder = resolve(dir);
   if ([PROJECT_FILE, ...Object.keys(SOURCE_FOLDERS)].some((name) => existsSync(join(folder, name))))

@@ -3,7 +3,7 @@ import { lineWidth } from "./layout.ts";
 import { linesOf } from "./printable.ts";
 import { codeFrame } from "./problem-lines.ts";
 
-/** Without the frames of the gateway's API, which help nobody. */
+/** Without the frames of the gateway's API, which do not help. */
 export const ownFrames = (error: string) =>
   linesOf(error)
     .filter((line) => !/^\s+at .*\(prelude\.js:[\d:]+\)$/.test(line))

@@ -14,7 +14,7 @@ extendQuota.NewHandler(function (event, context) {
   session.quota_max = session.quota_max + more;
   session.quota_remaining = more;
   session.meta_data = Object.assign({}, meta, { extended_until: session.quota_renews });
-  // The 1 keeps the period as it is; without it, a write starts the quota anew.
+  // The 1 keeps the period as it is; without it, a write resets the quota.
   TykSetKeyData(key, JSON.stringify(session), 1);
   log("quota raised by " + more);
 });

@@ -14,6 +14,6 @@ notifyChat.NewHandler(function (event, context) {
       }),
     ) || '{"code":0}',
   );
-  // Thrown, so that the event comes again: the chat is told when it is there.
+  // Thrown, so that the event is retried: the chat gets the message when it is available.
   if (answer.code !== 200) throw new Error("the chat answered " + answer.code);
 });

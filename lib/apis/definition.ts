@@ -16,7 +16,7 @@ export interface Api {
   name: string;
   /** Per event type, the handlers in the order in which they run. */
   handlers: Record<string, HandlerRef[]>;
-  /** Per event type, the webhooks and log handlers that are run here beside them; absent where an API has none. */
+  /** Per event type, the webhooks and log handlers that gatehook runs too; missing if an API has none. */
   own?: Record<string, OwnHandler[]>;
   /** What the API's author gives its scripts. */
   config_data?: Record<string, unknown>;
@@ -71,8 +71,8 @@ export function parseDefinitions(file: string, text: string, how: Reading = {}):
 }
 
 /**
- * The handlers of a document's own extension, which count beside those of the classic file that the gateway has made
- * from it: there its webhooks do not carry them. Throws `definition-invalid`.
+ * The handlers of a document's own extension, which are used in addition to those of the classic file that the gateway
+ * made from it, whose webhooks do not list them. Throws `definition-invalid`.
  */
 export function parseCarried(file: string, text: string): Pick<Api, "handlers" | "own"> {
   const extension = inFile(file, "", () => decodeJson(text, struct({ [OWN_EXTENSION]: own })))[OWN_EXTENSION];

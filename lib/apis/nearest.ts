@@ -47,7 +47,7 @@ const FAR = Number.POSITIVE_INFINITY;
 
 /**
  * Levenshtein's: how many letters must be put in, left out or changed; undefined when more than `most`. Only the cells
- * that can be part of a short enough way are looked at, with one beside them that is too far.
+ * that can be part of a short enough path are computed, plus one next to them that is too far.
  */
 function distance(a: string, b: string, most: number, allowance: Allowance): number | undefined {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);

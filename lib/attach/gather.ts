@@ -22,7 +22,7 @@ export interface AppFile extends SourceFile {
   definitions: Definition[];
   /** The text that they are of: with what the gateway has left out of it. */
   whole: string;
-  /** Beside a classic file its OpenAPI document does not count: the gateway takes handlers from the classic one. */
+  /** If there is a classic file, its OpenAPI document is ignored: the gateway takes handlers from the classic file. */
   isCompanion: boolean;
 }
 

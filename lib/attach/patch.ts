@@ -16,7 +16,7 @@ export interface Run {
   handlers: HandlerRef[];
 }
 
-/** An entry that goes on running in the gateway. */
+/** An entry that still runs in the gateway. */
 export interface Stay {
   api: string;
   type: string;

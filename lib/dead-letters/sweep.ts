@@ -44,7 +44,7 @@ export async function sweep(
         found.end = "empty";
         break;
       }
-      // One that was passed over comes again in a sweep that takes longer than it is hidden: its handle is a new one.
+      // A skipped message is received again if a sweep takes longer than it is hidden: its handle is a new one.
       const fresh = letters.filter(({ messageId }) => !passed.has(messageId));
       for (const { messageId, receiptHandle } of letters) passed.set(messageId, { messageId, receiptHandle });
       found.read += fresh.length;

@@ -18,7 +18,7 @@ const LANES = 4;
 export interface BatchGetOptions {
   random: () => number;
   consistent?: boolean;
-  /** Told of the read units of each answer. */
+  /** Called with the read units of each response. */
   onUnits?: (units: number) => void;
 }
 

@@ -4,7 +4,7 @@ export type TransactionError =
   | { kind: "changed"; indexes: number[] }
   /** Cancelled for the moment only (throttling); nothing was written. */
   | { kind: "cancelled" }
-  /** Nobody knows whether it was written: no answer, an internal error, or it is still under way. */
+  /** It is unknown whether it was written: no response, an internal error, or it is still in progress. */
   | { kind: "unknown" }
   /** It will never be taken: too large, or not an item. */
   | { kind: "unfit"; message: string }

@@ -39,7 +39,7 @@ export interface SendOptions {
 export interface Egress {
   /** Throws http-invalid, -refused, -failed or -too-large; of the request the messages name the host alone. */
   send(request: EgressRequest, options: SendOptions): Promise<EgressResponse>;
-  /** Ends what is under way; what is sent later fails. */
+  /** Aborts requests in progress; later ones fail. */
   close(): Promise<void>;
 }
 

@@ -118,7 +118,7 @@ function checkHost(text: string): string {
 const BAD_ESCAPE = /%(?![\da-f]{2})/i;
 const PATH_BYTES = bytesLike(/[\w\-.~$&+,/:;=@]/);
 
-/** A path that is properly encoded stays as it is; any other is decoded and encoded anew, as Go's EscapedPath does. */
+/** A properly encoded path is not changed; any other is decoded and encoded again, as Go's EscapedPath does. */
 function escapePath(path: string): string {
   if (BAD_ESCAPE.test(path)) throw invalid("the URL has a bad % escape");
   if (/^[\w\-.~$&+,/:;=@!'()*[\]%]*$/.test(path)) return path;

@@ -31,7 +31,7 @@ const ID_CHARS = 256;
 /** Names go into keys, headers and log lines, where a line end or an escape sequence would be more than a name. */
 const CONTROL = /\p{Cc}/u;
 
-/** What the transport knows beside the body: ingest's path, or a message's attributes and id. */
+/** Data from the transport, in addition to the body: ingest's path, or a message's attributes and id. */
 export interface Surroundings {
   apiId: string | undefined;
   /** Serves as the event's id when the publisher gave none. */
@@ -73,7 +73,7 @@ function gatewayEvent({ event, place }: Reading): GatewayEvent {
 
 function asText(value: unknown, field: string): string {
   if (typeof value !== "string") throw invalidEvent(field, "must be a string");
-  // No table and no queue could tell one half of a surrogate pair from another.
+  // Tables and queues cannot distinguish lone surrogates.
   if (!value.isWellFormed()) throw invalidEvent(field, "is not Unicode text");
   if (value.length > ID_CHARS) throw invalidEvent(field, `must have at most ${ID_CHARS} characters`);
   return value;

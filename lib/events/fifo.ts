@@ -3,9 +3,9 @@ import type { EventEnvelope } from "./event.ts";
 import { eventKey } from "./identity.ts";
 
 /**
- * What a FIFO queue (its name ends in `.fifo`) wants to know beside the body; nothing for others. Events of one key
- * make one group and keep their order; one without a key is a group of its own. Hashes, since keys are secrets and
- * SQS takes at most 128 characters. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+ * The parameters that a FIFO queue (its name ends in `.fifo`) requires; empty for others. Events of one key form one
+ * group and keep their order; an event without a key has its own group. Hashes, since keys are secrets and SQS takes at
+ * most 128 characters. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
  */
 export function fifoOrder(
   queueUrl: string,

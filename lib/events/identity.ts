@@ -9,7 +9,7 @@ export interface EventKey {
   id: string;
 }
 
-/** An id counts within its API: publishers of two APIs need not know of each other. */
+/** An id is valid within its API, so publishers of different APIs need not coordinate. */
 export function eventKey({ api_id, id }: Pick<EventEnvelope, "api_id" | "id">): EventKey {
   // The first # ends the API's part, whatever an id may hold.
   return { identity: `${api_id.replace(/[%#]/g, encodeURIComponent)}#${id}`, id };

@@ -5,7 +5,7 @@ export function invalidEvent(field: string, problem: string): AppError {
   return new AppError("event-invalid", `${field} ${problem}`, { field });
 }
 
-/** Does the work for one item of an array; a refusal names the item too. */
+/** Does the work for one item of an array; an error names the item too. */
 export function inItem<T>(index: number, work: () => T): T {
   try {
     return work();

@@ -63,7 +63,7 @@ function inHeaders(lines: string[], names: Set<string>): string[] {
   let isHidden = false;
   return lines.map((line) => {
     const [, start = "", name] = /^([ \t]+|([^\s:]+)\s*:[ \t]*)/.exec(line) ?? [];
-    // A line that begins with a space goes on with the header before it.
+    // A line that begins with a space continues the previous header.
     if (name !== undefined || start === "") isHidden = name !== undefined && names.has(name.toLowerCase());
     return isHidden ? start + REDACTED + (line.endsWith("\r") ? "\r" : "") : line;
   });

@@ -49,7 +49,7 @@ export interface Queue {
   queueUrl: string;
 }
 
-/** One message that is not an event on its way to the consumer, or not any more. */
+/** A message that is not a new event: a task, a copy or a dead letter. */
 export interface QueueMessage {
   body: string;
   /** Empty ones are left out: SQS refuses an attribute without a text. */

@@ -58,7 +58,7 @@ const ESCAPES = ["<", ">", "&", "\u2028", "\u2029", "\ufffd"].map(
   (character) => [character, `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`] as const,
 );
 
-/** Sorts texts by their bytes, as Go does, in place: JavaScript's own order but for characters beyond U+FFFF. */
+/** Sorts texts by their bytes, as Go does, in place: JavaScript's own order except for characters beyond U+FFFF. */
 export function sortedByBytes(texts: string[]): string[] {
   if (!texts.some((text) => SURROGATE.test(text))) return texts.sort();
   const keys = new Map(texts.map((text) => [text, Buffer.from(text)]));

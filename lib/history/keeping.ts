@@ -1,6 +1,6 @@
 import type { AttemptRecord } from "./records.ts";
 
-/** Which attempts a deployment keeps, beside those that failed or were slow. */
+/** Which attempts a deployment keeps, in addition to those that failed or were slow. */
 export interface Keeping {
   /** `failed`: nothing more. `sampled`: a share of the others. `all`: the others too. */
   history: "failed" | "sampled" | "all";
@@ -22,8 +22,8 @@ export function createKeeping({ history, share, slowMs, random }: Keeping): (att
 }
 
 /**
- * Events that wait for a dependency or for time are not: an outage would be thousands. The end of what came again is,
- * or an event that failed once would be shown as failed for ever.
+ * Attempts that only wait for a dependency or for time are not kept, since an outage causes thousands. The outcome of a
+ * retried event is kept, or an event that failed once would be shown as failed forever.
  */
 function isTrouble({ outcome, n, ms, conflicts = 0 }: Facts, slowMs: number): boolean {
   if (ms >= slowMs || conflicts > 0) return true;

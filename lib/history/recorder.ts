@@ -19,17 +19,20 @@ export interface AttemptEnd {
   doneBefore?: number;
 }
 
-/** Sees what a consumer does with its events, beside their way: nothing here rejects, throws or waits for a sink. */
+/**
+ * Records what a consumer does with its events, without affecting them: nothing here rejects, throws or waits for a
+ * sink.
+ */
 export interface Recorder {
   startRun(delivery: Delivery, run: Run, path: string): RunRecorder;
-  /** The runs so far count for nothing: the event is run again. */
+  /** The runs so far are discarded: the event is run again. */
   conflicted(delivery: Delivery): void;
   ended(delivery: Delivery, end: AttemptEnd): void;
-  /** The record is in the dead-letter queue, whatever `ended` was told of its event. */
+  /** The record is in the dead-letter queue, whatever the outcome passed to `ended`. */
   dead(record: QueueRecord): void;
   /**
-   * Hands over what is there, once the batch's answer is settled, and takes a part of the `left` milliseconds of the
-   * invocation. Never rejects.
+   * Passes the attempts to the sink after the batch's result is known, and uses a part of the `left` milliseconds of
+   * the invocation. Never rejects.
    */
   flush(left: number): Promise<void>;
 }

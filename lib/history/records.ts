@@ -75,7 +75,7 @@ export interface AttemptRecord {
   error?: string;
   /** How many attempts it has cost so far, where this one counts. */
   attempt?: number;
-  /** When about it comes again. */
+  /** About when it is retried. */
   next_at?: string;
   /** How often it was run again in this delivery, since others had changed what it read. */
   conflicts?: number;
@@ -122,7 +122,7 @@ export interface CallRecord {
   args: string[];
   /** What the script got; absent for nothing, which is also what a failed call gives. */
   answer?: string;
-  /** Why the answer is not true: something failed on our side, which fails the run. */
+  /** Why the answer is wrong: a dependency failed, which fails the run. */
   failure?: { code: ErrorCode; error: string };
   /** For a batch: how many requests it was to send. */
   requests?: number;

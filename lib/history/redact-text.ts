@@ -45,14 +45,20 @@ function withoutJwts(dotted: string): string {
   return kept.join(".");
 }
 
-/** What is looked for is found by so many of its first characters, and then by its length. */
+/** The number of first characters by which a text is found, before its length is compared. */
 const START = 8;
-/** Looks for each character of a text, and for any text; so many characters that are looked up count as one more. */
+/**
+ * The limit of lookups for each character of a text, and for any text; this number of compared characters counts as one
+ * more lookup.
+ */
 const LOOKS = 2;
 const FREE_LOOKS = 10_000;
 const CHARS_A_LOOK = 64;
 
-/** A text of which too much would have to be looked up, since it begins as what is looked for again and again, is masked whole. */
+/**
+ * A text that needs too many lookups, because it repeats the beginning of a searched text many times, is masked
+ * completely.
+ */
 function replacing(found: ReadonlyMap<string, string>): InText {
   if (found.size === 0) return (text) => text;
   const forms = [...found.keys()].sort((a, b) => b.length - a.length);

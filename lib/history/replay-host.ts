@@ -17,7 +17,7 @@ export interface LiveHttp {
   batchRequest: SendHttp;
 }
 
-/** What a rerun has beside the record of its own run. */
+/** The data of a rerun in addition to the record of its own run. */
 export interface ReplayDeps {
   /** Sessions that differ from the record, since a handler before this one changed them. */
   changed: Sessions;

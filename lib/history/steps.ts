@@ -53,7 +53,7 @@ function withoutDefaults(args: string[]): string[] {
 export const isSameCall = (a: Pick<CallRecord, "name" | "args">, b: Pick<CallRecord, "name" | "args">) =>
   a.name === b.name && JSON.stringify(withoutDefaults(a.args)) === JSON.stringify(withoutDefaults(b.args));
 
-/** Where two lists of steps are the same, each step stands beside its own. */
+/** Aligns two lists of steps where they are equal. */
 export function pairsOf(handler: string, then: Step[], now: Step[]): StepPair[] {
   const textOf = (step: Step) => JSON.stringify(essence(step));
   const nextThen = then.values();

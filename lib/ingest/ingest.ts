@@ -17,7 +17,7 @@ import {
 } from "./take.ts";
 import type { TokenCheck } from "./token.ts";
 
-/** What ingest needs beside the reading of a request. */
+/** The dependencies of ingest, in addition to those for reading a request. */
 export interface IngestDeps extends TakeDeps {
   checkToken: TokenCheck;
   /** The live release, or undefined before the first; `fresh` asks the store rather than memory. */

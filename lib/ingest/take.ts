@@ -63,7 +63,7 @@ export function factsOf({ envelope, form }: Taken) {
 
 const TEMPLATE = "the template <script>{{.}}</script> in the gateway's webhook sends every event whole";
 
-/** What to throw for a request that failed: a refusal is logged, and says which template to use. */
+/** The error for a request that failed: a rejection is logged, and says which template to use. */
 export function rejectionOf(thrown: unknown, { apiId }: Pick<HttpRequest, "apiId">, log: Log): unknown {
   if (!(thrown instanceof AppError) || thrown.status >= 500) return thrown;
   const { code, field, message } = thrown;

@@ -7,7 +7,7 @@ import { json, type KeysReply, problem } from "./reply.ts";
 
 /** What one answer holds. A gateway lists all that there is; a function that did so would end in the middle. */
 export const MAX_KEYS = 10_000;
-/** What one list costs at most, in read units, but for a page: that of 10,000 sessions of up to 4 KB is less. */
+/** The maximum cost of one list in read units, plus one page: a list of 10,000 sessions of up to 4 KB costs less. */
 export const MAX_UNITS = 6_000;
 /** Rows that are read by one request. */
 const PAGE = 1_000;

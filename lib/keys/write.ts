@@ -78,7 +78,7 @@ async function overwrite(
   return write(deps, key, hashed, async () => ({ session: made, reply: done("added", shown, hash) }));
 }
 
-/** `PUT /tyk/keys/{name}`: overwrites a key that is there, but for what a gateway keeps. */
+/** `PUT /tyk/keys/{name}`: overwrites an existing key, except for the members that a gateway keeps. */
 export async function putKey(deps: KeysDeps, request: KeyRequest): Promise<KeysReply> {
   const session = read(request.body);
   if (!session) return problem(400, "Request malformed");

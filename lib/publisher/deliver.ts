@@ -3,7 +3,7 @@ import { fifoOrder } from "../events/fifo.ts";
 import type { Message } from "../events/message.ts";
 import { callsOf, type Rejection, type SendCall } from "../events/send.ts";
 
-/** What became of an event: the queue has it, never takes it, or may take it later. */
+/** The result of an event: the queue has it, rejects it permanently, or may accept it later. */
 export type Verdict = "sent" | { refused: string } | { later: string };
 
 /** Sends the first events of a list, those that can go together; answers what became of each. */
@@ -14,7 +14,7 @@ const CALLS = 4;
 
 /** SQS's names of what is wrong with a call's messages, rather than with the call. */
 const OF_MESSAGES = /^(InvalidMessageContents|InvalidParameterValue|BatchRequestTooLong)/;
-/** What the queue's owner can fix: no event is refused for it, even where SQS blames the sender. */
+/** Errors that the queue's owner can fix: no event is rejected because of them, even if SQS reports a sender fault. */
 const OF_THE_QUEUE = /kms|access|denied|throttl/i;
 
 /**

@@ -9,7 +9,7 @@ export interface Drain {
   state(): DrainState;
   /** Resolves when the spool is empty, or after `cut`. */
   end(): Promise<void>;
-  /** Ends what is under way. */
+  /** Ends the calls in progress. */
   cut(): void;
 }
 
@@ -34,7 +34,7 @@ export interface DrainDeps {
   log: Log;
 }
 
-/** Events that are under way at most. */
+/** The maximum number of events that are being sent. */
 const WINDOW = 40;
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 10_000;

@@ -7,7 +7,7 @@ import { createDeliver } from "./deliver.ts";
 import { type DrainDeps, startDrain } from "./drain.ts";
 import { openSpool } from "./spool.ts";
 
-/** What a publisher needs beside the reading of requests. `call` sends to `queueUrl`. */
+/** The dependencies of a publisher, in addition to those for reading requests. `call` sends to `queueUrl`. */
 export interface PublisherDeps extends TakeDeps, Pick<DrainDeps, "random" | "delay"> {
   /** The folder of the spool. */
   folder: string;

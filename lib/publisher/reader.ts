@@ -12,8 +12,8 @@ export interface Damage {
   at: Position;
   bytes: Buffer;
   /**
-   * A whole line; one without an end, as a process leaves it that dies while it writes, so that nobody was told that it
-   * is accepted; or a piece of what is longer than any line.
+   * A whole line; a line without an end, left by a process that died while it wrote, so its event was not accepted; or
+   * a piece of a line that is too long.
    */
   kind: "line" | "torn" | "piece";
 }

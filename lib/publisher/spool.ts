@@ -144,7 +144,7 @@ async function openLocked({ folder, maxBytes, now, log }: SpoolOptions, unlock: 
     async append(bodies) {
       const at = now();
       const bytes = Buffer.from(bodies.map((body) => lineOf(at, body)).join(""));
-      // Somebody may have removed what was set aside.
+      // The files may have been deleted by a user.
       if (held() + bytes.length > maxBytes) await Promise.all([refused.measure(), damagedFile.measure()]);
       if (held() + bytes.length > maxBytes) {
         if (!full) log.error("the spool is full", { events, bytes: held(), max_bytes: maxBytes });

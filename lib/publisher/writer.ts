@@ -5,7 +5,10 @@ import { type Segment, segmentPath, syncFolder, writeAll } from "./files.ts";
 
 /** Appends to the spool's newest segment; `close` waits for what is being written. */
 export interface Writer {
-  /** Resolves when these bytes are on the disk; else they do not count. What comes meanwhile is written together. */
+  /**
+   * Resolves when these bytes are on disk; otherwise they are not accepted. Bytes that arrive in the meantime are
+   * written together.
+   */
   write(bytes: Buffer): Promise<void>;
   /** The segment that is still written to. */
   active(): Segment | undefined;

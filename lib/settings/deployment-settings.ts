@@ -33,7 +33,7 @@ const given = <Name extends string>(name: Name, form: Form, what: string, note?:
     example: form.rule.replace(/.*such as /, ""),
   }) as const;
 
-/** Every parameter of serverless.yml beside the functions' own settings; a test holds both together. */
+/** Every parameter of serverless.yml except the functions' own settings; a test compares both. */
 export const DEPLOYMENT_SETTINGS = {
   ingestAuth: {
     kind: "choice",

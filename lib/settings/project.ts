@@ -19,7 +19,7 @@ export interface Project {
 /** Where definitions and scripts are in the folder. In the bucket they are below `apis/` and `handlers/`. */
 export type Folders = Record<"apis" | "handlers", string>;
 
-/** What a stage has beside, or in place of, what all stages have. */
+/** The members of a stage that add to, or replace, those of all stages. */
 export interface Stage {
   region?: string;
   /** Whether a command that writes to it asks first; by default for prod, production and live. */

@@ -141,7 +141,7 @@ export async function createConsoleApp({ backend, token, isOwn, page }: ConsoleO
   return { app, close: jobs.close };
 }
 
-/** Unknown errors are shown too: whoever has the token may see what AWS says. */
+/** Unknown errors are shown too: users with the token may see AWS's messages. */
 function answerTo(thrown: unknown): {
   status: number;
   code: string;

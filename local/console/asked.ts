@@ -11,7 +11,7 @@ export function there<Part>(part: Part | undefined, what: string): Part {
   throw new AppError("path-unknown", `this console does not offer ${what}`);
 }
 
-/** The error `request-invalid` for a parameter or a member; `problem` goes on after its name. */
+/** The error `request-invalid` for a parameter or a member; `problem` continues after its name. */
 export const invalid = (field: string, problem: string) =>
   new AppError("request-invalid", `${field} ${problem}`, { field });
 

@@ -9,7 +9,7 @@ import { changesBetween } from "../../lib/sessions/changes.ts";
 import type { RecordedEvents } from "./backend.ts";
 import type { HistoryIndex, IndexedEvent } from "./history-index.ts";
 
-/** Where the index is, such as `1a2b3c4d-17`: `GET /tail?since=` goes on from there. */
+/** Where the index is, such as `1a2b3c4d-17`: `GET /tail?since=` continues from there. */
 export const positionOf = ({ epoch, number }: HistoryIndex) => `${epoch}-${number}`;
 
 /** The events that a filter fits, the newest first, from a cursor on. Throws `request-invalid`. */
@@ -44,7 +44,7 @@ async function rowsThatFit({ index, read }: RecordedEvents, filter: Filter): Pro
 
 const cursorOf = (row: EventRow) => Buffer.from(JSON.stringify([row.at, rowKey(row)])).toString("base64url");
 
-/** Also where the event itself is gone meanwhile. */
+/** Also if the event itself was dropped in the meantime. */
 function startAfter(rows: EventRow[], cursor: string): number {
   const [at, key] = parseCursor(cursor);
   const found = rows.findIndex((row) => rowKey(row) === key);
@@ -135,7 +135,7 @@ function neighbours(index: HistoryIndex, { row }: IndexedEvent): Pick<WholeEvent
 const refOf = (event: IndexedEvent | undefined) =>
   event ? { id: event.row.id, api_id: event.row.api_id } : null;
 
-/** With what the page shows beside the record: texts of calls, changed members, and the place of an error. */
+/** With the page's additions to the record: texts of calls, changed members, and the position of an error. */
 export async function shownAttempt(
   { frameOf }: Pick<RecordedEvents, "frameOf">,
   attempt: AttemptRecord,

@@ -9,7 +9,7 @@ import type { HistoryReader, LinePlace } from "../history-reader.ts";
 export interface IndexedEvent {
   row: EventRow;
   places: LinePlace[];
-  /** Its attempts that came to an end, by the release that they ran on. */
+  /** Its finished attempts, by the release that ran them. */
   ended: { release: string; failed: boolean }[];
   /** Grows with every change of any event. */
   number: number;
@@ -43,7 +43,7 @@ export interface HistoryIndex {
 /** Lines that are handed over together, so that others get a turn while a long history is read. */
 const TOGETHER = 500;
 
-/** Empty until the first `refresh`. The reader is read by nobody else from then on. */
+/** Empty until the first `refresh`. From then on, only this index uses the reader. */
 export function createHistoryIndex(reader: HistoryReader): HistoryIndex {
   const byKey = new Map<string, IndexedEvent>();
   const listeners = new Set<IndexListener>();

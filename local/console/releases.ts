@@ -8,7 +8,7 @@ import type { Backend, Releases } from "./backend.ts";
 export async function listReleases({ store }: Releases, { history }: Backend): Promise<Answer> {
   const [{ version: live = "" }, entries] = await Promise.all([store.pointer(), store.history()]);
   const figures = new Map<string, { runs: number; failed: number }>();
-  // By attempt: an event that failed here and was done on another release tells of both.
+  // By attempt: an event that failed here and was done on another release counts for both.
   for (const { release, failed } of history?.index.events().flatMap(({ ended }) => ended) ?? []) {
     const known = figures.get(release) ?? { runs: 0, failed: 0 };
     known.runs += 1;
@@ -28,7 +28,7 @@ export async function diffReleases({ store }: Releases, a: string, b: string): P
   return { from, to, parts: releaseDiff(before, after) };
 }
 
-/** Only from the release that somebody saw live. Throws `release-conflict` where another is meanwhile. */
+/** Only from the release that the user saw live. Throws `release-conflict` if another one is live now. */
 export async function rollBackTo(
   { store }: Releases,
   to: string,

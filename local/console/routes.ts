@@ -157,7 +157,7 @@ export function addSessionRoutes(api: Hono, backend: Backend): void {
     });
     return c.body(text, status as ContentfulStatusCode, { ...headers, "content-type": "application/json" });
   };
-  /** Nobody writes over what they have not seen. */
+  /** Users cannot overwrite a version that they have not seen. */
   const mustMatch = (c: Context) => {
     if (c.req.header("if-match") === undefined && c.req.header("if-none-match") !== "*")
       throw invalid("if-match", "is missing: the entity tag that the session was read with");

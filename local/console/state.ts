@@ -37,7 +37,7 @@ export async function countsOf(backend: Backend): Promise<Counts> {
 const ASK_MS = 5_000;
 const asked = new WeakMap<Backend, { at: number; letters: Promise<number> }>();
 
-/** As the queue counts them, asked now and then however many look; none where nobody may ask. */
+/** The queue's counts, cached for a short time for all viewers; none without permission. */
 function lettersOf(backend: Backend): Promise<number> {
   const known = asked.get(backend);
   if (known && performance.now() - known.at < ASK_MS) return known.letters;

@@ -36,7 +36,7 @@ export async function createTail(
 
   function note(row: EventRow, before: EventRow | undefined, fits: Fits): void {
     const isIn = fits(row);
-    // One that no longer fits is told of where it is shown.
+    // A row that no longer matches is reported if it is shown.
     if (!isIn && !(before && fits(before)) && !waiting.has(rowKey(row))) return;
     if (waiting.size >= MOST_WAITING) skipped += 1;
     else waiting.set(rowKey(row), { row, fits: isIn });

@@ -8,8 +8,8 @@ const TOKEN = /^[\w-]{43}$/;
 export const newToken = () => randomBytes(32).toString("base64url");
 
 /**
- * The token of a folder's page, which only its user can read; the same at each start, so that an open page goes on.
- * A folder that cannot be written has another token at each start.
+ * The token of a folder's page, which only its user can read; the same at each start, so that an open page keeps
+ * working. A folder that cannot be written has another token at each start.
  */
 export function tokenIn(file: string): string {
   const known = readToken(file);
@@ -27,7 +27,7 @@ export function tokenIn(file: string): string {
   return token;
 }
 
-/** Undefined where there is none, and for a link: who has made it may know what it leads to. */
+/** Undefined if there is none, and for a link, whose creator may know its target. */
 function readToken(file: string): string | undefined {
   try {
     if (!lstatSync(file).isFile()) return undefined;

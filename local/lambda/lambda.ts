@@ -112,7 +112,7 @@ export async function startFunction(options: LocalFunctionOptions): Promise<Loca
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = JSON.parse(Buffer.concat(chunks).toString() || "null");
     response.writeHead(202).end();
-    // What a dead process had sent can arrive when the next invocation is under way.
+    // Messages of a dead process can arrive during the next invocation.
     if (path.includes("/invocation/") && !path.includes(`/${current?.id}/`)) return;
     if (path.endsWith("/response")) answer(body);
     else fail(new Error(body?.errorMessage ?? "the function failed"));

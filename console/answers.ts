@@ -18,7 +18,7 @@ export interface State {
   url: string;
   /** Whether something may be changed. */
   write: boolean;
-  /** What of the page there is. */
+  /** The available parts of the page. */
   has: Record<"events" | "send" | "sessions" | "releases" | "dead_letters" | "rerun" | "tests", boolean>;
   history: HistoryState;
   release: LiveRelease;
@@ -37,7 +37,7 @@ export interface HistoryState {
 
 export interface LiveRelease {
   version: string;
-  /** What was uploaded last, where that was refused or is live in part only. */
+  /** The last upload, if it was rejected or is only partly live. */
   trouble: { version: string; result: string; error: string } | null;
 }
 
@@ -54,7 +54,7 @@ export interface EventPage {
   cursor: string | null;
   /** Of all pages. */
   found: number;
-  /** By which `GET /tail` goes on. */
+  /** The position from which `GET /tail` continues. */
   position: string;
 }
 
@@ -145,7 +145,7 @@ export interface Pinned {
   error: string;
 }
 
-/** What one of many events came to. */
+/** The result of one of many events. */
 export interface Tried {
   id: string;
   api_id: string;
@@ -181,13 +181,16 @@ export interface SessionSummary {
   expires: number;
   version: number;
   updated_at: number;
-  /** By a handler for an event, or by somebody over what `by` says. */
+  /** By a handler for an event, or by a person through `by`. */
   changed_by?: { handler?: string; event?: string; event_id?: string; by?: string; who?: string };
   session?: Record<string, unknown>;
   error?: { code: string; message: string };
 }
 
-/** `GET /sessions/{key}/history`: what recorded events did to it, and people by the console of a stage, the newest first. */
+/**
+ * `GET /sessions/{key}/history`: its changes by recorded events, and by people with the console of a stage, the newest
+ * first.
+ */
 export interface SessionHistory {
   changes: SessionChange[];
   edits: AuditRecord[];
@@ -199,7 +202,7 @@ export interface SessionChange {
   type: string;
   handler: string;
   release: string;
-  /** What a run that failed wrote does not count. */
+  /** The writes of a failed run were discarded. */
   counts: boolean;
   /** Null where it came or went. */
   changes: MemberChange[] | null;
@@ -255,7 +258,7 @@ export interface Job {
   error: string;
   /** Of a sweep. */
   groups: LetterGroup[];
-  /** Of a try: those that did not do the same. */
+  /** For a try: the events with another result. */
   tried: Tried[];
   complete: boolean;
 }

@@ -3,7 +3,7 @@ import type { ErrorAnswer, Job } from "./answers.ts";
 
 const API = "/console/api/v1";
 
-/** Undefined: somebody has to bring the link. */
+/** Undefined: the user must open the link. */
 export const token = signal<string | undefined>(undefined);
 
 const STORED = "gatehook-token";
@@ -27,7 +27,7 @@ export function bringToken(text: string): boolean {
   return true;
 }
 
-/** What the server refused, or why it did not answer. */
+/** An error of the server, or the reason why it did not answer. */
 export class RequestError extends Error {
   readonly status: number;
   readonly code: string;

@@ -28,13 +28,13 @@ export function EventPane({
   onClose: () => void;
 }) {
   const query = api === undefined ? "" : `?${new URLSearchParams({ api })}`;
-  // What the list learns of it is a reason to read it anew.
+  // When the list gets a change of it, it is read again.
   const row = api === undefined ? undefined : rowOf(keyOf({ id, api_id: api }))?.value;
   const { value, error, reload } = useLoaded(
     (signal) => get<WholeEvent>(`/events/${encodeURIComponent(id)}${query}`, signal),
     [id, api, row],
   );
-  // The address names the event itself, so that it is the same one when the page is read anew.
+  // The address names the event itself, so that it is the same one after a reload.
   useEffect(() => {
     if (id !== LAST) return;
     if (value)
@@ -85,7 +85,7 @@ function Whole({ event, title, onClose }: WholeProps) {
   const rerun = useSignal<{ told: RerunAnswer; asked: RerunChoice } | undefined>(undefined);
   const { busy, problem, run } = useAction();
   const attempt = attempts[nth.value ?? attempts.length - 1];
-  // What is looked at is what is run again and kept.
+  // The visible attempt is the one that is run again and saved.
   const chosen = nth.value === undefined ? {} : { attempt: nth.value + 1 };
   const section = Math.min(Math.max(Number(route.value.query.s ?? "1") - 1, 0), 5);
   const choose = (at: number) => refine({ s: at === 0 ? undefined : String(at + 1) });

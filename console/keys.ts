@@ -6,7 +6,7 @@ export type Keys = Record<string, { does: string; run: () => void }>;
 
 const STORED = "gatehook-single-keys";
 
-/** WCAG 2.1.4: somebody who speaks to their machine types keys that they do not mean. */
+/** WCAG 2.1.4: speech input can trigger keys by mistake. */
 export const areOn = signal(sessionStorage.getItem(STORED) !== "off");
 export function switchKeys(on: boolean): void {
   areOn.value = on;
@@ -19,14 +19,14 @@ const layers: { current: Keys }[] = [];
 export function useKeys(keys: Keys): void {
   const layer = useRef(keys);
   layer.current = keys;
-  // Before it is painted: whoever sees it may use its keys.
+  // Before it is painted, so that its keys work as soon as it is visible.
   useLayoutEffect(() => {
     layers.push(layer);
     return () => void layers.splice(layers.indexOf(layer), 1);
   }, []);
 }
 
-/** All that there are now, for help. */
+/** All current keys, for the help. */
 export const allKeys = (): [string, string][] =>
   Object.entries(Object.assign({}, ...layers.map(({ current }) => current)) as Keys).map(
     ([key, { does }]) => [key, does],

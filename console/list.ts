@@ -77,7 +77,7 @@ function keep(row: EventRow): string {
   return key;
 }
 
-/** New rows go on top where nobody reads, and wait elsewhere. */
+/** New rows are added on top if the list is scrolled to the top, and wait otherwise. */
 function take(news: EventRow[]): void {
   const fresh = news.filter((row) => !rows.has(keyOf(row)));
   for (const row of news) keep(row);
@@ -131,7 +131,7 @@ function heard(message: TailMessage): void {
 }
 
 const changed = new Set<() => void>();
-/** When another release went live, or one was refused. */
+/** When another release went live, or one was rejected. */
 export function onRelease(listener: () => void): () => void {
   changed.add(listener);
   return () => changed.delete(listener);

@@ -211,7 +211,7 @@ function NoToken() {
     event.preventDefault();
     const field = (event.currentTarget as HTMLFormElement).querySelector("input");
     if (!bringToken(field?.value ?? ""))
-      setProblem("There is no token in it: it is what stands behind #token=");
+      setProblem("There is no token in it: the token is the part after #token=");
   }
   return (
     <main class="empty">

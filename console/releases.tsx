@@ -230,7 +230,7 @@ function ChangedNames({ of }: { of: NonNullable<Release["changes"]> }) {
   if (rows.length === 0) return null;
   return (
     <>
-      <h2>Against the release before</h2>
+      <h2>Compared with the previous release</h2>
       <dl class="facts">
         {rows.map(({ kind, what, names }) => (
           <>

@@ -58,7 +58,7 @@ export function HttpSection({ attempt }: { attempt: ShownAttempt }) {
       ({ name }) => name === "makeHttpRequest" || name === "batchRequest" || name === "storage",
     ),
   );
-  if (calls.length === 0) return <p class="muted">No other host and no storage was asked.</p>;
+  if (calls.length === 0) return <p class="muted">No HTTP request and no storage call was made.</p>;
   return (
     <>
       {calls.map((call) => (
@@ -88,7 +88,7 @@ function Exchange({ call }: { call: ShownCall }) {
         <p class="fail">
           {call.failure
             ? shown(call.failure.error)
-            : "The script got nothing: the request failed, or its address was refused."}
+            : "The script got no response: the request failed, or its address is not allowed."}
         </p>
       ) : (
         <>

@@ -38,7 +38,7 @@ export function Send() {
   /** The key as it is now, also where nothing was painted since. */
   const typed = useRef("");
 
-  /** The sample of what is chosen, unless somebody has written into it. */
+  /** The sample of the chosen type, unless the user has changed it. */
   useEffect(() => {
     if (!types || from !== undefined || isEdited.current) return;
     const chosen =
@@ -50,7 +50,7 @@ export function Send() {
     if (api === "") setApi(chosen.handlers[0]?.api_id ?? types.apis[0]?.api_id ?? "");
     const { Meta } = chosen.sample;
     const sampled = Meta.Key ?? Meta.key;
-    // Somebody has typed on since this sample was asked for.
+    // The user has typed since this sample was requested.
     if (typed.current !== "" && sampled !== undefined && sampled !== typed.current) return;
     setText(JSON.stringify(chosen.sample, undefined, 2));
   }, [types, type]);
@@ -259,7 +259,7 @@ export function Send() {
   );
 }
 
-/** A person who opened this screen by a key is to type on. */
+/** After opening this screen with a key, the user can type immediately. */
 function focused(element: HTMLElement | null): void {
   if (element && document.activeElement === document.body) element.focus();
 }
@@ -271,7 +271,7 @@ function useless(events: unknown[]): string {
 
 const CHECK_MS = 150;
 
-/** What ingest would say of it, asked when somebody stops to type. */
+/** Ingest's answer to it, requested when the user stops typing. */
 function useChecked(draft: { api: string; events: unknown[] } | undefined): string {
   const [mistake, setMistake] = useState("");
   const text = JSON.stringify(draft);

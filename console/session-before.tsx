@@ -22,7 +22,7 @@ const fresh = (org: string, api: string) =>
 const isChanged = (before: Wanted): before is Before =>
   before !== undefined && before !== "reading" && before.text !== before.was;
 
-/** Refused where somebody has changed the session since it was read. */
+/** Fails if the session was changed since it was read. */
 export async function putBefore(before: Wanted): Promise<void> {
   if (!isChanged(before)) return;
   const { key, text, etag } = before;
@@ -119,5 +119,5 @@ export function SessionBefore({
   );
 }
 
-/** A key is read when somebody stops to type. */
+/** A key is read when the user stops typing. */
 const TYPED_MS = 150;

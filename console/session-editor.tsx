@@ -199,7 +199,7 @@ function Delete({
   return (
     <Dialog title={`Delete the session of ${shown(id)}?`} onClose={onClose}>
       <form onSubmit={remove}>
-        <p>It cannot be brought back.</p>
+        <p>It cannot be restored.</p>
         {problem && <Notice kind="fail">{shown(problem)}</Notice>}
         <div class="actions">
           <button type="button" onClick={onClose} autofocus>

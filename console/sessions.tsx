@@ -36,7 +36,7 @@ function Finder({ field }: { field: { current: HTMLInputElement | null } }) {
   );
   const orgs = [...new Set(types?.apis.map(({ org_id }) => org_id).filter(Boolean))];
   const [first] = orgs;
-  // Where there is one organisation, nobody wants to be asked for it.
+  // If there is only one organisation, it is chosen automatically.
   useEffect(() => {
     if (org === "" && alias === "" && first) refine({ org: first });
   }, [first]);
@@ -130,7 +130,7 @@ function Found() {
       </div>
     );
   if (!value) return <p class="empty muted">Open a key, or name an organisation to list its sessions.</p>;
-  if (value.sessions.length === 0) return <p class="empty muted">No session fits.</p>;
+  if (value.sessions.length === 0) return <p class="empty muted">No session matches.</p>;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
     <div class="body" tabIndex={0} role="region" aria-label="Sessions found">
@@ -249,7 +249,7 @@ function History({ id }: { id: string }) {
   );
 }
 
-/** By people, over the console of a stage: of each member that changed what is not secret. */
+/** Changes by people with the console of a stage: the values that are not secret. */
 function Edits({ of }: { of: SessionHistory["edits"] }) {
   if (of.length === 0) return null;
   return (

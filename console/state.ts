@@ -18,7 +18,7 @@ export async function readState(): Promise<void> {
 /** Whether something may be changed now. */
 export const mayWrite = () => state.value?.write === true && link.value !== "lost";
 
-/** For everybody: a line at the edge, and said once. */
+/** A message at the edge, also announced once to screen readers. */
 export const toast = signal<{ text: string; kind: "done" | "fail" } | undefined>(undefined);
 let toastTimer = 0;
 export function tell(text: string, kind: "done" | "fail" = "done"): void {

@@ -69,7 +69,7 @@ export function moved(name: string, before: unknown, after: unknown): string {
   return `${sign}${count(by)} s, now ${fromNow(after - Date.now() / 1_000)}`;
 }
 
-/** What changed a session last; "" where nobody knows. Of an ARN the name at its end. */
+/** The last writer of a session; "" if unknown. For an ARN, the name at its end. */
 export function changerText({
   handler,
   by,

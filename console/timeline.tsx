@@ -16,7 +16,7 @@ interface Step {
   error?: string;
 }
 
-/** All that happened at one attempt, in one line of time. */
+/** The timeline of one attempt. */
 export function Timeline({ row, attempt }: { row: EventRow; attempt: ShownAttempt }) {
   const { at, sent_at, ms, release, runs, outcome, conflicts, done_before, next_at } = attempt;
   const queued = sent_at === undefined ? undefined : Date.parse(at) - Date.parse(sent_at);
@@ -92,7 +92,7 @@ export function Timeline({ row, attempt }: { row: EventRow; attempt: ShownAttemp
 }
 
 function Run({ run }: { run: ShownRun }) {
-  const fate = run.sandbox === "rebuilt" ? ", its sandbox was built anew" : "";
+  const fate = run.sandbox === "rebuilt" ? ", its sandbox was rebuilt" : "";
   return (
     <tbody>
       <tr class="head-row">
@@ -164,7 +164,7 @@ function stepRow({ at, what, look = "", text, ms, frame, error }: Step) {
   );
 }
 
-/** The gateway's own frames lead nobody anywhere: they are folded. */
+/** The gateway's own frames do not help, so they are folded. */
 function ErrorText({ error, frame }: { error: string; frame: Frame | null }) {
   const lines = error.split(/\r?\n/);
   const own = lines.filter((line) => !PRELUDE.test(line));

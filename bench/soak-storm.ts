@@ -1,5 +1,5 @@
-// npm run soak:storm: 100,000 equal events in a minute of a fake clock, on the real engine, by consumers that die. Each
-// window of a minute has one run, and their counts are exact.
+// npm run soak:storm: a storm of 100,000 equal events in a minute of a fake clock, on the real engine, with consumers
+// that die. Each window of a minute has one run, and the counts are exact.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { startAws } from "../local/aws.ts";

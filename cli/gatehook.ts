@@ -50,11 +50,11 @@ const program = new Command("gatehook")
 
 program
   .command("init")
-  .description("start a folder of your own: a definition, a handler with its test, and what runs them")
-  .argument("[dir]", "the folder; made where it is not there", ".")
+  .description("create a folder of your own: a definition, a handler and its test")
+  .argument("[dir]", "the folder; created if it does not exist", ".")
   .option("--tyk <folder>", "take definitions and handlers from this folder of a gateway, as attach does")
   .option("--url <address>", "with --tyk: where the gateway sends its events", LOCAL_URL)
-  .option("--ts", "handlers in TypeScript: with a tsconfig.json, and what makes scripts of them")
+  .option("--ts", "handlers in TypeScript: with a tsconfig.json and the bundler")
   .option("--json", "print one JSON object and nothing else")
   .action(async (dir, options) => (await import("./commands/init.ts")).init(dir, options));
 

@@ -173,7 +173,7 @@ interface HandlerContext {
 
 /**
  * What runs for an event. The result is ignored, unless it is a promise: then the run ends when the promise settles. A
- * handler that throws or rejects has failed: its session writes do not count, and the event comes again.
+ * handler that throws or rejects has failed: its session writes are discarded, and the event is retried.
  */
 type HandlerFunction<Meta = AnyMeta> = (
   this: EventHandler,
@@ -229,7 +229,7 @@ declare function rawb64dec(encoded: string): string | undefined;
 
 /** The session as JSON, or `{"status":"error","message":"Key not found"}`. */
 declare function TykGetKeyData(key: string, apiId?: string): string;
-/** Writes a session; with `1` as the third argument the key's quota is not started anew. */
+/** Writes a session; with `1` as the third argument the key's quota is not reset. */
 declare function TykSetKeyData(key: string, sessionJson: string, suppressReset?: 1 | "1" | 0): void;
 /**
  * Removes the session of a key, together with everything else that the handler writes; with a gateway, its key too.

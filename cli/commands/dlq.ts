@@ -10,7 +10,7 @@ const max = (what: string) =>
 export function addDlq(program: Command): void {
   const dlq = program
     .command("dlq")
-    .description("see what is in the dead-letter queue, send it again, or delete it")
+    .description("show the dead-letter queue, redrive its events, or delete them")
     .addHelpText(
       "after",
       "\nTo look into a queue is to receive its messages: their receive counts go up.\n" +
@@ -18,15 +18,15 @@ export function addDlq(program: Command): void {
     );
 
   reaching(dlq.command("ls"))
-    .description("the dead letters in groups of one reason, handler and error; never their bodies")
+    .description("list the dead letters in groups of one reason, handler and error; never their bodies")
     .addOption(max("how many messages to read at most"))
     .addOption(json())
     .action(async (options) => (await import("./dlq-ls.ts")).dlqLs(options));
 
   reaching(dlq.command("show"))
-    .description("what is known of the letters of a group or an event: error, stack, attributes")
+    .description("show the letters of a group or an event: error, stack, attributes")
     .argument("<group|event>", target("show"))
-    .option("--body", "the bodies too: they may hold keys")
+    .option("--body", "print the bodies too, which may contain keys")
     .option(
       "--limit <number>",
       "how many letters to tell at most, the newest ones",
@@ -38,9 +38,9 @@ export function addDlq(program: Command): void {
     .action(async (name, options) => (await import("./dlq-show.ts")).dlqShow(name, options));
 
   reaching(dlq.command("redrive"))
-    .description("send events to the events queue again, then take them off the dead-letter queue")
+    .description("send events to the events queue again, then delete them from the dead-letter queue")
     .argument("[group|event]", target("send"))
-    .option("--all", "all that are there now")
+    .option("--all", "all that are in the queue now")
     .option("--rate <number/s>", "how many events to send per second", perSecond(0.1, 1_000), 20)
     .option("--dry-run", "only say how many")
     .addOption(yes())
@@ -49,9 +49,9 @@ export function addDlq(program: Command): void {
     .action(async (name, options) => (await import("./dlq-redrive.ts")).dlqRedrive(name, options));
 
   reaching(dlq.command("rm"))
-    .description("delete dead letters for good; asks first")
+    .description("delete dead letters permanently; asks first")
     .argument("[group|event]", target("delete"))
-    .option("--all", "all that are there now")
+    .option("--all", "all that are in the queue now")
     .addOption(yes())
     .addOption(max("how many messages of other groups to pass over at most"))
     .addOption(json())

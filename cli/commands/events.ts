@@ -18,7 +18,7 @@ const filtered = (command: Command) =>
     .option("--key <key>", "its key")
     .option("--handler <name>", "a handler that its last attempt ran")
     .option("--release <version>", "the release of its last attempt, or its beginning")
-    .option("--outcome <word>", "what became of it, such as done, failed or dead")
+    .option("--outcome <word>", "its outcome, such as done, failed or dead")
     .option("--reason <code>", "why it is not done, such as handler-threw")
     .option("--since <time>", "1h, 2d, or a time in UTC")
     .option("--until <time>", "the same")
@@ -29,7 +29,7 @@ const filtered = (command: Command) =>
 export function addEvents(program: Command): void {
   const events = program
     .command("events")
-    .description("see what became of events, and what their handlers did")
+    .description("show the outcomes of events, and what their handlers did")
     .addHelpText(
       "after",
       "\nOf the stack of gatehook dev, which keeps them in .gatehook/history of its folder:\n" +
@@ -38,29 +38,29 @@ export function addEvents(program: Command): void {
     );
 
   filtered(events.command("ls"))
-    .description("the events that are recorded, the newest first")
+    .description("list the recorded events, the newest first")
     .option("--limit <number>", "how many to list at most", wholeNumber(1, 100_000), 50)
     .addOption(json())
     .action(async (options) => (await import("./events-ls.ts")).eventsLs(options));
 
   filtered(events.command("tail"))
-    .description("each attempt of an event from now on, until Ctrl+C")
+    .description("print each attempt of an event from now on, until Ctrl+C")
     .option("--limit <number>", "end after that many", wholeNumber(1, 100_000))
     .addOption(json("print one JSON object a line and nothing else"))
     .action(async (options) => (await import("./events-tail.ts")).eventsTail(options));
 
   staged(events.command("show"))
-    .description("one event: what its handlers were given, did, logged and wrote, attempt by attempt")
+    .description("show one event: the input, calls, logs and writes of its handlers, attempt by attempt")
     .argument("<event>", ID)
     .addOption(api())
-    .option("--attempt <number>", "only the nth that is recorded", wholeNumber(1, 1_000))
+    .option("--attempt <number>", "only the nth recorded attempt", wholeNumber(1, 1_000))
     .addOption(json())
     .addOption(new Option("--raw", "print its lines of the history").conflicts("json"))
     .addOption(dir())
     .action(async (id, options) => (await import("./events-show.ts")).eventsShow(id, options));
 
   staged(events.command("diff"))
-    .description("what two events and what was done for them differ in: exit code 1 when they do")
+    .description("compare two events and what their handlers did; exit code 1 if they differ")
     .argument("<event>", ID)
     .argument("<event>", ID)
     .addOption(json())
@@ -69,7 +69,7 @@ export function addEvents(program: Command): void {
 
   events
     .command("pin")
-    .description("have gatehook dev run an event again at each save, dry; without an event, list those")
+    .description("make gatehook dev rerun an event at each save; without an event, list the pinned events")
     .argument("[event]", ID)
     .option("--off", "unpin it")
     .addOption(api())
@@ -78,11 +78,11 @@ export function addEvents(program: Command): void {
     .action(async (id, options) => (await import("./events-pin.ts")).eventsPin(id, options));
 
   staged(events.command("save"))
-    .description("write an event as a test case: its inputs, and what came of them")
+    .description("write an event as a test case: its inputs and its results")
     .argument("<event>", ID)
-    .argument("<file>", "a file that is not there yet; - for standard output")
-    .option("--attempt <number>", "the nth that is recorded; by default the last", wholeNumber(1, 1_000))
-    .option("--redact", "without keys, secrets and bodies: to show it to others, not to run it")
+    .argument("<file>", "a new file; - for standard output")
+    .option("--attempt <number>", "the nth recorded attempt; by default the last", wholeNumber(1, 1_000))
+    .option("--redact", "without keys, secrets and bodies, to show it to others; it cannot be run")
     .addOption(api())
     .addOption(dir())
     .action(async (id, file, options) => (await import("./events-save.ts")).eventsSave(id, file, options));

@@ -5,14 +5,14 @@ const collect = (text: string, before: string[]) => [...before, text];
 
 /** `gatehook webhook`: its command is loaded when it is called. */
 export function addWebhook(program: Command): void {
-  const webhook = program.command("webhook").description("what a receiver of webhooks needs");
+  const webhook = program.command("webhook").description("tools for receivers of webhooks");
 
   webhook
     .command("verify")
-    .description("check the signature of a webhook that was received: exit code 0, or 1 with what is wrong")
+    .description("check the signature of a received webhook: exit code 0, or 1 with the reason")
     .argument("<body>", "the file with its body, byte for byte, or - for standard input")
-    .option("--header <name: value>", "a header that came with it; repeatable", collect, [])
-    .option("--headers <file>", "its headers: a line each, as curl prints them, or a JSON object")
+    .option("--header <name: value>", "a header of the webhook; repeatable", collect, [])
+    .option("--headers <file>", "its headers: one on each line, as curl prints them, or a JSON object")
     .option(
       "--tolerance <seconds>",
       "how old its time stamp may be, or how far ahead",

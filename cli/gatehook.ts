@@ -64,7 +64,7 @@ program
   .command("dev")
   .description("run the whole stack on this machine, with the apis/ and handlers/ of a folder")
   .addOption(folder())
-  .option("--once", "end after the sample event: exit code 0 when its handler's work is committed, else 1")
+  .option("--once", "end after the sample event: exit code 0 if its handler's work is committed, otherwise 1")
   .option("--json", "with --once: print one JSON object and nothing else")
   .option("--port <number>", "where ingest listens; 0 is any free port", wholeNumber(0, 65_535), 3000)
   .option("--event <type>", "the type of the sample event; by default the first that has a handler")
@@ -190,7 +190,7 @@ program
   .argument("[event...]", "ids, their beginnings, or last")
   .option("--last <number>", "the newest events, to try a release on them", wholeNumber(1, 10_000))
   .option("--query <filter>", "with --last: a filter, as of events ls")
-  .option("--attempt <number>", "the nth that is recorded; by default the last", wholeNumber(1, 1_000))
+  .option("--attempt <number>", "the nth recorded attempt; by default the last", wholeNumber(1, 1_000))
   .option("--release <version>", "a version, live, or working: the files of the folder", "working")
   .addOption(
     new Option("--http <answers>", "live: ask other hosts for what the record does not have")

@@ -11,7 +11,7 @@ export interface EventsLsOptions extends FilterOptions {
   json?: boolean;
 }
 
-/** `gatehook events ls`: the events that are recorded, the newest first. */
+/** `gatehook events ls`: list the recorded events, the newest first. */
 export async function eventsLs(options: EventsLsOptions): Promise<void> {
   const { reader, filter } = await openFiltered(options);
   const list = createEventList(filter);

@@ -8,16 +8,16 @@ const ofGateway = (command: Command) =>
       "--scripts <folder>",
       "what its paths of handlers start from; by default the folder around --apps",
     )
-    .option("--tyk-conf <file>", "its configuration, for the events that belong to no API")
+    .option("--tyk-conf <file>", "its configuration, for the events that do not belong to an API")
     .addOption(folder())
-    .option("--out <folder>", "for what the gateway is to load; by default gateway/ in --dir")
+    .option("--out <folder>", "for the files that the gateway loads; by default gateway/ in --dir")
     .option("--dry-run", "only say what would be written")
     .option("--json", "print one JSON object and nothing else");
 
 /** `gatehook attach` and `detach`: each is loaded when it is called. */
 export function addGatewayCommands(program: Command): void {
   ofGateway(program.command("attach"))
-    .description("take over the handlers of a gateway, and write what it is to load instead")
+    .description("take over the handlers of a gateway, and write the files that it loads instead")
     .option("--url <address>", "where the gateway sends its events; by default the local stack that runs")
     .option("--force", "also replace files of apis/ and handlers/, gateway.json and tykjs.js that differ")
     .addHelpText(
@@ -28,6 +28,6 @@ export function addGatewayCommands(program: Command): void {
     .action(async (options) => (await import("./attach.ts")).attach(options));
 
   ofGateway(program.command("detach"))
-    .description("write what an attached gateway is to load to run its handlers itself again")
+    .description("write the files with which an attached gateway runs its handlers itself again")
     .action(async (options) => (await import("./detach.ts")).detach(options));
 }

@@ -13,15 +13,15 @@ export function addReleaseCommands(program: Command): void {
     .action(async (options) => (await import("./check.ts")).check(options));
 
   reaching(program.command("push"))
-    .description("make the bucket the same as a folder, and wait until the release is live or refused")
+    .description("make the bucket the same as a folder, and wait until the release is live or rejected")
     .addOption(folder())
     .option("--dry-run", "only say what would be uploaded and removed")
     .addOption(yes())
     .action(async (options) => (await import("./push.ts")).push(options));
 
   reaching(program.command("releases"))
-    .description("list every release, the newest upload first, or tell the report of one")
-    .argument("[version]", "the release whose report to tell")
+    .description("list every release, the newest upload first, or print the report of one")
+    .argument("[version]", "the release whose report to print")
     .option("--json", "print the whole reports as JSON and nothing else")
     .action(async (version, options) => (await import("./releases.ts")).releases(version, options));
 

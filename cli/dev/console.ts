@@ -17,7 +17,7 @@ import { openReruns } from "./console-reruns.ts";
 import { historyFolder } from "./history.ts";
 import type { LiveFolder } from "./live-folder.ts";
 
-/** What the page is opened for. `allowHosts`: names that a request's Host may have beside those of loopback. */
+/** What the page is opened for. `allowHosts`: names that a request's Host may have in addition to those of loopback. */
 export interface Shown {
   dir: string;
   stack: Stack;

@@ -19,7 +19,7 @@ import {
 } from "./commit.ts";
 import { entryOf, type LedgerEntry } from "./ledger-item.ts";
 
-/** What a batch starts from: its sessions, then its ledger entries, as strongly consistent reads found them. */
+/** The data that a batch starts with: its sessions, then its ledger entries, from strongly consistent reads. */
 export interface BatchRead {
   liveVersion: string | undefined;
   /** By the identity of the event. */

@@ -142,7 +142,7 @@ export function createUnitOfWork(
     forget(id);
   }
 
-  /** Ends what was begun before: while a transaction is under way, nothing may be added to what it holds. */
+  /** Waits for earlier work: nothing may be added to a transaction while it is being sent. */
   const inTurn = createTurns();
 
   const writer = createPartWriter({

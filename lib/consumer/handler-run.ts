@@ -149,7 +149,7 @@ export function createHandlerRun(deps: HandlerRunDeps, prefetch: Prefetch) {
   return { prepare, fail };
 }
 
-/** The session of the event's own key, where the batch has read it: most handlers ask for it. */
+/** The session of the event's own key, if the batch has read it: most handlers need it. */
 function sessionsFor(buffer: UnitBuffer, { envelope }: Delivery): [string, string][] {
   const key = ownKey(envelope);
   const session = isStorableKey(key) ? buffer.offer(key) : undefined;

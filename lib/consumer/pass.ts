@@ -43,7 +43,7 @@ export interface Opened {
   loaded: Loaded;
 }
 
-/** What became of the events of a pass once its commit is through. */
+/** The results of a pass after its commit. */
 export interface PassEnd {
   passed: Passed[];
   /** Events with the identity of an earlier event with other content: they are not run. */

@@ -12,7 +12,7 @@ export interface GatewayOptions {
   timeoutMs: number;
   /** Whether keys are named by their hashes: `HASH_KEYS` is set. */
   hashed: boolean;
-  /** Requests at the same time. */
+  /** Concurrent requests. */
   connections?: number;
 }
 

@@ -1,6 +1,6 @@
 import { isObject, objectOf } from "../json.ts";
 
-/** A session as JSON has it: the gateway's may have members that are unknown here. */
+/** A session as a JSON object: the gateway's may have unknown members. */
 export type Members = Record<string, unknown>;
 
 /** Names are those of a session's own members (`access_rights`), never paths below them. */

@@ -10,7 +10,7 @@ export function hasQuota(session: Members): boolean {
   return session.quota_max !== -1 || counted;
 }
 
-/** The quota's figures at its start: a gateway takes them from the body of a PUT that resets it. */
+/** The session with a full quota: a gateway takes the values from the body of a PUT that resets the quota. */
 export function fullQuota(session: Members): Members {
   const rights = Object.entries(objectOf(session.access_rights)).map(([id, right]) => {
     const { limit, ...rest } = objectOf(right);

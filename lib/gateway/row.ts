@@ -3,7 +3,7 @@ import { storableBytes } from "../sessions/limits.ts";
 import { formatSession, parseSession, type Session } from "../sessions/session.ts";
 import { agree, type Members } from "./merge.ts";
 
-/** An item of the sessions table that the gateway is to be told of, or asked about. */
+/** An item of the sessions table that must be settled with the gateway. */
 export interface Row {
   key: string;
   session: Session | undefined;
@@ -24,18 +24,18 @@ export interface SettledRow {
   version?: number;
 }
 
-/** Whether a handler made the key, which the gateway is yet to make. */
+/** Whether a handler created the key, and the gateway does not have it yet. */
 export const isBornHere = ({ gateway: { change, created, gone } }: Pick<Row, "gateway">) =>
   change?.base === null && created === undefined && !gone;
 
-/** The row of what the gateway has, and of nothing else. */
+/** The row with only the gateway's session. */
 export function asTheirs({ session }: { session: Members }): SettledRow {
   return { kind: "row", session: asSession(session), gateway: { created: createdOf(session) } };
 }
 
 /**
- * Whether a row shows what the gateway has, as far as a row can: it has no members that are unknown here. Throws
- * session-invalid and session-too-large for what the table cannot hold.
+ * Whether a row has the gateway's session, except for unknown members, which rows do not have. Throws session-invalid
+ * and session-too-large for what the table cannot hold.
  */
 export function showsTheirs(
   { session, gateway }: Pick<Row, "session" | "gateway">,
@@ -45,7 +45,7 @@ export function showsTheirs(
   return agree(asMembers(session), asMembers(asSession(theirs)));
 }
 
-/** The session's `date_created`, by which the gateway's keys of one name are told apart; "" for none. */
+/** The session's `date_created`, which distinguishes the gateway's keys with one name; "" for none. */
 export const createdOf = ({ date_created }: Members): string =>
   typeof date_created === "string" ? date_created : "";
 

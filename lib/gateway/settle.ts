@@ -20,7 +20,7 @@ export interface Rejection {
 export type Settled =
   /** This is what the gateway has. */
   | SettledRow
-  /** Nothing is left of it: neither side has the key. */
+  /** Neither side has the key. */
   | { kind: "remove" }
   /** Unknown; check again. */
   | { kind: "unknown" };
@@ -198,7 +198,7 @@ export function createSettle(deps: SettleDeps) {
     return isChange && !isOver ? watched(session, change, theirs) : asTheirs({ session: theirs });
   }
 
-  /** What the gateway has after our change. */
+  /** The gateway's session after our change. */
   function afterPut(row: Row, session: Session, change: Change, now: Members): SettledRow {
     const left = differenceTo(now, withoutPassword(session), change);
     const lost = withoutOverruled(row, left.changed, now);
@@ -207,7 +207,7 @@ export function createSettle(deps: SettleDeps) {
     return { kind: "row", session: asSession(left.session), gateway, later: SOON_MS };
   }
 
-  /** The row of what the gateway has, and of our change in it while the gateway's cache may still undo that. */
+  /** The row with the gateway's session, and our change as long as the gateway's cache may undo it. */
   function watched(session: Session, change: Change, theirs: Members): SettledRow {
     const settled = asTheirs({ session: theirs });
     if (!canBeUndone(theirs, deps.cacheMs)) return settled;
@@ -264,7 +264,7 @@ export function createSettle(deps: SettleDeps) {
   }
 }
 
-/** What the gateway would have with our change, and in what it does not have it. */
+/** The gateway's session with our change, and the members that differ. */
 const differenceTo = (theirs: Members, session: Session, { base }: Change) =>
   merge(asMembers(base ?? {}), asMembers(session), theirs);
 

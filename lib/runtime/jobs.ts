@@ -18,7 +18,7 @@ import type {
 } from "./protocol.ts";
 import type { UnsentLog } from "./unsent-log.ts";
 
-/** How a job ended: by its outcome, or, since it was too late for it or it was not wanted any more, without one. */
+/** The result of a job: its outcome, or "unstarted" if it was too late or no longer wanted. */
 export type JobEnd = Outcome | "unstarted";
 
 /** One run, with a callback for its end. */

@@ -32,7 +32,7 @@ export interface Thread {
    */
   survey(scripts: SurveyedScript[]): Promise<Survey>;
   probe(handlers: string[]): Promise<Probed[]>;
-  /** What these names hold, or all own names of the global object; nothing when it cannot be told. */
+  /** The values of these names, or all own names of the global object; empty if they cannot be read. */
   look(asked: Asked | undefined): Promise<Map<string, Held>>;
   /**
    * Runs these jobs in order; resolves with those that are not done because the thread had to be terminated, after

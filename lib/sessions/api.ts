@@ -144,7 +144,7 @@ function change<T>(
   });
 }
 
-/** `tags`: `*`, or entity tags, of which one is the session's. */
+/** `tags`: `*`, or entity tags, one of which must be the session's. */
 function matches(tags: string, { session, version }: StoredSession): boolean {
   if (!session) return false;
   return tags.split(",").some((tag) => ["*", etagOf(version)].includes(tag.trim()));

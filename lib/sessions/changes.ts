@@ -9,7 +9,7 @@ export interface MemberChange {
   after: unknown;
 }
 
-/** What changed from one session to another, member by member. */
+/** The changes from one session to another, member by member. */
 export function changesBetween(before: JsonObject, after: JsonObject, prefix = ""): MemberChange[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
   return names.flatMap((name) => {

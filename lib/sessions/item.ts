@@ -20,19 +20,19 @@ export interface StoredSession {
   beforeLedger?: true;
 }
 
-/** An item of the sessions table, with what those want to know who read many. */
+/** An item of the sessions table, with the attributes for lists. */
 export interface SessionRow {
   key: string;
   stored: StoredSession;
   /** In unix seconds. */
   updatedAt: number;
-  /** When DynamoDB may delete it, in unix seconds; 0 is never. */
+  /** When DynamoDB may delete it, in unix seconds; 0 means never. */
   ttl: number;
   changedBy: ChangedBy | undefined;
-  /** The copies of its members by which it is found; "" where it has none. */
+  /** The copies of its members in the indexes; "" if missing. */
   orgId: string;
   alias: string;
-  /** In unix seconds; 0 or less is never. */
+  /** In unix seconds; 0 or less means never. */
   expires: number;
 }
 

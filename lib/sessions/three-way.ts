@@ -14,12 +14,12 @@ export interface MemberChange {
 
 /** A merge, with its members. */
 export interface ThreeWay {
-  /** Theirs, with what I changed; of a conflict mine. */
+  /** Their session with my changes; my value for a conflict. */
   merged: JsonObject;
   changes: MemberChange[];
 }
 
-/** What two sides made of one JSON object, member by member; only objects are looked into. */
+/** Merges the changes of two sides to one JSON object, member by member; only objects are merged recursively. */
 export function threeWay(base: JsonObject, mine: JsonObject, theirs: JsonObject, prefix = ""): ThreeWay {
   const changes: MemberChange[] = [];
   const merged: [string, unknown][] = [];

@@ -41,7 +41,7 @@ export function keepUnknown(session: Session, stored: Session | undefined): Sess
   return before ? (added(session, before.whole, before.known) as Session) : session;
 }
 
-/** Undefined for an item that was edited by hand to something that is not a session. */
+/** Undefined for an item that is invalid after a manual edit. */
 function fitOrNothing(stored: Session): { whole: JsonObject; known: JsonObject } | undefined {
   try {
     return { whole: wholeSession(stored), known: normal(stored) };
@@ -51,7 +51,7 @@ function fitOrNothing(stored: Session): { whole: JsonObject; known: JsonObject }
   }
 }
 
-/** Members that are in `whole` and not in `known` are unknown here. */
+/** Members that are in `whole` and not in `known` are unknown. */
 function added(made: JsonObject, whole: JsonObject, known: JsonObject): JsonObject {
   let kept = made;
   for (const [name, value] of Object.entries(whole)) {
@@ -65,7 +65,7 @@ function added(made: JsonObject, whole: JsonObject, known: JsonObject): JsonObje
   return kept;
 }
 
-/** A computed member is defined, not assigned: it may be called __proto__. */
+/** A computed member is defined, not assigned, since it may be called __proto__. */
 const withMember = (members: JsonObject, name: string, value: unknown): JsonObject => ({
   ...members,
   [name]: value,

@@ -42,7 +42,7 @@ function structOf(type: string, fields: Fields, embedded: readonly string[] = []
     const members = objectOf(member);
     const made = Object.entries(fields).map(([name, given]): [string, Value] => {
       const [json, field] = Array.isArray(given) ? given : [name, given];
-      // The members of an embedded struct stand among its holder's.
+      // The members of an embedded struct are members of the outer struct.
       return [name, field(embedded.includes(name) ? members : valueIn(members, json))];
     });
     return new GoStruct(type, new Map(made), embedded);

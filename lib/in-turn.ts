@@ -1,4 +1,6 @@
-/** Runs what it is given after all that it was given before, whether that succeeded or not; passes on how it ended. */
+/**
+ * Runs each piece of work after all earlier ones, whether these succeeded or not. Resolves or rejects as the work does.
+ */
 export type InTurn = <T>(work: () => T | Promise<T>) => Promise<T>;
 
 /** `p-limit` with a limit of 1 is a package and its queue for these five lines. */

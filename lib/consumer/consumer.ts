@@ -104,7 +104,7 @@ export function createConsumer(
     return deliveries.slice(0, room);
   }
 
-  /** Runs these events, and those with a conflict again, on fresh data; concludes those that came to an end. */
+  /** Runs these events, repeats those with a conflict on fresh data, and concludes those that are finished. */
   async function runAll(first: Opened, { result, timeLeft }: Batch): Promise<Rounds> {
     const rounds: Rounds = { ended: 0, unstarted: [], conflicted: first.given };
     let alone = false;

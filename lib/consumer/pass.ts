@@ -36,7 +36,7 @@ export interface Passed {
   doneBefore: number;
 }
 
-/** Events with what was read for them, and the release that was live then: nothing of a pass sees another. */
+/** Events with their data, and the release that was live when it was read: a pass uses no other. */
 export interface Opened {
   given: Delivery[];
   read: BatchRead;
@@ -66,15 +66,15 @@ export interface PassOptions {
 /** One pass over events. */
 export interface Pass {
   /**
-   * Reads what they need, also of no events, and loads the live release, which ends the runtime of an older one: no
+   * Reads their data, and loads the live release, also without events. That closes the runtime of an older release: no
    * script may run meanwhile. Throws `dependency-failed`, and `release-missing` when no release is live.
    */
   open(given: Delivery[]): Promise<Opened>;
-  /** Runs them and commits what they did, once. */
+  /** Runs them once, and commits their changes. */
   run(opened: Opened, options: PassOptions): Promise<PassEnd>;
 }
 
-/** For all batches of a container. */
+/** Reads the data of events, runs them, and commits their changes: for all batches of a container. */
 export function createPass(deps: PassDeps): Pass {
   const { store, metrics, circuit } = deps;
   const prefetch = createPrefetch();

@@ -18,7 +18,7 @@ export interface Rejection {
 
 /** The result for the row. */
 export type Settled =
-  /** This is what the gateway has. */
+  /** The row with the gateway's session. */
   | SettledRow
   /** Neither side has the key. */
   | { kind: "remove" }
@@ -278,7 +278,7 @@ function watchedChange(session: Session, change: Change, theirs: Members, until:
 /** How often the gateway has undone a change, including this time. */
 const undoneTimes = ({ undone = 0, until }: Change) => undone + (until === undefined ? 0 : 1);
 
-/** With a quota each request writes the whole session, so the gateway's cache may undo a change. */
+/** Whether the gateway's cache could undo a change: with a quota each request writes the whole session. */
 const canBeUndone = (session: Members, cacheMs: number) => cacheMs > 0 && hasQuota(session);
 
 /** The state of a row whose key the gateway has deleted. */

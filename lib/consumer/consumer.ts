@@ -170,7 +170,7 @@ export function createConsumer(
     ]);
   }
 
-  /** Webhooks and events, all of them by the release that is live now. */
+  /** Runs webhooks and events, all with the release that is live now. */
   async function runDue(webhooks: Delivery[], events: Delivery[], batch: Batch): Promise<void> {
     if (webhooks.length + events.length === 0) return;
     const started = batch.timeLeft();
@@ -226,7 +226,7 @@ export function createConsumer(
   };
 }
 
-/** None waits for the others, or fails them: what one of them throws is thrown when all have ended. */
+/** They do not affect each other: an error of one is thrown after all have ended. */
 async function allEnded(parts: unknown[]): Promise<void> {
   for (const end of await Promise.allSettled(parts)) if (end.status === "rejected") throw end.reason;
 }

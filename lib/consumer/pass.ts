@@ -36,7 +36,7 @@ export interface Passed {
   doneBefore: number;
 }
 
-/** Events with their data, and the release that was live when it was read: a pass uses no other. */
+/** Events with their data, and the release that was live when the data was read; a pass uses only that release. */
 export interface Opened {
   given: Delivery[];
   read: BatchRead;
@@ -67,7 +67,7 @@ export interface PassOptions {
 export interface Pass {
   /**
    * Reads their data, and loads the live release, also without events. That closes the runtime of an older release: no
-   * script may run meanwhile. Throws `dependency-failed`, and `release-missing` when no release is live.
+   * script may run in the meantime. Throws `dependency-failed`, and `release-missing` when no release is live.
    */
   open(given: Delivery[]): Promise<Opened>;
   /** Runs them once, and commits their changes. */

@@ -13,14 +13,14 @@ export interface Row {
   marks?: Marks;
 }
 
-/** What a row is to be. */
+/** The wanted state of a row. */
 export interface SettledRow {
   kind: "row";
   session: Session | undefined;
   gateway: GatewayState;
-  /** In how many ms to look again, since the gateway's cache may undo what it took. */
+  /** In how many ms to check again, since the gateway's cache may undo the change. */
   later?: number;
-  /** The row's by now. */
+  /** The row's current version. */
   version?: number;
 }
 
@@ -49,7 +49,7 @@ export function showsTheirs(
 export const createdOf = ({ date_created }: Members): string =>
   typeof date_created === "string" ? date_created : "";
 
-/** The session as JSON has it. */
+/** The session as a JSON object. */
 export const asMembers = (session: Session): Members => JSON.parse(formatSession(session)) as Members;
 /** Throws session-invalid and session-too-large for what the table cannot hold. */
 export function asSession(members: Members): Session {

@@ -1,7 +1,7 @@
 import { AppError } from "../errors.ts";
 import { isMembers, isNumber, type JsonValue } from "./json.ts";
 
-/** What a decoder throws becomes `json-invalid`, which names the member and the kind found there, never its value. */
+/** Turns a decoder's error into `json-invalid`, which names the member and its kind, never its value. */
 export function orInvalid<T>(work: () => T): T {
   try {
     return work();
@@ -13,7 +13,7 @@ export function orInvalid<T>(work: () => T): T {
   }
 }
 
-/** A value that does not fit; the decoders of what holds it add its path. */
+/** A value that does not fit; the decoders of its containers add its path. */
 export class Unfit extends Error {
   path = "";
   readonly problem: string;
@@ -24,7 +24,7 @@ export class Unfit extends Error {
   }
 }
 
-/** The same error, seen from the holder of `place`; of the value itself, where nothing was walked yet, as it is. */
+/** The same error, with `place` added to its path. */
 export function within(error: unknown, place: string): unknown {
   if (!(error instanceof Unfit) || place === "") return error;
   const { path } = error;
@@ -38,7 +38,9 @@ function decodeError(path: string, problem: string): AppError {
   });
 }
 
-/** Where the text went wrong, if V8 says so. Its other words may quote the text, which may hold secrets. */
+/**
+ * The position of the mistake, if V8 reports it. The rest of its message may quote the text, which may contain secrets.
+ */
 function position(error: SyntaxError): string {
   return / at position \d+(?= \(line \d+ column \d+\)$)/.exec(error.message)?.[0] ?? "";
 }
@@ -55,6 +57,6 @@ function kindOf(value: JsonValue): string {
   return `a ${typeof value}`;
 }
 
-/** A member of a map, as a path has it. */
+/** A member of a map, in a path. */
 export const nameIn = (name: string): string =>
   `[${JSON.stringify(name.length > 64 ? `${name.slice(0, 64)}…` : name)}]`;

@@ -91,7 +91,7 @@ function createHints({ sources, modules }: Uploaded): (path: string) => string {
     const known = hints.get(path);
     if (known !== undefined) return known;
     const module = modules.get(`handlers/${path}`);
-    if (module) return ` (there is ${module}, of which gatehook push makes it)`;
+    if (module) return ` (there is ${module}, from which gatehook push makes it)`;
     const near = nearest(path, allowance) ?? byName.get(nameOf(path))?.[0];
     const hint = near === undefined ? "" : ` (there is handlers/${near}${otherLetters(path, near)})`;
     hints.set(path, hint);

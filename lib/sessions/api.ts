@@ -19,7 +19,7 @@ export interface SessionsRequest {
   query: Record<string, string>;
   /** The header If-Match. */
   ifMatch: string | undefined;
-  /** The header If-None-Match, of which only `*` is supported: the session must be new. */
+  /** The header If-None-Match: `*` if the session must be new, or entity tags that it must not have. */
   ifNoneMatch?: string | undefined;
   body: string;
   /** The caller, for `changed_by`. */

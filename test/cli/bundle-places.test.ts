@@ -328,7 +328,7 @@ describe("TypeScript that was uploaded as it is", () => {
         file: "apis/demo.json",
         message:
           "KeyExpired names handler editor in parts/editor.js, but there is no handlers/parts/editor.js " +
-          "(there is handlers/parts/editor.ts, of which gatehook push makes it); upload it, or fix the path",
+          "(there is handlers/parts/editor.ts, from which gatehook push makes it); upload it, or fix the path",
         apis: ["demo"],
       },
     ]);

@@ -6,7 +6,7 @@ import type { OwnHandler } from "../webhooks/own-handlers.ts";
 /** A handler of an event, with its name in the ledger. */
 export type Entry = { entry: string; coalesce?: Coalesce } & ({ ref: HandlerRef } | { own: OwnHandler });
 
-/** Scripts in the order in which they run, then webhooks and log handlers. */
+/** Webhooks and log handlers, then scripts in the order in which they run. */
 export const entriesFor = (release: LiveRelease, apiId: string, type: string): Entry[] => [
   ...release.own(apiId, type).map((own) => ({ entry: own.entry, own, ...coalesceOf(own) })),
   ...numbered(release.handlers(apiId, type)),

@@ -1,6 +1,5 @@
 import { type Api, GATEWAY_API } from "../apis/definition.ts";
-import type { UnitOfWork } from "../commit/unit-of-work.ts";
-import { AppError, errorText } from "../errors.ts";
+import { AppError } from "../errors.ts";
 import type { GatewayEvent } from "../events/event.ts";
 import type { Delivery } from "../queue/delivery.ts";
 import { receives } from "../queue/records.ts";
@@ -9,19 +8,11 @@ import type { Coalesced, SendTask } from "../tasks/tasks.ts";
 import type { Windows } from "../tasks/windows.ts";
 import type { ConfigOf } from "./config-data.ts";
 import { type Entry, entriesFor } from "./entries.ts";
+import { createEventResults, type EventResults, type RunningEvent } from "./event-results.ts";
 import type { Failure } from "./failure.ts";
 import { createHandlerRun, type HandlerRun, type HandlerRunDeps } from "./handler-run.ts";
 import type { Loaded } from "./live-runtime.ts";
-import {
-  CONFLICTED,
-  DONE,
-  type EventOutcome,
-  endsEvent,
-  type HandlerReport,
-  reportOf,
-  UNSTARTED,
-  worse,
-} from "./outcome.ts";
+import { type EventEnd, UNSTARTED } from "./outcome.ts";
 import { coalescedContext, createOwnRun } from "./own-run.ts";
 import type { Prefetch } from "./prefetch.ts";
 import { createSandboxCosts } from "./sandbox-costs.ts";
@@ -46,21 +37,11 @@ export interface EventRunDeps extends HandlerRunDeps {
 export type TimeLeft = () => number;
 
 /** One event in a pass. */
-export interface EventRun {
-  unit: UnitOfWork;
+export interface EventRun extends RunningEvent {
   loaded: Loaded;
-  delivery: Delivery;
   timeLeft: TimeLeft;
   /** True after a failure that would affect the other events too. */
   isHalted(): boolean;
-  /** Reports such a failure. */
-  halt(outage: Failure): void;
-}
-
-/** The outcome of an event, and of each of its handlers that was not done before. */
-export interface EventEnd {
-  outcome: EventOutcome;
-  handlers: HandlerReport[];
 }
 
 /** Reserved for the commit and the answer, in ms. */
@@ -100,110 +81,105 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
     };
   }
 
-  return async (eventRun: EventRun): Promise<EventEnd> => {
-    const { unit, loaded, delivery, timeLeft } = eventRun;
-    const { identity, envelope } = delivery;
-    const { id, api_id, event } = envelope;
-    const release = loaded.release.version;
-    const api = loaded.release.api(api_id);
-    if (api_id === GATEWAY_API && deps.mirror) {
-      // The run of a window comes long after its events.
-      if (!delivery.task) await deps.mirror(event);
-    } else if (!api) {
-      const error = `api_id "${api_id}" is in no definition of release ${release}`;
-      const failure: Failure = { kind: "final", reason: "api-unknown", error, eventId: id, release };
-      return { outcome: { is: "failed", failure }, handlers: [] };
-    }
-    const handlers: HandlerReport[] = [];
-    let outcome: EventOutcome = unit.isLost(identity) ? CONFLICTED : DONE;
-    let outage: unknown;
-    const coalesced = delivery.task && (await deps.windows.close(delivery));
-    // The process that opened the window died before it counted an event.
-    if (delivery.task && !coalesced) return { outcome, handlers };
-    const asked = entriesFor(loaded.release, api_id, event.Type).filter(
-      (each) => isAsked(each, delivery) && !unit.isDone(identity, each.entry),
-    );
-
-    function take(run: HandlerRun, end: EventOutcome, ms?: number): void {
-      const { ref, entry } = run;
-      handlers.push(reportOf(ref.name, end, ms));
-      const isDropped = deps.handlerErrors === "drop" && end.is === "failed" && DROPPED.has(end.failure.kind);
-      if (end.is === "failed" && end.failure.kind === "dependency") eventRun.halt(end.failure);
-      if (!isDropped) outcome = worse(outcome, end);
-      else {
-        log.error("handler dropped", { event_id: id, handler: ref.name, release, code: end.failure.reason });
-        unit.dismiss(identity, entry);
-      }
-    }
-
-    /** An unexpected error fails only the handler; an outage during the commit of other runs fails the batch. */
-    function takeThrown(run: HandlerRun, thrown: unknown): void {
-      if (thrown instanceof AppError && thrown.code === "dependency-failed") outage ??= thrown;
-      else take(run, fail(run, { kind: "handler", reason: "runtime-failed", error: errorText(thrown) }));
-    }
-
-    const jobOf = (run: HandlerRun) => {
-      const prepared = prepare(run);
-      return {
-        run: prepared.run,
-        host: prepared.host,
-        isWanted: () =>
-          !endsEvent(outcome) && outage === undefined && !eventRun.isHalted() && !unit.isLost(identity),
-        startsWithin: () => timeLeft() - runMs,
-        async ended(end: JobEnd, waitedMs: number) {
-          if (end === "unstarted") return take(run, UNSTARTED);
-          countCosts(loaded.runtime);
-          try {
-            take(run, await prepared.end(end, waitedMs), end.ms);
-          } catch (thrown) {
-            takeThrown(run, thrown);
-          }
-        },
-      };
-    };
-
-    if (delivery.task && asked.length === 0 && !unit.isDone(identity, delivery.task.entry))
-      log.warn("window closed of a handler that is no longer in the release", {
-        event_id: id,
-        handler: delivery.task.entry,
-        release,
-      });
+  /** Runs webhooks and log handlers. */
+  async function runOwnHandlers(
+    asked: Entry[],
+    { delivery }: EventRun,
+    results: EventResults,
+    coalesced?: Coalesced,
+  ) {
     for (const each of asked) {
-      if (!("own" in each) || endsEvent(outcome)) continue;
-      const end = await runOwn(delivery, each.own, coalesced);
-      handlers.push(reportOf(each.entry, end, undefined));
-      outcome = worse(outcome, end);
-      if (end.is === "done") unit.dismiss(identity, each.entry);
+      if (!("own" in each) || results.isOver()) continue;
+      results.takeOwn(each.entry, await runOwn(delivery, each.own, coalesced));
     }
-    const open = asked.flatMap((each) => ("ref" in each ? each : []));
-    const before = handlers.length;
-    if (open.length === 0 || endsEvent(outcome)) return { outcome, handlers };
-    const base = { unit, loaded, delivery };
-    let context: ((handler: string) => object) | undefined;
+  }
+
+  function jobOf(run: HandlerRun, eventRun: EventRun, results: EventResults) {
+    const { unit, loaded, delivery } = eventRun;
+    const prepared = prepare(run);
+    return {
+      run: prepared.run,
+      host: prepared.host,
+      isWanted: () => !results.isOver() && !eventRun.isHalted() && !unit.isLost(delivery.identity),
+      startsWithin: () => eventRun.timeLeft() - runMs,
+      async ended(end: JobEnd, waitedMs: number) {
+        if (end === "unstarted") return results.take(run, UNSTARTED);
+        countCosts(loaded.runtime);
+        try {
+          results.take(run, await prepared.end(end, waitedMs), end.ms);
+        } catch (thrown) {
+          results.takeThrown(run, thrown);
+        }
+      },
+    };
+  }
+
+  /** Runs scripts, in the order of the definition. */
+  async function runScripts(
+    asked: Entry[],
+    eventRun: EventRun,
+    results: EventResults,
+    coalesced?: Coalesced,
+  ) {
+    const { unit, loaded, delivery } = eventRun;
+    const scripts = asked.flatMap((each) => ("ref" in each ? each : []));
+    if (scripts.length === 0 || results.isOver()) return;
+    const runOf = ({ ref, entry }: (typeof scripts)[number], context: object): HandlerRun => {
+      return { unit, loaded, delivery, ref, entry, context };
+    };
+    const api = loaded.release.api(delivery.envelope.api_id);
+    let context: (handler: string) => object;
     try {
       context = await contextOf(delivery, api, coalesced);
     } catch (thrown) {
       const why = configFailure(thrown);
-      for (const handler of open) {
-        const run = { ...base, ...handler, context: {} };
-        take(run, fail(run, why));
+      for (const script of scripts) {
+        const run = runOf(script, {});
+        results.take(run, fail(run, why));
       }
-      return { outcome, handlers };
+      return;
     }
-    const runs = open.map(({ ref, entry }) => ({ ...base, ref, entry, context: context(ref.name) }));
+    const runs = scripts.map((script) => runOf(script, context(script.ref.name)));
+    const before = results.count();
     try {
-      await loaded.runtime.runInOrder(runs.map(jobOf));
+      await loaded.runtime.runInOrder(runs.map((run) => jobOf(run, eventRun, results)));
     } catch (thrown) {
-      const [lost] = runs.slice(handlers.length - before);
-      if (lost) takeThrown(lost, thrown);
+      const [lost] = runs.slice(results.count() - before);
+      if (lost) results.takeThrown(lost, thrown);
     }
-    if (outage !== undefined) throw outage;
-    return { outcome, handlers };
+  }
+
+  return async (eventRun: EventRun): Promise<EventEnd> => {
+    const { unit, loaded, delivery } = eventRun;
+    const { identity, envelope, task } = delivery;
+    const { api_id, event } = envelope;
+    const { release } = loaded;
+    if (api_id === GATEWAY_API && deps.mirror) {
+      // The run of a window comes long after its events.
+      if (!task) await deps.mirror(event);
+    } else if (!release.api(api_id)) return apiUnknown(delivery, release.version);
+    const results = createEventResults({ ...deps, fail }, eventRun);
+    const coalesced = task && (await deps.windows.close(delivery));
+    // The process that opened the window died before it counted an event.
+    if (task && !coalesced) return results.end();
+    const asked = entriesFor(release, api_id, event.Type).filter(
+      (each) => isAsked(each, delivery) && !unit.isDone(identity, each.entry),
+    );
+    if (task && asked.length === 0 && !unit.isDone(identity, task.entry)) {
+      const names = { event_id: envelope.id, handler: task.entry, release: release.version };
+      log.warn("window closed of a handler that is no longer in the release", names);
+    }
+    await runOwnHandlers(asked, eventRun, results, coalesced);
+    await runScripts(asked, eventRun, results, coalesced);
+    return results.end();
   };
 }
 
-/** A transient failure is retried even if failures of handlers are dropped. */
-const DROPPED: ReadonlySet<Failure["kind"]> = new Set(["final", "handler"]);
+function apiUnknown({ envelope: { id, api_id } }: Delivery, release: string): EventEnd {
+  const error = `api_id "${api_id}" is in no definition of release ${release}`;
+  const failure: Failure = { kind: "final", reason: "api-unknown", error, eventId: id, release };
+  return { outcome: { is: "failed", failure }, handlers: [] };
+}
 
 /** An unavailable store of references is not an outage: the events of other APIs can continue. */
 function configFailure(thrown: unknown): Pick<Failure, "kind" | "reason" | "error"> {

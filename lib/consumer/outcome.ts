@@ -20,6 +20,12 @@ export interface HandlerReport {
   outcome?: string;
 }
 
+/** The outcome of an event, and of each of its handlers that was not done before. */
+export interface EventEnd {
+  outcome: EventOutcome;
+  handlers: HandlerReport[];
+}
+
 /** The outcomes without details. */
 export const DONE: EventOutcome = { is: "done" };
 export const UNSTARTED: EventOutcome = { is: "unstarted" };

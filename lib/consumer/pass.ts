@@ -8,11 +8,18 @@ import type { ChangedState } from "../sessions/item.ts";
 import { sessionEnd } from "../sessions/lifetime.ts";
 import { isStorableKey } from "../sessions/limits.ts";
 import type { Circuit } from "./circuit.ts";
-import { createEventRun, type EventEnd, type EventRunDeps, type TimeLeft } from "./event-run.ts";
+import { createEventRun, type EventRunDeps, type TimeLeft } from "./event-run.ts";
 import type { Failure } from "./failure.ts";
 import { type Lane, lanesOf } from "./lanes.ts";
 import type { LiveRuntime, Loaded } from "./live-runtime.ts";
-import { CONFLICTED, type EventOutcome, type HandlerReport, UNSTARTED, worse } from "./outcome.ts";
+import {
+  CONFLICTED,
+  type EventEnd,
+  type EventOutcome,
+  type HandlerReport,
+  UNSTARTED,
+  worse,
+} from "./outcome.ts";
 import { createPrefetch, ownKey } from "./prefetch.ts";
 
 /** The dependencies of all passes of a container. */

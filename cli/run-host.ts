@@ -10,6 +10,7 @@ import type { Session } from "../lib/sessions/session.ts";
 import { createHost, type HostDeps } from "../lib/tyk-api/host.ts";
 import { batchRequest, type HttpContext, makeHttpRequest } from "../lib/tyk-api/http.ts";
 import { createMemoryEntries, createStorage } from "../lib/tyk-api/storage.ts";
+import { QUIET } from "./terminal/quiet.ts";
 
 /** The host without a table: storage in memory, real HTTP. */
 export function createDeps(
@@ -34,7 +35,7 @@ export function createDeps(
 /** As in the local stack: the values of references are in the environment. */
 const configOf = createConfigData({
   read: createLocalReferences(process.env),
-  log: { info() {}, warn() {}, error() {} },
+  log: QUIET.log,
 });
 
 /** One run of a handler. `nth` counts from 1 and makes the event's id. */

@@ -22,6 +22,7 @@ import { errorFrame, ownFrames } from "../terminal/error-frame.ts";
 import { interruption, whenAborted } from "../terminal/interrupt.ts";
 import { print, printErrorText } from "../terminal/print.ts";
 import { linesOf } from "../terminal/printable.ts";
+import { QUIET } from "../terminal/quiet.ts";
 import { mismatchLines, type Reporter, report, type Tested } from "../terminal/test-report.ts";
 import { lineOf, readTests, TESTS, type TestFile } from "../test-files.ts";
 
@@ -86,7 +87,7 @@ async function runTests(
     const deps: TestDeps = {
       runtime,
       release: openRelease(version, release),
-      configOf: createConfigData({ read: createLocalReferences(process.env), log: SILENT }),
+      configOf: createConfigData({ read: createLocalReferences(process.env), log: QUIET.log }),
       timeoutMs: limits.timeoutMs,
       allowMasterKeys: flag(settings, "ALLOW_MASTER_KEYS"),
     };
@@ -98,8 +99,6 @@ async function runTests(
     await runtime.close();
   }
 }
-
-const SILENT = { info() {}, warn() {}, error() {} };
 
 async function runFile(
   file: TestFile,

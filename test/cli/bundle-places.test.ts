@@ -9,6 +9,7 @@ import { createWake } from "../../lib/releases/wake.ts";
 import { runHandler } from "../../public/test.ts";
 import { runCli } from "../helpers/cli.ts";
 import { type Dev, definition, newFolder, startDev, writeFiles } from "../helpers/dev.ts";
+import { NO_LOG } from "../helpers/no-log.ts";
 import { startTestStack, type TestStack } from "../helpers/stack.ts";
 
 const NEW = "new TykJS.TykEventHandlers.NewEventHandler({})";
@@ -376,7 +377,7 @@ describe("TypeScript that was uploaded as it is", () => {
         released += 1;
         return { version: "", result: "refused", apis: 0, scripts: 0, errors: [], warnings: [] };
       },
-      log: { info() {}, warn() {}, error() {} },
+      log: NO_LOG,
     });
     const notice = (key: string) => ({ id: "1", notice: { Records: [{ s3: { object: { key } } }] } });
     assert.equal(await wake(notice("handlers/x.js.map")), undefined);

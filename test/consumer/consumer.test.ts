@@ -5,7 +5,6 @@ import { createCircuit } from "../../lib/consumer/circuit.ts";
 import { createLiveRuntime } from "../../lib/consumer/live-runtime.ts";
 import { AppError } from "../../lib/errors.ts";
 import { createQueueSender } from "../../lib/events/send.ts";
-import type { Log } from "../../lib/log.ts";
 import { createDeadLetters, type Verdict } from "../../lib/queue/dead-letters.ts";
 import type { QueueRecord } from "../../lib/queue/records.ts";
 import type { Release } from "../../lib/releases/release.ts";
@@ -26,8 +25,7 @@ import {
   TIMEOUT_MS,
 } from "../helpers/consumer.ts";
 import { NO_METRICS } from "../helpers/metrics.ts";
-
-const LOG: Log = { info() {}, warn() {}, error() {} };
+import { NO_LOG } from "../helpers/no-log.ts";
 
 describe("a batch", () => {
   it("runs the handlers of each event in the order of the definition, and commits what they wrote", async () => {
@@ -654,7 +652,7 @@ describe("the runtime in use", () => {
         return { ...createRuntime({}), close: async () => void steps.push(`close ${version}`) };
       },
       metrics: NO_METRICS,
-      log: LOG,
+      log: NO_LOG,
     });
     return {
       live,
@@ -704,7 +702,7 @@ describe("the runtime in use", () => {
         return { ...createRuntime({}), faults, close: async () => void starts.push(`close ${version}`) };
       },
       metrics: NO_METRICS,
-      log: LOG,
+      log: NO_LOG,
       now: () => now,
     });
     const first = await live.at("v1");
@@ -725,7 +723,7 @@ describe("the runtime in use", () => {
         prepared += 1;
       },
       metrics: NO_METRICS,
-      log: LOG,
+      log: NO_LOG,
     });
     await live.at("v1");
     assert.equal(prepared, 0);

@@ -22,9 +22,8 @@ import {
   setUp,
   TIMEOUT_MS,
 } from "../helpers/consumer.ts";
+import { NO_LOG } from "../helpers/no-log.ts";
 import { scopeOf } from "../helpers/scope.ts";
-
-const LOG = { debug() {}, info() {}, warn() {}, error() {} };
 
 describe("an event that failed", () => {
   it("comes again later after each receive", async () => {
@@ -48,7 +47,7 @@ describe("an event that failed", () => {
 
   it("counts as done where handlers' errors are dropped, with the other handlers' work", async () => {
     const lines: string[] = [];
-    const log = { ...LOG, error: (text: string) => void lines.push(text) };
+    const log = { ...NO_LOG, error: (text: string) => void lines.push(text) };
     const scripts = { no: fail("no"), count };
     const { consume, letters, runs, table } = setUp(scripts, { handlerErrors: "drop", log });
     assert.deepEqual(await consume([message("e1")]), []);
@@ -287,7 +286,7 @@ describe("the queue is told when to deliver again", () => {
       return {};
     };
     const sqs = { send } as unknown as SQSClient;
-    await createChangeVisibility({ sqs, queueUrl: "q", log: LOG })(returns(23));
+    await createChangeVisibility({ sqs, queueUrl: "q", log: NO_LOG })(returns(23));
     assert.deepEqual(
       calls.map(({ Entries }) => Entries?.length),
       [10, 10, 3],
@@ -298,7 +297,7 @@ describe("the queue is told when to deliver again", () => {
 
   it("as well as it can be: a queue that is away changes nothing of the answer", async () => {
     const warnings: unknown[] = [];
-    const log = { ...LOG, warn: (_: string, facts: object) => void warnings.push(facts) };
+    const log = { ...NO_LOG, warn: (_: string, facts: object) => void warnings.push(facts) };
     const sqs = { send: () => Promise.reject(new Error("queue away")) } as unknown as SQSClient;
     await createChangeVisibility({ sqs, queueUrl: "q", log })(returns(2));
     assert.deepEqual(warnings, [{ records: 2, error: "queue away" }]);

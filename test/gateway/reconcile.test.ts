@@ -14,6 +14,7 @@ import { createRows } from "../../lib/gateway/rows.ts";
 import { createDoubtMissing } from "../../lib/gateway/when-missing.ts";
 import { type GatewayState, sessionItem } from "../../lib/sessions/item.ts";
 import type { Session } from "../../lib/sessions/session.ts";
+import { NO_LOG } from "../helpers/no-log.ts";
 import { NO_MARKS } from "../helpers/no-marks.ts";
 import { useServices } from "../helpers/services.ts";
 import { plainConfig } from "./config.ts";
@@ -120,7 +121,7 @@ describe("the comparison of both sides", () => {
       },
       concurrency: 1,
       now: () => NOW,
-      log: { info() {}, warn() {}, error() {} },
+      log: NO_LOG,
     });
     const lookOf = async (key: string) => (await rows.copy(key))?.gateway?.look;
     return { rows, limit, tally, compare: (from?: string) => compare(from, tally), lookOf };
@@ -178,7 +179,7 @@ describe("the comparison of both sides", () => {
       pace: async () => true,
       concurrency: 1,
       now: () => NOW,
-      log: { info() {}, warn() {}, error() {} },
+      log: NO_LOG,
     });
     await put(key, kept, gateway);
     await reconcile(undefined, tally);
@@ -227,7 +228,7 @@ describe("the comparison of both sides", () => {
       pace: async () => true,
       concurrency: 1,
       now: () => NOW,
-      log: { info() {}, warn() {}, error() {} },
+      log: NO_LOG,
     });
     await reconcile(undefined, tally);
     assert.deepEqual([tally.compared, tally.differing], [1, 0]);
@@ -284,7 +285,7 @@ describe("the comparison of both sides", () => {
       pace: async () => true,
       concurrency: 2,
       now: () => NOW,
-      log: { info() {}, warn() {}, error() {} },
+      log: NO_LOG,
     })(undefined, emptyTally());
     assert.equal(end.end, "emptied");
   });

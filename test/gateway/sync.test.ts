@@ -9,6 +9,7 @@ import type { Settled } from "../../lib/gateway/settle.ts";
 import { createSync, type StreamRecord } from "../../lib/gateway/sync.ts";
 import { type GatewayState, sessionItem } from "../../lib/sessions/item.ts";
 import { NO_METRICS } from "../helpers/metrics.ts";
+import { NO_LOG } from "../helpers/no-log.ts";
 
 const NOW = 1_795_000_000_000;
 const pending: GatewayState = { created: "c", change: { base: { alias: "a" }, since: NOW - 5_000 } };
@@ -65,7 +66,7 @@ function setUp(settle: (row: Row) => Promise<Settled>, failing: { later?: boolea
     keyMs: 1_000,
     now: () => NOW,
     random: () => 1,
-    log: { info() {}, warn() {}, error() {} },
+    log: NO_LOG,
     metrics: NO_METRICS,
   });
   return {

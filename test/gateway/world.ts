@@ -10,6 +10,7 @@ import { nextVersion, type StoredSession } from "../../lib/sessions/item.ts";
 import { parseSession, type Session } from "../../lib/sessions/session.ts";
 import { frozen } from "../helpers/frozen.ts";
 import { NO_METRICS } from "../helpers/metrics.ts";
+import { NO_LOG } from "../helpers/no-log.ts";
 import type { GatewayConfig } from "./config.ts";
 import { always, type Fault } from "./faults.ts";
 import { createGateway } from "./model.ts";
@@ -155,7 +156,7 @@ export function createWorld(
     doubt: async (key) => doubt(key),
     fullName: async (key) => key,
     read,
-    log: { info() {}, warn() {}, error() {} },
+    log: NO_LOG,
     metrics: NO_METRICS,
   });
 

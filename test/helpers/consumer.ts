@@ -11,6 +11,7 @@ import type { Session } from "../../lib/sessions/session.ts";
 import { createMemoryEntries, createStorage } from "../../lib/tyk-api/storage.ts";
 import { createMemoryTable } from "./memory-table.ts";
 import { NO_METRICS } from "./metrics.ts";
+import { NO_LOG } from "./no-log.ts";
 import { scopeOf } from "./scope.ts";
 import { scriptedRuntime } from "./scripted-runtime.ts";
 
@@ -41,7 +42,7 @@ export const consumerDeps = (): Omit<ConsumerDeps, "store" | "live"> => ({
   receiveLimit: 50,
   handlerErrors: "retry",
   now: () => NOW,
-  log: { debug() {}, info() {}, warn() {}, error() {} },
+  log: NO_LOG,
   metrics: NO_METRICS,
   random: Math.random,
 });

@@ -21,12 +21,11 @@ import {
 import { BODY_BYTES, type PublisherServer, startServer } from "../../lib/publisher/server.ts";
 import { openPublisher as openLibrary } from "../../public/publisher.ts";
 import { setUpIngest } from "../helpers/ingest.ts";
+import { NO_LOG } from "../helpers/no-log.ts";
 import { startTestQueues } from "../helpers/queues.ts";
 
 const eventOf = (id: string, Meta: Record<string, unknown> = { Key: "k" }) =>
   JSON.stringify({ id, event: { Type: "KeyExpired", Meta, TimeStamp: "" } });
-const NO_LOG = { info() {}, warn() {}, error() {} };
-
 let folder: string;
 const ends: (() => Promise<unknown>)[] = [];
 beforeEach(() => {

@@ -19,6 +19,7 @@ import fc from "fast-check";
 import { messageText } from "../../lib/events/message.ts";
 import { lineOf, readLine } from "../../lib/publisher/record.ts";
 import { openSpool, type Spool } from "../../lib/publisher/spool.ts";
+import { NO_LOG } from "../helpers/no-log.ts";
 
 const bodyOf = (id: string, more = "") =>
   messageText({ id, api_id: "demo", event: { Type: "T", Meta: { more }, TimeStamp: "" } });
@@ -384,7 +385,7 @@ describe("a spool", () => {
 describe("a spool whose file was damaged somewhere", () => {
   it("still has every event that the damage did not touch", async () => {
     const root = mkdtempSync(join(tmpdir(), "gatehook-spool-"));
-    const log = { info() {}, warn() {}, error() {} };
+    const log = NO_LOG;
     const ids = Array.from({ length: 8 }, (_, at) => `e${at}`);
     const lines = ids.map((id) => Buffer.from(lineOf(1_000, bodyOf(id))));
     const whole = Buffer.concat(lines);

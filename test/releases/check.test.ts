@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Log } from "../../lib/log.ts";
 import { buildRelease } from "../../lib/releases/build.ts";
 import { checkRelease } from "../../lib/releases/check.ts";
 import { createReleaser } from "../../lib/releases/releaser.ts";
@@ -8,6 +7,7 @@ import type { ReleaseReport } from "../../lib/releases/report.ts";
 import type { Problem, SourceFile } from "../../lib/releases/sources.ts";
 import { loadAssets } from "../../lib/runtime/assets.ts";
 import { NO_METRICS } from "../helpers/metrics.ts";
+import { NO_LOG } from "../helpers/no-log.ts";
 import { createMemoryReleases } from "../helpers/releases.ts";
 
 const assets = loadAssets();
@@ -296,7 +296,7 @@ describe("an upload", () => {
 
   /** A bucket and a pointer in memory, and the releaser on top of them. */
   function setUp(files: SourceFile[]) {
-    const log: Log = { info() {}, warn() {}, error() {} };
+    const log = NO_LOG;
     const { bucket, flips, store } = createMemoryReleases(files);
     const release = createReleaser({
       store,

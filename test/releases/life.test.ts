@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Log } from "../../lib/log.ts";
 import type { Check } from "../../lib/releases/examine.ts";
 import { createReleaser } from "../../lib/releases/releaser.ts";
 import { rollBack } from "../../lib/releases/rollback.ts";
 import type { SourceFile } from "../../lib/releases/sources.ts";
 import { NO_METRICS } from "../helpers/metrics.ts";
+import { NO_LOG } from "../helpers/no-log.ts";
 import { createMemoryReleases } from "../helpers/releases.ts";
-
-const LOG: Log = { info() {}, warn() {}, error() {} };
 
 function files(source: string): SourceFile[] {
   const trigger = { handler_name: "eh_dynamic_handler", handler_meta: { name: "h", path: "h.js" } };
@@ -33,7 +31,7 @@ function setUp() {
     check,
     strict: false,
     now: () => 0,
-    log: LOG,
+    log: NO_LOG,
     metrics: NO_METRICS,
   });
   return {
@@ -279,7 +277,7 @@ describe("the bucket", () => {
       check,
       strict: false,
       now: () => 0,
-      log: LOG,
+      log: NO_LOG,
       metrics: NO_METRICS,
     });
     assert.equal((await release()).result, "refused");
@@ -306,7 +304,7 @@ describe("two releasers at once", () => {
       },
       strict: false,
       now: () => 0,
-      log: LOG,
+      log: NO_LOG,
       metrics: NO_METRICS,
     });
     const fast = createReleaser({
@@ -314,7 +312,7 @@ describe("two releasers at once", () => {
       check: async () => ({ errors: [], warnings: [] }),
       strict: false,
       now: () => 0,
-      log: LOG,
+      log: NO_LOG,
       metrics: NO_METRICS,
     });
     const held = slow();

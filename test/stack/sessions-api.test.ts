@@ -10,14 +10,13 @@ import { sessionItem } from "../../lib/sessions/item.ts";
 import { createSessionRows } from "../../lib/sessions/rows.ts";
 import type { Session } from "../../lib/sessions/session.ts";
 import { createSessionStore, type SessionStore } from "../../lib/sessions/store.ts";
+import { NO_LOG } from "../helpers/no-log.ts";
 import { NO_MARKS } from "../helpers/no-marks.ts";
 import { startTestStack, type TestStack } from "../helpers/stack.ts";
 
 const RIGHTS = { access_rights: { demo: { api_id: "demo" } } };
 const SESSION = { org_id: "o1", expires: 4_000_000_000, ...RIGHTS };
 const SAID = { changedBy: { by: "api" as const } };
-const LOG = { info() {}, warn() {}, error() {} };
-
 let stack: TestStack;
 let consumer: ConsumerStore;
 let store: SessionStore;
@@ -221,7 +220,7 @@ describe("beside a handler's commit", () => {
       allowMasterKeys: false,
       now: Date.now,
       random: () => 0,
-      log: LOG,
+      log: NO_LOG,
     });
   const request = (route: string, key: string) => ({
     route: `${route} /sessions/{key+}`,

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Log } from "../../lib/log.ts";
 import type { ReleaseReport } from "../../lib/releases/report.ts";
 import type { UploadLease } from "../../lib/releases/upload-lease.ts";
 import { createWake } from "../../lib/releases/wake.ts";
 import { noticeOf } from "../../local/bucket-watch.ts";
+import { NO_LOG } from "../helpers/no-log.ts";
 
-const LOG: Log = { info() {}, warn() {}, error() {} };
 const REPORT: ReleaseReport = { version: "v", result: "live", apis: 1, scripts: 1, errors: [], warnings: [] };
 
 /** What the invocations share, a clock that the waits move, and files that are uploaded while they wait. */
@@ -40,7 +39,7 @@ function setUp() {
       built.push(state.files);
       return REPORT;
     },
-    log: LOG,
+    log: NO_LOG,
   });
   const upload = (name: string) => {
     state.files += 1;

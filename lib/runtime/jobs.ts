@@ -127,7 +127,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
     return job && open(job, limits);
   }
 
-  /** The worker's messages are processed one by one. */
+  /** The worker's messages are processed one by one; after a failure, no more of them are. */
   let last: Promise<void> = Promise.resolve();
   function inTurn(work: () => void | Promise<void>): void {
     last = last.then(work);

@@ -224,7 +224,7 @@ for (const isolation of MODES) {
       await withRuntime(isolation, {}, async (runtime) => {
         const busy = "var end = Date.now() + 100; while (Date.now() < end);";
         const { facts } = await runTogether(runtime, [
-          { code: busy, startsWithin: () => 50 },
+          { code: busy, startsWithin: () => AMPLE_MS },
           { code: log("too late"), startsWithin: () => 50 },
           { code: log("not wanted"), isWanted: () => false },
           { code: log("in time"), startsWithin: () => AMPLE_MS },

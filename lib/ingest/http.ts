@@ -5,12 +5,12 @@ import { readBodies, readData } from "../events/forms/read.ts";
 import { invalidEvent } from "../events/invalid.ts";
 import type { JsonObject } from "../json.ts";
 
-/** The parts of an HTTP request that can hold an event. */
+/** The parts of an HTTP request that can contain an event. */
 export interface HttpRequest {
   method: string;
-  /** As it was asked for. */
+  /** As requested. */
   path: string;
-  /** Of the path `/events/{api_id}`; undefined for any other. */
+  /** From the path `/events/{api_id}`; undefined for any other. */
   apiId: string | undefined;
   /** Their names in lower case. */
   headers: Record<string, string | undefined>;
@@ -19,7 +19,7 @@ export interface HttpRequest {
 
 const METHODS = ["POST", "PUT", "PATCH"];
 
-/** The API of a request that may bring an event. Throws `path-unknown` and `method-invalid`, with what to do. */
+/** The API of a request with an event. Throws `path-unknown` and `method-invalid`, with the fix. */
 export function apiOf({ method, path, apiId }: Omit<HttpRequest, "body">): string {
   if (apiId === undefined) throw new AppError("path-unknown", `there is nothing here: ${rightPath(path)}`);
   if (METHODS.includes(method)) return apiId;
@@ -77,7 +77,7 @@ function unquoted(value: string): string {
   return quoted === undefined ? value.trim() : quoted.replace(/\\(.)/g, "$1");
 }
 
-/** What names an event before all that its body says. */
+/** The headers that identify an event, which take precedence over its body. */
 const ID_HEADERS = { "idempotency-key": "Idempotency-Key", "webhook-id": "webhook-id" };
 
 function idHeader(headers: HttpRequest["headers"]): { id: string; idPlace: string } | undefined {
@@ -96,7 +96,7 @@ function withId(reading: Reading, headers: HttpRequest["headers"]): Reading {
   return { ...reading, id: decoded("ce-id", ceId), idPlace: "ce-id" };
 }
 
-/** One id for several events would make duplicates of all but one, as soon as only some are sent again. */
+/** One id for several events would make all but one of them duplicates, if only some are sent again. */
 function withOwnIds(readings: Reading[], headers: HttpRequest["headers"]): Reading[] {
   const known = idHeader(headers);
   if (known && readings.some(({ id }) => id === undefined))

@@ -23,19 +23,19 @@ export interface IngestDeps extends TakeDeps {
   /** The live release, or undefined before the first; `fresh` asks the store rather than memory. */
   release: (options: { fresh: boolean }) => Promise<LiveRelease | undefined>;
   send: Send;
-  /** Whether a gateway owns the sessions: then its own events are taken even where no handler is for them. */
+  /** Whether a gateway owns the sessions: then its own events are accepted even without a handler. */
   hasGateway: boolean;
   log: Log;
   metrics: Metrics;
 }
 
-/** Takes the events of one request for one API onto the queue: 202 only when the queue has them all. */
+/** Sends the events of one request for one API to the queue: 202 only if the queue has all of them. */
 export function createIngest(deps: IngestDeps): (request: HttpRequest) => Promise<Answer> {
   const { log, metrics } = deps;
 
   const take = createTake(deps);
 
-  /** Asks the store only when memory does not know the API, so that the usual event costs no read. */
+  /** Reads the store only if the API is not in memory, so that most events cost no read. */
   async function checkApi(apiId: string): Promise<void> {
     if (deps.hasGateway && apiId === GATEWAY_API) return;
     let release: LiveRelease | undefined;

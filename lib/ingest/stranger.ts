@@ -1,14 +1,15 @@
 import type { IncomingHttpHeaders } from "node:http";
 
-/** Whether a host, with its port where it has one, is a name by which a server is meant. */
+/** Whether a host, with its port if it has one, is a name of the server. */
 export type IsOwn = (host: string) => boolean;
 
-/** Of a request's headers, the one by which it is not for this server, or comes from a web page of elsewhere. */
+/** The header that shows that a request is not for this server, or comes from a web page of another origin. */
 export type Strange = "Host" | "Origin" | "Sec-Fetch-Site";
 
 /**
- * A browser reaches loopback too: by a name of a page's own that resolves to it, which shows in Host, or straight from a
- * page, which shows in Origin or Sec-Fetch-Site. Programs such as a gateway send neither of the two.
+ * A browser can reach loopback too: through a page's host name that resolves to it, which is visible in Host, or
+ * directly from a page, which is visible in Origin or Sec-Fetch-Site. Programs such as a gateway send neither of these
+ * two.
  */
 export function strangerIn(headers: IncomingHttpHeaders, isOwn: IsOwn): Strange | undefined {
   return isOwn((headers.host ?? "").toLowerCase()) ? strangePage(headers, isOwn) : "Host";
@@ -31,5 +32,5 @@ function isOwnPage(origin: string, isOwn: IsOwn): boolean {
 
 const LOOPBACK = /^(?:127\.0\.0\.1|\[::1\]|(?:[a-z0-9-]+\.)*localhost)(?::\d{1,5})?$/;
 
-/** A name that leads to the machine itself wherever it is asked for, with any port. */
+/** A name that always refers to the machine itself, with any port. */
 export const isLoopback: IsOwn = (host) => LOOPBACK.test(host);

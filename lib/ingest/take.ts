@@ -20,7 +20,7 @@ export interface Answer {
   body: unknown;
 }
 
-/** An event that is fit for the queue. */
+/** An event in a form that the queue accepts. */
 export interface Taken extends Message {
   form: Form;
 }
@@ -49,13 +49,13 @@ export function createTake(
   };
 }
 
-/** The answer when all events of a request are safe. */
+/** The answer after all events of a request are stored. */
 export function accepted(taken: Taken[], many: boolean): Answer {
   const [first] = taken;
   return { status: 202, body: many ? { events: taken.map(factsOf) } : first && factsOf(first) };
 }
 
-/** What the answer to a request says of an event; `partial`: the members that its form could not tell. */
+/** An event in the answer to a request; `partial`: the members that its form does not have. */
 export function factsOf({ envelope, form }: Taken) {
   const { id, api_id, event } = envelope;
   return { id, api_id, type: event.Type, form, ...(event.Partial && { partial: event.Partial }) };
@@ -67,7 +67,7 @@ const TEMPLATE = "the template <script>{{.}}</script> in the gateway's webhook s
 export function rejectionOf(thrown: unknown, { apiId }: Pick<HttpRequest, "apiId">, log: Log): unknown {
   if (!(thrown instanceof AppError) || thrown.status >= 500) return thrown;
   const { code, field, message } = thrown;
-  // The gateway's own log has the status alone.
+  // The gateway's own log has only the status.
   log.warn("event refused", { api_id: apiId, code, field, error: message });
   return code === "event-invalid" ? withTemplate(thrown) : thrown;
 }

@@ -1,10 +1,12 @@
 import { AppError } from "../errors.ts";
 import { createSecretCheck } from "../secrets.ts";
 
-/** Throws `token-invalid` unless an `authorization` header has one of the tokens that it was made with. */
+/** Throws `token-invalid` unless an `authorization` header has one of the tokens. */
 export type TokenCheck = (authorization: string | undefined) => void;
 
-/** Several tokens are valid at the same time, so that one can be replaced. Without any, every request is refused. */
+/**
+ * Several tokens are valid at the same time, so that a token can be rotated. Without any, every request is rejected.
+ */
 export function createTokenCheck(tokens: string[]): TokenCheck {
   const isToken = createSecretCheck(tokens);
   return (authorization = "") => {

@@ -6,7 +6,7 @@ import { deleteKey, getKey } from "./read.ts";
 import { type KeysReply, noSuchPage, problem } from "./reply.ts";
 import { createKey, postKey, previewKey, putKey } from "./write.ts";
 
-/** All below `/tyk/`: what is not of the key API is answered as by a gateway that does not have it. */
+/** Everything below `/tyk/`: other paths are answered as by a gateway that does not have them. */
 export const KEYS_ROUTE = "ANY /tyk/{path+}";
 
 /** A request to the key API, from any HTTP edge. */
@@ -60,7 +60,10 @@ async function answer(deps: KeysDeps, { method, path, query, body }: KeysRequest
   }
 }
 
-/** With `username=true` the name is a basic-auth user's; one from before a hash function was set has the plain name. */
+/**
+ * With `username=true` the name is that of a basic-auth user; users that are older than the hash function have the
+ * plain name.
+ */
 async function byUser(
   deps: KeysDeps,
   request: KeyRequest,

@@ -4,7 +4,7 @@ import type { SecretCheck } from "../secrets.ts";
 import type { SessionRows } from "../sessions/rows.ts";
 import type { SessionStore } from "../sessions/store.ts";
 
-/** What the key API works on: the sessions table, where no gateway owns the sessions. */
+/** The dependencies of the key API, which works on the sessions table if no gateway owns the sessions. */
 export interface KeysDeps {
   /** Of the header X-Tyk-Authorization. */
   isSecret: SecretCheck;
@@ -13,12 +13,12 @@ export interface KeysDeps {
   /** By the names of rows. */
   byName: SessionStore;
   rows: Pick<SessionRows, "page">;
-  /** With what the table's names are hashed; undefined where they are raw keys. */
+  /** The hash function of the table's names; undefined for raw keys. */
   hashFunction: HashFunction | undefined;
   /** The organisation of an API of the live release. */
   orgOf: (apiId: string) => Promise<string | undefined>;
   allowMasterKeys: boolean;
-  /** 32 hex digits, for a key that is made up here. */
+  /** 32 hex digits, for a generated key. */
   newId: () => string;
   /** In ms. */
   now: () => number;
@@ -27,9 +27,9 @@ export interface KeysDeps {
   log: Log;
 }
 
-/** What of a request to a key counts. */
+/** The relevant parts of a request for a key. */
 export interface KeyRequest {
-  /** As the path has it, decoded. */
+  /** From the path, decoded. */
   name: string;
   query: Record<string, string>;
   body: string;

@@ -9,7 +9,7 @@ export interface Found {
   session: Session;
 }
 
-/** By a raw key, or by a name that the organisation makes one of; `hashed` takes `name` for a row's. */
+/** Finds a session by a raw key, or by a name within the organisation; with `hashed`, `name` is a row's name. */
 export async function findKey(
   deps: KeysDeps,
   orgId: string,
@@ -25,7 +25,7 @@ export async function findKey(
   return undefined;
 }
 
-/** Which raw keys a name may stand for, the likeliest first. */
+/** The raw keys that a name may mean, the most likely first. */
 function keysFor(deps: KeysDeps, orgId: string, name: string): string[] {
   return orgOf(name) === orgId ? [name] : [rawKey(deps, orgId, name), name];
 }

@@ -5,7 +5,7 @@ import type { Place } from "../sessions/search.ts";
 import type { KeyRequest, KeysDeps } from "./deps.ts";
 import { json, type KeysReply, problem } from "./reply.ts";
 
-/** What one answer holds. A gateway lists all that there is; a function that did so would end in the middle. */
+/** The limit of one answer. A gateway lists all keys; a function that did so would time out. */
 export const MAX_KEYS = 10_000;
 /** The maximum cost of one list in read units, plus one page: a list of 10,000 sessions of up to 4 KB costs less. */
 export const MAX_UNITS = 6_000;
@@ -30,7 +30,10 @@ export async function listKeys(deps: KeysDeps, { query }: Pick<KeyRequest, "quer
   return json(200, `{"keys":[${(apiId ? sortedByBytes(keys) : keys).map(quote).join()}]}`);
 }
 
-/** Of an organisation by its index, of all by the table; throws where there are more than one answer holds. */
+/**
+ * Reads an organisation's keys from the index, all keys from the table; throws if there are more than one answer may
+ * have.
+ */
 async function keysOf(
   { rows }: KeysDeps,
   orgId: string | undefined,

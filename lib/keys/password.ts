@@ -2,12 +2,12 @@ import { hash, truncates } from "bcryptjs";
 import { AppError } from "../errors.ts";
 import { keepPassword, type Session } from "../sessions/session.ts";
 
-/** As a gateway's: about a tenth of a second on one processor. */
+/** The same cost as in a gateway: about a tenth of a second of one CPU. */
 const COST = 10;
 
 /**
  * As a gateway stores a basic-auth user: a blank password, or the stored hash itself, keeps the one that is there, and
- * any other is hashed. Throws session-invalid for one of which bcrypt would not look at the end.
+ * any other is hashed. Throws session-invalid for a password that is too long for bcrypt.
  */
 export async function withPasswordHash(session: Session, before?: Session): Promise<Session> {
   const password = session.basic_auth_data?.password;

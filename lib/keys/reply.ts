@@ -1,6 +1,6 @@
 import { quote } from "../go/text.ts";
 
-/** What the gateway's key API says. */
+/** A reply of the gateway's key API. */
 export interface KeysReply {
   status: number;
   headers: Record<string, string>;
@@ -24,7 +24,7 @@ export function done(action: "added" | "modified" | "deleted", key: string, hash
   return json(200, `{"key":${quote(key)},"status":"ok","action":"${action}"${keyHash}}`);
 }
 
-/** As a gateway's router says it of a path that it does not have. */
+/** The reply of a gateway's router for an unknown path. */
 export const noSuchPage: KeysReply = {
   status: 404,
   headers: { "content-type": "text/plain; charset=utf-8" },

@@ -1,7 +1,7 @@
 import { valueIn } from "../json.ts";
 import type { Session } from "../sessions/session.ts";
 
-// What a gateway makes of a session that its key API is given.
+// Changes a gateway makes to a session in its key API.
 
 type Rights = NonNullable<Session["access_rights"]>;
 type Right = Rights[string];
@@ -42,7 +42,7 @@ function limitOf({ access_rights = {} }: Session, apiId: string): Limit | undefi
 const isRunning = ({ quota_max = 0, quota_renews = 0 }: Quota, now: number) =>
   quota_max > 0 && quota_renews > now;
 
-/** A gateway counts uses; here what is left is all there is. */
+/** A gateway counts uses; here there is only the remaining quota. */
 const usedOf = ({ quota_max = 0, quota_remaining = 0 }: Quota) => quota_max - quota_remaining;
 
 /** After the same number of uses a larger quota leaves more and a smaller one less; 0 means no quota, -1 unlimited. */

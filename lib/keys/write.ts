@@ -16,7 +16,7 @@ const FAILED = "Failed to create key, ensure security settings are correct.";
 const NO_RIGHTS = "Failed to create key, keys must have at least one Access Rights record set.";
 const MIN_NAME_BYTES = 3;
 
-/** `POST /tyk/keys/create`: a key with a name that is made up here. */
+/** `POST /tyk/keys/create`: creates a key with a generated name. */
 export async function createKey(deps: KeysDeps, { body }: KeyRequest): Promise<KeysReply> {
   const session = read(body);
   if (!session) return problem(500, "Unmarshalling failed");
@@ -28,7 +28,7 @@ export async function createKey(deps: KeysDeps, { body }: KeyRequest): Promise<K
   return overwrite(deps, key, { session: made, shown: key, suppressReset: false, hashed: false });
 }
 
-/** `POST /tyk/keys/preview`: what a session would be, stored nowhere. */
+/** `POST /tyk/keys/preview`: returns a session as it would be stored. */
 export function previewKey(deps: KeysDeps, { body }: KeyRequest): KeysReply {
   const session = read(body);
   if (!session) return problem(500, "Unmarshalling failed");
@@ -36,7 +36,7 @@ export function previewKey(deps: KeysDeps, { body }: KeyRequest): KeysReply {
   return json(200, formatSession(withScopes(dated)));
 }
 
-/** `POST /tyk/keys/{name}`: makes the key or overwrites it. */
+/** `POST /tyk/keys/{name}`: creates the key or overwrites it. */
 export async function postKey(deps: KeysDeps, request: KeyRequest): Promise<KeysReply> {
   const { name, query, body } = request;
   const session = read(body);
@@ -52,7 +52,7 @@ export async function postKey(deps: KeysDeps, request: KeyRequest): Promise<Keys
     expires: isPast(session, deps) ? 0 : (session.expires ?? 0),
   };
   const made = await withPasswordHash(given);
-  // Of a user whose name is hashed, the answer has the hash alone.
+  // For a user whose name is hashed, the answer has only the hash.
   const shown = deps.hashFunction && made.basic_auth_data?.password ? "" : key;
   const suppressReset = query.suppress_reset === "1";
   return overwrite(deps, key, { session: made, shown, suppressReset, hashed: isHashed(request) });
@@ -60,13 +60,13 @@ export async function postKey(deps: KeysDeps, request: KeyRequest): Promise<Keys
 
 interface Overwriting {
   session: Session;
-  /** As the answer has the key. */
+  /** The key in the answer. */
   shown: string;
   suppressReset: boolean;
   hashed: boolean;
 }
 
-/** Replaces a session as a whole. */
+/** Replaces a whole session. */
 async function overwrite(
   deps: KeysDeps,
   key: string,
@@ -104,13 +104,13 @@ export async function putKey(deps: KeysDeps, request: KeyRequest): Promise<KeysR
 
 const NOT_FOUND = problem(404, "Key is not found");
 
-/** What is to be stored, if anything, and what is said then. */
+/** The session to store, if any, and the reply. */
 interface Answer {
   session?: Session;
   reply: KeysReply;
 }
 
-/** Stores what `make` makes of the session that is there; repeats that when another write came first. */
+/** Stores the result of `make` for the current session; repeats this if another write came first. */
 async function write(
   deps: KeysDeps,
   key: string,
@@ -131,10 +131,10 @@ async function write(
   return result;
 }
 
-/** Its callers share a secret, so none is known by name. */
+/** Its callers share a secret, so they cannot be identified. */
 const BY_API = changedByWriter("api");
 
-/** Undefined for what is not a session; throws session-too-large. */
+/** Undefined for an invalid session; throws session-too-large. */
 function read(body: string): Session | undefined {
   try {
     return parseSession(body);
@@ -148,7 +148,7 @@ function read(body: string): Session | undefined {
 const applied = (deps: KeysDeps, session: Session, suppressReset: boolean): Session =>
   applySet(session, { suppressReset, now: secondsOf(deps), allowMasterKeys: deps.allowMasterKeys });
 
-/** The answer does not say which security setting it is, so the log does. */
+/** The answer does not name the security setting, so the log does. */
 function rejectionOf({ allowMasterKeys, log }: KeysDeps, session: Session): KeysReply | undefined {
   const noRights = hasRights(session) || allowMasterKeys ? undefined : "access_rights is empty";
   const reason = policyProblem(session) ?? noRights;

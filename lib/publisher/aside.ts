@@ -2,18 +2,18 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder, TO_APPEND, withFile } from "./files.ts";
 
-/** A file for what cannot be sent: one JSON object a line, for people to look at and to remove. */
+/** A file for events that cannot be sent: one JSON object on each line, for people to inspect and delete. */
 export interface Aside {
-  /** What it held when it was looked at last, in bytes. */
+  /** Its size when it was last measured, in bytes. */
   bytes(): number;
-  /** Looks at it. */
+  /** Measures it. */
   measure(): Promise<void>;
   add(entry: Record<string, unknown>): Promise<void>;
 }
 
 /**
- * The file is made with its first entry; `add` resolves once the disk has it. File-system errors come through as they
- * are.
+ * The file is created with its first entry; `add` resolves when the entry is on disk. Throws file-system errors
+ * unchanged.
  */
 export async function openAside(folder: string, name: "refused" | "damaged"): Promise<Aside> {
   const path = join(folder, `${name}.jsonl`);

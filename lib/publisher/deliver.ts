@@ -6,25 +6,25 @@ import { callsOf, type Rejection, type SendCall } from "../events/send.ts";
 /** The result of an event: the queue has it, rejects it permanently, or may accept it later. */
 export type Verdict = "sent" | { refused: string } | { later: string };
 
-/** Sends the first events of a list, those that can go together; answers what became of each. */
+/** Sends the first events of a list that can be sent together; returns the result of each. */
 export type Deliver = (messages: Message[], cut: AbortSignal) => Promise<Map<Message, Verdict>>;
 
-/** Calls at the same time, of a queue that keeps no order. */
+/** Concurrent calls for a standard queue. */
 const CALLS = 4;
 
-/** SQS's names of what is wrong with a call's messages, rather than with the call. */
+/** SQS's error codes for invalid messages, rather than an invalid call. */
 const OF_MESSAGES = /^(InvalidMessageContents|InvalidParameterValue|BatchRequestTooLong)/;
 /** Errors that the queue's owner can fix: no event is rejected because of them, even if SQS reports a sender fault. */
 const OF_THE_QUEUE = /kms|access|denied|throttl/i;
 
 /**
- * Sends up to four calls of ten at the same time, to a FIFO queue one. A call that SQS refuses as a whole for its
- * messages is sent again, one message at a time. Never rejects.
+ * Makes up to four concurrent calls of ten messages; one for a FIFO queue. If SQS rejects a whole call because of its
+ * messages, they are sent again one by one. Never rejects.
  */
 export function createDeliver({ call, queueUrl }: { call: SendCall; queueUrl: string }): Deliver {
   const isFifo = queueUrl.endsWith(".fifo");
 
-  /** Of a FIFO queue one call, with one event of a group: what failed of it could be overtaken by its followers. */
+  /** For a FIFO queue one call with one event of each group, so that later events cannot overtake a failed one. */
   function nextCalls(messages: Message[]): Message[][] {
     if (!isFifo) return callsOf(messages).slice(0, CALLS);
     const groups = new Set<string | undefined>();

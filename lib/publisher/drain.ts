@@ -4,7 +4,7 @@ import type { Deliver } from "./deliver.ts";
 import type { Entry } from "./reader.ts";
 import type { Spool } from "./spool.ts";
 
-/** Sends what is in a spool, the oldest first, until it is ended. */
+/** Sends the events of a spool, the oldest first, until it is stopped. */
 export interface Drain {
   state(): DrainState;
   /** Resolves when the spool is empty, or after `cut`. */
@@ -13,11 +13,11 @@ export interface Drain {
   cut(): void;
 }
 
-/** What became of the events of this process, and what keeps the others. */
+/** The results of this process's events, and why others wait. */
 export interface DrainState {
-  /** Events that the queue took. */
+  /** Events that the queue accepted. */
   sent: number;
-  /** Events that it never takes. */
+  /** Events that the queue rejects permanently. */
   refused: number;
   /** Why nothing, or not everything, can be sent at present. */
   error: string | undefined;
@@ -39,18 +39,20 @@ const WINDOW = 40;
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 10_000;
 
-/** Starts immediately. After a failure it waits up to 200 ms, and twice as long after each further one, up to 10 s. */
+/**
+ * Starts immediately. After a failure it waits up to 200 ms; the delay doubles with each further failure, up to 10 s.
+ */
 export function startDrain({ spool, deliver, random, delay, log }: DrainDeps): Drain {
   const cut = new AbortController();
   const ending = Promise.withResolvers<void>();
   let isEnding = false;
   const state: DrainState = { sent: 0, refused: 0, error: undefined };
   let failures = 0;
-  /** The oldest events. One that is settled stays until all before it are. */
+  /** The oldest events. A settled event stays until all before it are settled. */
   let window: Entry[] = [];
   const settled = new Set<Entry>();
 
-  /** Answers why some events must wait. Throws what the spool throws. */
+  /** Returns why some events must wait. Throws the spool's errors. */
   async function send(): Promise<string | undefined> {
     const left = window.filter((entry) => !settled.has(entry));
     const verdicts = await deliver(

@@ -6,17 +6,17 @@ import { join } from "node:path";
 export interface Segment {
   number: number;
   path: string;
-  /** How many of its bytes count: what a failed write left behind them does not. */
+  /** The number of valid bytes: bytes of a failed write after them are ignored. */
   end: number;
 }
 
 const NAME = /^(\d{12})\.log$/;
 
-/** Twelve digits, so that names sort as numbers do. */
+/** Twelve digits, so that names sort like numbers. */
 export const segmentPath = (folder: string, number: number) =>
   join(folder, `${String(number).padStart(12, "0")}.log`);
 
-/** Those of a folder, the oldest first. */
+/** The segments of a folder, the oldest first. */
 export async function findSegments(folder: string): Promise<Segment[]> {
   const numbers = (await readdir(folder)).flatMap((name) => NAME.exec(name)?.[1] ?? []).sort();
   return Promise.all(
@@ -27,17 +27,17 @@ export async function findSegments(folder: string): Promise<Segment[]> {
   );
 }
 
-/** What is in a folder counts only when the folder is on the disk too. */
+/** A new file is durable only when its folder is synced too. */
 export async function syncFolder(folder: string): Promise<void> {
   await withFile(folder, "r", (handle) => handle.sync());
 }
 
-/** To write to a file that is there, and not to what a link in its place leads to. Windows has no such flag. */
+/** Opens an existing file, and does not follow a link in its place. Windows has no such flag. */
 const NO_LINK = constants.O_NOFOLLOW ?? 0;
 export const TO_CHANGE = constants.O_RDWR | NO_LINK;
 export const TO_APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | NO_LINK;
 
-/** Opens a file, readable by its owner alone where it is new, and closes it once `work` has settled. */
+/** Opens a file, or creates one that only its owner can read, and closes it after `work` has settled. */
 export async function withFile<T>(
   path: string,
   flags: string | number,

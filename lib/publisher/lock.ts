@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { AppError, errorText } from "../errors.ts";
 
-/** What SQLite says where another process has the lock. https://www.sqlite.org/rescode.html#busy */
+/** SQLite's error if another process has the lock. https://www.sqlite.org/rescode.html#busy */
 const BUSY = 5;
 
 /**
- * Locks a folder for this process; answers how to unlock it. The lock is one of the operating system's, so it ends with
- * the process however that ends; Node has no such lock, so it is taken by SQLite. Throws `spool-locked`.
+ * Locks a folder for this process; returns a function that unlocks it. It is a lock of the operating system, so it is
+ * released when the process ends in any way; Node has no such lock, so SQLite is used. Throws `spool-locked`.
  */
 export async function lockFolder(folder: string): Promise<() => void> {
   const { DatabaseSync } = await import("node:sqlite");

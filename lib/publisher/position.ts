@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { readSome, TO_CHANGE, writeAll } from "./files.ts";
 import { checksum } from "./record.ts";
 
-/** How far the events of a spool are sent. */
+/** The position up to which the events of a spool are sent. */
 export interface Position {
   segment: number;
   offset: number;
@@ -11,7 +11,7 @@ export interface Position {
 
 /** The file in which a spool keeps its position; `close` releases it. */
 export interface PositionFile {
-  /** As it was found. */
+  /** The stored position. */
   start: Position;
   write(position: Position): Promise<void>;
   close(): Promise<void>;
@@ -20,8 +20,8 @@ export interface PositionFile {
 const BYTES = 64;
 
 /**
- * It is not made sure that the disk has it: after a power failure an older position may be there, and then events are
- * sent again, under the ids that they had.
+ * It is not synced: after a power failure there may be an older position, and then events are sent again with the same
+ * ids.
  */
 export async function openPosition(folder: string): Promise<PositionFile> {
   const path = join(folder, "position");
@@ -38,7 +38,7 @@ export async function openPosition(folder: string): Promise<PositionFile> {
 
 const readFrom = async (handle: FileHandle) => (await readSome(handle, 0, BYTES)).toString();
 
-/** A damaged file counts as the beginning of the spool. */
+/** A damaged file means the beginning of the spool. */
 function parse(text: string): Position {
   const [, sum, numbers = "", segment, offset] = /^([0-9a-f]{8}) ((\d+) (\d+)) *\n$/.exec(text) ?? [];
   if (sum === undefined || checksum(numbers) !== sum) return { segment: 0, offset: 0 };

@@ -20,21 +20,24 @@ export interface PublisherDeps extends TakeDeps, Pick<DrainDeps, "random" | "del
   log: Log;
 }
 
-/** A request whose body may still be on its way. */
+/** A request whose body may not be read yet. */
 export type Head = Omit<HttpRequest, "body">;
 
-/** Takes events as ingest does, and keeps them in a spool until the queue has them. */
+/** Accepts events as ingest does, and keeps them in a spool until the queue has them. */
 export interface Publisher {
-  /** Resolves when the events of the request are on the disk. Throws what `body` does, and `AppError`: then none of them is accepted. */
+  /**
+   * Resolves when the events of the request are on disk. Throws errors of `body`, and `AppError`: then none of them is
+   * accepted.
+   */
   take(request: Head, body: () => Promise<string>): Promise<Answer>;
   status(): Status;
-  /** Takes nothing more, and sends what it can in this many milliseconds. Answers how it ended. */
+  /** Stops accepting events, and sends events for up to this number of milliseconds. Returns the final status. */
   close(drainMs: number): Promise<Status>;
 }
 
-/** Counts since the start of the process, and the spool as it is. */
+/** Counts since the start of the process, and the state of the spool. */
 export interface Status {
-  /** Why the next event would be refused: the spool is full, or its disk cannot be written to. */
+  /** Why the next event would be rejected: the spool is full, or its disk cannot be written to. */
   status: "ok" | "full" | "disk";
   /** Events that were answered with 202. */
   accepted: number;
@@ -42,24 +45,26 @@ export interface Status {
   sent: number;
   /** Events in the spool. */
   spooled: number;
-  /** What they take there, and what the spool may take. */
+  /** Their size, and the limit of the spool. */
   bytes: number;
   max_bytes: number;
-  /** The age of the oldest event in the spool; null when it is empty. */
+  /** The age of the oldest event in the spool; null if it is empty. */
   oldest_seconds: number | null;
-  /** Events that the queue never takes, in refused.jsonl. */
+  /** Events that the queue rejects permanently, in refused.jsonl. */
   refused: number;
   /** Records that cannot be read, in damaged.jsonl. */
   damaged: number;
   /** Events without their originating request, which was too large. */
   trimmed: number;
-  /** Requests that were not taken, by their code. */
+  /** Requests that were rejected, by code. */
   rejected: Record<string, number>;
-  /** Why events wait; null while the queue takes them. */
+  /** Why events wait; null while the queue accepts them. */
   queue_error: string | null;
 }
 
-/** Begins to send what the spool has. Throws `spool-locked` and `spool-failed`; the caller closes what it gets. */
+/**
+ * Starts to send the events of the spool. Throws `spool-locked` and `spool-failed`; the caller closes the publisher.
+ */
 export async function openPublisher(deps: PublisherDeps): Promise<Publisher> {
   const { folder, maxBytes, queueUrl, call, now, log } = deps;
   const spool = await openSpool({ folder, maxBytes, now, log });

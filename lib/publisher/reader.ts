@@ -7,7 +7,7 @@ export interface Entry extends SpoolRecord {
   end: Position;
 }
 
-/** What stands in the spool and is not an event. */
+/** Damaged data in the spool. */
 export interface Damage {
   at: Position;
   bytes: Buffer;
@@ -20,9 +20,9 @@ export interface Damage {
 
 /** Reads a spool from its position on, in order. */
 export interface Reader {
-  /** The oldest events that are not taken off yet, without taking them off. */
+  /** The oldest events that are not removed yet, without removing them. */
   peek(most: number): Promise<Entry[]>;
-  /** All up to here is done with; answers how many events that were. */
+  /** Removes everything up to this position; returns the number of events. */
   takeOff(end: Position): number;
   /** When the oldest event that `peek` has seen was accepted. */
   oldestAt(): number | undefined;
@@ -30,11 +30,11 @@ export interface Reader {
   seen(): Position;
 }
 
-/** `segments` is the spool's own list, in which new segments appear and finished ones go. */
+/** `segments` is the spool's own list, to which new segments are added and from which finished ones are removed. */
 export interface ReaderDeps {
   start: Position;
   segments: Segment[];
-  /** Must keep the damage, or throw. */
+  /** Must store the damaged data, or throw. */
   onDamage: (damage: Damage) => Promise<void>;
 }
 
@@ -48,7 +48,7 @@ export function createReader({ start, segments, onDamage }: ReaderDeps): Reader 
   const ahead: Entry[] = [];
   let at = start;
 
-  /** The first segment that has more than was read. */
+  /** The first segment with unread data. */
   function unread(): Segment | undefined {
     const offset = (number: number) => (number === at.segment ? at.offset : 0);
     const segment = segments.find(({ number, end }) => number >= at.segment && end > offset(number));
@@ -106,6 +106,6 @@ export function createReader({ start, segments, onDamage }: ReaderDeps): Reader 
   };
 }
 
-/** Whether the first place in the spool comes later than the other. */
+/** Whether the first position in the spool is after the other. */
 export const isAfter = (one: Position, other: Position) =>
   one.segment > other.segment || (one.segment === other.segment && one.offset > other.offset);

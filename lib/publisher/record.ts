@@ -9,13 +9,13 @@ export interface SpoolRecord {
   message: Message;
 }
 
-/** One line: a checksum, the time, and the body, which as JSON has no line end. Whatever is damaged ends with its line. */
+/** One line: a checksum, the time, and the body, which as JSON has no line break. Damage is limited to its line. */
 export function lineOf(at: number, body: string): string {
   const text = `${at} ${body}`;
   return `${checksum(text)} ${text}\n`;
 }
 
-/** Undefined for what was not written by `lineOf`. `line` is without its end. */
+/** Undefined for a line that was not written by `lineOf`. `line` is without its line end. */
 export function readLine(line: Buffer): SpoolRecord | undefined {
   const [, sum, text = "", at, body = ""] = /^([0-9a-f]{8}) ((\d+) (.*))$/s.exec(line.toString()) ?? [];
   if (sum === undefined || checksum(text) !== sum) return undefined;

@@ -10,25 +10,25 @@ import type { Head, Publisher } from "./publisher.ts";
 /** A server that listens; the caller closes it. */
 export interface PublisherServer {
   url: string;
-  /** The address that it listens at. */
+  /** The address on which it listens. */
   host: string;
-  /** Takes no more connections; resolves when each request is answered, or `cut` is aborted. */
+  /** Stops accepting connections; resolves when all requests are answered, or `cut` is aborted. */
   close(cut: AbortSignal): Promise<void>;
 }
 
 /** An address, with port 0 for any free one, or the descriptor of a socket that is open already. */
 export type Listen = { host: string; port: number } | { fd: number };
 
-/** What is served, and where. */
+/** The publisher to serve, and the address. */
 export interface ServerOptions {
   publisher: Pick<Publisher, "take" | "status">;
   at: Listen;
-  /** Whether requests may come by a name or an address that is not of this machine. */
+  /** Whether requests may use a host name or an address of another machine. */
   anyHost: boolean;
   log: Log;
 }
 
-/** As the HTTP API in front of ingest takes it. */
+/** The same limit as the HTTP API in front of ingest. */
 export const BODY_BYTES = 10 * 1024 * 1024;
 /** The limit for all requests that are being read. */
 const BODIES_BYTES = 8 * BODY_BYTES;
@@ -45,7 +45,7 @@ export async function startServer({ publisher, at, anyHost, log }: ServerOptions
     const chunks: Buffer[] = [];
     let bytes = 0;
     try {
-      // What is not read is thrown away by the server, so that the answer is seen.
+      // The server discards the unread rest, so that the client sees the answer.
       for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
         bytes += chunk.length;
         reading += chunk.length;

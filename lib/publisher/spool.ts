@@ -12,13 +12,13 @@ import { createWriter } from "./writer.ts";
 
 /** A folder that keeps events until the queue has them. */
 export interface Spool {
-  /** Resolves when all of them are on the disk. Throws `spool-full` and `spool-failed`: then none of them counts. */
+  /** Resolves when all of them are on disk. Throws `spool-full` and `spool-failed`: then none of them is accepted. */
   append(bodies: string[]): Promise<void>;
   /** The oldest events, in order. */
   peek(most: number): Promise<Entry[]>;
-  /** An event and all before it are done with. */
+  /** An event and all before it are finished. */
   takeOff(last: Entry): Promise<void>;
-  /** Keeps an event that the queue never takes, for people to look at. */
+  /** Keeps an event that the queue rejects permanently, for people to inspect. */
   setAside(entry: Entry, reason: string): Promise<void>;
   /** Resolves when something was appended after this call. */
   grown(): Promise<void>;
@@ -26,7 +26,7 @@ export interface Spool {
   close(): Promise<void>;
 }
 
-/** What a spool holds. */
+/** The state of a spool. */
 export interface SpoolState {
   /** Events that are not sent yet. */
   events: number;
@@ -34,7 +34,7 @@ export interface SpoolState {
   bytes: number;
   /** When the oldest of them was accepted, in ms since 1970; undefined before the first `peek`. */
   oldestAt: number | undefined;
-  /** Records that were set aside, since they cannot be read. */
+  /** Records that were set aside because they cannot be read. */
   damaged: number;
   /** Why the next event would not be accepted. */
   trouble: "full" | "disk" | undefined;
@@ -57,7 +57,7 @@ const DAMAGE = {
   piece: "it is longer than any event",
 };
 
-/** Opens what is in a folder, or makes it. Throws `spool-locked` and `spool-failed`. */
+/** Opens the spool in a folder, or creates it. Throws `spool-locked` and `spool-failed`. */
 export async function openSpool(options: SpoolOptions): Promise<Spool> {
   const { folder } = options;
   try {
@@ -77,7 +77,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   }
 }
 
-/** A new folder is on the disk when those above it are. */
+/** A new folder is durable when its parents are synced. */
 async function makeFolder(folder: string): Promise<void> {
   const first = await mkdir(folder, { recursive: true, mode: 0o700 });
   if (first === undefined) return;
@@ -168,14 +168,14 @@ async function openLocked({ folder, maxBytes, now, log }: SpoolOptions, unlock: 
     },
     async peek(most) {
       const entries = await reader.peek(most);
-      // What could not be read at the end is done with too.
+      // Unreadable data at the end is finished too.
       if (entries.length === 0 && isAfter(reader.seen(), done)) await moveTo(reader.seen());
       return entries;
     },
     async takeOff({ end }) {
       const count = reader.takeOff(end);
       await moveTo(end);
-      // Only now there is room in their place.
+      // Only now their space is free.
       events -= count;
     },
     async setAside({ at, message: { body, envelope } }, reason) {

@@ -10,17 +10,17 @@ export interface Writer {
    * written together.
    */
   write(bytes: Buffer): Promise<void>;
-  /** The segment that is still written to. */
+  /** The current segment. */
   active(): Segment | undefined;
   /** Whether the last write failed. */
   failing(): boolean;
   close(): Promise<void>;
 }
 
-/** Where the writer makes its segments. */
+/** Where the writer creates its segments. */
 export interface WriterDeps {
   folder: string;
-  /** A segment of this size is left. */
+  /** A segment of this size is finished. */
   segmentBytes: number;
   /** The spool's list: new segments are added. */
   segments: Segment[];
@@ -29,7 +29,7 @@ export interface WriterDeps {
   log: Log;
 }
 
-/** An old segment is never written to: what a dead process left at its end stays what it is. */
+/** An old segment is never written to, so incomplete data of a dead process at its end is not changed. */
 export function createWriter({ folder, segmentBytes, segments, nextNumber, log }: WriterDeps): Writer {
   let open_: { segment: Segment; handle: FileHandle } | undefined;
   let number = nextNumber;
@@ -47,7 +47,7 @@ export function createWriter({ folder, segmentBytes, segments, nextNumber, log }
     return open_;
   }
 
-  /** Also after a failure, since it is not known what the file has behind its end. */
+  /** Also after a failure, since the content after the valid part is unknown. */
   async function leave(): Promise<void> {
     if (!open_) return;
     const { segment, handle } = open_;
@@ -62,12 +62,12 @@ export function createWriter({ folder, segmentBytes, segments, nextNumber, log }
   async function writeTogether(bytes: Buffer): Promise<void> {
     try {
       const { segment, handle } = open_ ?? (await begin());
-      // A file without a name can be written to, and is gone with the process.
+      // A deleted file can still be written to, but is lost with the process.
       if ((await handle.stat()).nlink === 0) throw new Error(`${segment.path} was removed`);
       await writeAll(handle, bytes, segment.end);
       await handle.datasync();
       segment.end += bytes.length;
-      // Now, and not with the next write: what is sent of it can be removed only then.
+      // Now, and not with the next write, since its sent events can only be removed then.
       if (segment.end >= segmentBytes) await leave();
       if (failing) log.info("the spool can be written to again", {});
       failing = false;

@@ -139,7 +139,7 @@ function conclude(folder: CheckedFolder, before: Pointer, entry: HistoryEntry): 
   const isBuiltBefore = before.built === folder.version && !before.refused;
   if (isBuiltBefore && before.version !== version)
     printText(
-      `release ${version} is what was uploaded last, and there was a rollback to ${before.version}, which stays live`,
+      `release ${version} is what was uploaded last, but it was rolled back to ${before.version}, which stays live`,
     );
   else if (entry.result === "partly") {
     refuse(`only a part is live, as release ${version}: ${size}`, told(entry, folder), folder);

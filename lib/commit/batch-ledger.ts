@@ -7,6 +7,8 @@ interface LedgerState {
   committed: string[];
   marked: string[];
   added: string[];
+  /** As the table has it, and as it is pending. */
+  committedAttempts: number;
   attempts: number;
   /** The digest of the event's content in this batch. */
   digest: string | undefined;
@@ -45,7 +47,8 @@ export function createBatchLedger(
   const pending = new Set<string>();
   for (const [identity, { version, done, attempts = 0, marked = [] }] of read) {
     const digest = digests.get(identity);
-    states.set(identity, { version, committed: done, marked, added: [...marked], attempts, digest });
+    const counts = { committedAttempts: attempts, attempts };
+    states.set(identity, { version, committed: done, marked, added: [...marked], ...counts, digest });
     if (marked.length > 0) pending.add(identity);
   }
 
@@ -60,7 +63,9 @@ export function createBatchLedger(
     return state;
   }
   function forget(identity: string): void {
-    of(identity).added = [];
+    const state = of(identity);
+    state.added = [];
+    state.attempts = state.committedAttempts;
     pending.delete(identity);
   }
 
@@ -96,6 +101,7 @@ export function createBatchLedger(
       const state = of(identity);
       state.version += 1;
       state.committed = [...state.committed, ...state.added];
+      state.committedAttempts = state.attempts;
       forget(identity);
     },
     forget,

@@ -275,6 +275,29 @@ describe("a commit that the table refuses for what it is", () => {
   });
 });
 
+describe("an event whose handler failed, and whose other handler's write fails too", () => {
+  it("counts one attempt a delivery", async () => {
+    const strange = new AppError("commit-failed", "a reason that nobody knows");
+    for (const maxAttempts of [1, 2, 3, 4, 5]) {
+      const table = createTable();
+      table.store.failing = (writes) =>
+        writes.some((write) => write.kind === "session" && write.key === "e1") ? strange : undefined;
+      const { consume, letters } = setUp({ no: fail("no"), count }, { table, maxAttempts });
+      for (let receives = 1; receives < maxAttempts; receives += 1)
+        assert.deepEqual(
+          await consume([message("e1", { receives })]),
+          ["m-e1"],
+          `${receives}/${maxAttempts}`,
+        );
+      assert.deepEqual(await consume([message("e1", { receives: maxAttempts })]), []);
+      assert.deepEqual(
+        letters.map(({ messageId, reason }) => [messageId, reason]),
+        [["m-e1", "commit-failed"]],
+      );
+    }
+  });
+});
+
 describe("the queue is told when to deliver again", () => {
   const returns = (length: number) =>
     Array.from({ length }, (_, index) => ({ record: message(`e${index}`), seconds: index }));

@@ -1,9 +1,7 @@
 import { createCanary } from "../lib/gateway/canary.ts";
 import { connectGateway, type Gateway, type GatewayOptions } from "../lib/gateway/client.ts";
 import { hashFunction } from "./key-names.ts";
-import { baseUrl, headerText, integer, text } from "./settings.ts";
-
-type Env = Record<string, string | undefined>;
+import { baseUrl, type Env, headerText, integer, text } from "./settings.ts";
 
 /** The gateway that owns the sessions; undefined where the table is the store. */
 export function gatewayOptions(env: Env): GatewayOptions | undefined {

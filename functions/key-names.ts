@@ -1,9 +1,7 @@
 import { AppError } from "../lib/errors.ts";
 import { hashedName, type KeyName } from "../lib/gateway/hashed-keys.ts";
 import type { HashFunction } from "../lib/gateway/key-hash.ts";
-import { choice } from "./settings.ts";
-
-type Env = Record<string, string | undefined>;
+import { choice, type Env } from "./settings.ts";
 
 /** The hash function of keys in the sessions table; undefined where the table has raw keys. */
 export function hashFunction(env: Env): HashFunction | undefined {

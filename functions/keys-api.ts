@@ -5,9 +5,7 @@ import type { Log } from "../lib/log.ts";
 import { hashFunction } from "./key-names.ts";
 import { readKeysAuth } from "./keys-auth.ts";
 import type { OpenSessionsApi } from "./sessions-api.ts";
-import { flag } from "./settings.ts";
-
-type Env = Record<string, string | undefined>;
+import { type Env, flag } from "./settings.ts";
 
 /** The gateway's own key API, on the sessions of the settings; undefined where it is off. */
 export function openKeysApi(

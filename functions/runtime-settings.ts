@@ -1,7 +1,5 @@
 import type { RuntimeOptions } from "../lib/runtime/runtime.ts";
-import { choice, integer, invalid } from "./settings.ts";
-
-type Env = Record<string, string | undefined>;
+import { choice, type Env, integer, invalid } from "./settings.ts";
 
 /** How handlers run; docs/settings.md has the defaults and what they mean. */
 export function readRuntimeSettings(env: Env) {

@@ -19,9 +19,7 @@ import { createDocuments } from "./documents.ts";
 import { gatewayOptions, perInvocation } from "./gateway.ts";
 import { hashFunction, keyName } from "./key-names.ts";
 import { proveMarks } from "./prove-marks.ts";
-import { choice, flag, text } from "./settings.ts";
-
-type Env = Record<string, string | undefined>;
+import { choice, type Env, flag, text } from "./settings.ts";
 
 /** The sessions of the settings: for the function, and for the commands, which obey the same rules. */
 export interface OpenSessionsApi {

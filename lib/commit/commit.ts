@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import {
   type DynamoDBClient,
   type TransactWriteItem,
@@ -7,6 +6,7 @@ import {
 import { type Attributes, toAttributes } from "../dynamo/attributes.ts";
 import { batchGet } from "../dynamo/batch-get.ts";
 import { condition } from "../dynamo/condition.ts";
+import { ATTEMPTS, dependencyFailed, pauseBefore } from "../dynamo/retry.ts";
 import { INNOCENT_KEY } from "../dynamo/state-keys.ts";
 import { type TransactionError, transactionErrorOf } from "../dynamo/transaction-error.ts";
 import { AppError, errorText } from "../errors.ts";
@@ -73,11 +73,6 @@ export interface Commits {
   commit(writes: Write[]): Promise<{ conflicts: number[] }>;
   put(writes: (SessionWrite | EntryWrite)[]): Promise<PutResult[]>;
 }
-
-/** The maximum number of attempts of a DynamoDB call that is throttled, cancelled, or whose response is lost. */
-export const ATTEMPTS = 6;
-/** Waits a random time of up to 25 ms × 2^`attempt`, so that writers do not conflict again. The first attempt is 1. */
-export const pauseBefore = (attempt: number, random: () => number) => delay(random() * 25 * 2 ** attempt);
 
 /** Optional attributes: a put removes those that the new item does not have. */
 const OPTIONAL_OF_SESSION = ["again", "alias", "changed_by", "gateway", "marks", "org_id", "ttl"];
@@ -266,7 +261,3 @@ function metBy(thrown: unknown): Attributes | undefined {
   const { name, Item } = (thrown ?? {}) as { name?: string; Item?: Attributes };
   return name === "ConditionalCheckFailedException" ? Item : undefined;
 }
-
-/** If a permission is missing, DynamoDB's message names the action and the resource. */
-export const dependencyFailed = (action: string, cause: unknown) =>
-  new AppError("dependency-failed", `dynamodb:${action} failed: ${errorText(cause)}`, { cause });

@@ -2,10 +2,10 @@ import { type DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { batchGet } from "../dynamo/batch-get.ts";
 import { condition } from "../dynamo/condition.ts";
+import { ATTEMPTS, dependencyFailed, pauseBefore } from "../dynamo/retry.ts";
 import { ledgerKey } from "../dynamo/state-keys.ts";
 import { transactionErrorOf } from "../dynamo/transaction-error.ts";
 import type { Mark, ProveMarks } from "../sessions/item.ts";
-import { ATTEMPTS, dependencyFailed, pauseBefore } from "./commit.ts";
 import { entryOf, type LedgerEntry, ledgerItem } from "./ledger-item.ts";
 
 /** `now` in ms, `random` from 0 to 1. `ledgerTtlSeconds` as for any ledger entry. */

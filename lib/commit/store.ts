@@ -1,5 +1,6 @@
 import { BatchGetItemCommand, type BatchGetItemCommandInput, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
+import { ATTEMPTS, dependencyFailed, pauseBefore } from "../dynamo/retry.ts";
 import { LIVE_RELEASE_KEY, ledgerKey, oldLedgerKey, SCOPED_KEY } from "../dynamo/state-keys.ts";
 import { transactionErrorOf } from "../dynamo/transaction-error.ts";
 import { AppError, errorText } from "../errors.ts";
@@ -7,13 +8,10 @@ import type { EventKey } from "../events/identity.ts";
 import { knowsMarks } from "../releases/table-format.ts";
 import { type Marks, type Reader, type StoredSession, storedSession } from "../sessions/item.ts";
 import {
-  ATTEMPTS,
   type CommitDeps,
   createCommits,
-  dependencyFailed,
   type EntryWrite,
   type PutResult,
-  pauseBefore,
   type SessionWrite,
   type Write,
 } from "./commit.ts";
@@ -56,7 +54,7 @@ export interface ConsumerStore {
   proveMarks(marks: Marks): Promise<void>;
 }
 
-/** DynamoDB's own limits of one call. */
+/** DynamoDB's own limit of one call. */
 const READ_KEYS = 100;
 /** DynamoDB's limit of actions in one `TransactWriteItems`. */
 export const COMMIT_ACTIONS = 100;

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import {
   BatchGetItemCommand,
   type BatchGetItemCommandInput,
@@ -7,10 +6,10 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { AppError } from "../errors.ts";
 import { type Attributes, toAttributes } from "./attributes.ts";
+import { ATTEMPTS, pauseBefore } from "./retry.ts";
 
 /** DynamoDB's own limit of one call. */
 const KEYS = 100;
-const ATTEMPTS = 6;
 /** Calls at the same time. */
 const LANES = 4;
 
@@ -49,7 +48,7 @@ export async function batchGet(
           "dependency-failed",
           "dynamodb:BatchGetItem left keys unread again and again: reads are throttled",
         );
-      if (attempt > 0) await delay(random() * 25 * 2 ** attempt);
+      if (attempt > 0) await pauseBefore(attempt, random);
       const answer: BatchGetItemCommandOutput = await dynamo.send(
         new BatchGetItemCommand({ RequestItems: open, ReturnConsumedCapacity: onUnits ? "TOTAL" : "NONE" }),
       );

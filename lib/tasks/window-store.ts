@@ -5,8 +5,8 @@ import {
   UpdateItemCommand,
   type UpdateItemCommandInput,
 } from "@aws-sdk/client-dynamodb";
-import { dependencyFailed, pauseBefore } from "../commit/commit.ts";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
+import { dependencyFailed, pauseBefore } from "../dynamo/retry.ts";
 import { windowCounterKey, windowKey, windowMarkKey } from "../dynamo/state-keys.ts";
 import { transactionErrorOf } from "../dynamo/transaction-error.ts";
 import type { Coalesced } from "./tasks.ts";
@@ -31,12 +31,12 @@ export interface Span {
  */
 export interface WindowStore {
   /**
-   * Adds a counter to a window; `isCalled`: a task that will close it is on the queue. Undefined if the window is
+   * Adds a counter to a window; `hasCloser`: a task that will close it is on the queue. Undefined if the window is
    * closed.
    */
-  join(window: string, counter: string): Promise<{ isCalled: boolean } | undefined>;
+  join(window: string, counter: string): Promise<{ hasCloser: boolean } | undefined>;
   /** Records that a task that will close the window is on the queue. */
-  called(window: string): Promise<void>;
+  closerSent(window: string): Promise<void>;
   /**
    * Counts the events that were not counted before in any window, all or none. False if the window is closed. `span`
    * covers all events of this counter.
@@ -121,9 +121,9 @@ export function createWindowStore(deps: {
         ExpressionAttributeValues: { ":counter": { SS: [counter] }, ":ttl": { N: String(ttl()) } },
         ReturnValues: "ALL_NEW",
       });
-      return item && { isCalled: item.has_closer === true };
+      return item && { hasCloser: item.has_closer === true };
     },
-    async called(window) {
+    async closerSent(window) {
       await update(windowKey(window), {
         UpdateExpression: "SET has_closer = :yes",
         ExpressionAttributeValues: toAttributes({ ":yes": true }),

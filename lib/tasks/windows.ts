@@ -78,10 +78,10 @@ export function createWindows({ store, sendTask, now, counter, metrics }: Window
     const made = { counter: `${counter}-${joins}`, first: Number.POSITIVE_INFINITY, last: 0 };
     const found = await store.join(window, made.counter);
     if (!found) return undefined;
-    const record = found.isCalled ? undefined : smallestOf(deliveries);
+    const record = found.hasCloser ? undefined : smallestOf(deliveries);
     if (record) {
       await sendTask(record, window, windowTask(entry, window, ends + GRACE_SECONDS));
-      await store.called(window);
+      await store.closerSent(window);
     }
     const [oldest = window] = joined.keys();
     if (joined.size >= MOST_JOINED) joined.delete(oldest);

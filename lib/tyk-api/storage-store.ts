@@ -1,17 +1,14 @@
-import { setTimeout as delay } from "node:timers/promises";
 import {
   type DynamoDBDocumentClient,
   GetCommand,
   TransactWriteCommand,
   type TransactWriteCommandInput,
 } from "@aws-sdk/lib-dynamodb";
+import { ATTEMPTS, pauseBefore } from "../dynamo/retry.ts";
 import { storageKey } from "../dynamo/state-keys.ts";
 import type { Entry, EntryStore } from "./storage.ts";
 
 type Action = NonNullable<TransactWriteCommandInput["TransactItems"]>[number];
-
-/** The maximum number of attempts of a write that another transaction on its item, or throttling, has cancelled. */
-const ATTEMPTS = 6;
 
 /** Entries as items of the state table, under `store#<key>`. */
 export function createEntryStore(deps: {
@@ -39,7 +36,7 @@ export function createEntryStore(deps: {
         const code = cancellationOf(thrown);
         if (code === "ConditionalCheckFailed") return false;
         if (!PASSING.has(code) || attempt === ATTEMPTS) throw thrown;
-        await delay(deps.random() * 25 * 2 ** attempt);
+        await pauseBefore(attempt, deps.random);
       }
     }
   }

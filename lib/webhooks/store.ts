@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { DeleteItemCommand, type DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { batchGet } from "../dynamo/batch-get.ts";
+import { dependencyFailed } from "../dynamo/retry.ts";
 import { webhookCooldownKey, webhookDoneKey, webhookOffKey } from "../dynamo/state-keys.ts";
-import { AppError, errorText } from "../errors.ts";
 import type { Webhook } from "./definition.ts";
 
 /** The stored state of a webhook before its request. */
@@ -111,7 +111,7 @@ export function createWebhookStore(deps: {
         return { is: "mine", again: Attributes?.by?.S === by };
       } catch (thrown) {
         const { name, Item } = thrown as { name?: string; Item?: Parameters<typeof fromAttributes>[0] };
-        if (name !== "ConditionalCheckFailedException" || !Item) throw failed("PutItem", thrown);
+        if (name !== "ConditionalCheckFailedException" || !Item) throw dependencyFailed("PutItem", thrown);
         const held = fromAttributes(Item) as { by: string; over: number; until: number; sent?: boolean };
         const isOwn = held.by === by;
         if (held.sent) return { is: "sent", own: isOwn };
@@ -138,7 +138,8 @@ export function createWebhookStore(deps: {
         await dynamo.send(command);
       } catch (thrown) {
         // The claim had expired, and another webhook has it.
-        if ((thrown as Error).name !== "ConditionalCheckFailedException") throw failed("DeleteItem", thrown);
+        if ((thrown as Error).name !== "ConditionalCheckFailedException")
+          throw dependencyFailed("DeleteItem", thrown);
       }
     },
   };
@@ -152,9 +153,6 @@ async function trying<T>(action: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (thrown) {
-    throw failed(action, thrown);
+    throw dependencyFailed(action, thrown);
   }
 }
-
-const failed = (action: string, cause: unknown) =>
-  new AppError("dependency-failed", `dynamodb:${action} failed: ${errorText(cause)}`, { cause });

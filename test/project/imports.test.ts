@@ -70,7 +70,7 @@ const OF_LIB: Record<string, string[]> = {
   sessions: ["dynamo", "gateway/key-digest.ts", "go"],
   settings: ["apis/nearest.ts"],
   tasks: [
-    "commit",
+    "commit/unit-of-work.ts",
     "consumer/entries.ts",
     "consumer/failure.ts",
     "dynamo",

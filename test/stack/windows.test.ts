@@ -91,9 +91,9 @@ describe("the count of a window", () => {
 
   it("has each event once, in whatever window and by whatever consumer it came first", async () => {
     const store = await stores();
-    for (const counter of ["a", "b"]) assert.deepEqual(await store.join("w1", counter), { isCalled: false });
-    await store.called("w1");
-    assert.deepEqual(await store.join("w1", "c"), { isCalled: true });
+    for (const counter of ["a", "b"]) assert.deepEqual(await store.join("w1", counter), { hasCloser: false });
+    await store.closerSent("w1");
+    assert.deepEqual(await store.join("w1", "c"), { hasCloser: true });
     assert.equal(await store.count("w1", "a", events("e1", "e2", "e3"), span), true);
     assert.equal(await store.count("w1", "b", events("e3", "e4", "e1"), { first: 500, last: 700 }), true);
     assert.equal(await store.count("w1", "b", events("e3"), span), true, "nothing is left to count");

@@ -140,12 +140,12 @@ export function createConsumer(
   }
 
   /** A task that is due later is returned to the queue, since SQS cannot delay a message long enough. */
-  async function putOff(delivery: Delivery, { due, ...task }: Task, result: BatchResult): Promise<void> {
+  async function putOff(delivery: Delivery, task: Task, result: BatchResult): Promise<void> {
     const { records, envelope } = delivery;
     const [record] = records;
-    const seconds = Math.ceil(due - deps.now() / 1000);
+    const seconds = Math.ceil(task.due - deps.now() / 1000);
     if (record?.attributes.MessageGroupId === undefined) {
-      if (record) await deps.sendTask(record, envelope.id, { ...task, due });
+      if (record) await deps.sendTask(record, envelope.id, task);
       return result.done(records);
     }
     const error = "it was not due at any receive";
@@ -238,5 +238,5 @@ function unstartedVerdict({ envelope }: Delivery): Verdict {
 
 function staleFailure({ envelope }: Delivery): Failure {
   const error = "a session that its handlers read was changed by others during each of its runs";
-  return { kind: "conflict", reason: "session-stale", error, eventId: envelope.id };
+  return { kind: "later", reason: "session-stale", error, eventId: envelope.id };
 }

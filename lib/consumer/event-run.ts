@@ -59,26 +59,18 @@ export function createEventRun(deps: EventRunDeps, prefetch: Prefetch) {
   const runOwn = createOwnRun(deps);
   const runMs = deps.timeoutMs + deps.graceMs + COMMIT_RESERVE_MS;
 
-  /** The handler's second argument without `Handler`: the gateway's two members, and gatehook's additions. */
+  /** Makes the second argument of each handler: the gateway's two members, and gatehook's additions. */
   async function contextOf({ envelope, records }: Delivery, api: Api | undefined, coalesced?: Coalesced) {
     const config_data = api && (await deps.configOf(api));
-    const Coalesced = coalesced && coalescedContext(coalesced);
-    const context = {
+    return (Handler: string) => ({
       APIID: envelope.api_id,
       OrgID: envelope.org_id ?? api?.org_id ?? "",
       EventID: envelope.id,
+      Handler,
       Attempt: Math.max(...records.map(receives)),
-    };
-    return (Handler: string) => {
-      const { Attempt, ...names } = context;
-      return {
-        ...names,
-        Handler,
-        Attempt,
-        ...(Coalesced && { Coalesced }),
-        ...(config_data && { config_data }),
-      };
-    };
+      ...(coalesced && { Coalesced: coalescedContext(coalesced) }),
+      ...(config_data && { config_data }),
+    });
   }
 
   /** Runs webhooks and log handlers. */
@@ -184,7 +176,7 @@ function apiUnknown({ envelope: { id, api_id } }: Delivery, release: string): Ev
 /** An unavailable store of references is not an outage: the events of other APIs can continue. */
 function configFailure(thrown: unknown): Pick<Failure, "kind" | "reason" | "error"> {
   if (!(thrown instanceof AppError)) throw thrown;
-  const kind = thrown.code === "dependency-failed" ? "conflict" : "handler";
+  const kind = thrown.code === "dependency-failed" ? "later" : "handler";
   return { kind, reason: thrown.code, error: thrown.message };
 }
 

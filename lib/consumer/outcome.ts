@@ -32,7 +32,7 @@ export const UNSTARTED: EventOutcome = { is: "unstarted" };
 export const CONFLICTED: EventOutcome = { is: "conflicted" };
 
 /** The event's outcome is that of its handlers which matters most for its next delivery. */
-const WEIGHTS = { done: 0, final: 1, handler: 2, conflict: 3, unstarted: 4, dependency: 5, conflicted: 6 };
+const WEIGHTS = { done: 0, final: 1, handler: 2, later: 3, unstarted: 4, dependency: 5, conflicted: 6 };
 
 const weightOf = (outcome: EventOutcome) =>
   WEIGHTS[outcome.is === "failed" ? outcome.failure.kind : outcome.is];

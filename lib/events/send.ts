@@ -8,7 +8,7 @@ import { errorText } from "../errors.ts";
 import { fifoOrder } from "./fifo.ts";
 import type { Message } from "./message.ts";
 
-/** What a call of SQS takes at most: messages, and bytes of all their bodies and attributes. */
+/** SQS's limit for one call. */
 export const CALL_MESSAGES = 10;
 /** SQS's limit for one call: the sum of its bodies and attributes. */
 export const CALL_BYTES = 1024 * 1024;
@@ -129,7 +129,7 @@ export function createSend({ sqs, queueUrl }: Queue): Send {
     }
   }
 
-  /** What the queue refused of a call; all of it when the call itself failed. */
+  /** What the queue refused of a call; all of it when the call failed, which the SDK has repeated: so not one by one. */
   async function sendTogether(messages: Message[]): Promise<Map<Message, Rejection>> {
     try {
       return await call(messages);

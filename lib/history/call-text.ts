@@ -16,9 +16,9 @@ export function callText({ name, args, answer, given }: CallRecord): { verb: str
     case "delKeyData":
       return { verb: "delete", text: first };
     case "makeHttpRequest":
-      return { verb: "HTTP", text: `${requestText(parsedJson(first ?? ""))} → ${statusOf(answer)}` };
+      return { verb: "HTTP", text: `${requestText(parsedJson(first))} → ${statusOf(answer)}` };
     case "batchRequest":
-      return { verb: "HTTP", text: batchText(parsedJson(first ?? ""), answer) };
+      return { verb: "HTTP", text: batchText(parsedJson(first), answer) };
     case "storage":
       return { verb: "storage", text: `${first} ${second} → ${storageText(answer)}` };
   }

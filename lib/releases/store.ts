@@ -107,7 +107,11 @@ export function createReleaseStore(deps: {
   }
 
   const movedTo = ({ revision }: Pointer, { version, built, refused, settled }: PointerTarget) => ({
-    ...{ pk: LIVE_RELEASE_KEY, version, built, refused, settled },
+    pk: LIVE_RELEASE_KEY,
+    version,
+    built,
+    refused,
+    settled,
     revision: revision + 1,
     at: at(),
   });

@@ -33,8 +33,8 @@ export function createRunLog(limits: Limits, write: WriteLog): WriteLog {
 }
 
 /**
- * Sends the script's lines to the run's log one by one, so that lines before a kill are kept. Lines that the log would
- * drop are not sent, except the one that exceeds its limit: a flood would fill the main thread's queue.
+ * The worker's side of the same limits: lines that the run's log would drop are not sent to it, except the one that
+ * exceeds a limit, since a flood would fill the main thread's queue.
  */
 export function createLogSender(limits: Limits, send: WriteLog): WriteLog {
   const spend = createLogBudget(limits);

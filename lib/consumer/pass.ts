@@ -103,20 +103,32 @@ export function createPass(deps: PassDeps): Pass {
       onSee: (inMemory) => metrics.count(inMemory ? "PrefetchHits" : "PrefetchMisses"),
     });
 
-  /** Set to 0 if the event becomes a dead letter, so that a redrive has all its attempts. */
-  function countAttempt(unit: UnitOfWork, { identity }: Delivery, failure: Failure): EventOutcome {
-    const attempt = unit.attempts(identity) + 1;
+  /**
+   * Counts the attempt of an event whose handler failed. The count is 0 again if the event becomes a dead letter: a
+   * redrive has all its attempts, and a corrected event can have its id.
+   */
+  function counted(unit: UnitOfWork, { identity }: Delivery, outcome: EventOutcome): EventOutcome {
+    if (outcome.is !== "failed") return outcome;
+    const { failure } = outcome;
+    const before = unit.attempts(identity);
+    if (failure.kind === "final" && before > 0) unit.setAttempts(identity, 0);
+    if (failure.kind !== "handler") return outcome;
+    const attempt = before + 1;
     const exhausted = attempt >= deps.maxAttempts;
     unit.setAttempts(identity, exhausted ? 0 : attempt);
     return { is: "failed", failure, attempt, exhausted };
   }
 
   /** The outcome of an event whose own write failed; the count of its attempts can still be written. */
-  async function rejectedOutcome(unit: UnitOfWork, delivery: Delivery, { rejected }: Commit) {
+  async function rejectedOutcome(
+    unit: UnitOfWork,
+    delivery: Delivery,
+    { rejected }: Commit,
+  ): Promise<EventOutcome> {
     const { code, message } = rejected.get(delivery.identity) ?? { code: "commit-failed", message: "" };
-    const why = { reason: code, error: message, eventId: delivery.envelope.id } as const;
-    if (code === "commit-impossible") return { is: "failed", failure: { kind: "final", ...why } } as const;
-    const outcome = countAttempt(unit, delivery, { kind: "handler", ...why });
+    const kind = code === "commit-impossible" ? "final" : "handler";
+    const failure: Failure = { kind, reason: code, error: message, eventId: delivery.envelope.id };
+    const outcome = counted(unit, delivery, { is: "failed", failure });
     await unit.commit();
     return outcome;
   }
@@ -129,13 +141,9 @@ export function createPass(deps: PassDeps): Pass {
     return { given, read, loaded };
   }
 
-  async function run(
-    { given, read, loaded }: Opened,
-    { timeLeft, inTurn, alone }: PassOptions,
-  ): Promise<PassEnd> {
-    const homes = homesOf(given);
-    const [deliveries, others] = split(given, read);
-    const unit = unitOf(read, loaded.release, deliveries, homes);
+  /** Runs the events in their lanes. Those that were not started have no end; `outage` stopped them, if there is one. */
+  async function runLanes(deliveries: Delivery[], work: Work): Promise<Ran> {
+    const { unit, loaded, timeLeft, inTurn, alone } = work;
     const uncounted = new Map<Delivery, Failure>();
     await deps.windows.take(deliveries, loaded.release, unit, (delivery, failure) =>
       uncounted.set(delivery, failure),
@@ -151,12 +159,10 @@ export function createPass(deps: PassDeps): Pass {
     async function runOne(delivery: Delivery): Promise<EventOutcome> {
       const end = await runEvent({ unit, loaded, delivery, timeLeft, isHalted, halt });
       const failure = uncounted.get(delivery);
-      let outcome = failure ? worse(end.outcome, { is: "failed", failure }) : end.outcome;
-      if (outcome.is === "failed" && outcome.failure.kind === "handler")
-        outcome = countAttempt(unit, delivery, outcome.failure);
+      const ran = failure ? worse(end.outcome, { is: "failed", failure }) : end.outcome;
+      const outcome = counted(unit, delivery, ran);
       ends.set(delivery, { ...end, outcome });
-      if (!alone) return outcome;
-      return atCommit(delivery, outcome, await unit.commit());
+      return alone ? atCommit(delivery, outcome, await unit.commit()) : outcome;
     }
 
     async function runLane({ ordered, deliveries: lane }: Lane): Promise<void> {
@@ -178,6 +184,13 @@ export function createPass(deps: PassDeps): Pass {
     if (inTurn || alone) for (const lane of lanes) await runWhole(lane);
     else await Promise.all(lanes.map(runWhole));
     if (broken !== undefined) throw broken;
+    return { ends, outage };
+  }
+
+  async function run({ given, read, loaded }: Opened, options: PassOptions): Promise<PassEnd> {
+    const [deliveries, others] = split(given, read);
+    const unit = unitOf(read, loaded.release, deliveries, homesOf(given));
+    const { ends, outage } = await runLanes(deliveries, { unit, loaded, ...options });
     const commit = await unit.commit();
     if (outage) circuit.failed();
     else circuit.succeeded();
@@ -198,6 +211,18 @@ export function createPass(deps: PassDeps): Pass {
   }
 
   return { open, run };
+}
+
+/** How the events of one pass are run, and in which unit their changes are collected. */
+interface Work extends PassOptions {
+  unit: UnitOfWork;
+  loaded: Loaded;
+}
+
+/** What came of a pass before its commit. */
+interface Ran {
+  ends: ReadonlyMap<Delivery, EventEnd>;
+  outage: Failure | undefined;
 }
 
 /** The key of each event, by identity. */

@@ -66,4 +66,27 @@ describe("an id", () => {
     await consume([message("1", { messageId: "m2", key: "right" })]);
     assert.deepEqual(seen, ["right"]);
   });
+
+  it("is free too when the last delivery failed for another reason than the attempts before", async () => {
+    const seen: unknown[] = [];
+    const runtime = createRuntime({
+      h: ({ event }) => {
+        if (event.Meta.Key === "wrong") throw new Error("no");
+        seen.push(event.Meta.Key);
+      },
+    });
+    const live = { at: async () => ({ release, runtime }), close: async () => {} };
+    let release = two({ KeyExpired: ["h"] });
+    const { consume, letters } = setUp({}, { live, maxAttempts: 5 });
+    assert.deepEqual(await consume([event("m1", "a", "wrong")]), ["m1"]);
+    release = openRelease("v2", { format: 1, apis: [], scripts: [] });
+    assert.deepEqual(await consume([event("m1", "a", "wrong")]), []);
+    assert.deepEqual(
+      letters.map(({ reason }) => reason),
+      ["api-unknown"],
+    );
+    release = two({ KeyExpired: ["h"] });
+    await consume([event("m2", "a", "right")]);
+    assert.deepEqual(seen, ["right"]);
+  });
 });

@@ -3,6 +3,7 @@ import { withMarks } from "../commit/marks.ts";
 import type { BatchRead, ConsumerStore } from "../commit/store.ts";
 import { type Commit, createUnitOfWork, type UnitOfWork } from "../commit/unit-of-work.ts";
 import { type Delivery, groupsOf } from "../queue/delivery.ts";
+import { receives } from "../queue/records.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import type { ChangedState } from "../sessions/item.ts";
 import { sessionEnd } from "../sessions/lifetime.ts";
@@ -29,6 +30,8 @@ export interface PassDeps extends EventRunDeps {
   circuit: Circuit;
   /** The number of failed attempts after which an event becomes a dead letter. */
   maxAttempts: number;
+  /** The number of receives after which an event becomes a dead letter, whatever the cause. */
+  receiveLimit: number;
   /** Only if a gateway owns the sessions. */
   changedState?: ChangedState | undefined;
 }
@@ -107,14 +110,15 @@ export function createPass(deps: PassDeps): Pass {
    * Counts the attempt of an event whose handler failed. The count is 0 again if the event becomes a dead letter: a
    * redrive has all its attempts, and a corrected event can have its id.
    */
-  function counted(unit: UnitOfWork, { identity }: Delivery, outcome: EventOutcome): EventOutcome {
+  function counted(unit: UnitOfWork, { identity, records }: Delivery, outcome: EventOutcome): EventOutcome {
     if (outcome.is !== "failed") return outcome;
     const { failure } = outcome;
     const before = unit.attempts(identity);
-    if (failure.kind === "final" && before > 0) unit.setAttempts(identity, 0);
+    const isLast = records.every((record) => receives(record) >= deps.receiveLimit);
+    if (before > 0 && (failure.kind === "final" || isLast)) unit.setAttempts(identity, 0);
     if (failure.kind !== "handler") return outcome;
     const attempt = before + 1;
-    const exhausted = attempt >= deps.maxAttempts;
+    const exhausted = isLast || attempt >= deps.maxAttempts;
     unit.setAttempts(identity, exhausted ? 0 : attempt);
     return { is: "failed", failure, attempt, exhausted };
   }

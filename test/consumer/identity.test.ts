@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { rowKey } from "../../lib/history/event-rows.ts";
 import { openRelease } from "../../lib/releases/release.ts";
-import { createRuntime, message, setUp } from "../helpers/consumer.ts";
+import { createRuntime, message, RECEIVE_LIMIT, type Script, setUp } from "../helpers/consumer.ts";
 import { NO_METRICS } from "../helpers/metrics.ts";
 
 describe("an id", () => {
@@ -63,6 +63,24 @@ describe("an id", () => {
     );
     await consume([message("1", { key: "wrong" })]);
     assert.equal(letters.length, 1);
+    await consume([message("1", { messageId: "m2", key: "right" })]);
+    assert.deepEqual(seen, ["right"]);
+  });
+
+  it("is free too when the queue's own limit was reached before that of attempts", async () => {
+    const seen: unknown[] = [];
+    const h: Script = ({ event }) => {
+      if (event.Meta.Key === "wrong") throw new Error("no");
+      seen.push(event.Meta.Key);
+    };
+    const { consume, letters } = setUp({ h }, { maxAttempts: 5 });
+    const wrong = (receives: number) => message("1", { key: "wrong", receives });
+    assert.deepEqual(await consume([wrong(RECEIVE_LIMIT - 1)]), ["m-1"]);
+    assert.deepEqual(await consume([wrong(RECEIVE_LIMIT)]), []);
+    assert.deepEqual(
+      letters.map(({ reason }) => reason),
+      ["handler-threw"],
+    );
     await consume([message("1", { messageId: "m2", key: "right" })]);
     assert.deepEqual(seen, ["right"]);
   });

@@ -116,11 +116,9 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
   let current = openNext();
   let rebuilding = false;
   let calling: AbortController | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  let isLate = false;
   let broken: { thrown: unknown } | undefined;
   const given = clockMs();
-  const soonest = Math.min(...jobs.map(({ run }) => run.timeoutMs)) + limits.graceMs;
+  let stopWatch = () => {};
 
   function openNext(): Open | undefined {
     const job = jobs[next];
@@ -135,7 +133,7 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
   }
 
   function close(): void {
-    clearTimeout(timer);
+    stopWatch();
     calling?.abort();
     calling = undefined;
     link.receive(undefined);
@@ -234,25 +232,6 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
     inTurn(() => finish(left));
   }
 
-  /** One timer for all runs: it checks which run is in progress, and since when. */
-  function watch(): void {
-    const running = jobs[progress.index];
-    const since = running ? progress.startedAt : Math.max(given, progress.startedAt);
-    const left = since + (running ? running.run.timeoutMs + limits.graceMs : link.restMs) - clockMs();
-    if (left <= 0) {
-      link.kill();
-      return;
-    }
-    const untilLate = left - limits.graceMs / 2;
-    if (running && untilLate <= 0 && !isLate) {
-      isLate = true;
-      watcher.onLate();
-    }
-    // Another run with an earlier deadline may begin in the meantime.
-    const look = Math.min(untilLate > 0 ? untilLate : left, soonest - limits.graceMs / 2);
-    timer = setTimeout(watch, Math.max(1, look));
-  }
-
   progress.rest();
   for (const { host } of jobs) host.begin?.();
   link.receive((message) => {
@@ -272,6 +251,38 @@ export function serveJobs(jobs: readonly Job[], link: Link, watcher: Watch): Pro
     if (of && message.type === "call") takeCall(of, message);
   });
   link.post({ type: "runs", runs: jobs.map(runOf) });
-  watch();
+  stopWatch = watchDeadlines(jobs, link, given, () => watcher.onLate());
   return promise;
+}
+
+/**
+ * Terminates the thread when its current run has not ended in time. One timer for all runs: it checks which run is in
+ * progress, and since when. `given`: when the jobs were sent. Returns the function that ends it.
+ */
+function watchDeadlines(jobs: readonly Job[], link: Link, given: number, onLate: () => void): () => void {
+  const { limits, progress } = link;
+  const soonest = Math.min(...jobs.map(({ run }) => run.timeoutMs)) + limits.graceMs;
+  let timer: NodeJS.Timeout | undefined;
+  let isLate = false;
+
+  function look(): void {
+    const running = jobs[progress.index];
+    const since = running ? progress.startedAt : Math.max(given, progress.startedAt);
+    const left = since + (running ? running.run.timeoutMs + limits.graceMs : link.restMs) - clockMs();
+    if (left <= 0) {
+      link.kill();
+      return;
+    }
+    const untilLate = left - limits.graceMs / 2;
+    if (running && untilLate <= 0 && !isLate) {
+      isLate = true;
+      onLate();
+    }
+    // Another run with an earlier deadline may begin in the meantime.
+    const pause = Math.min(untilLate > 0 ? untilLate : left, soonest - limits.graceMs / 2);
+    timer = setTimeout(look, Math.max(1, pause));
+  }
+
+  look();
+  return () => clearTimeout(timer);
 }

@@ -1,6 +1,7 @@
 import { createDynamo } from "../functions/clients.ts";
 import { requiredGateway } from "../functions/gateway.ts";
 import { proveMarks } from "../functions/prove-marks.ts";
+import { isSet } from "../functions/settings.ts";
 import { AppError } from "../lib/errors.ts";
 import { connectGateway } from "../lib/gateway/client.ts";
 import { createRows } from "../lib/gateway/rows.ts";
@@ -9,7 +10,7 @@ import { openTable } from "./stage/open-table.ts";
 /** The gateway and the tables that the functions' settings name. Throws `setting-invalid`, which names the setting. */
 export async function openSessions() {
   const { env } = process;
-  if (!env.GATEWAY_URL?.trim())
+  if (!isSet(env, "GATEWAY_URL"))
     throw new AppError(
       "setting-invalid",
       "no gateway owns these sessions: GATEWAY_URL is not set (docs/gateway-sync.md says how one comes to own them)",

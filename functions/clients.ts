@@ -1,5 +1,6 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
+import type { Env } from "./settings.ts";
 
 /**
  * Without a limit, a connection that died without a word would take the rest of the invocation. Ended by it, a
@@ -17,14 +18,14 @@ export const requestHandler = {
 export const createDynamo = () => new DynamoDBClient({ requestHandler });
 
 /** A custom endpoint has no host name for each bucket. */
-export const createS3 = (env: Record<string, string | undefined>, config: S3ClientConfig = {}) =>
+export const createS3 = (env: Env, config: S3ClientConfig = {}) =>
   new S3Client({ ...config, forcePathStyle: Boolean(env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL) });
 
 /** Of the history, which tries once and has little time: what is lost with that is counted. */
 const ONCE = { maxAttempts: 1 };
 
 /** `s3` makes the client when it is called: most records need none. */
-export const createHistoryClients = (env: Record<string, string | undefined>) => ({
+export const createHistoryClients = (env: Env) => ({
   dynamo: new DynamoDBClient({ requestHandler, ...ONCE }),
   s3: () => createS3(env, ONCE),
 });

@@ -1,11 +1,11 @@
 import { createCanary } from "../lib/gateway/canary.ts";
 import { connectGateway, type Gateway, type GatewayOptions } from "../lib/gateway/client.ts";
 import { hashFunction } from "./key-names.ts";
-import { baseUrl, type Env, headerText, integer, text } from "./settings.ts";
+import { baseUrl, type Env, headerText, integer, isSet, text } from "./settings.ts";
 
 /** The gateway that owns the sessions; undefined where the table is the store. */
 export function gatewayOptions(env: Env): GatewayOptions | undefined {
-  if (!env.GATEWAY_URL?.trim()) return undefined;
+  if (!isSet(env, "GATEWAY_URL")) return undefined;
   return connection(env);
 }
 

@@ -4,6 +4,7 @@ import { createTableSink } from "../lib/history/table-sink.ts";
 import type { Log } from "../lib/log.ts";
 import { createHistoryClients } from "./clients.ts";
 import { once } from "./once.ts";
+import type { Env } from "./settings.ts";
 
 /** `secret`: what keys are hashed with; `container`: names the process that writes. */
 export interface HistoryTableSettings {
@@ -18,7 +19,7 @@ export interface HistoryTableSettings {
 
 /** The history of a deployment. In a module of its own, since few containers write one. */
 export function createHistoryTable(
-  env: Record<string, string | undefined>,
+  env: Env,
   { secret, content, ...settings }: HistoryTableSettings,
 ): HistorySink {
   const { dynamo, s3 } = createHistoryClients(env);

@@ -13,7 +13,7 @@ import { readIngestAuth } from "./ingest-auth.ts";
 import { createLog } from "./log.ts";
 import { createMetrics, withMetrics } from "./metrics.ts";
 import { readRedact } from "./redact.ts";
-import { choice, text } from "./settings.ts";
+import { choice, isSet, text } from "./settings.ts";
 import { createSqs } from "./sqs.ts";
 
 const { env } = process;
@@ -33,7 +33,7 @@ const ingest = createIngest({
   newId: randomUUID,
   redact: readRedact(env),
   oversize: choice(env, "OVERSIZE"),
-  hasGateway: Boolean(env.GATEWAY_URL),
+  hasGateway: isSet(env, "GATEWAY_URL"),
   log,
   metrics,
 });

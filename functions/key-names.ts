@@ -1,7 +1,7 @@
 import { AppError } from "../lib/errors.ts";
 import { hashedName, type KeyName } from "../lib/gateway/hashed-keys.ts";
 import type { HashFunction } from "../lib/gateway/key-hash.ts";
-import { choice, type Env } from "./settings.ts";
+import { choice, type Env, isSet } from "./settings.ts";
 
 /** The hash function of keys in the sessions table; undefined where the table has raw keys. */
 export function hashFunction(env: Env): HashFunction | undefined {
@@ -18,5 +18,5 @@ export function hashFunction(env: Env): HashFunction | undefined {
 /** The name that a raw key has in the sessions table. */
 export function keyName(env: Env): KeyName {
   const hashes = hashFunction(env);
-  return hashes ? hashedName(hashes, Boolean(env.GATEWAY_URL?.trim())) : (key) => key;
+  return hashes ? hashedName(hashes, isSet(env, "GATEWAY_URL")) : (key) => key;
 }

@@ -1,5 +1,5 @@
 import { createRedact, type Redact } from "../lib/events/redact.ts";
-import { invalid, list } from "./settings.ts";
+import { type Env, invalid, list } from "./settings.ts";
 
 /** As a whole list: then nothing is taken out. */
 const NONE = "none";
@@ -7,7 +7,7 @@ const NONE = "none";
 const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
 
 /** What is taken out of events before they are stored. */
-export function readRedact(env: Record<string, string | undefined>): Redact {
+export function readRedact(env: Env): Redact {
   const names = list(env, "REDACT_HEADERS");
   if (names.length === 1 && names[0] === NONE) return (event) => event;
   const odd = names.find((name) => !HEADER_NAME.test(name));

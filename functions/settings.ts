@@ -15,6 +15,9 @@ type Name<Kind extends FunctionSetting["kind"]> = {
   [Each in FunctionSettingName]: Settings[Each]["kind"] extends Kind ? Each : never;
 }[FunctionSettingName];
 
+/** Whether there is a value; not whether it is valid. */
+export const isSet = (env: Env, name: FunctionSettingName): boolean => Boolean(env[name]?.trim());
+
 /** The text of a setting, checked; its default where it has one and nothing is set. */
 export function text(env: Env, name: Name<"text">): string {
   const setting: FunctionSetting = FUNCTION_SETTINGS[name];

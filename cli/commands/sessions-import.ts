@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { baseUrl, headerText, integer } from "../../functions/settings.ts";
+import { baseUrl, headerText, integer, isSet } from "../../functions/settings.ts";
 import { connectGateway, type Gateway } from "../../lib/gateway/client.ts";
 import { createRateLimit } from "../../lib/rate-limit.ts";
 import { createImport, emptyImport, type ImportEnd, type ImportTally } from "../../lib/sessions/import.ts";
@@ -75,7 +75,7 @@ function checkArguments(file: string | undefined, { gateway, keys, hashed, dryRu
   if (keys !== undefined && gateway === undefined) throw new UsageError("--keys is for --gateway");
   if (hashed && gateway !== undefined)
     throw new UsageError("--hashed is for a file: a gateway is asked for raw keys");
-  if (dryRun && gateway !== undefined && process.env.GATEWAY_URL?.trim())
+  if (dryRun && gateway !== undefined && isSet(process.env, "GATEWAY_URL"))
     throw new UsageError(
       "--dry-run is for what is not the gateway's that owns the sessions: sessions diff shows those",
     );

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { baseUrl, flag, headerText, integer, list, text } from "../../functions/settings.ts";
+import { baseUrl, flag, headerText, integer, isSet, list, text } from "../../functions/settings.ts";
 
 /** The error names the variable, says what it is and gives an example. */
 function refused(read: () => unknown, name: string, ...parts: string[]) {
@@ -29,6 +29,19 @@ describe("a setting that is text", () => {
       );
     }
     refused(() => text({}, "EVENTS_QUEUE_URL"), "EVENTS_QUEUE_URL", "https://sqs.");
+  });
+});
+
+describe("whether a setting is set", () => {
+  it("is not told by spaces", () => {
+    const isThere = (value: string | undefined) => isSet({ GATEWAY_URL: value }, "GATEWAY_URL");
+    assert.deepEqual(["http://gateway:8080", " x ", "  ", "", undefined].map(isThere), [
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
   });
 });
 

@@ -115,7 +115,9 @@ export function createPass(deps: PassDeps): Pass {
     const { failure } = outcome;
     const before = unit.attempts(identity);
     const isLast = records.every((record) => receives(record) >= deps.receiveLimit);
-    if (before > 0 && (failure.kind === "final" || isLast)) unit.setAttempts(identity, 0);
+    // After an outage of the table, one more write would only fail the commit of the others.
+    const isDead = failure.kind === "final" || (isLast && failure.kind !== "dependency");
+    if (isDead && before > 0) unit.setAttempts(identity, 0);
     if (failure.kind !== "handler") return outcome;
     const attempt = before + 1;
     const exhausted = isLast || attempt >= deps.maxAttempts;

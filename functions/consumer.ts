@@ -31,7 +31,7 @@ const { env } = process;
 const log = createLog();
 const metrics = createMetrics("consumer");
 const dynamo = createDynamo();
-const chance = { random: Math.random, now: Date.now };
+const clockAndRandom = { random: Math.random, now: Date.now };
 const stateTable = text(env, "STATE_TABLE");
 const sessionsTable = text(env, "SESSIONS_TABLE");
 const nameOf = keyName(env);
@@ -42,7 +42,7 @@ const table = renamedConsumerStore(
     stateTable,
     ledgerTtlSeconds: integer(env, "LEDGER_TTL_SECONDS"),
     newToken: randomUUID,
-    ...chance,
+    ...clockAndRandom,
   }),
   nameOf,
 );
@@ -97,7 +97,7 @@ const consume = createConsumer({
     log,
     metrics,
   }),
-  circuit: createCircuit(chance),
+  circuit: createCircuit(clockAndRandom),
   sendDeadLetter: async (record, verdict) => (await returns()).sendDeadLetter(record, verdict),
   changeVisibility: async (left) => (await returns()).changeVisibility(left),
   requeue: async (record, how) => (await returns()).requeue(record, how),
@@ -124,7 +124,7 @@ const consume = createConsumer({
   maxAttempts: integer(env, "MAX_ATTEMPTS"),
   receiveLimit: integer(env, "RECEIVE_LIMIT"),
   handlerErrors: choice(env, "HANDLER_ERRORS"),
-  ...chance,
+  ...clockAndRandom,
   log,
   metrics,
   history: await history(),

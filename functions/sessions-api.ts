@@ -41,7 +41,7 @@ export interface OpenSessionsApi {
 
 /** Throws `setting-invalid`. The caller calls `end` after each invocation or command. */
 export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics: Metrics }): OpenSessionsApi {
-  const chance = { random: Math.random, now: Date.now };
+  const clockAndRandom = { random: Math.random, now: Date.now };
   const dynamo = createDynamo();
   const table = text(env, "SESSIONS_TABLE");
   const owner = gatewayOptions(env);
@@ -49,7 +49,7 @@ export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics:
   const release = liveRelease(env, dynamo);
   // A gateway decides itself how long it keeps a session.
   const endOf = gateway ? undefined : lifetimesOf(release);
-  const stored = { dynamo, table, endOf, proveMarks: proveMarks(env, dynamo), ...chance };
+  const stored = { dynamo, table, endOf, proveMarks: proveMarks(env, dynamo), ...clockAndRandom };
 
   /** Sessions by the names that `nameOf` makes of what is asked for, completed by the gateway that owns them. */
   function storeOf(nameOf: KeyName, asked: Pick<Gateway, "get"> | undefined): SessionStore {
@@ -74,7 +74,7 @@ export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics:
   const asked = gateway && (hashFunction(env) ? byHash(gateway) : gateway);
   const byName = createSessionStore(stored);
 
-  const rows = createSessionRows({ dynamo, table, ...chance });
+  const rows = createSessionRows({ dynamo, table, ...clockAndRandom });
   const store = storeOf(keyName(env), gateway);
   const state: ChangedState | undefined =
     gateway && ((stored, reset) => changedState(stored, { reset, now: Date.now() }));
@@ -86,7 +86,7 @@ export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics:
       changedState: state,
       allowMasterKeys: flag(env, "ALLOW_MASTER_KEYS"),
       log,
-      ...chance,
+      ...clockAndRandom,
     }),
     store,
     byName,

@@ -14,7 +14,7 @@ export function createWindowCounts(deps: {
   metrics: Metrics;
 }): Windows {
   const { dynamo, table, ttlSeconds, sendTask, metrics } = deps;
-  const chance = { now: Date.now, random: Math.random };
-  const store = createWindowStore({ dynamo, table, ttlSeconds, newToken: randomUUID, ...chance });
+  const clockAndRandom = { now: Date.now, random: Math.random };
+  const store = createWindowStore({ dynamo, table, ttlSeconds, newToken: randomUUID, ...clockAndRandom });
   return createWindows({ store, sendTask, counter: randomUUID(), now: Date.now, metrics });
 }

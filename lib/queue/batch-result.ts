@@ -104,6 +104,7 @@ export function createBatchResult(batch: QueueRecord[], deps: BatchResultDeps): 
     const stay = stays.get(record.messageId) ?? { verdict: why };
     const inOrder = record.attributes.MessageGroupId !== undefined; // a copy would come after later events
     if (stay.blameless && !inOrder) {
+      // At half of the limit: the other half is for receives that no code here sees, such as those of a crash.
       if (receives(record) * 2 >= deps.receiveLimit) await startAnew(record, stay);
       return;
     }

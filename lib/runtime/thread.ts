@@ -65,29 +65,11 @@ export function startThread(
   isolation: Isolation,
   tellUsed = false,
 ): Thread {
-  const { port1, port2 } = new MessageChannel();
-  const signal = new SharedArrayBuffer(4);
-  const answered = new Int32Array(signal);
-  const progress = new SharedArrayBuffer(PROGRESS_BYTES);
-  const unsentLog = new SharedArrayBuffer(UNSENT_LOG_BYTES);
-  const { wasm } = assets;
-  const setup: WorkerSetup = { wasm, limits, isolation, tellUsed, calls: port2, signal, progress, unsentLog };
-  const worker = new Worker(assets.worker, {
-    workerData: setup,
-    transferList: [port2],
-    env: {},
-    stdin: false,
-    // Output of the engine, such as "Aborted()", is not part of our log.
-    stdout: true,
-    stderr: true,
-    resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },
+  const { worker, calls, answered, progress, unsentLog } = startWorker(assets, {
+    limits,
+    isolation,
+    tellUsed,
   });
-  worker.stdout.resume();
-  worker.stderr.resume();
-  // Neither keeps the process alive: an idle container may end.
-  worker.unref();
-  port1.unref();
-
   let alive = true;
   let death: Death | undefined;
   let loading: string | undefined;
@@ -101,7 +83,7 @@ export function startThread(
   worker.on("exit", (code) => {
     alive = false;
     death ??= { late: false, why: `its thread ended with exit code ${code}` };
-    port1.close();
+    calls.close();
     receive?.(undefined);
   });
 
@@ -157,14 +139,14 @@ export function startThread(
 
   const link: Link = {
     limits,
-    progress: createProgress(progress),
-    unsentLog: createUnsentLog(unsentLog),
+    progress,
+    unsentLog,
     restMs: START_MS + limits.loadTimeoutMs,
     killed,
     kill: () => void kill(),
     post: (message) => worker.postMessage(message),
     answer(message) {
-      port1.postMessage(message);
+      calls.postMessage(message);
       Atomics.add(answered, 0, 1);
       Atomics.notify(answered, 0);
     },
@@ -211,6 +193,40 @@ export function startThread(
       death ??= CLOSED;
       await worker.terminate();
     },
+  };
+}
+
+/** The worker, with the port and the memory that both sides share; `answered` counts the answers on the port. */
+function startWorker(
+  { worker: file, wasm }: RuntimeAssets,
+  how: Pick<WorkerSetup, "limits" | "isolation" | "tellUsed">,
+) {
+  const { port1, port2 } = new MessageChannel();
+  const signal = new SharedArrayBuffer(4);
+  const progress = new SharedArrayBuffer(PROGRESS_BYTES);
+  const unsentLog = new SharedArrayBuffer(UNSENT_LOG_BYTES);
+  const setup: WorkerSetup = { wasm, ...how, calls: port2, signal, progress, unsentLog };
+  const worker = new Worker(file, {
+    workerData: setup,
+    transferList: [port2],
+    env: {},
+    stdin: false,
+    // Output of the engine, such as "Aborted()", is not part of our log.
+    stdout: true,
+    stderr: true,
+    resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 },
+  });
+  worker.stdout.resume();
+  worker.stderr.resume();
+  // Neither keeps the process alive: an idle container may end.
+  worker.unref();
+  port1.unref();
+  return {
+    worker,
+    calls: port1,
+    answered: new Int32Array(signal),
+    progress: createProgress(progress),
+    unsentLog: createUnsentLog(unsentLog),
   };
 }
 

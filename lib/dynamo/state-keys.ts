@@ -2,9 +2,9 @@
 
 /** The live pointer. */
 export const LIVE_RELEASE_KEY = "release";
-/** The versions of the history, the newest first. */
-export const HISTORY_KEY = "releases";
-/** What the history has of one version. */
+/** The versions of all releases that are kept, the newest first. */
+export const RELEASES_KEY = "releases";
+/** The report of one version. */
 export const releaseEntryKey = (version: string) => `release#${version}`;
 /** What the invocations that one upload causes know of each other. */
 export const NOTICES_KEY = "release-notices";

@@ -1,6 +1,6 @@
 import type { S3Client } from "@aws-sdk/client-s3";
 import { type DynamoDBDocumentClient, GetCommand, TransactWriteCommand } from "@aws-sdk/lib-dynamodb";
-import { HISTORY_KEY, LIVE_RELEASE_KEY, releaseEntryKey } from "../dynamo/state-keys.ts";
+import { LIVE_RELEASE_KEY, RELEASES_KEY, releaseEntryKey } from "../dynamo/state-keys.ts";
 import { type Bucket, createBucket } from "./bucket.ts";
 import { readHistory } from "./history.ts";
 import type { HistoryEntry } from "./report.ts";
@@ -31,7 +31,7 @@ export interface Pointer extends PointerTarget {
   format?: number | undefined;
 }
 
-/** The bucket, the pointer to the live release, and the history. */
+/** The bucket, the pointer to the live release, and the reports of all releases that are kept. */
 export interface ReleaseStore
   extends StoredReleases,
     Pick<Bucket, "listSources" | "readSources" | "writeSource" | "removeSource"> {
@@ -82,7 +82,7 @@ export function createReleaseStore(deps: {
     return found.version ? (found as unknown as HistoryEntry) : undefined;
   }
 
-  const versions = async () => ((await item(HISTORY_KEY))?.versions ?? []) as string[];
+  const versions = async () => ((await item(RELEASES_KEY))?.versions ?? []) as string[];
 
   async function record(from: Pointer, to: PointerTarget, given: HistoryEntry): Promise<boolean> {
     const old = await entry(given.version);
@@ -102,7 +102,7 @@ export function createReleaseStore(deps: {
       { TableName: table, Item: moved, ...unchangedSince(from) },
       { TableName: table, Item: kept },
       // Written under the pointer's condition, so no other writer has changed it since it was read.
-      { TableName: table, Item: { pk: HISTORY_KEY, versions: order.slice(0, MAX_HISTORY) } },
+      { TableName: table, Item: { pk: RELEASES_KEY, versions: order.slice(0, MAX_HISTORY) } },
     ]);
   }
 

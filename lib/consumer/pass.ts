@@ -115,14 +115,16 @@ export function createPass(deps: PassDeps): Pass {
     const { failure } = outcome;
     const before = unit.attempts(identity);
     const isLast = records.every((record) => receives(record) >= deps.receiveLimit);
-    // After an outage of the table, one more write would only fail the commit of the others.
-    const isDead = failure.kind === "final" || (isLast && failure.kind !== "dependency");
+    if (failure.kind === "handler") {
+      const attempt = before + 1;
+      const exhausted = isLast || attempt >= deps.maxAttempts;
+      unit.setAttempts(identity, exhausted ? 0 : attempt);
+      return { is: "failed", failure, attempt, exhausted };
+    }
+    // During an outage of the table, one more write would only fail the commit of the other events.
+    const isDead = failure.kind === "final" || (failure.kind === "later" && isLast);
     if (isDead && before > 0) unit.setAttempts(identity, 0);
-    if (failure.kind !== "handler") return outcome;
-    const attempt = before + 1;
-    const exhausted = isLast || attempt >= deps.maxAttempts;
-    unit.setAttempts(identity, exhausted ? 0 : attempt);
-    return { is: "failed", failure, attempt, exhausted };
+    return outcome;
   }
 
   /** The outcome of an event whose own write failed; the count of its attempts can still be written. */

@@ -143,20 +143,22 @@ function held(value: Value): Value {
   return value;
 }
 
-const itemOf = (read: (text: string) => void) => (holder: Value, key: Value): Value => {
-  if (holder instanceof GoMap) {
-    if (typeof key !== "string") throw new Error(`asks a map for ${typeOf(key)}, but its keys are text`);
-    // A member without a value is still a member.
-    return holder.members.has(key) ? (holder.members.get(key) ?? null) : holder.zero;
-  }
-  if (holder instanceof GoList) return holder.items[place(key, holder.items.length)] ?? null;
-  if (typeof holder === "string") {
-    read(holder);
-    const bytes = Buffer.from(holder);
-    return BigInt(bytes[place(key, bytes.length)] ?? 0);
-  }
-  throw new Error(`cannot look into ${typeOf(holder)}: only maps, lists and text have an index`);
-};
+const itemOf =
+  (read: (text: string) => void) =>
+  (holder: Value, key: Value): Value => {
+    if (holder instanceof GoMap) {
+      if (typeof key !== "string") throw new Error(`asks a map for ${typeOf(key)}, but its keys are text`);
+      // A member without a value is still a member.
+      return holder.members.has(key) ? (holder.members.get(key) ?? null) : holder.zero;
+    }
+    if (holder instanceof GoList) return holder.items[place(key, holder.items.length)] ?? null;
+    if (typeof holder === "string") {
+      read(holder);
+      const bytes = Buffer.from(holder);
+      return BigInt(bytes[place(key, bytes.length)] ?? 0);
+    }
+    throw new Error(`cannot look into ${typeOf(holder)}: only maps, lists and text have an index`);
+  };
 
 function place(key: Value, length: number): number {
   const at = asInteger(key);

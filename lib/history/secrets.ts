@@ -24,9 +24,8 @@ export const isTime = (name: string, value: unknown) =>
   (name === "date_created" || name === "last_updated") && typeof value === "string" && TIME.test(value);
 
 /** Of a URL, or of the domain of one: the authority ends at the first slash, and the host begins after the last `@`. */
-const USER = /^([a-z][a-z\d+.-]*:)?(?:\/\/)?([^/?#]*)@/i;
-export const withoutUser = (url: string) =>
-  url.replace(USER, (_, scheme = "") => (scheme ? `${scheme}//` : ""));
+const USER = /^((?:[a-z][a-z\d+.-]*:)?\/\/)?([^/?#]*)@/i;
+export const withoutUser = (url: string) => url.replace(USER, (_, start = "") => start);
 
 interface ClientRequest {
   method: string;

@@ -216,7 +216,7 @@ describe("a redacted record", () => {
       [`https://${user}:${password}@hook.example`, "https://hook.example"],
       [`https://${encoded}@hook.example`, "https://hook.example"],
       [`${user}:${password}@hook.example`, "hook.example"],
-      [`//${user}:${password}@hook.example`, "hook.example"],
+      [`//${user}:${password}@hook.example`, "//hook.example"],
     ] as const) {
       const logs = [
         { i: 1, level: "info" as const, text: `sends to ${domain}/for/@all${query}` },

@@ -19,11 +19,25 @@ export interface GatewayPlaces {
 /** Throws a UsageError where one of them cannot be read. */
 export async function readGateway({ apps, scripts, tykConf }: GatewayPlaces): Promise<GatewayFolder> {
   const conf = tykConf ? await readConf(tykConf) : undefined;
+  const folders = await Promise.all([apps, scripts].map(realOf));
   return {
-    apps: await readApps(apps),
+    apps: await readApps(apps, folders),
     ...(conf && { conf }),
-    readScript: (path) => readScript(scripts, path),
+    readScript: (path) => readScript(scripts, path, folders),
   };
+}
+
+/**
+ * What is read becomes part of the project, which is uploaded. In a gateway's folder from somebody else a link, or a
+ * path with `..`, may lead to a file of the user.
+ */
+async function refuseOutside(file: string, folders: string[]): Promise<void> {
+  const real = await realpath(file);
+  if (folders.some((folder) => isInside(real, folder))) return;
+  throw new UsageError(
+    `${file} leads out of the gateway's folder, to ${real}, and what is there would be uploaded: put a copy into ` +
+      "the folder",
+  );
 }
 
 /** The places in a gateway's own folder, as its tyk.conf has them. */
@@ -38,7 +52,7 @@ export async function gatewayIn(folder: string): Promise<GatewayPlaces> {
 const readConf = async (file: string) =>
   parseTykConf(basename(file), await readText(file, "gateway's configuration"));
 
-async function readApps(folder: string): Promise<SourceFile[]> {
+async function readApps(folder: string, folders: string[]): Promise<SourceFile[]> {
   const names = await readdir(folder).catch((cause) => {
     throw new UsageError(`the folder of --apps cannot be read: ${errorText(cause)}`, { cause });
   });
@@ -46,18 +60,24 @@ async function readApps(folder: string): Promise<SourceFile[]> {
   if (found.length === 0)
     throw new UsageError(`${folder} has no API definition: there is no .json file in it`);
   return Promise.all(
-    found.map(async (path) => ({ path, text: await readText(join(folder, path), "API definition") })),
+    found.map(async (path) => {
+      const file = join(folder, path);
+      if (existsSync(file)) await refuseOutside(file, folders);
+      return { path, text: await readText(file, "API definition") };
+    }),
   );
 }
 
 /** The gateway takes an absolute path as it is; it is followed here where it leads into the gateway's folder. */
-async function readScript(folder: string, path: string): Promise<string | undefined> {
+async function readScript(folder: string, path: string, folders: string[]): Promise<string | undefined> {
   const inside = join(folder, path);
   const absolute = resolve("/", path);
   for (const file of isInside(absolute, resolve(folder)) ? [inside, absolute] : [inside]) {
     try {
+      await refuseOutside(file, folders);
       return await readFile(file, "utf8");
     } catch (cause) {
+      if (cause instanceof UsageError) throw cause;
       const { code = "" } = cause as NodeJS.ErrnoException;
       if (!["ENOENT", "ENOTDIR", "EISDIR"].includes(code))
         throw new UsageError(`the script ${file} cannot be read: ${errorText(cause)}`, { cause });

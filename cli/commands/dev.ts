@@ -1,6 +1,5 @@
 import { join, resolve } from "node:path";
 import { AppError, errorText } from "../../lib/errors.ts";
-import { FUNCTION_SETTINGS, type FunctionSetting } from "../../lib/settings/function-settings.ts";
 import { foldersText } from "../../lib/settings/project.ts";
 import { MADE_UP_KEY } from "../../local/aws.ts";
 import { type Stack, startStack } from "../../local/stack.ts";
@@ -190,15 +189,10 @@ async function tellOthers(dir: string, stack: Stack): Promise<() => Promise<void
   }
 }
 
-/** Without what is secret, be it a setting or the user's own credentials. */
+/** Without the user's own credentials. */
 function forOthers({ env }: Stack): Record<string, string> {
-  const settings: Record<string, FunctionSetting> = FUNCTION_SETTINGS;
-  const isSecret = (name: string) => {
-    const setting = settings[name];
-    return setting !== undefined && (setting.kind === "secret" || ("secret" in setting && setting.secret));
-  };
-  const isTheirs = (name: string) => CREDENTIALS.includes(name) && env.AWS_ACCESS_KEY_ID !== MADE_UP_KEY;
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !isSecret(name) && !isTheirs(name)));
+  if (env.AWS_ACCESS_KEY_ID === MADE_UP_KEY) return env;
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !CREDENTIALS.includes(name)));
 }
 
 const CREDENTIALS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];

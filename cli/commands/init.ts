@@ -8,6 +8,7 @@ import { gatewayIn } from "../gateway-folder.ts";
 import { completedPackage } from "../init-package.ts";
 import { TEMPLATES } from "../init-templates.ts";
 import { readProject } from "../project.ts";
+import { putFiles } from "../put-files.ts";
 import { sayAttached } from "../terminal/attach-lines.ts";
 import { print, printJson } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
@@ -115,13 +116,14 @@ async function fromTemplate(path: string, folders: Folders): Promise<[path: stri
 /** False where another file is in its place. Only package.json is completed. */
 async function write(target: string, path: string, text: string): Promise<boolean> {
   const file = join(target, path);
-  const flag = path === "package.json" ? "w" : "wx";
+  if (path === "package.json")
+    return (await putFiles([{ file, text, replace: true }], { dryRun: false })).size > 0;
   try {
     await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, text, { flag });
+    await writeFile(file, text, { flag: "wx" });
     return true;
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "EEXIST" && flag === "wx") return false;
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw new UsageError(`${file} cannot be written: ${errorText(cause)}`, { cause });
   }
 }

@@ -2,6 +2,8 @@ import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { AppError, errorText } from "../../lib/errors.ts";
+import { FUNCTION_SETTINGS, type FunctionSetting } from "../../lib/settings/function-settings.ts";
+import { isSecret } from "../../lib/settings/setting.ts";
 import { keepOutOfRepositories } from "../../local/keep-out.ts";
 import { printError } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
@@ -26,9 +28,10 @@ export async function writeLocalStack(dir: string, stack: LocalStack): Promise<(
   await mkdir(dirname(file), { recursive: true });
   keepOutOfRepositories(dirname(file));
   const fresh = `${file}.${stack.pid}`;
+  const text = JSON.stringify({ ...stack, env: shared(stack.env) }, null, 2);
   // Never seen half written, and with these rights from the start.
   await rm(fresh, { force: true });
-  await writeFile(fresh, `${JSON.stringify(stack, null, 2)}\n`, { mode: 0o600, flag: "wx" });
+  await writeFile(fresh, `${text}\n`, { mode: 0o600, flag: "wx" });
   await rename(fresh, file);
   return async () => {
     const found = await readStack(file).catch(() => undefined);
@@ -134,7 +137,23 @@ function parseStack(text: string): LocalStack {
   const isEnv = typeof env === "object" && env !== null && Object.entries(env).every(isSetting);
   if (!LOOPBACK.test(url ?? "") || !Number.isInteger(pid) || Number(pid) < 1 || !isEnv)
     throw new Error("it is not what gatehook dev writes");
-  return { url: url ?? "", pid: Number(pid), env };
+  return { url: url ?? "", pid: Number(pid), env: shared(env) };
+}
+
+const SETTINGS: Record<string, FunctionSetting> = FUNCTION_SETTINGS;
+const AWS =
+  /^AWS_(?:REGION|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|ENDPOINT_URL_(?:DYNAMODB|DYNAMODB_STREAMS|SQS|S3))$/;
+
+/**
+ * What a command needs of a stack's environment, and no secret. A file that came with a folder of somebody else must not
+ * set anything more, such as EDITOR.
+ */
+function shared(env: LocalStack["env"]): LocalStack["env"] {
+  const isShared = (name: string) => {
+    const setting = Object.hasOwn(SETTINGS, name) ? SETTINGS[name] : undefined;
+    return setting ? !isSecret(setting) : AWS.test(name);
+  };
+  return Object.fromEntries(Object.entries(env).filter(([name]) => isShared(name)));
 }
 
 const isSetting = ([name, value]: [string, unknown]) =>

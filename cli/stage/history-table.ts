@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { type DynamoDBClient, GetItemCommand, paginateQuery } from "@aws-sdk/client-dynamodb";
@@ -53,7 +54,20 @@ const OVERLAP_MS = 10_000;
 /** Records that are read at the same time. */
 const LANES = 16;
 
+/** More than any attempt that a consumer records, with every character escaped. */
+const RECORD_BYTES = 32 * 1024 * 1024;
+
 const unzip = promisify(gunzip);
+
+/** Undefined for what is larger than any record: a few kilobytes could fill the memory of whoever reads them. */
+async function textIn(bytes: Uint8Array): Promise<string | undefined> {
+  try {
+    return (await unzip(bytes, { maxOutputLength: RECORD_BYTES })).toString();
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") return undefined;
+    throw thrown;
+  }
+}
 
 /** Reads a history that functions are writing. Places are of this reader alone. */
 export function createTableReader(history: HistoryTable, wanted: Wanted = {}): HistoryReader {
@@ -135,8 +149,11 @@ export function createTableReader(history: HistoryTable, wanted: Wanted = {}): H
   async function bytesOf(stored: Stored): Promise<Uint8Array | undefined> {
     if ("record" in stored) return stored.record;
     try {
-      const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: stored.object }));
-      return await Body?.transformToByteArray();
+      const found = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: stored.object }));
+      const { Body, ContentLength = 0 } = found;
+      if (ContentLength <= RECORD_BYTES) return await Body?.transformToByteArray();
+      (Body as Readable | undefined)?.destroy();
+      return undefined;
     } catch (thrown) {
       // The bucket may forget a record some hours before the table does.
       if ((thrown as Error).name === "NoSuchKey") return undefined;
@@ -149,8 +166,9 @@ export function createTableReader(history: HistoryTable, wanted: Wanted = {}): H
     const { Item } = await dynamo.send(new GetItemCommand({ TableName: table, Key }));
     const stored = Item && storedOf(Item);
     const bytes = stored && (await bytesOf(stored));
-    if (!bytes) return undefined;
-    return { history: FORMAT, attempt: JSON.parse((await unzip(bytes)).toString()) as AttemptRecord };
+    const text = bytes && (await textIn(bytes));
+    if (text === undefined) return undefined;
+    return { history: FORMAT, attempt: JSON.parse(text) as AttemptRecord };
   }
 
   async function* readWhole(): AsyncIterable<HistoryLine> {

@@ -6,7 +6,7 @@ import { MISS } from "../sessions/session.ts";
 import { keyOfEvent } from "./event-rows.ts";
 import type { AttemptRecord, CallRecord, LogRecord, RunRecord, WriteRecord } from "./records.ts";
 import { type InText, textRedaction } from "./redact-text.ts";
-import { isTime, PLAIN_HEADERS, PLAIN_SESSION, readRequest, secretsOf } from "./secrets.ts";
+import { isTime, PLAIN_HEADERS, PLAIN_SESSION, readRequest, secretsOf, withoutUser } from "./secrets.ts";
 
 /** Takes out of a record what may not leave the stage that it was made on. */
 export type RedactRecord = (attempt: AttemptRecord) => AttemptRecord;
@@ -244,7 +244,7 @@ function outlinePart(value: unknown): unknown {
       case "domain":
       case "resource":
       case "relative_url":
-        return typeof each === "string" ? [[name, withoutQuery(each).replace(/\/\/[^/@]*@/, "//")]] : [];
+        return typeof each === "string" ? [[name, withoutQuery(withoutUser(each))]] : [];
       case "code":
         return typeof each === "number" ? [[name, each]] : [];
       case "headers":

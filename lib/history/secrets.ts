@@ -23,9 +23,15 @@ const TIME = /^(\d{1,19}|\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d))$/;
 export const isTime = (name: string, value: unknown) =>
   (name === "date_created" || name === "last_updated") && typeof value === "string" && TIME.test(value);
 
+/** Of a URL, or of the domain of one: the authority ends at the first slash, and the host begins after the last `@`. */
+const USER = /^((?:[a-z][a-z\d+.-]*:)?\/\/)?([^/?#]*)@/i;
+export const withoutUser = (url: string) => url.replace(USER, (_, start = "") => start);
+
 interface ClientRequest {
   method: string;
   path: string;
+  /** Without its question mark. */
+  query: string;
   headers: [name: string, value: string][];
   body: string;
 }
@@ -36,12 +42,13 @@ export function readRequest(text: string): ClientRequest {
   const end = /\r?\n\r?\n/.exec(request);
   const head = request.slice(0, end?.index ?? request.length);
   const [first = "", ...lines] = head.split(/\r?\n/);
-  const [, method = "", path = ""] = /^([A-Z]{1,20}) ([^\s?#]*)/.exec(first) ?? [];
+  const [, method = "", path = "", query = ""] =
+    /^([A-Z]{1,20}) ([^\s?#]*)(?:\?([^\s#]*))?/.exec(first) ?? [];
   const headers = lines.flatMap((line): [string, string][] => {
     const [, name, value = ""] = /^([\w!#$%&'*+.^`|~-]+):[ \t]*(.*)$/.exec(line) ?? [];
     return name === undefined ? [] : [[name, value]];
   });
-  return { method, path, headers, body: end ? request.slice(end.index + end[0].length) : "" };
+  return { method, path, query, headers, body: end ? request.slice(end.index + end[0].length) : "" };
 }
 
 /** Shorter ones are words, which stand in any text. */
@@ -49,12 +56,14 @@ const SECRET_CHARS = 8;
 
 /** What the attempt met that is taken out where it belongs, and may have been logged, or sent on in an address. */
 export function secretsOf({ event, runs }: AttemptRecord): Set<string> {
-  const { OriginatingRequest: request } = event.Meta;
+  const { OriginatingRequest: request, Path: path } = event.Meta;
   const client = typeof request === "string" && request !== "" ? readRequest(request) : undefined;
   const texts = [
     ...(client?.headers.flatMap(([name, value]) => (PLAIN_HEADERS.has(name.toLowerCase()) ? [] : value)) ??
       []),
     ...textsIn(parsedJson(client?.body ?? "") ?? client?.body),
+    ...valuesOf(client?.query ?? ""),
+    ...(typeof path === "string" ? valuesOf(queryIn(path)) : []),
     ...runs.flatMap(({ context, calls, writes }) => [
       ...textsIn(context.config_data),
       ...calls.flatMap(secretsOfCall),
@@ -71,15 +80,38 @@ function secretsOfCall({ name, args, answer }: CallRecord): string[] {
   return [...contentOf(parsedJson(args[0] ?? "")), ...contentOf(parsedJson(answer ?? ""))];
 }
 
-/** Bodies and the values of headers. */
+/** Bodies, the values of headers, and what a URL has besides its host and path. */
 function contentOf(value: unknown): string[] {
   if (Array.isArray(value)) return value.flatMap(contentOf);
   if (!isObject(value)) return [];
   return Object.entries(value).flatMap(([name, each]) => {
     if (/^(requests|responses)$/i.test(name)) return contentOf(each);
+    if (/^(domain|resource|relative_url)$/i.test(name) && typeof each === "string") return secretsOfUrl(each);
     if (!/^(headers|body)$/i.test(name)) return [];
     return typeof each === "string" ? [each, ...textsIn(parsedJson(each))] : textsIn(each);
   });
+}
+
+function secretsOfUrl(url: string): string[] {
+  const [, , user = ""] = USER.exec(url) ?? [];
+  const colon = user.indexOf(":");
+  const password = colon < 0 ? [] : [user.slice(colon + 1)];
+  return [...[user, ...password].flatMap(asWritten), ...valuesOf(queryIn(url))];
+}
+
+const queryIn = (url: string) => /\?([^#]*)/s.exec(url)?.[1] ?? "";
+
+/** Of the parameters of a query. */
+const valuesOf = (query: string) =>
+  query.split(/[&;]/).flatMap((pair) => asWritten(pair.slice(pair.indexOf("=") + 1)));
+
+/** As it stands in an address, and as a script may have had it before. */
+function asWritten(escaped: string): string[] {
+  try {
+    return [escaped, decodeURIComponent(escaped), decodeURIComponent(escaped.replaceAll("+", " "))];
+  } catch {
+    return [escaped];
+  }
 }
 
 function sessionSecrets(text: string | null): string[] {

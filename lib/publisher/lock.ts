@@ -1,3 +1,4 @@
+import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { AppError, errorText } from "../errors.ts";
 
@@ -12,6 +13,9 @@ export async function lockFolder(folder: string): Promise<() => void> {
   const { DatabaseSync } = await import("node:sqlite");
   const file = join(folder, "lock");
   try {
+    // SQLite follows a link, and makes a file where it leads.
+    if (lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink())
+      throw new Error("it is a symbolic link");
     const database = new DatabaseSync(file);
     try {
       database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");

@@ -4,6 +4,7 @@ import { AppError, errorText } from "../../lib/errors.ts";
 import { type IsOwn, strangerIn } from "../../lib/ingest/stranger.ts";
 import { createSecretCheck } from "../../lib/secrets.ts";
 import { rejectionOf } from "../own-hosts.ts";
+import { invalid } from "./asked.ts";
 import type { Backend } from "./backend.ts";
 import { createJobs, type Jobs } from "./jobs.ts";
 import { HTML, type Page } from "./page.ts";
@@ -64,7 +65,7 @@ const LOOKS =
 
 /** The page of `/console` and its API. Hono is loaded with the first one, since most commands do not need it. */
 export async function createConsoleApp({ backend, token, isOwn, page }: ConsoleOptions): Promise<ConsoleApp> {
-  const [{ Hono }, { bodyLimit }] = await Promise.all([import("hono"), import("hono/body-limit")]);
+  const { Hono } = await import("hono");
   const jobs: Jobs = createJobs();
   const isToken = createSecretCheck([token]);
   const app = new Hono();
@@ -108,14 +109,10 @@ export async function createConsoleApp({ backend, token, isOwn, page }: ConsoleO
       throw new AppError("read-only", "this console only reads: start it with --write to change something");
     await next();
   });
-  api.use(
-    bodyLimit({
-      maxSize: MAX_BODY,
-      onError: () => {
-        throw new AppError("event-too-large", `the request has more than ${MAX_BODY} bytes`);
-      },
-    }),
-  );
+  api.use(async (c, next) => {
+    checkBody(c.req.header());
+    await next();
+  });
   addSharedRoutes(api, backend, jobs);
   addEventRoutes(api, backend);
   addSessionRoutes(api, backend);
@@ -139,6 +136,17 @@ export async function createConsoleApp({ backend, token, isOwn, page }: ConsoleO
     );
   });
   return { app, close: jobs.close };
+}
+
+/**
+ * Of a request over HTTP/1.1, which has no body without one of these headers. Hono's own limit makes a new request of
+ * such a one, which fails with its server for Node.
+ */
+function checkBody(headers: Record<string, string>): void {
+  if (headers["transfer-encoding"] !== undefined)
+    throw invalid("transfer-encoding", "is not taken: send the body with a content-length");
+  if (Number(headers["content-length"] ?? 0) > MAX_BODY)
+    throw new AppError("event-too-large", `the request has more than ${MAX_BODY} bytes`);
 }
 
 /** Unknown errors are shown too: users with the token may see AWS's messages. */

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { AppError } from "../../lib/errors.ts";
 import { parseEvent } from "../../lib/events/event.ts";
+import { outline } from "../../lib/go/json.ts";
 import { isObject } from "../../lib/json.ts";
 
 // What a request brings, checked where it comes in.
@@ -32,10 +33,15 @@ export function wholeNumber(field: string, text: string | undefined, fallback: n
   throw invalid(field, `must be a whole number from 1 to ${most}`);
 }
 
+/** Deeper than an event or a session; what compares two bodies takes a step of the stack for each level. */
+const MAX_DEPTH = 1_000;
+
 /** The body; `{}` for an empty one. Throws `json-invalid`, and `request-invalid` for JSON that is not an object. */
 export async function objectIn(c: Context): Promise<Record<string, unknown>> {
   const text = await c.req.text();
   if (text.trim() === "") return {};
+  if (outline(text).depth > MAX_DEPTH)
+    throw new AppError("request-invalid", `the body is nested more than ${MAX_DEPTH} levels deep`);
   try {
     const body = JSON.parse(text);
     if (isObject(body)) return body;

@@ -267,6 +267,40 @@ describe("gatehook attach", () => {
     assert.deepEqual(await readdir(project), ["linked", "other"]);
   });
 
+  it("takes nothing from outside of the gateway's folder", async () => {
+    const outside = join(root, "own.js");
+    await writeFile(outside, "var own = 1;\n");
+    const conf = GATEWAY["tyk.conf"] as object;
+    const ways: Record<string, () => Promise<unknown>> = {
+      "event_handlers/key.js": () => symlink(outside, join(gateway, "event_handlers/key.js")),
+      "apps/quiet.json": () => symlink(outside, join(gateway, "apps/quiet.json")),
+      event_handlers: () => symlink(root, join(gateway, "event_handlers")),
+      "tyk.conf": () => write(gateway, { "tyk.conf": { ...conf, tyk_js_path: "../own.js" } }),
+    };
+    await writeFile(join(root, "key.js"), "var own = 1;\n");
+    for (const [path, plant] of Object.entries(ways)) {
+      await rm(gateway, { recursive: true });
+      await write(gateway, GATEWAY);
+      await rm(join(gateway, path), { recursive: true });
+      await plant();
+      const { code, stderr } = await attach();
+      assert.equal(code, 2, path);
+      assert.match(stderr, /leads out of the gateway's folder, to \S+(own|key|quota)\.js, and what is there/);
+      assert.deepEqual(await readdir(project), [], path);
+    }
+    // Links inside of it are its own matter, as is the folder's own place.
+    await rm(gateway, { recursive: true });
+    await write(gateway, GATEWAY);
+    await symlink("event_handlers", join(gateway, "linked"));
+    await write(gateway, {
+      "apps/linked.json": classic("linked", { KeyExpired: [dynamic("keyHandler", "linked/key.js")] }),
+    });
+    await symlink(gateway, join(root, "also"));
+    const apps = join(root, "also/apps");
+    assert.equal((await runCli(["attach", "--apps", apps, "--url", URL_HERE], { cwd: project })).code, 0);
+    assert.match(await readFile(join(project, "handlers/linked/key.js"), "utf8"), /keyHandler/);
+  });
+
   it("breaks a link to the gateway's file, instead of writing through it", async () => {
     await mkdir(join(project, "apis"));
     await link(join(gateway, "apps/quiet.json"), join(project, "apis/quiet.json"));

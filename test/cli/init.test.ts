@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -75,6 +75,17 @@ describe("gatehook init", () => {
     );
     assert.equal(await readFile(join(made, "gatehook.json"), "utf8"), '{ "name": "mine" }');
     assert.equal(await readFile(join(made, "handlers/grace-period.js"), "utf8"), "// mine\n");
+  });
+
+  it("does not complete a package.json that a link leads to, but one of the folder's own", async () => {
+    const elsewhere = await folder("elsewhere", { "package.json": '{ "name": "own" }\n' });
+    const made = await folder("linked", {});
+    await symlink(join(elsewhere, "package.json"), join(made, "package.json"));
+    assert.equal((await init("linked")).code, 0);
+    assert.equal(await readFile(join(elsewhere, "package.json"), "utf8"), '{ "name": "own" }\n');
+    const completed = JSON.parse(await readFile(join(made, "package.json"), "utf8"));
+    assert.equal(completed.name, "own");
+    assert.ok(completed.scripts);
   });
 
   it("adds no sample to handlers of one's own, and to a package.json what it lacks", async () => {

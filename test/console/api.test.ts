@@ -1,14 +1,19 @@
 // The API of the console: each route, and who is kept away from it.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { request as httpRequest, type IncomingMessage } from "node:http";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
 import type { WholeEvent } from "../../console/answers.ts";
 import type { EventRow } from "../../lib/history/event-rows.ts";
 import { type AttemptOutcome, FORMAT, type HistoryLine } from "../../lib/history/records.ts";
+import { parsedJson } from "../../lib/json.ts";
 import { createHistoryIndex } from "../../local/console/history-index.ts";
 import { OPENAPI } from "../../local/console/openapi.ts";
 import { listReleases } from "../../local/console/releases.ts";
+import { startConsole } from "../../local/console/serve.ts";
 import { askApp, HOST, startTestConsole, type TestConsole } from "../helpers/console.ts";
 import { definition, handler, newFolder, writeFiles } from "../helpers/dev.ts";
 
@@ -146,6 +151,45 @@ describe("the console's API", () => {
           const { json } = await askApp(app, method, `/sessions/${key}`, {});
           assert.equal(json?.error?.code, "read-only", `${method} ${key}`);
         }
+    });
+
+    it("a request without a body, as browsers delete with, and no body of unknown or too large size", async () => {
+      await put("over-http");
+      const etag = (await ask("GET", "/sessions/over-http")).headers.get("etag") ?? "";
+      const token = "t".repeat(43);
+      const served = await startConsole(own.backend, token, 0);
+      const send = async (method: string, path: string, headers: Record<string, string>, body?: string) => {
+        const request = httpRequest(`${served.url}/console/api/v1${path}`, {
+          method,
+          headers: { authorization: `Bearer ${token}`, ...headers },
+          // The connection of a body that was not read ends with its answer.
+          agent: false,
+        });
+        request.on("error", () => {}).end(body);
+        const [answer] = (await once(request, "response")) as [IncomingMessage];
+        const json = parsedJson(await text(answer)) as { error?: { code: string; field?: string } };
+        return [answer.statusCode, json.error?.code, json.error?.field];
+      };
+      const compare = "/sessions/compare";
+      const chunked = { "transfer-encoding": "chunked" };
+      const deep = `${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}`;
+      const three = `{"base":${deep},"mine":{},"theirs":{}}`;
+      const large = { "content-length": String(5 * 1024 * 1024) };
+      const got = [
+        await send("POST", compare, chunked, "{}"),
+        await send("POST", compare, large),
+        await send("POST", compare, { "content-length": String(three.length) }, three),
+        await send("DELETE", "/sessions/over-http", { "if-match": etag }),
+        await send("GET", "/sessions/over-http", {}),
+      ];
+      await served.close();
+      assert.deepEqual(got, [
+        [400, "request-invalid", "transfer-encoding"],
+        [413, "event-too-large", undefined],
+        [400, "request-invalid", undefined],
+        [200, undefined, undefined],
+        [404, "session-missing", "key"],
+      ]);
     });
 
     it("the page is open to whoever may ask, and lets nothing else in", async () => {

@@ -1,10 +1,12 @@
 // How commands in another terminal find the stack of `gatehook dev`.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { connectLocal } from "../../cli/dev/local-stack.ts";
+import { connectLocal, liveStackIn, writeLocalStack } from "../../cli/dev/local-stack.ts";
 import { type CliResult, runCli } from "../helpers/cli.ts";
 import { type Dev, definition, handler, newFolder, startDev } from "../helpers/dev.ts";
 
@@ -128,6 +130,31 @@ describe("a command without gatehook dev", () => {
     );
     const byItself = await runCli(["releases"], { cwd: folder, env: BARE });
     assert.doesNotMatch(byItself.stderr, /local stack at/);
+  });
+
+  it("takes nothing of a file but what connects a command, and writes no secret", async () => {
+    const own = { STATE_TABLE: "t", AWS_ENDPOINT_URL_S3: "http://127.0.0.1:9" };
+    const others = {
+      EDITOR: "touch planted;",
+      PATH: "/planted",
+      NODE_OPTIONS: "--require=/planted.js",
+      AWS_CONFIG_FILE: "/planted",
+      GATEWAY_SECRET: "a-secret",
+      CONFIG_DATA_STRIPE: "a-secret",
+      toString: "x",
+    };
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const stack = { url: `http://127.0.0.1:${port}`, pid: process.pid, env: { ...own, ...others } };
+    const written = await newFolder({});
+    await writeLocalStack(written, stack);
+    await writeFile(file(), JSON.stringify({ ...stack, env: { ...own, ...others, toString: undefined } }));
+    const text = await readFile(join(written, ".gatehook/local.json"), "utf8");
+    assert.deepEqual(JSON.parse(text).env, own);
+    for (const dir of [written, folder]) assert.deepEqual((await liveStackIn(dir))?.env, own);
+    server.close();
+    await rm(written, { recursive: true });
   });
 
   const BROKEN = {

@@ -1,11 +1,21 @@
 // A folder that somebody else made may have links among what gatehook keeps there: nothing is written to what they lead to.
 import assert from "node:assert/strict";
-import { lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, describe, it } from "node:test";
 import { writeLocalStack } from "../../cli/dev/local-stack.ts";
 import { openAside } from "../../lib/publisher/aside.ts";
+import { lockFolder } from "../../lib/publisher/lock.ts";
 import { openPosition } from "../../lib/publisher/position.ts";
 import { tokenIn } from "../../local/console/token.ts";
 import { openDataFolder } from "../../local/data-folder.ts";
@@ -60,9 +70,13 @@ describe("a link that was planted in .gatehook", () => {
     assert.equal(troubles.length, 1);
   });
 
-  it("in a spool is neither a position nor a file for what is refused", async () => {
+  it("in a spool is neither its lock, nor a position, nor a file for what is refused", async () => {
     linked("position");
     linked("refused.jsonl");
+    const elsewhere = join(root, "made");
+    linked("lock", elsewhere);
+    await assert.rejects(lockFolder(state), /lock cannot be locked: it is a symbolic link/);
+    assert.ok(!existsSync(elsewhere));
     await assert.rejects(openPosition(state));
     const refused = await openAside(state, "refused");
     await assert.rejects(refused.add({ id: "e1" }));

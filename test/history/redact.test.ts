@@ -199,6 +199,58 @@ describe("a redacted record", () => {
     );
   });
 
+  it("masks what an address has besides its host and path, also where a script logs it", () => {
+    const [user, password, token] = ["someone", "p@ss:w0rd-1", "q/w+e r-t0ken"];
+    const request = (Domain: string, Resource: string): CallRecord => ({
+      i: 0,
+      name: "makeHttpRequest",
+      args: [JSON.stringify({ Method: "GET", Domain, Resource })],
+      t: 1,
+      ms: 1,
+    });
+    const [encoded, query] = [
+      `${user}:${encodeURIComponent(password)}`,
+      `?a=1&token=${encodeURIComponent(token)}`,
+    ];
+    for (const [domain, shown] of [
+      [`https://${user}:${password}@hook.example`, "https://hook.example"],
+      [`https://${encoded}@hook.example`, "https://hook.example"],
+      [`${user}:${password}@hook.example`, "hook.example"],
+      [`//${user}:${password}@hook.example`, "//hook.example"],
+    ] as const) {
+      const logs = [
+        { i: 1, level: "info" as const, text: `sends to ${domain}/for/@all${query}` },
+        { i: 2, level: "info" as const, text: `by ${password} and ${token}` },
+      ];
+      const run = runOf(
+        redact(attemptWith("a-key-of-it", "x", { logs, calls: [request(domain, `/for/@all${query}`)] })),
+      );
+      assert.deepEqual(JSON.parse(run.calls[0]?.args[0] ?? ""), {
+        Method: "GET",
+        Domain: shown,
+        Resource: "/for/@all",
+      });
+      const text = JSON.stringify(run);
+      for (const secret of [
+        password,
+        token,
+        encodeURIComponent(password),
+        encodeURIComponent(token),
+        "w0rd-1",
+      ])
+        assert.ok(!text.includes(secret), `${secret} in ${text}`);
+    }
+    const of = attemptWith("a-key-of-it", "x", {
+      logs: [{ i: 1, level: "info", text: "asked with a-token-0f-query" }],
+    });
+    const OriginatingRequest = Buffer.from(
+      "GET /demo?api_key=a-token-0f-query HTTP/1.1\r\nHost: gateway.example\r\n\r\n",
+    ).toString("base64");
+    const Meta = { ...of.event.Meta, OriginatingRequest };
+    const { logs } = runOf(redact({ ...of, event: { ...of.event, Meta } }));
+    assert.equal(logs[0]?.text, `asked with ${MASK}`);
+  });
+
   it("masks what looks like a credential wherever it stands, and keeps 4 KB of a run's lines", () => {
     for (const secret of ["Bearer abc.def-123", "eyJhbGciOi.eyJzdWIiOi.c2ln", "AKIAIOSFODNN7EXAMPLE"]) {
       const { logs } = runOf(

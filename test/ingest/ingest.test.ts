@@ -277,8 +277,12 @@ describe("the token", () => {
       await assert.rejects(post("demo", "no event", { headers: { authorization } }), {
         code: "token-invalid",
       });
+    // Nor is anything said of paths and methods without it.
+    const elsewhere = { path: "/events", apiId: undefined, method: "GET" };
+    await assert.rejects(post("", "", elsewhere), { code: "token-invalid" });
     assert.deepEqual([queue, asked, lines], [[], [], []]);
     const headers = { authorization: "Bearer a-token-of-16-characters" };
+    await assert.rejects(post("", "", { ...elsewhere, headers }), { code: "path-unknown" });
     assert.equal((await post("demo", JSON.stringify(EVENT), { headers })).status, 202);
   });
 });

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { AppError } from "../../lib/errors.ts";
+import { startDynamo } from "../../local/dynamodb.ts";
 import { findBinary, type Machine } from "../../local/engine-binary.ts";
 import { EMBEDDED, groupOf, runCli } from "../helpers/cli.ts";
 
@@ -118,6 +119,17 @@ function checkoutWithoutEngine(): string {
   for (const name of readdirSync("node_modules")) if (name !== "@dynoxide") link(join("node_modules", name));
   return root;
 }
+
+describe("the engine", () => {
+  it("listens at a random address of the machine, which no web page knows, where there are many", async () => {
+    const engines = [await startDynamo(), await startDynamo()];
+    const hosts = engines.map(({ endpoint }) => new URL(endpoint).hostname);
+    await Promise.all(engines.map(({ close }) => close()));
+    for (const host of hosts) assert.match(host, /^127\.\d+\.\d+\.\d+$/);
+    if (process.platform === "darwin") return assert.deepEqual(hosts, ["127.0.0.1", "127.0.0.1"]);
+    assert.equal(new Set([...hosts, "127.0.0.1"]).size, 3);
+  });
+});
 
 describe("gatehook dev", () => {
   it("ends with 1 and the ways out where there is no engine, and starts one of the PATH", async () => {

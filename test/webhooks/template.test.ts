@@ -242,7 +242,11 @@ describe("a template that is checked", () => {
 describe("a template that would not end", () => {
   const big: GatewayEvent = {
     Type: "MyPlugin",
-    Meta: { s: "x".repeat(100_000), n: Array(1000).fill(1) },
+    Meta: {
+      s: "x".repeat(100_000),
+      n: Array(1000).fill(1),
+      k: { [`\ud83d\ude00${"k".repeat(400_000)}`]: 1 },
+    },
     TimeStamp: "",
   };
   const cases: [name: string, text: string, message: RegExp][] = [
@@ -260,6 +264,12 @@ describe("a template that would not end", () => {
       "{{range 100000}}{{if lt $.Meta.s $.Meta.s}}{{end}}{{end}}",
       /more than 500000 steps/,
     ],
+    [
+      "looks into a long text that a map holds",
+      '{{range 10000}}{{if index $.Meta "s" 0}}{{end}}{{end}}',
+      /more than 500000 steps/,
+    ],
+    ["sorts long keys", "{{range 10000}}{{range $.Meta.k}}{{end}}{{end}}", /more than 500000 steps/],
     [
       "goes down many members",
       `{{range 100000}}{{if $.Meta${".a".repeat(50)}}}{{end}}{{end}}`,

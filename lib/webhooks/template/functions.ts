@@ -10,8 +10,11 @@ export interface TemplateFunction {
   most: number;
   /** Evaluation stops at the first argument that determines the result. */
   decides?: boolean;
-  /** Throws an Error whose message is appended to the function's name. */
-  call(args: Value[]): Value;
+  /**
+   * Throws an Error whose message is appended to the function's name. `read` is told of a text that is read and is not
+   * an argument; it throws at the limit of steps.
+   */
+  call(args: Value[], read: (text: string) => void): Value;
 }
 
 const MANY = Number.POSITIVE_INFINITY;
@@ -39,7 +42,7 @@ export const FUNCTIONS: ReadonlyMap<string, TemplateFunction> = new Map(
     gt: comparison((a, b) => !lessOrEqual(a, b)),
     ge: comparison((a, b) => !isLess(a, b)),
     len: { least: 1, most: 1, call: ([value]) => BigInt(lengthOf(value)) },
-    index: { least: 1, most: MANY, call: ([value, ...keys]) => keys.reduce(itemOf, held(value)) },
+    index: { least: 1, most: MANY, call: ([value, ...keys], read) => keys.reduce(itemOf(read), held(value)) },
     print: { least: 0, most: MANY, call: sprint },
     html: { least: 0, most: MANY, call: (args) => replaced(shown(args), QUOTED) },
     urlquery: { least: 0, most: MANY, call: (args) => escapeQuery(shown(args)) },
@@ -140,19 +143,22 @@ function held(value: Value): Value {
   return value;
 }
 
-function itemOf(holder: Value, key: Value): Value {
-  if (holder instanceof GoMap) {
-    if (typeof key !== "string") throw new Error(`asks a map for ${typeOf(key)}, but its keys are text`);
-    // A member without a value is still a member.
-    return holder.members.has(key) ? (holder.members.get(key) ?? null) : holder.zero;
-  }
-  if (holder instanceof GoList) return holder.items[place(key, holder.items.length)] ?? null;
-  if (typeof holder === "string") {
-    const bytes = Buffer.from(holder);
-    return BigInt(bytes[place(key, bytes.length)] ?? 0);
-  }
-  throw new Error(`cannot look into ${typeOf(holder)}: only maps, lists and text have an index`);
-}
+const itemOf =
+  (read: (text: string) => void) =>
+  (holder: Value, key: Value): Value => {
+    if (holder instanceof GoMap) {
+      if (typeof key !== "string") throw new Error(`asks a map for ${typeOf(key)}, but its keys are text`);
+      // A member without a value is still a member.
+      return holder.members.has(key) ? (holder.members.get(key) ?? null) : holder.zero;
+    }
+    if (holder instanceof GoList) return holder.items[place(key, holder.items.length)] ?? null;
+    if (typeof holder === "string") {
+      read(holder);
+      const bytes = Buffer.from(holder);
+      return BigInt(bytes[place(key, bytes.length)] ?? 0);
+    }
+    throw new Error(`cannot look into ${typeOf(holder)}: only maps, lists and text have an index`);
+  };
 
 function place(key: Value, length: number): number {
   const at = asInteger(key);

@@ -9,8 +9,8 @@ export interface Limits {
   /** The limit of its output. */
   bytes: number;
   /**
-   * Each evaluated value or member is a step. So are 16 characters that a function makes, 1024 characters that it
-   * reads, and 64 variables that are searched.
+   * Each evaluated value or member is a step. So are 16 characters that a function makes, 1024 characters that it reads or
+   * the keys of a range have, and 64 variables that are searched.
    */
   steps: number;
 }
@@ -34,6 +34,10 @@ export function run(nodes: Node[], data: Value, limits: Limits): string {
   function spend(at: number, count: number): void {
     steps += count;
     if (steps > limits.steps) throw new Mistake(at, `the template took more than ${limits.steps} steps`);
+  }
+
+  function read(at: number, chars: number): void {
+    spend(at, chars / CHARS_A_STEP.read);
   }
 
   function write(at: number, text: string): void {
@@ -67,6 +71,7 @@ export function run(nodes: Node[], data: Value, limits: Limits): string {
     const inner = variables.length;
     const { names, assigns } = node.pipe;
     let isEmpty = true;
+    if (value instanceof GoMap) read(node.at, charsOfKeys(value));
     for (const [key, item] of itemsOf(value, node)) {
       isEmpty = false;
       spend(node.at, 1);
@@ -165,8 +170,8 @@ export function run(nodes: Node[], data: Value, limits: Limits): string {
       values.push(value);
     }
     if (final !== NONE) values.push(final);
-    for (const value of values) spend(at, charsOf(value) / CHARS_A_STEP.read);
-    const made = attempt(name, at, () => called.call(values));
+    for (const value of values) read(at, charsOf(value));
+    const made = attempt(name, at, () => called.call(values, (text) => read(at, text.length)));
     spend(at, charsOf(made) / CHARS_A_STEP.made);
     return made;
   }
@@ -175,12 +180,16 @@ export function run(nodes: Node[], data: Value, limits: Limits): string {
   return printed.join("");
 }
 
+/** They are sorted before the first of them is seen. */
+const charsOfKeys = ({ members }: GoMap) => members.keys().reduce((sum, key) => sum + key.length, 0);
+
 const charsOf = (value: Value) => (typeof value === "string" ? value.length : 0);
 
 function attempt(name: string, at: number, call: () => Value): Value {
   try {
     return call();
   } catch (thrown) {
+    if (thrown instanceof Mistake) throw thrown;
     throw new Mistake(at, `${name} ${(thrown as Error).message}`);
   }
 }

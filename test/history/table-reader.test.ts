@@ -1,0 +1,38 @@
+// A stage's history, as its reader takes it: a record that unpacks to far more than any record is not taken.
+import assert from "node:assert/strict";
+import { Readable } from "node:stream";
+import { describe, it } from "node:test";
+import { gzipSync } from "node:zlib";
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import type { S3Client } from "@aws-sdk/client-s3";
+import { createTableReader } from "../../cli/stage/history-table.ts";
+
+const PLACE = { file: "2026-12-01", offset: 0, bytes: 0 };
+const record = (padding: string) => gzipSync(JSON.stringify({ id: "e1", padding }));
+
+const readerOf = (Item: object, object: object = {}) =>
+  createTableReader({
+    dynamo: { send: async () => ({ Item }) } as unknown as DynamoDBClient,
+    s3: { send: async () => object } as unknown as S3Client,
+    table: "history",
+    bucket: "history",
+    ttlDays: 14,
+    now: () => 0,
+  });
+
+describe("a record of a stage's history", () => {
+  it("is unpacked up to a size that no record has", async () => {
+    const taken = await readerOf({ record: { B: record("x".repeat(10_000_000)) } }).lineAt(PLACE);
+    assert.ok(taken && "attempt" in taken && taken.attempt.id === "e1");
+    const bomb = record("x".repeat(40_000_000));
+    assert.ok(bomb.length < 64 * 1024, "it would fit into an item");
+    assert.equal(await readerOf({ record: { B: bomb } }).lineAt(PLACE), undefined);
+  });
+
+  it("is not read from an object that is larger than that", async () => {
+    const body = Readable.from(["x"]);
+    const reader = readerOf({ object: { S: "history/x" } }, { Body: body, ContentLength: 40_000_000 });
+    assert.equal(await reader.lineAt(PLACE), undefined);
+    assert.ok(body.destroyed);
+  });
+});

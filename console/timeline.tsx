@@ -57,7 +57,7 @@ export function Timeline({ row, attempt }: { row: EventRow; attempt: ShownAttemp
             at: ms,
             what: "committed",
             look: "done",
-            text: runs.length === 0 ? "no handler ran" : "sessions and ledger in one transaction",
+            text: runs.length === 0 ? "no handler ran" : "session and ledger, exactly once",
           },
         ]
       : []),

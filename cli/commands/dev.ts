@@ -18,6 +18,7 @@ import { type SampleReport, sendSampleEvent } from "../dev/sample-event.ts";
 import { devSettings } from "../dev/settings.ts";
 import { readFolder } from "../folder.ts";
 import { readProject } from "../project.ts";
+import { ownFrames } from "../terminal/error-frame.ts";
 import { interruption, whenAborted } from "../terminal/interrupt.ts";
 import { clearTerminal, print, printError, printJson } from "../terminal/print.ts";
 import { changedMembers } from "../terminal/session-changes.ts";
@@ -231,7 +232,7 @@ async function demo({ stack, facts, folder, stop, say }: Demo, options: DevOptio
   sayChanges(report, say);
   if (options.json) printJson(report);
   if (report.outcome === "done") return;
-  const failed = `the sample event failed: ${report.error}`;
+  const failed = `the sample event failed: ${ownFrames(report.error ?? report.outcome)}`;
   if (options.once) throw new AppError("runtime-failed", failed);
   printError(`gatehook: ${failed}`);
 }

@@ -1,6 +1,7 @@
 import type { RunFolder } from "../run-folder.ts";
 import { type Listener, type RunReport, type RunSettings, runHandler } from "../run-handler.ts";
 import type { InputOptions } from "../run-input.ts";
+import { ownFrames } from "../terminal/error-frame.ts";
 import { print, printError, printJson, printText } from "../terminal/print.ts";
 import { linesOf } from "../terminal/printable.ts";
 import { problemLines, textsOf } from "../terminal/problem-lines.ts";
@@ -46,5 +47,6 @@ function conclude(report: RunReport, options: RunOptions): void {
   for (const [key, session] of Object.entries(report.sessions))
     print(`session ${key} ${JSON.stringify(session)}`);
   print(`${report.outcome} in ${report.ms} ms`);
-  if (report.error) printError(...linesOf(`${report.error.message}\n${report.error.stack}`.trimEnd()));
+  if (report.error)
+    printError(...linesOf(ownFrames(`${report.error.message}\n${report.error.stack}`.trimEnd())));
 }

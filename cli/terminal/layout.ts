@@ -5,14 +5,14 @@ import { printable } from "./printable.ts";
 
 /**
  * The width that lines should have: of the terminal, or COLUMNS. What goes into a file or another program is as long as
- * it is, so that it can be searched by lines.
+ * it is, so that it can be searched by lines. A terminal that does not know its size says 0.
  */
 export function lineWidth(
   out: { columns?: number } = process.stdout,
   env: Record<string, string | undefined> = process.env,
 ): number {
   const wanted = Number(env.COLUMNS);
-  return Number.isInteger(wanted) && wanted > 0 ? wanted : (out.columns ?? Number.POSITIVE_INFINITY);
+  return Number.isInteger(wanted) && wanted > 0 ? wanted : out.columns || Number.POSITIVE_INFINITY;
 }
 
 /** One line of text, broken between words; what follows the first line is indented. */

@@ -1,16 +1,23 @@
 import type { HandlerReport } from "../../lib/consumer/outcome.ts";
 import type { LogLine } from "../dev/log-lines.ts";
 import { shortId } from "../events-rows.ts";
+import { countOf } from "./count.ts";
 import { ownFrames } from "./error-frame.ts";
 import { linesOf } from "./printable.ts";
 
 /** The lines of a fact in the timeline, for a person; none for what only a machine reads. */
 export function timelineLines({ message, fields }: LogLine): string[] {
-  const text = lineText(message, fields);
-  if (!text) return [];
-  const [first, ...more] = linesOf(text);
   const time = `  ${clock(fields.timestamp)}  `;
-  return [`${time}${first}`, ...more.map((line) => `${"".padEnd(time.length)}${row("", line)}`)];
+  return rowsOf(message, fields).flatMap((text) => {
+    const [first, ...more] = linesOf(text);
+    return [`${time}${first}`, ...more.map((line) => `${"".padEnd(time.length)}${row("", line)}`)];
+  });
+}
+
+function rowsOf(message: string, fields: LogLine["fields"]): string[] {
+  if (message === "event done") return doneRows(fields);
+  const text = lineText(message, fields);
+  return text ? [text] : [];
 }
 
 function lineText(message: string, fields: Record<string, unknown>): string | undefined {
@@ -37,8 +44,6 @@ function lineText(message: string, fields: Record<string, unknown>): string | un
         "failed",
         `${handler} (${fields.code}), ${eventText(fields)}: ${ownFrames(String(fields.error))}`,
       );
-    case "event done":
-      return doneRow(fields);
     case "log handler":
       return row("log", logText(fields));
     case "webhook delivered":
@@ -66,7 +71,7 @@ function lineText(message: string, fields: Record<string, unknown>): string | un
 
 function logText({ prefix, type, path, coalesced }: LogLine["fields"]): string {
   const { Count } = (coalesced ?? {}) as { Count?: number };
-  return `${prefix}: ${[type, path, Count && `${Count} of them`].filter(Boolean).join(" ")}`;
+  return `${prefix}: ${[type, path, Count && `(${countOf(Count, "event")})`].filter(Boolean).join(" ")}`;
 }
 
 /** What became of one that needs no script. */
@@ -75,18 +80,18 @@ const OWN: Record<string, string> = { webhook: "is on the queue", log: "wrote it
 const ranText = ({ name, ms }: HandlerReport) =>
   ms === undefined ? `${name} ${OWN[name.split(":")[0] ?? ""] ?? "is done"}` : `${name} ran for ${ms} ms`;
 
-function doneRow({ api_id, type, handlers, counted, done_before, meant }: LogLine["fields"]): string {
+function doneRows({ api_id, type, handlers, counted, done_before, meant }: LogLine["fields"]): string[] {
   const ran = handlers as HandlerReport[];
   const later = (counted ?? []) as string[];
-  if (ran.length === 0 && later.length > 0) return row("counted", `for one run of ${later.join(", ")}`);
+  if (ran.length === 0 && later.length > 0) return [row("counted", `for one run of ${later.join(", ")}`)];
   if (ran.length === 0 && !done_before)
-    return row("no handler", `${api_id} has none for ${type}${meant ? ` (did you mean ${meant}?)` : ""}`);
+    return [row("no handler", `${api_id} has none for ${type}${meant ? ` (did you mean ${meant}?)` : ""}`)];
   if (ran.length === 0)
-    return row("done before", "its handlers ran for an earlier delivery, and do not run again");
+    return [row("done before", "its handlers ran for an earlier delivery, and do not run again")];
   return [
     ...ran.filter(({ outcome }) => !outcome).map((one) => row("handler", ranText(one))),
     row("committed", "session and ledger, exactly once"),
-  ].join("\n");
+  ];
 }
 
 function retryText({ event_id, reason, attempt, max_attempts, seconds }: LogLine["fields"]): string {

@@ -161,5 +161,6 @@ describe("the width of lines", () => {
     assert.equal(lineWidth({}, { COLUMNS: "60" }), 60);
     for (const COLUMNS of ["", "0", "wide", "-1", undefined])
       assert.equal(lineWidth({}, { COLUMNS }), Number.POSITIVE_INFINITY);
+    assert.equal(lineWidth({ columns: 0 }, {}), Number.POSITIVE_INFINITY, "a terminal without a size");
   });
 });

@@ -71,7 +71,7 @@ function journeys(look: Look): void {
       await on.shows("KeyExpired · shop · shop-key");
       await on.shows(/expires \d+ → \d+ \(\+1,000 s/);
       await on.shows("expiry moved for shop-key");
-      await on.shows("sessions and ledger in one transaction");
+      await on.shows("session and ledger, exactly once");
       // The address names the event, and the token is out of it.
       await on.page.waitForURL(/\/console\/events\/[0-9a-f-]{36}\?api=shop$/);
       await on.keys("2");
@@ -85,7 +85,7 @@ function journeys(look: Look): void {
       await on.keys("Escape");
       await on.page.waitForURL(/\/console\/events$/);
       await on.keys("ArrowDown", "Enter");
-      await on.shows("sessions and ledger in one transaction");
+      await on.shows("session and ledger, exactly once");
       await on.keys("Escape");
       // With the frame that shows the list again.
       await on.page.waitForFunction("document.activeElement.getAttribute('role') === 'grid'");

@@ -43,8 +43,9 @@ describe("gatehook dev", () => {
   test("--once prints the event's way as a person reads it", async () => {
     const { code, stdout } = await runCli(["dev", "--once"]);
     assert.equal(code, 0);
-    for (const word of ["queued", "log", "handler", "committed", "before", "after"])
-      assert.match(stdout, new RegExp(word));
+    for (const word of ["queued", "loaded", "log", "handler", "committed"])
+      assert.match(stdout, new RegExp(`^  \\d\\d:\\d\\d:\\d\\d\\.\\d{3}  ${word} `, "m"));
+    for (const word of ["before", "after"]) assert.match(stdout, new RegExp(`^    ${word} +expires`, "m"));
   });
 
   test("a script with a syntax error refuses the release and names file and line", async () => {

@@ -5,7 +5,7 @@ import type { Log } from "../lib/log.ts";
 import { createHistoryClients } from "./clients.ts";
 import { once } from "./once.ts";
 
-/** `secret`: what keys are hashed with; `container`: names the process that writes. */
+/** `secret`: the secret of the hashes of keys; `container`: the name of the writing process. */
 export interface HistoryTableSettings {
   table: string;
   bucket: string;

@@ -1,7 +1,7 @@
 import { createTokenCheck, type TokenCheck } from "../lib/ingest/token.ts";
 import { choice, invalid, secretList } from "./settings.ts";
 
-/** Who may send events; a start without a token fails, rather than let everybody in. */
+/** Who may send events; a start without a token fails, so that nobody gets access by mistake. */
 export function readIngestAuth(env: Record<string, string | undefined>): TokenCheck {
   if (choice(env, "INGEST_AUTH") !== "token") return () => {};
   const tokens = secretList(env, "INGEST_TOKEN");

@@ -5,7 +5,7 @@ import { choice } from "./settings.ts";
 
 type Env = Record<string, string | undefined>;
 
-/** The hash function of keys in the sessions table; undefined where the table has raw keys. */
+/** The hash function of keys in the sessions table; undefined if the table has raw keys. */
 export function hashFunction(env: Env): HashFunction | undefined {
   if (env.GATEWAY_HASHED_KEYS?.trim()) {
     const message =

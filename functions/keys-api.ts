@@ -9,7 +9,7 @@ import { flag } from "./settings.ts";
 
 type Env = Record<string, string | undefined>;
 
-/** The gateway's own key API, on the sessions of the settings; undefined where it is off. */
+/** The gateway's key API for the sessions table of the settings; undefined if it is off. */
 export function openKeysApi(
   env: Env,
   { release, log, ...table }: Pick<OpenSessionsApi, "store" | "byName" | "rows" | "release"> & { log: Log },

@@ -1,12 +1,12 @@
 import { createRedact, type Redact } from "../lib/events/redact.ts";
 import { invalid, list } from "./settings.ts";
 
-/** As a whole list: then nothing is taken out. */
+/** As the only entry of the list: nothing is removed. */
 const NONE = "none";
 
 const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
 
-/** What is taken out of events before they are stored. */
+/** Returns the redaction of events before they are stored. */
 export function readRedact(env: Record<string, string | undefined>): Redact {
   const names = list(env, "REDACT_HEADERS");
   if (names.length === 1 && names[0] === NONE) return (event) => event;

@@ -3,7 +3,7 @@ import { choice, integer, invalid } from "./settings.ts";
 
 type Env = Record<string, string | undefined>;
 
-/** How handlers run; docs/settings.md has the defaults and what they mean. */
+/** The settings of the runtime; docs/settings.md explains them and their defaults. */
 export function readRuntimeSettings(env: Env) {
   const isolation = choice(env, "RUNTIME_ISOLATION");
   const workers = integer(env, "RUNTIME_WORKERS");

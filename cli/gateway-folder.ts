@@ -7,16 +7,16 @@ import { errorText } from "../lib/errors.ts";
 import type { SourceFile } from "../lib/releases/sources.ts";
 import { readText, UsageError } from "./terminal/usage.ts";
 
-/** Where a gateway has what matters here. */
+/** The places of a gateway's files. */
 export interface GatewayPlaces {
   /** The folder of its API definitions. */
   apps: string;
-  /** The folder that the paths of handlers start from: its working directory. */
+  /** The base folder of the paths of handlers: its working directory. */
   scripts: string;
   tykConf?: string;
 }
 
-/** Throws a UsageError where one of them cannot be read. */
+/** Throws a UsageError if one of them cannot be read. */
 export async function readGateway({ apps, scripts, tykConf }: GatewayPlaces): Promise<GatewayFolder> {
   const conf = tykConf ? await readConf(tykConf) : undefined;
   return {
@@ -26,7 +26,7 @@ export async function readGateway({ apps, scripts, tykConf }: GatewayPlaces): Pr
   };
 }
 
-/** The places in a gateway's own folder, as its tyk.conf has them. */
+/** The places in a gateway's own folder, from its tyk.conf. */
 export async function gatewayIn(folder: string): Promise<GatewayPlaces> {
   const scripts = resolve(folder);
   const tykConf = join(scripts, "tyk.conf");
@@ -50,7 +50,7 @@ async function readApps(folder: string): Promise<SourceFile[]> {
   );
 }
 
-/** The gateway takes an absolute path as it is; it is followed here where it leads into the gateway's folder. */
+/** The gateway uses an absolute path unchanged; here it is read if it is inside the gateway's folder. */
 async function readScript(folder: string, path: string): Promise<string | undefined> {
   const inside = join(folder, path);
   const absolute = resolve("/", path);
@@ -66,7 +66,7 @@ async function readScript(folder: string, path: string): Promise<string | undefi
   return undefined;
 }
 
-/** Throws a UsageError when one of these files is in the gateway's own folder, also by way of a symbolic link. */
+/** Throws a UsageError if one of these files is in the gateway's own folder, directly or through a symbolic link. */
 export async function refuseGatewayFolder(
   wanted: { file: string }[],
   { apps, scripts, tykConf }: GatewayPlaces,
@@ -85,13 +85,13 @@ export async function refuseGatewayFolder(
   }
 }
 
-/** Whether a path is the folder itself or below it, by its text alone: symbolic links are not followed. */
+/** Whether a path is the folder itself or below it. Only the texts are compared: symbolic links are not followed. */
 export const isInside = (path: string, folder: string) => {
   const way = relative(folder, path);
   return way === "" || !(way === ".." || way.startsWith(`..${sep}`) || isAbsolute(way));
 };
 
-/** Where a path leads, also one of which only the beginning is there. */
+/** The real path of a path, even if only its beginning exists. */
 async function realOf(path: string): Promise<string> {
   const whole = resolve(path);
   try {

@@ -13,12 +13,12 @@ import { UsageError } from "./terminal/usage.ts";
 
 /** The options of every `gatehook dlq` command. */
 export interface DeadLetterOptions {
-  /** Letters that are read, or skipped, at most. */
+  /** The maximum number of letters that are read or skipped. */
   max: number;
   json?: boolean;
 }
 
-/** A queue that is there, and what SQS said of it: messages, roughly. */
+/** An existing queue, with SQS's approximate number of messages. */
 export interface OpenQueue {
   queue: Queue;
   size: { visible: number; held: number };
@@ -38,7 +38,7 @@ export async function openQueue(
   }
 }
 
-/** Sweeps with a progress line, until the end or the first Ctrl+C; `done` adds to the line what else was done. */
+/** Sweeps with a progress line, until the end or the first Ctrl+C; `done` returns a text that is added to the line. */
 export async function withSweep(
   { queue, size }: OpenQueue,
   { max }: Pick<DeadLetterOptions, "max">,
@@ -58,7 +58,7 @@ export async function withSweep(
   }
 }
 
-/** Messages that are in the queue, roughly, and were not read. */
+/** The approximate number of messages in the queue that were not read. */
 const unreadOf = ({ size }: OpenQueue, { read }: Sweep) => Math.max(size.visible + size.held - read, 0);
 
 /** Whether all letters were read; false also where a FIFO queue hides some behind those that were read. */
@@ -66,7 +66,7 @@ export function isWhole(open: OpenQueue, found: Sweep): boolean {
   return found.end === "empty" && !(open.queue.fifo && unreadOf(open, found) > 0);
 }
 
-/** Prints on standard error what was not read, and why. */
+/** Prints the number of unread letters and the reason on standard error. */
 export function tellRest(open: OpenQueue, found: Sweep, max: number): void {
   const { end, hidden } = found;
   const tell = (line: string) => printErrorText(`gatehook: ${line}`);
@@ -84,7 +84,7 @@ export function tellRest(open: OpenQueue, found: Sweep, max: number): void {
     );
 }
 
-/** What a command is to work on: a group or an event, or undefined for all. */
+/** The target of a command: a group or an event, or undefined for all. */
 export function targetOf(target: string | undefined, { all }: { all?: boolean }): string | undefined {
   if (target !== undefined && all) throw new UsageError("name a group or an event, or say --all: not both");
   if (target === undefined && !all)
@@ -92,7 +92,7 @@ export function targetOf(target: string | undefined, { all }: { all?: boolean })
   return target;
 }
 
-/** The error `dead-letter-missing`. `read`: how many dead letters were looked through. */
+/** The error `dead-letter-missing`. `read`: the number of dead letters that were read. */
 export function notFound(target: string, read: number): AppError {
   const message = `no group and no event is named ${target} among ${countOf(read, "dead letter")}: gatehook dlq ls`;
   return new AppError("dead-letter-missing", message);

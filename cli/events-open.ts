@@ -14,13 +14,13 @@ export interface FolderOptions {
   dir: string;
 }
 
-/** Which history a command reads: that of `dev`, or a stage's. */
+/** The history for a command: that of `dev`, or a stage's. */
 export interface SourceOptions extends FolderOptions {
   stage?: string;
   region?: string;
 }
 
-/** The words of the filter that have an option of their own, and the filter as it is written. */
+/** The filter words with an option of their own, and the filter itself. */
 export interface FilterOptions extends SourceOptions, Partial<Record<(typeof OPTION_WORDS)[number], string>> {
   query?: string;
 }
@@ -38,7 +38,7 @@ const OPTION_WORDS = [
   "until",
 ] as const satisfies Word[];
 
-/** Throws a UsageError that names the word at fault. */
+/** Throws a UsageError that names the invalid word. */
 function filterOf(options: FilterOptions): Filter {
   const terms = OPTION_WORDS.flatMap((word) => {
     const value = options[word];
@@ -52,11 +52,11 @@ function filterOf(options: FilterOptions): Filter {
   }
 }
 
-/** The history that `dev` keeps in this folder or in one above it. Throws `local-failed` where there is none. */
+/** The history that `dev` keeps in this folder or in a parent folder. Throws `local-failed` if there is none. */
 export const openReader = (options: FolderOptions): HistoryReader =>
   createHistoryReader(historyFolder(recordedFolder(options)));
 
-/** Where the events of a filter are, and the filter in the words of what is recorded there. */
+/** The history for a filter, and the filter with keys as they are recorded there. */
 export async function openFiltered(
   options: FilterOptions,
 ): Promise<{ reader: HistoryReader; filter: Filter }> {
@@ -66,7 +66,7 @@ export async function openFiltered(
   return (await import("./stage/history.ts")).filteredStage({ ...options, stage }, filter);
 }
 
-/** `id`: what is looked for. */
+/** `id`: the event to find. */
 async function openFor(id: string, options: SourceOptions): Promise<HistoryReader> {
   const { stage } = checked(options);
   if (stage === undefined) return openReader(options);
@@ -79,7 +79,7 @@ function checked(options: SourceOptions): SourceOptions {
   throw new UsageError("--region goes with --stage: add --stage");
 }
 
-/** The folder whose history that is. */
+/** The folder of that history. */
 export function recordedFolder({ dir }: FolderOptions): string {
   const start = resolve(dir);
   for (let at = start; ; at = dirname(at)) {
@@ -92,7 +92,7 @@ export function recordedFolder({ dir }: FolderOptions): string {
   }
 }
 
-/** All that is known of one event. */
+/** All data about one event. */
 export interface WholeEvent {
   row: EventRow;
   lines: HistoryLine[];
@@ -102,8 +102,8 @@ export interface WholeEvent {
 const EVERYTHING = parseFilter("", 0);
 
 /**
- * The event that somebody names: `last`, an id or its beginning. Throws `local-failed` where there is none, and a
- * UsageError where that may be several.
+ * Finds an event by `last`, an id or the beginning of an id. Throws `local-failed` if there is none, and a UsageError
+ * if it is ambiguous.
  */
 export async function findEvent(
   named: string,
@@ -127,7 +127,7 @@ export async function findEvent(
   return { row, lines, attempts: lines.flatMap((line) => ("attempt" in line ? line.attempt : [])) };
 }
 
-/** What is recorded of what these attempts' sandboxes ran before them. */
+/** The recorded earlier runs of these attempts' sandboxes. */
 export async function attemptsBefore(
   asked: AttemptRecord[],
   options: FolderOptions,
@@ -142,7 +142,7 @@ export async function attemptsBefore(
   return attempts;
 }
 
-/** Of the newest events that the filter fits, the last attempts at which a handler ran, as far as they are whole. */
+/** The last attempts in which a handler ran, of the newest events that match the filter, if they are complete. */
 export async function lastAttempts(most: number, options: FilterOptions): Promise<AttemptRecord[]> {
   const list = createEventList(filterOf(options));
   const ran = new Set<string>();

@@ -14,9 +14,9 @@ const MARKS: Record<RowOutcome, string> = {
   refused: "⊘",
 };
 
-/** In less, a row is two lines. */
+/** In a narrower terminal, a row is two lines. */
 const TABLE_WIDTH = 60;
-/** What others choose the length of. */
+/** The limit of texts whose length others determine. */
 const TEXT = 200;
 const ID = 12;
 
@@ -39,7 +39,7 @@ export const shortId = (id: string) => [...id].slice(0, ID).join("");
 
 const timeOf = (iso: string) => iso.slice(11, 23);
 
-/** A table of events without a line end; below 60 columns, two lines an event. `head: false` leaves out the titles. */
+/** A table of events without a line end; below 60 columns, two lines for each event. `head: false` omits the titles. */
 export function eventLines(rows: EventRow[], width: number, head = true): string[] {
   if (width < TABLE_WIDTH) return rows.flatMap((row) => twoLines(row, width));
   const [first, ...lines] = table(COLUMNS, rows.map(tableRow), width);

@@ -13,13 +13,15 @@ import { UsageError } from "./terminal/usage.ts";
 /** A folder with definitions and scripts, checked as the releaser checks the bucket. */
 export interface CheckedFolder extends Candidate {
   sources: Sources;
-  /** What of it would go live beside a live release; undefined when nothing would. Asked where there are errors. */
+  /**
+   * The part of it that would go live in addition to a live release; undefined if nothing would. Used if there are
+   * errors.
+   */
   partBeside(live: Live | undefined): Promise<Partly | undefined>;
 }
 
 /**
- * Reads and checks the folder; what is wrong is in `errors` and `warnings`. Throws a UsageError where it cannot be
- * read.
+ * Reads and checks the folder; the problems are in `errors` and `warnings`. Throws a UsageError if it cannot be read.
  */
 export async function checkFolder(dir: string): Promise<CheckedFolder> {
   const project = await readProject(dir);
@@ -38,7 +40,7 @@ export async function checkFolder(dir: string): Promise<CheckedFolder> {
     ...all,
     sources,
     async partBeside(live) {
-      // What cannot be made a script cannot be uploaded either.
+      // A script that cannot be bundled cannot be uploaded either.
       if (sources.problems.length > 0) return undefined;
       const partly = await examinePartly(candidate, live, findings.errors, check);
       return partly && { ...partly, ...withSources(partly, sources) };
@@ -46,19 +48,19 @@ export async function checkFolder(dir: string): Promise<CheckedFolder> {
   };
 }
 
-/** With what is wrong about making the scripts, and each problem at its place in the files that they were made of. */
+/** Adds the problems of bundling, and maps the place of each problem to the source files. */
 export function withSources({ errors, warnings }: Findings, sources: Sources): Findings {
   const { problems, unmade, places } = sources;
   const mapped = (found: Problem[]) =>
     found.filter(({ file }) => !unmade.has(file.replace(/^handlers\//, ""))).map(places.problem);
   return {
     errors: [...problems, ...mapped(errors)],
-    // What is odd about a package is not for its user to fix.
+    // The user of a package cannot fix its warnings.
     warnings: [...sources.warnings, ...mapped(warnings).filter(({ file }) => !isOfPackage(file))],
   };
 }
 
-/** Throws UsageError when the folder is not one of ours, or may not be read. */
+/** Throws UsageError if the folder is not a gatehook project, or cannot be read. */
 export async function readFolder(dir: string, names: Folders): Promise<Sources> {
   try {
     return await readSources(dir, names);

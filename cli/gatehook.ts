@@ -27,15 +27,15 @@ import { linesOf } from "./terminal/printable.ts";
 import { Interrupted, UsageError } from "./terminal/usage.ts";
 import { ownPackage } from "./version.ts";
 
-// As in Lambda, for what scripts make of a date.
+// As in Lambda, for dates in scripts.
 process.env.TZ = "UTC";
 
 const toLines = (text: string) => linesOf(text.replace(/\n$/, ""));
 
-/** Where gatehook dev listens unless it is told otherwise. */
+/** The default address of gatehook dev. */
 const LOCAL_URL = "http://127.0.0.1:3000";
 
-/** A person answered a question with no, and the message is printed already. */
+/** The user answered a confirmation with no; the message has already been printed. */
 class Declined extends Error {}
 
 const program = new Command("gatehook")
@@ -217,7 +217,7 @@ addEvents(program);
 addSessions(program);
 addWebhook(program);
 
-/** The commands that change a stack, by what they do to it. */
+/** The verbs of the commands that change a stack. */
 const WRITES: Record<string, string> = {
   push: "push to",
   rollback: "roll back",
@@ -232,7 +232,7 @@ const WRITES: Record<string, string> = {
 
 program.hook("preAction", async (_, command) => {
   const reachesStack = command.options.some((option) => option.attributeName() === "local");
-  // A queue that is named is all that a command needs.
+  // With a named queue, a command needs nothing else.
   if (!reachesStack || command.opts().queue !== undefined) return;
   const { connect } = await import("./stage/connect.ts");
   const shows = command.opts().dryRun || (command.name() === "format" && command.args.length === 0);
@@ -240,16 +240,16 @@ program.hook("preAction", async (_, command) => {
   if (!(await connect(command.opts(), writes))) throw new Declined();
 });
 
-// A reader that has seen enough (`| head`) is not an error.
+// A reader that closes the pipe (`| head`) is not an error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 
-/** Further lines are indented, so that none of them looks like a message of ours. */
+/** Further lines are indented, so that they cannot be mistaken for a message of gatehook. */
 function tell(text: string): void {
   const [first = "", ...more] = toLines(`gatehook: ${text}`);
   printErrorText(first, ...more.map((line) => `  ${line}`));
 }
 
-// Node itself would print it as it is.
+// Node itself would print it without escapes.
 process.on("uncaughtException", (thrown: unknown) => {
   tell(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
   process.exit(1);

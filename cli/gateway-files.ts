@@ -11,12 +11,12 @@ import { UsageError } from "./terminal/usage.ts";
 /** The options of `attach`, and those of `detach`, which has fewer. */
 export interface AttachOptions {
   apps: string;
-  /** By default the folder that has the one of definitions. */
+  /** By default the parent folder of the definitions. */
   scripts?: string;
   tykConf?: string;
   /** The project's folder. */
   dir: string;
-  /** For what the gateway is to load; by default `gateway/` of the project. */
+  /** The folder of the files for the gateway; by default `gateway/` in the project. */
   out?: string;
   url?: string;
   dryRun?: boolean;
@@ -24,7 +24,7 @@ export interface AttachOptions {
   json?: boolean;
 }
 
-/** The absolute paths of the gateway's files. It reads no file. */
+/** The absolute paths of the gateway's files. It does not read files. */
 export const placesOf = ({ apps, scripts, tykConf }: AttachOptions): GatewayPlaces => ({
   apps: resolve(apps),
   scripts: resolve(scripts ?? dirname(resolve(apps))),
@@ -32,16 +32,17 @@ export const placesOf = ({ apps, scripts, tykConf }: AttachOptions): GatewayPlac
 });
 
 /**
- * Where `attach` writes: what is the project's into `dir`, what only the gateway may read into `out`. Absolute paths.
+ * The folders that `attach` writes to: `dir` for the project's files, `out` for files that only the gateway may read.
+ * Absolute paths.
  */
 export interface AttachFolders {
   dir: string;
   out: string;
-  /** Where a file of the release lies in the project. */
+  /** The path in the project of a file of the release. */
   own(path: string): string;
 }
 
-/** Throws a UsageError where the gateway's files would be uploaded with the project's, or mixed with them. */
+/** Throws a UsageError if the gateway's files would be uploaded with the project's, or mixed with them. */
 export async function foldersOf(options: AttachOptions): Promise<AttachFolders> {
   const dir = resolve(options.dir);
   const out = resolve(options.out ?? join(dir, "gateway"));
@@ -52,12 +53,12 @@ export async function foldersOf(options: AttachOptions): Promise<AttachFolders> 
   return { dir, out, own: (path) => join(dir, placeIn(names, path)) };
 }
 
-/** What only the gateway is to read: its definitions hold the token, and may hold secrets of its own. */
+/** The files that only the gateway may read: its definitions contain the token, and may contain its own secrets. */
 export function gatewayFiles(out: string, apps: SourceFile[], members: ConfMembers | undefined): Wanted[] {
   const secret = { replace: true, secret: true };
   const conf = members && `${JSON.stringify(members, undefined, 2)}\n`;
   return [
-    // No repository is to have them.
+    // They must not be committed to a repository.
     { file: join(out, ".gitignore"), text: "*\n", replace: false },
     ...apps.map(({ path, text }) => ({ file: join(out, "apps", path), text, ...secret })),
     ...(conf ? [{ file: join(out, CONF_MEMBERS), text: conf, ...secret }] : []),

@@ -7,16 +7,16 @@ import { errorText } from "../lib/errors.ts";
 import type { SourceFile } from "../lib/releases/sources.ts";
 import { readText, UsageError } from "./terminal/usage.ts";
 
-/** Where a gateway has what matters here. */
+/** The places of a gateway's files. */
 export interface GatewayPlaces {
   /** The folder of its API definitions. */
   apps: string;
-  /** The folder that the paths of handlers start from: its working directory. */
+  /** The base folder of the paths of handlers: its working directory. */
   scripts: string;
   tykConf?: string;
 }
 
-/** Throws a UsageError where one of them cannot be read. */
+/** Throws a UsageError if one of them cannot be read. */
 export async function readGateway({ apps, scripts, tykConf }: GatewayPlaces): Promise<GatewayFolder> {
   const conf = tykConf ? await readConf(tykConf) : undefined;
   const folders = await Promise.all([apps, scripts].map(realOf));
@@ -86,7 +86,7 @@ async function readScript(folder: string, path: string, folders: string[]): Prom
   return undefined;
 }
 
-/** Throws a UsageError when one of these files is in the gateway's own folder, also by way of a symbolic link. */
+/** Throws a UsageError if one of these files is in the gateway's own folder, directly or through a symbolic link. */
 export async function refuseGatewayFolder(
   wanted: { file: string }[],
   { apps, scripts, tykConf }: GatewayPlaces,
@@ -105,13 +105,13 @@ export async function refuseGatewayFolder(
   }
 }
 
-/** Whether a path is the folder itself or below it, by its text alone: symbolic links are not followed. */
+/** Whether a path is the folder itself or below it. Only the texts are compared: symbolic links are not followed. */
 export const isInside = (path: string, folder: string) => {
   const way = relative(folder, path);
   return way === "" || !(way === ".." || way.startsWith(`..${sep}`) || isAbsolute(way));
 };
 
-/** Where a path leads, also one of which only the beginning is there. */
+/** The real path of a path, even if only its beginning exists. */
 async function realOf(path: string): Promise<string> {
   const whole = resolve(path);
   try {

@@ -7,7 +7,7 @@ import { connectGateway } from "../lib/gateway/client.ts";
 import { createRows } from "../lib/gateway/rows.ts";
 import { openTable } from "./stage/open-table.ts";
 
-/** The gateway and the tables that the functions' settings name. Throws `setting-invalid`, which names the setting. */
+/** Opens the gateway and the tables of the functions' settings. Throws `setting-invalid` with the setting. */
 export async function openSessions() {
   const { env } = process;
   if (!isSet(env, "GATEWAY_URL"))

@@ -1,6 +1,6 @@
 import type { HeldBack } from "../lib/releases/report.ts";
 
-/** Which APIs do not go live with the rest of an upload, for a person. */
+/** The text about the APIs that do not go live with the rest of an upload. */
 export function heldLines({ kept, left_out }: HeldBack): string[] {
   return [
     ...(kept.length > 0 ? [`${"kept".padEnd(9)}as they were live before: ${kept.join(", ")}`] : []),

@@ -9,7 +9,7 @@ import type { Sourced } from "../lib/sessions/import.ts";
 import { type Line, readLines } from "../lib/sessions/line-reader.ts";
 import { UsageError } from "./terminal/usage.ts";
 
-/** A raw key is no longer, and a hash is shorter. */
+/** The maximum length of a line: raw keys are not longer, and hashes are shorter. */
 const KEY_LINE_BYTES = 16 * 1024;
 /** Requests to a gateway at the same time. */
 const CONCURRENCY = 16;
@@ -40,18 +40,18 @@ async function* linesOf(file: string, maxBytes: number): AsyncGenerator<Line, vo
   }
 }
 
-/** What the sessions of a gateway are read by. The caller closes `gateway`. */
+/** The options for reading the sessions of a gateway. The caller closes `gateway`. */
 export interface GatewaySourceOptions {
   gateway: Gateway;
-  /** With what the table names keys, where the gateway is asked by these names. */
+  /** The table's hash function of keys, if the gateway is queried by hashes. */
   hashed: string;
-  /** A file with raw keys, one a line; the gateway's own list without one. */
+  /** A file with raw keys, one on each line; without it, the gateway's own list is used. */
   keys: string | undefined;
   fromLine: number;
   pace: RateLimit;
 }
 
-/** The sessions that a gateway has, key by key. */
+/** The sessions of a gateway, key by key. */
 export async function gatewaySource(options: GatewaySourceOptions): Promise<AsyncIterable<Sourced>> {
   const { gateway, hashed, keys, fromLine, pace } = options;
   const canary = canaryOf(process.env);
@@ -66,7 +66,7 @@ export async function gatewaySource(options: GatewaySourceOptions): Promise<Asyn
 }
 
 async function* keysIn(file: string, fromLine: number): AsyncGenerator<{ place: number; key: string }, void> {
-  // A line that is not a key: no gateway is asked for it.
+  // A line that is not a key is not sent to the gateway.
   for await (const { number, text } of linesOf(file, KEY_LINE_BYTES))
     if (number >= fromLine) yield { place: number, key: (text ?? "").replace(/\r$/, "") };
 }

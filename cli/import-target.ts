@@ -20,7 +20,7 @@ const chance = { now: Date.now, random: Math.random };
 const namesOf = ({ hashFunction, owner, nameOf }: OpenRows, areHashes: boolean) =>
   createEntryName({ hashFunction, hasGateway: owner !== undefined, nameOf, areHashes });
 
-/** The table, for what the gateway that owns the sessions has. */
+/** The table, for sessions from the gateway that owns them. */
 export function copyTarget(open: OpenRows, pace: RateLimit): Target {
   const gatewayRows = createRows({ ...open, now: Date.now });
   return {
@@ -30,7 +30,7 @@ export function copyTarget(open: OpenRows, pace: RateLimit): Target {
   };
 }
 
-/** The table, for sessions from elsewhere: the rules are those of a put over the API. */
+/** The table, for sessions from elsewhere, with the rules of a put over the API. */
 export function tableTarget(
   open: OpenRows,
   pace: RateLimit,

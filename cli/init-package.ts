@@ -10,7 +10,7 @@ export interface PackageOptions {
   ts: boolean;
 }
 
-/** The text of a package.json with what gatehook needs; of one that is there, what it has stays as it is. */
+/** The text of a package.json with gatehook's entries; existing entries are not changed. */
 export async function completedPackage(text: string | undefined, options: PackageOptions): Promise<string> {
   if (text === undefined) return `${JSON.stringify(newPackage(options), undefined, 2)}\n`;
   const errors: ParseError[] = [];
@@ -33,7 +33,7 @@ export async function completedPackage(text: string | undefined, options: Packag
     );
 }
 
-/** The test script of `npm init` counts as none. */
+/** The test script of `npm init` counts as missing. */
 const NO_TEST = /^echo "Error: no test specified" && exit 1$/;
 
 const isFree = (value: string | undefined) => value === undefined || NO_TEST.test(value);
@@ -41,7 +41,7 @@ const isFree = (value: string | undefined) => value === undefined || NO_TEST.tes
 const membersOf = (section: string, members: object) =>
   Object.entries(members).map(([name, value]): [path: string[], value: unknown] => [[section, name], value]);
 
-/** This version, with the deployer, the bundler and the compiler that it was tried with. */
+/** This version, with the deployer, the bundler and the compiler that it was tested with. */
 function newPackage({ name, ts }: PackageOptions) {
   const { version, peerDependencies, devDependencies } = ownPackage();
   const { esbuild, osls } = peerDependencies;

@@ -4,12 +4,15 @@ import type { LeftOut } from "../lib/sessions/import.ts";
 import { printError } from "./terminal/print.ts";
 import { UsageError } from "./terminal/usage.ts";
 
-/** Of many lines the first ones. */
+/** The maximum number of lines to print. */
 const TOLD = 20;
-/** Written to the report together. */
+/** The number of lines that are written to the report together. */
 const LINES = 500;
 
-/** What was left out, each with its place: the first ones for a person, all of them in a file where one is named. */
+/**
+ * Reports the skipped sessions with their places: prints the first ones, and writes all of them to a file if one is
+ * named.
+ */
 export async function startLeftOut(report: string | undefined, what: string) {
   let counted = 0;
   let kept = 0;
@@ -38,7 +41,10 @@ export async function startLeftOut(report: string | undefined, what: string) {
       if (code === "kept") kept += 1;
       else if (counted++ < TOLD) printError(`${what} ${place}: ${message}`);
     },
-    /** Once all is written. A report that could not be written is told, and makes the exit code 1. */
+    /**
+     * Resolves when everything is written. If the report could not be written, prints an error and sets the exit code
+     * to 1.
+     */
     async end(): Promise<void> {
       flush();
       await inTurn(() => {});

@@ -11,7 +11,7 @@ import { openPublisher, type Publisher, type PublisherDeps } from "../lib/publis
  */
 export interface MachineOptions
   extends Pick<PublisherDeps, "queueUrl" | "folder" | "maxBytes" | "redact" | "oversize" | "log"> {
-  /** Over what the SDK finds by itself. */
+  /** Overrides the SDK's own configuration. */
   client?: SQSClientConfig;
 }
 
@@ -20,7 +20,7 @@ export async function openOnThisMachine({ client, ...options }: MachineOptions):
   const region = regionIn(options.queueUrl);
   const sqs = new SQSClient({
     ...(region !== undefined && { region }),
-    // The publisher repeats what fails.
+    // The publisher itself repeats failed calls.
     maxAttempts: 1,
     requestHandler: { connectionTimeout: 2_000, requestTimeout: 15_000, throwOnRequestTimeout: true },
     ...client,
@@ -44,7 +44,7 @@ async function checkRegion(sqs: SQSClient): Promise<void> {
   }
 }
 
-/** A queue of AWS says where it is; a machine often does not. */
+/** The URL of an AWS queue contains the region, which a machine often does not have. */
 export function regionIn(queueUrl: string): string | undefined {
   const [, region] =
     /^https:\/\/(?:[^/]+\.)?sqs(?:-fips)?\.([a-z\d-]+)\.(?:vpce\.)?amazonaws\.com/.exec(queueUrl) ?? [];

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 
-/** Parsers of options' values: a wrong one is told with what it must be. */
+/** Parsers of option values; an error says what the value must be. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
     const number = Number(text);
@@ -13,7 +13,7 @@ const HOST =
   /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
 const MAX_HOST_CHARS = 255;
 
-/** A name or an address with any port, or with the one that it has. */
+/** A name or an address, with any port or a specific one. */
 export function hostName(text: string, before: string[]): string[] {
   if (text.length <= MAX_HOST_CHARS && HOST.test(text)) return [...before, text];
   throw new InvalidArgumentError(
@@ -47,10 +47,10 @@ export function unixTime(text: string): number {
   );
 }
 
-/** A time without a zone would be the machine's. */
+/** A time without a zone would be interpreted in the machine's time zone. */
 const asUtc = (text: string) => (/T.*\d$/.test(text) && !/[+-]\d\d:?\d\d$/.test(text) ? `${text}Z` : text);
 
-/** Of each command that reaches a stack: before it runs, its environment is set to that of this one. */
+/** Adds the options of a command that reaches a stack. Before it runs, its environment is set to that of the stack. */
 export function reaching(command: Command): Command {
   return command
     .option("--local", "the stack of gatehook dev in this folder, which is found by itself without settings")
@@ -61,21 +61,21 @@ export function reaching(command: Command): Command {
 /** The option `--yes` of the commands that write to a stage. */
 export const yes = () => new Option("--yes", "do not ask, also for prod, production and live");
 
-/** `KEY=FILE`, into what was given before. */
+/** `KEY=FILE`, added to earlier values. */
 export function keyAndFile(text: string, before: Record<string, string>): Record<string, string> {
   const [, key, file] = /^(.+)=(.+)$/s.exec(text) ?? [];
   if (!key || !file) throw new InvalidArgumentError("It has the form KEY=FILE.");
   return { ...before, [key]: file };
 }
 
-/** `NAME=value`, into what was given before. */
+/** `NAME=value`, added to earlier values. */
 export function nameAndValue(text: string, before: Record<string, string>): Record<string, string> {
   const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
   if (!name || value === undefined) throw new InvalidArgumentError("It has the form NAME=value.");
   return { ...before, [name.trim()]: value };
 }
 
-/** Any text, behind what was given before. */
+/** Any text, appended to earlier values. */
 export const collect = (text: string, before: string[]) => [...before, text];
 
 /** The option `--dir` of the commands that work on a folder. */

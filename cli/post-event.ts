@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { AppError, errorText } from "../lib/errors.ts";
 import type { Body } from "./send-body.ts";
 
-/** Posts an event to the ingest of a local stack. Answers its id. Throws `local-failed` with what ingest answers. */
+/** Posts an event to the ingest of a local stack. Returns its id. Throws `local-failed` with ingest's answer. */
 export async function postEvent(url: string, { api_id, event }: Body, signal?: AbortSignal): Promise<string> {
   const id = randomUUID();
   const [token = ""] = (process.env.INGEST_TOKEN ?? "").split(",");

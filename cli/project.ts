@@ -4,7 +4,7 @@ import { errorText } from "../lib/errors.ts";
 import { NO_PROJECT, PROJECT_FILE, type Project, parseProject } from "../lib/settings/project.ts";
 import { UsageError } from "./terminal/usage.ts";
 
-/** What a folder's gatehook.json says; nothing where there is none. Throws a UsageError with every line at fault. */
+/** The content of a folder's gatehook.json; empty if it is missing. Throws a UsageError with every invalid line. */
 export async function readProject(dir: string): Promise<Project> {
   const text = await projectText(join(dir, PROJECT_FILE));
   if (text === undefined) return NO_PROJECT;

@@ -3,20 +3,23 @@ import { dirname } from "node:path";
 import { errorText } from "../lib/errors.ts";
 import { UsageError } from "./terminal/usage.ts";
 
-/** A file that a command makes, and what it may do there. */
+/** A file that a command writes, and how. */
 export interface Wanted {
   file: string;
   text: string;
-  /** Whether it replaces another that is there. */
+  /** Whether it replaces an existing file. */
   replace: boolean;
-  /** Whether only its user may read it. */
+  /** Whether only the user may read it. */
   secret?: boolean;
 }
 
-/** What became of a file; `same`: it has this text already. */
+/** The result for a file; `same`: it already has this text. */
 export type Put = "written" | "replaced" | "kept" | "same";
 
-/** What became of each, or would. `kept`: it differs, and may not be replaced. Throws a UsageError, naming the file. */
+/**
+ * Returns the result for each file, also in a dry run. `kept`: it differs, and must not be replaced. Throws a
+ * UsageError that names the file.
+ */
 export async function putFiles(wanted: Wanted[], { dryRun }: { dryRun: boolean }): Promise<Map<string, Put>> {
   const done = new Map<string, Put>();
   for (const one of wanted) {
@@ -37,7 +40,7 @@ async function put({ file, text, replace, secret }: Wanted, dryRun: boolean): Pr
   return before === undefined ? "written" : "replaced";
 }
 
-/** Undefined where there is no such file. */
+/** Undefined if the file does not exist. */
 export async function textOf(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, "utf8");
@@ -47,7 +50,7 @@ export async function textOf(file: string): Promise<string | undefined> {
   }
 }
 
-/** Into a new file that takes the place of the old one: a link must not lead what is written anywhere else. */
+/** Writes a new file that replaces the old one, so that a link cannot redirect the write. */
 async function write(file: string, text: string, mode: number): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   const fresh = `${file}.${process.pid}.new`;

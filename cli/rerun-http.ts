@@ -5,7 +5,7 @@ import { batchRequest, makeHttpRequest } from "../lib/tyk-api/http.ts";
 import { devSettings } from "./dev/settings.ts";
 import { readProject } from "./project.ts";
 
-/** Requests for real, to the hosts that the stack of this folder may ask. */
+/** Sends real requests, to the hosts that the stack of this folder allows. */
 export async function openLiveHttp(dir: string): Promise<{ live: LiveHttp; close(): Promise<void> }> {
   const { settings } = devSettings(await readProject(dir), process.env, {});
   const egress = createEgress({

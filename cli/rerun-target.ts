@@ -9,17 +9,17 @@ import { readProject } from "./project.ts";
 import { openReleaseStore } from "./stage/release-store.ts";
 import { UsageError } from "./terminal/usage.ts";
 
-/** What recorded events are run on, and what it says with each place where it is in the author's files. */
+/** The release for reruns, and its texts with places mapped to the author's files. */
 export interface NamedTarget extends Target {
   atSources(text: string): string;
-  /** Of a file of such a place. */
+  /** Returns the text of a file of such a place. */
   textOf?: ((file: string) => string | undefined) | undefined;
 }
 
-/** The files of the folder, and not a release of the stack. */
+/** The name for the files of the folder, instead of a release of the stack. */
 export const WORKING = "working";
 
-/** `name`: a version, `live`, or `working`. Throws `release-invalid` for files that make no release. */
+/** `name`: a version, `live`, or `working`. Throws `release-invalid` for files that are not a valid release. */
 export async function targetOf(name: string, dir: string): Promise<NamedTarget> {
   if (name === WORKING) return targetOfSources(await readFolder(dir, (await readProject(dir)).folders));
   await connectLocal({ local: true, dir });
@@ -31,7 +31,7 @@ export async function targetOf(name: string, dir: string): Promise<NamedTarget> 
   return { version, release, atSources: (text) => text, textOf: (file) => texts.get(file) };
 }
 
-/** The files as a release that is stored nowhere. Throws `release-invalid` with the first problem and its place. */
+/** The files as a release that is not stored. Throws `release-invalid` with the first problem and its place. */
 export function targetOfSources(sources: Sources): NamedTarget {
   const candidate = readCandidate(sources.files.filter(({ path }) => !isMap(path)));
   const [problem] = [...sources.problems, ...candidate.errors];

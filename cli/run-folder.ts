@@ -17,35 +17,38 @@ import { type Folders, foldersText } from "../lib/settings/project.ts";
 import { readProject } from "./project.ts";
 import { readText, UsageError } from "./terminal/usage.ts";
 
-/** A folder with definitions or scripts, as far as a run of one script needs it. */
+/** The parts of a folder that a run of one script needs. */
 export interface RunFolder {
   dir: string;
   names: Folders;
-  /** Its core script, where it has one: it is loaded before the script. */
+  /** Its core script, if any, which is loaded before the script. */
   core: Script[];
   apis: ApiFile[];
   definitions: SourceFile[];
-  /** What is wrong with its definitions. */
+  /** The problems of its definitions. */
   problems: Problem[];
 }
 
-/** What was asked for: the least that says what is to run is a script, or the name of a handler. */
+/** The request of a run. It has at least a script or the name of a handler. */
 export interface Asked {
   script: string | undefined;
   handler?: string;
   api?: string;
-  /** The event's. */
+  /** The event's type. */
   type: string;
 }
 
-/** What is to run; the handler is looked for in the script where neither the call nor a definition names it. */
+/**
+ * The script and the handler to run; the handler is searched in the script if neither the call nor a definition names
+ * it.
+ */
 export interface Chosen {
   script: string;
   handler: string | undefined;
   api: Api | undefined;
 }
 
-/** The folder that is named, or else the nearest from where the script is upwards. */
+/** The named folder, or else the nearest one above the script. */
 export async function openRunFolder(
   dir: string | undefined,
   script: string | undefined,
@@ -104,7 +107,7 @@ async function readIfThere(path: string, file: string): Promise<SourceFile | und
   return text === undefined ? undefined : { path, text };
 }
 
-/** Undefined for what is not there, or is a folder in place of a file; what may not be read is an error. */
+/** Undefined if it does not exist, or is a folder instead of a file; missing permissions are an error. */
 async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
     return await reading;
@@ -115,7 +118,7 @@ async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Takes from the definitions what the call leaves open. Throws a UsageError where that is nothing, or too much. */
+/** Completes the request from the definitions. Throws a UsageError if nothing matches, or if it is ambiguous. */
 export async function choose(folder: RunFolder | undefined, asked: Asked): Promise<Chosen> {
   const apis = folder?.apis ?? [];
   const api = asked.api === undefined ? undefined : apiOf(apis, asked.api);
@@ -123,7 +126,7 @@ export async function choose(folder: RunFolder | undefined, asked: Asked): Promi
     namedHandlers(each).map(({ type, ref }) => ({ api: each, type, ...ref })),
   );
   const { script, handler, type } = asked;
-  // Those of the event's type come first: where one of them fits, it is what the event would run.
+  // Handlers of the event's type come first: if one of them matches, the event would run it.
   named.sort((a, b) => Number(b.type === type) - Number(a.type === type));
   if (script === undefined) return byHandler(folder, named, asked);
   const below = folder && (await pathBelow(join(folder.dir, folder.names.handlers), script));
@@ -140,7 +143,7 @@ export async function choose(folder: RunFolder | undefined, asked: Asked): Promi
   return { script, handler: handler ?? names[0], api: (api ?? first?.api)?.api };
 }
 
-/** An API that was named; undefined where there are no definitions to look it up in. */
+/** The named API; undefined if there are no definitions. */
 function apiOf(apis: ApiFile[], id: string): ApiFile | undefined {
   const found = apis.find(({ api }) => api.api_id === id);
   if (found || apis.length === 0) return found;
@@ -177,7 +180,7 @@ function byHandler(folder: RunFolder | undefined, named: Named[], { handler, typ
   return { script, handler, api: first.api.api };
 }
 
-/** How a definition names a file below a folder; undefined for others. */
+/** The path of a file in definitions, if it is below the folder; undefined otherwise. */
 async function pathBelow(folder: string, file: string): Promise<string | undefined> {
   const real = (path: string) => realpath(path).catch(() => resolve(path));
   const way = relative(await real(folder), join(await real(dirname(file)), basename(file)));
@@ -186,7 +189,7 @@ async function pathBelow(folder: string, file: string): Promise<string | undefin
 
 const MAY_BE_MODULE = /\b(?:import|export|exports|require)\b/;
 
-/** Of a file in TypeScript, or one that imports, the script that is made of it. */
+/** Reads a script; a file in TypeScript or with imports is bundled. */
 export async function readScript(asked: string, dir: string | undefined) {
   const path = (await anyOf(asked)) ?? asked;
   const script = { path, source: await readText(path, "script") };
@@ -198,7 +201,7 @@ export async function readScript(asked: string, dir: string | undefined) {
   return { script: { path, source: made.source }, fault: made.fault, atSources: made.atSources };
 }
 
-/** Definitions name `foo.js`, also where that is made of another file. */
+/** Definitions name `foo.js`, even if it is bundled from another file. */
 async function anyOf(path: string): Promise<string | undefined> {
   const paths = [path, ...MODULE_ENDINGS.map((ending) => path.replace(/\.js$/, ending))];
   for (const one of new Set(paths)) if (await isFile(one)) return one;

@@ -20,28 +20,28 @@ export interface RunSettings {
   allowHost: string[];
 }
 
-/** What a run gets. */
+/** The input of a run. */
 export interface Given {
   event: GatewayEvent;
-  /** What is in the store. */
+  /** The stored sessions. */
   sessions: Map<string, Session>;
 }
 
-/** What is told while it runs. */
+/** Callbacks during a run. */
 export interface Listener {
   log(level: LogLevel, message: string): void;
-  /** What runs next. */
+  /** The next run. */
   chosen(plan: Plan, handler: string, event: GatewayEvent): void;
-  /** What was found around the script. */
+  /** The folder of the script. */
   opened(folder: RunFolder): void;
 }
 
-/** What came of it. */
+/** The result of a run. */
 export interface RunReport {
   outcome: "done" | "load-error" | Exclude<Outcome, { ok: true }>["code"];
   error: { code: string; message: string; stack: string } | null;
   api_id: string;
-  /** Null when the script did not load. */
+  /** Null if the script did not load. */
   handler: string | null;
   logs: { level: Exclude<LogLevel, "raw">; message: string }[];
   rawlogs: string[];
@@ -50,15 +50,15 @@ export interface RunReport {
   ms: number;
 }
 
-/** The API of a run that no definition is for. */
+/** The API of a run without a definition. */
 const NO_API = { api_id: "demo", org_id: "demo-org" };
 
-/** What runs for one event: the script comes last, after a core script. */
+/** The scripts for one event: the script is the last one, after a core script. */
 export interface Plan {
   scripts: Script[];
   script: Script;
   handler: string | undefined;
-  /** Why the script cannot run; and a text that it said, with each place of a stack where it is in its files. */
+  /** The error for which the script cannot run. `atSources` maps the places in a text to the source files. */
   fault: ScriptError | undefined;
   atSources(text: string): string;
   api: OneRun["api"];
@@ -96,7 +96,7 @@ export async function runHandler(
     isolation: settings.isolation,
     log,
   });
-  // All else is loaded while the sandbox's thread starts.
+  // Everything else is loaded while the sandbox's thread starts.
   starter.prepare();
   try {
     const onPlan = (made: Plan) => {
@@ -182,11 +182,11 @@ async function planOf(
   };
 }
 
-/** With a parser, which takes a moment to load: only where a script's text is looked at. */
+/** Contains a parser, which takes time to load: only used if a script's text is analysed. */
 const scriptReader = () => import("./run-script.ts");
 const MAY_IMPORT = /\bimport\b/;
 
-/** The handler that is to run; undefined where it or a script has a fault, which the report tells then. */
+/** The handler to run; undefined if it or a script has an error, which is then in the report. */
 async function loadedHandler(
   runtime: Runtime,
   { scripts, script, handler: named }: Plan,

@@ -45,13 +45,13 @@ export interface OneRun {
   orgOf: (apiId: string) => string;
   handler: string;
   event: GatewayEvent;
-  /** What is in the store: a run that is done changes it. */
+  /** The stored sessions, which a successful run changes. */
   sessions: Map<string, Session>;
   timeoutMs: number;
   nth: number;
 }
 
-/** Never rejects for what the script does: that is the outcome. The caller closes `runtime` and `deps`. */
+/** Never rejects for an error of the script, which is part of the outcome. The caller closes `runtime` and `deps`. */
 export async function runOnce(
   { runtime, api, orgOf, handler, event, sessions, timeoutMs, nth }: OneRun,
   deps: HostDeps,
@@ -80,7 +80,7 @@ export async function runOnce(
     host,
   );
   if (!outcome.ok) return outcome;
-  // As in the consumer: what a failed handler wrote does not count.
+  // As in the consumer, the writes of a failed handler are discarded.
   for (const [key, session] of written) {
     if (session) sessions.set(key, session);
     else sessions.delete(key);

@@ -13,7 +13,7 @@ export interface InputOptions {
   api?: string;
 }
 
-/** The event and the sessions, of the files that the options name. */
+/** Reads the event and the sessions from the files of the options. */
 export async function readInput(options: InputOptions): Promise<Given> {
   return { event: await readEvent(options), sessions: await readSessions(options.session) };
 }
@@ -34,22 +34,22 @@ async function readSessions(files: Record<string, string>): Promise<Map<string, 
   return new Map(await Promise.all(read));
 }
 
-/** Throws a UsageError that says where the text is from. */
+/** Throws a UsageError that names the source of the text. */
 export function parseEventText(text: string, from: string, api = "run"): GatewayEvent {
   return asUsage(text, () => parseEvent(text, { apiId: api, fallbackId: "run" }).event, from);
 }
 
-/** Throws a UsageError that says where the text is from. */
+/** Throws a UsageError that names the source of the text. */
 export const parseSessionText = (text: string, from: string): Session =>
   asUsage(text, () => parseSession(text), from);
 
-/** Of a text that is not JSON the line is told, but not what is there: it may be a key. */
+/** For invalid JSON, the error names the line without its text, which may be a key. */
 function asUsage<T>(text: string, parse: () => T, from: string): T {
   try {
     return parse();
   } catch (cause) {
     if (!(cause instanceof AppError)) throw cause;
-    // An event may be in a form that is not JSON: then that is not what is wrong.
+    // An event may be in a format that is not JSON: then invalid JSON is not the problem.
     const line = / not JSON\b/.test(cause.message) && jsonMistake(text)?.line;
     const name = from === "-" ? line && "standard input" : from;
     throw new UsageError([[name, line].filter(Boolean).join(":"), cause.message].filter(Boolean).join(": "), {
@@ -58,7 +58,7 @@ function asUsage<T>(text: string, parse: () => T, from: string): T {
   }
 }
 
-/** A KeyExpired event of the key, the same at each call. */
+/** A KeyExpired event of the key, identical at each call. */
 export function sampleEvent(key: string): GatewayEvent {
   const Meta = {
     Message: "Attempted access from expired key.",

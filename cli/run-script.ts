@@ -7,7 +7,7 @@ import type { LoadFault, Probed, Script, ScriptError } from "../lib/runtime/prot
 import type { Runtime } from "../lib/runtime/runtime.ts";
 import { UsageError } from "./terminal/usage.ts";
 
-/** The error with which a script did not load, and what helps. */
+/** The load error of a script, with advice. */
 export function errorOf(fault: LoadFault, scripts: Script[]): ScriptError {
   const facts = readScript(scripts.find(({ path }) => path === fault.path)?.source ?? "");
   const known = knownFault(fault, facts);
@@ -15,7 +15,7 @@ export function errorOf(fault: LoadFault, scripts: Script[]): ScriptError {
   return { ...fault.error, message: fault.error.message + hintFor(fault, facts) };
 }
 
-/** The first script that loads and yet cannot work, since it imports others while it runs. */
+/** The first script that loads but cannot work, since it uses `import()`. */
 export function importFault(scripts: Script[]): LoadFault | undefined {
   for (const { path, source } of scripts) {
     const [found] = readScript(source).imports;
@@ -38,7 +38,7 @@ export async function onlyHandler(runtime: Runtime, script: Script): Promise<str
   );
 }
 
-/** What is wrong with a handler, by what the sandbox says of it. */
+/** The problem of a handler, from the sandbox's information about it. */
 export async function faultOfHandler(
   runtime: Runtime,
   script: Script,

@@ -9,15 +9,17 @@ import { makeScripts } from "./bundle/make.ts";
 import { createPlaces, ofMade } from "./bundle/places.ts";
 import { codeFrame } from "./terminal/problem-lines.ts";
 
-/** A script that was made of a file, or why it cannot be. */
+/** A bundled script, or the reason why it cannot be bundled. */
 export interface RunSource {
   source: string;
-  /** What is said of the script, as it is in the files that it was made of. */
+  /** A text about the script, with places mapped to its source files. */
   atSources(text: string): string;
   fault: ScriptError | undefined;
 }
 
-/** Makes a script of a file with all that it imports; undefined for one without. Paths in messages are relative. */
+/**
+ * Bundles a file with its imports into a script; undefined for a file without imports. Paths in messages are relative.
+ */
 export async function makeRunSource(
   { path, source: text }: Script,
   dir: string,

@@ -13,7 +13,7 @@ import { readFolder } from "./folder.ts";
 import { readProject } from "./project.ts";
 import { readText, UsageError } from "./terminal/usage.ts";
 
-/** What an event is made of. */
+/** The options of an event's body. */
 export interface BodyOptions extends FolderOptions {
   api?: string;
   key?: string;
@@ -23,13 +23,13 @@ export interface BodyOptions extends FolderOptions {
   from?: string;
 }
 
-/** An event that is to be sent, to which API. */
+/** An event to send, and its API. */
 export interface Body {
   api_id: string;
   event: GatewayEvent;
 }
 
-/** `project`: the folder of the stack. Throws a UsageError that says what is wrong with the options. */
+/** `project`: the folder of the stack. Throws a UsageError for invalid options. */
 export async function bodiesOf(
   type: string | undefined,
   options: BodyOptions,
@@ -54,7 +54,7 @@ export async function bodiesOf(
 
 const nearestType = createNearest(EVENT_TYPES);
 
-/** A plugin may fire events of any name; one that is nearly a gateway's is a mistake. */
+/** A plugin may fire events of any type; a type that is similar to one of the gateway's is a mistake. */
 function checkedType(type: string): string {
   const near = nearestType(type);
   if (EVENT_TYPES.includes(type) || near === undefined) return type;
@@ -70,7 +70,7 @@ async function sampleBody(type: string, { api, key }: BodyOptions, project: stri
   return { api_id: apiId, event: { Type: type, Meta, TimeStamp: gatewayTime(new Date()) } };
 }
 
-/** The API that is named, or the first that has a handler. */
+/** The named API, or the first one with a handler. */
 async function apiOf(
   type: string,
   named: string | undefined,
@@ -93,7 +93,7 @@ async function recorded(named: string, { api, dir }: BodyOptions): Promise<Body>
   throw new AppError("local-failed", `event ${row.id} has no body yet: it is ${row.outcome}`);
 }
 
-/** One event in any form that ingest takes, an array of them, or one a line. */
+/** One event in any format of ingest, an array of events, or one event on each line. */
 async function readBodies(file: string, api: string | undefined): Promise<Body[]> {
   const text = file === "-" ? await readStream(process.stdin) : await readText(file, "event");
   const name = file === "-" ? "standard input" : file;
@@ -139,7 +139,7 @@ function parseSet(text: string): Setting {
 const withSet = (event: GatewayEvent, { path, value }: Setting): GatewayEvent =>
   ({ ...event, ...(withMember(event, path, value) as object) }) as GatewayEvent;
 
-/** A member that is a text stays one; for others the value is JSON where it can be. */
+/** A member that is a text remains a text; for others the value is parsed as JSON if possible. */
 function withMember(holder: unknown, [name = "", ...rest]: string[], text: string): unknown {
   const members: Record<string, unknown> = typeof holder === "object" && holder !== null ? { ...holder } : {};
   const before = valueIn(members, name);

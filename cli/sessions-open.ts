@@ -7,19 +7,19 @@ import { QUIET } from "./terminal/quiet.ts";
 
 /** The options of the commands that name one session. */
 export interface KeyOptions {
-  /** The key is a hash, as the table has it under HASH_KEYS. */
+  /** The key is a hash, as in a table with HASH_KEYS. */
   hashed?: boolean;
   json?: boolean;
 }
 
-/** What is asked of the sessions API's own rules, in this process. */
+/** A request to the sessions API in this process. */
 export interface Question {
   query?: Record<string, string>;
   ifMatch?: string | undefined;
   body?: string;
 }
 
-/** The sessions that the functions' settings name, by the rules of the HTTP API. */
+/** Opens the sessions table of the functions' settings, with the rules of the HTTP API. */
 export async function openSessionsOf({ hashed = false }: KeyOptions) {
   const api = openSessionsApi(process.env, QUIET);
   return {
@@ -39,15 +39,15 @@ export async function openSessionsOf({ hashed = false }: KeyOptions) {
 /** The caller calls `end`. */
 export type OpenSessionsOf = Awaited<ReturnType<typeof openSessionsOf>>;
 
-/** A key that an argument names; `-` is standard input, so that the key is not in the shell's history. */
+/** The key of an argument; `-` means standard input, so that the key is not in the shell's history. */
 export async function keyFrom(argument: string): Promise<string> {
   return argument === "-" ? (await readAll(process.stdin)).replace(/\r?\n$/, "") : argument;
 }
 
 /** The entity tag of a reply with its quotes; "" without one. */
 export const etagIn = ({ headers = {} }: SessionsReply) => headers.etag ?? "";
-/** The version of the session: what its entity tag has between the quotes. */
+/** The version of the session, from its entity tag without the quotes. */
 export const versionIn = (reply: SessionsReply) => Number(etagIn(reply).replaceAll('"', ""));
 
-/** A session's text, one member a line. */
+/** A session's text with one member on each line. */
 export const pretty = (text: string) => `${JSON.stringify(JSON.parse(text), null, 2)}\n`;

@@ -1,9 +1,9 @@
 import { objectsIn, ofType, type Template } from "./template.ts";
 
-/** X-Ray knows no resources, and a function's network interfaces have no names before they are made. */
+/** X-Ray does not support resources, and a function's network interfaces have no names before they are created. */
 const WITHOUT_RESOURCE = /^(xray|ec2):/;
 
-/** What a role or a policy allows by a wildcard, or on every resource. */
+/** The statements of roles and policies with a wildcard action, or for every resource. */
 export function wideStatements(template: Template): string[] {
   const policies = ["AWS::IAM::Role", "AWS::IAM::ManagedPolicy"].flatMap((type) => ofType(template, type));
   return policies.flatMap(([id, { Properties }]) =>
@@ -29,7 +29,7 @@ interface TableStatement {
   Condition?: Record<string, Record<string, unknown> | undefined>;
 }
 
-/** The state table holds what decides what runs: a function that may touch each of its items may do anything. */
+/** The state table determines which code runs: a function with access to all of its items may do anything. */
 export function wholeTables(template: Template): string[] {
   const state = JSON.stringify(stateTableArn(template));
   return ofType(template, "AWS::IAM::Role").flatMap(([id, { Properties }]) =>
@@ -38,7 +38,7 @@ export function wholeTables(template: Template): string[] {
       if (Effect !== "Allow" || !isOnState) return [];
       const keys = Condition?.["ForAllValues:StringLike"]?.["dynamodb:LeadingKeys"];
       const isLimited = Array.isArray(keys) && keys.length > 0 && !keys.includes("*");
-      // Of a request without the key, ForAllValues says that it holds.
+      // ForAllValues is also true for a request without the key.
       const isPresent = Condition?.Null?.["dynamodb:LeadingKeys"] === "false";
       if (isLimited && isPresent) return [];
       return [`${id} allows ${[Action].flat()} on every item of the state table: limit dynamodb:LeadingKeys`];
@@ -46,7 +46,7 @@ export function wholeTables(template: Template): string[] {
   );
 }
 
-/** Made by the template, or given: then the functions find its name in the ARN. */
+/** Created by the template, or given: then the functions take its name from the ARN. */
 function stateTableArn({ Resources }: Template): unknown {
   const { Environment } = Resources.ReleaserLambdaFunction?.Properties ?? {};
   const { STATE_TABLE: name } = (Environment as { Variables?: Record<string, unknown> })?.Variables ?? {};
@@ -55,7 +55,9 @@ function stateTableArn({ Resources }: Template): unknown {
   return given ?? { "Fn::GetAtt": ["StateTable", "Arn"] };
 }
 
-/** An alarm whose topic is not encrypted, or with a key that CloudWatch may not use: then it would tell nobody. */
+/**
+ * Alarms whose topic is not encrypted, or encrypted with a key that CloudWatch may not use: they would notify nobody.
+ */
 export function silentAlarms(template: Template): string[] {
   return ofType(template, "AWS::SNS::Topic").flatMap(([id, { Properties }]) => {
     const { Ref: key } = (Properties.KmsMasterKeyId ?? {}) as { Ref?: string };
@@ -69,8 +71,8 @@ export function silentAlarms(template: Template): string[] {
 }
 
 /**
- * Of ingest, whose function checks the token, where no authorizer does it; to other paths it only says what to do. And
- * the key API, whose clients know a secret and nothing of IAM.
+ * The routes of ingest, whose function checks the token if no authorizer does; for other paths it only returns advice.
+ * And the key API, whose clients have a secret instead of IAM credentials.
  */
 const CHECKED_INSIDE = ["ANY /events/{api_id}", "$default", "ANY /tyk/{path+}"];
 
@@ -83,7 +85,7 @@ export function openRoutes(template: Template): string[] {
   });
 }
 
-/** Of ingest, whose function checks the token. */
+/** The URL of ingest, whose function checks the token. */
 const INGEST = { "Fn::GetAtt": ["IngestLambdaFunction", "Arn"] };
 
 /** URLs of functions whose callers nobody checks. */

@@ -1,5 +1,5 @@
-// npm run build:package: dist/, as an installed package has it; `npm pack` runs it. A file is in dist/ itself, as its
-// source is in a folder of the clone: what it looks for beside itself or one folder up is there.
+// npm run build:package: builds dist/ of the package; `npm pack` runs it. Bundles are directly in dist/, as their
+// sources are in a folder of the clone: so relative paths to files beside them and one folder up are valid in both.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,16 +12,16 @@ import { addRuntime, buildZips, endBuilder, OPTIONS, ROOT } from "./build.ts";
 const DIST = `${ROOT}dist`;
 
 /**
- * Modules that are loaded when they are needed, but together: each as a file of its own, and what any two of them share
- * as another, would be sixty files.
+ * Groups of modules that are loaded on demand: with a file for each module, and for each shared part of two, there
+ * would be sixty files.
  */
 const TOGETHER: Record<string, RegExp> = {
   // All of them load the AWS clients, and little else.
   services:
     /^(commands\/(console|deploy|diff|dlq-\w+|eject|events-\w+|format|package|publish|push|releases|remove|replay|rollback|send|sessions-\w+|test)|dev\/(console(-\w+)?|pin-reruns)|stage\/(connect|history))\.ts$/,
-  // All of them look at files, most of them with a parser.
+  // All of them read files, most of them with a parser.
   files: /^(commands\/(attach|check|detach|init|webhook-verify)|run-script|run-source)\.ts$/,
-  // What `run` loads while the sandbox's thread starts.
+  // The modules that `run` loads while the sandbox's thread starts.
   "run-more": /^run-(folder|host|input)\.ts$/,
 };
 
@@ -34,12 +34,12 @@ const together: Plugin = {
     onResolve({ filter: /^\.\/kept-zips\.ts$/ }, ({ path, kind }) =>
       kind === "dynamic-import" ? { path, external: true } : undefined,
     );
-    // So small that each of the few that need it has its own, in place of one more file.
+    // So small that each of its few users contains a copy, instead of one more file.
     onResolve({ filter: /^\.{1,2}\/version\.ts$/ }, ({ importer }) => ({
       path: `${COMMANDS}/version.ts`,
       suffix: `?${basename(importer)}`,
     }));
-    // Likewise the list of host calls, for what is loaded without the sandbox's thread. It has no state.
+    // The same for the list of host calls, for modules that are loaded without the sandbox's thread. It has no state.
     onResolve({ filter: /^\.\.\/runtime\/protocol\.ts$/ }, ({ importer }) =>
       /\/lib\/(tyk-api\/host|history\/(redact|replay-host))\.ts$/.test(importer)
         ? { path: `${ROOT}lib/runtime/protocol.ts`, suffix: `?${basename(importer)}` }
@@ -61,13 +61,13 @@ const together: Plugin = {
   },
 };
 
-/** What has a name of its own in a module: the bundler refuses two of one name, where `*` would leave out both. */
+/** The named exports of a module: the bundler rejects duplicate names, while `*` would omit both. */
 function exportsOf(file: string): string[] {
   const found = readFileSync(file, "utf8").matchAll(/^export (?:async )?(?:function|const|class) (\w+)/gm);
   return [...found].map(([, name = ""]) => name);
 }
 
-/** The console's page is bundled here, where there is what bundles. */
+/** The console's page is bundled here, where the bundler is installed. */
 const bundledPage: Plugin = {
   name: "bundled-page",
   setup({ onLoad }) {
@@ -81,12 +81,12 @@ const bundledPage: Plugin = {
   },
 };
 
-/** Readable, as it is seen in the stack trace of an error that someone reports. */
+/** Readable, since it appears in stack traces of error reports. */
 const READABLE = { minifyWhitespace: false, minifySyntax: false, sourcemap: "inline" } satisfies BuildOptions;
 
 async function buildPackage(): Promise<void> {
   rmSync(DIST, { recursive: true, force: true });
-  // The functions as they are deployed.
+  // The functions for deployments.
   await Promise.all([
     buildCommands(),
     buildPublic(),
@@ -99,7 +99,7 @@ async function buildPackage(): Promise<void> {
 
 const publicModules = () => readdirSync(`${ROOT}public`).map((file) => file.replace(/\.ts$/, ""));
 
-/** What runs on the user's machine: its packages are installed there. */
+/** The options for code on the user's machine, where its packages are installed. */
 const INSTALLED = {
   ...OPTIONS,
   ...READABLE,
@@ -115,13 +115,13 @@ async function buildCommands(): Promise<void> {
   await build({ ...INSTALLED, entryPoints, splitting: true, chunkNames, plugins: [together, bundledPage] });
 }
 
-/** Each is one file: what it shared with the commands would be several more. */
+/** Each is one file: sharing code with the commands would result in several more. */
 async function buildPublic(): Promise<void> {
   const entryPoints = Object.fromEntries(publicModules().map((name) => [name, `public/${name}.ts`]));
   await build({ ...INSTALLED, entryPoints });
 }
 
-/** The compiler declares all that the public modules import too; the declarations of these need none of it. */
+/** The compiler also writes declarations of all imported modules, which those of the public modules do not need. */
 async function declarePublic(): Promise<void> {
   await inTemporaryFolder((folder) => {
     const tsc = `${ROOT}node_modules/typescript/bin/tsc`;

@@ -22,7 +22,7 @@ export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 const { resolve } = createRequire(import.meta.url);
 
-/** What the runtime reads from beside its bundle: lib/runtime/assets.ts and worker/jsvm/source.ts. */
+/** The files that the runtime reads from the folder of its bundle: lib/runtime/assets.ts and worker/jsvm/source.ts. */
 export const RUNTIME_FILES = {
   "emscripten-module.wasm": createRequire(import.meta.resolve("quickjs-emscripten")).resolve(
     "@jitl/quickjs-wasmfile-release-sync/wasm",
@@ -35,9 +35,9 @@ export const RUNTIME_FILES = {
 };
 
 /**
- * Node's own modules without an `import`: that would make, before the bundle's first line, a namespace of all that a
- * module exports, and for `node:http` this loads a whole HTTP client of its own. What is imported by name is taken by
- * name, so that no other getter runs. `npm run bench:coldstart` compares.
+ * Loads Node's own modules without an `import`, which would create a namespace of all exports of a module before the
+ * bundle's first line; for `node:http` this loads a whole HTTP client. Only the imported names are read, so that no
+ * other getter runs. `npm run bench:coldstart` compares.
  */
 const builtins: Plugin = {
   name: "builtins",
@@ -60,7 +60,7 @@ const builtins: Plugin = {
         `const $module = /* @__PURE__ */ ${taken(path)}`,
         "const $member = (name) => $module[name]",
         "export default $module",
-        // Each on its own, and pure, so that those that nobody imports are left out.
+        // Each one separately, and pure, so that unused ones are removed.
         ...names.map((name) => `export const ${name} = /* @__PURE__ */ $member("${name}")`),
       ].join(";\n");
       return { contents };
@@ -68,24 +68,24 @@ const builtins: Plugin = {
   },
 };
 
-/** esbuild's options for all that runs in Node. */
+/** esbuild's options for all code that runs in Node. */
 export const OPTIONS = {
   absWorkingDir: ROOT,
   bundle: true,
   format: "esm",
   platform: "node",
-  // Lambda has Node 24; the same bundles run where a package is installed, on the oldest Node that it allows.
+  // Lambda has Node 24; the same bundles run in an installed package, on the oldest Node that it allows.
   target: "node22.22",
   outExtension: { ".js": ".mjs" },
   mainFields: ["module", "main"],
   conditions: ["module"],
-  // Names stay, so that a stack trace can be read without the map.
+  // Names are kept, so that a stack trace can be read without the map.
   minifyWhitespace: true,
   minifySyntax: true,
   sourcemap: "external",
   legalComments: "none",
   define: { BUNDLED: "true" },
-  // Some packages are CommonJS and ask for Node's modules by `require`.
+  // Some packages are CommonJS and load Node's modules with `require`.
   banner: {
     js: 'const require=process.getBuiltinModule("node:module").createRequire(import.meta.url);',
   },
@@ -101,8 +101,8 @@ export function functionNames(): string[] {
 }
 
 /**
- * Bundles each function into `dist/<name>/` of a folder, whole as Lambda gets it; its source maps go to `dist-maps/`.
- * Answers what is in each.
+ * Bundles each function into `dist/<name>/` of a folder, complete as for Lambda; source maps are moved to `dist-maps/`.
+ * Returns the content of each.
  */
 export async function buildFunctions(folder: string): Promise<Metafile[]> {
   for (const out of ["dist", "dist-maps"]) rmSync(`${folder}/${out}`, { recursive: true, force: true });
@@ -117,17 +117,18 @@ export async function buildFunctions(folder: string): Promise<Metafile[]> {
   );
 }
 
-/** Makes `index.mjs` of a source file, with all that it needs beside it. Answers what is in it. */
+/** Bundles a source file into `index.mjs`, with all files that it needs. Returns its content. */
 export async function bundle(source: string, outdir: string): Promise<Metafile> {
   const { metafile, outputFiles } = await build({
     ...OPTIONS,
     plugins: [leanSdk, ...OPTIONS.plugins],
     entryPoints: { index: source },
-    // What is imported when it is needed, such as most of the SDK's ways to credentials, is parsed when it is needed.
+    // Dynamically imported modules, such as most of the SDK's credential providers, are parsed only when they are
+    // needed.
     splitting: true,
     chunkNames: "[name]-[hash]",
     metafile: true,
-    // A chunk's name comes from its map too, whose paths begin here: the name is the same wherever it is written.
+    // A chunk's name also depends on its map, whose paths begin here, so the name is the same in any output folder.
     outdir: `dist/${basename(outdir)}`,
     write: false,
   });
@@ -138,7 +139,7 @@ export async function bundle(source: string, outdir: string): Promise<Metafile> 
   return metafile;
 }
 
-/** The sandbox's thread and what it reads. Answers what is in the thread's bundle. */
+/** Adds the sandbox's thread and its files. Returns the content of the thread's bundle. */
 export async function addRuntime(outdir: string, options: BuildOptions = {}): Promise<Metafile> {
   const entryPoints = { worker: "lib/runtime/worker/worker.ts" };
   const { metafile } = await build({ ...OPTIONS, entryPoints, outdir, ...options, metafile: true });
@@ -147,14 +148,14 @@ export async function addRuntime(outdir: string, options: BuildOptions = {}): Pr
   return metafile;
 }
 
-/** Out of what is deployed: Node would read them at each cold start. */
+/** Removes them from the deployed files, since Node would read them at each cold start. */
 function moveMaps(from: string, to: string): void {
   mkdirSync(to, { recursive: true });
   for (const file of readdirSync(from))
     if (file.endsWith(".map")) renameSync(`${from}/${file}`, `${to}/${file}`);
 }
 
-/** Makes `<name>.zip` of each function in a folder, as they are deployed. */
+/** Writes `<name>.zip` of each function into a folder, for deployments. */
 export async function buildZips(out: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "gatehook-build-"));
   try {
@@ -166,8 +167,8 @@ export async function buildZips(out: string): Promise<void> {
   }
 }
 
-/** The bundler works in a process of its own, which ends a little after ours: not so, once this is done. */
+/** The bundler runs in a process of its own, which would end a little after ours without this call. */
 export { stop as endBuilder } from "esbuild";
 
-// npm run build: where serverless.yml looks for them.
+// npm run build: writes them to the folder of serverless.yml's paths.
 if (import.meta.main) await buildZips(`${ROOT}dist/functions`);

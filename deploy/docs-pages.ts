@@ -1,4 +1,5 @@
-// The pages of docs/ in reading order: that in which docs/README.md names them. Each ends with links to its neighbours.
+// The pages of docs/ in reading order, which is that of docs/README.md. Each ends with links to the previous and the
+// next page.
 import { readFileSync } from "node:fs";
 import { ROOT } from "./build.ts";
 
@@ -8,12 +9,12 @@ const FOOTER = /\n---\n\n(?:Previous: \[.*|\[Contents\].*)\n$/;
 
 const read = (name: string) => readFileSync(`${ROOT}docs/${name}`, "utf8");
 
-/** The names of the pages, as the index has them. */
+/** The names of the pages, in the order of the index. */
 export function pagesInOrder(index = read(INDEX)): string[] {
   return Array.from(index.matchAll(/^- \[.*?\]\(([\w-]+\.md)\)/gm), ([, name = ""]) => name);
 }
 
-/** A page with the links at its end, whether or not it had some. */
+/** A page with the links at its end, which replace existing ones. */
 export function withFooter(name: string, text: string): string {
   const pages = pagesInOrder();
   const at = pages.indexOf(name);

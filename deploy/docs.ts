@@ -9,7 +9,7 @@ import { checkLicences, LICENCES_FILE, licencesText, shippedPackages } from "./l
 
 const FILE = `${ROOT}docs/settings.md`;
 
-/** The text of docs/settings.md with the tables as the source has them. */
+/** The text of docs/settings.md with the tables generated from the source. */
 export function settingsDocs(): string {
   const { functions, deployment } = settingsTables();
   return between(between(readFileSync(FILE, "utf8"), "functions", functions), "deployment", deployment);

@@ -4,17 +4,17 @@ import { basename, join, relative } from "node:path";
 import { buildZips, endBuilder, ROOT } from "./build.ts";
 
 const KEPT = `${ROOT}node_modules/.cache/gatehook-zips`;
-/** What the zips are made of. */
+/** The sources of the zips. */
 const SOURCES = ["functions", "lib", "deploy", "package-lock.json"];
 
-/** Puts the functions' zips into a folder: those of the last build, where their sources are the same since. */
+/** Copies the functions' zips into a folder: those of the last build, if their sources have not changed. */
 export async function putBuiltZips(folder: string): Promise<void> {
   const kept = join(KEPT, sourcesDigest(ROOT));
   if (!existsSync(kept)) await build(kept);
   cpSync(kept, folder, { recursive: true });
 }
 
-/** In one step, so that another process finds all of them, or none. */
+/** Atomically, so that another process finds all of them, or none. */
 async function build(kept: string): Promise<void> {
   const building = `${kept}.${process.pid}`;
   await buildZips(building);
@@ -24,13 +24,16 @@ async function build(kept: string): Promise<void> {
   try {
     renameSync(building, kept);
   } catch (thrown) {
-    // Another process has built the same meanwhile.
+    // Another process may have built the same meanwhile.
     if (!existsSync(kept)) throw thrown;
     rmSync(building, { recursive: true });
   }
 }
 
-/** Of the paths and contents of all sources. Node's version is in it since the bundles name what its modules export. */
+/**
+ * A digest of the paths and contents of all sources. It includes Node's version, since the bundles contain the export
+ * names of its modules.
+ */
 export function sourcesDigest(root: string): string {
   const hash = createHash("sha256").update(process.version);
   for (const file of SOURCES.flatMap((source) => filesIn(join(root, source)))) {

@@ -1,4 +1,4 @@
-// THIRD-PARTY-LICENSES: what of others is inside what the package ships. Written by `npm run docs`.
+// THIRD-PARTY-LICENSES: the code of others in the package. Written by `npm run docs`.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,21 +9,21 @@ import { addRuntime, buildFunctions, ROOT, RUNTIME_FILES } from "./build.ts";
 /** Written by `npm run docs`; part of the package. */
 export const LICENCES_FILE = `${ROOT}THIRD-PARTY-LICENSES`;
 
-/** Each lets anyone use, change and pass on what is under it, also in a product that is not open. */
+/** Each allows everybody to use, change and redistribute the code, also in a closed-source product. */
 const ALLOWED = ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "Unlicense"];
 
-/** A package of which the npm package contains code. */
+/** A package whose code is part of the npm package. */
 export interface Shipped {
   name: string;
   /** Its SPDX identifier. */
   licence: string;
-  /** As package.json names them. */
+  /** From its package.json. */
   author: string;
-  /** Of the licence and, if there is one, the notice; "" where the package brings none. */
+  /** The text of the licence and of the notice, if any; "" if the package has neither. */
   text: string;
 }
 
-/** The packages of which a bundle or a copied file of the npm package has something, by name. */
+/** The packages whose code is in a bundle or a copied file of the npm package, by name. */
 export async function shippedPackages(): Promise<Shipped[]> {
   const folders = new Set((await shippedFiles()).flatMap((path) => packageFolder(path) ?? []));
   const found = new Map([...folders].map((folder) => [folder, readPackage(folder)]));
@@ -32,7 +32,7 @@ export async function shippedPackages(): Promise<Shipped[]> {
   return [...distinct.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Throws for a package whose licence somebody has to read first. */
+/** Throws for a package with a licence that must be reviewed first. */
 export function checkLicences(packages: Shipped[]): void {
   const others = packages.filter(({ licence }) => !ALLOWED.includes(licence));
   if (others.length === 0) return;
@@ -42,7 +42,9 @@ export function checkLicences(packages: Shipped[]): void {
   );
 }
 
-/** Without versions, so that an update changes the file only if a package comes, goes or has another licence. */
+/**
+ * Without versions, so that an update changes the file only if a package is added or removed, or its licence changes.
+ */
 export function licencesText(packages: Shipped[]): string {
   const licences = Map.groupBy(packages, ({ licence }) => licence);
   const overview = [...licences].sort().map(([licence, of]) => `${licence}\n${listed(of)}`);
@@ -69,7 +71,7 @@ that npm installs beside gatehook are not in it; each brings its own licence.`,
 const listed = (packages: Shipped[]) =>
   [...new Set(packages.map(({ name }) => name))].map((name) => `  ${name}`).join("\n");
 
-/** Paths of all that ends up in the functions, the sandbox's thread and the console's page. */
+/** The paths of all sources of the functions, the sandbox's thread and the console's page. */
 async function shippedFiles(): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), "gatehook-licences-"));
   try {
@@ -90,7 +92,7 @@ const filesIn = ({ outputs }: Metafile) =>
     Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? path : [])),
   );
 
-/** Of the innermost package that a file is part of, relative to the clone. */
+/** The folder of the innermost package of a file, relative to the clone. */
 function packageFolder(path: string): string | undefined {
   return /(?:^|\/)(node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
 }

@@ -4,29 +4,29 @@ import { createInterface } from "node:readline";
 import { stripVTControlCharacters } from "node:util";
 import { AppError } from "../lib/errors.ts";
 
-/** How the framework's program is run. `stop` ends it. */
+/** The options of a run of the framework. `stop` ends it. */
 export interface Run {
   /** The folder of the service. */
   cwd: string;
   env: NodeJS.ProcessEnv;
-  /** Each line that it writes. */
+  /** Called with each line of its output. */
   onLine?: (line: string) => void;
   stop?: AbortSignal;
 }
 
-/** The framework's program, as a folder has it installed, or else this package; undefined where neither has. */
+/** The framework's program that is installed in a folder, or else in this package; undefined if in neither. */
 export function findOsls(folder: string): string | undefined {
   for (const from of [`${folder}/package.json`, import.meta.url]) {
     try {
       return createRequire(from).resolve("osls/bin/serverless.js");
     } catch {
-      // Not there: the other place.
+      // Not installed here: the next place is tried.
     }
   }
   return undefined;
 }
 
-/** Runs the framework. Throws `deploy-failed` with its own words when it fails. */
+/** Runs the framework. Throws `deploy-failed` with its own message if it fails. */
 export async function runOsls(
   program: string,
   args: string[],
@@ -51,7 +51,7 @@ export async function runOsls(
   if (code !== 0) throw new AppError("deploy-failed", `osls ${args[0]} failed: ${complaint(lines, code)}`);
 }
 
-/** What it says below `Error:`, without where it ran and whom to ask. */
+/** Its text below `Error:`, without the environment and the support links. */
 function complaint(lines: string[], code: number | null): string {
   const at = lines.findLastIndex((line) => /^(.*\s)?Error:?\s*$/.test(line));
   const said = lines.slice(at + 1);

@@ -14,9 +14,9 @@ const INSTALL_SCRIPTS = ["preinstall", "install", "postinstall"];
 interface Command {
   args: string[];
   env?: Env;
-  /** What it says on standard error, if it says something. */
+  /** The expected text on standard error, if any. */
   note?: RegExp;
-  /** What is in its output; undefined where it should be something else. */
+  /** The expected part of its output; undefined if the output is wrong. */
   find(stdout: string, version: string): string | undefined;
 }
 
@@ -66,7 +66,7 @@ function outcomeOf(stdout: string): string | undefined {
   return outcome === "done" && logs.includes("hello demo-key") ? `${outcome} in ${ms} ms` : undefined;
 }
 
-/** In a folder that `init` made, with the framework that its package.json names. */
+/** Commands for a folder of `init`, with the framework of its package.json. */
 const OWN_COMMANDS: Command[] = [
   { args: ["check"], find: first(/release \w+ would go live: 1 API\(s\), 1 script\(s\), 0 warning\(s\)/) },
   { args: ["test"], find: first(/2 tests: 2 passed/) },
@@ -98,7 +98,7 @@ async function runTests(project: string, count: number, env: Env): Promise<void>
   say("node --test", `${count} passed`);
 }
 
-/** What a newcomer does: install, init, and what init says. */
+/** The first steps of a new user: install, init, and the commands that init prints. */
 async function runInit(tarball: string, folder: string, version: string, env: Env): Promise<string> {
   const own = mkdir(folder, "own");
   await output("npm", ["install", "--save-dev", "--silent", "--no-audit", "--no-fund", tarball], own, env);
@@ -111,7 +111,7 @@ async function runInit(tarball: string, folder: string, version: string, env: En
   return own;
 }
 
-/** The same with handlers in TypeScript, which the bundler of that folder makes scripts of. */
+/** The same with handlers in TypeScript, which the folder's bundler bundles. */
 async function runTypeScript(tarball: string, folder: string, version: string, env: Env): Promise<void> {
   const own = mkdir(folder, "own-ts");
   await output("npm", ["install", "--save-dev", "--silent", "--no-audit", "--no-fund", tarball], own, env);
@@ -151,7 +151,7 @@ async function runUpgrade(tarball: string, folder: string, own: string, version:
   say(`upgrade to ${next}`, `${after.size} files are as they were`);
 }
 
-/** What is the user's, by path; npm itself changes the version in the first two that are left out. */
+/** The user's files by path; of the omitted ones, npm itself changes the version in the first two. */
 function ownFiles(project: string): Map<string, string> {
   const skipped = /^(package\.json|package-lock\.json|node_modules|\.gatehook)($|\/)/;
   const files = readdirSync(project, { recursive: true, withFileTypes: true })
@@ -165,7 +165,7 @@ function ownFiles(project: string): Map<string, string> {
   return new Map(files.map((path) => [path, readFileSync(join(project, path), "base64")]));
 }
 
-/** What an editor says of the author's files, by the declarations that the package has. */
+/** Checks the author's files as an editor does, with the package's declarations. */
 async function checkTypes(project: string, configs: string[], env: Env): Promise<void> {
   const tsc = `${ROOT}node_modules/typescript/bin/tsc`;
   for (const config of configs) await output(process.execPath, [tsc, "-p", config], project, env);

@@ -1,4 +1,4 @@
-// What npm makes of the package: its files, and what an installation of it brings.
+// The package as npm packs it: its files and its installation.
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { minVersion, satisfies } from "semver";
@@ -18,7 +18,7 @@ interface Packed {
   files: { path: string }[];
 }
 
-/** What npm knows of a package that it has installed. */
+/** npm's data about an installed package. */
 interface Installed {
   version: string;
   optional?: boolean;
@@ -28,7 +28,7 @@ interface Installed {
 
 const megabytes = (bytes: number) => `${(bytes / 1_000_000).toFixed(1)} MB`;
 
-/** Packs into a folder; answers where the tarball is. */
+/** Packs into a folder; returns the path of the tarball. */
 export async function pack(folder: string): Promise<string> {
   const args = ["pack", "--json", "--silent", "--pack-destination", folder];
   const [packed] = JSON.parse(await output("npm", args, ROOT, { ...process.env, PATH })) as [Packed];
@@ -45,7 +45,7 @@ export async function pack(folder: string): Promise<string> {
   return join(folder, packed.filename);
 }
 
-/** Without what this npm, this home or a shell that uses AWS would bring along; npm's registry is kept. */
+/** An environment without the settings of this npm, this home or AWS; npm's registry is kept. */
 export async function emptyEnv(folder: string): Promise<Env> {
   const setting = async (name: string) =>
     (await output("npm", ["config", "get", name], ROOT, process.env)).trim();
@@ -61,7 +61,10 @@ export async function emptyEnv(folder: string): Promise<Env> {
   };
 }
 
-/** Into a folder, with what it depends on. Throws for a warning, an install script, and a package for a newer Node. */
+/**
+ * Installs into a folder, with the dependencies. Throws for a warning, an install script, and a package for a newer
+ * Node.
+ */
 export async function install(tarball: string, project: string, env: Env): Promise<void> {
   const started = performance.now();
   const args = ["install", "--save-dev", "--no-audit", "--no-fund", "--loglevel", "warn", tarball];
@@ -77,7 +80,7 @@ export async function install(tarball: string, project: string, env: Env): Promi
   say("npm install", `${Object.keys(packages).length} packages, ${size}, in ${seconds} s by npm ${npm}`);
 }
 
-/** Also what this Node and this npm would not warn of. */
+/** Also checks what this Node and this npm would not warn about. */
 function checkInstalled(packages: [string, Installed][]): void {
   const scripted = packages.filter(([, { hasInstallScript }]) => hasInstallScript);
   if (scripted.length > 0) throw new Error(`these have install scripts: ${scripted.map(([path]) => path)}`);

@@ -7,7 +7,7 @@ const STRICT = {
   module: "preserve",
 };
 
-/** What an author has in a folder of their own, by path: as little as all commands need. */
+/** The files of an author's folder by path: the minimum for all commands. */
 export const PROJECT: Record<string, string> = {
   "apis/demo.json": JSON.stringify({
     api_id: "demo",
@@ -24,7 +24,7 @@ export const PROJECT: Record<string, string> = {
 
 greeter.NewHandler(function (event, context) {
   log("hello " + event.Meta.Key);
-  // @ts-expect-error: the declarations know what a context has
+  // @ts-expect-error: the declarations have the members of a context
   if (context.ApiId) log(context.APIID);
 });
 `,
@@ -63,7 +63,7 @@ test("keeps an event while the queue is unavailable", async () => {
 
 const publisher = await openPublisher({ queueUrl: "https://sqs.eu-west-1.amazonaws.com/1/q", spool: "spool" });
 export const event: PublishedEvent = await publisher.publish("demo", { Type: "KeyExpired" });
-// @ts-expect-error: the declarations know what a status has
+// @ts-expect-error: the declarations have the members of a status
 export const { spoold } = publisher.status();
 `,
   "types/run.ts": `import { type HandlerRun, runHandler } from "gatehook/test";
@@ -71,7 +71,7 @@ export const { spoold } = publisher.status();
 const event = { Type: "KeyExpired", Meta: { Key: "k1" } };
 const run: HandlerRun = await runHandler("handlers/greeter.js", { event, sessions: { k1: { expires: 1 } } });
 export const expires: unknown = run.sessions.k1?.expires;
-// @ts-expect-error: the declarations know what a run has
+// @ts-expect-error: the declarations have the members of a run
 export const { outcom } = run;
 `,
   "tsconfig.json": JSON.stringify({

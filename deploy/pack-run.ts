@@ -1,4 +1,4 @@
-// What `npm run pack:check` runs, and what it says of it.
+// The programs of `npm run pack:check`, and its report.
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
@@ -15,7 +15,7 @@ interface Ran {
 /** On this Node, whichever is first on the PATH. */
 export const PATH = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`;
 
-/** Whatever the command ends with. Rejects where it cannot be started. */
+/** Resolves for any exit code. Rejects if it cannot be started. */
 export async function run(command: string, args: string[], cwd: string, env: Env): Promise<Ran> {
   const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   const read = async (stream: NodeJS.ReadableStream) => (await Array.fromAsync(stream)).join("");
@@ -27,7 +27,7 @@ export async function run(command: string, args: string[], cwd: string, env: Env
   return { code, stdout, stderr };
 }
 
-/** The output of a command that has to succeed, without a warning. */
+/** The output of a command that must succeed without a warning. */
 export async function output(command: string, args: string[], cwd: string, env: Env): Promise<string> {
   const { code, stdout, stderr } = await run(command, args, cwd, env);
   if (code === 0 && stderr === "") return stdout;
@@ -37,7 +37,7 @@ export async function output(command: string, args: string[], cwd: string, env: 
 /** One line of the report. */
 export const say = (what: string, found: string) => console.log(`${what.padEnd(35)} ${found}`);
 
-/** The folder of that name in another, made where it is not there. */
+/** The folder with a name in another folder, created if missing. */
 export function mkdir(folder: string, name: string): string {
   mkdirSync(join(folder, name), { recursive: true });
   return join(folder, name);

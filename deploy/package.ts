@@ -10,9 +10,9 @@ import { templateProblems } from "./template-problems.ts";
 /** The CloudFormation template of a stage. */
 export interface Compiled {
   template: Template;
-  /** What would go wrong with it on AWS. */
+  /** The problems that it would have on AWS. */
   problems: string[];
-  /** False where AWS's own schemas are not installed to check it by. */
+  /** False if AWS's schemas, which check it, are not installed. */
   isChecked: boolean;
 }
 
@@ -22,12 +22,12 @@ export interface Artifact extends Compiled {
   zips: Map<string, { path: string; bytes: number }>;
 }
 
-/** How a stage is packaged. */
+/** The options of packaging a stage. */
 export interface Packaging {
   osls: string;
   stage: string;
   region?: string;
-  /** Before those of serverless.yml. */
+  /** Override those of serverless.yml. */
   parameters?: Record<string, string>;
   env: NodeJS.ProcessEnv;
   stop?: AbortSignal;

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Artifact } from "./package.ts";
 import { ofType, type Template } from "./template.ts";
 
-/** A template for any tool, and the zips that it names, by their keys. */
+/** A template for any tool, and its zips by their keys. */
 export interface Portable {
   template: Template;
   zips: Map<string, string>;
@@ -21,13 +21,13 @@ const PARAMETERS = {
   },
 };
 
-/** What the framework makes for itself. */
+/** The resources that the framework creates for itself. */
 const OF_FRAMEWORK = ["ServerlessDeploymentBucket", "ServerlessDeploymentBucketPolicy"];
 const OUTPUT_OF_FRAMEWORK = "ServerlessDeploymentBucketName";
 
 /**
- * The template with parameters in place of the framework's own bucket. A zip's key has its content's hash, so that a
- * function changes when its code does, and only then.
+ * The template with parameters instead of the framework's own bucket. A zip's key has its content's hash, so that a
+ * function changes only when its code does.
  */
 export function portableOf({ template, zips }: Artifact): Portable {
   const keys = new Map(
@@ -47,5 +47,5 @@ export function portableOf({ template, zips }: Artifact): Portable {
   return { template: portable, zips: new Map([...keys.values()].map(({ key, path }) => [key, path])) };
 }
 
-/** As its zip is called. */
+/** The name of its zip. */
 const functionName = ({ Handler }: Record<string, unknown>) => String(Handler).split("/")[1] ?? "";

@@ -1,9 +1,9 @@
 import { idOf, objectsIn, ofType, type Template } from "./template.ts";
 
-/** Everything that is sent to a queue when its work was given up. */
+/** The properties that send failed work to a queue. */
 const GIVEN_UP = ["deadLetterTargetArn", "Destination"];
 
-/** Queues that are not encrypted, and queues for what was given up that no alarm watches. */
+/** Queues that are not encrypted, and queues for failed work without an alarm. */
 export function queues(template: Template): string[] {
   const all = ofType(template, "AWS::SQS::Queue");
   const watched = new Set(
@@ -22,7 +22,7 @@ export function queues(template: Template): string[] {
   ]);
 }
 
-/** What brings functions their batches: a failure there must cost no message, and no message two runs side by side. */
+/** Event source mappings: a failure must not lose a message, and no message must be run twice at the same time. */
 export function sources(template: Template): string[] {
   return ofType(template, "AWS::Lambda::EventSourceMapping").flatMap(([id, { Properties }]) => {
     const { EventSourceArn, FunctionName, FunctionResponseTypes: answers = [] } = Properties;
@@ -50,13 +50,13 @@ function sourceQueue({ Resources }: Template, id: string, functionId: string): s
   ];
 }
 
-/** By S3, or by EventBridge of something that happened; what is done by a schedule is done again anyway. */
+/** Whether it is invoked by S3, or by an EventBridge event; scheduled invocations are repeated anyway. */
 function isNotified({ Resources }: Template, { Principal, SourceArn }: Record<string, unknown>): boolean {
   if (Principal === "s3.amazonaws.com") return true;
   return Resources[idOf(SourceArn) ?? ""]?.Properties.EventPattern !== undefined;
 }
 
-/** They invoke without waiting for the outcome: what fails again and again has to be kept. */
+/** Invocations without a caller that waits for the outcome: those that keep failing must be kept. */
 export function lostInvocations(template: Template): string[] {
   const destinations = new Map(
     ofType(template, "AWS::Lambda::EventInvokeConfig").map(([, { Properties }]) => {
@@ -91,7 +91,7 @@ interface Timed {
   Environment: { Variables: Record<string, unknown> };
 }
 
-/** Gateway-sync leaves to a later invocation each key that it may have no time for. */
+/** Gateway-sync leaves keys that it may have no time for to a later invocation. */
 export function gatewayTiming({ Resources }: Template): string[] {
   const sync = Resources.GatewayDashsyncLambdaFunction?.Properties as Timed | undefined;
   if (!sync) return ["GatewayDashsyncLambdaFunction is missing"];

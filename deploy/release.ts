@@ -17,7 +17,7 @@ interface Step {
   run(): void;
 }
 
-/** Answers what git prints. What it says when it fails is part of the error's message. */
+/** Returns git's output. Its error output is part of the error's message. */
 const git = (...args: string[]) =>
   execFileSync("git", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }).trimEnd();
 
@@ -83,7 +83,7 @@ function stepsOf(version: string): Step[] {
     {
       does: `commit the version as "Release ${version}"`,
       run: () => {
-        // The first release may have the version that package.json was made with.
+        // The first release may have the initial version of package.json.
         if (git("diff", "--name-only"))
           git("commit", "--quiet", "-m", `Release ${version}`, "--", ...VERSIONED);
       },
@@ -118,7 +118,7 @@ function release(version: string, dryRun: boolean): void {
       run();
     }
   } catch (thrown) {
-    // To what the last commit has: the tree was clean.
+    // To the last commit: the tree was clean.
     git("checkout", "--quiet", "--", ...VERSIONED);
     throw thrown;
   }

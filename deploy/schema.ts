@@ -1,6 +1,6 @@
 /**
- * What AWS's own schemas and rules say of a template, as far as it would not deploy; undefined where the package that
- * knows them is not installed.
+ * The errors of AWS's own schemas and rules for a template that would not deploy; undefined if the package with them is
+ * not installed.
  */
 export async function schemaProblems(templateFile: string): Promise<string[] | undefined> {
   const validate = await import("@aws/cloudformation-validate").catch(() => undefined);

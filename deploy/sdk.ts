@@ -1,32 +1,32 @@
-// Parts of the AWS SDK that the functions do not use. A bundler cannot tell, and all that is bundled is parsed at each
-// cold start.
+// Removes parts of the AWS SDK that the functions do not use. A bundler cannot detect them, and all bundled code is
+// parsed at each cold start.
 import { readFileSync } from "node:fs";
 import type { Metafile, Plugin } from "esbuild";
 
-/** A file of the SDK, and what takes its place. */
+/** A file of the SDK and its replacement. */
 interface Replacement {
   file: RegExp;
   contents: string;
-  /** What would be bundled again if the SDK had that file elsewhere. */
+  /** The files that would be bundled again if the SDK moved that file. */
   gone: RegExp;
 }
 
 const REPLACEMENTS: Replacement[] = [
   {
-    // Lambda gives a function its credentials in the environment. The chain looks for them in eight more places.
+    // Lambda passes credentials to a function in the environment. The SDK's chain searches eight more places.
     file: /@aws-sdk\/credential-provider-node\/dist-es\/index\.js$/,
     contents: 'export { fromEnv as defaultProvider } from "@aws-sdk/credential-provider-env";',
     gone: /@aws-sdk\/(credential-provider-(?!env\/|node\/)|nested-clients|token-providers)|credential-provider-imds/,
   },
   {
-    // A function has no ~/.aws; gatehook dev runs none with somebody's own.
+    // A function has no ~/.aws; gatehook dev does not run functions with a user's own.
     file: /shared-ini-file-loader\/loadSharedConfigFiles\.js$/,
     contents: `export { CONFIG_PREFIX_SEPARATOR } from "./constants";
 export const loadSharedConfigFiles = async () => ({ configFile: {}, credentialsFile: {} });`,
     gone: /shared-ini-file-loader\/parseIni\.js$/,
   },
   {
-    // No call of ours answers with a stream of events.
+    // None of the calls has an event stream as its answer.
     file: /@smithy\/core\/dist-es\/submodules\/event-streams\/index\.js$/,
     contents: `export const eventStreamSerdeProvider = () => undefined;
 export const resolveEventStreamSerdeConfig = (config) => config;
@@ -38,17 +38,17 @@ export class EventStreamSerde {
     gone: /event-streams\/eventstream-codec\//,
   },
   {
-    // Filled by a middleware that no client of ours uses.
+    // Filled by a middleware that none of the clients uses.
     file: /@aws-sdk\/endpoint-cache\/dist-es\/index\.js$/,
     contents: "export class EndpointCache {}",
     gone: /node_modules\/mnemonist\//,
   },
 ];
 
-/** Every operation of a service, with the shapes of what it takes and answers. */
+/** Every operation of a service, with the shapes of its input and output. */
 const SCHEMAS = /@aws-sdk\/.*\/schemas\/schemas_\d+\.js$/;
 
-/** Leaves out what no function needs. */
+/** Removes the parts that no function needs. */
 export const leanSdk: Plugin = {
   name: "lean-sdk",
   setup({ onLoad }) {
@@ -58,8 +58,8 @@ export const leanSdk: Plugin = {
 };
 
 /**
- * Members are named by constants there, `{ [_hH]: … }`. That could run code, for all that the bundler knows, so it
- * keeps each operation, whether or not it is used.
+ * The names of members are constants there, `{ [_hH]: … }`. The bundler assumes that this could run code, so it keeps
+ * each operation, whether or not it is used.
  */
 function withPlainNames(schemas: string): string {
   const constants = new Map(
@@ -71,7 +71,7 @@ function withPlainNames(schemas: string): string {
   });
 }
 
-/** Throws when something is bundled that was to be left out: an upgrade of the SDK may have moved its files. */
+/** Throws if a removed part is bundled nevertheless: an upgrade of the SDK may have moved its files. */
 export function checkLean({ inputs, outputs }: Metafile): void {
   const parts = Object.values(outputs).flatMap((output) => Object.entries(output.inputs));
   const bundled = parts.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path);

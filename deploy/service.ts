@@ -3,43 +3,43 @@ import { AppError } from "../lib/errors.ts";
 import { settingOf } from "../lib/settings/named.ts";
 import { DEFINITION_FILE, INFRA_FOLDER, putZips, ZIPS_FOLDER } from "./parts.ts";
 
-/** What serverless.yml says otherwise than the one of this package: texts as the environment would have them. */
+/** The differences from this package's serverless.yml: texts as in the environment. */
 export interface Service {
   name: string;
-  /** Of the gatehook that makes it. */
+  /** The version of gatehook that writes it. */
   version: string;
-  /** Of every stage, where there are any. */
+  /** The tags of every stage, if any. */
   tags?: Record<string, string>;
-  /** Parameters of every stage. */
+  /** The parameters of every stage. */
   parameters: Record<string, string>;
   stages: Record<string, ServiceStage>;
 }
 
-/** What one stage has otherwise than the others. */
+/** The differences of one stage. */
 export interface ServiceStage {
   region?: string;
   tags?: Record<string, string>;
   parameters: Record<string, string>;
 }
 
-/** What writeService makes in a folder. */
+/** The files that writeService writes into a folder. */
 export const SERVICE_PATHS = ["serverless.yml", "infra", ZIPS_FOLDER] as const;
 
-/** Puts into a folder what the framework needs: serverless.yml, infra/ and the functions' zips. */
+/** Writes the files for the framework into a folder: serverless.yml, infra/ and the functions' zips. */
 export async function writeService(folder: string, service: Service): Promise<void> {
   writeDefinition(folder, service);
   await putZips(`${folder}/${ZIPS_FOLDER}`);
 }
 
-/** Without the zips, which only a deployment needs. */
+/** The same without the zips, which only a deployment needs. */
 export function writeDefinition(folder: string, service: Service): void {
   writeFileSync(`${folder}/serverless.yml`, definitionOf(service));
-  // What it has for a gateway's host is not part of the stack.
+  // Its files for a gateway's host are not part of the stack.
   const filter = (path: string) => path === INFRA_FOLDER || path.endsWith(".yml");
   cpSync(INFRA_FOLDER, `${folder}/infra`, { recursive: true, filter });
 }
 
-/** The text of serverless.yml for a service: its comments stay. */
+/** The text of serverless.yml for a service, with its comments. */
 function definitionOf({ name, version, tags, parameters, stages }: Service): string {
   let text = readFileSync(DEFINITION_FILE, "utf8");
   text = replaced(text, /^service: .*$/m, `service: ${name}`);
@@ -47,7 +47,7 @@ function definitionOf({ name, version, tags, parameters, stages }: Service): str
   const defaults = Object.entries(parameters).map(([parameter, value]) => line(parameter, value));
   for (const one of tags ? [tagLine(tags), ...defaults] : defaults)
     text = replaced(text, new RegExp(`^    ${one.split(":")[0]}:.*$`, "m"), `    ${one}`);
-  // Behind the defaults of all stages.
+  // After the defaults of all stages.
   return replaced(text, /^custom:$/m, `${Object.entries(stages).map(stageText).join("")}custom:`);
 }
 
@@ -63,7 +63,7 @@ function stageText([stage, { region, tags, parameters }]: [string, ServiceStage]
     ...(tags ? [tagLine(tags)] : []),
     ...Object.entries(parameters).map(([name, value]) => line(name, value)),
   ];
-  // A stage without a setting of its own is there by its name alone.
+  // A stage without its own settings needs no entry.
   if (lines.length === 0) return "";
   return `  ${JSON.stringify(stage)}:\n${lines.map((one) => `    ${one}\n`).join("")}\n`;
 }

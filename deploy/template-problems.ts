@@ -2,7 +2,7 @@ import { openRoutes, openUrls, silentAlarms, wholeTables, wideStatements } from 
 import { gatewayTiming, lostInvocations, queues, sources, timing } from "./queue-problems.ts";
 import { namesIn, type Template } from "./template.ts";
 
-/** What neither CloudFormation nor its schemas would tell, and would go wrong once it runs. */
+/** The problems that neither CloudFormation nor its schemas detect, but which would occur when it runs. */
 export function templateProblems(template: Template): string[] {
   const checks = [
     danglingReferences,
@@ -28,7 +28,7 @@ function danglingReferences(template: Template): string[] {
   return [...dangling].map((name) => `something refers to ${name}, which is not in the template`);
 }
 
-/** What a condition leaves out cannot be referred to by what stays: without a gateway, nothing would deploy. */
+/** References to a resource that a condition may remove: without a gateway, nothing could be deployed. */
 function missingConditions({ Resources, Outputs = {} }: Template): string[] {
   // An Fn::If has a condition of its own.
   const isOpen = (key: string, value: unknown) => (key === "Fn::If" ? undefined : value);

@@ -1,4 +1,4 @@
-/** A compiled CloudFormation template, as much of its form as matters here. */
+/** The relevant part of a compiled CloudFormation template. */
 export interface Template {
   Parameters?: Record<string, unknown>;
   Resources: Record<string, Resource>;
@@ -6,7 +6,7 @@ export interface Template {
   Outputs?: Record<string, { Value: unknown; Condition?: string }>;
 }
 
-/** As CloudFormation has it; `Type` such as `AWS::SQS::Queue`. */
+/** A CloudFormation resource; `Type` such as `AWS::SQS::Queue`. */
 export interface Resource {
   Type: string;
   Condition?: string;
@@ -17,7 +17,7 @@ export interface Resource {
 export const ofType = (template: Template, type: string) =>
   Object.entries(template.Resources).filter(([, resource]) => resource.Type === type);
 
-/** Every object in a value, itself included. */
+/** Every object in a value, including the value itself. */
 export function* objectsIn(value: unknown): Generator<Record<string, unknown>> {
   if (typeof value !== "object" || value === null) return;
   if (!Array.isArray(value)) yield value as Record<string, unknown>;

@@ -3,8 +3,8 @@ import { WRITER_HEADER } from "../lib/sessions/api.ts";
 import { type ByWriter, changedByWriter } from "../lib/sessions/item.ts";
 
 /**
- * The caller of an HTTP request, as far as an IAM authorizer names it. The console of a local stack names itself; that
- * gives no rights, since every caller there may make the same changes.
+ * The caller of an HTTP request, if an IAM authorizer identifies it. The console of a local stack identifies itself;
+ * this grants no permissions, since every caller there may make the same changes.
  */
 export function callerOf({
   headers,

@@ -23,7 +23,7 @@ import { once } from "./once.ts";
 import { choice, flag, integer, list, text } from "./settings.ts";
 import { warmRuntime } from "./warm-runtime.ts";
 
-/** Without it, Lambda may end the function while handlers fill what they are allowed. */
+/** Without this check, Lambda may kill the function when handlers use all their allowed memory. */
 const TOO_LITTLE = "raise consumerMemory, or lower RUNTIME_WORKERS or RUNTIME_MEMORY_MB";
 
 const { settings: runtimeSettings, starter } = warmRuntime();
@@ -49,7 +49,8 @@ const table = renamedConsumerStore(
 const owner = gatewayOptions(env);
 const gateway = owner && perInvocation(owner);
 const owned = gateway && (await loadOwned(gateway));
-// What few starts need is loaded when it is first asked for. Its settings are read now: a wrong one stops the start.
+// Modules that few starts need are loaded at their first use. Their settings are read now, so that an invalid one stops
+// the start.
 const queues = { deadLetters: text(env, "DEAD_LETTERS_QUEUE_URL"), events: text(env, "EVENTS_QUEUE_URL") };
 const returns = once(async () => (await import("./returns.ts")).createReturns({ ...queues, log }));
 const io = {
@@ -59,7 +60,7 @@ const io = {
   table: stateTable,
 };
 const scriptIo = once(async () => (await import("./script-io.ts")).createScriptIo(io));
-// Only the address policy knows whether an entry is right.
+// Only the address policy can check an entry.
 if (io.allowHosts.length > 0) await scriptIo();
 const sendTask: SendTask = async (...task) => (await returns()).sendTask(...task);
 const hooks = {
@@ -130,7 +131,7 @@ const consume = createConsumer({
   history: await history(),
 });
 
-/** The local stack keeps one by itself, and a deployment a table of what HISTORY asks for. */
+/** The local stack keeps a history itself; a deployment writes to a table as HISTORY determines. */
 async function history() {
   if (env.GATEHOOK_HISTORY === undefined && choice(env, "HISTORY") === "off") return undefined;
   const { createHistory } = await import("./history.ts");

@@ -22,7 +22,7 @@ import { proveMarks } from "./prove-marks.ts";
 import { integer, text } from "./settings.ts";
 import { createSqs } from "./sqs.ts";
 
-/** Most of a key's time is a pause; what reaches the gateway at a time is limited by its connections. */
+/** Most of a key's time is spent waiting; the concurrent requests to the gateway are limited by its connections. */
 const KEYS_AT_ONCE = 256;
 
 const { env } = process;
@@ -88,7 +88,7 @@ const sync = createSync({
   rows,
   later: createLater({ sqs, queueUrl: text(env, "SYNC_QUEUE_URL") }),
   concurrency: KEYS_AT_ONCE,
-  // A look, a proof of absence, a write and another look.
+  // A read, a proof of absence, a write and another read.
   keyMs: 8 * gateway.timeoutMs + 1_000,
   now: Date.now,
   random: Math.random,
@@ -96,7 +96,7 @@ const sync = createSync({
   metrics,
 });
 
-/** Rows whose time has come are touched, so that the stream brings them: it alone has the order of each key. */
+/** Touches the rows that are due, so that the stream delivers them: only the stream has the order of each key. */
 async function touchAll({ Records }: SQSEvent): Promise<SQSBatchResponse> {
   const touched = await Promise.allSettled(
     Records.map(async ({ body }) => {
@@ -114,7 +114,7 @@ async function touchAll({ Records }: SQSEvent): Promise<SQSBatchResponse> {
   return { batchItemFailures: failed.map(({ messageId }) => ({ itemIdentifier: messageId })) };
 }
 
-/** A batch of the sessions table's stream, or of the queue of keys that are to be looked at again. */
+/** Handles a batch of the sessions table's stream, or of the queue of keys that must be checked again. */
 export const main = middy<DynamoDBStreamEvent | SQSEvent, SQSBatchResponse>()
   .use(withMetrics(metrics))
   .handler(async (batch, context) => {

@@ -3,7 +3,7 @@ import { connectGateway, type Gateway, type GatewayOptions } from "../lib/gatewa
 import { hashFunction } from "./key-names.ts";
 import { baseUrl, type Env, headerText, integer, isSet, text } from "./settings.ts";
 
-/** The gateway that owns the sessions; undefined where the table is the store. */
+/** The gateway that owns the sessions; undefined if the table owns them. */
 export function gatewayOptions(env: Env): GatewayOptions | undefined {
   if (!isSet(env, "GATEWAY_URL")) return undefined;
   return connection(env);
@@ -16,13 +16,13 @@ const connection = (env: Env): GatewayOptions => ({
   timeoutMs: integer(env, "GATEWAY_TIMEOUT_MS"),
 });
 
-/** For those who know keys by their names in the table alone. Throws setting-invalid without one. */
+/** For functions that know keys only by their names in the table. Throws setting-invalid without a gateway. */
 export const requiredGateway = (env: Env): GatewayOptions => ({
   ...connection(env),
   hashed: hashFunction(env) !== undefined,
 });
 
-/** Connected when it is first asked in an invocation: a connection that outlives one may be dead at the next. */
+/** Connects at the first request of an invocation, since a connection of an earlier invocation may be dead. */
 export function perInvocation(options: GatewayOptions): Pick<Gateway, "get"> & { end(): Promise<void> } {
   let connected: Gateway | undefined;
   return {
@@ -38,14 +38,14 @@ export function perInvocation(options: GatewayOptions): Pick<Gateway, "get"> & {
   };
 }
 
-/** The key by which the gateway is known to have its keys. */
+/** The key that proves that the gateway has its keys. */
 export const canaryOf = (env: Env) => createCanary(canaryName(env), hashFunction(env));
 
-/** The key's name, as the setting has it. */
+/** The key's name, from the setting. */
 export const canaryName = (env: Env) => text(env, "GATEWAY_CANARY");
 
-/** How long the gateway's session cache may hold an older session, in ms. */
+/** The time for which the gateway's session cache may contain an older session, in ms. */
 export const cacheMs = (env: Env) => integer(env, "GATEWAY_CACHE_SECONDS") * 1_000;
 
-/** Keys that may be found absent in an hour. */
+/** The maximum number of keys that may be found absent in an hour. */
 export const maxAbsences = (env: Env) => integer(env, "GATEWAY_MAX_ABSENCES");

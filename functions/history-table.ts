@@ -6,7 +6,7 @@ import { createHistoryClients } from "./clients.ts";
 import { once } from "./once.ts";
 import type { Env } from "./settings.ts";
 
-/** `secret`: what keys are hashed with; `container`: names the process that writes. */
+/** `secret`: the secret of the hashes of keys; `container`: the name of the writing process. */
 export interface HistoryTableSettings {
   table: string;
   bucket: string;

@@ -9,10 +9,10 @@ import { DEFAULT_LIMITS, type Isolation, type Limits } from "../lib/runtime/prot
 import { once } from "./once.ts";
 import { choice, type Env, flag, headerText, integer, text } from "./settings.ts";
 
-/** In the local stack alone: a record is a line of this process's output, which the stack takes for its history. */
+/** Only in the local stack: a record is a line of this process's output, which the stack adds to its history. */
 const LINES = "lines";
 
-/** What a recorder needs of the consumer. */
+/** The dependencies of a recorder. */
 export interface HistoryOptions {
   log: Log;
   metrics: Metrics;
@@ -20,7 +20,7 @@ export interface HistoryOptions {
   limits: Partial<Limits>;
 }
 
-/** What a consumer's events are recorded by, where they are. */
+/** The recorder of a consumer's events, if they are recorded. */
 export function createHistory(env: Env, options: HistoryOptions): Recorder | undefined {
   const { metrics, isolation, limits } = options;
   const common = { metrics, now: Date.now, container: randomUUID().slice(0, 8), isolation };
@@ -56,7 +56,7 @@ const toLines: HistorySink = async (attempts) => {
   return 0;
 };
 
-/** Loaded with the first attempt that is kept: most containers keep none. The settings are read now. */
+/** Loaded with the first attempt that is kept, since most containers keep none. The settings are read now. */
 function toTable(env: Env, container: string, log: Log): HistorySink {
   const settings = {
     table: text(env, "HISTORY_TABLE"),
@@ -76,6 +76,6 @@ function toTable(env: Env, container: string, log: Log): HistorySink {
   };
 }
 
-/** Where not all are kept. */
+/** Failed attempts come first, in case not all can be kept. */
 const troubleFirst = (a: AttemptRecord, b: AttemptRecord) =>
   Number(a.outcome === "done") - Number(b.outcome === "done");

@@ -11,7 +11,7 @@ const asReply = ({ status, headers, body }: HttpReply): Reply => ({ statusCode: 
 /** An answer with a JSON body. */
 export const reply = (status: number, body: unknown): Reply => asReply(jsonReply(status, body));
 
-/** Turns an error into its answer; `refused` is told the code of each. */
+/** Converts an error to its answer; `refused` is called with the code of each. */
 export function httpErrors(
   log: Log,
   refused: (code: ErrorCode | "internal") => void = () => {},

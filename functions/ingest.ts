@@ -38,7 +38,7 @@ const ingest = createIngest({
   metrics,
 });
 
-/** Events over HTTP, at /events/{api_id}: 202 once the queue has them. */
+/** Events over HTTP, at /events/{api_id}: answers 202 when the queue has them. */
 export const main = middy<APIGatewayProxyEventV2>()
   .use(withMetrics(metrics))
   .use(httpErrors(log, (code) => metrics.countBy("EventsRefused", code)))

@@ -3,7 +3,7 @@ import { hashedName, type KeyName } from "../lib/gateway/hashed-keys.ts";
 import type { HashFunction } from "../lib/gateway/key-hash.ts";
 import { choice, type Env, isSet } from "./settings.ts";
 
-/** The hash function of keys in the sessions table; undefined where the table has raw keys. */
+/** The hash function of keys in the sessions table; undefined if the table has raw keys. */
 export function hashFunction(env: Env): HashFunction | undefined {
   if (env.GATEWAY_HASHED_KEYS?.trim()) {
     const message =

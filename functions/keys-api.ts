@@ -7,7 +7,7 @@ import { readKeysAuth } from "./keys-auth.ts";
 import type { OpenSessionsApi } from "./sessions-api.ts";
 import { type Env, flag } from "./settings.ts";
 
-/** The gateway's own key API, on the sessions of the settings; undefined where it is off. */
+/** The gateway's key API for the sessions table of the settings; undefined if it is off. */
 export function openKeysApi(
   env: Env,
   { release, log, ...table }: Pick<OpenSessionsApi, "store" | "byName" | "rows" | "release"> & { log: Log },

@@ -2,7 +2,7 @@ import { LogFormatter, Logger, LogItem } from "@aws-lambda-powertools/logger";
 import type { LogAttributes, UnformattedAttributes } from "@aws-lambda-powertools/logger/types";
 import type { DebugLog } from "../lib/log.ts";
 
-/** The members that every line has; a log group is of one function, so its lines do not say which. */
+/** The members of every line; each log group belongs to one function, so the lines do not name it. */
 class LineFormatter extends LogFormatter {
   formatAttributes(line: UnformattedAttributes, fields: LogAttributes): LogItem {
     const { logLevel: level, message, timestamp, xRayTraceId: xray_trace_id } = line;
@@ -14,8 +14,8 @@ class LineFormatter extends LogFormatter {
 let waiting = "";
 
 /**
- * What is logged in one turn of the event loop is written together at its end: a write costs as much as a line. Lambda
- * freezes a container only once the answer was sent, which takes more turns than that.
+ * All lines of one turn of the event loop are written together at its end, since a write costs as much as a line.
+ * Lambda freezes a container only after the answer was sent, which takes several more turns.
  */
 function write(line: string): void {
   if (waiting === "") setImmediate(flush);
@@ -28,7 +28,7 @@ function flush(): void {
   if (lines !== "") process.stdout.write(lines);
 }
 
-// A process that ends by itself, or by an error, says all that it had to say.
+// Writes the remaining lines when the process ends.
 process.on("exit", flush);
 
 class LineLogger extends Logger {
@@ -38,7 +38,7 @@ class LineLogger extends Logger {
   }
 }
 
-/** JSON lines on standard output, from the level POWERTOOLS_LOG_LEVEL on. docs/operate.md lists the lines. */
+/** JSON lines on standard output, with a minimum level of POWERTOOLS_LOG_LEVEL. docs/operate.md lists the lines. */
 export function createLog(): DebugLog {
   // Lambda's JSON format sets this variable, which would take precedence over ours.
   delete process.env.AWS_LAMBDA_LOG_LEVEL;

@@ -3,14 +3,14 @@ import type { MiddlewareObj } from "@middy/core";
 import type { Context } from "aws-lambda";
 import { METRICS, type MetricName, type Metrics } from "../lib/metrics.ts";
 
-/** Metrics that are kept until the invocation's end. */
+/** Metrics that are collected until the end of the invocation. */
 export interface EmfMetrics extends Metrics {
-  /** Writes what was counted since the last flush. */
+  /** Writes the metrics since the last flush. */
   flush(): void;
 }
 
 /**
- * Lines in CloudWatch's embedded metric format on stdout, so that no call is made for them.
+ * Lines in CloudWatch's embedded metric format on stdout, so that no API call is needed.
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
 export function createMetrics(serviceName: string): EmfMetrics {
@@ -18,12 +18,12 @@ export function createMetrics(serviceName: string): EmfMetrics {
   const start = (dimensions: Record<string, string> = {}) =>
     new Emf({ namespace, serviceName, defaultDimensions: dimensions });
   const total = start();
-  // A line's dimensions hold for all of its metrics, so each code has a line of its own.
+  // A line's dimensions apply to all of its metrics, so each code has a line of its own.
   const coded = new Map<string, Emf>();
 
   const add = (line: Emf, name: MetricName, value: number) =>
     void line.addMetric(name, METRICS[name].unit, value);
-  // Added up, so that a batch has one value of each and not one for each of its events.
+  // Summed up, so that a batch has one value of each metric instead of one for each event.
   const counts = new Map<MetricName, number>();
   const addUp = (name: MetricName, value: number) => void counts.set(name, (counts.get(name) ?? 0) + value);
 
@@ -47,7 +47,10 @@ export function createMetrics(serviceName: string): EmfMetrics {
   };
 }
 
-/** Ends each invocation with its metrics, also one that failed. To be used first: what is used later ends before. */
+/**
+ * Writes the metrics at the end of each invocation, even if it failed. Must be the first middleware: later ones end
+ * before it.
+ */
 export function withMetrics(metrics: EmfMetrics): MiddlewareObj<unknown, unknown, Error, Context> {
   const end = ({ context }: { context: Context }) => {
     metrics.observe("RemainingTime", context.getRemainingTimeInMillis());

@@ -1,4 +1,4 @@
-/** Calls `make` with the first call, and answers the same value from then on. */
+/** Calls `make` at the first call, and returns the same value from then on. */
 export function once<Made>(make: () => Made): () => Made {
   let made: { made: Made } | undefined;
   return () => {

@@ -13,7 +13,7 @@ import type { StoredSession } from "../lib/sessions/item.ts";
 import type { createDynamo } from "./clients.ts";
 import { choice } from "./settings.ts";
 
-/** What a gateway that owns the sessions changes for the consumer. */
+/** The consumer's dependencies if a gateway owns the sessions. */
 export function ownedSessions(deps: {
   gateway: Pick<Gateway, "get">;
   store: ConsumerStore;

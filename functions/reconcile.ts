@@ -36,7 +36,7 @@ const never = new AbortController().signal;
 /** The time reserved for rows in progress and for the end: a read of a key, a read of the canary, and some writes. */
 const END_MS = 2 * options.timeoutMs + 3_000;
 
-/** A slice of the comparison: as much as fits into the invocation, from where the last one ended. */
+/** Compares as many rows as the invocation has time for, from the end of the last slice. */
 async function compareSlice(timeLeft: () => number): Promise<void> {
   const turn = await place.begin(timeLeft());
   if (!turn) return log.info("sessions not compared: another invocation is at it", {});

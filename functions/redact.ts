@@ -1,7 +1,7 @@
 import { createRedact, type Redact } from "../lib/events/redact.ts";
 import { type Env, invalid, list } from "./settings.ts";
 
-/** As a whole list: then nothing is taken out. */
+/** As the only entry of the list: nothing is removed. */
 const NONE = "none";
 
 const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;

@@ -8,7 +8,7 @@ import { AppError, errorText } from "../lib/errors.ts";
 import { requestHandler } from "./clients.ts";
 import { invalid } from "./settings.ts";
 
-/** What AWS answers when a value is not there, or not for us: repeating the call does not help. */
+/** AWS's errors for a value that is missing or forbidden: repeating the call does not help. */
 const UNRESOLVED = new Set([
   "ParameterNotFound",
   "ParameterVersionNotFound",
@@ -21,16 +21,16 @@ const UNRESOLVED = new Set([
   "DecryptionFailure",
 ]);
 
-/** How references are looked up, and how long a value is kept. */
+/** The settings of references and of the cache of their values. */
 export interface ReferenceSettings {
-  /** What the names of parameters and secrets begin with; "" where that is not set. */
+  /** The prefixes of the names of parameters and secrets; "" if not set. */
   prefixes: Record<ValueStore, string>;
   /** In seconds. */
   maxAge: number;
 }
 
 /**
- * Values from Parameter Store and Secrets Manager, each kept for a while. In a module of its own, which is loaded
+ * Values from Parameter Store and Secrets Manager, each cached for a while. In a module of its own, which is loaded
  * only when a definition has a reference: its clients would lengthen every cold start.
  */
 export function createReferences({ prefixes, maxAge }: ReferenceSettings): ReadValue {

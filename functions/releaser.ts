@@ -41,7 +41,10 @@ const wake = createWake({
   log,
 });
 
-/** Woken by S3; the notice only says that something changed, so what is in the bucket now is what counts. */
+/**
+ * Invoked by S3. The notification only says that something changed, so the releaser reads the current content of the
+ * bucket.
+ */
 export const main = middy()
   .use(withMetrics(metrics))
   .handler(async (notice, context) => wake({ id: context.awsRequestId, notice }));

@@ -9,7 +9,9 @@ import { createSendTask } from "../lib/tasks/send-task.ts";
 import type { SendTask } from "../lib/tasks/tasks.ts";
 import { createSqs } from "./sqs.ts";
 
-/** Where events go that are not done, and tasks. In a module of its own, since most batches are done completely. */
+/**
+ * Sends back events that are not done, and sends tasks. In a module of its own, since most batches are done completely.
+ */
 export function createReturns(deps: {
   deadLetters: string;
   events: string;

@@ -1,7 +1,7 @@
 import type { RuntimeOptions } from "../lib/runtime/runtime.ts";
 import { choice, type Env, integer, invalid } from "./settings.ts";
 
-/** How handlers run; docs/settings.md has the defaults and what they mean. */
+/** The settings of the runtime; docs/settings.md explains them and their defaults. */
 export function readRuntimeSettings(env: Env) {
   const isolation = choice(env, "RUNTIME_ISOLATION");
   const workers = integer(env, "RUNTIME_WORKERS");

@@ -21,21 +21,23 @@ import { hashFunction, keyName } from "./key-names.ts";
 import { proveMarks } from "./prove-marks.ts";
 import { choice, type Env, flag, text } from "./settings.ts";
 
-/** The sessions of the settings: for the function, and for the commands, which obey the same rules. */
+/**
+ * The sessions API with the tables of the settings, for the function and for the commands, which follow the same rules.
+ */
 export interface OpenSessionsApi {
   answer(request: SessionsRequest): Promise<SessionsReply>;
   /** By raw keys. */
   store: SessionStore;
-  /** By the names of rows, of the table alone. */
+  /** By the names of rows, without a gateway. */
   byName: SessionStore;
   rows: SessionRows;
-  /** The live one. */
+  /** The live release. */
   release(): Promise<LiveRelease | undefined>;
-  /** Only where a gateway owns the sessions. */
+  /** Only if a gateway owns the sessions. */
   changedState: ChangedState | undefined;
-  /** Completes a row by its name with what only the gateway has. */
+  /** Completes a row by its name with data that only the gateway has. */
   complete: ReadThrough | undefined;
-  /** Ends what an invocation has opened. */
+  /** Closes the connections of an invocation. */
   end(): Promise<void>;
 }
 
@@ -47,11 +49,11 @@ export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics:
   const owner = gatewayOptions(env);
   const gateway = owner && perInvocation(owner);
   const release = liveRelease(env, dynamo);
-  // A gateway decides itself how long it keeps a session.
+  // A gateway determines the lifetime of sessions itself.
   const endOf = gateway ? undefined : lifetimesOf(release);
   const stored = { dynamo, table, endOf, proveMarks: proveMarks(env, dynamo), ...clockAndRandom };
 
-  /** Sessions by the names that `nameOf` makes of what is asked for, completed by the gateway that owns them. */
+  /** Sessions by the names that `nameOf` returns, completed by the gateway that owns them. */
   function storeOf(nameOf: KeyName, asked: Pick<Gateway, "get"> | undefined): SessionStore {
     const store = renamedSessionStore(createSessionStore(stored), nameOf);
     if (!asked) return store;
@@ -70,7 +72,7 @@ export function openSessionsApi(env: Env, { log, metrics }: { log: Log; metrics:
       metrics,
     });
 
-  /** By the names of rows, for those who have no raw keys. */
+  /** By the names of rows, for callers without raw keys. */
   const asked = gateway && (hashFunction(env) ? byHash(gateway) : gateway);
   const byName = createSessionStore(stored);
 
@@ -114,7 +116,7 @@ function liveRelease(
   return () => read({ fresh: true });
 }
 
-/** How long the live release's APIs keep a session. */
+/** The session lifetimes of the live release's APIs. */
 function lifetimesOf(release: () => Promise<LiveRelease | undefined>): () => Promise<SessionEnd> {
   return async () => {
     const apis = (await release()) ?? { apis: [], api: () => undefined };

@@ -40,7 +40,7 @@ export function choice<Each extends Name<"choice">>(env: Env, name: Each): Setti
   return choices.find((each) => each === given(env, name)) ?? choices[0];
 }
 
-/** Separated by commas, without the spaces around them; `[]` where nothing is set and there is no default. */
+/** Separated by commas, without the spaces around them; `[]` if it is not set and has no default. */
 export function list(env: Env, name: Name<"list">): string[] {
   return (given(env, name) ?? defaultText(FUNCTION_SETTINGS[name]))
     .split(",")
@@ -49,7 +49,10 @@ export function list(env: Env, name: Name<"list">): string[] {
 
 const SECRET_CHARS = 16;
 
-/** Secrets that are all valid, so that one can replace another without a gap. Their values are in no error. */
+/**
+ * Secrets that are all valid at the same time, so that one can replace another without an interruption. Errors never
+ * contain their values.
+ */
 export function secretList(env: Env, name: "INGEST_TOKEN" | "KEYS_API_SECRET"): string[] {
   const secrets = list(env, name);
   if (secrets.some((secret) => secret.length < SECRET_CHARS))
@@ -57,13 +60,13 @@ export function secretList(env: Env, name: "INGEST_TOKEN" | "KEYS_API_SECRET"): 
   return secrets;
 }
 
-/** An http or https URL. Throws where it is not set. */
+/** An http or https URL. Throws if it is not set. */
 export const baseUrl = (env: Env, name: Name<"url">): URL => new URL(given(env, name) ?? required(name));
 
-/** A secret that travels in a header; its value is in no error. */
+/** A secret that is sent in a header; errors never contain its value. */
 export const headerText = (env: Env, name: Name<"secret">): string => given(env, name) ?? required(name);
 
-/** What is set, without the spaces around it; undefined where nothing is. */
+/** The text of a setting without the spaces around it; undefined if it is not set. */
 function given(env: Env, name: FunctionSettingName): string | undefined {
   const value = env[name]?.trim();
   if (!value) return undefined;
@@ -76,7 +79,7 @@ function required(name: FunctionSettingName): never {
   throw invalid(name, "is not set");
 }
 
-/** The error `setting-invalid`; `problem` continues after the setting's name. */
+/** The error `setting-invalid`; its message is the setting's name and `problem`. */
 export function invalid(name: FunctionSettingName, problem: string): AppError {
   const { what, example } = FUNCTION_SETTINGS[name];
   return new AppError(

@@ -7,10 +7,10 @@ import { parseSecrets } from "../lib/webhooks/sign.ts";
 import { createWebhookStore } from "../lib/webhooks/store.ts";
 import type { createDynamo } from "./clients.ts";
 
-/** What sends webhooks. In a module of its own, since most deployments have none. Throws `setting-invalid`. */
+/** The sender of webhooks. In a module of its own, since most deployments have none. Throws `setting-invalid`. */
 export function createWebhooks(deps: {
   allowHosts: string[];
-  /** The text of WEBHOOK_SECRETS; "" for none. */
+  /** The text of WEBHOOK_SECRETS; "" if not set. */
   secrets: string;
   timeoutMs: number;
   dynamo: ReturnType<typeof createDynamo>;
@@ -23,7 +23,7 @@ export function createWebhooks(deps: {
   const { allowHosts, secrets, dynamo, table, ttlSeconds, ...others } = deps;
   return createDeliverer({
     ...others,
-    // Of an answer its beginning is read, however long it is.
+    // Only the beginning of an answer is read.
     egress: createEgress({ allowHosts, maxResponseBytes: 1024 }),
     store: createWebhookStore({ dynamo, table, ttlSeconds, now: Date.now, random: Math.random }),
     secrets: secrets ? parseSecrets("WEBHOOK_SECRETS", secrets) : undefined,

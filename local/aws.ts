@@ -4,35 +4,38 @@ import { AppError } from "../lib/errors.ts";
 import { type Service, startDynamo } from "./dynamodb.ts";
 import { startQueueAndBucket } from "./queue-and-bucket.ts";
 
-/** Where the stack's AWS services answer: embedded ones, unless the environment names others. */
+/** The endpoints of the stack's AWS services: embedded ones, unless the environment names others. */
 export interface LocalAws {
-  /** What every client, here and in the functions, finds in its environment. */
+  /** The environment of every client, here and in the functions. */
   env: Record<string, string>;
   /** Those that end with this stack. */
   embedded: ReadonlySet<ServiceName>;
   close(): Promise<void>;
 }
 
-/** As in the name of the variable `AWS_ENDPOINT_URL_…`. */
+/** As in the variable's name `AWS_ENDPOINT_URL_…`. */
 export type ServiceName = "DYNAMODB" | "SQS" | "S3";
 
 /** How the embedded services are started. `signal` ends the start. */
 export interface LocalAwsOptions {
-  /** Where the embedded services keep their data; without one it is in memory. */
+  /** The folder of the embedded services' data; without one, they keep it in memory. */
   folder?: string | undefined;
   signal?: AbortSignal | undefined;
-  /** An embedded service ended by itself. */
+  /** Called if an embedded service ends unexpectedly. */
   onEnd?: ((error: AppError) => void) | undefined;
 }
 
 type Env = Record<string, string | undefined>;
 
-/** Starts what the environment names no endpoint for. Throws `setting-invalid` for an endpoint that is not a URL. */
+/**
+ * Starts the services for which the environment has no endpoint. Throws `setting-invalid` for an endpoint that is not a
+ * URL.
+ */
 export async function startAws(env: Env, options: LocalAwsOptions = {}): Promise<LocalAws> {
   const { folder, signal, onEnd } = options;
   const given = {
     dynamo: endpointIn(env, "AWS_ENDPOINT_URL_DYNAMODB", FOR_ALL),
-    // A table's stream is where the table is.
+    // A table's stream has the endpoint of the table.
     streams: endpointIn(env, "AWS_ENDPOINT_URL_DYNAMODB_STREAMS"),
     sqs: endpointIn(env, "AWS_ENDPOINT_URL_SQS", FOR_ALL),
     s3: endpointIn(env, "AWS_ENDPOINT_URL_S3", FOR_ALL),
@@ -76,7 +79,7 @@ async function startAll(starts: ((() => Promise<Service>) | undefined)[]): Promi
 
 const FOR_ALL = "AWS_ENDPOINT_URL";
 
-/** As the SDK finds it: a service's own variable, then the one for all; one that is empty is not set. */
+/** In the same order as the SDK: a service's own variable, then the one for all; an empty one counts as not set. */
 function endpointIn(env: Env, ...names: string[]): string | undefined {
   if (env.AWS_IGNORE_CONFIGURED_ENDPOINT_URLS === "true") return undefined;
   const name = names.find((one) => env[one]);
@@ -93,12 +96,12 @@ interface Identity extends Record<string, string> {
 }
 
 const REGION = "us-east-1";
-/** The credentials where none are given: emulators accept any. */
+/** The placeholder credentials, since emulators accept any. */
 export const MADE_UP_KEY = "local";
 
 /**
- * Region and credentials, which functions get as variables. Services of others get what the SDK itself would find, so
- * also a profile, or the role of a container or a machine.
+ * Region and credentials, which functions receive as variables. For external services, they are those that the SDK
+ * itself would find, including a profile, or the role of a container or a machine.
  */
 async function identityIn(env: Env, isOutside: boolean): Promise<Identity> {
   const { AWS_REGION: region, AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret } = env;

@@ -2,19 +2,21 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createTurns } from "../lib/in-turn.ts";
 import type { BucketFile } from "../lib/releases/bucket.ts";
 
-/** S3's notices, which no emulator sends: looks what has changed in the bucket, and tells the releaser. */
+/**
+ * Replaces S3's notifications, which emulators do not send: detects changes in the bucket, and notifies the releaser.
+ */
 export interface BucketWatch {
-  /** Uploads and has it released; the releaser is not woken again for these files, unless that fails. */
+  /** Uploads and releases files, without another notification for them unless the release fails. */
   quietly<T>(upload: () => Promise<void>, release: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
 const LOOK_MS = 500;
 
-/** Looks every 500 ms until it is closed. `onError`: a look failed, and the next one tries again. */
+/** Reads the bucket every 500 ms until it is closed. `onError`: a read failed, and is repeated the next time. */
 export function watchBucket(deps: {
   list: () => Promise<BucketFile[]>;
-  /** Takes what S3 would send. */
+  /** Receives the notification that S3 would send. */
   notify: (notice: unknown) => Promise<unknown>;
   onError: (error: Error) => void;
 }): BucketWatch {
@@ -22,7 +24,7 @@ export function watchBucket(deps: {
   let known = new Map<string, string>();
   const inTurn = createTurns();
 
-  // S3 tells of a file also when it was put again as it was.
+  // S3 also notifies when an unchanged file is uploaded again.
   const stateNow = async () =>
     new Map((await deps.list()).map(({ path, etag, putAt }) => [path, `${etag} ${putAt}`]));
 
@@ -62,7 +64,7 @@ export function watchBucket(deps: {
   };
 }
 
-/** As S3 names keys in its notices: encoded as in a form. */
+/** As in S3's notifications, where keys are form-encoded. */
 export function noticeOf(keys: string[]) {
   const encode = (key: string) => key.split("/").map(encodeURIComponent).join("/").replaceAll("%20", "+");
   return { Records: keys.map((key) => ({ eventSource: "aws:s3", s3: { object: { key: encode(key) } } })) };

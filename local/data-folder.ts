@@ -4,23 +4,23 @@ import { DatabaseSync } from "node:sqlite";
 import { AppError, errorText } from "../lib/errors.ts";
 import { keepOutOfRepositories } from "./keep-out.ts";
 
-/** A folder that tables, queues and bucket are kept in, by one stack at a time. */
+/** The folder of a stack's tables, queues and bucket, used by one stack at a time. */
 export interface DataFolder {
   path: string;
-  /** Throws `local-failed`, naming the folder, when nothing can be written there. */
+  /** Throws `local-failed` with the folder if it is not writable. */
   check(): void;
-  /** To be called when something failed: has `onUnwritable` called when that is why. */
+  /** Call this after a failure: it calls `onUnwritable` if the folder is the reason. */
   suspect(): void;
   close(): void;
 }
 
-/** More than a database needs for one write. */
+/** The size of the test write: more than a database needs for one write. */
 const PROBE_BYTES = 1_048_576;
 
-/** Between two looks: something that fails may fail a thousand times a second. */
+/** The time between two checks, since failures may occur a thousand times a second. */
 const PAUSE_MS = 1_000;
 
-/** Throws `local-failed` when the folder cannot be written, or another stack has it. */
+/** Throws `local-failed` if the folder is not writable, or another stack uses it. */
 export function openDataFolder(path: string, onUnwritable: (error: unknown) => void): DataFolder {
   function check(): void {
     const probe = join(path, "probe");
@@ -79,7 +79,7 @@ const unwritable = (path: string, cause: unknown) =>
 
 const SQLITE_BUSY = 5;
 
-/** SQLite's lock on an empty file: the system gives it back however the process ends, on every platform. */
+/** SQLite's lock on an empty file: the system releases it however the process ends, on every platform. */
 function takeLock(path: string): DatabaseSync {
   const lock = new DatabaseSync(join(path, "lock"));
   try {

@@ -8,7 +8,7 @@ import { AppError, errorText } from "../lib/errors.ts";
 import { findBinary } from "./engine-binary.ts";
 import { endWithThisProcess } from "./watchdog.ts";
 
-/** A service of the stack that was started here, and how to stop it. */
+/** A running service of the stack. */
 export interface Service {
   endpoint: string;
   close(): Promise<void>;
@@ -19,17 +19,17 @@ export interface Service {
  */
 export interface DynamoOptions {
   binary?: string;
-  /** The file that the tables are kept in; without one they are in memory. */
+  /** The file of the tables; without one they are in memory. */
   file?: string | undefined;
   signal?: AbortSignal | undefined;
-  /** It ended by itself. */
+  /** Called if it ends unexpectedly. */
   onEnd?: ((error: AppError) => void) | undefined;
 }
 
 const START_MS = 5_000;
-/** Between asking it to end and ending it. */
+/** The time between the request to end and the kill, in ms. */
 const GRACE_MS = 1_000;
-/** A terminal signals all its processes, and so ends the engine too: this wait lets our own handler run first. */
+/** A terminal sends signals to all its processes, including the engine: this wait lets our own handler run first. */
 const SIGNAL_MS = 100;
 const MAX_SAID = 1_000;
 
@@ -86,7 +86,7 @@ export async function startDynamo(options: DynamoOptions = {}): Promise<Service>
   return { endpoint: `http://${at.address}:${at.port}`, close };
 }
 
-/** An engine that does not start may have found its file damaged. */
+/** If an engine does not start, its file may be damaged. */
 function withFile(cause: AppError, file: string | undefined): AppError {
   if (!file) return cause;
   const rest = `its data is in ${file}: if that is damaged, delete ${dirname(file)} to start from nothing`;
@@ -105,8 +105,9 @@ async function endOf(server: ChildProcess): Promise<string> {
 type Address = Pick<AddressInfo, "address" | "port">;
 
 /**
- * The engine answers pages of every origin and requests for every host, and has no setting for that. So it listens
- * where no page finds it: at a random one of the 16 million loopback addresses of Linux and Windows. macOS has one.
+ * The engine answers web pages of every origin and requests for every host, and has no setting to restrict them. So it
+ * listens on an address that no page can guess: a random one of the 16 million loopback addresses of Linux and Windows.
+ * macOS has only one.
  */
 async function freeAddress(): Promise<Address> {
   const random = `127.${randomInt(1, 255)}.${randomInt(256)}.${randomInt(1, 255)}`;

@@ -3,14 +3,14 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { AppError } from "../lib/errors.ts";
 
-/** What decides where dynoxide is looked for. */
+/** The values that determine where dynoxide is searched. */
 export interface Machine {
   /** As `process.platform` and `process.arch`. */
   platform: string;
   arch: string;
   /** The environment's PATH. */
   path: string;
-  /** Files or folders whose node_modules may hold the package. */
+  /** Files or folders whose node_modules may contain the package. */
   from: (string | URL)[];
 }
 
@@ -18,11 +18,11 @@ const thisMachine = (): Machine => ({
   platform: process.platform,
   arch: process.arch,
   path: process.env.PATH ?? "",
-  // `npx` keeps gatehook elsewhere than the project that installed the package.
+  // `npx` installs gatehook in another folder than the project that installed the package.
   from: [import.meta.url, join(process.cwd(), "package.json")],
 });
 
-/** Those that dynoxide publishes a package for. */
+/** The platforms for which dynoxide publishes a package. */
 const PACKAGED = new Set(["darwin-arm64", "darwin-x64", "linux-arm64", "linux-x64", "win32-x64"]);
 
 /** The binary of the platform's npm package, else the one on the PATH. Throws `local-failed` with ways to get it. */
@@ -46,7 +46,7 @@ function inPackage(machine: Machine): string | undefined {
 
 function onPath(machine: Machine): string | undefined {
   const folders = machine.path.split(machine.platform === "win32" ? ";" : ":");
-  // An empty entry is the current folder, from which nothing is started unasked.
+  // An empty entry means the current folder, from which nothing must be started.
   return folders
     .filter(Boolean)
     .map((folder) => join(folder, fileName(machine)))

@@ -6,10 +6,10 @@ import { CORE_SCRIPT, GATEWAY_FILE, SOURCE_FOLDERS, type SourceFile } from "../l
 import { type Folders, foldersText, OWN_FOLDERS } from "../lib/settings/project.ts";
 
 /**
- * The uploadable files of a folder: apis/*.json, handlers/**\/*.js, templates/**, gateway.json and tykjs.js, by these
- * names also where `names` has others for the first two folders. What is read is shown and uploaded, so a symbolic link
- * that leads out of the two is refused with `release-invalid`; others are followed. Throws `local-failed` when one of
- * the two is missing. `endings`: other endings of the files in the two.
+ * The uploadable files of a folder: apis/*.json, handlers/**\/*.js, templates/**, gateway.json and tykjs.js, with these
+ * names even if `names` has others for the first two folders. The files are shown and uploaded, so a symbolic link to a
+ * target outside the two folders is rejected with `release-invalid`; other links are followed. Throws `local-failed` if
+ * one of the two is missing. `endings`: other endings of the files in the two.
  */
 export async function readSourceFiles(
   folder: string,
@@ -42,14 +42,14 @@ async function templatesBelow(top: Place & { endings: string[] }, root: string):
   return filesBelow({ ...top, real }, { inside: [real], named: `${TEMPLATES}/` });
 }
 
-/** What the names of the files of each folder end with. */
+/** The file name endings of each folder. */
 export type Endings = Record<keyof typeof SOURCE_FOLDERS, string | readonly string[]>;
 
-/** From the folder's own name to that in the bucket. */
+/** Replaces the folder's own name by that in the bucket. */
 const renamed = (places: Place[], from: string, to: string): Place[] =>
   places.map(({ path, real }) => ({ path: to + path.slice(from.length), real }));
 
-/** A process may have a thousand files open, or fewer. */
+/** The limit of open files may be a thousand, or fewer. */
 const CONCURRENT_READS = 50;
 
 async function readAll(places: Place[]): Promise<SourceFile[]> {
@@ -62,13 +62,13 @@ async function readAll(places: Place[]): Promise<SourceFile[]> {
   return files.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** A file or a folder: what it is called from the top, and where it is. */
+/** A file or a folder: its path from the top, and its real path. */
 interface Place {
   path: string;
   real: string;
 }
 
-/** Where links may lead, and how that is called. */
+/** The folders to which links may lead, and their name. */
 interface Bounds {
   inside: string[];
   named: string;
@@ -84,7 +84,7 @@ async function realFolder(root: string, path: string, names: Folders): Promise<s
   return followed(place, { inside: [root], named: root });
 }
 
-/** More than anybody makes by hand: links into each other's folders would multiply without end. */
+/** More than anybody creates by hand: links into each other's folders would multiply endlessly. */
 const MAX_LINKED_FOLDERS = 1_000;
 
 async function filesBelow(top: Place & { endings: string[] }, bounds: Bounds): Promise<Place[]> {
@@ -100,7 +100,7 @@ async function filesBelow(top: Place & { endings: string[] }, bounds: Bounds): P
       const isLink = entry.isSymbolicLink();
       const real = isLink ? await followed(place, bounds) : place.real;
       if (isFile) files.push({ path: place.path, real });
-      // A link to a folder that contains it would be followed without end.
+      // A link to a folder that contains it would be followed endlessly.
       if (isFile || folder.above.includes(real)) continue;
       if (isLink) linked += 1;
       if (linked > MAX_LINKED_FOLDERS)
@@ -119,7 +119,7 @@ async function singleFile(place: Place, bounds: Bounds): Promise<Place[]> {
   return [isLink ? { path: place.path, real: await followed(place, bounds) } : place];
 }
 
-/** Undefined where there is nothing: what a link leads to may be gone, or the link itself. */
+/** Undefined if it does not exist: the target of a link may have been deleted, or the link itself. */
 async function statsOf(read: (path: string) => Promise<Stats>, { real }: Place): Promise<Stats | undefined> {
   try {
     return await read(real);
@@ -130,7 +130,7 @@ async function statsOf(read: (path: string) => Promise<Stats>, { real }: Place):
   }
 }
 
-/** Where a symbolic link leads. Throws `release-invalid` when that is out of bounds. */
+/** The target of a symbolic link. Throws `release-invalid` if it is out of bounds. */
 async function followed({ path, real: link }: Place, { inside, named }: Bounds): Promise<string> {
   const real = await realpath(link);
   if (inside.some((folder) => isBelow(real, folder))) return real;

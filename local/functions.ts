@@ -7,9 +7,9 @@ import { unzipSync } from "fflate";
 import { AppError, errorText } from "../lib/errors.ts";
 import type { LocalFunctionOptions } from "./lambda/lambda.ts";
 
-/** The functions' code: in a clone their sources, in an installed package the zips that are deployed. */
+/** The functions' code: in a clone their sources, in an installed package the zips for deployments. */
 export interface Functions {
-  /** What starts one of them. */
+  /** The start options of a function. */
   find(name: string): Pick<LocalFunctionOptions, "handler" | "taskRoot" | "moduleEnding">;
   close(): Promise<void>;
 }
@@ -17,8 +17,8 @@ export interface Functions {
 declare const BUNDLED: boolean | undefined;
 
 /**
- * In a package, the zips are unpacked into a temporary folder, which `close` removes. Throws `local-failed` where it
- * cannot.
+ * In a package, the zips are unpacked into a temporary folder, which `close` removes. Throws `local-failed` if this
+ * fails.
  */
 export async function openFunctions(): Promise<Functions> {
   return typeof BUNDLED === "undefined" ? SOURCES : unpackedFunctions();
@@ -50,7 +50,7 @@ async function unpackedFunctions(): Promise<Functions> {
   };
 }
 
-/** Writes the files of a zip below a folder. It is for our own zips: paths in it are not checked. */
+/** Unpacks a zip into a folder. Only for our own zips: paths in it are not checked. */
 export function unzip(zip: string, folder: string): void {
   for (const [path, bytes] of Object.entries(unzipSync(readFileSync(zip)))) {
     if (path.endsWith("/")) continue;

@@ -5,16 +5,16 @@ import { type Pump, startPump } from "./pump.ts";
 import type { Clients } from "./resources.ts";
 import { startStreamPump } from "./stream-pump.ts";
 
-/** What the functions are started with, and the table and the queue that feed them. */
+/** The options of the functions, and the table and the queue that feed them. */
 export interface GatewaySyncOptions {
   clients: Clients;
   sessionsTable: string;
-  /** Of the keys that are to be looked at again. */
+  /** The queue of the keys that must be checked again. */
   queueUrl: string;
   queueStays: boolean;
   settings: Record<string, string>;
   start: (name: string, timeoutMs: number) => Promise<LocalFunction>;
-  /** Not the consumer's: no event fails by it. */
+  /** Errors of these functions do not affect events. */
   onError: (error: Error) => void;
   /** Ends the start. */
   signal: AbortSignal;
@@ -28,10 +28,10 @@ export interface GatewaySync extends Pump {
 
 const BATCH_SIZE = 100;
 const TIMEOUT_MS = 60_000;
-/** How often both sides are compared. */
+/** The time between two comparisons of both sides. */
 const RECONCILE_MS = 60_000;
 
-/** The functions and what feeds them; undefined unless the settings name a gateway. */
+/** Starts the functions and their event sources; undefined unless the settings name a gateway. */
 export async function startGatewaySync(options: GatewaySyncOptions): Promise<GatewaySync | undefined> {
   const { clients, sessionsTable, settings, start, onError, signal } = options;
   if (!settings.GATEWAY_URL) return undefined;

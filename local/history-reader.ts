@@ -5,24 +5,24 @@ import { historyFiles } from "./history-writer.ts";
 
 /** Reads a history that another process may be writing. */
 export interface HistoryReader {
-  /** What was written since the last time, the oldest first; at the first time all that is there. */
+  /** The lines since the last call, the oldest first; at the first call all lines. */
   read(): AsyncIterable<HistoryLine>;
   /** The same, with the place of each line. */
   readPlaced(): AsyncIterable<PlacedLine>;
-  /** The line at a place that `readPlaced` told; undefined when its file was thrown away. */
+  /** The line at a place of `readPlaced`; undefined if its file was deleted. */
   lineAt(place: LinePlace): Promise<HistoryLine | undefined>;
-  /** The files that there are. */
+  /** The existing files. */
   files(): string[];
 }
 
-/** Where a line is: the name of the file in its folder, and the line's first byte and length, without the line end. */
+/** The place of a line: the file's name in its folder, and the line's first byte and length, without the line break. */
 export interface LinePlace {
   file: string;
   offset: number;
   bytes: number;
 }
 
-/** A line and where it is. */
+/** A line and its place. */
 export interface PlacedLine {
   line: HistoryLine;
   place: LinePlace;
@@ -30,7 +30,7 @@ export interface PlacedLine {
 
 const LINE_END = 0x0a;
 
-/** A missing folder is an empty history. What is not a whole line of a history is left out. */
+/** A missing folder is an empty history. Anything but a whole line of a history is omitted. */
 export function createHistoryReader(folder: string): HistoryReader {
   const offsets = new Map<string, number>();
 
@@ -47,7 +47,7 @@ export function createHistoryReader(folder: string): HistoryReader {
     }
   }
 
-  /** Whole lines only: the rest is read when its end has come. */
+  /** Reads only whole lines: an incomplete one is read later. */
   async function* readOn(file: string): AsyncIterable<PlacedLine> {
     const from = offsets.get(file) ?? 0;
     const bytes = await bytesAt(file, from);
@@ -88,13 +88,13 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** A file may be thrown away between the two. */
+/** A file may be deleted between the two calls. */
 function undefinedIfGone(thrown: unknown): undefined {
   const { code } = thrown as NodeJS.ErrnoException;
   if (code !== "ENOENT" && code !== "ENOTDIR") throw thrown;
 }
 
-/** Undefined for what is not a line of a history in this version's format. */
+/** Undefined for any text but a line of a history in this version's format. */
 export function parseLine(text: string): HistoryLine | undefined {
   if (text === "") return undefined;
   try {

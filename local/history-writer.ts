@@ -19,17 +19,17 @@ export interface HistoryWriter {
   close(): void;
 }
 
-/** How much is kept. About a tenth, the oldest, is thrown away when one of the two is reached. */
+/** The limits of a history. If one of them is reached, about the oldest tenth is deleted. */
 export interface HistoryLimits {
-  /** Lines that are kept about, without those that only tell that an event came. */
+  /** The approximate number of kept lines, without those about the arrival of an event. */
   lines: number;
   bytes: number;
 }
 
-/** What `dev` keeps by default. */
+/** The default limits of `dev`. */
 export const HISTORY_LIMITS: HistoryLimits = { lines: 10_000, bytes: 256 * 1024 * 1024 };
 
-/** In how many parts it is thrown away. */
+/** The number of files, which are deleted one by one. */
 const FILES = 10;
 const FILE = /^(\d{8})\.jsonl$/;
 
@@ -39,7 +39,7 @@ export const historyFiles = (folder: string) =>
     .flatMap((entry) => (entry.isFile() && FILE.test(entry.name) ? entry.name : []))
     .sort();
 
-/** Lines that are not counted: they are small, and another comes for their event. */
+/** Lines that are not counted: they are small, and another one follows for their event. */
 const RECEIVED = `${LINE_START}"received"`;
 
 interface OpenFile {
@@ -48,7 +48,7 @@ interface OpenFile {
   bytes: number;
 }
 
-/** `onTrouble` is told once when nothing can be written: what comes while that lasts is lost. */
+/** `onTrouble` is called once if nothing can be written: lines are lost as long as that lasts. */
 export function openHistory(
   folder: string,
   { lines: mostLines, bytes: mostBytes }: HistoryLimits,
@@ -67,7 +67,7 @@ export function openHistory(
     const sizes = names.map((name) => statSync(join(folder, name)).size);
     let bytes = sizes.reduce((sum, size) => sum + size, 0);
     for (const [at, name] of names.entries()) {
-      // Another one comes, and grows to one part.
+      // Leaves room for another file, which grows to one part.
       if (names.length - at <= FILES && bytes <= mostBytes - mostBytes / FILES) return;
       rmSync(join(folder, name), { force: true });
       bytes -= sizes[at] ?? 0;
@@ -77,7 +77,7 @@ export function openHistory(
   const isFull = ({ lines, bytes }: Pick<OpenFile, "lines" | "bytes">) =>
     lines >= mostLines / FILES || bytes >= mostBytes / FILES;
 
-  /** The last file where it has room: the one that this process began, or one of the start before. */
+  /** The last file if it has room: one of this process, or of an earlier start. */
   function openNext(): OpenFile {
     close();
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -126,14 +126,14 @@ export function openHistory(
     }
   }
 
-  // So that others find it before its first line.
+  // Opened now, so that others find it before its first line.
   attempt(openNext);
   return { append: (line) => attempt(() => write(line)), close };
 }
 
 const isCounted = (line: string) => line !== "" && !line.startsWith(RECEIVED);
 
-/** A line may be cut, when the process ended or the disk was full: it must not damage the next one. */
+/** The last line may be incomplete, if the process ended or the disk was full: it must not damage the next one. */
 function measured(path: string) {
   const text = readFileSync(path, "utf8");
   return {

@@ -4,7 +4,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from "
 import { AppError } from "../lib/errors.ts";
 import { ownHosts, rejectionOf } from "./own-hosts.ts";
 
-/** API Gateway's HTTP API, as much as the functions need: payload format 2.0. */
+/** The part of API Gateway's HTTP API that the functions need: payload format 2.0. */
 export interface HttpApi {
   url: string;
   close(): Promise<void>;
@@ -12,19 +12,19 @@ export interface HttpApi {
 
 type Invoke = (request: APIGatewayProxyEventV2) => Promise<unknown>;
 
-/** Where the API listens, and what answers. Routes are tried in their order. */
+/** The port of the API and its routes, which are tried in their order. */
 export interface HttpApiOptions {
   /** 0: any free port. */
   port: number;
-  /** Names that a request's Host may have in addition to those of loopback with this port. */
+  /** Host names that are allowed in requests, in addition to those of loopback with this port. */
   allowHosts?: string[] | undefined;
-  /** Such as `POST /events/{api_id}` or `ANY /…`; a `{key+}` takes slashes too, `$default` everything. */
+  /** Such as `POST /events/{api_id}` or `ANY /…`; a `{key+}` also matches slashes, and `$default` everything. */
   routes: Record<string, Invoke>;
-  /** Answers what is below `/console`. */
+  /** Answers the requests below `/console`. */
   console?: RequestListener | undefined;
 }
 
-/** Listens on 127.0.0.1 alone. Throws `local-failed`, such as where the port is in use. */
+/** Listens only on 127.0.0.1. Throws `local-failed`, for example if the port is in use. */
 export async function startHttpApi({ port, allowHosts, routes, console }: HttpApiOptions): Promise<HttpApi> {
   const table = Object.entries(routes).map(([routeKey, invoke]) => ({
     routeKey,
@@ -74,7 +74,7 @@ export async function startHttpApi({ port, allowHosts, routes, console }: HttpAp
   };
 }
 
-/** The name itself is not repeated: the caller knows it. */
+/** The name itself is not repeated, since the caller knows it. */
 const withAdvice = ({ status, message }: { status: number; message: string }) =>
   status === 421 ? `${message}: gatehook dev takes further ones by --allow-host NAME` : message;
 
@@ -123,7 +123,7 @@ async function asRequest(
     headers: Object.fromEntries(headers),
     queryStringParameters: Object.fromEntries(url.searchParams),
     pathParameters,
-    // API Gateway encodes whatever is not known to be text; decoding it is part of the function's work.
+    // API Gateway encodes every body that is not known to be text; the function must decode it.
     body: Buffer.concat(chunks).toString("base64"),
     isBase64Encoded: true,
     requestContext: {

@@ -2,8 +2,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * Keeps a folder, and all that is in it, out of repositories. What is there already stays: in a folder that somebody else
- * made it may be a link to another file.
+ * Keeps a folder, and all that is in it, out of repositories. An existing file is not changed: in a folder of another
+ * user it may be a link to another file.
  */
 export function keepOutOfRepositories(folder: string): void {
   try {

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { type IsOwn, strangerIn } from "../lib/ingest/stranger.ts";
 
-/** The host names of a server on a loopback port: exactly three, and those that are allowed. */
+/** The host names of a server on a loopback port: exactly three, and the allowed ones. */
 export function ownHosts(port: number, allowed: string[] = []): IsOwn {
   const exact = new Set(LOOPBACK.flatMap((name) => [`${name}:${port}`, ...(port === 80 ? [name] : [])]));
   const names = new Set(allowed.map((name) => name.toLowerCase()));

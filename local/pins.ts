@@ -4,20 +4,20 @@ import { AppError, errorText } from "../lib/errors.ts";
 import { rowKey } from "../lib/history/event-rows.ts";
 import type { AttemptRecord } from "../lib/history/records.ts";
 
-/** Events that are run again at each save, with an attempt of each as it is recorded. */
+/** Events that are run again at each save, with a recorded attempt of each. */
 export interface Pins {
-  /** Throws `local-failed` for a file that holds none. */
+  /** Throws `local-failed` for a file that is not a list of pins. */
   list(): AttemptRecord[];
-  /** Throws `request-invalid` where there is no place for one more. */
+  /** Throws `request-invalid` if the limit is reached. */
   add(attempt: AttemptRecord): void;
-  /** False when it was not pinned. */
+  /** False if it was not pinned. */
   remove(event: { api_id: string; id: string }): boolean;
 }
 
-/** Each save runs all of them. */
+/** The limit, since each save runs all of them. */
 export const MOST_PINS = 10;
 
-/** `file`: readable by its user alone, since events and sessions are in it as they are. */
+/** `file`: readable only by its user, since it contains events and sessions. */
 export function createPins(file: string): Pins {
   function list(): AttemptRecord[] {
     try {
@@ -29,7 +29,7 @@ export function createPins(file: string): Pins {
     }
   }
 
-  /** Never seen half written. */
+  /** Writes the file atomically. */
   function write(pins: AttemptRecord[]): void {
     mkdirSync(dirname(file), { recursive: true });
     const fresh = `${file}.${process.pid}`;

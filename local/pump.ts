@@ -10,11 +10,11 @@ import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 
 /** Lambda's event-source mapping for SQS, with AWS's rules for the partial-batch answer. */
 export interface Pump {
-  /** Takes no more messages, and resolves when those in hand are done or given back. */
+  /** Receives no more messages, and resolves when those in progress are done or returned. */
   close(): Promise<void>;
 }
 
-/** The queue, the function that takes its batches, and how many messages are in one at most. */
+/** The queue, the function for its batches, and the maximum number of messages in a batch. */
 export interface PumpDeps {
   sqs: SQSClient;
   queueUrl: string;
@@ -31,17 +31,17 @@ export interface PumpDeps {
   signal?: AbortSignal;
 }
 
-/** SQS's own limit for one request, of each kind. */
+/** SQS's limit for one request of each kind. */
 const MOST_MESSAGES = 10;
-/** SQS's own limit. */
+/** SQS's limit. */
 const LONGEST_WAIT_SECONDS = 20;
 /**
- * A service of your own may not notice that a receive was aborted, and give it the next message, which is then hidden
- * from everybody. So this receive is waited for at the end, and is short.
+ * An external service may not notice that a receive was aborted, and deliver the next message to it, which is then
+ * hidden from all readers. So the pump waits for this receive at the end, which is short.
  */
 const SHORT_WAIT_SECONDS = 1;
 
-/** Asks for the queue's ARN, and takes messages from then on until it is closed. One batch at a time. */
+/** Reads the queue's ARN, and receives messages until it is closed. One batch at a time. */
 export async function startPump(deps: PumpDeps): Promise<Pump> {
   const { sqs, queueUrl, batchSize, queueStays, signal } = deps;
   const { Attributes } = await sqs.send(
@@ -96,7 +96,7 @@ export async function startPump(deps: PumpDeps): Promise<Pump> {
     try {
       await deliver(messages);
     } catch (thrown) {
-      // Its function was ended with the stack.
+      // Its function has ended with the stack.
       if (stop.signal.aborted && queueStays) await giveBack(messages);
       throw thrown;
     }

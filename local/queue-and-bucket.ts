@@ -7,8 +7,8 @@ import type { Service } from "./dynamodb.ts";
 import { ownHosts, rejectionOf } from "./own-hosts.ts";
 
 /**
- * fauxqs is put together here from its own parts: its own start listens on every address of the machine. They are not
- * exported, which is why its version is pinned.
+ * fauxqs is assembled here from its own parts, since its own start function listens on every address of the machine.
+ * The parts are not exported, so its version is pinned.
  */
 type Stores = NonNullable<NonNullable<Parameters<typeof buildApp>[0]>["stores"]>;
 type Persistence = NonNullable<Stores["sqsStore"]["persistence"]>;
@@ -22,9 +22,9 @@ async function part<T>(file: string, name: string): Promise<T> {
   return module[name] as T;
 }
 
-/** `region`: it is a part of the queues' ARNs. */
+/** `region`: a part of the queues' ARNs. */
 export interface QueueAndBucketOptions {
-  /** Where queues and bucket are kept; without one they are in memory. */
+  /** The folder of queues and bucket; without one they are in memory. */
   folder?: string | undefined;
   region: string;
 }
@@ -44,7 +44,8 @@ export async function startQueueAndBucket({ folder, region }: QueueAndBucketOpti
     app.addHook("onClose", async () => persistence.close());
   }
   let isOwn = ownHosts(0);
-  // A form of a web page is a SendMessage for SQS, and a name that resolves to this machine reads the bucket.
+  // A form of a web page could send messages to SQS, and a page whose host name resolves to this machine could read the
+  // bucket.
   app.addHook("onRequest", async (request: Asked, answer: Answer) => {
     const rejection = rejectionOf(request.headers, isOwn);
     return rejection && answer.code(rejection.status).send({ message: rejection.message });
@@ -54,7 +55,7 @@ export async function startQueueAndBucket({ folder, region }: QueueAndBucketOpti
   return { endpoint, close: () => app.close() };
 }
 
-/** Loads what is kept, then has every change kept: the other way round, loading would write and lose messages. */
+/** Loads the stored data, and then stores every change: in the reverse order, loading would write and lose messages. */
 function keep({ sqsStore, snsStore, s3Store }: Stores, persistence: Persistence): void {
   persistence.load(sqsStore, snsStore, s3Store);
   sqsStore.persistence = persistence;

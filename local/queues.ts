@@ -7,7 +7,7 @@ import {
   type SQSClient,
 } from "@aws-sdk/client-sqs";
 
-/** What the queues are made with. `receiveLimit`: the maxReceiveCount of the events queue. */
+/** The options of the queues. `receiveLimit`: the maxReceiveCount of the events queue. */
 export interface QueueOptions {
   prefix: string;
   visibilitySeconds: number;
@@ -18,7 +18,7 @@ export interface QueueOptions {
 
 const FOURTEEN_DAYS = "1209600";
 
-/** Makes the queues, or gives those that are there already the attributes that they need now. */
+/** Creates the queues, or sets the required attributes of existing ones. */
 export async function createQueues(sqs: SQSClient, options: QueueOptions, abortSignal: AbortSignal) {
   const { prefix, visibilitySeconds, receiveLimit, fifo = false } = options;
   const abort = { abortSignal };
@@ -69,7 +69,10 @@ export async function createQueues(sqs: SQSClient, options: QueueOptions, abortS
   };
 }
 
-/** On the host of the endpoint: an emulator's own URLs name hosts that do not resolve, or are not host names at all. */
+/**
+ * The queue's URL with the host of the endpoint: an emulator's own URLs have hosts that do not resolve, or that are not
+ * host names at all.
+ */
 export async function atEndpoint(sqs: SQSClient, queueUrl = ""): Promise<string> {
   const { protocol, hostname, port } = (await sqs.config.endpoint?.()) ?? { protocol: "", hostname: "" };
   const path = queueUrl.split("/").slice(3).join("/");

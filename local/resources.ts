@@ -20,7 +20,7 @@ import { createTable } from "./tables.ts";
 /** The clients of this process; the functions build their own from their environment. */
 export interface Clients {
   dynamo: DynamoDBDocumentClient;
-  /** The client below `dynamo`, for items of which scripts made a part. */
+  /** The client of `dynamo`, for items with data from scripts. */
   dynamoClient: DynamoDBClient;
   streams: DynamoDBStreamsClient;
   sqs: SQSClient;
@@ -39,16 +39,16 @@ export interface Resources {
     STATE_TABLE: string;
     FILES_BUCKET: string;
     RECEIVE_LIMIT: string;
-    /** What `dev` records lies in a folder. */
+    /** The history of `dev` is in a folder. */
     HISTORY: "off";
   };
 }
 
-/** What the resources are made with. `prefix`: their names begin with it. */
+/** The options of the resources. `prefix`: the beginning of their names. */
 export interface ResourceOptions extends QueueOptions {
   /**
-   * The stream of the sessions table, from which changes are carried to a gateway. Only where there is one: with each
-   * record that it keeps, the embedded engine takes longer for the next write.
+   * Whether the sessions table has a stream, from which changes are sent to a gateway. Only needed with a gateway: each
+   * record in the stream makes the next write of the embedded engine slower.
    */
   stream?: boolean | undefined;
 }
@@ -100,7 +100,7 @@ export function onFailedCalls({ dynamoClient, streams, sqs, s3 }: Clients, onFai
     middlewareStack.add(told, { step: "initialize" });
 }
 
-/** The same at each start in this folder, and of no other: services of others may have several stacks. */
+/** The same at each start in this folder, and unique to it: external services may be shared by several stacks. */
 export function projectPrefix(folder: string): string {
   const name = basename(folder)
     .toLowerCase()
@@ -111,7 +111,7 @@ export function projectPrefix(folder: string): string {
   return ["gatehook", name, digest].filter(Boolean).join("-");
 }
 
-/** Makes what is not there yet, and fits what is: services of others keep it from start to start. */
+/** Creates missing resources, and updates existing ones, which external services keep between starts. */
 export async function createResources(
   { dynamoClient, sqs, s3 }: Clients,
   options: ResourceOptions,
@@ -180,8 +180,8 @@ async function createBucket(s3: S3Client, Bucket: string, abortSignal: AbortSign
   } catch (thrown) {
     if (thrown instanceof BucketAlreadyOwnedByYou) return;
     if (!(thrown instanceof BucketAlreadyExists)) throw thrown;
-    // Emulators give this answer for the user's own bucket too; AWS rejects the next call if it belongs to somebody
-    // else.
+    // Emulators return this error for the user's own bucket too; AWS rejects the next call if the bucket belongs to
+    // somebody else.
     await s3.send(new HeadBucketCommand({ Bucket }), { abortSignal });
   }
 }
@@ -195,7 +195,7 @@ const NO_ANSWER = new Set([
   "ETIMEDOUT",
 ]);
 
-/** Says which service it is that does not answer. */
+/** Adds the service that does not answer to the error. */
 async function answered<T>({ config }: DynamoDBClient | SQSClient | S3Client, work: Promise<T>): Promise<T> {
   try {
     return await work;

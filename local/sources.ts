@@ -1,15 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** What gives work to the functions. */
+/** An event source of the functions. */
 export interface Source {
-  /** Takes no more, and resolves when the work in hand has ended. */
+  /** Accepts no more work, and resolves when the work in progress has ended. */
   close(): Promise<void>;
 }
 
 /** The sources of one stack, which end together. */
 export interface Sources {
   add(source: Source): void;
-  /** Closes all, with a moment for the work in hand. */
+  /** Closes all sources, with a moment for the work in progress. */
   stop(): Promise<void>;
   /** Resolves when all work has ended, which it does soon after its functions. */
   ended(): Promise<void>;

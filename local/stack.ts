@@ -24,13 +24,13 @@ import {
 } from "./resources.ts";
 import { createSources } from "./sources.ts";
 
-/** The whole of gatehook on one machine: the same functions, over the same protocols. */
+/** The complete gatehook on one machine: the same functions, with the same protocols. */
 export interface Stack {
   /** Base of the HTTP API. */
   url: string;
   clients: Clients;
   resources: Resources["env"];
-  /** What connects a client or a command to this stack: endpoints, credentials, names. */
+  /** The environment that connects a client or a command to this stack: endpoints, credentials, names. */
   env: Record<string, string>;
   /** The services that end with it. */
   embedded: ReadonlySet<ServiceName>;
@@ -38,17 +38,17 @@ export interface Stack {
   consumers: LocalFunction[];
   /** Makes the releaser read the bucket now, after an upload by the caller. */
   release(upload?: () => Promise<void>): Promise<ReleaseReport>;
-  /** Wakes the releaser as S3 does after an upload; undefined when another invocation builds. */
+  /** Invokes the releaser as S3 does after an upload; undefined if another invocation makes the release. */
   notify(notice: unknown): Promise<ReleaseReport | undefined>;
   /** Compares the sessions with the gateway now; undefined without one. */
   reconcile: (() => Promise<unknown>) | undefined;
-  /** Rejects when the stack cannot go on: its engine ended, or its data folder cannot be written to. */
+  /** Rejects when the stack cannot continue: its engine ended, or its data folder cannot be written to. */
   broken: Promise<never>;
-  /** Gives the work in hand a moment to end; what does not is delivered again, where the queue is kept. */
+  /** Gives the work in progress a moment to end; unfinished messages are delivered again if the queue is kept. */
   close(): Promise<void>;
 }
 
-/** What one consumer has of its own. */
+/** The options of one consumer. */
 export interface ConsumerOptions extends Pick<LocalFunctionOptions, "onMoment"> {
   settings?: Record<string, string>;
 }
@@ -57,17 +57,17 @@ export interface ConsumerOptions extends Pick<LocalFunctionOptions, "onMoment"> 
 export interface StackOptions {
   /** 0: any free port. */
   port: number;
-  /** Names that a request's Host may have in addition to those of loopback. */
+  /** Host names that are allowed in requests, in addition to those of loopback. */
   allowHosts?: string[];
-  /** Names the tables, queues and the bucket. */
+  /** The beginning of the names of the tables, queues and the bucket. */
   prefix?: string;
-  /** The folder that the stack is for: without a prefix, services of others get names of its own. */
+  /** The folder of the stack: without a prefix, its resources in external services have names of their own. */
   project?: string;
-  /** Where AWS's services are: as the SDK reads it. */
+  /** The environment with the endpoints of AWS's services, as the SDK reads it. */
   env: Record<string, string | undefined>;
-  /** The functions' settings. Those that name a resource of the stack are its own. */
+  /** The functions' settings, without those that name a resource of the stack. */
   settings?: Record<string, string>;
-  /** A process and a pump for each; one when nothing is said. */
+  /** A process and a pump for each; one by default. */
   consumers?: ConsumerOptions[];
   batchSize?: number;
   consumerTimeoutMs?: number;
@@ -76,17 +76,17 @@ export interface StackOptions {
   receiveLimit?: number;
   /** FIFO queues. */
   fifo?: boolean;
-  /** Wakes the releaser after uploads by others, such as `gatehook push`. */
+  /** Invokes the releaser after uploads by others, such as `gatehook push`. */
   watchBucket?: boolean;
-  /** A folder that keeps tables, queues and bucket from start to start, where they are the embedded ones. */
+  /** A folder that keeps the embedded tables, queues and bucket between starts. */
   persist?: string;
   /** Ends the start, with the signal's reason. */
   signal?: AbortSignal;
-  /** Has events recorded: takes the lines of their history, which `onLine` is not told. */
+  /** Records events: called with the lines of their history, which `onLine` does not receive. */
   onHistory?: ((line: string) => void) | undefined;
-  /** Answers what is below `/console` of the HTTP API. */
+  /** Answers the requests below `/console` of the HTTP API. */
   console?: RequestListener;
-  /** What the functions write, line by line: one JSON line per fact. */
+  /** Called with each line of the functions' output: one JSON line for each fact. */
   onLine?: (functionName: string, line: string) => void;
   onError?: (error: Error) => void;
 }
@@ -102,8 +102,8 @@ const configValues = (env: StackOptions["env"]) =>
 const CONSUMER_TIMEOUT_MS = 30_000;
 
 /**
- * Resolves when all of it runs. What was started is closed again where the start fails or is ended. The caller closes
- * it.
+ * Resolves when everything is running. If the start fails or is aborted, the started parts are closed again. The caller
+ * closes the stack.
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { onError = () => {} } = options;
@@ -152,7 +152,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       },
       signal,
     );
-    // Here an upload is one call, so there is nothing to wait for; and everybody on this loopback may send events.
+    // Here an upload is one call, so the releaser does not have to wait for further files; and everybody on this
+    // loopback may send events.
     const env: Record<string, string> = {
       ...aws.env,
       ...configValues(options.env),
@@ -265,7 +266,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-/** What the user has left, after an engine's end. */
+/** Adds the kept data to the error of an engine that ended. */
 function withWhatIsKept(cause: AppError, folder: DataFolder | undefined): AppError {
   const rest = folder
     ? `start again: what was stored is in ${folder.path}`

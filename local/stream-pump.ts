@@ -10,7 +10,7 @@ import {
 import type { DynamoDBRecord, DynamoDBStreamEvent } from "aws-lambda";
 import { failedIds, type Pump } from "./pump.ts";
 
-/** The stream, the function that takes its batches, and how many records are in one at most. */
+/** The stream, the function for its batches, and the maximum number of records in a batch. */
 export interface StreamPumpDeps {
   streams: DynamoDBStreamsClient;
   streamArn: string;
@@ -20,7 +20,7 @@ export interface StreamPumpDeps {
   onError: (error: Error) => void;
 }
 
-/** Where a shard is read next. */
+/** The next position to read in a shard. */
 type Position =
   | { ShardIteratorType: "TRIM_HORIZON" }
   | { ShardIteratorType: "AT_SEQUENCE_NUMBER" | "AFTER_SEQUENCE_NUMBER"; SequenceNumber: string };
@@ -41,7 +41,7 @@ export function startStreamPump(deps: StreamPumpDeps): Pump {
     if (!stop.signal.aborted) deps.onError(thrown as Error);
   };
 
-  /** The sequence number to go on from; undefined when all is done. */
+  /** The sequence number from which to continue; undefined if all records are done. */
   async function deliver(records: TableRecord[]): Promise<string | undefined> {
     const Records = records.map((record) => asRecord(record, streamArn));
     try {
@@ -131,8 +131,8 @@ export function startStreamPump(deps: StreamPumpDeps): Pump {
 }
 
 /**
- * A stream continues from the lowest sequence number in the answer; what it does with answers of other forms is as for
- * a queue. https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
+ * A stream continues from the lowest sequence number in the answer; answers of other formats are handled as for a
+ * queue. https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html
  */
 export function firstFailed(answer: unknown, sequenceNumbers: string[]): string | undefined {
   const failed = failedIds(

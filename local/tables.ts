@@ -13,7 +13,7 @@ import { AppError } from "../lib/errors.ts";
 
 const LOOK_MS = 100;
 
-/** Makes a table, or gives one that is there already the stream and the indexes that it needs now. */
+/** Creates a table, or adds the required stream and indexes to an existing one. */
 export async function createTable(
   dynamo: DynamoDBClient,
   wanted: CreateTableCommandInput,
@@ -51,13 +51,16 @@ export async function createTable(
 
 const isSettled = (status: string | undefined) => status === "ACTIVE" || status === undefined;
 
-/** Of a table: the names and roles of its keys, as text. */
+/** The names and roles of a table's keys, as text. */
 const keysOf = ({ KeySchema = [] }: Pick<TableDescription, "KeySchema">) =>
   KeySchema.map(({ AttributeName, KeyType }) => `${KeyType} ${AttributeName}`)
     .sort()
     .join();
 
-/** One call for each: DynamoDB takes no two at the same time, and a stream changes its view only by a new one. */
+/**
+ * One call for each change: DynamoDB accepts only one at a time, and the view type of a stream can be changed only by
+ * creating a new stream.
+ */
 function* changesTo(
   table: TableDescription,
   wanted: CreateTableCommandInput,

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 
 /**
- * Ends a process when this one has ended, in whatever way: a SIGKILL or a crash runs no handler here. Close it once
- * that process has ended.
+ * Ends a process when this one has ended, even by a SIGKILL or a crash, which run no exit handlers. Close it when that
+ * process has ended.
  */
 export function endWithThisProcess(pid: number): { close(): Promise<void> } {
   // `process.execPath` and no file, so that it is the same in a clone and in a bundle.
@@ -11,7 +11,7 @@ export function endWithThisProcess(pid: number): { close(): Promise<void> } {
   });
   const ended = new Promise<void>((resolve) => {
     watchdog.once("exit", () => resolve());
-    watchdog.once("error", () => resolve()); // it did not start, so only an orderly end ends that process
+    watchdog.once("error", () => resolve()); // it did not start, so only a clean exit ends that process
   });
   watchdog.unref();
   watchdog.channel?.unref();
@@ -24,7 +24,7 @@ export function endWithThisProcess(pid: number): { close(): Promise<void> } {
   };
 }
 
-/** Runs in the process of its own, as text: it sees nothing of this module. */
+/** Runs as text in a process of its own: it cannot use anything of this module. */
 function watch(pid: number): void {
   function send(signal: NodeJS.Signals | 0): void {
     try {

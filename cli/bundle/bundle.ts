@@ -5,24 +5,24 @@ import { ownHandlers } from "../../lib/releases/modules.ts";
 import type { Bundler } from "./esbuild.ts";
 import { NO_DYNAMIC_IMPORT, NO_STYLESHEET } from "./mistakes.ts";
 
-/** A file of which a script is made, where it is and what it holds. */
+/** The source file of a script: its place and its content. */
 export interface Entry {
   file: string;
   text: string;
 }
 
-/** What was made of one file and of what it imports. */
+/** The bundle of one file and its imports. */
 export interface Bundle {
   /** One classic script. */
   script: string;
-  /** Its source map; sources are named as seen from where the script is. */
+  /** Its source map; the paths of sources are relative to the script. */
   map: string;
-  /** Every file that is in it. */
+  /** All files in the bundle. */
   inputs: string[];
   warnings: Message[];
 }
 
-/** What the bundler found wrong. */
+/** The errors of the bundler. */
 export class BundleFailure extends Error {
   readonly messages: Message[];
   constructor(messages: Message[]) {
@@ -32,10 +32,10 @@ export class BundleFailure extends Error {
 }
 
 /**
- * Makes one script of a file with all that it imports. The file's exports become global, and so do the handlers that it
- * makes at its top level, as in a script without imports. The same files give the same text on every machine: paths in
- * it are relative to the folder. `out`: the path of the script below handlers/. Throws BundleFailure, and
- * `release-invalid` where the bundler itself does not run.
+ * Bundles a file and its imports into one script. The file's exports become global, and so do the handlers that it
+ * creates at its top level, as in a script without imports. The same files result in the same text on every machine:
+ * paths in it are relative to the folder. `out`: the path of the script below handlers/. Throws BundleFailure, and
+ * `release-invalid` if the bundler itself cannot run.
  */
 export async function bundle(
   bundler: Bundler,
@@ -76,7 +76,7 @@ const OPTIONS = {
   bundle: true,
   write: false,
   format: "iife",
-  // Neither a browser nor Node: nothing of either is there.
+  // Neither a browser nor Node: their APIs are not available.
   platform: "neutral",
   mainFields: ["module", "main"],
   conditions: ["module"],
@@ -96,10 +96,10 @@ const exportsAsGlobals = (file: string) =>
 for (const name in handlers) if (name !== "default") globalThis[name] = handlers[name];
 `;
 
-/** Behind the text, so that its lines stay where they are. */
+/** Returns the code to append, so that the lines of the text keep their numbers. */
 async function ownGlobals(bundler: Bundler, { file, text }: Entry): Promise<string> {
   if (!text.includes("NewEventHandler")) return "";
-  // A mistake is found by the bundler again, and told then.
+  // The bundler finds an error again, and reports it then.
   const plain = await bundler
     .transform(text, { loader: loaderOf(file), logLevel: "silent" })
     .catch(() => undefined);
@@ -125,10 +125,10 @@ function ofHandlers({ file, text }: Entry): Plugin {
   };
 }
 
-/** Whether a file was installed, rather than written for the folder. */
+/** Whether a file is part of an installed package. */
 export const isOfPackage = (file: string) => file.split(/[\\/]/).includes("node_modules");
 
-/** A path as seen from a folder, with slashes. */
+/** A path relative to a folder, with slashes. */
 export function seenFrom(folder: string, file: string): string {
   const way = isAbsolute(file) ? relative(folder, file) : file;
   return way.split(sep).join("/");

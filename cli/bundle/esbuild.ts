@@ -3,12 +3,13 @@ import { join } from "node:path";
 import type * as Esbuild from "esbuild";
 import { AppError } from "../../lib/errors.ts";
 
-/** What is used of esbuild. */
+/** The functions of esbuild that are used. */
 export type Bundler = Pick<typeof Esbuild, "build" | "transform">;
 
 /**
- * The bundler of the folder, or the one beside gatehook. It has an install script, so the package cannot depend on it:
- * authors with TypeScript or npm packages in handlers install it. Throws `release-invalid` where there is none.
+ * The bundler that is installed in the folder, or with gatehook. It has an install script, so the package cannot depend
+ * on it: authors with TypeScript or npm packages in handlers install it. Throws `release-invalid` if it is not
+ * installed.
  */
 export function loadBundler(folder: string, own: string = import.meta.url): Bundler {
   for (const place of [join(folder, "package.json"), own]) {

@@ -5,33 +5,33 @@ import { type Bundler, loadBundler } from "./esbuild.ts";
 import { asProblem } from "./mistakes.ts";
 import type { Made } from "./places.ts";
 
-/** Scripts that were made of files with all that these import. */
+/** Scripts that were bundled from files and their imports. */
 export interface Making {
   made: Made[];
-  /** The paths of those of which nothing could be made. */
+  /** The paths of the scripts that could not be made. */
   unmade: Set<string>;
   problems: Problem[];
   warnings: Problem[];
-  /** Every file that is in them, wherever it lies. */
+  /** All files in the bundles, in any folder. */
   inputs: string[];
 }
 
-/** A file to make a script of. */
+/** The source file of a script. */
 export interface Input {
-  /** What the sandbox calls the script, and what it is called below handlers/. */
+  /** The name of the script in the sandbox, and its path below handlers/. */
   path: string;
   out: string;
-  /** Where the file is, without symbolic links; what messages call it; and what it holds. */
+  /** The path of the file without symbolic links, its name in messages, and its content. */
   file: string;
   source: string;
   text: string;
 }
 
-/** Where scripts are made, and the names that problems have for files. */
+/** The folder, and the names of files in problems. */
 export interface MakeOptions {
   /** The folder, without symbolic links in its path. */
   root: string;
-  /** How messages call a file. */
+  /** The name of a file in messages. */
   nameOf(file: string): string;
 }
 
@@ -45,7 +45,7 @@ export async function makeScripts(inputs: Input[], options: MakeOptions): Promis
     made: all.map(({ made }) => made),
     unmade: new Set(all.flatMap(({ made, problems }) => (problems.length > 0 ? made.path : []))),
     problems: distinct(all.flatMap(({ problems }) => problems)),
-    // What is odd about a package is not for its user to fix.
+    // The user of a package cannot fix its warnings.
     warnings: distinct(all.flatMap(({ warnings }) => warnings)).filter(({ file }) => !isOfPackage(file)),
     inputs: [...new Set(all.flatMap(({ inputs }) => inputs))],
   };

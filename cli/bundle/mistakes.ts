@@ -3,7 +3,7 @@ import type { Message } from "esbuild";
 import { NO_AWAIT } from "../../lib/releases/module-syntax.ts";
 import type { Problem } from "../../lib/releases/sources.ts";
 
-/** What the bundler says, with what helps; `nameOf` tells how a message calls a file. */
+/** A message of the bundler with advice; `nameOf` returns the name of a file in messages. */
 export function asProblem({ text, location }: Message, nameOf: (path: string) => string): Problem {
   const message = explained(text);
   if (!location) return { file: "handlers/", message };
@@ -11,10 +11,10 @@ export function asProblem({ text, location }: Message, nameOf: (path: string) =>
   return { file: nameOf(file), line, column: column + 1, message };
 }
 
-/** What is said of `import()` in a handler. */
+/** The message for `import()` in a handler. */
 export const NO_DYNAMIC_IMPORT =
   "a handler cannot load files while it runs, since all of it is one script: import this at the top of the file";
-/** What is said of an imported `.css` file. */
+/** The message for an imported `.css` file. */
 export const NO_STYLESHEET = "a handler cannot import a stylesheet";
 
 function explained(text: string): string {
@@ -34,13 +34,13 @@ function missing(name: string): string {
   return `the package ${packageName} is not installed, or has no ${name}: npm install ${packageName}`;
 }
 
-/** What is there in the place of a module of Node. */
+/** The alternatives to a module of Node. */
 function insteadOf(builtin: string): string {
   if (PACKAGED.has(builtin)) return `npm install ${builtin}, and import it as "${builtin}/", or do without`;
   return INSTEAD.find(([names]) => names.includes(builtin))?.[1] ?? "use a package that is plain JavaScript";
 }
 
-/** Those that a package of the same name is in plain JavaScript. */
+/** Modules for which a package of the same name exists in plain JavaScript. */
 const PACKAGED = new Set(["assert", "events", "punycode", "querystring", "string_decoder", "url", "util"]);
 
 const INSTEAD: [names: string[], instead: string][] = [

@@ -3,22 +3,22 @@ import type { Problem } from "../../lib/releases/sources.ts";
 import { NO_MODULES } from "../../lib/runtime/worker/failures.ts";
 import { NO_DYNAMIC_IMPORT } from "./mistakes.ts";
 
-/** A script that was made of others, as a place in it is called: `foo.js`, or `handlers/foo.js`. */
+/** A bundled script, by its name in stack traces: `foo.js` or `handlers/foo.js`. */
 export interface Made {
   path: string;
-  /** The file that it was made of, as a message calls it, and how one calls a file that the map names. */
+  /** The name of its source file in messages, and a function for the name of a file in the source map. */
   source: string;
   sourceName(name: string): string;
   script: string;
   map: string;
 }
 
-/** From places in scripts that were made of others to the places in those. */
+/** Maps places in bundled scripts to places in their source files. */
 export interface Places {
-  /** The file of which the script was made that is uploaded as this one. */
+  /** The source file of a script, by the path of its upload. */
   sourceOf(file: string): string | undefined;
   problem(problem: Problem): Problem;
-  /** With each `foo.js:12:5` of a stack in it. */
+  /** The text with each `foo.js:12:5` of a stack mapped. */
   text(text: string): string;
 }
 
@@ -28,7 +28,7 @@ interface Place {
   column: number;
 }
 
-/** Reads a source map when a place in its script is first asked for. Without scripts, all stays as it is. */
+/** Reads a source map when a place in its script is first needed. Without scripts, nothing is changed. */
 export function createPlaces(made: Made[]): Places {
   if (made.length === 0)
     return { sourceOf: () => undefined, problem: (problem) => problem, text: (text) => text };
@@ -68,7 +68,7 @@ export function createPlaces(made: Made[]): Places {
 
 const escaped = (text: string) => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 
-/** What is said of a script, where it was made of a file that may import. */
+/** Adapts a message about a script to one that is bundled from a file with imports. */
 export function ofMade(message: string): string {
   if (message === NO_MODULES) return NO_DYNAMIC_IMPORT;
   return message.startsWith("there is no handler ") ? message + EXPORTED : message;
@@ -76,14 +76,14 @@ export function ofMade(message: string): string {
 
 const EXPORTED = "; the exports of a bundled file are global: export it under this name";
 
-/** Lines and columns count from 1. A place of the bundler's own has no origin. */
+/** Lines and columns are counted from 1. A place in the bundler's own code has no source. */
 function createFinder({ script, map }: Made): (line: number, column?: number) => Place | undefined {
   let opened: SourceMap | undefined;
   let lines: string[] | undefined;
   return (line, column) => {
     opened ??= new SourceMap(JSON.parse(map));
     lines ??= script.split("\n");
-    // Without a column, what the line begins with.
+    // Without a column, the first character of the line.
     const at = column ?? (lines[line - 1]?.search(/\S|$/) ?? 0) + 1;
     const entry = opened.findEntry(line - 1, at - 1);
     if (!("originalSource" in entry) || entry.generatedLine !== line - 1) return undefined;

@@ -19,12 +19,12 @@ import { seenFrom } from "./bundle.ts";
 import { type Making, makeScripts } from "./make.ts";
 import { createPlaces, type Made, type Places } from "./places.ts";
 
-/** A folder's files as they are uploaded, and what they were made of. */
+/** A folder's files for upload, and their source files. */
 export interface Sources extends Pick<Making, "unmade" | "inputs" | "problems" | "warnings"> {
-  /** A script that could not be made has an empty text. */
+  /** A script that could not be bundled has an empty text. */
   files: SourceFile[];
   places: Places;
-  /** The text of a file by the name that messages have for it. */
+  /** The text of a file by its name in messages. */
   textOf(file: string): string | undefined;
 }
 
@@ -32,8 +32,8 @@ const HANDLERS = "handlers/";
 const ENDINGS = { ...SOURCE_FOLDERS, [HANDLERS]: [...SOURCE_FOLDERS[HANDLERS], ...MODULE_ENDINGS] };
 
 /**
- * Reads a folder. Scripts without imports stay as they are. Each other file that a definition names becomes one script
- * with all that it imports, and a source map. Throws as `readSourceFiles` does, or `release-invalid` without a bundler.
+ * Reads a folder. Scripts without imports are not changed. Each other file that a definition names is bundled with its
+ * imports into one script with a source map. Throws as `readSourceFiles` does, or `release-invalid` without a bundler.
  */
 export async function readSources(folder: string, names: Folders): Promise<Sources> {
   const found = (await readSourceFiles(folder, names, ENDINGS)).filter(({ path }) => !isDeclaration(path));
@@ -62,7 +62,7 @@ export async function readSources(folder: string, names: Folders): Promise<Sourc
     ...making,
     files: [...others.filter((file) => !isHelper(file)), ...making.made.flatMap(filesOf)].sort(byPath),
     problems: [...twinProblems(found.filter(isNamed)), ...making.problems],
-    // What a script imports that could not be made is not known.
+    // The imports of a script that could not be bundled are unknown.
     warnings: [...making.warnings, ...(making.unmade.size === 0 ? idleWarning(idle) : [])],
     places: createPlaces(making.made),
     textOf: (file) => texts.get(file) ?? textAt(fileOf(file)),
@@ -79,7 +79,7 @@ const filesOf = ({ path, script, map }: Made): SourceFile[] => [
   { path: `${HANDLERS}${path}.map`, text: map },
 ];
 
-/** The text of a file that a message names, such as a helper; undefined where it cannot be read. */
+/** The text of a file in a message, such as a helper; undefined if it cannot be read. */
 function textAt(file: string): string | undefined {
   try {
     return readFileSync(file, "utf8");
@@ -88,7 +88,7 @@ function textAt(file: string): string | undefined {
   }
 }
 
-/** A definition cannot say which of two such files it means. */
+/** A definition cannot distinguish two such files. */
 function twinProblems(named: SourceFile[]): Problem[] {
   const groups = Map.groupBy(named, ({ path }) => scriptOf(path));
   return [...groups].flatMap(([script, files]) => {
@@ -100,7 +100,7 @@ function twinProblems(named: SourceFile[]): Problem[] {
   });
 }
 
-/** One warning for all. */
+/** One warning for all unused files. */
 function idleWarning(idle: SourceFile[]): Problem[] {
   const paths = idle.map(({ path }) => path);
   const [file] = paths;

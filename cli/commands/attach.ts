@@ -15,7 +15,10 @@ import { type AttachReport, sayAttached } from "../terminal/attach-lines.ts";
 import { printJson } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 
-/** `gatehook attach`: a gateway's handlers become a folder of gatehook, and its definitions get webhooks instead. */
+/**
+ * `gatehook attach`: makes a gatehook project of a gateway's handlers, and replaces them in its definitions by
+ * webhooks.
+ */
 export async function attach(options: AttachOptions): Promise<void> {
   const url = options.url ?? (await liveStackIn(resolve(options.dir)))?.url;
   if (url === undefined)
@@ -29,7 +32,7 @@ export async function attach(options: AttachOptions): Promise<void> {
   else sayAttached(report, placesOf(options));
 }
 
-/** Reads and checks everything, and answers the function that writes it. Throws a UsageError. */
+/** Reads and checks everything, and returns the function that writes the files. Throws a UsageError. */
 export async function prepareAttach(
   options: AttachOptions & { url: string },
 ): Promise<() => Promise<AttachReport>> {
@@ -84,7 +87,10 @@ function checkedUrl(text: string): string {
   return url.href.replace(/\/+$/, "");
 }
 
-/** As the releaser checks a release, and what cannot be part of one. `kept`: whose files count where they differ. */
+/**
+ * The releaser's checks, and files that cannot be part of a release. `kept`: returns the existing file that is used if
+ * it differs.
+ */
 async function findingsOf(
   { project, problems }: Gathered,
   kept: ((path: string) => string) | undefined,

@@ -13,7 +13,7 @@ export interface CheckOptions {
 export async function check({ dir, json }: CheckOptions): Promise<void> {
   const folder = await checkFolder(dir);
   const { version, release, sources, errors, warnings } = folder;
-  // What is live is not known here: what is at fault would stay as it is.
+  // The live release is unknown here: the APIs with errors would keep their live version.
   const partly = errors.length > 0 ? await folder.partBeside(undefined) : undefined;
   const result = errors.length === 0 ? "ok" : partly ? "partly" : "refused";
   const held = partly?.leftOut ?? [];

@@ -25,12 +25,12 @@ import { print, printErrorText, printText } from "../terminal/print.ts";
 import { QUIET } from "../terminal/quiet.ts";
 import { readText, UsageError } from "../terminal/usage.ts";
 
-/** `stage` and `open` exclude each other; without both, the page is that of the local stack. */
+/** `stage` and `open` are mutually exclusive; without both, the page shows the local stack. */
 export interface ConsoleCommandOptions {
   dir: string;
   stage?: string;
   region?: string;
-  /** Allows changes, with the rights of the caller. */
+  /** Allows changes, with the permissions of the caller. */
   write?: boolean;
   yes?: boolean;
   /** A file with recorded events. */
@@ -73,7 +73,7 @@ function tell(link: string, { browser }: ConsoleCommandOptions): void {
   print(link);
   const [program, ...args] = OPENERS[process.platform] ?? ["xdg-open"];
   if (!browser || !process.stdout.isTTY || program === undefined) return;
-  // Where there is no such program, the link is printed.
+  // If there is no such program, the user has the printed link.
   spawn(program, [...args, link], { stdio: "ignore", detached: true })
     .once("error", () => {})
     .unref();
@@ -124,7 +124,7 @@ async function stageBackend({
 
 /** Time between two reads of new records; each read is eight requests. */
 const LOOK_MS = 2_000;
-/** What cannot be read now is read with a later look; why it cannot is told once. */
+/** Records that cannot be read now are read later; the reason is printed once. */
 async function follow(index: HistoryIndex): Promise<never> {
   for (let told = ""; ; ) {
     await delay(LOOK_MS, undefined, { ref: false });
@@ -134,7 +134,7 @@ async function follow(index: HistoryIndex): Promise<never> {
   }
 }
 
-/** Records that are read whole where a page asks for all, each by a request. */
+/** The maximum number of complete records for one answer to the page; each needs a request. */
 const WHOLE = 1_000;
 
 /** The newest events of a stage, followed until this process ends. */
@@ -193,7 +193,7 @@ function isCase(value: unknown): value is TestCase & { event: AttemptRecord["eve
   return typeof Type === "string" && typeof Meta === "object" && typeof expect?.outcome === "string";
 }
 
-/** A case tells what was asked and what came of it, and nothing of when. */
+/** A test case has the calls and the result, without times. */
 function attemptOf(test: TestCase & { event: AttemptRecord["event"] }): AttemptRecord {
   const { api_id, event, sessions = {}, http = [], expect } = test;
   const { logs = [], sessions: left = {} } = expect;
@@ -243,7 +243,7 @@ function attemptOf(test: TestCase & { event: AttemptRecord["event"] }): AttemptR
   };
 }
 
-/** All is there from the beginning. */
+/** All lines are available from the start. */
 function readerOf(lines: HistoryLine[]): HistoryReader {
   const places = lines.map((line, at): PlacedLine => ({ line, place: { file: "", offset: at, bytes: 0 } }));
   let left = places;

@@ -12,13 +12,13 @@ import { interruption } from "../terminal/interrupt.ts";
 import { runOnStack } from "../terminal/osls-output.ts";
 import { print, printError, printJson } from "../terminal/print.ts";
 
-/** `yes` answers the question that is asked before a stage such as `prod` is written to. */
+/** `yes` skips the confirmation for a stage such as `prod`. */
 export interface DeployOptions extends StageOptions {
   yes?: boolean;
   json?: boolean;
 }
 
-/** `gatehook deploy`: packages a stage and makes or updates its stack. */
+/** `gatehook deploy`: packages a stage and creates or updates its stack. */
 export async function deploy(options: DeployOptions): Promise<void> {
   const target = await readTarget(options);
   const permitted = stageGate({ asks: target.confirm, yes: options.yes }, target.stack);
@@ -26,7 +26,7 @@ export async function deploy(options: DeployOptions): Promise<void> {
   const { caller: _, ...where } = await readAccount(target.region);
   const place = { stack: target.stack, ...where };
   const { region } = place;
-  // What gatehook.json leaves open, the environment says: it has to fit too.
+  // The environment supplies what gatehook.json does not set, and must be valid too.
   const here = await readTarget({ ...options, region });
   if (!(await permitted({ verb: "deploy", place }))) {
     process.exitCode = 1;
@@ -81,7 +81,7 @@ function nextSteps(
 const ingestUrl = ({ IngestFunctionUrl, DomainUrl, HttpApiUrl }: Record<string, string>) =>
   IngestFunctionUrl?.replace(/\/$/, "") ?? DomainUrl ?? HttpApiUrl;
 
-/** Where the token is, never the token. */
+/** The place of the token, never the token itself. */
 function tokenText({ INGEST_TOKEN }: Record<string, string>, made: string | undefined): string {
   if (made) return `in the secret ${made}`;
   return INGEST_TOKEN

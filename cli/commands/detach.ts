@@ -16,7 +16,7 @@ import { sayFiles } from "../terminal/attach-lines.ts";
 import { print, printError, printJson } from "../terminal/print.ts";
 import { problemLines } from "../terminal/problem-lines.ts";
 
-/** `gatehook detach`: the gateway's files as they were before `attach`, with the scripts back in them. */
+/** `gatehook detach`: restores the gateway's files as they were before `attach`, with their scripts. */
 export async function detach(options: AttachOptions): Promise<void> {
   const places = placesOf(options);
   const { dir, out } = await foldersOf(options);

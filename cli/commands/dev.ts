@@ -25,7 +25,7 @@ import { changedMembers } from "../terminal/session-changes.ts";
 import { row, timelineLines } from "../terminal/timeline.ts";
 import { UsageError } from "../terminal/usage.ts";
 
-/** The options of `gatehook dev`. `port`: 0 takes any free one, and `once` always does. */
+/** The options of `gatehook dev`. `port`: 0 means any free port, which `once` always uses. */
 export interface DevOptions extends Asked {
   /** The folder with definitions and scripts. */
   dir: string;
@@ -35,19 +35,19 @@ export interface DevOptions extends Asked {
   demo: boolean;
   /** Keeps tables, queues and the bucket between two starts. */
   persist?: boolean;
-  /** Names that a request's Host may have in addition to those of loopback. */
+  /** Host names that are allowed in requests, in addition to those of loopback. */
   allowHost: string[];
-  /** How many events are kept for `gatehook events`. */
+  /** The number of events to keep for `gatehook events`. */
   history: number;
-  /** Settings, before all others. */
+  /** Settings that override all others. */
   set: Record<string, string>;
 }
 
 type Say = (...lines: string[]) => void;
 
 /**
- * `gatehook dev`: boots the stack, makes a release of a folder, shows one event's way, stays up, and makes another
- * release of every save.
+ * `gatehook dev`: starts the stack, makes a release of a folder, shows the processing of one event, keeps running, and
+ * makes a new release at every save.
  */
 export async function dev(options: DevOptions): Promise<void> {
   checkTogether(options);
@@ -55,7 +55,7 @@ export async function dev(options: DevOptions): Promise<void> {
   const started = performance.now();
   const stop = interruption();
   const dir = resolve(options.dir);
-  // What is wrong with the folder is told before anything is started.
+  // Problems of the folder are reported before anything is started.
   const project = await readProject(dir);
   const { files } = await readFolder(dir, project.folders);
   if (isAsked(options)) chooseSample(handledIn(files), options);
@@ -83,14 +83,14 @@ export async function dev(options: DevOptions): Promise<void> {
     throw await explainedBusyPort(thrown, port, dir);
   });
   const over = Promise.race([whenAborted(stop), stack.broken]);
-  over.catch(() => {}); // it may come before somebody waits for it
+  over.catch(() => {}); // it may be rejected before anything waits for it
   const ends: (() => unknown)[] = [];
   try {
     const folder = createLiveFolder(stack, dir, project.folders, say, page.released);
     page.open({ dir, stack, folder, project, allowHosts: options.allowHost, isRecording: isKept });
     ends.push(page.close);
     if (!options.once) {
-      // Before the folder is read, so that no save is missed.
+      // Started before the folder is read, so that no save is missed.
       ends.push(await folder.follow());
       if (isKept) ends.push(followPins(dir, folder, say, page.pinned));
       ends.push(await tellOthers(dir, stack));
@@ -111,7 +111,7 @@ export async function dev(options: DevOptions): Promise<void> {
     history?.close();
   }
 
-  /** Of a person at a terminal. */
+  /** The keys of an interactive terminal. */
   function keysOf(folder: LiveFolder): Key[] {
     const sample = async () => {
       const handled = chooseSample(handledIn(folder.files), options);
@@ -154,7 +154,7 @@ export async function dev(options: DevOptions): Promise<void> {
   }
 }
 
-/** As Ctrl+C does. */
+/** The same as Ctrl+C. */
 const interrupt = () => void process.kill(process.pid, "SIGINT");
 
 function takeKeys(keys: Key[], say: Say): () => void {
@@ -162,7 +162,7 @@ function takeKeys(keys: Key[], say: Say): () => void {
   return followKeys(process.stdin, keys, { interrupt, onError: (text) => printError(`gatehook: ${text}`) });
 }
 
-/** Below what a handler failed by, the line that it comes from. */
+/** The source line of a handler's error, printed below the error. */
 const framesOf = ({ message, fields }: LogLine, folder: LiveFolder): string[] =>
   message === "handler failed"
     ? folder.frameOf(String(fields.error), fields.release).map((line) => `${MARGIN}${line}`)
@@ -179,7 +179,7 @@ function checkTogether({ once, json, demo, ...asked }: DevOptions): void {
 
 const isAsked = ({ api, event }: Asked) => api !== undefined || event !== undefined;
 
-/** Lets commands in other terminals find this stack; answers how to end that. A folder may be read-only. */
+/** Lets commands in other terminals find this stack; returns a function that ends it. A folder may be read-only. */
 async function tellOthers(dir: string, stack: Stack): Promise<() => Promise<void>> {
   try {
     const { url } = stack;
@@ -198,7 +198,7 @@ function forOthers({ env }: Stack): Record<string, string> {
 
 const CREDENTIALS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 
-/** Whether it went live. Where it did not, the mistakes are printed, and can be fixed while the stack is up. */
+/** Whether it went live. If not, the errors are printed, and can be fixed while the stack is running. */
 async function firstRelease(folder: LiveFolder, { once: ends }: DevOptions): Promise<boolean> {
   const { result } = await folder.upload();
   if (result !== "refused") return true;
@@ -215,7 +215,7 @@ interface Demo {
   say: Say;
 }
 
-/** Sends the sample event, and tells what became of it. With --once a failure is thrown. */
+/** Sends the sample event, and prints its outcome. With --once a failure is thrown. */
 async function demo({ stack, facts, folder, stop, say }: Demo, options: DevOptions): Promise<void> {
   const handled = chooseSample(handledIn(folder.files), options);
   if (!handled) {

@@ -5,7 +5,7 @@ import { countOf } from "../terminal/count.ts";
 import { type Column, cut, lineWidth, type Row, table, utcTime } from "../terminal/layout.ts";
 import { print, printJson, printText } from "../terminal/print.ts";
 
-/** `gatehook dlq ls`: the dead letters by what went wrong; never what is in them. */
+/** `gatehook dlq ls`: lists the dead letters by their errors, without their content. */
 export async function dlqLs(options: DeadLetterOptions): Promise<void> {
   const open = await openQueue("DEAD_LETTERS_QUEUE_URL");
   const groups = createGroups();
@@ -33,7 +33,7 @@ const COLUMNS: Column[] = [
   { head: "NEWEST (UTC)" },
 ];
 
-/** The sender of a message chooses its length. */
+/** The sender of a message determines its length. */
 const ERROR_CHARS = 300;
 
 function rowOf(letters: LetterGroup): Row {

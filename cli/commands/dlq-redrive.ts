@@ -16,7 +16,7 @@ import {
 import { countOf } from "../terminal/count.ts";
 import { printErrorText, printJson, printText } from "../terminal/print.ts";
 
-/** `all` takes the place of the name of a group or an event. */
+/** `all` replaces the name of a group or an event. */
 export interface RedriveCommandOptions extends DeadLetterOptions {
   all?: boolean;
   /** Events per second. */
@@ -24,7 +24,7 @@ export interface RedriveCommandOptions extends DeadLetterOptions {
   dryRun?: boolean;
 }
 
-/** `gatehook dlq redrive`: sends events to the events queue again, and takes them off the dead-letter queue. */
+/** `gatehook dlq redrive`: sends events to the events queue again, and removes them from the dead-letter queue. */
 export async function dlqRedrive(name: string | undefined, options: RedriveCommandOptions): Promise<void> {
   const target = targetOf(name, options);
   const open = await openQueue("DEAD_LETTERS_QUEUE_URL");
@@ -53,7 +53,7 @@ export async function dlqRedrive(name: string | undefined, options: RedriveComma
   if (tally.failed.length + tally.not_removed > 0 || (!complete && !dryRun)) process.exitCode = 1;
 }
 
-/** Of many failures the first ones. */
+/** The maximum number of failures to print. */
 const FAILURES = 10;
 
 function tell(tally: RedriveTally, complete: boolean, { json, dryRun = false }: RedriveCommandOptions): void {

@@ -18,13 +18,13 @@ import { interruption } from "../terminal/interrupt.ts";
 import { printErrorText, printJson, printText } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 
-/** `all` takes the place of the name of a group or an event; `yes` answers the question. */
+/** `all` replaces the name of a group or an event; `yes` skips the confirmation. */
 export interface RmOptions extends DeadLetterOptions {
   all?: boolean;
   yes?: boolean;
 }
 
-/** `gatehook dlq rm`: deletes dead letters for good, after a yes. */
+/** `gatehook dlq rm`: deletes dead letters, after a confirmation. */
 export async function dlqRm(name: string | undefined, options: RmOptions): Promise<void> {
   const target = targetOf(name, options);
   if (!options.yes && !process.stdin.isTTY)
@@ -32,7 +32,7 @@ export async function dlqRm(name: string | undefined, options: RmOptions): Promi
       "this deletes events permanently, and there is no terminal to confirm it: add --yes",
     );
   const open = await openQueue("DEAD_LETTERS_QUEUE_URL");
-  // What comes while the question stands was not part of it.
+  // Letters that arrive after the question was asked are not deleted.
   const before = Date.now();
   if (!options.yes && !(await ask(open, target, options))) {
     printErrorText("gatehook: nothing was deleted");

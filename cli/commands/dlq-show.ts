@@ -15,21 +15,21 @@ import { lineWidth, wrapped } from "../terminal/layout.ts";
 import { print, printJson } from "../terminal/print.ts";
 import { linesOf } from "../terminal/printable.ts";
 
-/** `body` shows the messages too, which may hold personal data. */
+/** `body` also shows the messages, which may contain personal data. */
 export interface ShowOptions extends DeadLetterOptions {
-  /** Letters that are told at most, the newest ones. */
+  /** The maximum number of letters to print, the newest ones. */
   limit: number;
   body?: boolean;
 }
 
-/** One letter as it is told; the body only when it was asked for. */
+/** One letter as printed; with the body only if requested. */
 interface Shown extends LetterFacts {
   /** The attributes from its publisher. */
   attributes: Record<string, string>;
   body?: string;
 }
 
-/** `gatehook dlq show`: what is known of the letters of a group, or of an event. */
+/** `gatehook dlq show`: shows the details of the letters of a group or of an event. */
 export async function dlqShow(target: string, options: ShowOptions): Promise<void> {
   const open = await openQueue("DEAD_LETTERS_QUEUE_URL");
   const chosen = chooser(target);
@@ -89,7 +89,7 @@ function letterLines(letter: Shown): string[] {
 
 const NAME = 10;
 
-/** A name and its text, the text's further lines below the first. */
+/** A name and its text, with further lines of the text below the first. */
 function row(name: string, text: string | undefined): string[] {
   if (!text) return [];
   const margin = " ".repeat(2 + NAME);

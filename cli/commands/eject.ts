@@ -14,7 +14,7 @@ export interface EjectOptions {
   json?: boolean;
 }
 
-/** `gatehook eject`: serverless.yml with what it needs, beside the folder's handlers. */
+/** `gatehook eject`: writes serverless.yml and its files into the folder. */
 export async function eject({ dir, json }: EjectOptions): Promise<void> {
   const { folder, project } = await readFolder(dir);
   const there = SERVICE_PATHS.filter((path) => existsSync(join(folder, path)));
@@ -22,7 +22,7 @@ export async function eject({ dir, json }: EjectOptions): Promise<void> {
     throw new UsageError(`${there.join(", ")} would be overwritten: move it away first, or remove it`);
   const stages = stagesOf(project);
   for (const stage of stages) await readTarget({ dir, stage });
-  // Nothing of it is in the folder when it cannot be made.
+  // If it fails, nothing is written into the folder.
   await inTemporaryFolder(async (service) => {
     await writeService(service, serviceOf(project));
     copy(service, folder);

@@ -5,7 +5,7 @@ import { findEvent, type SourceOptions } from "../events-open.ts";
 import { comparedLines } from "../terminal/attempt-lines.ts";
 import { print, printJson, printText } from "../terminal/print.ts";
 
-/** `gatehook events diff`: what two events and their last attempts differ in; exit code 1 when they do. */
+/** `gatehook events diff`: the differences between two events and their last attempts; exit code 1 if there are any. */
 export async function eventsDiff(
   first: string,
   second: string,

@@ -5,7 +5,7 @@ import { countOf } from "../terminal/count.ts";
 import { lineWidth } from "../terminal/layout.ts";
 import { print, printJson, printText } from "../terminal/print.ts";
 
-/** `limit`: events that are shown at most. */
+/** `limit`: the maximum number of events. */
 export interface EventsLsOptions extends FilterOptions {
   limit: number;
   json?: boolean;

@@ -7,17 +7,20 @@ import { type FolderOptions, findEvent, recordedFolder } from "../events-open.ts
 import { shortId } from "../events-rows.ts";
 import { printJson, printText } from "../terminal/print.ts";
 
-/** In the folder that `dev` runs. */
+/** The pins of a folder of `dev`. */
 export const pinsOf = (dir: string) => createPins(join(dir, STATE_FOLDER, "pins.json"));
 
-/** `off` removes a pin; `api` tells events of one id apart. */
+/** `off` removes a pin; `api` distinguishes events with the same id. */
 export interface EventsPinOptions extends FolderOptions {
   api?: string;
   off?: boolean;
   json?: boolean;
 }
 
-/** `gatehook events pin`: has each save run an event again, or no more; without an event, lists those. */
+/**
+ * `gatehook events pin`: pins or unpins an event, which runs again at each save; without an event, lists the pinned
+ * events.
+ */
 export async function eventsPin(named: string | undefined, options: EventsPinOptions): Promise<void> {
   const pins = pinsOf(recordedFolder(options));
   if (named !== undefined) {
@@ -35,7 +38,7 @@ export async function eventsPin(named: string | undefined, options: EventsPinOpt
     for (const { id, api_id, type } of list) printText(`${shortId(id)}  ${type} of API ${api_id}`);
 }
 
-/** The last attempt at which a handler ran. */
+/** The last attempt in which a handler ran. */
 export function ranAttempt(attempts: AttemptRecord[], row: { id: string; outcome: string }): AttemptRecord {
   const ran = attempts.findLast(({ runs }) => runs.length > 0);
   if (ran) return ran;

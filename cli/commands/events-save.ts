@@ -13,16 +13,16 @@ import { linesOf } from "../terminal/printable.ts";
 import { UsageError } from "../terminal/usage.ts";
 import { chosenAttempts } from "./events-show.ts";
 
-/** `api` tells events of one id apart. */
+/** `api` distinguishes events with the same id. */
 export interface EventsSaveOptions extends SourceOptions {
   api?: string;
-  /** The nth that is recorded, from 1. */
+  /** The number of the recorded attempt, from 1. */
   attempt?: number;
-  /** What is secret is taken out. */
+  /** Removes secrets. */
   redact?: boolean;
 }
 
-/** `gatehook events save`: an event with its inputs and what came of it, as a file for a test. */
+/** `gatehook events save`: saves an event with its inputs and its result as a test file. */
 export async function eventsSave(named: string, file: string, options: EventsSaveOptions): Promise<void> {
   const { row, attempts } = await findEvent(named, options);
   const found = chosenAttempts({ attempts }, options.attempt).at(-1);
@@ -52,7 +52,7 @@ export async function eventsSave(named: string, file: string, options: EventsSav
 /** With a secret that is not stored, so that a reference cannot be traced to a key. */
 const redacted = (attempt: AttemptRecord) => createRedaction(randomBytes(32).toString("hex")).redact(attempt);
 
-/** Never over a file that is there. Throws a UsageError then. */
+/** Throws a UsageError if the file exists. */
 export const saveCase = (attempt: AttemptRecord, file: string) =>
   write(file, testCaseText(testCaseOf(attempt)));
 

@@ -8,17 +8,17 @@ import { lineWidth, utcTime, wrapped } from "../terminal/layout.ts";
 import { print, printJson } from "../terminal/print.ts";
 import { linesOf } from "../terminal/printable.ts";
 
-/** `api` tells events of one id apart. */
+/** `api` distinguishes events with the same id. */
 export interface EventsShowOptions extends SourceOptions {
   api?: string;
-  /** The nth that is recorded, from 1. */
+  /** The number of the recorded attempt, from 1. */
   attempt?: number;
   json?: boolean;
-  /** The lines as they are recorded. */
+  /** Prints the recorded lines. */
   raw?: boolean;
 }
 
-/** `gatehook events show`: one event with all that its handlers did. */
+/** `gatehook events show`: shows one event with all actions of its handlers. */
 export async function eventsShow(named: string, options: EventsShowOptions): Promise<void> {
   const found = await findEvent(named, options);
   const attempts = chosenAttempts(found, options.attempt);
@@ -27,14 +27,14 @@ export async function eventsShow(named: string, options: EventsShowOptions): Pro
   else print(...wholeLines({ ...found, attempts }));
 }
 
-/** For a person. */
+/** The text for people. */
 export const wholeLines = (found: WholeEvent): string[] => [
   ...headLines(found.row),
   ...found.attempts.flatMap(attemptLines),
   ...eventText(found),
 ];
 
-/** Those of an event, or the nth of them. */
+/** The attempts of an event, or the nth of them. */
 export function chosenAttempts(
   { attempts }: Pick<WholeEvent, "attempts">,
   nth: number | undefined,

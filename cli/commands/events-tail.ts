@@ -8,18 +8,18 @@ import { interruption } from "../terminal/interrupt.ts";
 import { lineWidth } from "../terminal/layout.ts";
 import { print, printErrorText, printJson } from "../terminal/print.ts";
 
-/** The filter, and when to end; without `limit` it ends by Ctrl+C. */
+/** The filter and the end; without `limit` it ends with Ctrl+C. */
 export interface EventsTailOptions extends FilterOptions {
-  /** After which it ends. */
+  /** The number of attempts after which it ends. */
   limit?: number;
   json?: boolean;
 }
 
 const LOOK_MS = 100;
-/** A look is eight requests. */
+/** The time between two reads; each read is eight requests. */
 const STAGE_LOOK_MS = 2_000;
 
-/** `gatehook events tail`: each attempt of an event from now on, when its outcome is known. */
+/** `gatehook events tail`: prints each new attempt of an event when its outcome is known. */
 export async function eventsTail(options: EventsTailOptions): Promise<void> {
   const stop = interruption();
   const { reader, filter } = await openFiltered(options);

@@ -16,27 +16,27 @@ import { prepareAttach } from "./attach.ts";
 
 /** The files of a new folder, with names that npm does not change. */
 const RENAMED: Record<string, string> = { "github/check.yml": ".github/workflows/check.yml" };
-/** npm would take a file of this name for its own. */
+/** As a template file, npm would interpret it as its own `.gitignore`. */
 const IGNORED = "node_modules/\n.gatehook/\n";
 /** Only for a folder without definitions and handlers: others need no sample. */
 const SAMPLES = /^(apis|handlers|tests?)\//;
-/** How the templates call what gatehook.json may call otherwise. */
+/** The folder's name in the templates, which gatehook.json may change. */
 const HANDLERS = /(?<=")handlers(?=["/])/g;
 
-/** What was done, by path: what `--json` prints. */
+/** The result by path, as printed by `--json`. */
 interface InitReport {
   dir: string;
   written: string[];
-  /** Was there, and is as it was. */
+  /** Files that existed, and were not changed. */
   kept: string[];
 }
 
 /** The options of `gatehook init`. */
 export interface InitOptions {
   json?: boolean;
-  /** A gateway's folder, whose handlers take the place of the sample. */
+  /** A gateway's folder, whose handlers replace the sample. */
   tyk?: string;
-  /** Where that gateway sends its events. */
+  /** The URL to which that gateway sends its events. */
   url: string;
   /** Handlers in TypeScript. */
   ts?: boolean;
@@ -62,7 +62,7 @@ export async function init(dir: string, { json, tyk, url, ts = false }: InitOpti
   print("", "Next:", "", ...(await nextCommands(target)).map((command) => `  ${command}`), "");
 }
 
-/** Reads all that is there, and refuses what it cannot complete, before anything is written. */
+/** Reads all existing files, and rejects those that it cannot complete, before anything is written. */
 async function filesFor(
   target: string,
   { hasHandlers, ts }: { hasHandlers: boolean; ts: boolean },
@@ -86,7 +86,7 @@ async function filesFor(
 /** The same file for handlers in TypeScript. */
 function inTypeScript([path, text]: [path: string, text: string]): [path: string, text: string] {
   if (path === "jsconfig.json") return ["tsconfig.json", withTypeScript(text)];
-  // The definition names the script, which is made of the file.
+  // The definition names the script, which is bundled from the file.
   if (path.endsWith(".test.mjs")) return [path, text.replaceAll(/(?<=grace-period)\.js/g, ".ts")];
   if (!path.endsWith(".js")) return [path, text];
   return [path.replace(/\.js$/, ".ts"), text.replace(/^var (?=\w+ = new TykJS)/m, "export const ")];
@@ -106,14 +106,14 @@ async function templatePaths(): Promise<string[]> {
     .sort();
 }
 
-/** With the folders of a gatehook.json that is there. */
+/** With the folders of an existing gatehook.json. */
 async function fromTemplate(path: string, folders: Folders): Promise<[path: string, text: string]> {
   const text = await readFile(join(TEMPLATES, path), "utf8");
   const place = placeIn(folders, path);
   return [RENAMED[place] ?? place, text.replaceAll(HANDLERS, folders.handlers)];
 }
 
-/** False where another file is in its place. Only package.json is completed. */
+/** False if the file exists. Only package.json is completed. */
 async function write(target: string, path: string, text: string): Promise<boolean> {
   const file = join(target, path);
   if (path === "package.json")
@@ -147,7 +147,7 @@ async function exists(target: string, path: string): Promise<boolean> {
 
 const MOST_NAME_CHARS = 20;
 
-/** A name that AWS takes in all that is made of it. */
+/** A name that is valid in all AWS names that contain it. */
 function serviceName(target: string): string {
   const name = basename(target)
     .toLowerCase()
@@ -164,5 +164,5 @@ async function nextCommands(target: string): Promise<string[]> {
   return [...there, "npm install", "npx gatehook dev"];
 }
 
-/** As a shell takes it for one word. */
+/** Quoted as one word for a shell. */
 const shellWord = (text: string) => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);

@@ -20,7 +20,7 @@ import { interruption } from "../terminal/interrupt.ts";
 import { print, printError, printJson } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 
-/** Without `template`, the zips and the template go into `.gatehook/package/<stage>/`. */
+/** Without `template`, the zips and the template are written to `.gatehook/package/<stage>/`. */
 export interface PackageOptions extends StageOptions {
   /** A folder for a template of other tools. */
   template?: string;
@@ -41,7 +41,7 @@ export async function packageCommand(options: PackageOptions): Promise<void> {
 /** Into the folder's `<stage>/`. */
 function writeStage(out: string, stage: string, { template, zips }: Packaged): string {
   const folder = join(out, stage);
-  // Whole or not at all, also where two package the same stage.
+  // Atomically, even if two processes package the same stage.
   return writable(out, (parent) => {
     const fresh = join(parent, `.${stage}-${randomUUID()}`);
     mkdirSync(fresh);
@@ -58,7 +58,7 @@ function writeStage(out: string, stage: string, { template, zips }: Packaged): s
   });
 }
 
-/** A zip of ours, whose code may be older. */
+/** A zip of an earlier run. */
 const ZIP = /^[a-z-]+-[0-9a-f]{16}\.zip$/;
 
 function writePortable(out: string, made: Packaged): string {
@@ -77,7 +77,7 @@ function writePortable(out: string, made: Packaged): string {
 const writeTemplate = (folder: string, template: Template) =>
   writeFileSync(join(folder, "template.json"), `${JSON.stringify(template, null, 2)}\n`);
 
-/** Before the work: what is there already of a folder's path is a folder to write to. */
+/** Checked before the work: the existing part of the path must be a writable folder. */
 function checkWritable(folder: string): void {
   let there = folder;
   while (!existsSync(there)) there = dirname(there);

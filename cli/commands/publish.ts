@@ -29,7 +29,9 @@ export interface PublishOptions {
   json?: boolean;
 }
 
-/** `gatehook publish`: takes events on this machine until it is ended; then says what is left. */
+/**
+ * `gatehook publish`: receives events on this machine until it is stopped, and then prints the number of unsent events.
+ */
 export async function publish(options: PublishOptions): Promise<void> {
   const address = addressIn(options);
   const stop = interruption();
@@ -63,7 +65,7 @@ export async function publish(options: PublishOptions): Promise<void> {
   else say(leftLine(status, options));
 }
 
-/** For requests that are being answered at the end. */
+/** The time for requests in progress at the end. */
 const ANSWER_MS = 1_000;
 
 function leftLine({ sent, spooled }: Status, { spool }: PublishOptions): string {
@@ -130,7 +132,7 @@ async function open({ spool, spoolMb }: PublishOptions, queueUrl: string): Promi
   return openOnThisMachine({ queueUrl, folder: spool, maxBytes: spoolMb * 1_000_000, redact, oversize, log });
 }
 
-/** gatehook's folder in a user's folder. */
+/** Creates gatehook's folder in a user's folder. */
 async function makeStateFolder(): Promise<void> {
   try {
     await mkdir(STATE_FOLDER, { recursive: true });

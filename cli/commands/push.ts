@@ -21,7 +21,7 @@ export interface PushOptions {
 const WAIT_MS = 60_000;
 const LOOK_MS = 200;
 
-/** `gatehook push`: makes the bucket the same as the folder, and waits for what the releaser says. */
+/** `gatehook push`: makes the bucket the same as the folder, and waits for the releaser's result. */
 export async function push({ dir, dryRun }: PushOptions): Promise<void> {
   const store = openReleaseStore();
   const folder = await checkFolder(dir);
@@ -33,7 +33,8 @@ export async function push({ dir, dryRun }: PushOptions): Promise<void> {
     return;
   }
   const plan = planUpload(files, await store.listSources());
-  // Nothing to upload, and yet no release of it: the releaser has missed it, or somebody deleted the object.
+  // Nothing to upload, but the release does not exist: the releaser has missed the upload, or somebody deleted the
+  // object.
   const missing = wakesNobody(plan) && (await whyMissing(store, folder));
   if (missing) {
     printText(`${missing}: to wake the releaser, one file is uploaded again`);
@@ -53,11 +54,11 @@ export async function push({ dir, dryRun }: PushOptions): Promise<void> {
   conclude(folder, before, entry);
 }
 
-/** Of a folder in which something is wrong, what would go live; undefined when nothing new would. */
+/** The part of a folder with errors that would go live; undefined if nothing new would. */
 async function rightPart(store: ReleaseStore, folder: CheckedFolder): Promise<Partly | undefined> {
   if (flag(process.env, "RELEASE_STRICT")) return undefined;
   const version = await store.liveVersion();
-  // What is wrong would stay as it is live: without that it cannot be told.
+  // APIs with errors would keep their live version, so the live release is needed.
   if (version && (await whyUnreadable(store, version))) return undefined;
   const partly = await folder.partBeside(
     version ? { version, release: await store.read(version) } : undefined,
@@ -76,18 +77,18 @@ function foretell(folder: CheckedFolder, partly: Partly | undefined): void {
   printErrorText("nothing was uploaded");
 }
 
-/** What the releaser says of scripts, as it is in the files that they were made of. */
+/** The releaser's problems of scripts, with places in their source files. */
 const told = ({ errors }: HistoryEntry, { sources }: CheckedFolder) =>
   withSources({ errors, warnings: [] }, sources).errors;
 
-/** Tells what is wrong, and ends with 1. */
+/** Prints the problems, and ends with exit code 1. */
 function refuse(what: string, errors: Problem[], { sources }: CheckedFolder): void {
   printErrorText(`gatehook: ${what}`);
   printError(...errors.flatMap((error) => problemLines("error", error, sources.textOf)));
   process.exitCode = 1;
 }
 
-/** Why the release of this folder, or of its right part, cannot be read; undefined when it can. */
+/** The reason why the release of this folder, or of its correct part, cannot be read; undefined if it can be read. */
 async function whyMissing(store: ReleaseStore, { version }: CheckedFolder): Promise<string | undefined> {
   const { built, refused, settled } = await store.pointer();
   return whyUnreadable(store, built === version && !refused ? (settled ?? version) : version);
@@ -103,7 +104,7 @@ async function whyUnreadable(store: ReleaseStore, version: string): Promise<stri
   }
 }
 
-/** The releaser's entry for this content, once it has seen it. */
+/** Waits for the releaser's entry for this content. */
 async function verdict(
   store: ReleaseStore,
   { version }: CheckedFolder,

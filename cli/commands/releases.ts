@@ -6,7 +6,7 @@ import { type Column, lineWidth, table, utcTime, wrapped } from "../terminal/lay
 import { print, printJson, printText } from "../terminal/print.ts";
 import { problemLines } from "../terminal/problem-lines.ts";
 
-/** `gatehook releases`: every release, the newest upload first; with a version, the report of that one. */
+/** `gatehook releases`: lists all releases, the newest upload first; with a version, shows its report. */
 export async function releases(version: string | undefined, { json }: { json?: boolean }): Promise<void> {
   const store = openReleaseStore();
   if (version) return tell(version, await store.entry(version), json);

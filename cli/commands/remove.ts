@@ -12,13 +12,13 @@ import { interruption } from "../terminal/interrupt.ts";
 import { runOnStack } from "../terminal/osls-output.ts";
 import { print, printError, printJson } from "../terminal/print.ts";
 
-/** `yes` answers the question that is asked before every removal. */
+/** `yes` skips the confirmation, which every removal needs. */
 export interface RemoveOptions extends StageOptions {
   yes?: boolean;
   json?: boolean;
 }
 
-/** `gatehook remove`: removes a stage's stack, and says what stays. */
+/** `gatehook remove`: removes a stage's stack, and prints the resources that are kept. */
 export async function remove(options: RemoveOptions): Promise<void> {
   const target = await readTarget(options);
   const permitted = stageGate({ asks: true, yes: options.yes }, target.stack);
@@ -48,12 +48,12 @@ export async function remove(options: RemoveOptions): Promise<void> {
 
 type Kept = Resource & { DeletionPolicy?: string };
 
-/** What CloudFormation leaves, as the stack was made: `onRemove` may have been another then. */
+/** The resources that CloudFormation keeps, from the deployed template: `onRemove` may have changed since. */
 function keptOf({ Resources }: Template, names: Map<string, string>): string[] {
   return Object.entries(Resources).flatMap(([id, { Type, DeletionPolicy = "" }]: [string, Kept]) => {
     const name = names.get(id);
     if (!name || !DeletionPolicy.startsWith("Retain")) return [];
-    // A queue goes by its URL.
+    // A queue's id is its URL.
     return [`${KINDS[Type] ?? Type} ${name.replace(/^https?:.*\//, "")}`];
   });
 }
@@ -64,10 +64,10 @@ const KINDS: Record<string, string> = {
   "AWS::S3::Bucket": "bucket",
 };
 
-/** The framework empties its own. */
+/** The framework empties its own bucket. */
 const BUCKETS = ["FilesBucket", "HistoryBucket"];
 
-/** CloudFormation would stop halfway: a bucket that it is to delete has to be empty. */
+/** CloudFormation would fail halfway: it can delete only empty buckets. */
 async function refuseFullBucket(
   { Resources }: Template,
   names: Map<string, string>,

@@ -18,17 +18,17 @@ import { UsageError } from "../terminal/usage.ts";
 import { ranAttempt } from "./events-pin.ts";
 import { chosenAttempts } from "./events-show.ts";
 
-/** The options of `gatehook replay`. `query` chooses among the newest events, with `last`. */
+/** The options of `gatehook replay`. `query` selects among the newest events, with `last`. */
 export interface ReplayOptions extends FolderOptions {
   /** A version, `live`, or `working`: the files of the folder. */
   release: string;
-  /** `live`: what the record does not have is asked for real. */
+  /** `live`: requests without a recorded answer are sent. */
   http: "recorded" | "live";
-  /** In the place of ids: this number of the newest events for which a handler ran. */
+  /** Instead of ids: the number of newest events for which a handler ran. */
   last?: number;
   query?: string;
   api?: string;
-  /** The nth that is recorded, from 1; by default the last at which a handler ran. */
+  /** The number of the recorded attempt, from 1; by default the last one in which a handler ran. */
   attempt?: number;
   json?: boolean;
 }
@@ -36,15 +36,15 @@ export interface ReplayOptions extends FolderOptions {
 type Replay = Rerun & { id: string; api_id: string; attempt: number };
 
 /**
- * `gatehook replay`: runs the handlers of recorded events again, dry. Exit code 1 when an event neither does the same
- * as before, nor is done after it had failed.
+ * `gatehook replay`: runs the handlers of recorded events again, without effects. Exit code 1 if an event neither does
+ * the same as before, nor is done after a failure.
  */
 export async function replay(ids: string[], options: ReplayOptions): Promise<void> {
   checkTogether(ids, options);
   if (!(await replayAll(ids, options))) process.exitCode = 1;
 }
 
-/** Answers whether all do the same, or are done after they had failed. */
+/** Returns whether all events do the same, or are done after a failure. */
 export async function replayAll(ids: string[], options: ReplayOptions): Promise<boolean> {
   const dir = recordedFolder(options);
   const asked = await askedFor(ids, options);

@@ -10,7 +10,7 @@ interface RunOptions extends RunSettings, InputOptions {
   json?: boolean;
 }
 
-/** `gatehook run`: one script against one event, with sessions in memory. */
+/** `gatehook run`: runs one script with one event, with sessions in memory. */
 export async function run(asked: string | undefined, options: RunOptions): Promise<void> {
   const read = async () => (await import("../run-input.ts")).readInput(options);
   conclude(await runHandler(asked, options, read, listenerOf(options)), options);
@@ -32,7 +32,7 @@ function listenerOf({ json }: RunOptions): Listener {
   };
 }
 
-/** A definition that cannot be read does not keep the others from being used. */
+/** An invalid definition does not prevent the use of the others. */
 function tellProblems({ definitions, problems }: RunFolder): void {
   const textOf = textsOf(definitions);
   for (const problem of problems) printError(...problemLines("warning", problem, textOf));

@@ -14,9 +14,9 @@ import { lineWidth } from "../terminal/layout.ts";
 import { print, printErrorText, printJson, printText } from "../terminal/print.ts";
 import { wholeLines } from "./events-show.ts";
 
-/** `wait` waits a minute at most for the outcomes; without `rate`, nothing limits the events per second. */
+/** `wait` waits up to a minute for the outcomes; without `rate`, the number of events per second is not limited. */
 export interface SendOptions extends BodyOptions {
-  /** How often, each time as another event. */
+  /** The number of repetitions, each as a new event. */
   repeat: number;
   /** Events per second. */
   rate?: number;
@@ -30,12 +30,12 @@ interface Sent {
   type: string;
 }
 
-/** `gatehook send`: sends events to the stack of `gatehook dev`, over its ingest, as a gateway does. */
+/** `gatehook send`: sends events to the ingest of `gatehook dev`, as a gateway does. */
 export async function send(type: string | undefined, options: SendOptions): Promise<void> {
   const stop = interruption();
   const { dir, stack } = await findLiveStack(options.dir);
   const bodies = await bodiesOf(type, options, dir);
-  // Before an event is on its way.
+  // Fails before an event is sent.
   if (options.wait) openReader(options);
   const pause = (ms: number) => delay(ms, undefined, { signal: stop }).catch(() => {});
   const pace = createRateLimit({
@@ -88,7 +88,7 @@ async function tellOutcomes(sent: Sent[], options: SendOptions, stop: AbortSigna
     );
 }
 
-/** Of those that came to one within a minute, in the order in which they were sent. */
+/** The outcomes within a minute, in the order in which the events were sent. */
 async function outcomesOf(sent: Sent[], options: SendOptions, stop: AbortSignal): Promise<EventRow[]> {
   const reader = openReader(options);
   const list = createEventList(parseFilter("", 0));

@@ -9,7 +9,7 @@ import { type Column, cut, lineWidth, table, wrapped } from "../terminal/layout.
 import { print, printJson } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 
-/** `gatehook sessions diff`: what both sides have of a key; exit code 0 when they agree. */
+/** `gatehook sessions diff`: compares both sides of a key; exit code 0 if they are equal. */
 export async function sessionsDiff(key: string, { json }: { json?: boolean }): Promise<void> {
   if (!isAsked(key)) throw new UsageError("no gateway is asked for a key of this form, and no row has it");
   const { gateway, rows } = await openSessions();
@@ -80,7 +80,7 @@ function asJson(copy: Copy | undefined, look: Look, members: MemberPair[], { agr
 
 const NONE = "-";
 
-/** A value that is longer is told by its beginning. */
+/** Longer values are truncated. */
 const COLUMNS: Column[] = [{ head: "MEMBER" }, { head: "TABLE", least: 16 }, { head: "GATEWAY", least: 16 }];
 
 function linesOf(copy: Copy | undefined, look: Look, members: MemberPair[], { text }: Verdict): string[] {

@@ -20,15 +20,15 @@ import { print, printError, printErrorText } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 import { tellChange } from "./sessions-put.ts";
 
-/** Without `reset`, the quota is stored as the editor leaves it. */
+/** Without `reset`, the quota is stored as edited. */
 export interface EditOptions extends KeyOptions {
-  /** The quota starts again. */
+  /** Resets the quota. */
   reset?: boolean;
 }
 
 type Members = Record<string, unknown>;
 
-/** `gatehook sessions edit`: a session in an editor, and back over the version that was read. */
+/** `gatehook sessions edit`: opens a session in an editor, and stores it if its version has not changed. */
 export async function sessionsEdit(argument: string, options: EditOptions): Promise<void> {
   if (argument === "-") throw new UsageError("an editor needs standard input for itself: name the key");
   const key = await keyFrom(argument);
@@ -66,7 +66,7 @@ export async function sessionsEdit(argument: string, options: EditOptions): Prom
   }
 }
 
-/** "invalid": it is not a session, which was told; "changed": somebody else has changed it since. */
+/** "invalid": it is not a session, and the error was printed; "changed": somebody else has changed it since. */
 async function put(
   sessions: OpenSessionsOf,
   key: string,
@@ -98,7 +98,7 @@ async function put(
 
 const MISTAKES = new Set(["session-invalid", "session-too-large", "session-refused"]);
 
-/** A script as editor is asked once. */
+/** If the editor is a script, it runs only once. */
 async function again(question: string, stop: AbortSignal): Promise<boolean> {
   if (!process.stdin.isTTY) return false;
   return confirm(question, { input: process.stdin, output: process.stderr }, stop);

@@ -15,7 +15,7 @@ import { printable } from "../terminal/printable.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { UsageError } from "../terminal/usage.ts";
 
-/** `format`: a JSON object a line, or commands of Redis; `force` writes over a file that is there. */
+/** `format`: a JSON object on each line, or Redis commands; `force` overwrites an existing file. */
 export interface ExportOptions {
   format: "lines" | "redis";
   force?: boolean;
@@ -24,10 +24,10 @@ export interface ExportOptions {
   json?: boolean;
 }
 
-/** Rows that are read by one request; of one megabyte at most. */
+/** The number of rows that one request reads; at most one megabyte. */
 const PAGE = 250;
 
-/** `gatehook sessions export`: every session of the table, a line each. */
+/** `gatehook sessions export`: exports all sessions of the table, one on each line. */
 export async function sessionsExport(file: string, options: ExportOptions): Promise<void> {
   const opened = await openSessionRows();
   const stop = interruption();
@@ -74,7 +74,7 @@ async function* linesOf(
   } while (next !== undefined && (await pace(PAGE)));
 }
 
-/** Escapes what a terminal would interpret; for a reader of JSON the lines are the same. */
+/** Escapes characters that a terminal would interpret; the lines have the same meaning as JSON. */
 async function* forTerminal(texts: AsyncIterable<string>): AsyncGenerator<string, void> {
   for await (const text of texts)
     yield text

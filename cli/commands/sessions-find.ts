@@ -14,12 +14,12 @@ import { print, printErrorText, printJson, printText } from "../terminal/print.t
 import { startProgress } from "../terminal/progress.ts";
 import { UsageError } from "../terminal/usage.ts";
 
-/** `limit`: sessions that are shown at most; `cursor`: what an earlier call printed. */
+/** `limit`: the maximum number of sessions; `cursor`: from the output of an earlier call. */
 export interface ListOptions {
   org?: string;
   limit: number;
   cursor?: string;
-  /** With the whole sessions. */
+  /** Prints the whole sessions. */
   full?: boolean;
   json?: boolean;
 }
@@ -40,12 +40,12 @@ export interface QueryOptions extends ListOptions {
   scan?: boolean;
 }
 
-/** `gatehook sessions ls`: sessions one after the other, of one organisation by their end. */
+/** `gatehook sessions ls`: lists sessions; those of one organisation by expiry. */
 export async function sessionsLs(options: ListOptions): Promise<void> {
   await tellFound(await openSessionRows(), { orgId: options.org }, options);
 }
 
-/** `gatehook sessions query`: the sessions for which all of the conditions hold. */
+/** `gatehook sessions query`: finds the sessions that meet all conditions. */
 export async function sessionsQuery(options: QueryOptions): Promise<void> {
   const search = searchOf(options);
   const open = await openSessionRows();
@@ -82,12 +82,12 @@ function searchOf(options: QueryOptions): Search {
   return search;
 }
 
-/** A read unit is 8 KB, where the newest write need not show. */
+/** A read unit is 8 KB for eventually consistent reads. */
 const UNIT_BYTES = 8 * 1024;
 const scanCost = ({ size, bytes }: OpenRows) =>
   `about ${countOf(size, "item")} and ${countOf(Math.max(1, Math.ceil(bytes / UNIT_BYTES)), "read unit")}`;
 
-/** Rows that are looked at by one request. */
+/** The number of rows that one request reads. */
 const PAGE = 1_000;
 
 interface Found {
@@ -128,7 +128,7 @@ async function tellFound({ rows }: OpenRows, search: Search, options: ListOption
   if (stop.aborted) process.exitCode = 1;
 }
 
-/** Whether every row that is read is one that is looked for. */
+/** Whether every row that is read matches. */
 const isPlain = ({ orgId, expires, ...others }: Search) =>
   Object.values(others).every((one) => one === undefined);
 
@@ -163,7 +163,7 @@ function rowJson({ key, stored, orgId, alias, expires, updatedAt, changedBy }: S
   };
 }
 
-/** One that is unfit must not hide the others. */
+/** An invalid session must not hide the others. */
 function wholeOf(session: Parameters<typeof showSession>[0]) {
   try {
     return { session: JSON.parse(showSession(session)) as unknown };
@@ -185,7 +185,7 @@ function tellTable({ rows, next, looked, units }: Found, { full = false }: ListO
     cells: [row.key, dayOf(row.expires), row.alias, whoChanged(row.changedBy)],
     details: full && row.stored.session ? [JSON.stringify(wholeOf(row.stored.session))] : [],
   }));
-  // A column that is empty takes the room of keys.
+  // Empty columns are omitted, to leave room for keys.
   const columns = COLUMNS.map((column, at) => ({ column, at })).filter(
     ({ at }) => at < 2 || lines.some(({ cells }) => cells[at]),
   );

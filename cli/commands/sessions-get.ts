@@ -2,7 +2,7 @@ import { type KeyOptions, keyFrom, openSessionsOf, pretty, versionIn } from "../
 import { openSessionRows } from "../stage/open-table.ts";
 import { print, printJson } from "../terminal/print.ts";
 
-/** `gatehook sessions get`: the session of a key, as a handler reads it. */
+/** `gatehook sessions get`: prints the session of a key, as a handler reads it. */
 export async function sessionsGet(argument: string, options: KeyOptions): Promise<void> {
   const key = await keyFrom(argument);
   const sessions = await openSessionsOf(options);

@@ -3,7 +3,7 @@ import { keyFrom } from "../sessions-open.ts";
 import { print } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 
-/** `gatehook sessions hash`: a key's name in the table. */
+/** `gatehook sessions hash`: prints a key's name in the table. */
 export async function sessionsHash(key: string): Promise<void> {
   const rawKey = await keyFrom(key);
   const name = keyName(process.env)(rawKey);

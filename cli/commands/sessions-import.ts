@@ -13,27 +13,27 @@ import { print, printError, printJson } from "../terminal/print.ts";
 import { startProgress } from "../terminal/progress.ts";
 import { UsageError } from "../terminal/usage.ts";
 
-/** Sessions come from a file or from a gateway. `fromLine` counts from 1; earlier lines are passed over. */
+/** Sessions are imported from a file or from a gateway. `fromLine` counts from 1; earlier lines are skipped. */
 export interface ImportOptions {
-  /** The address of a gateway; `true` for that of GATEWAY_URL. */
+  /** The address of a gateway; `true` means that of GATEWAY_URL. */
   gateway?: string | true;
-  /** A file with the keys that the gateway is asked for, instead of its list. */
+  /** A file with the keys to read from the gateway, instead of its list. */
   keys?: string;
-  /** The keys of a file that does not say it are hashes. */
+  /** Whether keys are hashes if the file does not say. */
   hashed?: boolean;
   fromLine: number;
   /** Writes per second, and requests to a gateway. */
   rate: number;
-  /** A file for what was left out. */
+  /** A file for the skipped sessions. */
   report?: string;
   dryRun?: boolean;
   json?: boolean;
 }
 
-/** Sessions that are written at the same time. */
+/** The number of sessions that are written at the same time. */
 const CONCURRENCY = 32;
 
-/** `gatehook sessions import`: sessions from a file, or from a gateway, into the table. */
+/** `gatehook sessions import`: imports sessions from a file or a gateway into the table. */
 export async function sessionsImport(file: string | undefined, options: ImportOptions): Promise<void> {
   checkArguments(file, options);
   const { rate, keys, fromLine, hashed = false, dryRun = false } = options;
@@ -81,7 +81,7 @@ function checkArguments(file: string | undefined, { gateway, keys, hashed, dryRu
     );
 }
 
-/** A gateway to read: the one that owns the sessions, or, where the table does, any. */
+/** The gateway to read: the one that owns the sessions, or any gateway if the table owns them. */
 function connectTo(address: string | true, { owner, hashed }: OpenRows): Gateway {
   const { env } = process;
   const named = address === true ? undefined : URL.parse(address);

@@ -5,9 +5,9 @@ import { readText, UsageError } from "../terminal/usage.ts";
 
 /** The options of `gatehook sessions put`. */
 export interface PutOptions extends KeyOptions {
-  /** Only over this version. */
+  /** Stores it only if this is the current version. */
   ifVersion?: number;
-  /** Quota and last_updated stay as they are given. */
+  /** Quota and last_updated are stored as given. */
   suppressReset?: boolean;
 }
 
@@ -31,7 +31,7 @@ export async function sessionsPut(argument: string, file: string, options: PutOp
   }
 }
 
-/** What became of a change, by the answer of the sessions API. */
+/** Prints the result of a change, from the answer of the sessions API. */
 export function tellChange(version: number, body: string, { json }: KeyOptions): void {
   const answer = JSON.parse(body) as { action: string; pending?: boolean };
   if (json) printJson({ action: answer.action, version, pending: answer.pending ?? false });

@@ -25,7 +25,7 @@ import { startProgress } from "../terminal/progress.ts";
 import { UsageError } from "../terminal/usage.ts";
 
 /**
- * `trustEmpty` believes absences without a limit in an hour; `yes` lets it make the canary again without a question.
+ * `trustEmpty` accepts missing keys without the hourly limit; `yes` creates the canary again without a confirmation.
  */
 export interface ReconcileOptions {
   /** Rows per second. */
@@ -35,7 +35,7 @@ export interface ReconcileOptions {
   json?: boolean;
 }
 
-/** `gatehook sessions reconcile`: compares all rows with the gateway, and has those that differ looked at. */
+/** `gatehook sessions reconcile`: compares all rows with the gateway, and schedules a check of those that differ. */
 export async function sessionsReconcile(options: ReconcileOptions): Promise<void> {
   const open = await openSessions();
   const stop = interruption();
@@ -95,7 +95,7 @@ async function compareAll(
 
 const CONNECTIONS = 16;
 
-/** Believes what the canary proves, with no limit in an hour. */
+/** Accepts missing keys if the canary proves them, without the hourly limit. */
 function settleMissing({ options, gateway, rows }: OpenSessions, canary: Canary, log: Log) {
   const { env } = process;
   const sqs = createSqs();
@@ -103,7 +103,7 @@ function settleMissing({ options, gateway, rows }: OpenSessions, canary: Canary,
     absence: createAbsence({
       canary,
       quickMs: options.timeoutMs / 2,
-      // It is made only after a yes.
+      // It is created only after a confirmation.
       wasCanaryMade: async () => true,
       noteCanaryMade: async () => {},
       onCanaryMissing: () => {},
@@ -115,7 +115,7 @@ function settleMissing({ options, gateway, rows }: OpenSessions, canary: Canary,
       log,
       metrics: NO_METRICS,
     }),
-    // The rest is only for keys that the gateway has: these are left to gateway-sync.
+    // The rest concerns only keys that the gateway has, which are left to gateway-sync.
     overrule: () => {},
     markReset: async () => undefined,
     giveUpMs: 0,
@@ -130,7 +130,7 @@ function settleMissing({ options, gateway, rows }: OpenSessions, canary: Canary,
 
 const NO_METRICS = { count() {}, countBy() {}, observe() {} };
 
-/** Whether there is a canary to prove by, or a person wants one. */
+/** Whether there is a canary, or a person agrees to create one. */
 async function readyToTrust(
   { gateway }: OpenSessions,
   limit: Limit,
@@ -165,7 +165,7 @@ function progressOf(size: number, tally: Tally): () => string {
   };
 }
 
-/** Of many failures the first ones. */
+/** The maximum number of failures to print. */
 const FAILURES = 10;
 
 function createFailures() {

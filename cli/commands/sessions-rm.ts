@@ -6,12 +6,12 @@ import { interruption } from "../terminal/interrupt.ts";
 import { print, printError, printErrorText, printJson } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 
-/** `yes` answers the question; without a terminal it is needed. */
+/** `yes` skips the confirmation; it is required without a terminal. */
 export interface RmOptions extends KeyOptions {
   yes?: boolean;
 }
 
-/** `gatehook sessions rm`: deletes sessions, after a yes. */
+/** `gatehook sessions rm`: deletes sessions, after a confirmation. */
 export async function sessionsRm(keys: string[], options: RmOptions): Promise<void> {
   if (!options.yes && !process.stdin.isTTY)
     throw new UsageError("this deletes sessions, and there is no terminal to confirm it: add --yes");
@@ -35,7 +35,7 @@ export async function sessionsRm(keys: string[], options: RmOptions): Promise<vo
       } catch (thrown) {
         if (!(thrown instanceof AppError) || thrown.code !== "session-missing") throw thrown;
         tally.missing += 1;
-        // By its number: a key may be a secret.
+        // Names it by its number, since a key may be a secret.
         printError(`there is no session of key ${at + 1}`);
       }
     }

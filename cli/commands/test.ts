@@ -26,16 +26,16 @@ import { QUIET } from "../terminal/quiet.ts";
 import { mismatchLines, type Reporter, report, type Tested } from "../terminal/test-report.ts";
 import { lineOf, readTests, TESTS, type TestFile } from "../test-files.ts";
 
-/** `dir`: the folder with `tests/` and the files that they run on. */
+/** `dir`: the folder with `tests/` and the tested files. */
 export interface TestOptions {
   dir: string;
-  /** Writes what came as what is expected. */
+  /** Writes the results as the expected results. */
   update?: boolean;
   watch?: boolean;
   reporter: Reporter;
 }
 
-/** `gatehook test`: runs the tests of a folder on its files. Exit code 1 when one fails. */
+/** `gatehook test`: runs the tests of a folder on its files. Exit code 1 if one fails. */
 export async function test(named: string[], options: TestOptions): Promise<void> {
   const dir = resolve(options.dir);
   if (!options.watch) {
@@ -67,7 +67,7 @@ async function runTests(
   const { version, release } = targetOfSources(sources);
   const { settings } = devSettings(project, process.env, {});
   const { limits } = readRuntimeSettings(settings);
-  // As one sandbox has them one after the other, so that each test starts with the scripts as they were loaded.
+  // One sandbox runs all tests one after the other, each with freshly loaded scripts.
   const runtime = await startRuntime(release.scripts, {
     assets: loadAssets(),
     isolation: "event",
@@ -145,14 +145,17 @@ function failureLines(
   return [...lines, ...(said ? linesOf(said) : []), ...errorFrame(said, sources.textOf)];
 }
 
-/** Until Ctrl+C, after each save. */
+/** Repeats the tests after each save, until Ctrl+C. */
 async function watchTests(dir: string, named: string[], options: TestOptions): Promise<void> {
   const stop = interruption();
   const { folders } = await readProject(dir);
   const inTurn = createTurns();
   const tests = join(dir, TESTS);
   let watch: SourceWatch | undefined;
-  /** Scripts may import files from anywhere. While one cannot be made, its files are not known: the watch stays. */
+  /**
+   * Scripts may import files from anywhere. If one cannot be bundled, its files are unknown, and the watch is not
+   * changed.
+   */
   function follow({ inputs, problems }: Sources): void {
     if (problems.length === 0) watch?.also([tests, ...inputs]);
   }

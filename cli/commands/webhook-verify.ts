@@ -14,7 +14,7 @@ export interface VerifyOptions {
 
 const SECRETS = "WEBHOOK_SECRETS";
 
-/** `gatehook webhook verify`: what a receiver does, with the reason where it refuses. */
+/** `gatehook webhook verify`: verifies a webhook as a receiver does, with the reason for a rejection. */
 export async function webhookVerify(file: string, options: VerifyOptions): Promise<void> {
   const body = file === "-" ? await readStream(process.stdin) : await readText(file, "body");
   const headers = await readHeaders(options);
@@ -54,7 +54,7 @@ async function readHeaders({ header, headers: file }: VerifyOptions): Promise<Ma
   return new Map([...written, ...given]);
 }
 
-/** Undefined for what is not one, such as the status before them. */
+/** Undefined for a line that is not a header, such as the status line. */
 function headerOf(line: string): [name: string, value: string] | undefined {
   const [, name, value = ""] = /^([^\s:]+):(.*)$/s.exec(line) ?? [];
   return name === undefined ? undefined : [name.toLowerCase(), value.trim()];
@@ -63,7 +63,7 @@ function headerOf(line: string): [name: string, value: string] | undefined {
 const ofLines = (text: string) =>
   text.split(/\r?\n/).flatMap((line) => [headerOf(line)].filter((one) => !!one));
 
-/** What is there is not told: it may hold tokens. */
+/** Errors do not quote the text, since it may contain tokens. */
 function ofJson(text: string, file = ""): [name: string, value: string][] {
   try {
     const members = Object.entries(JSON.parse(text) as Record<string, unknown>);

@@ -13,9 +13,9 @@ import type { Sender, Sessions } from "../../local/console/backend.ts";
 import { postEvent } from "../post-event.ts";
 import { gatewayTime, sampleMeta } from "./sample-meta.ts";
 
-// The parts of the console's backend, of what the commands use.
+// The parts of the console's backend, built from the modules of the commands.
 
-/** Settings that a person may see. */
+/** The settings without secrets. */
 export function shownSettings(env: Record<string, string | undefined>): State["settings"] {
   const settings: Record<string, FunctionSetting> = FUNCTION_SETTINGS;
   const shown = Object.entries(settings).flatMap(([name, setting]) => {
@@ -28,7 +28,7 @@ export function shownSettings(env: Record<string, string | undefined>): State["s
   return Object.fromEntries(shown);
 }
 
-/** Types with samples for the APIs of these files, sent over the ingest at this URL. */
+/** Event types with samples for the APIs of these files, sent to the ingest at this URL. */
 export function createSender(url: string, files: () => SourceFile[]): Sender {
   return {
     send: (event) => postEvent(url, event),
@@ -86,7 +86,7 @@ export interface OnThisMachine {
   folders: Folders;
 }
 
-/** Where a failed run failed: by the first place of its stack that is in the release. */
+/** The place where a run failed: the first one of its stack that is in the release. */
 export function createFrames(store: Pick<ReleaseStore, "read">, place: OnThisMachine | undefined) {
   const kept = new Map<string, Promise<Release | undefined>>();
 
@@ -119,7 +119,7 @@ export function createFrames(store: Pick<ReleaseStore, "read">, place: OnThisMac
   };
 }
 
-/** Never a place outside of the folder, whatever a definition names. */
+/** Never a path outside the folder, whatever a definition contains. */
 function fileOf({ dir, folders }: OnThisMachine, path: string): string {
   const file = resolve(dir, placeIn(folders, scriptFile(path)));
   return file.startsWith(`${resolve(dir)}${sep}`) ? file : "";

@@ -1,11 +1,11 @@
 import type { PinResults } from "./console-reruns.ts";
 
-/** What the console is told by `dev`. */
+/** The events that `dev` reports to the console. */
 export interface News {
   recorded: Set<() => void>;
   released: Set<() => void>;
   pinned: Set<() => void>;
-  /** What pinned events came to at the last save. */
+  /** The results of pinned events at the last save. */
   pins: PinResults;
 }
 

@@ -17,16 +17,16 @@ import { openLiveHttp } from "../rerun-http.ts";
 import { type NamedTarget, targetOfSources, WORKING } from "../rerun-target.ts";
 import { stepTexts } from "../terminal/rerun-lines.ts";
 
-/** What pinned events came to at the last save, by their keys. */
+/** The results of pinned events at the last save, by their keys. */
 export type PinResults = Map<string, Rerun | string>;
 
-/** The reruns of the page. `close` ends the sandboxes that they opened. */
+/** The reruns of the page. `close` ends their sandboxes. */
 export interface OpenReruns {
   port: Reruns;
   close(): Promise<void>;
 }
 
-/** Reruns as `gatehook replay` has them, on the stack of this process. */
+/** The reruns of `gatehook replay`, on the stack of this process. */
 export function openReruns(
   dir: string,
   stack: Pick<Stack, "releases">,

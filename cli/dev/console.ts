@@ -17,7 +17,7 @@ import { openReruns } from "./console-reruns.ts";
 import { historyFolder } from "./history.ts";
 import type { LiveFolder } from "./live-folder.ts";
 
-/** What the page is opened for. `allowHosts`: names that a request's Host may have in addition to those of loopback. */
+/** The data for the page. `allowHosts`: host names that are allowed in requests, in addition to those of loopback. */
 export interface Shown {
   dir: string;
   stack: Stack;
@@ -41,7 +41,7 @@ export async function serveDev(shown: Shown, token: string, news: News): Promise
   };
 }
 
-/** What a stack on this machine has, and its history. */
+/** The backend of a stack on this machine, with its history. */
 export async function devBackend(
   shown: Shown,
   news: News,
@@ -101,7 +101,7 @@ async function saveTest(dir: string, attempt: AttemptRecord, name: string): Prom
   return path;
 }
 
-/** Reads what is there, and then each time after something was written. */
+/** Reads the existing history, and again after each write. */
 async function openHistory({ dir, stack, project }: Shown, { recorded }: News): Promise<RecordedEvents> {
   const read = () => createHistoryReader(historyFolder(dir));
   const index = createHistoryIndex(read());
@@ -112,11 +112,11 @@ async function openHistory({ dir, stack, project }: Shown, { recorded }: News): 
     isSoon = true;
     setTimeout(() => {
       isSoon = false;
-      index.refresh().catch(() => {}); // Somebody may have removed the folder: it is made again with the next line.
+      index.refresh().catch(() => {}); // The folder may have been deleted: it is created again with the next line.
     }, SOON_MS);
   });
   return { index, read, frameOf: createFrames(stack.releases, { dir, folders: project.folders }) };
 }
 
-/** What is written together is read together. */
+/** The delay before a read, so that lines that are written together are read together. */
 const SOON_MS = 20;

@@ -7,10 +7,10 @@ import { printError } from "../terminal/print.ts";
 import { STATE_FOLDER } from "./local-stack.ts";
 import type { LogLine, LogLines } from "./log-lines.ts";
 
-/** In the folder that `dev` runs. */
+/** The history of a folder of `dev`. */
 export const historyFolder = (dir: string) => join(dir, STATE_FOLDER, "history");
 
-/** What becomes of the events of this folder, kept for `gatehook events`. */
+/** Keeps the history of this folder's events for `gatehook events`. */
 export function keepHistory(
   dir: string,
   events: number,
@@ -38,7 +38,7 @@ export function keepHistory(
   };
 }
 
-/** What ingest tells; the consumer's lines come whole. */
+/** The line of a log line of ingest; the consumer's lines are already complete. */
 function lineOfFact({ message, fields }: LogLine): string | undefined {
   const at = String(fields.timestamp);
   const api_id = String(fields.api_id ?? "");

@@ -1,7 +1,7 @@
 import { errorText } from "../../lib/errors.ts";
 import { createTurns } from "../../lib/in-turn.ts";
 
-/** What a key of `dev`'s terminal does. */
+/** A key in `dev`'s terminal and its action. */
 export interface Key {
   key: string;
   does: string;
@@ -13,10 +13,13 @@ export type KeyInput = Pick<NodeJS.ReadStream, "setRawMode" | "resume" | "pause"
 
 const CTRL_C = "\u0003";
 
-/** `o open  s sample`: the keys, for a line that tells them. */
+/** The line that lists the keys: `o open  s sample`. */
 export const keysText = (keys: Key[]) => keys.map(({ key, does }) => `${key} ${does}`).join("  ");
 
-/** Does what the keys say, one after the other. `interrupt`: Ctrl+C, which no terminal in this mode sends itself. */
+/**
+ * Runs the actions of pressed keys, one after the other. `interrupt`: Ctrl+C, for which a terminal in this mode does
+ * not send a signal.
+ */
 export function followKeys(
   input: KeyInput,
   keys: Key[],

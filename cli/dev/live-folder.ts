@@ -19,27 +19,29 @@ import { row } from "../terminal/timeline.ts";
 import type { LogLine } from "./log-lines.ts";
 import { type SourceWatch, watchSources } from "./watch.ts";
 
-/** A folder whose every save becomes a release of the stack. */
+/** A folder of which every save makes a release of the stack. */
 export interface LiveFolder {
-  /** As they were read last. */
+  /** As last read. */
   readonly files: SourceFile[];
-  /** Makes the bucket the same as the folder, and a release of it. */
+  /** Makes the bucket the same as the folder, and makes a release. */
   upload(): Promise<ReleaseReport>;
-  /** Uploads after the first upload what differs at every save, until the answer is called. */
+  /** Uploads the differences at every save after the first upload, until the returned function is called. */
   follow(): Promise<() => Promise<void>>;
   /** Called with the files of each save that changes something, before they are uploaded. */
   onSave(listener: (sources: Sources) => void): void;
-  /** Whether an upload of this folder tells what this fact tells. */
+  /** Whether an upload of this folder already reports this fact. */
   tells(fact: LogLine): boolean;
-  /** A text that a script of this release said, with each place of a stack where it is in the files of the folder. */
+  /** A text of a script of this release, with the places of its stack mapped to the files of the folder. */
   atSources(text: string, release?: unknown): string;
-  /** The line that an error of a script of this release comes from; nothing where that cannot be told. */
+  /** The source line of an error of a script of this release; empty if unknown. */
   frameOf(error: string, release?: unknown): string[];
 }
 
-/** Time between two looks without a hint: the system may refuse a watch, or report nothing of a shared folder. */
+/**
+ * The time between two reads without a hint: the system may refuse a watch, or not report changes of a shared folder.
+ */
 const LOOK_MS = 2_000;
-/** These looks take at most one part in this number of the time, however large the folder is. */
+/** These reads take at most one part in this number of the time, however large the folder is. */
 const LOOK_SHARE = 50;
 /** Some editors empty a file before they write it: an empty file is read again this often, with this pause. */
 const EMPTY_LOOKS = 3;
@@ -51,7 +53,8 @@ function hasEmptied(before: Sources, now: Sources): boolean {
 }
 
 /**
- * It reads nothing before `upload`. `names`: what gatehook.json calls the folders; `onRelease` is called after each.
+ * It reads nothing before `upload`. `names`: the folders' names in gatehook.json; `onRelease` is called after each
+ * release.
  */
 export function createLiveFolder(
   stack: Stack,
@@ -71,7 +74,7 @@ export function createLiveFolder(
   let trouble = "";
   const listeners: ((sources: Sources) => void)[] = [];
   const sourcesOf = (release: unknown) => released.of(release) ?? sources;
-  /** One after the other: a save while a release is made is part of the next. */
+  /** One after the other: a save during a release is part of the next one. */
   const inTurn = createTurns();
 
   async function read(): Promise<Sources> {
@@ -111,7 +114,7 @@ export function createLiveFolder(
     const { version, result, apis, scripts, held } = report;
     sayProblems(withSources(report, from), from);
     const size = `${apis} API(s), ${scripts} script(s)`;
-    // Unchanged is also what the stack's own notice of this upload made live before.
+    // It is also unchanged if the stack's own notification of this upload has already made it live.
     const live = result === "unchanged" ? await stack.releases.liveVersion() : version;
     if (result === "refused") printError(`release ${version} was refused: the live release stays`);
     else if (live !== version) say(`release ${version} was rolled back: release ${live} is live`);
@@ -122,7 +125,7 @@ export function createLiveFolder(
     told = version;
   }
 
-  /** Of a folder of which scripts cannot be made. */
+  /** The report for a folder with scripts that cannot be bundled. */
   function refuse(from: Sources): ReleaseReport {
     const findings = { errors: from.problems, warnings: from.warnings };
     const text = JSON.stringify(findings);
@@ -157,7 +160,7 @@ export function createLiveFolder(
     return true;
   }
 
-  /** A save must not end the stack; the same trouble is told once. */
+  /** A save must not end the stack; the same error is reported once. */
   async function tellTrouble(thrown: unknown): Promise<void> {
     const away = await awayFrom(folder, names);
     const text = away.length > 0 ? `${away.join(" and ")} not there` : errorText(thrown);
@@ -233,7 +236,7 @@ const seen = (paths: string[]) =>
 
 const KEPT = 20;
 
-/** What the scripts of the newest releases were made of. */
+/** The source files of the scripts of the newest releases. */
 function createReleased() {
   const kept = new Map<unknown, Sources>();
   return {
@@ -246,7 +249,7 @@ function createReleased() {
   };
 }
 
-/** Of the two folders, what is not there. */
+/** The missing folders of the two. */
 async function awayFrom(folder: string, names: Folders): Promise<string[]> {
   const paths = Object.values(names).map((name) => `${name}/`);
   const there = await Promise.all(

@@ -8,21 +8,24 @@ import { keepOutOfRepositories } from "../../local/keep-out.ts";
 import { printError } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 
-/** What `gatehook dev` writes for commands in other terminals, readable by its user alone. */
+/** The file of `gatehook dev` for commands in other terminals, readable only by its user. */
 export interface LocalStack {
   url: string;
   pid: number;
-  /** What connects a command: endpoints and names. No credentials but those that the stack made up. */
+  /**
+   * The environment that connects a command: endpoints and names. Its only credentials are the placeholders of the
+   * stack.
+   */
   env: Record<string, string>;
 }
 
-/** In the folder that `dev` runs: all that it keeps there. */
+/** The folder of all data that `dev` keeps in the project's folder. */
 export const STATE_FOLDER = ".gatehook";
 const FILE = "local.json";
 
 const fileIn = (dir: string) => join(dir, STATE_FOLDER, FILE);
 
-/** Answers how to remove it again, which leaves what another stack wrote in its place. */
+/** Returns a function that removes it, unless another stack has replaced it. */
 export async function writeLocalStack(dir: string, stack: LocalStack): Promise<() => Promise<void>> {
   const file = fileIn(dir);
   await mkdir(dirname(file), { recursive: true });
@@ -39,30 +42,33 @@ export async function writeLocalStack(dir: string, stack: LocalStack): Promise<(
   };
 }
 
-/** The stack that runs in this very folder, if one does. */
+/** The stack that runs in exactly this folder, if any. */
 export async function liveStackIn(dir: string): Promise<LocalStack | undefined> {
   const found = await readStack(fileIn(dir));
   return found && (await isAlive(found)) ? found : undefined;
 }
 
-/** The one that runs in this folder or in the nearest above it that has one, and its folder. Throws `local-failed`. */
+/** The stack that runs in this folder or in the nearest parent folder, with its folder. Throws `local-failed`. */
 export async function findLiveStack(dir: string): Promise<{ dir: string; stack: LocalStack }> {
   const found = await findStack(resolve(dir));
   if (found && (await isAlive(found.stack))) return found;
   throw missing(resolve(dir), found?.dir);
 }
 
-/** Which local stack a command may use. `dir`: where it is looked for, and above; the working directory by default. */
+/**
+ * The local stack for a command. `dir`: the folder in which, and above which, it is searched; the working directory by
+ * default.
+ */
 export interface LocalOptions {
-  /** Use the local stack, whatever the environment says. */
+  /** Uses the local stack, whatever the environment says. */
   local?: boolean;
   dir?: string;
 }
 
 /**
- * Sets the environment to that of the local stack: when it is asked for, or when nothing is set that names another
- * and a local one is there. Throws `local-failed` when it is asked for and not there, and a UsageError when there is
- * nothing at all that a command could reach.
+ * Sets the environment to that of the local stack, if it was requested, or if the environment does not name another
+ * stack and a local one is running. Throws `local-failed` if it was requested but is not running, and a UsageError if
+ * there is no stack that a command could reach.
  */
 export async function connectLocal({ local = false, dir = "." }: LocalOptions): Promise<void> {
   if (!local && namesServices(process.env)) return;
@@ -72,7 +78,7 @@ export async function connectLocal({ local = false, dir = "." }: LocalOptions): 
     setEnvironment(found.stack.env);
     printError(`local stack at ${found.stack.url}`);
   } else if (local) throw missing(start, found?.dir);
-  // sessions hash reads HASH_KEYS alone.
+  // sessions hash reads only HASH_KEYS.
   else if (!process.env.HASH_KEYS?.trim())
     throw new UsageError(
       `no stack to reach: start one with gatehook dev in ${start}, or name a deployed one with --stage; ` +
@@ -88,7 +94,7 @@ function missing(start: string, dir: string | undefined): AppError {
   return new AppError("local-failed", `${what}: ${how}`);
 }
 
-/** Whatever tells a command where to work. */
+/** The variables that determine the stack of a command. */
 const NAMES =
   /^(?:AWS_(?:DEFAULT_)?(?:REGION|PROFILE)|AWS_ENDPOINT_URL.*|(?:EVENTS|SYNC|(?:SYNC_)?DEAD_LETTERS)_QUEUE_URL|(?:SESSIONS|STATE)_TABLE|FILES_BUCKET)$/;
 
@@ -97,7 +103,7 @@ const namesServices = (env: NodeJS.ProcessEnv) =>
 
 function setEnvironment(env: LocalStack["env"]): void {
   if (env.AWS_ACCESS_KEY_ID) {
-    // A profile or session of the user would take precedence over the keys of the stack.
+    // A profile or session token of the user would take precedence over the stack's credentials.
     for (const name of ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"]) delete process.env[name];
   }
   Object.assign(process.env, env);
@@ -111,7 +117,7 @@ async function findStack(start: string): Promise<{ dir: string; stack: LocalStac
   }
 }
 
-/** Only what this user wrote: in a folder that others may write, it could lead anywhere. */
+/** Only a file of this user: in a folder with write access for others, it could contain any address. */
 async function readStack(file: string): Promise<LocalStack | undefined> {
   try {
     const { uid } = await stat(file);
@@ -167,7 +173,7 @@ async function isAlive({ url, pid }: LocalStack): Promise<boolean> {
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code === "ESRCH") return false;
   }
-  // A process of the same number may be another's. A request would show in that terminal.
+  // The process with this id may be a different one. An HTTP request would be visible in that terminal.
   const { hostname, port } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port), timeout: ANSWER_MS });
   const isThere = new Promise<boolean>((resolve) => {

@@ -5,20 +5,20 @@ export interface LogLine {
   fields: Record<string, unknown>;
 }
 
-/** The fact of an invocation that failed as a whole: a crash, a timeout, an init error. */
+/** The message for an invocation that failed as a whole: a crash, a timeout, an init error. */
 export const FUNCTION_FAILED = "function failed";
 
-/** Follows what the functions log. */
+/** Follows the functions' logs. */
 export interface LogLines {
-  /** Give this to the stack. */
+  /** For the stack's `onLine`. */
   onLine(functionName: string, line: string): void;
-  /** And this: an error becomes a fact. */
+  /** For the stack's `onError`: converts an error to a fact. */
   onError(error: Error): void;
-  /** Every fact from now on; answers how to stop listening. */
+  /** Receives every fact from now on; returns a function that stops listening. */
   listen(listener: (fact: LogLine) => void): () => void;
 }
 
-/** `onOtherLine` gets the lines that are not JSON. Metrics are left out. */
+/** `onOtherLine` receives the lines that are not JSON. Metrics are omitted. */
 export function createLogLines(onOtherLine: (functionName: string, line: string) => void): LogLines {
   const listeners = new Set<(fact: LogLine) => void>();
   const tell = (fact: LogLine) => {

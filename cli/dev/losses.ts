@@ -5,7 +5,9 @@ import { countOf } from "../terminal/count.ts";
 
 const ASK_MS = 1_000;
 
-/** What ends with the stack, or is kept in a folder: of its embedded services. Undefined when it has none. */
+/**
+ * A line about the data of the stack's embedded services that is lost, or kept in a folder. Undefined if it has none.
+ */
 export async function lossLine(stack: Stack, keptIn: string | undefined): Promise<string | undefined> {
   const { embedded } = stack;
   const things = [
@@ -20,7 +22,7 @@ export async function lossLine(stack: Stack, keptIn: string | undefined): Promis
     : `Gone with this stack: ${list}. --persist keeps them.`;
 }
 
-/** Roughly, and only if the queues answer soon. */
+/** An approximate number, and only if the queues answer soon. */
 async function waiting({ clients: { sqs }, resources }: Stack): Promise<string[]> {
   const queues = {
     "unfinished event": resources.EVENTS_QUEUE_URL,

@@ -9,10 +9,10 @@ import type { Shown } from "./console.ts";
 import { noNews } from "./console-news.ts";
 import { STATE_FOLDER } from "./local-stack.ts";
 
-/** In the folder that `dev` runs. */
+/** The file of the token in a folder of `dev`. */
 export const tokenFile = (dir: string) => join(dir, STATE_FOLDER, "token");
 
-/** The token is behind `#`, so that no server sees it. `screen`: a path below `/console/`. */
+/** The token is after the `#`, so that it is not sent to a server. `screen`: a path below `/console/`. */
 export const consoleLink = (url: string, token: string, screen = "events/last") =>
   `${url}/console/${screen}#token=${token}`;
 
@@ -20,21 +20,18 @@ export const consoleLink = (url: string, token: string, screen = "events/last") 
 export interface DevConsole {
   listener: RequestListener;
   token: string;
-  /** Call this when there is a stack. */
+  /** Call this when the stack is running. */
   open(what: Shown): void;
   /** A line of the history was written. */
   recorded(): void;
   /** Another release may be live. */
   released(): void;
-  /** A pinned event was run again, or why it was not. */
+  /** Reports the rerun of a pinned event, or the reason why it was not run. */
   pinned(attempt: AttemptRecord, told: Rerun | string): void;
   close(): Promise<void>;
 }
 
-/**
- * A request before `open` waits for it. `close` ends what the page has opened, and nothing where no page was asked
- * for.
- */
+/** A request before `open` waits for it. `close` ends everything that the page has opened, if it was requested. */
 export function createDevConsole(dir: string): DevConsole {
   const { promise: shown, resolve: open } = Promise.withResolvers<Shown>();
   const token = tokenIn(tokenFile(dir));

@@ -1,11 +1,11 @@
-// What a rerun needs, loaded by `dev` with the first pinned event.
+// The dependencies of a rerun, loaded by `dev` with the first pinned event.
 import { createReruns, type Reruns } from "../../lib/history/rerun.ts";
 import { loadAssets } from "../../lib/runtime/assets.ts";
 import { engineId } from "../../lib/runtime/engine-id.ts";
 import { targetOfSources } from "../rerun-target.ts";
 import { differenceLines } from "../terminal/rerun-lines.ts";
 
-// Other names than in those modules, since the package has all of them in one file.
+// The names differ from those modules, since the package has all of them in one file.
 /** See `differenceLines`. */
 export const linesOf: typeof differenceLines = (...given) => differenceLines(...given);
 /** See `targetOfSources`. */

@@ -11,7 +11,10 @@ import type { LiveFolder } from "./live-folder.ts";
 
 const MARKS: Record<Verdict, string> = { same: "✓", done: "✓", differs: "≠", fails: "✗" };
 
-/** Tells after each save what the pinned events come to on the files of the folder. Answers how to end that. */
+/**
+ * Reruns the pinned events on the files of the folder after each save, and reports the results. Returns a function that
+ * ends this.
+ */
 export function followPins(
   dir: string,
   folder: LiveFolder,
@@ -24,7 +27,7 @@ export function followPins(
   let newest: Sources | undefined;
 
   async function look(sources: Sources): Promise<void> {
-    // Of saves that come faster than this, the newest counts.
+    // If saves are faster than this, only the newest one is used.
     if (sources !== newest) return;
     const pinned = listed(pins, say);
     if (pinned.length === 0) return;
@@ -41,7 +44,7 @@ export function followPins(
         if (!told.exact) say(`    not exact: ${told.why.join("; ")}`);
       }
     } catch (thrown) {
-      // What is wrong with the files is told where they are uploaded.
+      // Problems of the files are reported by their upload.
       if (!(thrown instanceof AppError)) throw thrown;
     }
   }

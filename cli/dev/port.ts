@@ -1,7 +1,7 @@
 import { AppError } from "../../lib/errors.ts";
 import { liveStackIn } from "./local-stack.ts";
 
-/** An error of the start, with who has the port where another gatehook does. */
+/** An error of the start, which says if another gatehook uses the port. */
 export async function explainedBusyPort(thrown: unknown, port: number, dir: string): Promise<unknown> {
   if (!(thrown instanceof AppError)) return thrown;
   if ((thrown.cause as NodeJS.ErrnoException | undefined)?.code !== "EADDRINUSE") return thrown;
@@ -22,7 +22,7 @@ export async function explainedBusyPort(thrown: unknown, port: number, dir: stri
 
 const ANSWER_MS = 1_000;
 
-/** Whether the sessions API answers there, which refuses a parameter that it does not know. */
+/** Whether the sessions API answers there: it rejects an unknown parameter. */
 async function isGatehook(url: string): Promise<boolean> {
   try {
     const answer = await fetch(`${url}/sessions?gatehook=`, { signal: AbortSignal.timeout(ANSWER_MS) });

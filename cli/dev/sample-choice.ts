@@ -10,7 +10,7 @@ export interface Handled {
   type: string;
 }
 
-/** What the sample event is to be, as far as that is said. */
+/** The requested sample event; missing members are free. */
 export interface Asked {
   api?: string;
   event?: string;
@@ -22,8 +22,8 @@ export function handledIn(files: SourceFile[]): Handled[] {
 }
 
 /**
- * The first that fits. Undefined when no API has a handler and nothing was asked for; throws UsageError when what was
- * asked for is not there.
+ * The first one that matches. Undefined if no API has a handler and nothing was requested; throws UsageError if the
+ * requested one does not exist.
  */
 export function chooseSample(handled: Handled[], { api, event }: Asked): Handled | undefined {
   const ofApi = handled.filter((one) => api === undefined || one.api.api_id === api);

@@ -12,7 +12,7 @@ import { FUNCTION_FAILED, type LogLine, type LogLines } from "./log-lines.ts";
 import type { Handled } from "./sample-choice.ts";
 import { gatewayTime, keyOf, sampleMeta } from "./sample-meta.ts";
 
-/** How the sample event went: what `--once --json` prints. */
+/** The result of the sample event, as printed by `--once --json`. */
 export interface SampleReport {
   outcome: "done" | "failed";
   event: { id: string; type: string };
@@ -20,19 +20,19 @@ export interface SampleReport {
   handler: string;
   release: string;
   logs: string[];
-  /** Null when events of this type are about no key. */
+  /** Null if events of this type have no key. */
   session: { key: string; before: Session | undefined; after: Session | undefined } | null;
   ms: number;
-  /** Only when it failed. */
+  /** Only if it failed. */
   error?: string;
 }
 
 const WAIT_MS = 60_000;
 
-/** Where events of this API are posted to. */
+/** The ingest URL of this API. */
 export const eventsUrl = (stack: Stack, apiId: string) => `${stack.url}/events/${encodeURIComponent(apiId)}`;
 
-/** An event as the gateway would send it, about a key of its own. */
+/** An event as the gateway would send it, with a new key. */
 export function sampleOf({ api, type }: Handled) {
   const { api_id: apiId, org_id: orgId } = api;
   const key = /^[\w.-]{1,100}$/.test(apiId) ? `${apiId}-key` : "sample-key";
@@ -40,8 +40,8 @@ export function sampleOf({ api, type }: Handled) {
 }
 
 /**
- * Stores a session for the key of the event, posts it, and waits until it is done or a dead letter. Undefined when
- * `stop` came first.
+ * Stores a session for the key of the event, posts it, and waits until it is done or a dead letter. Undefined if `stop`
+ * was aborted first.
  */
 export async function sendSampleEvent(
   stack: Stack,
@@ -98,7 +98,7 @@ function followEvent(facts: LogLines, id: string) {
     if (message === "event done") end();
   });
   const timer = setTimeout(() => fail(`nothing came of the event within ${WAIT_MS / 1000} s`), WAIT_MS);
-  timer.unref(); // or Ctrl-C would wait for it
+  timer.unref(); // otherwise Ctrl-C would wait for it
   return {
     seen,
     ended,
@@ -119,7 +119,7 @@ function handlerError({ handler, error, code }: LogLine["fields"]): string {
     : named;
 }
 
-/** Why ingest did not take the event; undefined when it did. */
+/** The reason why ingest rejected the event; undefined if it was accepted. */
 async function post(
   stack: Stack,
   apiId: string,
@@ -140,7 +140,7 @@ async function post(
   }
 }
 
-/** Where INGEST_AUTH is token; of several tokens each counts. */
+/** The header if INGEST_AUTH is token; any of several tokens is valid. */
 function authorization({ env }: Stack): Record<string, string> {
   const [token] = (env.INGEST_TOKEN ?? "").split(",");
   return token?.trim() ? { authorization: `Bearer ${token.trim()}` } : {};
@@ -159,7 +159,7 @@ async function readSession(stack: Stack, key: string): Promise<Session | undefin
   return Item?.session as Session | undefined;
 }
 
-/** One that was there before, in tables that were kept, stays as it is. */
+/** A session that already exists, in tables that were kept, is not changed. */
 async function storeSession(stack: Stack, key: string, handled: Handled): Promise<Session | undefined> {
   const now = Math.floor(Date.now() / 1000);
   const session = sampleSession(handled, now);
@@ -179,7 +179,7 @@ async function storeSession(stack: Stack, key: string, handled: Handled): Promis
   }
 }
 
-/** As it is when the gateway sends the event. */
+/** The session at the time when the gateway sends the event. */
 function sampleSession({ api, type }: Handled, now: number): Session {
   const { api_id, name, org_id } = api;
   return {

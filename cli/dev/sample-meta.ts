@@ -1,11 +1,11 @@
 import { valueIn } from "../../lib/json.ts";
 import { isStorableKey } from "../../lib/sessions/limits.ts";
 
-/** Whom the sample event is about. */
+/** The caller in the sample event. */
 export interface Whom {
   apiId: string;
   orgId: string;
-  /** Of the caller's session. */
+  /** The key of the caller's session. */
   key: string;
 }
 
@@ -75,7 +75,7 @@ const ofToken =
   (Message: string): Maker =>
   ({ orgId, key }) => ({ Message, OriginatingRequest: "", Org: orgId, Key: key });
 
-/** A map, whose members come in the order of their names. */
+/** The gateway builds it from a map, so its members are sorted by name. */
 const ofExchange =
   (oauth2_exchange_outcome: string, failure: Meta = {}): Maker =>
   ({ apiId }) => ({
@@ -88,7 +88,7 @@ const ofExchange =
 
 const inDays = (days: number) => new Date(Date.now() + days * DAY_MS).toISOString().replace(/\.\d+Z$/, "Z");
 
-/** What the gateway says in each of its events. */
+/** The `Meta` of each of the gateway's events. */
 const META: Record<string, Maker> = {
   AuthFailure: ofRequest("Auth Failure"),
   KeyExpired: ofRequest("Attempted access from expired key."),
@@ -157,19 +157,22 @@ const META: Record<string, Maker> = {
   TokenDeleted: ofToken("Key deleted."),
 };
 
-/** The `Meta` of an event of this type, member by member as the gateway sends it; of a plugin's own event its text. */
+/**
+ * The `Meta` of an event of this type, member by member as the gateway sends it; for a plugin's own event, only its
+ * message.
+ */
 export function sampleMeta(type: string, whom: Whom): Meta {
   const make = valueIn(META, type);
   return make?.(whom) ?? { Message: "a sample event", OriginatingRequest: "" };
 }
 
-/** The key of the session that an event is about; undefined where it is about none. */
+/** The key of an event's session; undefined if it has none. */
 export function keyOf({ Key, key }: Meta): string | undefined {
   const name = Key ?? key;
   return typeof name === "string" && isStorableKey(name) ? name : undefined;
 }
 
-/** The gateway's time stamps are in Go's own form. */
+/** The gateway's timestamps are in Go's format. */
 export function gatewayTime(date: Date): string {
   return `${date.toISOString().replace("T", " ").replace("Z", "")} +0000 UTC`;
 }

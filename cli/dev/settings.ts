@@ -11,14 +11,14 @@ import type { StackOptions } from "../../local/stack.ts";
 import { UsageError } from "../terminal/usage.ts";
 
 const DEPLOYMENT: Record<string, DeploymentSetting> = DEPLOYMENT_SETTINGS;
-/** Those that the environment may hold: of the others, one that is there belongs to a deployment. */
+/** The settings that are read from the environment: any others in it belong to a deployment. */
 const OF_FUNCTIONS = Object.entries<FunctionSetting>(FUNCTION_SETTINGS).flatMap(([name, { resource }]) =>
   resource ? [] : [name],
 );
 
 /**
- * The settings of the local stack: `--set` before the environment, and that before gatehook.json, whose stage `local`
- * comes before what holds for all. Throws a UsageError that names the one at fault.
+ * The settings of the local stack: `--set` overrides the environment, which overrides gatehook.json, where the stage
+ * `local` overrides the settings of all stages. Throws a UsageError that names the invalid setting.
  */
 export function devSettings(
   project: Project,
@@ -38,7 +38,7 @@ export function devSettings(
   return { settings, ...stackOptions(all) };
 }
 
-/** What one setting asks of another, as the functions check it at their start. */
+/** Checks the settings that require each other, as the functions do at their start. */
 function checkTogether(settings: Record<string, string>): void {
   try {
     readRuntimeSettings(settings);
@@ -59,7 +59,7 @@ function check(settings: Record<string, string>, where: string): void {
   }
 }
 
-/** What the stack itself does with them, as the deployment's queues and mappings do. */
+/** The settings of the stack itself, which in a deployment belong to queues and mappings. */
 function stackOptions(all: Record<string, string>): Partial<StackOptions> {
   const number = (name: string) => (all[name]?.trim() ? Number(all[name]) : undefined);
   const seconds = number("consumerTimeout");

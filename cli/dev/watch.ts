@@ -7,20 +7,22 @@ import type { Folders } from "../../lib/settings/project.ts";
 
 /** Hints that source files of releases were saved, removed or moved. The receiver of a hint reads the folder. */
 export interface SourceWatch {
-  /** How many hints came so far. */
+  /** The number of hints so far. */
   readonly hints: number;
-  /** Watches these files too, which are in scripts and may lie anywhere, and no others that were given before. */
+  /**
+   * Also watches these files, which are bundled in scripts and may be in any folder, instead of those of the last call.
+   */
   also(files: string[]): void;
-  /** Starts the watch again, after a missed hint: what it knows of the folder is out of date. */
+  /** Restarts the watch after a missed hint, since its knowledge of the folder is out of date. */
   reopen(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What a watch calls. */
+/** The callbacks of a watch. */
 export interface WatchEvents {
-  /** One call for what comes together. */
+  /** Called once for changes that arrive together. */
   onChange: () => void;
-  /** The watch continues, and misses some of the hints. */
+  /** The watch continues, but misses some of the hints. */
   onError: (error: Error) => void;
 }
 
@@ -29,7 +31,7 @@ const TOGETHER_MS = 50;
 /** ... and not later than this after the first. */
 const LATEST_MS = 150;
 
-/** Resolves when every later change is seen. A folder that is a link within the project is followed. */
+/** Resolves when every later change will be reported. A folder that is a link within the project is followed. */
 export async function watchSources(
   folder: string,
   names: Folders,
@@ -50,9 +52,9 @@ export async function watchSources(
   async function open(): Promise<FSWatcher> {
     const watcher = watch([...folders, ...files, ...(await targets())], {
       ignoreInitial: true,
-      // A link among the handlers may lead to the whole disk, which is refused when it is read.
+      // A link among the handlers may lead to the whole disk; it is rejected when the folder is read.
       followSymlinks: false,
-      // What cannot be read is reported by the code that reads the folder.
+      // Unreadable files are reported by the code that reads the folder.
       ignorePermissionErrors: true,
       atomic: false,
       ignored: (path, stats) =>
@@ -69,7 +71,7 @@ export async function watchSources(
     return watcher;
   }
 
-  /** Of a package its package.json, which each installation writes, in the place of its many files. */
+  /** For a package, its package.json, which each installation writes, instead of its many files. */
   const markOf = (file: string) =>
     file.replace(/^(.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+)[\\/].*$/s, `$1${sep}package.json`);
 
@@ -102,7 +104,7 @@ export async function watchSources(
   };
 }
 
-/** Makes one call of what comes together. */
+/** Combines hints that arrive together into one call. */
 function createBursts(call: () => void) {
   let timer: NodeJS.Timeout | undefined;
   let latest = 0;

@@ -8,15 +8,15 @@ import { printError } from "../terminal/print.ts";
 import { serviceOfTarget } from "./service.ts";
 import type { Target } from "./target.ts";
 
-/** A packaged stage, as long as its folder is there. */
+/** A packaged stage, valid while its folder exists. */
 export interface Packaged extends Artifact {
   folder: string;
   osls: string;
-  /** What works, but not well. */
+  /** Problems that do not prevent a deployment. */
   warnings: string[];
 }
 
-/** The framework's program. Throws where it is not installed. */
+/** The framework's program. Throws if it is not installed. */
 export function requireOsls(dir: string): string {
   const osls = findOsls(dir);
   if (osls) return osls;
@@ -26,7 +26,7 @@ export function requireOsls(dir: string): string {
   );
 }
 
-/** Packages a stage. Throws `deploy-failed` with what would go wrong on AWS. */
+/** Packages a stage. Throws `deploy-failed` with the problems that would occur on AWS. */
 export async function packaged<Result>(
   target: Target,
   stop: AbortSignal,

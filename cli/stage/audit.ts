@@ -21,7 +21,7 @@ import { printErrorText } from "../terminal/print.ts";
 export interface AuditOptions {
   /** The ARN of the person who started the console. */
   who: string;
-  /** Where the stage keeps its history, if it does. */
+  /** The stage's history table, if it has one. */
   history: AuditTable | undefined;
   now: () => number;
 }
@@ -33,7 +33,7 @@ interface AuditTable {
   keyRef(key: string): Promise<string>;
 }
 
-/** To the stage's history, where it has one, and to the terminal that the console runs in. */
+/** Writes to the stage's history, if it has one, and to the terminal of the console. */
 export function createAudit({ who, history, now }: AuditOptions): Audit {
   async function write(record: AuditRecord, name: string): Promise<void> {
     if (!history) return;
@@ -67,10 +67,10 @@ export function createAudit({ who, history, now }: AuditOptions): Audit {
   };
 }
 
-/** Pages of the newest records that are looked through. */
+/** The maximum number of pages of the newest records that are searched. */
 const PAGES = 20;
 
-/** What was done to one target, the newest first. */
+/** The actions on one target, the newest first. */
 export async function readAudit(
   { dynamo, table }: Pick<AuditTable, "dynamo" | "table">,
   target: string,

@@ -1,14 +1,14 @@
 type Env = Record<string, string | undefined>;
 
-/** What the SDK and AWS add to an error. */
+/** The members that the SDK and AWS add to an error. */
 interface AwsError extends Error {
   code?: string;
   hostname?: string;
   address?: string;
   port?: number;
-  /** What was taken for a URL, and is not one. */
+  /** The text that is not a valid URL. */
   input?: string;
-  /** Of a host name with several addresses. */
+  /** The errors of a host name with several addresses. */
   errors?: AwsError[];
 }
 
@@ -18,7 +18,7 @@ const EXPIRED = "the AWS credentials have expired: log in again, such as by aws 
 const UNKNOWN = "AWS does not know these credentials: check AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret";
 const UNSIGNED = "AWS refuses the signature: check AWS_SECRET_ACCESS_KEY, and the clock of this machine";
 
-/** By the names that AWS's services give their errors, each its own. */
+/** By the error names of AWS's services, which differ between services. */
 const BY_NAME = new Map<string, (env: Env) => string>([
   ["ExpiredToken", () => EXPIRED],
   ["ExpiredTokenException", () => EXPIRED],
@@ -43,7 +43,7 @@ const BY_NAME = new Map<string, (env: Env) => string>([
   ],
 ]);
 
-/** What to do about an error of the AWS SDK, or of AWS; undefined for others, and for those that say it themselves. */
+/** Advice for an error of the AWS SDK or of AWS; undefined for others, and for errors that contain advice. */
 export function awsAdvice(thrown: unknown, env: Env): string | undefined {
   if (!(thrown instanceof Error)) return undefined;
   const { name, message } = thrown;
@@ -89,7 +89,7 @@ function unreachable({ code, hostname, address, port, input }: AwsError, env: En
 
 const portOf = (url: URL | null) => url?.port || (url?.protocol === "https:" ? "443" : "80");
 
-/** The variable that an address comes from. */
+/** The variable that contains an address. */
 function endpointOf(env: Env, fits: (value: string) => boolean): string | undefined {
   const named = Object.keys(env).filter((name) => /^AWS_ENDPOINT_URL|_QUEUE_URL$/.test(name));
   return named.find((name) => fits(env[name] ?? ""));

@@ -7,7 +7,7 @@ import { readAccount, readStack } from "./stack.ts";
 import { type Gate, type Place, placeText, stageGate } from "./stage-gate.ts";
 import { readTarget } from "./target.ts";
 
-/** Which stack a command is to reach, and how. */
+/** The stack of a command. */
 export interface ConnectOptions {
   local?: boolean;
   stage?: string;
@@ -17,8 +17,8 @@ export interface ConnectOptions {
 }
 
 /**
- * Sets the environment to that of the stack that a command is to reach; `writes` says with which verb a command changes
- * it. False when somebody was asked, and said no.
+ * Sets the environment to that of the stack of a command; `writes` is the verb of a command that changes it. False if
+ * the user answered the confirmation with no.
  */
 export async function connect(options: ConnectOptions, writes: string | undefined): Promise<boolean> {
   const { local, stage, region } = options;
@@ -38,7 +38,7 @@ async function connectStage(
 ): Promise<boolean> {
   const { dir = ".", stage, region, yes } = options;
   const target = await readTarget({ dir, stage, ...(region !== undefined && { region }) });
-  // Before any call to AWS: without a terminal, nothing is done.
+  // Before any call to AWS, so that it fails early without a terminal.
   const permitted: Gate = writes
     ? stageGate({ asks: target.confirm, yes }, target.stack)
     : async ({ place }) => {
@@ -57,10 +57,10 @@ async function connectStage(
 
 let connectedAs = "";
 
-/** The ARN by which this process reaches its stage; "" for a local stack. */
+/** The ARN of this process at its stage; "" for a local stack. */
 export const callerArn = () => connectedAs;
 
-/** Another version may take for right what the stack refuses, or the other way round. */
+/** Another version may accept what the stack rejects, or vice versa. */
 function tellVersion(stack: string, deployed: string | undefined): void {
   const { version } = ownPackage();
   if (deployed && deployed !== version)
@@ -76,7 +76,7 @@ async function outputsOf(place: Place): Promise<Record<string, string>> {
   );
 }
 
-/** An output of a stack → the setting of the functions that says the same. */
+/** The outputs of a stack, with the same settings of the functions. */
 const SETTINGS: Record<string, string> = {
   EventsQueueUrl: "EVENTS_QUEUE_URL",
   DeadLettersQueueUrl: "DEAD_LETTERS_QUEUE_URL",
@@ -90,11 +90,11 @@ const SETTINGS: Record<string, string> = {
   HistoryTable: "HISTORY_TABLE",
   HistoryBucket: "HISTORY_BUCKET",
   HistoryTtlDays: "HISTORY_TTL_DAYS",
-  // Where the secret is, and not what it is: that is asked for when a key is looked for.
+  // Only the id of the secret; the secret itself is read when a key is searched.
   HistorySecret: "HISTORY_SECRET_ID",
 };
 
-/** What another stack has in the environment must not count for this one. */
+/** Variables of another stack must not be used for this one. */
 function setEnvironment({ region }: Place, outputs: Record<string, string>): void {
   process.env.AWS_REGION = region;
   for (const [output, setting] of Object.entries(SETTINGS)) {

@@ -5,13 +5,13 @@ import { errorText } from "../../lib/errors.ts";
 import { BY_ALIAS, BY_ORG } from "../../lib/sessions/search.ts";
 import { type Parameters, parameterOf } from "../../lib/settings/deployment.ts";
 
-/** What does not fit of resources that are there, and what may not. */
+/** The problems of existing resources, and warnings about them. */
 export interface Findings {
   problems: string[];
   warnings: string[];
 }
 
-/** In the region of the stage. */
+/** The AWS clients for the region of the stage. */
 export interface Services {
   sqs: SQSClient;
   dynamo: DynamoDBClient;
@@ -20,7 +20,9 @@ export interface Services {
 
 const NOTHING: Findings = { problems: [], warnings: [] };
 
-/** Looks at the resources that a deployment is given, whether they are as its own would be: docs/deploy.md lists it. */
+/**
+ * Checks whether the given resources of a deployment are as its own would be: docs/deploy.md lists the requirements.
+ */
 export async function givenFindings(parameters: Parameters, services: Services): Promise<Findings> {
   const found = await Promise.all(
     CHECKS.map(async ({ parameter, member, look }) => {
@@ -37,7 +39,7 @@ export async function givenFindings(parameters: Parameters, services: Services):
   };
 }
 
-/** What is not there is a problem; who may not look may deploy all the same. */
+/** A missing resource is a problem; missing permissions to check it do not prevent the deployment. */
 function trouble(thrown: unknown): Findings {
   const said = errorText(thrown);
   const isMissing = /ResourceNotFound|QueueDoesNotExist|NonExistentQueue|NoSuchBucket/.test(
@@ -61,7 +63,7 @@ const CHECKS: Check[] = [
   { parameter: "filesBucketArn", member: "filesBucket", look: filesBucket },
 ];
 
-/** Each text whose fact holds. */
+/** The texts whose condition is true. */
 const those = (facts: [boolean, string][]) => facts.flatMap(([holds, text]) => (holds ? [text] : []));
 
 async function eventsQueue(arn: string, { sqs }: Services, parameters: Parameters): Promise<Findings> {
@@ -81,7 +83,7 @@ async function eventsQueue(arn: string, { sqs }: Services, parameters: Parameter
         `gives up after ${most} receives, before the consumer does: make maxReceiveCount ${limit} (RECEIVE_LIMIT) or more`,
       ],
     ]),
-    // The consumer itself sends dead letters; this is for events that it never gets to.
+    // The consumer itself sends dead letters; this is for events that never reach it.
     warnings: those([
       [most === undefined, "has no RedrivePolicy: an event that ends the consumer would be retried forever"],
     ]),

@@ -21,7 +21,7 @@ import {
 } from "../../lib/history/table-items.ts";
 import type { HistoryReader, LinePlace, PlacedLine } from "../../local/history-reader.ts";
 
-/** Where a deployment keeps what it records. */
+/** The place of a deployment's history. */
 export interface HistoryTable {
   dynamo: DynamoDBClient;
   s3: S3Client;
@@ -32,26 +32,26 @@ export interface HistoryTable {
   now: () => number;
 }
 
-/** What is looked for, so that not all is read; without any, the newest. */
+/** Limits what is read; without limits, the newest records. */
 export interface Wanted {
-  /** Of an event; where none has it, it may be the beginning of one. */
+  /** The id of an event, or the beginning of one if no event has exactly this id. */
   id?: string;
   /** References of keys. */
   keys?: string[];
-  /** Since when, in ms since 1970. */
+  /** The start of the time range, in ms since 1970. */
   since?: number;
-  /** `read` answers whole records, and not what lists show. */
+  /** `read` returns whole records instead of the summaries for lists. */
   whole?: boolean;
-  /** Records that one read answers at most, the newest ones. */
+  /** The maximum number of records of one read, the newest ones. */
   most?: number;
 }
 
-/** As many as a folder's history holds. */
+/** The same limit as in a folder's history. */
 const MOST = 10_000;
 const DAY_MS = 86_400_000;
 /** Indexes lag and clocks differ: each read begins this far before the end of the last one. */
 const OVERLAP_MS = 10_000;
-/** Records that are read at the same time. */
+/** The number of records that are read at the same time. */
 const LANES = 16;
 
 /** More than any attempt that a consumer records, with every character escaped. */
@@ -79,7 +79,7 @@ export function createTableReader(history: HistoryTable, wanted: Wanted = {}): H
 
   const oldest = () => now() - history.ttlDays * DAY_MS;
 
-  /** The newest of a partition, of the table or of an index. */
+  /** Reads the newest items of a partition of the table or of an index. */
   async function query(
     name: "pk" | "day_shard" | "key_ref",
     value: string,
@@ -155,7 +155,7 @@ export function createTableReader(history: HistoryTable, wanted: Wanted = {}): H
       (Body as Readable | undefined)?.destroy();
       return undefined;
     } catch (thrown) {
-      // The bucket may forget a record some hours before the table does.
+      // The bucket may delete a record some hours before the table does.
       if ((thrown as Error).name === "NoSuchKey") return undefined;
       throw thrown;
     }

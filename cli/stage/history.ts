@@ -15,12 +15,12 @@ export interface StageNamed {
   region?: string;
 }
 
-/** What a stage records of its events. */
+/** The history of a stage. */
 export interface StageHistory {
   reader(wanted?: Wanted): HistoryReader;
-  /** Asks for the secret with the first. */
+  /** Reads the secret at the first call. */
   keyRef(key: string): Promise<string>;
-  /** A filter that says keys by their references too. */
+  /** The filter with the references of keys in addition. */
   inRefs(filter: string): Promise<string>;
   dynamo: DynamoDBClient;
   table: string;
@@ -29,14 +29,16 @@ export interface StageHistory {
 
 const opened = new Map<string, Promise<StageHistory>>();
 
-/** With the rights of the caller; each stage is connected to once. Throws `not-recorded` where it has no history. */
+/**
+ * Opens a stage with the permissions of the caller, once for each stage. Throws `not-recorded` if it has no history.
+ */
 export function openStage(named: StageNamed): Promise<StageHistory> {
   const known = opened.get(named.stage) ?? connect(named, undefined).then(() => stageHistory(named.stage));
   opened.set(named.stage, known);
   return known;
 }
 
-/** Of the stage that this process is connected to. */
+/** Of the stage to which this process is connected. */
 export function stageHistory(stage: string): StageHistory {
   const { env } = process;
   const { HISTORY_TABLE: table, HISTORY_BUCKET: bucket = "", HISTORY_TTL_DAYS: days } = env;
@@ -77,7 +79,7 @@ async function readSecret(SecretId: string | undefined): Promise<string> {
   }
 }
 
-/** Where a filter's events are, and the filter in the words of what is recorded there. */
+/** The history for a filter, and the filter with keys as they are recorded there. */
 export async function filteredStage(
   named: StageNamed,
   filter: Filter,
@@ -100,7 +102,7 @@ export async function filteredStage(
 
 const REF = /^[0-9a-f]{16}$/;
 
-/** A key is recorded by its reference, which is what lists show; either may be meant. */
+/** Keys are recorded as references, which lists show, so a filter may contain either. */
 async function withRefs(terms: Term[], keyRef: StageHistory["keyRef"]): Promise<Term[]> {
   const all = terms.map(async (term) =>
     term.word === "key" ? [term, { ...term, value: await keyRef(term.value) }] : [term],

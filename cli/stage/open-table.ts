@@ -13,7 +13,7 @@ import type { ProveMarks } from "../../lib/sessions/item.ts";
 import { createSessionRows } from "../../lib/sessions/rows.ts";
 import type { FunctionSettingName } from "../../lib/settings/function-settings.ts";
 
-/** A table that a setting names, and roughly what is in it. Throws setting-invalid where there is none. */
+/** The table of a setting, with its approximate size. Throws setting-invalid if it does not exist. */
 export async function openTable(
   dynamo: Pick<DynamoDBClient, "send">,
   name: Extract<FunctionSettingName, `${string}_TABLE`>,
@@ -28,7 +28,7 @@ export async function openTable(
   }
 }
 
-/** The sessions table of the functions' own settings, by the names that its rows have. */
+/** The sessions table of the functions' settings, by the names of its rows. */
 export async function openSessionRows() {
   const { env } = process;
   const dynamo = createDynamo();
@@ -39,10 +39,10 @@ export async function openSessionRows() {
     table,
     size,
     bytes,
-    // Few commands need the other table for it.
+    // Opened when needed, since few commands need the other table.
     proveMarks: ((marks) => proveMarks(env, dynamo)(marks)) satisfies ProveMarks,
     rows: createSessionRows({ dynamo, table, now: Date.now, random: Math.random }),
-    /** With what its rows are named; "" where they have raw keys. */
+    /** The hash function of its rows' names; "" if they have raw keys. */
     hashed: hashes ?? "",
     hashFunction: hashes,
     nameOf: keyName(env),
@@ -51,5 +51,5 @@ export async function openSessionRows() {
   };
 }
 
-/** An open sessions table; `size` and `bytes` are what DynamoDB last counted, within hours. */
+/** An open sessions table; `size` and `bytes` are DynamoDB's counts, which are up to some hours old. */
 export type OpenRows = Awaited<ReturnType<typeof openSessionRows>>;

@@ -3,7 +3,7 @@ import { createDocuments } from "../../functions/documents.ts";
 import { text } from "../../functions/settings.ts";
 import { createReleaseStore, type ReleaseStore } from "../../lib/releases/store.ts";
 
-/** The bucket and the table that FILES_BUCKET, STATE_TABLE and AWS's own variables name. */
+/** Opens the bucket and the table of FILES_BUCKET and STATE_TABLE, with AWS's own variables. */
 export function openReleaseStore(): ReleaseStore {
   const { env } = process;
   return createReleaseStore({

@@ -4,7 +4,7 @@ import type { Project } from "../../lib/settings/project.ts";
 import { ownPackage } from "../version.ts";
 import { stagesOf, type Target } from "./target.ts";
 
-/** What a folder's gatehook.json makes of serverless.yml, with every stage that it has. */
+/** The changes of a folder's gatehook.json to serverless.yml, with all of its stages. */
 export function serviceOf(project: Project): Service {
   const { name, tags } = project;
   const stages = stagesOf(project).map((stage) => {
@@ -20,7 +20,7 @@ export function serviceOf(project: Project): Service {
   };
 }
 
-/** The same for one stage alone, with what the command line sets. */
+/** The same for only one stage, with the settings of the command line. */
 export function serviceOfTarget({ project, stage, region, parameters }: Target): Service {
   return {
     name: project.name,

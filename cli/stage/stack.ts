@@ -9,7 +9,7 @@ import type { Template } from "../../deploy/template.ts";
 import { AppError, errorText } from "../../lib/errors.ts";
 import { UsageError } from "../terminal/usage.ts";
 
-/** Where the commands of this process go. */
+/** The AWS account of the commands of this process. */
 export interface Account {
   account: string;
   region: string;
@@ -20,7 +20,7 @@ export interface Account {
 /** A custom endpoint has no host name for each bucket. */
 export const hasOwnEndpoint = () => Boolean(process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL);
 
-/** Asks AWS for the account and the caller. Throws where there are no credentials, or no region. */
+/** Asks AWS for the account and the caller. Throws without credentials or a region. */
 export async function readAccount(region: string | undefined): Promise<Account> {
   const sts = new STSClient(region ? { region } : {});
   try {
@@ -50,12 +50,12 @@ async function regionOf(sts: STSClient): Promise<string> {
   }
 }
 
-/** What a stack has made and tells. */
+/** A stack with its outputs. */
 export interface Stack {
   outputs: Record<string, string>;
 }
 
-/** Undefined where there is no such stack. */
+/** Undefined if the stack does not exist. */
 export async function readStack(name: string, region: string): Promise<Stack | undefined> {
   return withCloudFormation(region, async (client) => {
     try {
@@ -71,7 +71,7 @@ export async function readStack(name: string, region: string): Promise<Stack | u
   });
 }
 
-/** What a stack has made, by its logical ids, and the template that it was made of. */
+/** The resources of a stack, by their logical ids, and its template. */
 export async function readResources(
   name: string,
   region: string,

@@ -3,7 +3,7 @@ import { interruption } from "../terminal/interrupt.ts";
 import { printError } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 
-/** A stack, and where it is. */
+/** A stack, and its account and region. */
 export interface Place {
   stack: string;
   account: string;
@@ -14,12 +14,12 @@ export interface Place {
 export const placeText = ({ stack, account, region }: Place) =>
   `${stack} in account ${account}, region ${region}`;
 
-/** Says what is about to be done to which stage, and asks where that is to be asked; false is a no. */
+/** Prints the action and the stage, and asks for confirmation if required; false means no. */
 export type Gate = (doing: { verb: string; place: Place }) => Promise<boolean>;
 
 /**
- * Stands before every command that writes to a stage. Throws a UsageError, before anything else is done, where a yes is
- * needed and there is no terminal.
+ * Runs before every command that writes to a stage. Throws a UsageError, before anything else is done, if a
+ * confirmation is needed and there is no terminal.
  */
 export function stageGate(
   { asks, yes }: { asks: boolean; yes: boolean | undefined },

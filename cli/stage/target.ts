@@ -19,7 +19,7 @@ export interface StageOptions {
   dir: string;
   stage?: string;
   region?: string;
-  /** Settings, before those of gatehook.json. */
+  /** Settings that override those of gatehook.json. */
   set?: Parameters;
 }
 
@@ -30,17 +30,17 @@ export interface Target {
   stage: string;
   /** The CloudFormation stack. */
   stack: string;
-  /** As --region or gatehook.json has it. */
+  /** From --region or gatehook.json. */
   region: string | undefined;
-  /** Whether a command that writes to it asks first. */
+  /** Whether a command asks for confirmation before it writes to the stage. */
   confirm: boolean;
   parameters: Parameters;
 }
 
-/** Where people get hurt when it breaks, unless gatehook.json says otherwise. */
+/** The stages that need a confirmation, unless gatehook.json says otherwise. */
 const ASKS = /^(.*-)?(prod|production|live)(-.*)?$/;
 
-/** A user's folder, and its gatehook.json. Throws a UsageError if it is not one. */
+/** Reads a user's folder and its gatehook.json. Throws a UsageError if it is not a gatehook project. */
 export async function readFolder(dir: string): Promise<{ folder: string; project: Project }> {
   const folder = resolve(dir);
   if ([PROJECT_FILE, ...Object.keys(SOURCE_FOLDERS)].some((name) => existsSync(join(folder, name))))
@@ -50,7 +50,7 @@ export async function readFolder(dir: string): Promise<{ folder: string; project
   );
 }
 
-/** The stage that a command is to work with. Throws a UsageError that says what is wrong with it. */
+/** The stage of a command. Throws a UsageError with its problems. */
 export async function readTarget(options: StageOptions): Promise<Target> {
   const { stage: named, region: option, set = {} } = options;
   const { folder, project } = await readFolder(options.dir);
@@ -100,14 +100,14 @@ function checkedParameters(project: Project, stage: string, set: Parameters): Pa
     if (problem) throw new UsageError(`--set: ${problem}`);
   }
   const parameters = stageParameters(project, stage, set);
-  // The framework would put something else in its place.
+  // The framework would interpret it as a variable.
   for (const [name, value] of Object.entries(parameters))
     if (value.includes("${")) throw new UsageError(`${name} has \${…} in it: write the value itself`);
   checkTogether(parameters);
   return parameters;
 }
 
-/** As the functions check them at their start, which would fail. */
+/** The checks of the functions at their start, which would fail otherwise. */
 function checkTogether(parameters: Parameters): void {
   try {
     readRuntimeSettings(parameters);

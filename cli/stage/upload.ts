@@ -3,13 +3,13 @@ import type { BucketFile } from "../../lib/releases/bucket.ts";
 import { isMap, type SourceFile } from "../../lib/releases/sources.ts";
 import type { ReleaseStore } from "../../lib/releases/store.ts";
 
-/** What makes the bucket the same as a folder. */
+/** The changes that make the bucket the same as a folder. */
 export interface Plan {
   upload: SourceFile[];
   remove: string[];
 }
 
-/** Compares by the MD5 that S3 has as its entity tag. */
+/** Compares by the MD5 in S3's entity tag. */
 export function planUpload(files: SourceFile[], inBucket: BucketFile[]): Plan {
   const etags = new Map(inBucket.map(({ path, etag }) => [path, etag]));
   const isThere = ({ path, text }: SourceFile) =>
@@ -17,7 +17,7 @@ export function planUpload(files: SourceFile[], inBucket: BucketFile[]): Plan {
   return planOf(files, etags.keys(), isThere);
 }
 
-/** The same, by the texts that were uploaded. */
+/** The same, compared with the uploaded texts. */
 export function planChanges(files: SourceFile[], uploaded: ReadonlyMap<string, string>): Plan {
   return planOf(files, uploaded.keys(), ({ path, text }) => uploaded.get(path) === text);
 }
@@ -33,11 +33,14 @@ function planOf(files: SourceFile[], there: Iterable<string>, isThere: (file: So
 /** Whether the bucket is the same as the folder. */
 export const isEmpty = ({ upload, remove }: Plan) => upload.length + remove.length === 0;
 
-/** Whether it changes nothing for the releaser, which does not read source maps. */
+/** Whether it does not invoke the releaser, which ignores source maps. */
 export const wakesNobody = ({ upload, remove }: Plan) =>
   [...upload.map(({ path }) => path), ...remove].every((path) => isMap(path));
 
-/** Scripts before the definitions that name them, and removals last: so the bucket is complete at every moment. */
+/**
+ * Uploads scripts before the definitions that name them, and deletes last, so that the bucket is complete at every
+ * moment.
+ */
 export async function carryOut({ upload, remove }: Plan, store: ReleaseStore): Promise<void> {
   const isScript = ({ path }: SourceFile) => path.endsWith(".js");
   await inTurns(upload.filter(isScript), (file) => store.writeSource(file));

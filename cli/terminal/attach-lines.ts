@@ -8,21 +8,21 @@ import { lineWidth, table } from "./layout.ts";
 import { print, printError, printText } from "./print.ts";
 import { problemLines } from "./problem-lines.ts";
 
-/** What was done, and what runs where from then on: what `--json` prints. */
+/** The written files, and where handlers run from then on, as printed by `--json`. */
 export interface AttachReport extends Omit<Patched, "files">, Findings {
   url: string;
   dir: string;
   out: string;
-  /** The template's file, as the gateway looks for it. */
+  /** The template's path in the gateway. */
   template: string;
   dryRun: boolean;
-  /** By path; those of the project from its folder. */
+  /** By path; the project's files relative to its folder. */
   files: { path: string; put: Put }[];
   /** Definitions of an earlier run in `out`, which must not be copied any longer. */
   stale: string[];
 }
 
-/** What was done, what runs where afterwards, and what is to do by hand. */
+/** Prints the written files, where handlers run from then on, and the manual steps. */
 export function sayAttached(report: AttachReport, places: GatewayPlaces): void {
   const { runs, stays, errors, warnings, url } = report;
   sayFiles(report);

@@ -5,7 +5,7 @@ import { ownFrames } from "./error-frame.ts";
 import { linesOf } from "./printable.ts";
 import { memberChanges } from "./session-changes.ts";
 
-/** Something that a run did: when, in ms since its start, what, and how long it took. */
+/** An action of a run: its time in ms since the start, a text, and its duration. */
 export interface Step {
   t?: number;
   what: string;
@@ -13,7 +13,7 @@ export interface Step {
   ms?: number;
 }
 
-/** What a run did, in order. */
+/** The actions of a run, in order. */
 export function stepsOf({ calls, logs, writes, outcome, error, reason }: RunRecord): Step[] {
   const steps = [
     ...calls.map((call) => {
@@ -29,7 +29,7 @@ export function stepsOf({ calls, logs, writes, outcome, error, reason }: RunReco
   return [...steps.map(({ i, ...step }) => step), ...end];
 }
 
-/** A line for each member that changed; one line for a session that was made or deleted, or whose record was cut. */
+/** A line for each member that changed; one line for a session that was created or deleted, or whose record was cut. */
 export function changeTexts({ key, before, after }: WriteRecord): string[] {
   if (before === null || after === null) return [`${key}: ${after === null ? "deleted" : "made"}`];
   try {
@@ -43,7 +43,7 @@ export function changeTexts({ key, before, after }: WriteRecord): string[] {
 const WHAT = 10;
 const TIME = 9;
 
-/** For a person; the further lines of a text stand below its first. */
+/** The lines for people; the further lines of a text are below its first. */
 export function stepLines({ t, what, text, ms }: Step): string[] {
   const [first = "", ...more] = linesOf(text);
   const time = t === undefined ? "" : `+${t}`;
@@ -52,7 +52,7 @@ export function stepLines({ t, what, text, ms }: Step): string[] {
   return [`  ${time.padEnd(TIME)}${what.padEnd(WHAT)}${first}${took}`, ...more.map((line) => margin + line)];
 }
 
-/** What two attempts are compared by: nothing of when, where and how long. */
+/** The lines by which two attempts are compared, without times, places and durations. */
 export function comparedLines({ outcome, reason, event, runs }: AttemptRecord): string[] {
   return [
     `outcome ${outcome}${reason ? ` (${reason})` : ""}`,
@@ -64,7 +64,7 @@ export function comparedLines({ outcome, reason, event, runs }: AttemptRecord): 
   ];
 }
 
-/** Whether a session came with the run or was asked for makes no difference to a script. */
+/** For a script it makes no difference whether a session was sent with the run or read by a call. */
 const asked = (run: RunRecord): RunRecord => ({
   ...run,
   calls: run.calls.map(({ given, ...call }) => call),

@@ -1,19 +1,19 @@
 import { createInterface } from "node:readline/promises";
 import { printable } from "./printable.ts";
 
-/** Where a question is printed, and where its answer is read. */
+/** The output for a question, and the input for its answer. */
 export interface Terminal {
   input: NodeJS.ReadableStream & { isTTY?: boolean };
   output: NodeJS.WritableStream;
 }
 
-/** Asks a person for a yes; anything else, the end of the input and `stop` are a no. */
+/** Asks for confirmation; any answer except yes, the end of the input and `stop` mean no. */
 export async function confirm(
   question: string,
   { input, output }: Terminal,
   stop: AbortSignal,
 ): Promise<boolean> {
-  // No terminal mode: there Ctrl+C would be a key press, and the command would not be told.
+  // Not in terminal mode, where Ctrl+C would be a key press, and the command would not be interrupted.
   const lines = createInterface({ input, output, terminal: false });
   const closed = new Promise<string>((resolve) => lines.once("close", () => resolve("")));
   try {

@@ -8,7 +8,7 @@ import { AppError } from "../../lib/errors.ts";
 const editorOf = (env: Record<string, string | undefined>, platform = process.platform) =>
   env.VISUAL?.trim() || env.EDITOR?.trim() || (platform === "win32" ? "notepad" : "vi");
 
-/** What a person makes of a text, in a file that only this user can read and that is deleted afterwards. */
+/** Returns a text as edited by the user, in a file that only this user can read and that is deleted afterwards. */
 export async function edit(text: string, fileName: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "gatehook-edit-"));
   const file = join(folder, fileName);
@@ -21,7 +21,7 @@ export async function edit(text: string, fileName: string): Promise<string> {
   }
 }
 
-/** By a shell, as git does it: the variable may have arguments. */
+/** Through a shell, as in git, since the variable may contain arguments. */
 async function run(editor: string, file: string): Promise<void> {
   const child = spawn(`${editor} "${file}"`, { shell: true, stdio: "inherit" });
   const code = await new Promise<number | string | null>((resolve, reject) => {

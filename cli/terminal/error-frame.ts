@@ -3,19 +3,19 @@ import { lineWidth } from "./layout.ts";
 import { linesOf } from "./printable.ts";
 import { codeFrame } from "./problem-lines.ts";
 
-/** Without the frames of the gateway's API, which do not help. */
+/** The error without the frames of the gateway's API, which do not help. */
 export const ownFrames = (error: string) =>
   linesOf(error)
     .filter((line) => !/^\s+at .*\(prelude\.js:[\d:]+\)$/.test(line))
     .join("\n");
 
-/** The line of a script that an error comes from; nothing where that cannot be told. */
+/** The source line of an error; empty if unknown. */
 export function errorFrame(error: string, textOf: (file: string) => string | undefined): string[] {
   const place = placeIn(error);
   return place ? codeFrame(textOf(place.file), { ...place, message: "" }, lineWidth()) : [];
 }
 
-/** Of an error, the first place of a script that is not the gateway's API. */
+/** The first place of an error that is not in the gateway's API. */
 function placeIn(error: string): { file: string; line: number; column: number } | undefined {
   for (const [, file = "", line, column] of error.matchAll(/([^\s()]+\.[cm]?[jt]s):(\d+):(\d+)/g)) {
     if (file === "prelude.js") continue;

@@ -2,7 +2,7 @@ import { Interrupted } from "./usage.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** Aborts at the first Ctrl-C or kill, so that a command ends in order; the second one ends it immediately. */
+/** Aborts at the first Ctrl-C or kill, so that a command ends cleanly; the second one ends it immediately. */
 export function interruption(): AbortSignal {
   const controller = new AbortController();
   for (const signal of SIGNALS) process.once(signal, () => controller.abort(new Interrupted(signal)));

@@ -15,20 +15,20 @@ export function lineWidth(
   return Number.isInteger(wanted) && wanted > 0 ? wanted : out.columns || Number.POSITIVE_INFINITY;
 }
 
-/** One line of text, broken between words; what follows the first line is indented. */
+/** One line of text, wrapped between words; all lines but the first are indented. */
 export function wrapped(text: string, width: number, indent = ""): string[] {
   const line = printable(text);
   const room = Math.max(width, LEAST_WIDTH);
   if (line.length > MOST_CHARS || widthOf(line) <= room) return [line];
   const [first = ""] = wrapLines(line, room);
-  // The indent takes from all lines but the first.
+  // The indent reduces the width of all lines but the first.
   const more = wrapLines(line.slice(first.length).trimStart(), Math.max(room - indent.length, LEAST_WIDTH));
   return [first, ...more.map((each) => indent + each)].map((each) => each.trimEnd());
 }
 
-/** So that words stay words. */
+/** The minimum width, so that words are not broken. */
 const LEAST_WIDTH = 20;
-/** What is longer is data: the terminal breaks it. */
+/** Longer texts are data, which the terminal itself wraps. */
 const MOST_CHARS = 10_000;
 
 const wrapLines = (text: string, width: number) =>
@@ -38,7 +38,9 @@ const wrapLines = (text: string, width: number) =>
 export interface Column {
   head: string;
   align?: "right";
-  /** To how many columns its cells may be cut where there is no room; those of other columns never are. */
+  /**
+   * The minimum width to which its cells may be cut if there is not enough room; cells of other columns are never cut.
+   */
   least?: number;
 }
 
@@ -51,7 +53,7 @@ export interface Row {
 
 const GAP = "  ";
 
-/** A table; where the columns have no room side by side, each row is a list of its cells. */
+/** A table; if there is not enough room for its columns, each row is a list of its cells. */
 export function table(columns: Column[], rows: Row[], width: number): string[] {
   const texts = rows.map(({ cells, details = [] }) => ({
     cells: columns.map((_, at) => printable(cells[at] ?? "")),
@@ -74,7 +76,7 @@ export function table(columns: Column[], rows: Row[], width: number): string[] {
   ];
 }
 
-/** The columns' widths; undefined when they have no room. */
+/** The columns' widths; undefined if there is not enough room. */
 function fit(columns: Column[], rows: { cells: string[] }[], width: number): number[] | undefined {
   const widths = columns.map(({ head }, at) =>
     Math.max(widthOf(head), ...rows.map(({ cells }) => widthOf(cells[at] ?? ""))),
@@ -84,7 +86,7 @@ function fit(columns: Column[], rows: { cells: string[] }[], width: number): num
   );
   let over = sum(widths) + GAP.length * (columns.length - 1) - width;
   if (sum(widths) - sum(least) < over) return undefined;
-  // The widest first: the others may be whole then.
+  // Reduces the widest column first, so that the others may not have to be cut.
   for (; over > 0; over -= 1) {
     const spare = widths.map((each, at) => (each > (least[at] ?? 0) ? each : 0));
     const widest = spare.indexOf(Math.max(...spare));
@@ -113,14 +115,14 @@ function pad(text: string, width: number, align?: "right"): string {
   return align === "right" ? space + text : text + space;
 }
 
-/** At most that width, with a sign of what is left out. */
+/** The text cut to the width, with a mark if it was cut. */
 export function cut(text: string, width: number): string {
   const { index, ellipsed } = measure(text, { limit: width, ellipsis: "…" });
   return ellipsed ? `${text.slice(0, index)}…` : text.slice(0, index);
 }
 
-/** Columns that a text takes. */
+/** The number of columns of a text. */
 export const widthOf = (text: string) => measure(text).width;
 
-/** `2026-11-23 14:24:27`, under a head that says UTC. */
+/** `2026-11-23 14:24:27`, for a column with UTC in its head. */
 export const utcTime = (iso: string) => iso.slice(0, 19).replace("T", " ");

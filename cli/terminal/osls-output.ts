@@ -2,12 +2,12 @@ import { runOsls } from "../../deploy/osls.ts";
 import { printError } from "./print.ts";
 import { startProgress } from "./progress.ts";
 
-/** One resource on its way. */
+/** A progress line of one resource. */
 const RESOURCE = /^\s*(CREATE|UPDATE|DELETE)_(IN_PROGRESS|COMPLETE) - (?!AWS::CloudFormation::Stack)/;
-/** From here on it tells what our own command tells, or where it ran and what its error is. */
+/** The lines after this repeat what the command itself prints, or the environment and the error. */
 const END = /^(✔|×|Environment:|Error:?)/;
 
-/** Runs the framework on a stack, and shows on standard error what a person waits for: its steps, and how far it is. */
+/** Runs the framework on a stack, and shows its steps and its progress on standard error. */
 export async function runOnStack(
   program: string,
   args: string[],

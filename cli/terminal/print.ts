@@ -1,8 +1,8 @@
-// All that a command says goes through here: nothing else in this folder writes to the terminal.
+// The only module of this folder that writes to the terminal.
 import { lineWidth, wrapped } from "./layout.ts";
 import { printable, printableCode } from "./printable.ts";
 
-/** On standard output, each text as one line, whatever is in it. */
+/** Prints on standard output, each text as one line, whatever it contains. */
 export function print(...lines: string[]): void {
   if (lines.length > 0) console.log(lines.map(printableCode).join("\n"));
 }
@@ -12,7 +12,9 @@ export function printError(...lines: string[]): void {
   if (lines.length > 0) console.error(lines.map(printableCode).join("\n"));
 }
 
-/** Sentences on standard output, broken between words where a terminal has no room; the rest of each is indented. */
+/**
+ * Prints sentences on standard output, wrapped at the width of the terminal; the further lines of each are indented.
+ */
 export const printText = (...texts: string[]) =>
   print(...texts.flatMap((text) => wrapped(text, lineWidth(process.stdout), "  ")));
 
@@ -20,12 +22,12 @@ export const printText = (...texts: string[]) =>
 export const printErrorText = (...texts: string[]) =>
   printError(...texts.flatMap((text) => wrapped(text, lineWidth(process.stderr), "  ")));
 
-/** Clears the terminal, where there is one. */
+/** Clears the terminal, if there is one. */
 export const clearTerminal = () => console.clear();
 
-/** One JSON object on standard output; it parses to the same value as without the escapes. */
+/** One JSON object on standard output; it parses to the same value as without escapes. */
 export const printJson = (value: unknown) => console.log(printable(JSON.stringify(value)));
 
-/** A line without an end, in the place of the one that is there. */
+/** Replaces the current line, without a line break. */
 export const printOver = (out: NodeJS.WritableStream, text: string) =>
   void out.write(`\r\x1b[K${printable(text)}`);

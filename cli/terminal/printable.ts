@@ -1,10 +1,10 @@
 /**
- * Control characters, and those that turn, hide or take the place of text: what a script, a file's name or an event
- * says must not steer the reader's terminal. Not the two that only choose how an emoji looks.
+ * Control characters, and those that reverse, hide or replace text: the text of a script, a file's name or an event
+ * must not control the reader's terminal. Without the two that only select the style of an emoji.
  */
 const UNSEEN = /[[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{DI}]--[\u{fe0e}\u{fe0f}]]/gv;
 
-/** One line of text by others, such characters as `\u001b`; it can be made so again without harm. */
+/** One line of text from others, with such characters written as `\u001b`. Idempotent. */
 export const printable = (text: string) => text.replace(UNSEEN, escaped);
 
 /** The same, with the tabs that indent code. */

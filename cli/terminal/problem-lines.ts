@@ -2,14 +2,14 @@ import type { Problem } from "../../lib/releases/sources.ts";
 import { cut, lineWidth, widthOf, wrapped } from "./layout.ts";
 import { linesOf, printableCode } from "./printable.ts";
 
-/** A problem for a person: the file and what is wrong with it, and the line at fault. */
+/** The text of a problem: the file, the message and the source line. */
 export function problemLines(
   kind: "error" | "warning",
   problem: Problem,
   textOf: (file: string) => string | undefined = () => undefined,
 ) {
   const { file, line, message } = problem;
-  // Some messages name their place already, in the words of the gateway's own form.
+  // Some messages already contain their place, in the gateway's format.
   const isPlaced = message.startsWith(`${file}:`) || message.startsWith(`${file},`);
   const said = isPlaced ? message : `${[file, line].filter(Boolean).join(":")}: ${message}`;
   const [first, ...more] = linesOf(said);
@@ -21,7 +21,7 @@ export function problemLines(
   ];
 }
 
-/** The line's text with a caret below the column, as far as they are known. */
+/** The line's text with a caret below the column, if known. */
 export function codeFrame(
   text: string | undefined,
   { line = 0, column = 0 }: Problem,
@@ -41,7 +41,7 @@ export function codeFrame(
 /** Columns of a line of code. */
 const [LEAST_CODE, MOST_CODE] = [20, 100];
 
-/** As wide as the text: tabs stay tabs. */
+/** Blanks as wide as the text, with its tabs. */
 const blankOf = (text: string) =>
   text
     .split("\t")

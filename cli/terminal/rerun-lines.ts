@@ -15,7 +15,7 @@ const WORDS: Record<Verdict, string> = {
   differs: "differs from then",
 };
 
-/** Of a rerun, for a person. */
+/** The text of a rerun's result. */
 export function verdictText({ verdict, grade, why }: Rerun): string {
   const how = grade === "exact" || grade === "chain" ? "exact" : `not exact: ${why.join("; ")}`;
   return `${WORDS[verdict]} (${how})`;
@@ -25,7 +25,10 @@ export function verdictText({ verdict, grade, why }: Rerun): string {
 const AROUND = 2;
 const WHAT = 10;
 
-/** What a rerun did otherwise, `-` then and `+` now, between what was the same; and the line at which it fails now. */
+/**
+ * The differences of a rerun, with `-` for the record and `+` for the rerun, with the steps around them; and the source
+ * line of its error.
+ */
 export function differenceLines(
   { diff, now, verdict }: Rerun,
   { atSources, textOf = () => undefined }: Pick<NamedTarget, "atSources" | "textOf">,
@@ -63,7 +66,7 @@ const marked = (mark: string, texts: string[]) => texts.map((text) => `    ${mar
 
 const LONGEST = 400;
 
-/** `whole`: with what a call was given. */
+/** `whole`: with the arguments of a call. */
 export function stepTexts(step: Step, atSources: (text: string) => string, whole = false): string[] {
   switch (step.what) {
     case "call": {
@@ -82,7 +85,7 @@ export function stepTexts(step: Step, atSources: (text: string) => string, whole
   }
 }
 
-/** Of sessions, the change tells it. */
+/** Not for sessions, where the change shows them. */
 function argsText({ name, args }: Step & { what: "call" }): string {
   if (name === "makeHttpRequest" || name === "batchRequest") return args[0] ?? "";
   return name === "storage" ? args.slice(2).join(" ") : "";

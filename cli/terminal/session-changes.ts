@@ -11,11 +11,11 @@ export const memberChanges = (before: Members, after: Members): string[] =>
     (change) => `${change.name} ${valueText(change.before)} → ${valueText(change.after)}`,
   );
 
-/** Of many changed members the first ones. */
+/** The maximum number of changed members to show. */
 const SHOWN = 6;
 const VALUE = 60;
 
-/** What a session had of the members that changed, and what it has of them now; undefined when none did. */
+/** The old and new values of a session's changed members; undefined if there are none. */
 export function changedMembers(
   before: Session | undefined,
   after: Session | undefined,

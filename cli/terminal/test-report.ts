@@ -6,22 +6,22 @@ import { print } from "./print.ts";
 import { linesOf } from "./printable.ts";
 import { memberChanges } from "./session-changes.ts";
 
-/** What came of one test. */
+/** The result of one test. */
 export interface Tested {
   /** `gracePeriod/one-more-day`. */
   name: string;
   path: string;
   ms: number;
-  /** What is wrong, line by line; none when it passed. */
+  /** The lines of its failure; empty if it passed. */
   lines: string[];
   isUpdated: boolean;
 }
 
 const REPORTERS = ["spec", "tap", "junit"] as const;
-/** `spec` is for a person, `tap` and `junit` for a CI. */
+/** `spec` is for people, `tap` and `junit` for CI systems. */
 export type Reporter = (typeof REPORTERS)[number];
 
-/** Prints all tests. The exit code is left to the caller. */
+/** Prints all tests. The caller sets the exit code. */
 export async function report(tested: Tested[], reporter: Reporter): Promise<void> {
   if (reporter === "spec") return reportSpec(tested);
   const made: string[] = [];
@@ -42,7 +42,7 @@ function reportSpec(tested: Tested[]): void {
   print("", `${countOf(tested.length, "test")}: ${counts.filter(Boolean).join(", ")}`);
 }
 
-/** As Node's own test runner tells its reporters. */
+/** The events that Node's own test runner sends to its reporters. */
 async function* eventsOf(tested: Tested[]) {
   for (const [at, { name, path, ms, lines }] of tested.entries()) {
     const data = { name, nesting: 0, testNumber: at + 1, file: path, line: 1, column: 1 };
@@ -56,12 +56,12 @@ async function* eventsOf(tested: Tested[]) {
 
 function errorOf(lines: string[]): Error {
   const error = new Error(lines.join("\n"));
-  // The reporters print it whole, and ours says nothing of the test.
+  // The reporters print the whole stack, and ours does not concern the test.
   error.stack = "";
   return Object.assign(error, { failureType: "testCodeFailure" });
 }
 
-/** What was expected and what came, for a person. */
+/** The text about the expected and the actual value. */
 export function mismatchLines({ place, expected, actual }: Mismatch): string[] {
   const [, member] = place;
   if (place[0] === "http") return [`no handler asked for this: ${textOf(expected)}`];

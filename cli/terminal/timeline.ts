@@ -5,7 +5,7 @@ import { countOf } from "./count.ts";
 import { ownFrames } from "./error-frame.ts";
 import { linesOf } from "./printable.ts";
 
-/** The lines of a fact in the timeline, for a person; none for what only a machine reads. */
+/** The lines of a fact in the timeline; empty for facts that are only for machines. */
 export function timelineLines({ message, fields }: LogLine): string[] {
   const time = `  ${clock(fields.timestamp)}  `;
   return rowsOf(message, fields).flatMap((text) => {
@@ -74,7 +74,7 @@ function logText({ prefix, type, path, coalesced }: LogLine["fields"]): string {
   return `${prefix}: ${[type, path, Count && `(${countOf(Count, "event")})`].filter(Boolean).join(" ")}`;
 }
 
-/** What became of one that needs no script. */
+/** The results of handlers that do not run a script. */
 const OWN: Record<string, string> = { webhook: "is on the queue", log: "wrote its line" };
 
 const ranText = ({ name, ms }: HandlerReport) =>
@@ -102,11 +102,11 @@ function retryText({ event_id, reason, attempt, max_attempts, seconds }: LogLine
   return `${event_id}: ${what}, next in about ${seconds} s`;
 }
 
-/** The beginning of its id, by which commands find it. Not every message of a queue is an event. */
+/** The beginning of its id, by which commands find it, or the id of a queue message that is not an event. */
 const eventText = ({ event_id, message_id }: LogLine["fields"]) =>
   event_id === undefined ? `message ${message_id}` : `event ${shortId(String(event_id))}`;
 
-/** The rest stands where it failed. */
+/** The rest is printed with the failure. */
 const firstLine = (text: string) => text.split("\n", 1)[0] ?? "";
 
 const problem = (message: string, fields: Record<string, unknown>) =>

@@ -1,5 +1,5 @@
-// What Lambda loads of the consumer. As one file it would load Node's own modules for the AWS SDK before its first
-// line ran; so the sandbox's thread starts from a small one. `npm run bench:coldstart` has the figures.
+// The file of the consumer that Lambda loads. A single bundle would load Node's modules for the AWS SDK before its
+// first line; so this small file starts the sandbox's thread first. `npm run bench:coldstart` measures it.
 import { warmRuntime } from "../../functions/warm-runtime.ts";
 
 warmRuntime();

@@ -19,7 +19,7 @@ import { inFile, memberOf, type Source } from "./invalid.ts";
 const trigger = struct({ handler_name: string, handler_meta: map(raw) });
 type Trigger = ReturnType<typeof trigger>;
 
-/** `event_handlers`, of a classic definition and of the gateway's own configuration. */
+/** `event_handlers` of a classic definition or of the gateway's own configuration. */
 export const eventHandlers = struct({ events: map(list(trigger)) });
 
 /** The members of a classic API definition that are read here. Others may have any value. */
@@ -53,7 +53,7 @@ const brought: Decoder<ReturnType<typeof named>[]> = (value = null) => {
 };
 const webhook = struct({ disabled: boolean, gatehook: brought });
 
-/** Per event type, what its entries name. */
+/** The handlers of each event type. */
 export function classicHandlers(source: Source, { events }: ReturnType<typeof eventHandlers>): Handlers {
   return Object.entries(events ?? {}).map(([type, triggers]) => {
     const entries = (triggers ?? []).flatMap((entry, index) =>
@@ -65,7 +65,7 @@ export function classicHandlers(source: Source, { events }: ReturnType<typeof ev
 
 interface Entry {
   refs: HandlerRef[];
-  /** Named by the webhook that brings the event here, not by an entry that the gateway runs as a script. */
+  /** Whether the handler is listed in the webhook that sends the event here, rather than in a script entry. */
   byWebhook: boolean;
   own?: NamedHandler[];
 }
@@ -107,11 +107,11 @@ function readTrigger(source: Source, at: string, { handler_name, handler_meta }:
   return [];
 }
 
-/** A webhook that brings events here says so, and is the gateway's in any case. */
+/** A webhook that sends events to gatehook has a `gatehook` member, and always runs in the gateway. */
 const isRunHere = ({ runsAll = false }: Source, { gatehook = null }: Record<string, unknown>) =>
   isOwn(gatehook) || (runsAll && gatehook === null);
 
-/** Throws `definition-invalid` for one that could not be run here. */
+/** Throws `definition-invalid` for an entry that gatehook cannot run. */
 function readOwn(source: Source, at: string, kind: string, meta: Record<string, unknown>): NamedHandler {
   const place = { source, at: `${at}.handler_meta` };
   const { name } = decodeMeta(source, at, meta, calledBy);
@@ -129,7 +129,7 @@ const decodeMeta = <T>(
 const refOf = (source: Source, at: string, name: string, path: string) =>
   handlerRef({ source, at, members: { name: "name", path: "path" } }, name, path);
 
-/** The gateway runs what is named twice twice; but what a webhook names too is the same run, not another. */
+/** The gateway runs a handler twice if it is listed twice; but a handler that a webhook lists too is the same run. */
 function onceEach(entries: Entry[]): HandlerRef[] {
   const keyOf = ({ name, path }: HandlerRef) => `${name} ${path}`;
   const seen = new Set(entries.flatMap(({ refs, byWebhook }) => (byWebhook ? [] : refs.map(keyOf))));

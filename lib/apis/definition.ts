@@ -9,7 +9,7 @@ import type { HandlerRef, Handlers } from "./handler-ref.ts";
 import { inFile, invalidDefinition, type Source } from "./invalid.ts";
 import { OAS_EXTENSION, OWN_EXTENSION, oas, oasHandlers, own } from "./oas.ts";
 
-/** What of an API definition matters here. */
+/** The parts of an API definition that gatehook uses. */
 export interface Api {
   api_id: string;
   org_id: string;
@@ -18,50 +18,50 @@ export interface Api {
   handlers: Record<string, HandlerRef[]>;
   /** Per event type, the webhooks and log handlers that gatehook runs too; missing if an API has none. */
   own?: Record<string, OwnHandler[]>;
-  /** What the API's author gives its scripts. */
+  /** Values of the API's author for its scripts. */
   config_data?: Record<string, unknown>;
-  /** How long the sessions of its keys are kept, in seconds; for as long as they are valid when that is longer. */
+  /** The lifetime of its keys' sessions in seconds, or as long as they are valid if that is longer. */
   session_lifetime?: number;
   session_lifetime_respects_key_expiration?: boolean;
 }
 
-/** The types of events that something is done for here. */
+/** The event types for which gatehook runs something. */
 export const handledTypes = ({ handlers, own = {} }: Pick<Api, "handlers" | "own">): string[] => [
   ...new Set([...Object.keys(handlers), ...Object.keys(own)]),
 ];
 
 /** One definition of a file. */
 export interface Definition {
-  /** Undefined when it is wrong; `error` says why. */
+  /** Undefined if it is invalid; `error` has the reason. */
   api: Api | undefined;
   error?: AppError;
-  /** Its api_id, also of a wrong one; "" where it cannot be told. */
+  /** Its api_id, even if it is invalid; "" if unknown. */
   apiId: string;
-  /** What is odd about it. */
+  /** Its warnings. */
   warnings: string[];
-  /** Where it stands in its file, and in which form. */
+  /** Its place in the file, and its format. */
   path: (string | number)[];
   isOas: boolean;
 }
 
 /** How definitions are read. */
 export interface Reading {
-  /** All webhooks and log handlers run here, not only those that say so. */
+  /** gatehook runs all webhooks and log handlers, not only those that are marked for it. */
   runsAll?: boolean | undefined;
 }
 
-/** The API that events of the gateway itself come from; its handlers stand in gateway.json. */
+/** The API id of the gateway's own events; their handlers are in gateway.json. */
 export const GATEWAY_API = "gateway";
 
-// Read as the gateway reads them: names match whatever their case, what is unknown is passed over, a wrong type is
-// an error. Only the names that tell the forms apart must be exact.
+// Read as the gateway reads them: names are case-insensitive, unknown members are ignored, a wrong type is an error.
+// Only the names that distinguish the formats must match exactly.
 const oasDocument = struct({ [OAS_EXTENSION]: oas, [OWN_EXTENSION]: own });
 const gateway = struct({ event_handlers: eventHandlers });
 const members = map(raw);
 
 /**
- * Reads a file of definitions in either form: one, a list of them, or what the dashboard exports, which has it in
- * `api_definition`. Throws `definition-invalid` when the file cannot be read at all.
+ * Reads a file of definitions in either format: one definition, a list of them, or an export of the dashboard, which
+ * has it in `api_definition`. Throws `definition-invalid` when the file cannot be read at all.
  */
 export function parseDefinitions(file: string, text: string, how: Reading = {}): Definition[] {
   const document = inFile(file, "", () => decodeJson(text, raw));
@@ -80,8 +80,8 @@ export function parseCarried(file: string, text: string): Pick<Api, "handlers" |
 }
 
 /**
- * Reads the gateway's own configuration, of which only `event_handlers` counts. Throws `definition-secret` when it
- * holds the gateway's secret too, and `definition-invalid` when it cannot be read at all.
+ * Reads the gateway's own configuration, of which only `event_handlers` is used. Throws `definition-secret` if it also
+ * contains the gateway's secret, and `definition-invalid` if it cannot be read at all.
  */
 export function parseGateway(file: string, text: string, how: Reading = {}): Definition {
   const config = inFile(file, "", () => decodeJson(text, map(any))) ?? {};
@@ -110,7 +110,7 @@ interface Found {
   path: Place["path"];
 }
 
-/** The dashboard's list in `apis`, its items, and what is in each of them. */
+/** The dashboard's list in `apis`, its items, and the content of each item. */
 const MAX_NESTING = 3;
 
 function definitionsIn(value: JsonValue, path: Place["path"], nesting: number): Found[] {
@@ -130,7 +130,7 @@ function membersOf(value: JsonValue): Record<string, JsonValue> {
   try {
     return (isObject(value) && decodeValue(value, members)) || {};
   } catch (thrown) {
-    // A number that prints otherwise is an object to JavaScript.
+    // A number that is printed differently is an object in JavaScript.
     if (thrown instanceof AppError) return {};
     throw thrown;
   }
@@ -225,7 +225,7 @@ function byType(entries: Handlers): Pick<Api, "handlers" | "own"> {
 function filled<T>(lists: (readonly [type: string, list: T[]])[]): Record<string, T[]> {
   const members: Record<string, T[]> = {};
   for (const [type, list] of lists) {
-    // Not by assignment: an event type may be called __proto__.
+    // Defined, not assigned, since an event type may be called __proto__.
     if (list.length > 0) Object.defineProperty(members, type, { value: list, enumerable: true });
   }
   return members;

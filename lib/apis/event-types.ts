@@ -1,6 +1,6 @@
 import { createNearest } from "./nearest.ts";
 
-/** The events that a gateway hands to the handlers of an API. */
+/** The events for which a gateway runs the handlers of an API. */
 const OF_AN_API = [
   "AuthFailure",
   "KeyExpired",
@@ -33,7 +33,7 @@ export const EVENT_TYPES = [...OF_AN_API, ...OF_THE_GATEWAY];
 const nearestOfTheGateway = createNearest(OF_THE_GATEWAY);
 const nearestOfAll = createNearest(EVENT_TYPES);
 
-/** What is odd about an event type in an API's definition; undefined when nothing is. */
+/** A warning about an event type in an API's definition; undefined if it is correct. */
 export function oddApiEvent(type: string): string | undefined {
   if (OF_AN_API.includes(type)) return undefined;
   if (OF_THE_GATEWAY.includes(type))
@@ -41,7 +41,7 @@ export function oddApiEvent(type: string): string | undefined {
   return `no gateway fires an event of type ${type}, so its handlers wait for ever${meant(type)}`;
 }
 
-/** The same for gateway.json. Plugins may fire events of any name there, so only what belongs to APIs is odd. */
+/** The same for gateway.json. Plugins may fire events of any name there, so only the events of APIs get a warning. */
 export function oddGatewayEvent(type: string): string | undefined {
   if (OF_AN_API.includes(type))
     return `the gateway fires ${type} for the API it happens to: name its handlers in that API's definition`;
@@ -56,12 +56,12 @@ function meant(type: string): string {
   return near ? `; did you mean ${near}? The name counts exactly` : "";
 }
 
-/** How many letters are compared for one event, since an API may have handlers for any number of types. */
+/** The maximum number of letters to compare for one event, since an API may have handlers for any number of types. */
 const MEANT_STEPS = 100_000;
 
 /**
- * The type that the sender of an event may have meant, of those that the API has handlers for and those that gateways
- * fire; undefined for a type that is one of them, and where none is near.
+ * The type that the sender of an event may have meant, among the types that the API has handlers for and those that
+ * gateways fire; undefined for a type that is one of them, and if none is similar.
  */
 export function meantType(type: string, handled: string[]): string | undefined {
   if (handled.includes(type) || EVENT_TYPES.includes(type)) return undefined;

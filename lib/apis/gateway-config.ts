@@ -1,10 +1,12 @@
-/** The deepest that the gateway's own configuration has a secret, and some more. */
+/** The maximum depth of the search: more than that of any secret in the gateway's own configuration. */
 const DEPTH = 6;
 const SECRET = /secret|password|private_?key|api_?key/i;
-/** Its webhooks may have header values that are secrets: those belong to the handlers. */
+/** Secret header values of its webhooks are allowed: they belong to the handlers. */
 const HANDLERS = "event_handlers";
 
-/** The first member of the gateway's whole configuration that holds one of its secrets; undefined where none does. */
+/**
+ * The first member of the gateway's whole configuration that contains one of its secrets; undefined if there is none.
+ */
 export function secretMember(config: Record<string, unknown>): string | undefined {
   const others = Object.entries(config).filter(([name]) => name.toLowerCase() !== HANDLERS);
   return secretIn(others, "", DEPTH);

@@ -4,20 +4,20 @@ import type { Coalesce } from "../webhooks/definition.ts";
 import type { NamedHandler } from "../webhooks/own-handlers.ts";
 import { invalidDefinition, type Source } from "./invalid.ts";
 
-/** A JavaScript handler as an API definition names it. */
+/** A reference to a JavaScript handler in an API definition. */
 export interface HandlerRef {
-  /** The JavaScript object, an identifier path such as `quotaHandler`. */
+  /** The path of the JavaScript object, such as `quotaHandler`. */
   name: string;
   /** Its script, relative to handlers/. */
   path: string;
-  /** Many equal events make one run of it. */
+  /** If set, many events with equal values make one run. */
   coalesce?: Coalesce;
 }
 
-/** The handlers that a definition names for each event type. */
+/** The handlers of each event type in a definition. */
 export type Handlers = { type: string; refs: HandlerRef[]; own: NamedHandler[] }[];
 
-/** Where a handler is named: the definition, the member that holds it, and what its two members are called there. */
+/** The place of a handler: the definition, the member that contains it, and the names of its two members there. */
 export interface RefPlace {
   source: Source;
   at: string;
@@ -26,14 +26,14 @@ export interface RefPlace {
 
 const MAX_CHARS = 256;
 
-/** Throws `definition-invalid`, naming the file and the member at fault. */
+/** Throws `definition-invalid`, with the file and the invalid member. */
 export function handlerRef(place: RefPlace, name: string, path: string): HandlerRef {
   const { source, at, members } = place;
   const refuse = (member: keyof typeof members, problem: string) =>
     invalidDefinition(source, `${at}.${members[member]}`, problem);
   if (!name) throw refuse("name", "is missing: it is the name of the handler object, such as quotaHandler");
   if (!path) throw refuse("path", "is missing: it is the script's file below handlers/");
-  // The gateway pastes the name into source text; here it is looked up, so it can be nothing but a name.
+  // The gateway inserts the name into source text; gatehook looks it up, so it must be a name.
   if (name.length > MAX_CHARS || !IDENTIFIER_PATH.test(name))
     throw refuse(
       "name",
@@ -52,9 +52,9 @@ function ofModule(path: string): string {
     : `: ${stem}.js, also where it is made of ${path.slice(path.lastIndexOf("/") + 1)}`;
 }
 
-/** The same path without `.`, `..` and repeated slashes; undefined for one that does not lead to a script. */
+/** The same path without `.`, `..` and repeated slashes; undefined for a path that is not a script's. */
 function plainPath(written: string): string | undefined {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern finds control characters
   if (written.length > MAX_CHARS || /[\\\u0000-\u001f\u007f]/.test(written)) return undefined;
   const path = posix.normalize(written.replace(/^\/+/, ""));
   return path.endsWith(".js") && !path.startsWith("../") ? path : undefined;

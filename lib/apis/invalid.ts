@@ -1,13 +1,13 @@
 import { AppError } from "../errors.ts";
 
-/** Where a definition stands. */
+/** The place of a definition. */
 export interface Source {
   file: string;
-  /** The place in the file, where it holds more than this definition, such as `[2]`; "" otherwise. */
+  /** The place in the file, such as `[2]`, if the file has more than one definition; "" otherwise. */
   at: string;
-  /** Webhooks and log handlers run here also where they do not say so: the gateway's own copy has none. */
+  /** gatehook also runs webhooks and log handlers that are not marked for it, since the gateway's copy has no marks. */
   runsAll?: boolean;
-  /** Takes what is odd about the definition, but keeps nothing of it from being used. */
+  /** Reports a warning; the definition is used nevertheless. */
   warn(message: string): void;
 }
 
@@ -15,13 +15,15 @@ export interface Source {
 export const memberOf = ({ at }: Pick<Source, "at">, member: string) =>
   [at, member].filter(Boolean).join(".");
 
-/** A `definition-invalid` error; `problem` continues the sentence that the file and the member's full name begin. */
+/**
+ * A `definition-invalid` error; `problem` continues the sentence that begins with the file and the member's full name.
+ */
 export function invalidDefinition(source: Source, member: string, problem: string): AppError {
   const field = memberOf(source, member);
   return new AppError("definition-invalid", `${source.file}: ${field} ${problem}`, { field });
 }
 
-/** Gives an error of the decoder the file and the member that was decoded. */
+/** Adds the file and the member to an error of the decoder. */
 export function inFile<T>(file: string, at: string, decode: () => T): T {
   try {
     return decode();

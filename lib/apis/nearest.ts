@@ -1,9 +1,9 @@
-/** What finding the nearest may still cost: the letters that are compared. One allowance for all that an upload asks. */
+/** The number of letters that a search may still compare. All searches of an upload share one allowance. */
 export interface Allowance {
   steps: number;
 }
 
-/** Finds the candidate that the text may have meant; undefined when none is near, or the allowance is spent. */
+/** Finds the candidate that the text may have meant; undefined if none is similar, or the allowance is used up. */
 export type Nearest = (written: string, allowance?: Allowance) => string | undefined;
 
 interface Candidate {
@@ -11,7 +11,7 @@ interface Candidate {
   text: string;
 }
 
-/** The candidates are sorted by length once, since only those of nearly the same length can be near. */
+/** The candidates are sorted by length once, since only those of nearly the same length can be similar. */
 export function createNearest(candidates: Iterable<string>): Nearest {
   const all = Array.from(candidates, (text) => ({ plain: plain(text), text }));
   const byLength = Map.groupBy(all, (candidate) => candidate.plain.length);
@@ -34,20 +34,20 @@ export function createNearest(candidates: Iterable<string>): Nearest {
   };
 }
 
-/** From the length itself outwards: the nearest most likely have the same number of letters. */
+/** Starts with the length itself: similar candidates most likely have the same number of letters. */
 function lengthsAround(length: number, reach: number): number[] {
   const steps = Array.from({ length: reach }, (_, index) => index + 1);
   return [length, ...steps.flatMap((step) => [length - step, length + step])];
 }
 
-/** Case and the two ways to write an accent are what is confused most. */
+/** The most frequent mistakes are in upper and lower case, and in the two encodings of an accent. */
 const plain = (text: string) => text.normalize("NFC").toLowerCase();
 
 const FAR = Number.POSITIVE_INFINITY;
 
 /**
- * Levenshtein's: how many letters must be put in, left out or changed; undefined when more than `most`. Only the cells
- * that can be part of a short enough path are computed, plus one next to them that is too far.
+ * The Levenshtein distance: the number of letters to insert, delete or change; undefined if more than `most`. Only the
+ * cells that can be part of a short enough path are computed, plus one next to them that is too far.
  */
 function distance(a: string, b: string, most: number, allowance: Allowance): number | undefined {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);

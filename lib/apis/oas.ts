@@ -7,9 +7,9 @@ import { inFile, invalidDefinition, memberOf, type Source } from "./invalid.ts";
 
 /** The gateway's own part of an OpenAPI document. */
 export const OAS_EXTENSION = "x-tyk-api-gateway";
-/** Ours: the gateway keeps a document's extensions, but no members of an event handler that it does not know. */
+/** gatehook's own extension: the gateway keeps a document's extensions, but not unknown members of an event handler. */
 export const OWN_EXTENSION = "x-gatehook";
-/** What runs a script, and what sends the event to an address. */
+/** The types of a handler that runs a script, and of one that sends the event to an address. */
 export const [CUSTOM_TYPE, WEBHOOK_TYPE] = ["custom", "webhook"] as const;
 const LOG_TYPE = "log";
 
@@ -25,7 +25,7 @@ const SECONDS: Record<string, number> = {
 };
 const DURATION = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:h|ms|m|s|us|µs|μs|ns))+$/;
 
-/** Whole seconds of a text such as `1h30m`; 0 for one that is not a duration, as the gateway has it. */
+/** The whole seconds of a text such as `1h30m`; 0 for a text that is not a duration, as in the gateway. */
 const duration: Decoder<number> = (value) => {
   const text = string(value);
   if (!DURATION.test(text)) return 0;
@@ -46,7 +46,7 @@ const HANDLER = {
   gatehook: raw,
 };
 const handler = struct(HANDLER);
-/** Of a handler that the gateway runs, only these members are read; the rest is read where it is run here too. */
+/** For a handler that the gateway runs, only these members are read; the others only if gatehook runs it too. */
 const gatewaysHandler: Decoder<Handler> = (value) => ({ ...handler(value), whole: value });
 type Handler = ReturnType<typeof handler> & { whole?: Parameters<typeof handler>[0] };
 
@@ -76,10 +76,12 @@ export const oas = struct({
   }),
 });
 
-/** What is run here and not by the gateway, in the form of those that it runs: scripts, and webhooks and log handlers. */
+/**
+ * The handlers that gatehook runs instead of the gateway, in the gateway's format: scripts, webhooks and log handlers.
+ */
 export const own = struct({ eventHandlers: list(ownHandler) });
 
-/** In the order in which they stand; those of one event type together, where the first of them stands. */
+/** In the order of the document; those of one event type together, at the place of the first one. */
 export function oasHandlers(
   source: Source,
   handlers: Handler[] | null,
@@ -88,7 +90,7 @@ export function oasHandlers(
   const read = (holder: string, entries: (Handler | OwnHandler)[] | null) =>
     (entries ?? []).map((entry, index) => readHandler(source, `${holder}.eventHandlers[${index}]`, entry));
   const run = read(`${OAS_EXTENSION}.server`, handlers);
-  // What the gateway runs too is the same run, not another.
+  // A handler that the gateway runs too is the same run.
   const keyOf = (type: string, { name, path }: HandlerRef) => `${type} ${name} ${path}`;
   const seen = new Set(run.flatMap(({ type, refs }) => refs.map((ref) => keyOf(type, ref))));
   const others = read(OWN_EXTENSION, brought).map(({ type, refs, own }) => ({
@@ -137,7 +139,7 @@ const wholeOf = (source: Source, at: string, { whole = null }: Handler): OwnHand
   gatehook: null,
 });
 
-/** Throws `definition-invalid` for a webhook or a log handler that could not be run here. */
+/** Throws `definition-invalid` for a webhook or a log handler that gatehook cannot run. */
 function readOwn(source: Source, at: string, entry: OwnHandler): NamedHandler {
   const { type, name, logPrefix: prefix, gatehook } = entry;
   const place = { source, at };

@@ -1,7 +1,9 @@
-/** Where the value of a reference is kept. */
+/** The store of a reference's value. */
 export type ValueStore = "parameters" | "secrets";
 
-/** A text in config_data that stands for a value which no definition should hold, such as `secrets://billing/token`. */
+/**
+ * A text in config_data that refers to a value which no definition should contain, such as `secrets://billing/token`.
+ */
 export interface Reference {
   text: string;
   store: ValueStore;
@@ -11,7 +13,7 @@ export interface Reference {
 /** Without AWS: the prefix of the environment variables that have the values. */
 export const LOCAL_VALUES = "CONFIG_DATA_";
 
-/** The gateway's own names for where a value is. */
+/** The gateway's names of the stores. */
 const STORES: Record<string, ValueStore> = {
   env: "parameters",
   consul: "parameters",
@@ -21,7 +23,7 @@ const STORES: Record<string, ValueStore> = {
 
 const REFERENCE = /\b(env|consul|secrets|vault):\/\/([\w./-]*\w)/g;
 
-/** All references in the texts of a value, however deep, each once. */
+/** All references in the texts of a value, at any depth, without duplicates. */
 export function referencesIn(value: unknown): Reference[] {
   const found = new Map<string, Reference>();
   const look = (part: unknown): void => {
@@ -34,7 +36,7 @@ export function referencesIn(value: unknown): Reference[] {
   return [...found.values()];
 }
 
-/** The same value with the values of its references, by their texts, in place of them. */
+/** The same value with its references replaced by their values. `values`: by the text of the reference. */
 export function withValues<T>(value: T, values: ReadonlyMap<string, string>): T {
   const fill = (part: unknown): unknown => {
     if (typeof part === "string") return part.replace(REFERENCE, (text) => values.get(text) ?? text);

@@ -4,7 +4,7 @@ import { edited, listEdits, membersNamed, membersOf } from "./edit.ts";
 import type { Change } from "./triggers.ts";
 import type { Entry } from "./webhook.ts";
 
-/** A file with other entries in one of its classic definitions, and nothing else changed. */
+/** The file with the entries of one of its classic definitions changed, and nothing else. */
 export function editClassic(text: string, { path }: Pick<Definition, "path">, change: Change): string {
   const tree = parseTree(text);
   const lists = triggerLists(tree && findNodeAtLocation(tree, path));
@@ -14,7 +14,7 @@ export function editClassic(text: string, { path }: Pick<Definition, "path">, ch
   );
 }
 
-/** Each list of entries with its event type, also of members that are given twice, which the gateway merges. */
+/** Each list of entries with its event type, including those of duplicate members, which the gateway merges. */
 export const triggerLists = (definition: Node | undefined): [type: string, list: Node][] =>
   membersNamed(definition, "event_handlers")
     .flatMap((holder) => membersNamed(holder, "events"))

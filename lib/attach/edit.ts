@@ -1,10 +1,10 @@
 import { applyEdits, type Edit, type FormattingOptions, type Node } from "jsonc-parser";
 
-/** The members of an object that the gateway reads as this one: it matches names whatever their case. */
+/** The members of an object that the gateway reads as this one: it compares names case-insensitively. */
 export const membersNamed = (node: Node | undefined, name: string): Node[] =>
   membersOf(node).flatMap(([found, value]) => (found.toLowerCase() === name.toLowerCase() ? value : []));
 
-/** In the order of the text, a name that occurs twice twice; empty for anything but an object. */
+/** In the order of the text, including duplicate names; empty for anything but an object. */
 export const membersOf = (node: Node | undefined): [name: string, value: Node][] =>
   node?.type !== "object"
     ? []
@@ -12,13 +12,13 @@ export const membersOf = (node: Node | undefined): [name: string, value: Node][]
         name && value ? [[String(name.value), value] as [string, Node]] : [],
       );
 
-/** The edits that put other items into a list. Those that stay do so as they are written, to the byte. */
+/** The edits that replace items of a list. Unchanged items keep their text, byte for byte. */
 export function listEdits<T extends object>(text: string, node: Node, change: (items: T[]) => T[]): Edit[] {
   const written = new Map<object, string>();
   const items = (node.children ?? []).map((child) => {
     const slice = sliceOf(text, child);
     const value: unknown = JSON.parse(slice);
-    // Anything but an object is not a handler, and stays as it is.
+    // Anything but an object is not a handler, and is kept.
     const item = (typeof value === "object" && value !== null ? value : { value }) as T;
     written.set(item, slice);
     return item;
@@ -47,7 +47,7 @@ const block = (texts: string[], inner: string, indent: string) =>
 export const edited = (text: string, edits: Edit[]): string =>
   edits.length > 0 ? applyEdits(text, edits) : text;
 
-/** What one level of a text is indented by; "" where all of it is one line. */
+/** The indentation of one level of a text; "" if the text is a single line. */
 const styleOf = (text: string) => ({ unit: /^[ \t]+(?=\S)/m.exec(text)?.[0] ?? "" });
 
 const lineIndent = (text: string, offset: number) =>

@@ -8,7 +8,7 @@ import { carriedScripts } from "./oas.ts";
 import { restored } from "./triggers.ts";
 import { gatewayFile, type TykConf } from "./tyk-conf.ts";
 
-/** A gateway's folder, as far as event handlers go. */
+/** The files of a gateway's folder that concern event handlers. */
 export interface GatewayFolder {
   /** Its files of definitions, by their names in the folder. */
   apps: SourceFile[];
@@ -17,24 +17,24 @@ export interface GatewayFolder {
   readScript(path: string): Promise<string | undefined>;
 }
 
-/** A file of definitions with what is in it. */
+/** A file of definitions with its content. */
 export interface AppFile extends SourceFile {
   definitions: Definition[];
-  /** The text that they are of: with what the gateway has left out of it. */
+  /** The text of the definitions, with the members that the gateway has removed from it. */
   whole: string;
   /** If there is a classic file, its OpenAPI document is ignored: the gateway takes handlers from the classic file. */
   isCompanion: boolean;
 }
 
-/** What a gateway has, and the same as a folder of gatehook's. */
+/** A gateway's files, and the same as a gatehook project. */
 export interface Gathered {
   apps: AppFile[];
   project: SourceFile[];
-  /** What the gateway cannot load either, or gatehook cannot take. */
+  /** Problems that the gateway has too, and those of gatehook alone. */
   problems: Problem[];
 }
 
-/** Reads all definitions, and the scripts that they name. */
+/** Reads all definitions and their scripts. */
 export async function gather({ apps, conf, readScript }: GatewayFolder): Promise<Gathered> {
   const problems: Problem[] = [];
   const companions = new Map(apps.map((file) => [classicOf(file.path), file.text]));
@@ -61,7 +61,7 @@ const asFile = (path: string, text: string | undefined): SourceFile[] =>
 
 interface Others {
   names: Set<string>;
-  /** The documents, by the classic files that they stand beside. */
+  /** The OpenAPI documents, by their classic files. */
   companions: Map<string | undefined, string>;
 }
 
@@ -98,7 +98,7 @@ function parsed({ path, text }: SourceFile): { definitions: Definition[]; proble
 const pathsIn = ({ api }: Definition) =>
   Object.values(api?.handlers ?? {}).flatMap((refs) => refs.map(({ path }) => path));
 
-/** Reduced to the members that count here: a gateway's definition may hold secrets. */
+/** Reduced to the members that gatehook uses, since a gateway's definition may contain secrets. */
 function asProject({ path, definitions }: AppFile): SourceFile[] {
   const found = definitions.flatMap(({ api }) => (api ? [definitionOf(api)] : []));
   const value = found.length === 1 && definitions.length === 1 ? found[0] : found;

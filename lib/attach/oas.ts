@@ -5,7 +5,7 @@ import { edited, formattingOf, listEdits, membersNamed, readNode } from "./edit.
 import { settled } from "./triggers.ts";
 import { type Entry, NAME, oasWebhook, type Target } from "./webhook.ts";
 
-/** One entry of `eventHandlers`, as it stands in the document. */
+/** One entry of `eventHandlers`, as in the document. */
 export interface OasEntry {
   enabled?: unknown;
   trigger?: string;
@@ -20,7 +20,10 @@ type Place = Pick<Definition, "path" | "apiId">;
 
 const runsScript = ({ enabled, type }: OasEntry) => enabled === true && type === CUSTOM_TYPE;
 
-/** One webhook for each event type that has scripts, which stand in a member of ours: the gateway keeps that one. */
+/**
+ * Adds one webhook for each event type that has scripts. The scripts move to gatehook's extension, which the gateway
+ * keeps.
+ */
 export function attachOas(text: string, place: Place, target: Target): string {
   const document = documentIn(text, place);
   const carried = carriedBy(text, document);
@@ -34,7 +37,7 @@ export function attachOas(text: string, place: Place, target: Target): string {
       const [first] = byTrigger.get(trigger) ?? [];
       const webhook = oasWebhook(target, place.apiId, trigger);
       if (entry === first) return webhook;
-      // One that was written by hand would bring every event twice.
+      // A second webhook, written by hand, would send every event twice.
       const isDoubled = first !== undefined && entry.type === WEBHOOK_TYPE && entry.url === webhook.url;
       return isDoubled || runsScript(entry) ? [] : entry;
     });
@@ -43,7 +46,7 @@ export function attachOas(text: string, place: Place, target: Target): string {
   return withCarried(patched, place, carried, scripts);
 }
 
-/** The same document as before `attachOas`. */
+/** Restores the document as it was before `attachOas`. */
 export function detachOas(text: string, place: Place): string {
   const document = documentIn(text, place);
   const carried = carriedBy(text, document);
@@ -51,7 +54,7 @@ export function detachOas(text: string, place: Place): string {
   return withCarried(old, place, carried, []);
 }
 
-/** The scripts that a document carries, by event type, as the gateway writes them in the classic form. */
+/** The scripts in a document's extension, by event type, as the gateway writes them in the classic format. */
 export function carriedScripts(text: string): Map<string, Entry[]> {
   const scripts = carriedBy(text, documentIn(text, { path: [] })).filter(runsScript);
   const byTrigger = Map.groupBy(scripts, ({ trigger = "" }) => trigger);
@@ -59,7 +62,7 @@ export function carriedScripts(text: string): Map<string, Entry[]> {
   return new Map([...byTrigger].map(([type, entries]) => [type, entries.map(asMeta)]));
 }
 
-/** What of a document's handlers the gateway sees. */
+/** The handlers of a document that the gateway sees. */
 export const oasEntries = (text: string, place: Pick<Definition, "path">): OasEntry[] =>
   handlerLists(documentIn(text, place)).flatMap((list) => readNode<OasEntry[]>(text, list));
 
@@ -89,7 +92,7 @@ function carriedBy(text: string, document: Node | undefined): OasEntry[] {
   return own?.type === "array" ? readNode<OasEntry[]>(text, own) : [];
 }
 
-/** The webhook of each event type that has one of ours gives way to the scripts that it brings the events of. */
+/** Replaces each webhook of gatehook by the scripts of its event type. */
 function withoutWebhooks(entries: OasEntry[], carried: OasEntry[]): OasEntry[] {
   const left = Map.groupBy(carried, ({ trigger = "" }) => trigger);
   return entries.flatMap((entry) => {

@@ -9,7 +9,7 @@ import { attachOas, detachOas, oasEntries } from "./oas.ts";
 import { attached, detached } from "./triggers.ts";
 import { carriedBy, type Entry, isDisabled, kindOf, NAME, type Target } from "./webhook.ts";
 
-/** Handlers of one event type of an API, which run in gatehook. */
+/** The handlers of one event type of an API that run in gatehook. */
 export interface Run {
   api: string;
   type: string;
@@ -23,17 +23,17 @@ export interface Stay {
   kind: string;
 }
 
-/** What the gateway is to load instead. */
+/** The files that the gateway must load instead. */
 export interface Patched {
-  /** Those files that send events here, by their names in the gateway's folder. */
+  /** The files that send events to gatehook, by their names in the gateway's folder. */
   files: SourceFile[];
   runs: Run[];
   stays: Stay[];
 }
 
 /**
- * The gateway's files with webhooks in place of scripts. An API that would not go live stays as it is: in the gateway
- * its handlers run.
+ * The gateway's files with webhooks in place of scripts. An API that would not go live is not changed, so that its
+ * handlers still run in the gateway.
  */
 export function patch({ apps }: Gathered, target: Target, isHeld: (api: Definition) => boolean): Patched {
   const moves = (definition: Definition) => definition.api !== undefined && !isHeld(definition);
@@ -50,7 +50,7 @@ export function patch({ apps }: Gathered, target: Target, isHeld: (api: Definiti
   };
   const after = apps.map((file) => ({ file, text: changedText(file, change) }));
   const counting = after.filter(({ file }) => !file.isCompanion);
-  // Also what is as it should be already: the same is made of a gateway that is attached.
+  // Includes files that are already correct, so that the result is the same for a gateway that is attached.
   const isAttached = (file: AppFile, text: string) => text !== file.text || detachedText(file) !== text;
   return {
     files: after.flatMap(({ file, text }) => (isAttached(file, text) ? { path: file.path, text } : [])),
@@ -59,7 +59,7 @@ export function patch({ apps }: Gathered, target: Target, isHeld: (api: Definiti
   };
 }
 
-/** The same files with the scripts back in place of the webhooks that carry them: those that change. */
+/** The files that change when the webhooks are replaced by their scripts again. */
 export const unpatch = ({ apps }: Gathered): SourceFile[] =>
   apps.flatMap((file) => {
     const text = detachedText(file);
@@ -71,7 +71,7 @@ const detachedText = (file: AppFile) =>
     definition.isOas ? detachOas(text, definition) : editClassic(text, definition, detached),
   );
 
-/** The APIs that a problem keeps from going live; all of them where it does not say which. */
+/** The APIs that cannot go live because of a problem; all APIs if the problem does not name one. */
 export const heldBy =
   (problems: Problem[]) =>
   ({ apiId }: Definition): boolean =>

@@ -11,12 +11,12 @@ import {
   type Target,
 } from "./webhook.ts";
 
-/** What is made of the entries of one event type. */
+/** Changes the entries of one event type. */
 export type Change = (entries: Entry[], type: string) => Entry[];
 
 /**
- * One webhook in place of all scripts of an event type, which carries them: a webhook each would bring every event as
- * often, and each time all of them would run.
+ * Replaces all scripts of an event type by one webhook that lists them: with a webhook for each script, every event
+ * would arrive several times, and each time all scripts would run.
  */
 export const attached =
   (target: Target, apiId: string): Change =>
@@ -25,7 +25,7 @@ export const attached =
     const scripts = old.filter(runsScript);
     const meta = classicWebhook(target, apiId, scripts.map(metaOf));
     const webhook = { handler_name: WEBHOOK_KIND, handler_meta: meta };
-    // One that was written by hand would bring every event twice.
+    // A second webhook, written by hand, would send every event twice.
     const isDoubled = (entry: Entry) =>
       kindOf(entry) === WEBHOOK_KIND && metaOf(entry).target_path === meta.target_path;
     const wanted = old.flatMap<Entry>((entry) => {
@@ -35,15 +35,15 @@ export const attached =
     return settled(entries, wanted);
   };
 
-/** The scripts in place of the webhook that carries them. */
+/** Replaces the webhook by the scripts that it lists. */
 export const detached = (entries: Entry[]): Entry[] =>
   entries.flatMap<Entry>(
     (entry) => carriedBy(entry)?.map((meta) => ({ handler_name: SCRIPT_KIND, handler_meta: meta })) ?? entry,
   );
 
 /**
- * A gateway that is given an OAS document makes the classic definition from it, and there our webhooks carry nothing:
- * they get back what the document says. `carried`: by event type.
+ * A gateway makes the classic definition from an OAS document, and gatehook's webhooks list no scripts there. They are
+ * replaced by the scripts of the document. `carried`: by event type.
  */
 export const restored =
   (carried: Map<string, Entry[]>): Change =>
@@ -55,6 +55,6 @@ export const restored =
       return isOurs && handlers ? { ...entry, handler_meta: { ...meta, gatehook: handlers } } : entry;
     });
 
-/** The entries as they are, where the wanted ones say the same. */
+/** Returns the entries unchanged if the wanted ones are equal. */
 export const settled = <T>(before: T[], after: T[]): T[] =>
   isDeepStrictEqual(before, after) ? before : after;

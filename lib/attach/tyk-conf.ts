@@ -6,7 +6,7 @@ import { objectOf } from "../json.ts";
 import { attached, detached } from "./triggers.ts";
 import { carriedBy, classicWebhook, type Entry, metaOf, runsScript, type Target } from "./webhook.ts";
 
-/** What of a tyk.conf matters here. */
+/** The parts of a tyk.conf that gatehook uses. */
 export interface TykConf {
   events: Record<string, Entry[]>;
   monitor: Record<string, unknown> | undefined;
@@ -15,15 +15,15 @@ export interface TykConf {
   coreScript: string | undefined;
 }
 
-/** The members of a tyk.conf that say what becomes of the gateway's own events. */
+/** The members of a tyk.conf for the gateway's own events. */
 export interface ConfMembers {
   event_handlers?: { events: Record<string, Entry[]> };
   monitor?: Record<string, unknown>;
 }
 
-/** Throws `definition-invalid`, without a word of what is in it. */
+/** Throws `definition-invalid`, without any of its content. */
 export function parseTykConf(file: string, text: string): TykConf {
-  // JSON with the mistakes that the decoder words.
+  // The decoder words the messages for invalid JSON.
   inFile(file, "", () => decodeJson(text, raw));
   const conf = objectOf(JSON.parse(text));
   const textOf = (name: string) => (typeof conf[name] === "string" && conf[name] ? conf[name] : undefined);
@@ -39,10 +39,10 @@ export function parseTykConf(file: string, text: string): TykConf {
   };
 }
 
-/** What a plugin fires by a name of its own is added by hand: no file names it. */
+/** Events of plugins must be added by hand, since no file lists their names. */
 const OF_TOKENS = OF_THE_GATEWAY.filter((type) => type.startsWith("Token"));
 
-/** The same tyk.conf, whose own events come here; undefined for a monitor that sends to another address. */
+/** The tyk.conf that sends the gateway's own events to gatehook; undefined if its monitor has another address. */
 export function attachConf({ events, monitor }: TykConf, target: Target): ConfMembers {
   const change = attached(target, GATEWAY_API);
   const webhook = {
@@ -75,7 +75,7 @@ const attachedMonitor = (monitor: TykConf["monitor"], configuration: object) => 
   configuration,
 });
 
-/** The same members without what `attachConf` has added. */
+/** The members without the additions of `attachConf`. */
 export function detachConf({ events, monitor }: TykConf): ConfMembers {
   const left = Object.entries(events).flatMap(([type, entries]) => {
     const old = detached(entries);

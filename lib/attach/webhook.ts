@@ -2,26 +2,28 @@ import { SCRIPT_KIND, WEBHOOK_KIND } from "../apis/classic.ts";
 import { WEBHOOK_TYPE } from "../apis/oas.ts";
 import { isOwn } from "../webhooks/definition.ts";
 
-/** Where the gateway is to send events, and by which template. */
+/** The address to which the gateway sends events, and the template. */
 export interface Target {
   /** The URL of ingest, or of a publisher beside the gateway; without a slash at the end. */
   url: string;
-  /** Absent where no token is required. */
+  /** Missing if no token is required. */
   token?: string;
-  /** The template's file, as the gateway finds it. */
+  /** The path of the template at the gateway. */
   template: string;
 }
 
-/** Sends every event whole, whatever its type: in a script the template language writes JSON. */
+/** Sends the whole event for every type: inside a script element, the template language writes JSON. */
 export const TEMPLATE = { name: "full_event.json", text: "<script>{{.}}</script>\n" };
 
 /** The name by which our entry is recognised in the gateway's copy of an OAS document. */
 export const NAME = "gatehook";
 
-/** The gateway leaves out an equal body within that time; with 0 each event would stay in its Redis for ever. */
+/**
+ * The gateway does not send an equal body again within that time; with 0 each event would stay in its Redis forever.
+ */
 const COOLDOWN_SECONDS = 1;
 
-/** One entry of `event_handlers`, as it stands in the file: the gateway matches names whatever their case. */
+/** One entry of `event_handlers`, as in the file; the gateway compares member names case-insensitively. */
 export type Entry = Record<string, unknown>;
 type Meta = Record<string, unknown>;
 
@@ -58,7 +60,7 @@ export const oasWebhook = (target: Target, apiId: string, trigger: string) => ({
 /** Whether it runs a script in the gateway. */
 export const runsScript = (entry: Entry) => kindOf(entry) === SCRIPT_KIND && !isDisabled(entry);
 
-/** What a webhook carries of ours: the metas of the scripts that run for its events. Undefined for any other entry. */
+/** The `handler_meta` values of the scripts that a webhook of gatehook lists. Undefined for any other entry. */
 export function carriedBy(entry: Entry): Meta[] | undefined {
   const { gatehook } = metaOf(entry);
   if (kindOf(entry) !== WEBHOOK_KIND || isDisabled(entry) || !isHolder(gatehook) || isOwn(gatehook))
@@ -66,7 +68,7 @@ export function carriedBy(entry: Entry): Meta[] | undefined {
   return (Array.isArray(gatehook) ? gatehook : [gatehook]) as Meta[];
 }
 
-/** The entry's `handler_name`: of several that differ in case only, the last, as the gateway decodes it. */
+/** The entry's `handler_name`; if several members differ only in case, the last one, as the gateway decodes it. */
 export const kindOf = (entry: Entry) => memberOf(entry, "handler_name");
 
 /** The entry's `handler_meta`; `{}` where it is missing or is not an object. */

@@ -13,20 +13,20 @@ export interface DeliveryDeps {
   newId: () => string;
 }
 
-/** What was done, in letters. */
+/** The counts of a delivery, in letters. */
 export interface DeliveryTally {
   sent: number;
-  /** Of those sent, how many are still in the dead-letter queue: to send them once more does no harm. */
+  /** The number of sent letters that are still in the dead-letter queue: sending them again does no harm. */
   not_removed: number;
-  /** Stay because the events queue did not take them. */
+  /** Not removed, because the events queue did not accept them. */
   failed: { event_id: string; error: string }[];
-  /** Stay for another redrive. */
+  /** Kept for another redrive. */
   later: number;
 }
 
 /**
- * Sends events, and only then deletes their letters; answers those that are gone. A process that dies in between
- * leaves an event in both queues under one identity, and the consumer's ledger makes it one effect.
+ * Sends events, and only then deletes their letters; returns the deleted letters. A process that dies in between leaves
+ * an event in both queues with the same identity, and the consumer's ledger ensures that it takes effect once.
  */
 export function createDelivery(
   { deadLetters, events, pace, newId }: DeliveryDeps,
@@ -40,7 +40,7 @@ export function createDelivery(
         body: letter.body,
         attributes,
         ...(orderGroup !== undefined && { orderGroup }),
-        // A new one each time: SQS drops what has the id of a message of the last five minutes.
+        // A new id each time: SQS drops a message with the id of a message of the last five minutes.
         ...(events.fifo && { deduplicationId: newId() }),
       })),
     );
@@ -51,7 +51,7 @@ export function createDelivery(
     return new Map(refused);
   }
 
-  /** Sends a call, but no message that is too large by itself. Throws `queue-failed` when the queue takes nothing. */
+  /** Sends a call without the messages that are too large. Throws `queue-failed` if the queue accepts none of them. */
   async function sendOrReject(call: RedriveMessage[]): Promise<Map<RedriveMessage, Rejection>> {
     const [first] = call;
     const refused = first && first.bytes > CALL_BYTES ? new Map([[first, TOO_LARGE]]) : await send(call);

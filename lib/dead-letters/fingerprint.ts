@@ -1,20 +1,20 @@
-/** An error without what differs from event to event, so that a thousand failures of one kind are one line. */
+/** An error without the parts that differ between events, so that a thousand failures of one kind are one line. */
 export interface Fingerprint {
-  /** The error's first line; `…` stands for each number, id and quoted text. */
+  /** The error's first line, with `…` in place of each number, id and quoted text. */
   pattern: string;
-  /** Where a script threw it, by its stack: `session-editor.js:12:39`; empty without a stack. */
+  /** The place where a script threw it, from its stack: `session-editor.js:12:39`; empty without a stack. */
   place: string;
 }
 
-/** How much of an error is read, and how much is kept: anybody may write to a queue. In UTF-16 units. */
+/** The maximum length of an error that is read, and that is kept, in UTF-16 units: anybody may write to a queue. */
 const READ_CHARS = 8_192;
 const KEPT_CHARS = 200;
 
-/** An apostrophe within a word opens no quotation. */
+/** An apostrophe within a word does not begin a quotation. */
 const QUOTED = /"[^"]*"|`[^`]*`|“[^“”]*”|(?<![\p{L}\p{N}_])'[^']*'(?![\p{L}\p{N}_])/gu;
-/** Words with what joins them without a space: `2026-01-02T03:04:05.6Z`, `127.0.0.1:80` and `1e+21` are one. */
+/** Words that are joined without a space: `2026-01-02T03:04:05.6Z`, `127.0.0.1:80` and `1e+21` are one. */
 const WORDS = /[\p{L}\p{N}_]+(?:[-.:+][\p{L}\p{N}_]+)*/gu;
-/** What has a digit, or is hexadecimal and too long for a word of a language. */
+/** A word with a digit, or a hexadecimal text that is too long for a natural word. */
 const VARIES = /\p{N}|(?<![\p{L}_])[a-f]{8,}(?![\p{L}_])/iu;
 
 /**
@@ -35,8 +35,8 @@ export function fingerprintOf(error: string): Fingerprint {
 }
 
 /**
- * The first frame that is neither a native's nor in `<input>`, whose numbers are a place in the event. A frame of
- * gatehook's prelude counts only without any other.
+ * The first frame that is neither native nor in `<input>`, whose numbers are a place in the event. A frame of
+ * gatehook's prelude is used only if there is no other.
  */
 function placeOf(stack: string[]): string {
   const places = stack.flatMap((line) => {

@@ -1,6 +1,6 @@
 import type { LetterFacts } from "./letter.ts";
 
-/** Letters that are here for the same reason: of one handler, with errors that differ in numbers, ids and texts alone. */
+/** Letters with the same reason: the same handler, and errors that differ only in numbers, ids and texts. */
 export interface LetterGroup {
   group: string;
   reason: string;
@@ -11,7 +11,7 @@ export interface LetterGroup {
   count: number;
   oldest: string;
   newest: string;
-  /** An example: the newest one's. */
+  /** The id of the newest event, as an example. */
   event_id: string;
   api_ids: string[];
   types: string[];
@@ -25,7 +25,7 @@ export interface Groups {
   list(): LetterGroup[];
 }
 
-/** Of each group it names at most 20 APIs, types and releases. */
+/** Each group lists at most 20 APIs, types and releases. */
 export function createGroups(): Groups {
   const groups = new Map<string, LetterGroup>();
 
@@ -62,14 +62,14 @@ function emptyGroup({ group, reason, handler, pattern, place, sent_at, event_id 
   };
 }
 
-/** The most names of each kind: anybody who writes to the queue chooses how many there are. */
+/** The maximum number of names of each kind: anybody who writes to the queue determines the number of names. */
 const NAMED = 20;
 
 function note(names: string[], name: string | undefined): void {
   if (name !== undefined && names.length < NAMED && !names.includes(name)) names.push(name);
 }
 
-/** Chooses letters by a group's short name or an event's id; every letter where `target` is undefined. */
+/** Selects letters by a group's short name or an event's id; all letters if `target` is undefined. */
 export function chooser(target: string | undefined): (facts: LetterFacts) => boolean {
   return ({ group, event_id }) => target === undefined || group === target || event_id === target;
 }

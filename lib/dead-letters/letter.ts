@@ -9,30 +9,33 @@ export interface Letter {
   receiptHandle: string;
   body: string;
   attributes: Record<string, LetterAttribute>;
-  /** When it came to the queue, in ms since 1970; SQS keeps an event's own time when it moves it here itself. */
+  /**
+   * The time of its arrival in the queue, in ms since 1970; if SQS itself moves an event here, it keeps the event's
+   * time.
+   */
   sentAt: number;
   /** A FIFO queue's MessageGroupId. */
   orderGroup?: string;
 }
 
-/** SQS's form: a text or a number has `StringValue`. */
+/** SQS's format: a text or a number has `StringValue`. */
 export interface LetterAttribute {
   DataType: string;
   StringValue?: string;
   BinaryValue?: Uint8Array;
 }
 
-/** What a letter says of its event and of why it is here; nothing of the event's content but its type. */
+/** The facts about a letter's event and the reason of its failure; of the event's content, only the type. */
 export interface LetterFacts {
   message_id: string;
-  /** The identity under which the consumer knows the event. */
+  /** The identity of the event in the consumer. */
   event_id: string;
   sent_at: string;
   /** The short name of its group. */
   group: string;
   reason: string;
   error: string;
-  /** The error without what differs from event to event, and where it was thrown. */
+  /** The error without the parts that differ between events, and the place where it was thrown. */
   pattern: string;
   place: string;
   api_id?: string;
@@ -40,15 +43,15 @@ export interface LetterFacts {
   handler?: string;
   release?: string;
   receives?: string;
-  /** The beginning of what a webhook's target answered. */
+  /** The beginning of the answer of a webhook's target. */
   answer?: string;
 }
 
-/** SQS's own redrive policy moves an event without a reason, when no consumer gave it up first. */
+/** SQS's own redrive policy moves an event without a reason, if no consumer has moved it first. */
 const MOVED_BY_SQS = "moved-by-sqs";
 const MOVED_ERROR = "at its last receive the consumer died, ran out of time or could not reach a service";
 
-/** A letter's facts; never throws, since a queue may hold anything. */
+/** A letter's facts; never throws, since a queue may contain anything. */
 export function factsOf(letter: Letter): LetterFacts {
   const names = namesOf(letter);
   const told = Object.fromEntries(
@@ -74,16 +77,16 @@ export function factsOf(letter: Letter): LetterFacts {
   };
 }
 
-/** What a failure is grouped by, and the short name of its group. */
+/** The values by which a failure is grouped, and the short name of its group. */
 export function groupOf(told: { reason: string; error: string; handler: string | undefined }) {
   const { pattern, place } = fingerprintOf(told.error);
-  // A target fails in many ways, and what is to be done is the same: they are one group.
+  // A target fails in many ways that need the same action, so they are one group.
   const what = told.reason === "webhook-failed" ? [] : [pattern, place];
   const kind = JSON.stringify([told.reason, told.handler ?? "", ...what]);
   return { group: createHash("sha256").update(kind).digest("hex").slice(0, 8), pattern, place };
 }
 
-/** The event's names, by the consumer's own rules, as far as the body can be read. */
+/** The event's names, by the consumer's rules, if the body can be read. */
 function namesOf(letter: Letter): Pick<LetterFacts, "event_id" | "api_id" | "type"> {
   const fallbackId = textOf(letter, "event_id") ?? letter.messageId;
   const apiId = textOf(letter, "api_id");
@@ -95,12 +98,12 @@ function namesOf(letter: Letter): Pick<LetterFacts, "event_id" | "api_id" | "typ
   }
 }
 
-/** The handler that a letter's task is for: what SQS itself has moved says it nowhere else. */
+/** The handler of a letter's task: a letter that SQS itself has moved has it nowhere else. */
 function taskEntryOf(letter: Letter): { handler?: string } {
   const [, handler] = /"entry":"((?:[^"\\]|\\.)*)"/.exec(textOf(letter, TASK_ATTRIBUTE) ?? "") ?? [];
   return handler === undefined ? {} : { handler };
 }
 
-/** As Lambda gives it to the consumer: a binary attribute is not text. */
+/** As Lambda passes it to the consumer: a binary attribute is not text. */
 export const textOf = ({ attributes }: Letter, name: string): string | undefined =>
   attributes[name]?.StringValue;

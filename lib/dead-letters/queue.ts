@@ -9,19 +9,19 @@ import {
 import { CALL_MESSAGES, type Rejection, sendBatch } from "../events/send.ts";
 import type { Letter, LetterAttribute } from "./letter.ts";
 
-/** A queue as a person's commands need it. All take any number of letters, but `send`. */
+/** The operations of a queue for the CLI and the console. All accept any number of letters, except `send`. */
 export interface Queue {
   /** Whether it keeps the order of each MessageGroupId. */
   fifo: boolean;
-  /** How many messages SQS counts, roughly: those that can be read, and those that a reader has at the moment. */
+  /** SQS's approximate numbers of messages: those that can be read, and those that a reader currently holds. */
   size(): Promise<{ visible: number; held: number }>;
-  /** The next letters, ten at most, kept from other readers for `READ_SECONDS`; none when the queue is empty. */
+  /** The next letters, ten at most, hidden from other readers for `READ_SECONDS`; empty if the queue is empty. */
   receive(most: number): Promise<Letter[]>;
-  /** Deletes them for good; answers those that were not. */
+  /** Deletes them; returns those that were not deleted. */
   remove(letters: Letter[]): Promise<Letter[]>;
-  /** Lets others read them again immediately; answers how many come back only when `READ_SECONDS` are over. */
+  /** Lets others read them again immediately; returns the number of those that stay hidden for `READ_SECONDS`. */
   release(letters: Pick<Letter, "messageId" | "receiptHandle">[]): Promise<number>;
-  /** Sends ten messages at most as one call; answers, by id, what was not sent. */
+  /** Sends at most ten messages in one call; returns, by id, those that were not sent. */
   send(messages: Outgoing[]): Promise<Map<string, Rejection>>;
 }
 
@@ -35,12 +35,12 @@ export interface Outgoing {
   deduplicationId?: string;
 }
 
-/** Long enough for a large queue, short enough for a command that was killed and could not release what it read. */
+/** Long enough for a large queue, and short enough for a killed command that could not release its letters. */
 export const READ_SECONDS = 300;
-/** With any wait, SQS asks all its servers, so that no answer means an empty queue. */
+/** With a wait time, SQS queries all its servers, so that an empty answer means an empty queue. */
 const WAIT_SECONDS = 1;
 
-/** Errors of the SDK come through as they are, but those of `release`. */
+/** Errors of the SDK are passed on unchanged, except those of `release`. */
 export function createQueue({ sqs, queueUrl }: { sqs: SQSClient; queueUrl: string }): Queue {
   const QueueUrl = queueUrl;
 
@@ -80,7 +80,7 @@ export function createQueue({ sqs, queueUrl }: { sqs: SQSClient; queueUrl: strin
         return sqs.send(new DeleteMessageBatchCommand({ QueueUrl, Entries }));
       }),
     async release(letters) {
-      // The last first, for a queue that puts each at the head of its order group.
+      // In reverse order, since the queue puts each one at the head of its order group.
       const hidden = await inCalls(letters.toReversed(), async (call) => {
         const Entries = call.map(({ receiptHandle }, at) => ({
           Id: String(at),
@@ -106,7 +106,7 @@ export function createQueue({ sqs, queueUrl }: { sqs: SQSClient; queueUrl: strin
   };
 }
 
-/** Ten at a time; answers those of which SQS did not say that it is done. */
+/** Ten at a time; returns those that SQS did not confirm. */
 async function inCalls<T>(
   all: T[],
   send: (call: T[]) => Promise<{ Successful?: { Id: string | undefined }[] | undefined }>,

@@ -4,26 +4,29 @@ import { factsOf, type Letter, type LetterFacts, textOf } from "./letter.ts";
 import { type RedriveMessage, redriveMessageOf } from "./redrive-message.ts";
 import { type Sweep, type SweepOptions, sweep } from "./sweep.ts";
 
-/** `now` in ms since 1970: letters that came later are left to the next redrive. */
+/** `now` in ms since 1970: letters that arrived later are left for the next redrive. */
 export interface RedriveDeps extends DeliveryDeps {
   now: () => number;
 }
 
-/** Which letters are sent again, and how many the sweep looks at. */
+/** Which letters are sent again, and how many the sweep reads. */
 export interface RedriveOptions extends SweepOptions {
   chosen: (facts: LetterFacts) => boolean;
-  /** Events that one call sends at most, ten or fewer. */
+  /** The maximum number of events of one call, ten or fewer. */
   perCall?: number;
-  /** Only counts what would be sent. */
+  /** Only counts the letters, without sending them. */
   dryRun?: boolean | undefined;
 }
 
-/** `chosen`: letters that were meant, whether or not they could be sent. */
+/** `chosen`: the selected letters, whether or not they could be sent. */
 export interface RedriveTally extends DeliveryTally {
   chosen: number;
 }
 
-/** Sends the chosen events to the events queue again; `tally` is kept up to date, so that it is true after an error too. */
+/**
+ * Sends the chosen events to the events queue again; `tally` is kept up to date, so that it is correct after an error
+ * too.
+ */
 export async function redrive(
   deps: RedriveDeps,
   options: RedriveOptions,
@@ -34,8 +37,8 @@ export async function redrive(
   const seen = new Set<string>();
 
   /**
-   * What fails again immediately is back before the queue was read to its end: one redrive sends it once. An event may have
-   * letters beside its own: one for each of its webhooks.
+   * An event that fails again immediately is back in the queue before the end of the sweep; one redrive sends it only
+   * once. An event may have several letters: its own, and one for each of its webhooks.
    */
   function isLater(letter: Letter, { api_id, event_id }: LetterFacts): boolean {
     const name = JSON.stringify([api_id, event_id, textOf(letter, TASK_ATTRIBUTE)]);
@@ -62,5 +65,5 @@ export async function redrive(
   });
 }
 
-/** A tally to begin with; `redrive` changes it in place. */
+/** An empty tally; `redrive` changes it in place. */
 export const emptyTally = (): RedriveTally => ({ chosen: 0, sent: 0, not_removed: 0, later: 0, failed: [] });

@@ -5,7 +5,7 @@ import { type Sweep, type SweepOptions, sweep } from "./sweep.ts";
 /** Which letters are deleted. */
 export interface RemoveOptions extends SweepOptions {
   chosen: (facts: LetterFacts) => boolean;
-  /** Only what was in the queue at this time, in ms since 1970: what came later was not shown yet. */
+  /** Only letters that were in the queue at this time, in ms since 1970: later ones have not been shown yet. */
   before: number;
 }
 
@@ -15,7 +15,7 @@ export interface RemoveTally {
   not_removed: number;
 }
 
-/** Deletes the chosen letters for good; `tally` is kept up to date, so that it is true after an error too. */
+/** Deletes the selected letters; `tally` is kept up to date, so that it is correct after an error too. */
 export function removeLetters(queue: Queue, options: RemoveOptions, tally: RemoveTally): Promise<Sweep> {
   return sweep(queue, options, async (letters) => {
     const chosen = letters.filter(

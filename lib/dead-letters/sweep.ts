@@ -2,29 +2,29 @@ import { CALL_MESSAGES } from "../events/send.ts";
 import { factsOf, type Letter, type LetterFacts } from "./letter.ts";
 import type { Queue } from "./queue.ts";
 
-/** How far a sweep goes. */
+/** The limits of a sweep. */
 export interface SweepOptions {
-  /** At most this number of letters is passed over; those that are taken off the queue do not count. */
+  /** The maximum number of skipped letters; those that are removed from the queue do not count. */
   most: number;
-  /** Ends it after the letters in hand. */
+  /** Ends the sweep after the letters that were already received. */
   stop: AbortSignal;
   onRead?: (read: number) => void;
 }
 
 /** How a sweep ended. */
 export interface Sweep {
-  /** Different letters that were read. */
+  /** The number of different letters that were read. */
   read: number;
-  /** `empty`: the queue has no other; `most`: it may have more; `stopped`: by the signal. */
+  /** `empty`: the queue has no other letters; `most`: it may have more; `stopped`: by the signal. */
   end: "empty" | "most" | "stopped";
-  /** Letters that are not back in the queue yet, but come back by themselves. */
+  /** The number of letters that are still hidden, and become visible by themselves. */
   hidden: number;
 }
 
 /**
- * Reads every letter of the queue once. `take` is given them as they come, and answers those that it has taken off
- * the queue. SQS has no other way to look than to receive, so the others are hidden from everybody meanwhile; at the
- * end, however it comes, they are made visible again.
+ * Reads every letter of the queue once. `take` is called with the letters of each response, and returns those that it
+ * has removed from the queue. SQS can only show messages by receiving them, so the others are hidden from all readers
+ * meanwhile; at the end, even after an error, they are made visible again.
  */
 export async function sweep(
   queue: Queue,
@@ -57,7 +57,7 @@ export async function sweep(
   return found;
 }
 
-/** Shows each letter to `look`, and takes none. */
+/** Calls `look` with each letter, and removes none. */
 export function readLetters(
   queue: Queue,
   options: SweepOptions,

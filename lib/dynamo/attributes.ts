@@ -1,12 +1,12 @@
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 
-// The SDK's own conversion asks an object for its constructor and assigns its members by name. Sessions hold what
-// scripts put there, members called `constructor` and `__proto__` too, so here only what is owned counts.
+// The SDK's own conversion reads an object's constructor and assigns its members by name. Scripts may add any members
+// to sessions, including `constructor` and `__proto__`, so this conversion uses own members only.
 
-/** An item as the SDK has it: each value with its type. */
+/** An item in the SDK's format: each value with its type. */
 export type Attributes = Record<string, AttributeValue>;
 
-/** JSON values as DynamoDB has them; members without a value are left out. */
+/** Converts JSON values to DynamoDB's format; members without a value are omitted. */
 export function toAttributes(item: object): Attributes {
   const members: [string, AttributeValue][] = [];
   for (const [name, value] of Object.entries(item))
@@ -24,7 +24,7 @@ function toAttribute(value: unknown): AttributeValue {
   throw new TypeError(`DynamoDB has no ${typeof value}`);
 }
 
-/** The same read back: every number as a double, as JSON has it; sets and bytes as the SDK gives them. */
+/** Converts them back: every number to a double, as in JSON; sets and bytes as in the SDK. */
 export function fromAttributes(attributes: Attributes): Record<string, unknown> {
   return Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, fromAttribute(value)]));
 }

@@ -8,7 +8,7 @@ import { AppError } from "../errors.ts";
 import { type Attributes, toAttributes } from "./attributes.ts";
 import { ATTEMPTS, pauseBefore } from "./retry.ts";
 
-/** DynamoDB's own limit of one call. */
+/** DynamoDB's limit of one call. */
 const KEYS = 100;
 /** Calls at the same time. */
 const LANES = 4;
@@ -21,7 +21,7 @@ export interface BatchGetOptions {
   onUnits?: (units: number) => void;
 }
 
-/** The items that exist, in any order. Throws `dependency-failed` when reads stay throttled. */
+/** The items that exist, in any order. Throws `dependency-failed` if reads remain throttled. */
 export async function batchGet(
   dynamo: Pick<DynamoDBClient, "send">,
   table: string,
@@ -54,7 +54,7 @@ export async function batchGet(
       );
       for (const { CapacityUnits = 0 } of answer.ConsumedCapacity ?? []) onUnits?.(CapacityUnits);
       found.push(...(answer.Responses?.[table] ?? []));
-      // What is only too large for one answer is not throttling.
+      // Keys that did not fit into the answer are not throttled.
       const left = answer.UnprocessedKeys?.[table]?.Keys?.length ?? 0;
       if (left < (open[table]?.Keys?.length ?? 0)) attempt = 0;
       open = answer.UnprocessedKeys;

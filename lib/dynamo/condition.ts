@@ -7,7 +7,7 @@ export interface Condition {
   ExpressionAttributeValues?: Attributes;
 }
 
-/** `read`: the item's version; 0 or less where there was no item. */
+/** `read`: the item's version; 0 or less if there was no item. */
 export const condition = (read: number): Condition => ({
   ExpressionAttributeNames: { "#version": "version" },
   ...(read <= 0

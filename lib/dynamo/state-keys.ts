@@ -1,4 +1,4 @@
-// Every kind of item that the state table has, by its key `pk`: in one place, so that no two kinds can meet.
+// The key `pk` of every kind of item in the state table: in one place, so that the keys of two kinds cannot collide.
 
 /** The live pointer. */
 export const LIVE_RELEASE_KEY = "release";
@@ -6,23 +6,25 @@ export const LIVE_RELEASE_KEY = "release";
 export const RELEASES_KEY = "releases";
 /** The report of one version. */
 export const releaseEntryKey = (version: string) => `release#${version}`;
-/** What the invocations that one upload causes know of each other. */
+/** The shared state of the invocations that one upload causes. */
 export const NOTICES_KEY = "release-notices";
 
-/** What is done of an event. */
+/** The ledger entry of an event. */
 export const ledgerKey = (identity: string) => `event#${identity}`;
-/** The key of version 0.1, when an id counted for all APIs together. Its entries are still valid. */
+/** The key in version 0.1, where an id was shared by all APIs. Its entries are still valid. */
 export const oldLedgerKey = (id: string) => `event#${id}`;
 // An API's id is not empty, so no identity begins with #.
-/** Since when, in unix seconds, entries have the API in their key. */
+/** The time since which entries have the API in their key, in unix seconds. */
 export const SCOPED_KEY = ledgerKey("#scoped");
-/** Written to find out whether any write is accepted. */
+/** The item that is written to find out whether the table accepts writes. */
 export const INNOCENT_KEY = ledgerKey("#innocent");
 
 /** An entry of the scripts' key-value storage. */
 export const storageKey = (key: string) => `store#${key}`;
 
-/** By hash: that a webhook was delivered, that it is off, and until when an equal one is not sent. */
+/**
+ * By hash: the marks that a webhook was delivered, that it is off, and the time until which an equal one is not sent.
+ */
 export const webhookDoneKey = (hash: string) => `webhook#done#${hash}`;
 /** See `webhookDoneKey`. */
 export const webhookOffKey = (hash: string) => `webhook#off#${hash}`;
@@ -30,8 +32,8 @@ export const webhookOffKey = (hash: string) => `webhook#off#${hash}`;
 export const webhookCooldownKey = (hash: string) => `webhook#cooldown#${hash}`;
 
 /**
- * A window, one of its counters, and that an event was counted in it. The prefix is older than the name: another one
- * would lose the windows that are open during a deployment.
+ * A window, one of its counters, and the mark that an event was counted in it. The prefix is older than the name:
+ * another one would lose the windows that are open during a deployment.
  */
 export const windowKey = (window: string) => `storm#window#${window}`;
 /** See `windowKey`. */
@@ -39,9 +41,9 @@ export const windowCounterKey = (window: string, counter: string) => `storm#coun
 /** See `windowKey`. */
 export const windowMarkKey = (mark: string) => `storm#mark#${mark}`;
 
-/** How many sessions were found to be gone from the gateway in an hour since 1970. */
+/** The number of sessions that were found to be missing at the gateway in an hour, counted since 1970. */
 export const absencesKey = (hour: number) => `gateway#absences#${hour}`;
-/** Says that the canary was made: the key by which a gateway without its keys is recognised. */
+/** The mark that the canary was made: the key by which a gateway that has lost its keys is recognised. */
 export const CANARY_KEY = "gateway#canary";
-/** How far the comparison of both sides has come. */
+/** The progress of the comparison of both sides. */
 export const RECONCILE_KEY = "gateway#reconcile";

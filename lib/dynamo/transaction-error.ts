@@ -1,16 +1,16 @@
-/** Why DynamoDB did not do a call, by what is to be done about it. */
+/** The reasons of a failed DynamoDB call, by the required reaction. */
 export type TransactionError =
-  /** Other writers were first with these items of the write, or are at them; nothing was written. */
+  /** Other writers have changed these items, or are changing them; nothing was written. */
   | { kind: "changed"; indexes: number[] }
-  /** Cancelled for the moment only (throttling); nothing was written. */
+  /** Cancelled temporarily (throttling); nothing was written. */
   | { kind: "cancelled" }
   /** It is unknown whether it was written: no response, an internal error, or it is still in progress. */
   | { kind: "unknown" }
-  /** It will never be taken: too large, or not an item. */
+  /** It will never be accepted: too large, or not a valid item. */
   | { kind: "unfit"; message: string }
   /** No write is accepted, such as without a permission or a table: a retry does not help now. */
   | { kind: "broken" }
-  /** An error that no rule here knows: it may be a matter of this call alone. */
+  /** An unknown error: it may concern only this call. */
   | { kind: "strange" };
 
 interface Thrown {
@@ -70,7 +70,7 @@ export function transactionErrorOf(thrown: unknown): TransactionError {
   return wasNotAnswered(thrown) ? { kind: "unknown" } : { kind: "strange" };
 }
 
-/** The connection failed, here or in what the SDK wraps: Node gives such errors a code like ECONNRESET. */
+/** The connection failed, in the error or in its cause: Node gives such errors a code like ECONNRESET. */
 function wasNotAnswered(thrown: unknown): boolean {
   for (let error = thrown as Thrown | undefined, depth = 0; error && depth < 5; depth += 1) {
     if (NO_ANSWER.has(error.name ?? "")) return true;
@@ -81,10 +81,10 @@ function wasNotAnswered(thrown: unknown): boolean {
   return false;
 }
 
-/** Node's own errors of a wrong argument, such as ERR_INVALID_ARG_TYPE, are not the network's. */
+/** Node's errors for invalid arguments, such as ERR_INVALID_ARG_TYPE, are not network errors. */
 const OURS = /^ERR_/;
 
-/** The reasons stand in the order of the items; an item that was not at fault has the code None. */
+/** The reasons are in the order of the items; an item that did not fail has the code None. */
 function cancellation(reasons: Reason[]): TransactionError {
   const unfit = reasons.find(({ Code = "" }) => UNFIT.has(Code));
   if (unfit) return { kind: "unfit", message: unfit.Message ?? unfit.Code ?? "" };
@@ -95,8 +95,8 @@ function cancellation(reasons: Reason[]): TransactionError {
 }
 
 /**
- * The item is not as it was read, another transaction is at it, or its own partition has more to do than it can:
- * a matter of this item's events, and of no others.
+ * The item has changed since it was read, another transaction is in progress on it, or its partition is overloaded:
+ * this concerns only the events of this item.
  */
 function isHeld({ Code, Message = "" }: Reason): boolean {
   if (Code === "ConditionalCheckFailed" || Code === "TransactionConflict") return true;

@@ -8,9 +8,9 @@ export interface AddressPolicy {
   check(destination: Destination, address: string): void;
 }
 
-/** What a request names, before its host is looked up. */
+/** The destination of a request, before its host is resolved. */
 export interface Destination {
-  /** As a URL has it: lower case, IPv6 without brackets. */
+  /** As in a URL, in lower case; IPv6 without brackets. */
   host: string;
   port: number;
 }
@@ -18,12 +18,12 @@ export interface Destination {
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 type Exception = (destination: Destination, forms: Address[]) => boolean;
 
-/** How to open a host, for the reader of the error. */
+/** Returns a text for the error about how to allow a host. */
 export type HowToAllow = (host: string) => string;
 
 const bySetting: HowToAllow = (host) => `to allow it, set HTTP_ALLOW_HOSTS=${host}`;
 
-/** Only plain public unicast is open; `allowHosts` opens more, entry by entry. */
+/** Allows public unicast addresses only; each entry of `allowHosts` allows more. */
 export function createAddressPolicy(allowHosts: string[], howToAllow = bySetting): AddressPolicy {
   const exceptions = allowHosts.map(parseException);
   return {
@@ -51,22 +51,22 @@ const GLOBAL_UNICAST: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse("2000::"), 3];
 const COMPATIBLE: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse("::"), 96];
 const NAT64: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse("64:ff9b::"), 96];
 
-/** The address, and before it the IPv4 address that decides in its place; nothing for what is not an address. */
+/** The address, preceded by the IPv4 address that is checked instead; empty if the text is not an address. */
 function formsOf(text: string): Address[] {
   if (isIP(text) === 0) return [];
   const address = parseAddress(text);
   if (!(address instanceof ipaddr.IPv6)) return [address];
   if (address.isIPv4MappedAddress()) return [address.toIPv4Address(), address];
-  // A subnet with DNS64 reaches every IPv4 host under this prefix, so what is embedded decides.
+  // A subnet with DNS64 reaches every IPv4 host under this prefix, so the embedded address is checked.
   // https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-nat64-dns64.html
   if (address.match(NAT64)) return [new ipaddr.IPv4(address.toByteArray().slice(12)), address];
   return [address];
 }
 
-/** Of what isIP takes. A zone is not part of the address: it says through which interface. */
+/** For texts that isIP accepts. A zone is not part of the address: it names an interface. */
 function parseAddress(text: string): Address {
   if (isIPv4(text)) return ipaddr.IPv4.parse(text);
-  // Through URL, for ipaddr.js reads the old form `::8.8.8.8` as `::ffff:8.8.8.8`, which is another address.
+  // Normalised by URL, since ipaddr.js reads the old form `::8.8.8.8` as `::ffff:8.8.8.8`, which is another address.
   const { hostname } = new URL(`http://[${text.replace(/%.*$/s, "")}]`);
   return ipaddr.IPv6.parse(hostname.slice(1, -1));
 }
@@ -76,13 +76,13 @@ function refusedBy([address]: Address[]): string | undefined {
   const range: string = address.range();
   if (range !== "unicast") return RULES[range] ?? `${range} address`;
   if (address instanceof ipaddr.IPv4 || address.match(GLOBAL_UNICAST)) return undefined;
-  // ipaddr.js calls unicast what belongs to no range it knows; IANA has given out 2000::/3 only.
+  // ipaddr.js reports any address outside the ranges that it knows as unicast; IANA has allocated 2000::/3 only.
   // https://www.iana.org/assignments/ipv6-address-space
   return address.match(COMPATIBLE) ? "IPv4-compatible address" : "reserved address";
 }
 
 function parseException(entry: string): Exception {
-  const bare = isIPv6(entry.split("/", 1)[0] ?? ""); // its last colon starts no port
+  const bare = isIPv6(entry.split("/", 1)[0] ?? ""); // its last colon does not precede a port
   const [, target = "", digits] = bare ? [entry, entry] : (/^(.*?)(?::(\d{1,5}))?$/.exec(entry) ?? []);
   const port = digits === undefined ? undefined : Number(digits);
   const opens = exceptionForNetwork(target) ?? exceptionForName(target);
@@ -110,7 +110,7 @@ function exceptionForName(text: string): Exception | undefined {
   const [, wildcard, written = ""] = /^(\*\.)?((?:[\p{L}\p{N}_-]+\.)*[\p{L}\p{N}_-]+)\.?$/u.exec(text) ?? [];
   if (!URL.canParse(`http://${written}`)) return undefined;
   const { hostname } = new URL(`http://${written}`);
-  // "10.1" is not a name: in a URL it is 10.0.0.1, which the entry would then not open.
+  // "10.1" is not a name: in a URL it is 10.0.0.1, which the entry would not allow.
   if (isIP(hostname) !== 0) return undefined;
   return ({ host }) => {
     const name = host.replace(/\.$/, "");

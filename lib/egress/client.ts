@@ -12,32 +12,32 @@ export interface EgressRequest {
   method: string;
   url: string;
   headers: [name: string, value: string][];
-  /** Empty for none. */
+  /** Empty if there is none. */
   body: string | Uint8Array;
 }
 
-/** The answer after all redirects, its body unpacked where gzip was asked for by us. */
+/** The answer after all redirects; its body is unpacked if this client requested gzip. */
 export interface EgressResponse {
   status: number;
   /** By canonical name. */
   headers: Record<string, string[]>;
   body: Uint8Array;
-  /** Where the answer came from, without credentials. */
+  /** The URL of the answer, without credentials. */
   url: string;
 }
 
 /** `signal` is the only deadline of a request, redirects included. */
 export interface SendOptions {
   signal: AbortSignal;
-  /** False: the answer is the redirect itself, not what it leads to. True by default. */
+  /** If false, redirects are returned, not followed. True by default. */
   follow?: boolean;
-  /** Only this beginning of the body is read, and the rest is not waited for. */
+  /** Only this number of bytes of the body is read, without waiting for the rest. */
   firstBytes?: number;
 }
 
-/** The way out of this process. It keeps no connections: each request has its own. */
+/** The HTTP client for outgoing requests. It does not keep connections: each request has its own. */
 export interface Egress {
-  /** Throws http-invalid, -refused, -failed or -too-large; of the request the messages name the host alone. */
+  /** Throws http-invalid, -refused, -failed or -too-large; the messages contain only the host of the request. */
   send(request: EgressRequest, options: SendOptions): Promise<EgressResponse>;
   /** Aborts requests in progress; later ones fail. */
   close(): Promise<void>;
@@ -45,9 +45,9 @@ export interface Egress {
 
 /** Sizes in bytes, times in ms; `lookup` replaces DNS in tests. */
 export interface EgressDeps {
-  /** What may be reached besides public addresses, see createAddressPolicy. */
+  /** Allowed destinations in addition to public addresses, see createAddressPolicy. */
   allowHosts: string[];
-  /** By the setting, where nothing is said. */
+  /** By default it names the setting. */
   howToAllow?: HowToAllow;
   /** For the name lookup, and again for the connection; 5 s by default. */
   connectTimeoutMs?: number;
@@ -58,7 +58,7 @@ export interface EgressDeps {
 
 const MAX_REQUESTS = 10;
 
-/** An HTTP/1.1 client in the manner of Go's, which connects to no address that the policy refuses. */
+/** An HTTP/1.1 client that behaves like Go's and connects only to addresses that the policy allows. */
 export function createEgress(deps: EgressDeps): Egress {
   const { connectTimeoutMs = 5_000, maxResponseBytes, lookup } = deps;
   const policy = createAddressPolicy(deps.allowHosts, deps.howToAllow);

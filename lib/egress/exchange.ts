@@ -7,12 +7,12 @@ import { HEADER_BYTES, parseResponseHeaders, type RequestHeaders, toWire } from 
 import { pinnedTo, type Resolve } from "./lookup.ts";
 import { type Hop, locationOf } from "./redirect.ts";
 
-/** What one request needs; see `EgressDeps`. */
+/** The dependencies of one request; see `EgressDeps`. */
 export interface ExchangeDeps {
   resolve: Resolve;
   connectTimeoutMs: number;
   maxResponseBytes: number;
-  /** How much of the body is read; all of it where this is undefined. */
+  /** The number of bytes of the body to read; all if undefined. */
   firstBytes?: number | undefined;
 }
 
@@ -20,7 +20,7 @@ export interface ExchangeDeps {
 export interface Answer {
   status: number;
   headers: Map<string, string[]>;
-  /** Unread, so empty, when there is a location to go to. */
+  /** Not read, and so empty, for a redirect that is followed. */
   body: Uint8Array;
   location: string | undefined;
 }
@@ -30,7 +30,7 @@ const unpack = promisify(gunzip);
 /** One request over a connection of its own; throws http-refused, http-failed or http-too-large. */
 export async function exchange(hop: Hop, deps: ExchangeDeps, signal: AbortSignal): Promise<Answer> {
   try {
-    // Before there is a client: it may connect to these and to nothing else.
+    // Resolved before the client is made, which may connect only to these addresses.
     const addresses = await deps.resolve(hop.target, signal);
     const client = await connectTo(hop, addresses, deps, signal);
     try {
@@ -43,7 +43,7 @@ export async function exchange(hop: Hop, deps: ExchangeDeps, signal: AbortSignal
   }
 }
 
-/** A Client, unlike fetch and its agents, takes no proxy from the environment. */
+/** Unlike fetch and its agents, a Client does not use a proxy from the environment. */
 async function connectTo(
   { target }: Hop,
   addresses: LookupAddress[],
@@ -54,10 +54,10 @@ async function connectTo(
   const { default: undici } = await import("undici");
   return new undici.Client(target.origin, {
     connect: {
-      lookup: pinnedTo(addresses), // net.connect skips it for a literal address: the very one that was checked
+      lookup: pinnedTo(addresses), // net.connect skips it for a literal address, which was checked itself
       timeout: deps.connectTimeoutMs,
       allowH2: false,
-      signal, // else a socket that is still connecting would outlive the call
+      signal, // otherwise a socket that is still connecting would outlive the call
     },
     pipelining: 0, // sends Connection: close
     maxHeaderSize: HEADER_BYTES,
@@ -78,11 +78,11 @@ async function ask(client: Client, hop: Hop, deps: ExchangeDeps, signal: AbortSi
     signal,
   });
   const status = response.statusCode;
-  // With `responseHeaders: "raw"` these are names and values in turns, whatever the type says.
+  // With `responseHeaders: "raw"` these are alternating names and values, despite the declared type.
   const headers = parseResponseHeaders(response.headers as unknown as string[]);
   const location = locationOf(status, headers);
   if (location !== undefined) {
-    response.body.on("error", () => {}); // it ends unread, with the client
+    response.body.on("error", () => {}); // it is not read, and ends with the client
     return { status, headers, body: new Uint8Array(), location };
   }
   const { firstBytes } = deps;
@@ -94,10 +94,10 @@ async function ask(client: Client, hop: Hop, deps: ExchangeDeps, signal: AbortSi
     body.length > 0 &&
     headers.get("Content-Encoding")?.[0]?.toLowerCase() === "gzip";
   if (!packed) return { status, headers, body, location };
-  // As in Go, these two are gone when the client has unpacked the body.
+  // As in Go, these two are removed if the client has unpacked the body.
   headers.delete("Content-Encoding");
   headers.delete("Content-Length");
-  // Gives up at the limit, so that a bomb is never whole in memory.
+  // Stops at the limit, so that a decompression bomb is never completely in memory.
   return { status, headers, body: await unpack(body, { maxOutputLength: deps.maxResponseBytes }), location };
 }
 
@@ -113,7 +113,7 @@ async function beginningOf(body: AsyncIterable<Uint8Array>, most: number): Promi
   return Buffer.concat(read).subarray(0, most);
 }
 
-/** The headers that Go's client adds, and whether it would unpack gzip: only where it asked for it. */
+/** Adds the headers of Go's client, and tells whether gzip is unpacked: only if this client requested it. */
 function withDefaults({ method, target, headers }: Hop): { sent: RequestHeaders; unpacks: boolean } {
   const sent = new Map(headers);
   if (!sent.has("User-Agent")) sent.set("User-Agent", "Go-http-client/1.1");
@@ -137,7 +137,7 @@ function problem(error: unknown, deps: ExchangeDeps, signal: AbortSignal): strin
   if (!(error instanceof Error)) return errorText(error);
   if (error.name === "TimeoutError") return "no answer to the name lookup in time";
   if (isTooLarge(error)) return `the answer is larger than ${deps.maxResponseBytes} bytes`;
-  // Several addresses that all failed: an AggregateError, whose own message is empty.
+  // If several addresses failed, it is an AggregateError with an empty message.
   return error.message || codeOf(error) || error.name;
 }
 

@@ -1,14 +1,14 @@
 import { AppError } from "../errors.ts";
 import { decodeUtf8 } from "../go/text.ts";
 
-/** Canonical name to value. Go's Header.Set keeps one value a name. */
+/** Canonical name to value. Go's Header.Set keeps one value for each name. */
 export type RequestHeaders = ReadonlyMap<string, string>;
 
 const TOKEN = /^[\w!#$%&'*+\-.^`|~]+$/;
 
 /**
- * Left out: the first four as Go's client does, the others because undici sets or refuses them.
- * None of them says anything about the request that the receiver needs.
+ * Headers that are not sent: the first four as in Go's client, the others because undici sets or rejects them. The
+ * receiver needs none of them.
  */
 const UNSENT = new Set([
   "Host",
@@ -21,7 +21,7 @@ const UNSENT = new Set([
   "Expect",
 ]);
 
-/** `x-one` -> `X-One`; what is not a header name stays as it is. */
+/** `x-one` -> `X-One`; a text that is not a header name is not changed. */
 export function canonicalName(name: string): string {
   if (!isToken(name)) return name;
   return name.toLowerCase().replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
@@ -32,12 +32,12 @@ export function isToken(text: string): boolean {
   return TOKEN.test(text);
 }
 
-/** Most that the headers of a request, or of an answer, may take. */
+/** The maximum size of the headers of a request or of an answer. */
 export const HEADER_BYTES = 64 * 1024;
-/** What each counts besides its name and value, as in HTTP/2's SETTINGS_MAX_HEADER_LIST_SIZE. */
+/** The overhead of each header in addition to its name and value, as in HTTP/2's SETTINGS_MAX_HEADER_LIST_SIZE. */
 const HEADER_OVERHEAD = 32;
 
-/** Throws http-invalid for headers that no server takes, before anything is done with them. */
+/** Throws http-invalid for headers that no server accepts, before they are processed. */
 export function checkHeaderSize(written: [string, string][]): void {
   let bytes = 0;
   for (const [name, value] of written)
@@ -47,12 +47,12 @@ export function checkHeaderSize(written: [string, string][]): void {
   throw new AppError("http-invalid", `the headers are larger than ${HEADER_BYTES} bytes, ${counted}`);
 }
 
-/** Throws http-invalid for a bad name or value; says neither of them, since both may be secrets. */
+/** Throws http-invalid for an invalid name or value; the message contains neither, since both may be secrets. */
 export function parseRequestHeaders(written: Iterable<[string, string]>): RequestHeaders {
   const headers = new Map<string, string>();
   for (const [name, value] of written) {
     if (!isToken(name)) throw new AppError("http-invalid", "a header name is not valid");
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be in a header
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: a header must not contain them
     if (/[\0-\x08\n-\x1f\x7f]/.test(value)) {
       throw new AppError("http-invalid", "a header value has a line break or another control character");
     }
@@ -62,7 +62,7 @@ export function parseRequestHeaders(written: Iterable<[string, string]>): Reques
   return headers;
 }
 
-/** By hand: a pattern for blanks at the end takes quadratic time for a long run of them. */
+/** Without a pattern, which would take quadratic time for a long run of blanks. */
 function withoutBlanks(value: string): string {
   let [start, end] = [0, value.length];
   while (isBlank(value[start])) start += 1;
@@ -72,12 +72,12 @@ function withoutBlanks(value: string): string {
 
 const isBlank = (character: string | undefined) => character === " " || character === "\t";
 
-/** Names and values in turns, the values as UTF-8 bytes, one character each: undici writes them as latin1. */
+/** Alternating names and values, the values as UTF-8 bytes, one character each: undici writes them as latin1. */
 export function toWire(headers: RequestHeaders): string[] {
   return [...headers].flatMap(([name, value]) => [name, Buffer.from(value).toString("latin1")]);
 }
 
-/** What undici calls raw headers, by canonical name. As in Go, what belongs to the transfer is gone. */
+/** Undici's raw headers by canonical name. As in Go, the headers of the transfer are removed. */
 export function parseResponseHeaders(raw: string[]): Map<string, string[]> {
   const headers = new Map<string, string[]>();
   for (let at = 0; at + 1 < raw.length; at += 2) {

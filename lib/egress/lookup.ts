@@ -8,12 +8,15 @@ import type { AddressPolicy, Destination } from "./addresses.ts";
 export type Lookup = (host: string) => Promise<LookupAddress[]>;
 
 /**
- * The addresses of a host, all of them checked. Rejects with `http-refused`, with `http-failed` where the name has
- * none, or as the lookup or the signal does.
+ * Returns the addresses of a host, all of them checked. Rejects with `http-refused`, with `http-failed` if the name has
+ * no address, or with the error of the lookup or the signal.
  */
 export type Resolve = (destination: Destination, signal: AbortSignal) => Promise<LookupAddress[]>;
 
-/** Finds the addresses to connect to, each checked. One refused address refuses the name: it is not what it says. */
+/**
+ * Finds the addresses to connect to, each checked. One forbidden address is enough to reject the name, which cannot be
+ * trusted then.
+ */
 export function createResolver(deps: {
   policy: AddressPolicy;
   timeoutMs: number;
@@ -33,7 +36,7 @@ export function createResolver(deps: {
   };
 }
 
-/** A lookup for net.connect that asks no DNS server again: its answer may have changed (DNS rebinding). */
+/** A lookup for net.connect that does not query DNS again, since the answer may have changed (DNS rebinding). */
 export function pinnedTo(addresses: LookupAddress[]): LookupFunction {
   return (_host, options, answer) => {
     if (options.all) answer(null, addresses);
@@ -45,7 +48,7 @@ export function pinnedTo(addresses: LookupAddress[]): LookupFunction {
 function beforeAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
-    if (signal.aborted) stop(); // its event was fired before
+    if (signal.aborted) stop(); // its event has already been fired
     signal.addEventListener("abort", stop, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
   });

@@ -2,7 +2,7 @@ import { AppError } from "../errors.ts";
 import type { RequestHeaders } from "./headers.ts";
 import { parseTarget, type Target } from "./url.ts";
 
-/** One request on the wire, of the one or more that a call makes. */
+/** One of the HTTP requests of a call. */
 export interface Hop {
   method: string;
   target: Target;
@@ -21,15 +21,15 @@ const CREDENTIALS = [
 ];
 const ABOUT_THE_BODY = ["Content-Encoding", "Content-Language", "Content-Location", "Content-Type"];
 
-/** The Location to go to, if Go's client would: a redirect status without one is an answer like any other. */
+/** The Location to follow, as in Go's client: a redirect status without a Location is a normal answer. */
 export function locationOf(status: number, headers: Map<string, string[]>): string | undefined {
   if (![301, 302, 303, 307, 308].includes(status)) return undefined;
   return headers.get("Location")?.[0] || undefined;
 }
 
 /**
- * The next request, as Go's client makes it. Credentials go along only while every host so far was `firstHost` or
- * below it. No Referer is added, unlike Go: it would tell the other host our query string.
+ * The next request, as Go's client makes it. Credentials are sent only if every host so far was `firstHost` or a
+ * subdomain of it. Unlike in Go, no Referer is added: it would reveal our query string to the other host.
  */
 export function nextHop(hop: Hop, status: number, location: string, firstHost: string): Hop {
   const target = resolve(hop.target, location);

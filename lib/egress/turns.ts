@@ -1,12 +1,12 @@
 import { setImmediate } from "node:timers/promises";
 
-/** Waits, where it is time, until the thread's other work had its turn. */
+/** Waits, if it is time, until the thread's other work has had its turn. */
 export type Pause = () => Promise<void>;
 
-/** How long one piece of work may have the thread, in ms. */
+/** The maximum time that one task may occupy the thread, in ms. */
 const TURN_MS = 5;
 
-/** To be called between the parts of work that is long only as a whole. */
+/** Call it between the short parts of a long task. */
 export function createPauses(): Pause {
   let since = performance.now();
   return async () => {

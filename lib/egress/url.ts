@@ -1,9 +1,9 @@
 import { AppError } from "../errors.ts";
 import { bytesLike, escapeBytes, unescapeBytes } from "../go/text.ts";
 
-/** Where one request goes. */
+/** The target of one request. */
 export interface Target {
-  /** Scheme, host and port as the WHATWG URL has them: the one opinion on what the host is. */
+  /** Scheme, host and port from the WHATWG URL, which alone determines the host. */
   origin: string;
   /** Without brackets. */
   host: string;
@@ -14,11 +14,11 @@ export interface Target {
   authorization: string | undefined;
   /** Without credentials. */
   url: string;
-  /** With credentials: what a redirect is relative to. Never for a log. */
+  /** With credentials, as the base of a redirect. It must never be logged. */
   href: string;
 }
 
-/** A URL as Go's net/url takes it apart; unlike a browser it keeps dot segments and the query as written. */
+/** A URL as parsed by Go's net/url; unlike a browser it keeps dot segments and the query as written. */
 interface Parts {
   scheme: string;
   userinfo: string | undefined;
@@ -28,23 +28,23 @@ interface Parts {
   query: string | undefined;
 }
 
-/** Longer than any server takes; the work on a URL grows with it. */
+/** Longer than any server accepts; it limits the work on a URL. */
 const URL_CHARS = 65_536;
 
 function checkLength(text: string): void {
   if (text.length > URL_CHARS) throw invalid(`the URL is longer than ${URL_CHARS} characters`);
 }
 
-/** What Go's url.ParseRequestURI makes of a text, as a URL again; throws http-invalid where that fails. */
+/** The URL that Go's url.ParseRequestURI makes of a text; throws http-invalid if that fails. */
 export function fromRequestUri(text: string): string {
   checkLength(text);
   const { scheme, userinfo, host, path, query } = parse(text, true);
   const authority = `${userinfo === undefined ? "" : `${userinfo}@`}${host}`;
-  // The query may hold a `#`: Go parses this text once more, and then it starts a fragment. In the path it is %23.
+  // The query may contain a `#`: Go parses this text once more, and then it begins a fragment. In the path it is %23.
   return `${scheme}://${authority}${path}${query === undefined ? "" : `?${query}`}`;
 }
 
-/** Throws http-invalid for what Go's url.Parse refuses; what passes may still be no target. */
+/** Throws http-invalid for URLs that Go's url.Parse rejects; other URLs may still not be valid targets. */
 export function checkUrl(text: string): void {
   checkLength(text);
   parse(withoutFragment(text), false);
@@ -73,14 +73,14 @@ export function parseTarget(text: string): Target {
 }
 
 function parse(text: string, viaRequest: boolean): Parts {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be in a URL
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: a URL must not contain them
   if (/[\0-\x1f\x7f]/.test(text)) throw invalid("the URL has a control character");
   const scheme = /^[a-z][a-z\d+.-]*(?=:)/i.exec(text)?.[0] ?? "";
   const rest = scheme === "" ? text : text.slice(scheme.length + 1);
   const [hierarchy, query] = cut(rest, "?");
   const parts = { scheme: scheme.toLowerCase(), userinfo: undefined, host: "", path: "", query };
   if (!hierarchy.startsWith("/")) {
-    if (scheme !== "") return parts; // as in mailto:someone, where there is no host to ask
+    if (scheme !== "") return parts; // as in mailto:someone, which has no host
     const first = cut(hierarchy, "/")[0];
     if (viaRequest || first.includes(":")) throw invalid("the URL must begin with http:// or https://");
     return { ...parts, path: escapePath(hierarchy) };
@@ -105,9 +105,12 @@ function checkUserinfo(text: string): string {
   return text;
 }
 
-/** Of ASCII, a host may escape nothing but the percent sign before an IPv6 zone; a port is digits or none. */
+/**
+ * The only ASCII character that a host may escape is the percent sign before an IPv6 zone; a port consists of digits,
+ * or is empty.
+ */
 const HOST = /^(?:\[[^[\]/\\@?# ]*\]|(?:[\w\-.~!$&'()*+,;=<>"]|[^\0-\x7f]|%25|%[89a-f][\da-f])*)(?::\d*)?$/i;
-/** A name in DNS has 253 bytes, each of which may be escaped here. What URL makes of longer ones takes it long. */
+/** A DNS name has at most 253 bytes, each of which may be escaped. URL takes long to parse longer ones. */
 const HOST_CHARS = 1_024;
 
 function checkHost(text: string): string {

@@ -4,46 +4,46 @@ import { MEMBERS, otherLetters } from "./forms/letters.ts";
 import { readBody } from "./forms/read.ts";
 import { invalidEvent } from "./invalid.ts";
 
-/** SQS takes messages of up to 1 MiB, attributes included. */
+/** SQS accepts messages of up to 1 MiB, including attributes. */
 export const MESSAGE_BYTES = 1024 * 1024;
 
-/** What the gateway says happened. `Meta`'s shape depends on `Type`; some events have members beyond these. */
+/** An event of the gateway. The shape of `Meta` depends on `Type`; some events have more members. */
 export interface GatewayEvent {
   Type: string;
   Meta: Record<string, unknown>;
   TimeStamp: string;
-  /** Members that the gateway had but the body's form leaves out, such as `Meta.Key`. */
+  /** Members of the gateway's event that the body's format omits, such as `Meta.Key`. */
   Partial?: string[];
 }
 
-/** One event on its way: the body of a message on the queue. */
+/** An event in the queue: the body of its message. */
 export interface EventEnvelope {
-  /** Given by the publisher: two messages for one API with one id have one effect. */
+  /** Set by the publisher: two messages of one API with the same id take effect once. */
   id: string;
   api_id: string;
   org_id?: string;
   event: GatewayEvent;
 }
 
-/** Longer ids could not be a DynamoDB key together with our prefix, nor an Idempotency-Key. */
+/** A longer id with its prefix would be too long for a DynamoDB key, and for an Idempotency-Key. */
 const ID_CHARS = 256;
 
-/** Names go into keys, headers and log lines, where a line end or an escape sequence would be more than a name. */
+/** Names are used in keys, headers and log lines, where a line break or an escape sequence would be dangerous. */
 const CONTROL = /\p{Cc}/u;
 
 /** Data from the transport, in addition to the body: ingest's path, or a message's attributes and id. */
 export interface Surroundings {
   apiId: string | undefined;
-  /** Serves as the event's id when the publisher gave none. */
+  /** The event's id if the publisher set none. */
   fallbackId: string;
 }
 
-/** Takes a body of any form (docs/events.md). Throws `event-invalid` with the field at fault. */
+/** Parses a body of any format (docs/events.md). Throws `event-invalid` with the invalid field. */
 export function parseEvent(body: string, around: Surroundings): EventEnvelope {
   return envelopeOf(readBody(body), around);
 }
 
-/** Checks what was read. Throws `event-invalid` with the field at fault. */
+/** Checks a parsed event. Throws `event-invalid` with the invalid field. */
 export function envelopeOf(reading: Reading, around: Surroundings): EventEnvelope {
   const apiId = asName(reading.api_id ?? around.apiId, "api_id");
   const orgId = withoutControl(asText(reading.org_id ?? "", "org_id"), "org_id");

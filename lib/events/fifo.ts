@@ -4,8 +4,8 @@ import { eventKey } from "./identity.ts";
 
 /**
  * The parameters that a FIFO queue (its name ends in `.fifo`) requires; empty for others. Events of one key form one
- * group and keep their order; an event without a key has its own group. Hashes, since keys are secrets and SQS takes at
- * most 128 characters. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+ * group and keep their order; an event without a key has its own group. Hashes, since keys are secrets and SQS allows
+ * at most 128 characters. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
  */
 export function fifoOrder(
   queueUrl: string,

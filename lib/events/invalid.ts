@@ -1,11 +1,11 @@
 import { AppError } from "../errors.ts";
 
-/** A body that is not an event; `field` is the place in it that is at fault. */
+/** An error for a body that is not an event; `field` is the invalid place in it. */
 export function invalidEvent(field: string, problem: string): AppError {
   return new AppError("event-invalid", `${field} ${problem}`, { field });
 }
 
-/** Does the work for one item of an array; an error names the item too. */
+/** Calls `work` for one item of an array; an error also names the item. */
 export function inItem<T>(index: number, work: () => T): T {
   try {
     return work();

@@ -2,9 +2,9 @@ import { AppError } from "../errors.ts";
 import { type EventEnvelope, MESSAGE_BYTES } from "./event.ts";
 
 /**
- * A value as the body of a message: JSON, with the characters escaped that a queue may refuse. SQS takes none of the last
- * two of the first plane, and queues that follow its older rules none beyond that plane.
- * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+ * The JSON of a value as the body of a message, with all characters escaped that a queue may reject. SQS rejects the
+ * last two characters of the first Unicode plane, and queues with its older rules reject all characters beyond that
+ * plane. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
  */
 export function messageText(value: unknown): string {
   return JSON.stringify(value).replace(/[\ud800-\udfff\ufffe\uffff]/g, escaped);
@@ -12,15 +12,15 @@ export function messageText(value: unknown): string {
 
 const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16)}`;
 
-/** An event in a form that the queue takes. */
+/** An event in the format of the queue. */
 export interface Message {
   envelope: EventEnvelope;
   body: string;
-  /** Its originating request was left out, for it was too large. */
+  /** Whether its originating request was removed because the event was too large. */
   trimmed: boolean;
 }
 
-/** What becomes of an event that the queue would not take: see OVERSIZE in docs/settings.md. */
+/** What to do with an event that is too large for the queue: see OVERSIZE in docs/settings.md. */
 export type Oversize = "trim" | "refuse";
 
 const REQUEST = "Meta.OriginatingRequest";
@@ -40,7 +40,7 @@ export function messageOf(envelope: EventEnvelope, oversize: Oversize): Message 
   return { envelope: less, body: lessBody, trimmed: true };
 }
 
-/** As the gateway itself writes a request that it could not keep: "". */
+/** With "" as the request, as the gateway writes one that it could not keep. */
 function withoutRequest(envelope: EventEnvelope): EventEnvelope {
   const { event } = envelope;
   const { Partial: missing } = event;

@@ -1,19 +1,19 @@
 import { isObject } from "../json.ts";
 import type { GatewayEvent } from "./event.ts";
 
-/** Stands in place of what is taken out. */
+/** The replacement of removed text. */
 const REDACTED = "[redacted]";
 
-/** Always taken out, whatever else is named. The last one is a gateway's own secret. */
+/** Always removed, in addition to the configured names. The last one has the gateway's own secret. */
 const ALWAYS = ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-tyk-authorization"];
 
-/** Of the query, where a token stands in the address. https://www.rfc-editor.org/rfc/rfc6750#section-2.3 */
+/** Query parameters that contain a token. https://www.rfc-editor.org/rfc/rfc6750#section-2.3 */
 const PARAMETERS = ["access_token"];
 
-/** Takes the credentials of a gateway's client out of an event. */
+/** Removes the credentials of a gateway's client from an event. */
 export type Redact = (event: GatewayEvent) => GatewayEvent;
 
-/** `further`: names of headers, which count for parameters of the query too. */
+/** `further`: names of headers, which also apply to query parameters. */
 export function createRedact(further: string[]): Redact {
   const headers = new Set([...ALWAYS, ...further.map((name) => name.toLowerCase())]);
   const parameters = new Set([...headers, ...PARAMETERS]);
@@ -36,7 +36,10 @@ export function createRedact(further: string[]): Redact {
   };
 }
 
-/** Base64, as the gateway writes it; anything else is taken for the request itself. Kept to the byte where nothing is taken out. */
+/**
+ * Base64, as the gateway writes it; any other text is treated as the request itself. Unchanged, byte for byte, if
+ * nothing is removed.
+ */
 function inEncoded(text: string, redact: (request: string) => string): string {
   if (!/^[\w+/=\s-]*$/.test(text)) return redact(text);
   // Each byte as one character: the request may be in any encoding.
@@ -69,7 +72,7 @@ function inHeaders(lines: string[], names: Set<string>): string[] {
   });
 }
 
-/** What a gateway's uptime check sends along. */
+/** The data of a gateway's uptime check. */
 function inHostInfo(info: Record<string, unknown>, names: Set<string>): Record<string, unknown> {
   if (!isObject(info.Headers)) return info;
   const Headers = Object.entries(info.Headers).map(([name, value]) => [
@@ -79,7 +82,7 @@ function inHostInfo(info: Record<string, unknown>, names: Set<string>): Record<s
   return { ...info, Headers: Object.fromEntries(Headers) };
 }
 
-/** The key of a failed basic authentication is the header's value: the password goes, the user's name stays. */
+/** The key of a failed basic authentication is the header's value: the password is removed, the user name is kept. */
 function inKey(key: string): string {
   const [, start = "", credentials = ""] = /^(\s*Basic\s+)(.*)$/is.exec(key) ?? [];
   if (!start) return key;

@@ -13,14 +13,14 @@ export const CALL_MESSAGES = 10;
 /** SQS's limit for one call: the sum of its bodies and attributes. */
 export const CALL_BYTES = 1024 * 1024;
 
-/** Why the queue does not have a message. */
+/** The reason why a message is not in the queue. */
 export interface Rejection {
   error: string;
-  /** The fault is this message's own: others may be sent. */
+  /** Whether the cause is this message itself: other messages may be sent. */
   own: boolean;
 }
 
-/** Sends ten messages at most as one call; answers, by id, what was not sent. */
+/** Sends at most ten messages in one call; returns, by id, those that were not sent. */
 export async function sendBatch(
   sqs: SQSClient,
   QueueUrl: string,
@@ -40,10 +40,10 @@ export async function sendBatch(
   return rejections;
 }
 
-/** Sends ten messages at most as one call; answers what was not sent. Throws where the call itself failed. */
+/** Sends at most ten messages in one call; returns those that were not sent. Throws if the call itself failed. */
 export type SendCall = (messages: Message[], abortSignal?: AbortSignal) => Promise<Map<Message, Rejection>>;
 
-/** The queue to send to and the client to do it with. FIFO by its name, which ends in `.fifo`. */
+/** A queue and the client for it. It is a FIFO queue if its name ends in `.fifo`. */
 export interface Queue {
   sqs: SQSClient;
   queueUrl: string;
@@ -52,28 +52,28 @@ export interface Queue {
 /** A message that is not a new event: a task, a copy or a dead letter. */
 export interface QueueMessage {
   body: string;
-  /** Empty ones are left out: SQS refuses an attribute without a text. */
+  /** Empty ones are omitted: SQS rejects an attribute without a text. */
   attributes?: Record<string, string | undefined>;
-  /** How long until it can be received; at most SQS's own limit of 900 s. */
+  /** The delay before it can be received; at most SQS's limit of 900 s. */
   delaySeconds?: number;
   /** In a FIFO queue only. */
   order?: { MessageGroupId: string; MessageDeduplicationId: string };
 }
 
 /**
- * SQS takes only the characters of XML 1.0: no control characters but tab and line ends, no half of a pair. One such text
- * of anybody, such as the id of an event, would fail the whole message, and so its batch.
+ * SQS accepts only the characters of XML 1.0: no control characters except tab and line breaks, and no lone surrogates.
+ * A single invalid text, such as the id of an event, would fail the whole message, and so its batch.
  */
 export const queueText = (text: string): string =>
   text.toWellFormed().replace(/[^\t\n\r\P{Cc}]|[\ufffe\uffff]/gu, "\ufffd");
 
-/** Throws when the queue does not have it. */
+/** Throws if the message is not in the queue. */
 export type QueueSender = (message: QueueMessage) => Promise<void>;
 
-/** SQS's own limit of a message's delay. */
+/** SQS's limit of a message's delay. */
 export const DELAY_SECONDS = 900;
 
-/** Sends one message a call. Errors of the SDK come through as they are. */
+/** Sends one message in each call. Errors of the SDK are passed on unchanged. */
 export function createQueueSender({ sqs, queueUrl }: Queue): QueueSender {
   return async ({ body, attributes = {}, delaySeconds, order }) => {
     const MessageAttributes = Object.fromEntries(
@@ -98,7 +98,7 @@ const partsOf = (queueUrl: string, { body, envelope }: Message) => ({
   ...fifoOrder(queueUrl, envelope),
 });
 
-/** Sends without a second try of what SQS refused; the caller decides about it. */
+/** Sends without a retry of the messages that SQS rejected; the caller decides about them. */
 export function createSendCall({ sqs, queueUrl }: Queue): SendCall {
   return async (messages, abortSignal) => {
     const entries = messages.map((message, at) => ({ Id: String(at), ...partsOf(queueUrl, message) }));
@@ -112,16 +112,19 @@ export function createSendCall({ sqs, queueUrl }: Queue): SendCall {
   };
 }
 
-/** Puts events on the queue, in their order; answers the error of each that the queue does not have. */
+/** Sends events to the queue in their order; returns the errors of those that are not in the queue. */
 export type Send = (messages: Message[]) => Promise<Map<Message, string>>;
 
-/** Fills calls of ten messages and 1 MiB. What a call refused without fault of its own is sent once more, by itself. */
+/**
+ * Combines messages into calls of up to ten messages and 1 MiB. A message that was rejected without being the cause is
+ * sent once more, by itself.
+ */
 export function createSend({ sqs, queueUrl }: Queue): Send {
   const call = createSendCall({ sqs, queueUrl });
 
   async function sendOne(message: Message): Promise<string | undefined> {
     try {
-      // The SDK repeats a call that failed, but not what failed of a batch.
+      // The SDK repeats a failed call, but not the failed messages of a batch.
       await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, ...partsOf(queueUrl, message) }));
       return undefined;
     } catch (thrown) {
@@ -157,7 +160,7 @@ export function createSend({ sqs, queueUrl }: Queue): Send {
   };
 }
 
-/** In their order, as many in a call as it takes. */
+/** In their order, with as many in a call as it allows. */
 export function callsOf(messages: Message[]): Message[][] {
   const calls: Message[][] = [];
   let bytes = 0;

@@ -3,7 +3,10 @@ import type { JsonObject } from "../json.ts";
 import { changesBetween } from "../sessions/changes.ts";
 import { isTime, PLAIN_SESSION } from "./secrets.ts";
 
-/** What a person changed on a stage. It has no key and no content: its readers may lack the right to see sessions. */
+/**
+ * A change that a person made on a stage. It contains neither keys nor content, since its readers may lack the
+ * permission to see sessions.
+ */
 export interface AuditRecord {
   /** In ISO 8601. */
   at: string;
@@ -12,18 +15,18 @@ export interface AuditRecord {
   what: AuditedAction;
   /** The reference of a session's key, the version of a release, or a group of dead letters. */
   target: string;
-  /** The version that was seen before: of the session, or of the release. */
+  /** The version before: of the session, or of the release. */
   before?: string;
   /** Members of the session that changed. */
   changes?: AuditedChange[];
-  /** How many dead letters. */
+  /** The number of dead letters. */
   count?: number;
   from: "console";
-  /** `asked` stays where the outcome was never known. Of dead letters, `done` means that it was begun. */
+  /** It remains `asked` if the outcome was never known. For dead letters, `done` means that the action was started. */
   result: AuditResult;
 }
 
-/** What people can do in the console. */
+/** The actions of people in the console. */
 export type AuditedAction =
   | "save session"
   | "delete session"
@@ -33,7 +36,10 @@ export type AuditedAction =
 /** Written as `asked` before the action is tried, and as `done` or `refused` after it. */
 export type AuditResult = "asked" | "done" | "refused";
 
-/** `before` and `after` only for values that do not tell whose session it is: numbers, flags, times and rights. */
+/**
+ * `before` and `after` are present only for values that do not identify the owner of the session: numbers, flags, times
+ * and rights.
+ */
 export interface AuditedChange {
   name: string;
   before?: unknown;
@@ -41,9 +47,9 @@ export interface AuditedChange {
 }
 
 /**
- * One change for each member: below rights and policies by its path, else by its first name, since names further down
- * may be anything. Values that may be a secret, or name a person, are left out; of changes that are too many for a
- * record, the first names of the members alone are kept.
+ * One change for each member, named by its path below rights and policies, else by its first name, since names further
+ * down may be anything. Values that may be a secret or name a person are omitted. If there are too many changes for a
+ * record, only the first names of the members are kept.
  */
 export function auditedChanges(before: JsonObject, after: JsonObject): AuditedChange[] {
   const all = changesBetween(before, after).map(({ name, before: was, after: is }) => ({
@@ -55,7 +61,7 @@ export function auditedChanges(before: JsonObject, after: JsonObject): AuditedCh
   return Buffer.byteLength(JSON.stringify(changes)) <= CHANGES_BYTES ? changes : membersOf(changes);
 }
 
-/** An item takes 400 KB, and a terminal shows a line of it. */
+/** The limit of an item is 400 KB, and a terminal shows one line of it. */
 const CHANGES_BYTES = 64 * 1024;
 const MEMBERS = 100;
 const NAME_CHARS = 128;
@@ -67,7 +73,7 @@ function membersOf(changes: AuditedChange[]): AuditedChange[] {
 
 const topOf = (name: string) => name.split(".", 1)[0] ?? "";
 
-/** Names below other members may be anybody's words. */
+/** Names below other members may be any text. */
 const nameOf = (name: string) => (PLAIN_SESSION.has(topOf(name)) ? name : topOf(name));
 
 function isPlain(name: string, value: unknown): boolean {
@@ -77,12 +83,15 @@ function isPlain(name: string, value: unknown): boolean {
   return top === name && (typeof value === "number" || typeof value === "boolean");
 }
 
-/** One partition for all audit records, ordered by time: people make few. */
+/** One partition for all audit records, ordered by time: there are few. */
 export const AUDIT_PARTITION = "audit";
 
-/** In neither index of the table: lists of events do not see it. `name`: of this record alone; `ttl` in unix seconds. */
+/**
+ * In neither index of the table, so lists of events do not contain it. `name`: unique to this record; `ttl` in unix
+ * seconds.
+ */
 export const auditItem = (record: AuditRecord, name: string, ttl: number): Attributes =>
   toAttributes({ pk: AUDIT_PARTITION, sk: `${record.at}#${name}`, ttl, audit: JSON.stringify(record) });
 
-/** The record that `auditItem` put there. */
+/** The record of an item that `auditItem` made. */
 export const auditOf = (item: Attributes) => JSON.parse(String(fromAttributes(item).audit)) as AuditRecord;

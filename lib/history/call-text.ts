@@ -2,7 +2,7 @@ import { isObject, parsedJson } from "../json.ts";
 import { MISS } from "../sessions/session.ts";
 import type { CallRecord } from "./records.ts";
 
-/** What a call did, in a few words: a verb, and what came of it. */
+/** A short text about a call: a verb and the result. */
 export function callText({ name, args, answer, given }: CallRecord): { verb: string; text: string } {
   const [first = "", second = ""] = args;
   switch (name) {
@@ -24,7 +24,7 @@ export function callText({ name, args, answer, given }: CallRecord): { verb: str
   }
 }
 
-/** The gateway takes the names in any letters. */
+/** The gateway's names are case-insensitive. */
 function member(value: unknown, name: string): string {
   if (!isObject(value)) return "";
   const found = Object.entries(value).find(([each]) => each.toLowerCase() === name);

@@ -1,16 +1,16 @@
 import type { AttemptRecord, RunRecord } from "./records.ts";
 
-/** A run that a sandbox had, and its event. */
+/** A run of a sandbox, and its event. */
 export interface Link {
   attempt: AttemptRecord;
   run: RunRecord;
 }
 
-/** More of them are not run again before one. */
+/** The maximum number of earlier runs that are repeated before a rerun. */
 const MOST_LINKS = 2_000;
 
 /**
- * Under global isolation, what a run's sandbox had run before it, in order; undefined unless all of that is recorded.
+ * With global isolation, the earlier runs of a run's sandbox, in order; undefined unless all of them are recorded.
  * `attempts`: those of its container.
  */
 export function chainBefore({ used }: RunRecord, attempts: AttemptRecord[]): Link[] | undefined {
@@ -27,6 +27,6 @@ export function chainBefore({ used }: RunRecord, attempts: AttemptRecord[]): Lin
   return [...links].sort(([a], [b]) => a - b).map(([, link]) => link);
 }
 
-/** Whether all that the run saw is in its record. */
+/** Whether the record contains everything that the run saw. */
 const isWhole = ({ content }: AttemptRecord, { cut, used }: RunRecord) =>
   content === undefined && !cut && used !== undefined && !used.cut && !used.load.cut;

@@ -2,17 +2,17 @@ import { type EventRow, rowAfter, rowKey } from "./event-rows.ts";
 import type { Filter } from "./filter.ts";
 import type { HistoryLine } from "./records.ts";
 
-/** The events of a history, made line by line. */
+/** The events of a history, built line by line. */
 export interface EventList {
-  /** The row of the line's event after it. */
+  /** Adds a line; returns the new row of its event. */
   add(line: HistoryLine): EventRow;
-  /** Whether the filter fits the row, with all lines of its event so far. */
+  /** Whether the filter matches the row, with all lines of its event so far. */
   fits(row: EventRow): boolean;
-  /** Those that the filter fits, the newest first. */
+  /** The rows that match the filter, the newest first. */
   rows(): EventRow[];
 }
 
-/** Keeps a row for each event, whether or not it fits: a later line may make it fit. */
+/** Keeps a row for each event, even if it does not match: it may match after a later line. */
 export function createEventList(filter: Filter): EventList {
   const rows = new Map<string, EventRow>();
   const found = new Map<string, Set<string>>();
@@ -38,13 +38,13 @@ export function createEventList(filter: Filter): EventList {
   };
 }
 
-/** Which event a line is about. */
+/** The event of a line. */
 export function eventOf(line: HistoryLine): { id: string; api_id: string } {
   if ("attempt" in line) return line.attempt;
   return "received" in line ? line.received : line.refused;
 }
 
-/** Whether a text in small letters is in a value: in a string, a number, or the name of a member. */
+/** Whether a value contains a lower-case text: in a string, a number, or the name of a member. */
 function hasText(value: unknown, text: string): boolean {
   if (typeof value === "string") return value.toLowerCase().includes(text);
   if (typeof value === "number") return String(value).includes(text);

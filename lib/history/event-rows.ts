@@ -2,18 +2,20 @@ import type { GatewayEvent } from "../events/event.ts";
 import { eventKey } from "../events/identity.ts";
 import { ATTEMPT_OUTCOMES, type AttemptOutcome, type AttemptRecord, type HistoryLine } from "./records.ts";
 
-/** `queued`: it waits for its first attempt. `refused`: ingest did not take it. */
+/** `queued`: it waits for its first attempt. `refused`: ingest rejected it. */
 export type RowOutcome = AttemptOutcome | "queued" | "refused";
 
-/** In the order in which an event may have them. */
+/** In the order in which an event may reach them. */
 export const ROW_OUTCOMES: RowOutcome[] = ["queued", ...ATTEMPT_OUTCOMES, "refused"];
 
-/** `webhook`: over ingest. `queue`: straight to the queue. `again`: a dead letter that was sent again, or a requeue. */
+/**
+ * `webhook`: through ingest. `queue`: directly to the queue. `again`: a dead letter that was sent again, or a requeue.
+ */
 export const SOURCES = ["webhook", "queue", "again"] as const;
-/** How an event came. */
+/** The way in which an event arrived. */
 export type Source = (typeof SOURCES)[number];
 
-/** An event as its last attempt left it: what a list shows, and what a filter asks. */
+/** An event after its last attempt: the values for lists and filters. */
 export interface EventRow {
   id: string;
   api_id: string;
@@ -22,11 +24,11 @@ export interface EventRow {
   /** "" for an event that is not about a key. */
   key: string;
   source: Source;
-  /** When it was first heard of, and last. */
+  /** The times of its first line and of its last. */
   at: string;
   last_at: string;
   outcome: RowOutcome;
-  /** The code of what went wrong; "" for nothing. */
+  /** The code of the failure; "" if there is none. */
   reason: string;
   error: string;
   /** The last attempt's release, handlers and time in ms. */
@@ -38,20 +40,20 @@ export interface EventRow {
   next_at: string;
 }
 
-/** Events of different APIs may have one id, and both may have a # in them. */
+/** Events of different APIs may have the same id, and both parts may contain a #. */
 export const rowKey = (event: { api_id: string; id: string }) => eventKey(event).identity;
 
-/** The key that the event is about, in either spelling; "" for none. */
+/** The key of the event, in either spelling; "" if it has none. */
 export function keyOfEvent({ Meta }: GatewayEvent): string {
   const key = Meta.Key ?? Meta.key;
   return typeof key === "string" ? key : "";
 }
 
-/** The row of an event after one more line of it. */
+/** The row of an event after one more line about it. */
 export function rowAfter(before: EventRow | undefined, line: HistoryLine): EventRow {
   if ("received" in line) {
     const { received } = line;
-    // The consumer may have been faster than the line that says that it came.
+    // The consumer's line may arrive before the line about the event's arrival.
     if (before)
       return { ...before, source: before.source === "again" ? "again" : "webhook", at: received.at };
     return { ...EMPTY, ...received, last_at: received.at };

@@ -2,26 +2,26 @@ import { createNearest } from "../apis/nearest.ts";
 import { AppError } from "../errors.ts";
 import { type EventRow, ROW_OUTCOMES, SOURCES } from "./event-rows.ts";
 
-/** A condition: a word and its value, or a text that is looked for. */
+/** A condition: a word and its value, or a text to search for. */
 export interface Term {
   word: Word | "text";
   value: string;
-  /** `-` stood in front: it must not hold. */
+  /** Whether it has a `-` in front: the condition must be false. */
   not: boolean;
 }
 
-/** A filter that was read; `terms` in the order of its text. */
+/** A parsed filter; `terms` in the order of its text. */
 export interface Filter {
   terms: Term[];
-  /** In small letters: `hasText` is asked about these. */
+  /** In lower case: the arguments of `hasText`. */
   texts: string[];
-  /** `hasText`: whether the text is in what is known of the row's event. */
+  /** `hasText`: whether any line of the row's event contains the text. */
   matches(row: EventRow, hasText: (text: string) => boolean): boolean;
 }
 
 type Check = (row: EventRow) => boolean;
 
-/** Makes a check of a value; throws where it is not one. */
+/** Makes a condition from a value; throws if it is invalid. */
 const WORDS = {
   type: same(({ type }) => [type]),
   api: same(({ api_id }) => [api_id]),
@@ -44,15 +44,16 @@ const WORDS = {
   source: oneOf(SOURCES, ({ source }) => source),
 } satisfies Record<string, (value: string, now: number) => Check>;
 
-/** A word that can stand before a colon. */
+/** A word that may precede a colon. */
 export type Word = keyof typeof WORDS;
-/** In the order in which messages and completion name them. */
+/** In the order of messages and completion. */
 export const FILTER_WORDS = Object.keys(WORDS) as Word[];
 const nearestWord = createNearest(FILTER_WORDS);
 
 /**
- * `type:KeyExpired -outcome:done took:>500ms since:1h "a text"`: all of it must hold, and what stands behind a `-` must
- * not. Of several values of one word one is enough. Throws `request-invalid` with the word at fault. `now` in ms.
+ * `type:KeyExpired -outcome:done took:>500ms since:1h "a text"`: all conditions must be true, and those with a `-` must
+ * be false. If a word has several values, one of them is enough. Throws `request-invalid` with the invalid word. `now`
+ * in ms.
  *
  * @example
  * const filter = parseFilter('handler:quota outcome:failed outcome:dead took:>=1s since:2h "429"', Date.now());
@@ -77,10 +78,10 @@ export function parseFilter(text: string, now: number): Filter {
   };
 }
 
-/** Two of them are the two ends of a range. */
+/** Two conditions on one of these words are the two ends of a range. */
 const RANGES: ReadonlySet<string> = new Set<Word>(["since", "until", "took", "attempt"]);
 
-/** The text that means these terms. */
+/** The filter text of these terms. */
 export const filterText = (terms: Pick<Term, "word" | "value" | "not">[]): string =>
   terms
     .map(

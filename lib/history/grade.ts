@@ -1,22 +1,23 @@
 import type { AttemptRecord, RunRecord } from "./records.ts";
 
 /**
- * How sure a rerun on the same release is to do the same. `exact`: all that the handlers saw is in the record. `chain`:
- * that too, once the runs before it in its sandbox are run again. `inputs`: the event, the answers and what else is
- * recorded; a difference may come from what is not. `outline`: nothing can be run again.
+ * How certain it is that a rerun on the same release does the same. `exact`: the record contains everything that the
+ * handlers saw. `chain`: the same, if the earlier runs of its sandbox are repeated first. `inputs`: the event, the
+ * answers and other data are recorded, but a difference may come from data that is not. `outline`: nothing can be run
+ * again.
  */
 export type Grade = "exact" | "chain" | "inputs" | "outline";
 
-/** The grade of a recorded event, with what keeps it from being exact. */
+/** The grade of a recorded event, with the reasons why it is not exact. */
 export interface Graded {
   grade: Grade;
   why: string[];
 }
 
-/** Under global isolation, whether what its sandbox had run before can be run before it. */
+/** With global isolation, whether the earlier runs of its sandbox can be repeated before it. */
 export type Before = "recorded" | "missing" | "another release";
 
-/** `engine`: of the machine that reruns it. */
+/** `engine`: that of the machine of the rerun. */
 export function gradeOf(attempt: AttemptRecord, engine: string, before: Before): Graded {
   const { content, runs, isolation } = attempt;
   if (content !== undefined) return { grade: "outline", why: ["what was in it was taken out"] };
@@ -37,7 +38,7 @@ const GLOBALS = {
   "another release": "on another release, its globals start as the scripts leave them",
 };
 
-/** A rerun stops where such a run did. */
+/** A rerun stops at the same place as such a run. */
 export const isOutOfTime = ({ reason }: RunRecord) =>
   reason === "handler-timeout" || reason === "handler-killed";
 

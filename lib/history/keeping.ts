@@ -6,7 +6,7 @@ export interface Keeping {
   history: "failed" | "sampled" | "all";
   /** From 0 to 1. */
   share: number;
-  /** An attempt that took this long, in ms, is kept too. */
+  /** Attempts of at least this duration are kept too, in ms. */
   slowMs: number;
   random: () => number;
 }
@@ -31,10 +31,13 @@ function isTrouble({ outcome, n, ms, conflicts = 0 }: Facts, slowMs: number): bo
   return outcome !== "unstarted" && outcome !== "handed-back";
 }
 
-/** In how many seconds what one container may keep is used up by a burst. */
+/** The number of seconds of allowance that a burst may use up immediately. */
 const BURST_SECONDS = 10;
 
-/** How many of this number may be kept now: on average `perSecond`, so that a bad release has a limited cost. */
+/**
+ * Returns how many of a number of attempts may be kept now: on average `perSecond`, so that a bad release has a limited
+ * cost.
+ */
 export function createAllowance(perSecond: number, now: () => number): (wanted: number) => number {
   const most = perSecond * BURST_SECONDS;
   let left = most;

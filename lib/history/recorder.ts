@@ -14,7 +14,7 @@ export interface AttemptEnd {
   error?: string;
   release?: string | undefined;
   attempt?: number | undefined;
-  /** How long until SQS delivers it again. */
+  /** The time until SQS delivers it again. */
   seconds?: number;
   doneBefore?: number;
 }
@@ -37,10 +37,10 @@ export interface Recorder {
   flush(left: number): Promise<void>;
 }
 
-/** `now` in ms. `limits` are those that differ from the engine's own. */
+/** `now` in ms. `limits`: those that differ from the engine's defaults. */
 export interface RecorderDeps {
   sink: HistorySink;
-  /** Which attempts are handed to the sink; by default all. */
+  /** Which attempts are passed to the sink; all by default. */
   keeps?: (attempt: Pick<AttemptRecord, "outcome" | "n" | "ms" | "conflicts">) => boolean;
   metrics: Metrics;
   now: () => number;
@@ -52,10 +52,13 @@ export interface RecorderDeps {
   allowMasterKeys?: boolean;
 }
 
-/** How much text the records of one batch may hold together, in UTF-16 units; the rest is cut. */
+/** The maximum total text of the records of one batch, in UTF-16 units; the rest is cut. */
 export const BATCH_CHARS = 4_000_000;
 
-/** The most ms that a sink gets, and those kept free after it: an invocation that times out fails its whole batch. */
+/**
+ * The maximum time of a sink, and the time that is reserved after it, in ms: an invocation that times out fails its
+ * whole batch.
+ */
 export const FLUSH_MS = 300;
 /** See `FLUSH_MS`. */
 export const RESERVE_MS = 500;
@@ -70,7 +73,7 @@ interface Open {
   end?: Ended;
 }
 
-/** `ms` after it was begun, at a time in ms. */
+/** `ms`: its duration; `at`: the time of its end, in ms. */
 type Ended = AttemptEnd & { ms: number; at: number };
 
 /**
@@ -90,7 +93,7 @@ export function createRecorder(deps: RecorderDeps): Recorder {
     return open;
   }
 
-  /** Undefined for one that is not to be kept. */
+  /** Undefined for an attempt that is not kept. */
   function recordOf(delivery: Delivery, open: Open): AttemptRecord | undefined {
     const { id, api_id, org_id, event } = delivery.envelope;
     const { end = unended(open, now()), conflicts } = open;
@@ -158,7 +161,7 @@ export function createRecorder(deps: RecorderDeps): Recorder {
         const ms = Math.min(FLUSH_MS, left - RESERVE_MS);
         if (kept.length > 0 && ms > 0) dropped = await deps.sink(kept, ms);
       } catch {
-        // What is lost is counted: the events themselves are safe.
+        // Lost records are counted; the events themselves are safe.
       }
       deps.metrics.count("HistoryDropped", dropped);
     },
@@ -172,7 +175,7 @@ const NOTHING: Pick<QueueRecord, "attributes" | "messageAttributes"> = {
 
 const iso = (ms: number) => new Date(ms).toISOString();
 
-/** The batch was not finished: all that is not proven done is delivered again. */
+/** The batch was not finished: all events that are not known to be done are delivered again. */
 const unended = ({ started }: Open, at: number): Ended => ({
   outcome: "handed-back",
   reason: "dependency-failed",

@@ -3,9 +3,9 @@ import type { GatewayEvent } from "../events/event.ts";
 import type { Reason } from "../queue/dead-letters.ts";
 import type { HostCallName, Isolation, Limits, LogLevel, RunUsed, SandboxFate } from "../runtime/protocol.ts";
 
-/** Begins each line of a history, to tell it from any other line. */
+/** At the beginning of each line of a history, to distinguish it from other lines. */
 export const FORMAT = 1;
-/** How every line of a history begins: enough to find one in a log. */
+/** The beginning of every line of a history, to find the lines in a log. */
 export const LINE_START = `{"history":${FORMAT},`;
 
 /** One line of a history. `at` is always a time in ISO 8601, ms and milliseconds have one digit after the point. */
@@ -22,19 +22,19 @@ export interface ReceivedRecord {
   at: string;
 }
 
-/** A request that ingest did not take. */
+/** A request that ingest rejected. */
 export interface RefusedRecord {
-  /** Made for the history alone: the event has none. */
+  /** Made for the history only: the event has no id. */
   id: string;
   api_id: string;
   at: string;
   code: string;
-  /** The field at fault, where there is one. */
+  /** The invalid field, if there is one. */
   field?: string;
   error: string;
 }
 
-/** `handed-back`: a dependency failed. `dropped`: an event with the same id and other content was run before. */
+/** `handed-back`: a dependency failed. `dropped`: an event with the same id and different content was run before. */
 export const ATTEMPT_OUTCOMES = [
   "done",
   "failed",
@@ -54,9 +54,9 @@ export interface AttemptRecord {
   org_id?: string;
   /** The nth receive. */
   n: number;
-  /** When it was begun. */
+  /** The time of its start. */
   at: string;
-  /** When it came to the queue. */
+  /** The time of the event's arrival in the queue. */
   sent_at?: string;
   /** From `at` until its outcome was known, its commit included. */
   ms: number;
@@ -64,40 +64,40 @@ export interface AttemptRecord {
   again?: true;
   container: string;
   isolation: Isolation;
-  /** What the handlers ran on, as `engineId` has it, and the limits that are not the engine's own. */
+  /** The engine of the handlers, as in `engineId`, and the limits that are not its defaults. */
   engine?: string;
   limits?: Partial<Limits>;
-  /** A session might open every API. */
+  /** Sessions were allowed to grant access to every API. */
   master_keys?: true;
   release?: string;
   outcome: AttemptOutcome;
   reason?: Reason;
   error?: string;
-  /** How many attempts it has cost so far, where this one counts. */
+  /** The number of attempts so far, if this one counts. */
   attempt?: number;
   /** About when it is retried. */
   next_at?: string;
-  /** How often it was run again in this delivery, since others had changed what it read. */
+  /** The number of repeated runs in this delivery, because others had changed sessions that it read. */
   conflicts?: number;
-  /** Handlers that were done before, and were not run again. */
+  /** The number of handlers that were done before, and were not run again. */
   done_before?: number;
-  /** As handlers get it. */
+  /** As handlers receive it. */
   event: GatewayEvent;
   /** The runs of the last pass, in order. */
   runs: RunRecord[];
-  /** Set where content was taken out. */
+  /** Set if content was removed. */
   content?: "redacted" | "outline";
 }
 
-/** One handler, run once. */
+/** One run of a handler. */
 export interface RunRecord {
   handler: string;
-  /** The script that the definition names. */
+  /** The handler's script, from the definition. */
   path: string;
   /** The handler's second argument. */
   context: Record<string, unknown>;
   timeout_ms: number;
-  /** When it was given to its thread, in ms since 1970. */
+  /** The time when it was passed to its thread, in ms since 1970. */
   began?: number;
   ms: number;
   outcome: "done" | "failed" | "conflicted";
@@ -107,43 +107,43 @@ export interface RunRecord {
   calls: CallRecord[];
   logs: LogRecord[];
   writes: WriteRecord[];
-  /** For keys that the script used, the names of their sessions where they differ. */
+  /** The names of the sessions of keys that the script used, if they differ from the keys. */
   names?: Record<string, string>;
-  /** The times and random numbers that it read; absent where its thread was ended. */
+  /** The times and random numbers that it read; missing if its thread was terminated. */
   used?: RunUsed;
-  /** Texts are missing: there were more than a record holds. */
+  /** Texts are missing: there were more than the limit of a record. */
   cut?: true;
 }
 
-/** `i` is the place among all that the run did: calls, lines and session writes. */
+/** `i` is the position among all actions of the run: calls, lines and session writes. */
 export interface CallRecord {
   i: number;
   name: HostCallName;
   args: string[];
-  /** What the script got; absent for nothing, which is also what a failed call gives. */
+  /** The answer to the script; missing if there was none, as after a failed call. */
   answer?: string;
   /** Why the answer is wrong: a dependency failed, which fails the run. */
   failure?: { code: ErrorCode; error: string };
-  /** For a batch: how many requests it was to send. */
+  /** For a batch: its number of requests. */
   requests?: number;
   /** In ms since the start of the run. */
   t: number;
-  /** How long the answer took, in ms. */
+  /** The time until the answer, in ms. */
   ms: number;
-  /** It was read from what came with the run, without asking. */
+  /** It was read from the data that was sent with the run, without a call to the host. */
   given?: true;
 }
 
-/** A line that a run wrote to the log. */
+/** A log line of a run. */
 export interface LogRecord {
   i: number;
   level: LogLevel;
   text: string;
-  /** The `i` of the call of which the host says this; absent for a line of the script. */
+  /** The `i` of the call that the host logs this about; missing for a line of the script. */
   call?: number;
 }
 
-/** Sessions as scripts get them, as JSON text; null for none. */
+/** Sessions as scripts receive them, as JSON text; null if there is none. */
 export interface WriteRecord {
   i: number;
   key: string;
@@ -154,8 +154,8 @@ export interface WriteRecord {
 }
 
 /**
- * Takes a batch's attempts once the batch result is settled, and has `ms` milliseconds for it. Answers how many it did
- * not keep.
+ * Keeps a batch's attempts after the batch result is known, and has `ms` milliseconds to do so. Returns the number of
+ * attempts that it did not keep.
  */
 export type HistorySink = (attempts: AttemptRecord[], ms: number) => Promise<number>;
 

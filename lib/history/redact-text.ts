@@ -1,12 +1,12 @@
-/** Replaces in a text what may not leave the stage. */
+/** Replaces the parts of a text that must not leave the stage. */
 export type InText = (text: string) => string;
 
 export const MASK = "[masked]";
 
 /**
- * Keys are replaced by what stands for them, and secrets are masked, the longest first, also where a URL or JSON has
- * them encoded; and what looks like a credential wherever it stands. The gateway's clients write both the texts and what
- * is looked for in them, and the main thread waits: each text takes time in proportion to its length.
+ * Replaces keys by their references and masks secrets, the longest first, also as encoded in a URL or in JSON; it also
+ * masks everything that looks like a credential. The gateway's clients determine both the texts and the keys and
+ * secrets, and the main thread waits, so the time must be proportional to the length of a text.
  */
 export function textRedaction(
   keys: Set<string>,
@@ -27,12 +27,12 @@ const formsOf = (text: string) =>
 const AUTHORIZATION = /\b(?:Bearer|Basic)\s+[\w.~+/=-]{4,}/gi;
 const AWS_KEY_ID = /\b(?:AKIA|ASIA)[A-Z0-9]{12,}/gi;
 
-/** Where a JWT may be: three parts with points between them. */
+/** A possible JWT: three parts separated by points. */
 const DOTTED = /[\w.-]+/g;
 const JWT_START = /\beyJ[\w-]{4}/i;
 const JWT_PART_CHARS = 4;
 
-/** Part by part: a pattern of a whole JWT would read from each `eyJ` of a long part to its end. */
+/** Part by part, since a pattern of a whole JWT would scan from each `eyJ` of a long part to its end. */
 function withoutJwts(dotted: string): string {
   const parts = dotted.split(".");
   const kept: string[] = [];

@@ -8,22 +8,22 @@ import type { AttemptRecord, CallRecord, LogRecord, RunRecord, WriteRecord } fro
 import { type InText, textRedaction } from "./redact-text.ts";
 import { isTime, PLAIN_HEADERS, PLAIN_SESSION, readRequest, secretsOf, withoutUser } from "./secrets.ts";
 
-/** Takes out of a record what may not leave the stage that it was made on. */
+/** Removes the parts of a record that must not leave its stage. */
 export type RedactRecord = (attempt: AttemptRecord) => AttemptRecord;
 
-/** Stands for a key: made from the key and the stage's secret, and the key cannot be found from it. */
+/** Makes the reference of a key from the key and the stage's secret. The key cannot be derived from it. */
 export type KeyRef = (key: string) => string;
 
-/** Hex digits of a key's name, and of what stands for a value. */
+/** The number of hex digits of the reference of a key, and of the digest of a value. */
 const REF_DIGITS = 16;
 const VALUE_DIGITS = 8;
 
-/** How much of a run's log lines a redacted record keeps. */
+/** The maximum size of a run's log lines in a redacted record. */
 export const LOG_BYTES = 4_096;
 
 /**
  * `secret` is the key of the HMAC-SHA256 behind each `KeyRef` and outline: one per stage, or its records cannot be
- * compared. `redact` leaves the record that it is given as it is.
+ * compared. `redact` does not change its argument.
  */
 export function createRedaction(secret: string): { redact: RedactRecord; keyRef: KeyRef } {
   const mac = (text: string, digits: number) =>
@@ -72,14 +72,14 @@ interface Tools {
   outline: Outline;
 }
 
-/** What a value is, how long, and whether it is another than before. */
+/** The type and length of a value, and a digest that tells whether it has changed. */
 function outlineOf(value: unknown, mac: (text: string) => string): ReturnType<Outline> {
   const text = typeof value === "string" ? value : JSON.stringify(value);
   const type = Array.isArray(value) ? "array" : value === null ? "null" : typeof value;
   return { type, length: text.length, hmac8: mac(text) };
 }
 
-/** All that this attempt used as the name of a session. */
+/** All names of sessions that this attempt used. */
 function keysOf({ event, runs }: AttemptRecord): Set<string> {
   const ofCalls = runs.flatMap(({ calls }) =>
     calls.flatMap(({ name, args: [key] }) => (isSessionCall(name) ? key : undefined) ?? []),
@@ -92,7 +92,7 @@ function keysOf({ event, runs }: AttemptRecord): Set<string> {
   return new Set([...ofCalls, ...ofWrites, ...[Key, key].filter((each) => typeof each === "string")]);
 }
 
-/** Members of Meta that are names and numbers of the gateway's own; of all others an outline is kept. */
+/** Members of Meta that are the gateway's own names and numbers; for all others an outline is kept. */
 const PLAIN_META: ReadonlySet<string> = new Set([
   "Message",
   "Origin",
@@ -177,7 +177,7 @@ function redactRun(run: RunRecord, tools: Tools): RunRecord {
 
 const CONTEXT: ReadonlySet<string> = new Set(["APIID", "OrgID", "EventID", "Handler", "Attempt"]);
 
-/** `config_data` may hold what a reference led to. */
+/** `config_data` may contain the value of a reference. */
 const redactContext = (context: RunRecord["context"], { outline }: Tools) =>
   Object.fromEntries(
     Object.entries(context).map(([name, value]) => [name, CONTEXT.has(name) ? value : outline(value)]),
@@ -230,7 +230,7 @@ function redactCall(whole: CallRecord, tools: Tools): CallRecord {
   }
 }
 
-/** Of requests and answers all but their content: method, host, path, status, sizes, and the names of headers. */
+/** Requests and answers without their content: method, host, path, status, sizes, and the names of headers. */
 function outlineHttp(text: string, inText: InText): string {
   return inText(JSON.stringify(outlinePart(parsedJson(text)) ?? { bytes: Buffer.byteLength(text) }));
 }

@@ -8,10 +8,10 @@ import type { Storage } from "../tyk-api/storage.ts";
 import type { CallRecord, RunRecord } from "./records.ts";
 import { isSameCall } from "./steps.ts";
 
-/** Sessions by their names; undefined for one that is known not to be there. */
+/** Sessions by their names; undefined for a session that is known to be missing. */
 export type Sessions = ReadonlyMap<string, Session | undefined>;
 
-/** What the record does not have is asked for real. */
+/** Sends the requests whose answers the record does not have. */
 export interface LiveHttp {
   makeHttpRequest: SendHttp;
   batchRequest: SendHttp;
@@ -21,20 +21,20 @@ export interface LiveHttp {
 export interface ReplayDeps {
   /** Sessions that differ from the record, since a handler before this one changed them. */
   changed: Sessions;
-  /** Sessions that the event's other runs have in their records. */
+  /** Sessions in the records of the event's other runs. */
   others: Sessions;
   onWrite(key: string, before: Session | undefined, after: Session | undefined): void;
   onName(key: string, name: string): void;
   live?: LiveHttp | undefined;
-  /** By default no session may open every API. */
+  /** By default sessions that grant access to every API are rejected. */
   allowMasterKeys?: boolean | undefined;
-  /** For a test, which has all that exists. */
+  /** Only for a test: all data that exists. */
   world?: World | undefined;
 }
 
-/** All that exists in a test: what is not in it is missing. */
+/** All data that exists in a test: any other data is missing. */
 export interface World {
-  /** The answers that no run of the event has used; which of them fits is asked of `isSame`. */
+  /** The answers that no run of the event has used; `isSame` decides which of them matches a call. */
   unused: CallRecord[];
   isSame(answer: CallRecord, call: Pick<CallRecord, "name" | "args">): boolean;
   /** For calls without an answer in the test. */
@@ -43,8 +43,8 @@ export interface World {
 }
 
 /**
- * The host of a run that is run again. A call is answered by the next of the record that is the same; sessions follow
- * what the run itself writes. What the record does not have fails the run. Nothing is written or sent.
+ * The host of a rerun. A call gets the answer of the next equal call of the record; sessions include the writes of the
+ * rerun itself. A call without a recorded answer fails the run. Nothing is written or sent.
  */
 export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost {
   const { handler, logs, writes, began = 0 } = recorded;
@@ -53,17 +53,20 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
   const found = new Map([...deps.others, ...sessionsOf(recorded)]);
   const own = new Map(deps.changed);
   const names = new Map(Object.entries(recorded.names ?? {}));
-  /** The name of a key's session now: one of its own name comes first, which the run may have made. */
+  /**
+   * The current name of a key's session. A session with the key itself as its name comes first, since the run may have
+   * created it.
+   */
   const nameOf = (key: string) => (own.get(key) ? key : (names.get(key) ?? key));
   const isKnown = (name: string) => own.has(name) || found.has(name);
   const current = (name: string) => (own.has(name) ? own.get(name) : found.get(name));
-  /** As the script may name sessions: by a key, once it has read it by that. */
+  /** The names of sessions by the keys with which the script has read them. */
   const read = new Map<string, string>();
   let failure: AppError | undefined;
 
   const buffer: RunBuffer = {
     async read(key) {
-      // No session has its own name, or the record would not name another.
+      // No session has the key as its name, or the record would not contain another name.
       return names.has(key) && !own.has(key) ? undefined : current(key);
     },
     fullNameOf: nameOf,
@@ -88,13 +91,13 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
     },
   );
 
-  /** The next of the record that is the same. */
+  /** The next equal call of the record. */
   function take(name: HostCallName, args: string[]): CallRecord | undefined {
     const at = unused.findIndex((call) => isSame(call, { name, args }));
     return at < 0 ? undefined : unused.splice(at, 1)[0];
   }
 
-  /** Repeats all that the host did then. */
+  /** Repeats all actions of the host from the record. */
   function repeat(then: CallRecord, scope: CallScope): string | undefined {
     if (then.requests !== undefined) scope.admit(then.requests);
     for (const { call, level, text } of logs) if (call === then.i) scope.log(level, text);
@@ -127,7 +130,7 @@ export function createReplayHost(recorded: RunRecord, deps: ReplayDeps): RunHost
     return answer;
   }
 
-  /** Where all is as it was, the recorded effect holds too, with the members that scripts do not see. */
+  /** If nothing differs, the recorded effect is used, with the members that scripts do not see. */
   async function change(
     name: "setKeyData" | "delKeyData",
     [key = "", ...rest]: string[],
@@ -183,7 +186,7 @@ export function sessionsOf({ calls, writes, names = {} }: RunRecord): Map<string
   const own = new Map(Object.entries(names));
   const met = [
     ...calls.flatMap(({ i, name, args: [key = ""], answer, failure }) =>
-      // One that was not found was asked for by its own name, whatever API it was asked for later.
+      // A session that was not found was read by its own name, whatever API it was read for later.
       name === "getKeyData" && !failure
         ? { i, name: answer === MISS ? key : (own.get(key) ?? key), text: answer }
         : [],

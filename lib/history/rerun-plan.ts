@@ -3,13 +3,13 @@ import { referencesIn } from "../apis/references.ts";
 import type { LiveRelease } from "../releases/release.ts";
 import type { AttemptRecord, RunRecord } from "./records.ts";
 
-/** A handler that ran then, or is to run now, or both. */
+/** A handler that ran in the record, or will run now, or both. */
 export interface Planned {
   recorded: RunRecord | undefined;
   run: RunRecord | undefined;
 }
 
-/** On the same release, the handlers that ran; on another, those that it has for the event. */
+/** On the same release, the handlers that ran; on another release, its handlers for the event. */
 export function planOf(attempt: AttemptRecord, target: LiveRelease, isSame: boolean): Planned[] {
   const { api_id, event, runs, done_before } = attempt;
   if (isSame) return runs.map((run) => ({ recorded: run, run }));
@@ -17,14 +17,14 @@ export function planOf(attempt: AttemptRecord, target: LiveRelease, isSame: bool
   const planned = target.handlers(api_id, event.Type).flatMap((ref): Planned[] => {
     const at = left.findIndex(({ handler }) => handler === ref.name);
     const [recorded] = at < 0 ? [] : left.splice(at, 1);
-    // It may be one of those that an earlier attempt had done.
+    // An earlier attempt may have completed it.
     if (!recorded && done_before) return [];
     return [{ recorded, run: inTarget(recorded ?? newRun(attempt, ref), ref, target, attempt) }];
   });
   return [...planned, ...left.map((recorded) => ({ recorded, run: undefined }))];
 }
 
-/** For a handler that did not run then: nothing is recorded but what other handlers of its event read. */
+/** For a handler without a recorded run: only the data that other handlers of its event read is known. */
 function newRun(
   { id, api_id, n, org_id = "", runs: [first] }: AttemptRecord,
   { name, path }: HandlerRef,
@@ -35,7 +35,7 @@ function newRun(
   return { handler: name, path, context, timeout_ms, began, ms: 0, outcome: "done", ...nothing };
 }
 
-/** With the config_data of the definition, unless it refers to values: the record has those of that time. */
+/** With the config_data of the definition, unless it has references: the record has their values of that time. */
 function inTarget(
   run: RunRecord,
   { name, path }: HandlerRef,

@@ -8,14 +8,14 @@ import type { AttemptRecord, RunRecord } from "./records.ts";
 import { createReplayHost, type ReplayDeps, sessionsOf } from "./replay-host.ts";
 import { createRunRecorder } from "./run-recorder.ts";
 
-/** A handler that was run again. */
+/** A rerun of a handler. */
 export interface Rerunning {
   record: RunRecord;
-  /** What it left, by name. */
+  /** The sessions after it, by name. */
   left: Map<string, Session | undefined>;
 }
 
-/** Runs a handler as it was run then. */
+/** Runs a handler as in the record. */
 export async function rerunOne(
   attempt: AttemptRecord,
   recorded: RunRecord,
@@ -53,12 +53,12 @@ export async function rerunOne(
   return { record, left: why ? new Map() : left };
 }
 
-/** The time for scripts that read the clock now and did not then. */
+/** The time for scripts that read the clock now, and did not in the record. */
 function replayOf({ used }: RunRecord, began: number): Used {
   return { ...(used?.seed && { seed: used.seed }), clock: used?.clock ?? [began] };
 }
 
-/** The sessions that later handlers find changed, compared with the record. */
+/** Notes the sessions that later handlers find changed, compared with the record. */
 export function noteChanges(
   changed: Map<string, Session | undefined>,
   recorded: RunRecord | undefined,

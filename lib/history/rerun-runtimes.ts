@@ -8,32 +8,32 @@ import type { Link } from "./chain.ts";
 import type { AttemptRecord, RunRecord } from "./records.ts";
 import { rerunOne } from "./rerun-run.ts";
 
-/** Answers the runtime in which this run of a plan is to run. */
+/** Returns the runtime for a run of a plan. */
 export type RuntimeOf = (run: RunRecord) => Promise<Runtime>;
 
 interface Wanted {
   attempt: AttemptRecord;
   target: LiveRelease;
-  /** What each run's sandbox had run before, to be run first. */
+  /** The earlier runs of each run's sandbox, which are repeated first. */
   chains: Link[][] | undefined;
 }
 
 /** The sandboxes of reruns. */
 export interface RerunRuntimes {
-  /** Does the work with a runtime for each run; one work after the other. */
+  /** Runs `work` with a runtime for each run; one call of `use` after the other. */
   use<T>(wanted: Wanted, work: (runtimeOf: RuntimeOf) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
-/** Warm ones that are kept: each has a thread. */
+/** The maximum number of warm runtimes, each of which has a thread. */
 const KEPT = 3;
 
 /**
- * Keeps up to three runtimes warm; `close` ends them once the work that was given before is done. `use` throws
- * `release-invalid` for scripts that do not load.
+ * Keeps up to three runtimes warm; `close` ends them after all earlier work is done. `use` throws `release-invalid` for
+ * scripts that do not load.
  */
 export function createRerunRuntimes(assets: RuntimeAssets): RerunRuntimes {
-  /** By release, limits and what the scripts read at load. */
+  /** By release, limits, and the times and random numbers that the scripts read at load. */
   const warm = new Map<string, Promise<Runtime>>();
 
   async function start(
@@ -52,7 +52,7 @@ export function createRerunRuntimes(assets: RuntimeAssets): RerunRuntimes {
     throw new AppError("release-invalid", `${fault.path}: ${what}\n${stack}`.trimEnd());
   }
 
-  /** Each run in it meets the scripts as they were loaded. */
+  /** Each run in it starts with the freshly loaded scripts. */
   function kept(wanted: Wanted, run: RunRecord): Promise<Runtime> {
     const { attempt, target } = wanted;
     const took = tookAtLoad(run);
@@ -79,7 +79,7 @@ export function createRerunRuntimes(assets: RuntimeAssets): RerunRuntimes {
         const own = new Map<string, { runtime: Promise<Runtime>; next: number }>();
         const { attempt, chains } = wanted;
 
-        /** One in which all ran that had run before. */
+        /** A runtime in which all earlier runs were repeated. */
         async function chained(run: RunRecord, used: RunUsed, chain: Link[]): Promise<Runtime> {
           const { id } = used.load;
           const found = own.get(id) ?? { runtime: start(wanted, "global", tookAtLoad(run) ?? {}), next: 0 };
@@ -111,7 +111,7 @@ export function createRerunRuntimes(assets: RuntimeAssets): RerunRuntimes {
   };
 }
 
-/** What the scripts took when they were loaded; undefined for nothing, as of most. */
+/** The times and random numbers that the scripts read at load; undefined if none, as usual. */
 function tookAtLoad({ used }: RunRecord): Used | undefined {
   if (!used) return undefined;
   const { id, ...took } = used.load;

@@ -11,7 +11,7 @@ import { noteChanges, rerunOne } from "./rerun-run.ts";
 import { createRerunRuntimes, type RuntimeOf } from "./rerun-runtimes.ts";
 import { pairsOf, type StepPair, stepsOf } from "./steps.ts";
 
-/** What handlers did, then or now. */
+/** The actions of handlers, in the record or now. */
 export interface Side {
   release: string;
   outcome: "done" | "failed";
@@ -22,20 +22,20 @@ export interface Side {
 }
 
 /**
- * `same`: each handler did what it did then. Else `done`: it failed then, and is done now; `fails`: it fails now;
- * `differs`: it is done, and did something else.
+ * `same`: each handler did the same as in the record. Otherwise `done`: the event failed then, and is done now;
+ * `fails`: it fails now; `differs`: it is done, with different actions.
  */
 export type Verdict = "same" | "done" | "fails" | "differs";
 
-/** What a rerun found, compared with the record. */
+/** The result of a rerun, compared with the record. */
 export interface Rerun {
   verdict: Verdict;
   grade: Grade;
-  /** Why it is not exact. */
+  /** The reasons why it is not exact. */
   why: string[];
   /** Grade `exact` or `chain`: any difference comes from the release. */
   exact: boolean;
-  /** Where in `diff` the first difference is. */
+  /** The index of the first difference in `diff`. */
   diverged_at: number | null;
   then: Side;
   now: Side;
@@ -43,17 +43,17 @@ export interface Rerun {
   diff: StepPair[];
 }
 
-/** What to run it on. `version`: as recorded attempts name it, or any other word for files that are not released. */
+/** The release to run it on. `version`: as in recorded attempts, or any other word for files that are not released. */
 export interface Target {
   version: string;
   release: Release;
 }
 
-/** Without options a rerun needs only the attempt itself and sends nothing. */
+/** Without options, a rerun needs only the attempt itself and sends nothing. */
 export interface RerunOptions {
-  /** Attempts of its container, where they are at hand: under global isolation, what was run before it is run first. */
+  /** The attempts of its container, if available: with global isolation, the earlier runs are repeated first. */
   attempts?: AttemptRecord[];
-  /** Asks other hosts for what the record does not have. */
+  /** Sends the requests whose answers the record does not have. */
   live?: LiveHttp | undefined;
 }
 
@@ -65,7 +65,7 @@ export interface Reruns {
   close(): Promise<void>;
 }
 
-/** `engine`: of `assets`, as `engineId` has it. */
+/** `engine`: the id of the engine in `assets`, from `engineId`. */
 export function createReruns({ assets, engine }: { assets: RuntimeAssets; engine: string }): Reruns {
   const runtimes = createRerunRuntimes(assets);
 
@@ -96,7 +96,7 @@ export function createReruns({ assets, engine }: { assets: RuntimeAssets; engine
         );
         return resultOf(attempt, graded, version, planned, runs);
       }
-      // Most handlers leave nothing in the globals: then what ran before makes no difference, and need not be run.
+      // Most handlers keep no state in the globals: then the earlier runs make no difference and are not repeated.
       const alone = await once();
       return alone.verdict === "same" || !chains || isFirstOfAll(chains) ? alone : once(chains);
     },
@@ -106,7 +106,7 @@ export function createReruns({ assets, engine }: { assets: RuntimeAssets; engine
 
 const isFirstOfAll = (chains: Link[][]) => chains.every((chain) => chain.length === 0);
 
-/** For each run what its sandbox had run before; undefined where that is not recorded. */
+/** For each run the earlier runs of its sandbox; undefined if they are not recorded. */
 function chainsOf({ runs }: AttemptRecord, attempts: AttemptRecord[] = []): Link[][] | undefined {
   const chains = runs.map((run) => chainBefore(run, attempts));
   return chains.every((chain) => chain !== undefined) ? chains : undefined;
@@ -166,7 +166,7 @@ function pairsFor(then: RunRecord | undefined, now: RunRecord | undefined): Step
   const stepsNow = now ? stepsOf(now) : [];
   const handler = (then ?? now)?.handler ?? "";
   if (!then || !isOutOfTime(then)) return pairsOf(handler, stepsThen, stepsNow);
-  // Where its time was over is not where another's would be.
+  // The place where it timed out is not the place where another run would.
   const shown = stepsThen.slice(0, -1);
   return pairsOf(handler, shown, stepsNow.slice(0, shown.length));
 }

@@ -7,29 +7,29 @@ import { tenths } from "../tenths.ts";
 import type { RunHost } from "../tyk-api/host.ts";
 import type { CallRecord, LogRecord, RunRecord, WriteRecord } from "./records.ts";
 
-/** Sees what one run does. */
+/** Records the actions of one run. */
 export interface RunRecorder {
-  /** The host that the run is to use in place of this one. */
+  /** Returns the host that the run must use in place of `host`. */
   around(host: RunHost): RunHost;
-  /** A session was changed; undefined for one that is not there. */
+  /** A session was changed; undefined for a missing session. */
   wrote(key: string, before: Session | undefined, after: Session | undefined): void;
   /** The session of a key was found under another name. */
   named(key: string, name: string): void;
-  /** `outcome`: as the runtime has it; `end`: what it came to. */
+  /** `outcome`: the runtime's result; `end`: the result for the event. */
   ended(outcome: Outcome, end: EventOutcome): void;
-  /** Undefined when it did not end. */
+  /** Undefined if it did not end. */
   record(): RunRecord | undefined;
 }
 
-/** Characters of text that may still be kept. */
+/** The number of characters that may still be kept. */
 export interface Room {
   left: number;
 }
 
-/** How much text the record of one run may hold, in UTF-16 units. */
+/** The maximum text in the record of one run, in UTF-16 units. */
 export const RUN_CHARS = 1_000_000;
 
-/** `batch`: what all runs of a batch may keep together. */
+/** `batch`: the room that all runs of a batch share. */
 export const createRunRecorder = (run: Run, path: string, batch: Room, now: () => number): RunRecorder =>
   new Recording(run, path, batch, now);
 
@@ -41,7 +41,10 @@ interface Change {
   call: number | undefined;
 }
 
-/** A class, as the host below: with a closure for each function a run costs twice as much (`npm run bench:history`). */
+/**
+ * A class, like the host below: with a closure for each function, recording a run costs twice as much (`npm run
+ * bench:history`).
+ */
 class Recording implements RunRecorder {
   readonly #run: Run;
   readonly #path: string;
@@ -56,7 +59,7 @@ class Recording implements RunRecorder {
   #next = 0;
   began: number;
   taken: RunUsed | undefined;
-  /** The one that is being answered: a run makes one after the other. */
+  /** The call in progress: a run makes one call after the other. */
   #serving: CallRecord | undefined;
   #over: { outcome: Outcome; end: EventOutcome } | undefined;
 
@@ -169,7 +172,7 @@ class Recording implements RunRecorder {
     try {
       return this.keep(showSession(session));
     } catch {
-      return null; // Edited by hand to what is not a session: the script was told so.
+      return null; // Invalid after a manual edit: the script got an error.
     }
   }
 }
@@ -207,7 +210,7 @@ class RecordedHost implements RunHost {
     const call = this.#of.called(name, args, after);
     const since = performance.now();
     const hadFailed = this.#host.failure !== undefined;
-    // Counted from the time that is recorded, so that a rerun counts the same.
+    // Computed from the recorded time, so that a rerun computes the same.
     const answer = await this.#host.call(name, args, {
       ...scope,
       after,
@@ -217,7 +220,7 @@ class RecordedHost implements RunHost {
       },
     });
     const { failure } = this.#host;
-    // An answer that comes when its run is over was not given to it.
+    // An answer that arrives after the end of its run was not passed to it.
     if (this.#of.answered(call, since, answer) && !hadFailed && failure)
       call.failure = { code: failure.code, error: this.#of.keep(failure.message) };
     return answer;

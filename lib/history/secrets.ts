@@ -10,7 +10,7 @@ export const PLAIN_HEADERS: ReadonlySet<string> = new Set([
   "content-length",
 ]);
 
-/** Members of a session that say nothing of who has it. */
+/** Members of a session that do not identify its owner. */
 export const PLAIN_SESSION: ReadonlySet<string> = new Set([
   "org_id",
   "access_rights",
@@ -19,7 +19,7 @@ export const PLAIN_SESSION: ReadonlySet<string> = new Set([
 ]);
 const TIME = /^(\d{1,19}|\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d))$/;
 
-/** Only for these names: in any other member, what looks like a time may be a secret of digits. */
+/** Only for these names: in any other member, a value that looks like a time may be a secret of digits. */
 export const isTime = (name: string, value: unknown) =>
   (name === "date_created" || name === "last_updated") && typeof value === "string" && TIME.test(value);
 
@@ -51,10 +51,12 @@ export function readRequest(text: string): ClientRequest {
   return { method, path, query, headers, body: end ? request.slice(end.index + end[0].length) : "" };
 }
 
-/** Shorter ones are words, which stand in any text. */
+/** Shorter ones are words, which any text may contain. */
 const SECRET_CHARS = 8;
 
-/** What the attempt met that is taken out where it belongs, and may have been logged, or sent on in an address. */
+/**
+ * The secrets in an attempt's data. They are removed from their own members, but may also be in log lines or addresses.
+ */
 export function secretsOf({ event, runs }: AttemptRecord): Set<string> {
   const { OriginatingRequest: request, Path: path } = event.Meta;
   const client = typeof request === "string" && request !== "" ? readRequest(request) : undefined;

@@ -1,14 +1,14 @@
 import { diff } from "node:util";
 import type { CallRecord, LogRecord, RunRecord, WriteRecord } from "./records.ts";
 
-/** Something that a run did, or its end. */
+/** An action of a run, or its end. */
 export type Step =
   | ({ what: "call" } & CallRecord)
   | ({ what: "log" } & LogRecord)
   | ({ what: "write" } & WriteRecord)
   | { what: "end"; outcome: "done" | "failed"; reason?: string; error?: string };
 
-/** What a handler did then and what it does now, where that is the same; or only one of them. */
+/** A step of the record and the same step of the rerun; or only one of them. */
 export interface StepPair {
   handler: string;
   then?: Step;
@@ -16,7 +16,7 @@ export interface StepPair {
   same: boolean;
 }
 
-/** In order. The commit of a run that did not count says nothing of the run. */
+/** The steps of a run, in order. The commit of a failed run is not one of them. */
 export function stepsOf({ calls, logs, writes, outcome, reason, error }: RunRecord): Step[] {
   const steps = [
     ...calls.map((call) => ({ what: "call" as const, ...call })),
@@ -43,17 +43,17 @@ function essence(step: Step): unknown[] {
   }
 }
 
-/** What a call leaves out at its end is "". */
+/** Missing arguments at the end of a call are "". */
 function withoutDefaults(args: string[]): string[] {
   const last = args.findLastIndex((arg) => arg !== "");
   return args.slice(0, last + 1);
 }
 
-/** Whether a script that makes the one call makes the other. */
+/** Whether two calls are the same for a script. */
 export const isSameCall = (a: Pick<CallRecord, "name" | "args">, b: Pick<CallRecord, "name" | "args">) =>
   a.name === b.name && JSON.stringify(withoutDefaults(a.args)) === JSON.stringify(withoutDefaults(b.args));
 
-/** Aligns two lists of steps where they are equal. */
+/** Aligns two lists of steps at their equal steps. */
 export function pairsOf(handler: string, then: Step[], now: Step[]): StepPair[] {
   const textOf = (step: Step) => JSON.stringify(essence(step));
   const nextThen = then.values();

@@ -3,8 +3,8 @@ import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { keyOfEvent } from "./event-rows.ts";
 import type { AttemptRecord, RunRecord } from "./records.ts";
 
-// How attempts lie in a deployment's history table: one item each, below its event. Two indexes have a summary of each,
-// by the day on which it was stored, and by the key that its event is about.
+// The items of attempts in a deployment's history table: one item for each attempt, in its event's partition. Two
+// indexes have a summary of each attempt: by the day on which it was stored, and by the key of its event.
 
 /** Index: `day_shard`. */
 export const BY_DAY = "by-day";
@@ -14,20 +14,20 @@ export const BY_KEY = "by-key";
 /** The parts of a day: DynamoDB limits the writes of one partition to 1,000 units a second. */
 export const SHARDS = 8;
 
-/** Partition key of all attempts of an event. The id alone: events of different APIs may share it. */
+/** Partition key of all attempts of an event. Only the id: events of different APIs may share it. */
 export const eventKey = (id: string) => `e#${id}`;
 /** Partition key of the index by day; `day` as `dayOf` has it. */
 export const dayShard = (day: string, shard: number) => `d#${day}#${shard}`;
-/** Partition key of the index by key; `ref` stands for the key, so that the table holds no raw keys. */
+/** Partition key of the index by key; `ref` is the reference of the key, so that the table contains no raw keys. */
 export const keyPartition = (ref: string) => `k#${ref}`;
 
 /** In UTC. */
 export const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
 
-/** For a record that is too large for an item; the bucket's lifecycle rule removes what is below `history/`. */
+/** For a record that is too large for an item; the bucket's lifecycle rule deletes the objects below `history/`. */
 export const objectKey = (day: string, name: string) => `history/${day}/${name}.json.gz`;
 
-/** The part of an attempt that a list shows. */
+/** The part of an attempt for lists. */
 interface Summary extends Omit<AttemptRecord, "event" | "runs" | "limits" | "engine" | "container"> {
   type: string;
   key: string;
@@ -46,7 +46,7 @@ function summaryOf({ event, runs, limits, engine, container, ...facts }: Attempt
   };
 }
 
-/** An attempt with all that lists and filters ask, and nothing of what its handlers did. */
+/** An attempt with all values for lists and filters, without the actions of its handlers. */
 function attemptOf({ type, key, handlers, ...facts }: Summary): AttemptRecord {
   return {
     ...facts,
@@ -74,10 +74,13 @@ export interface ItemKey {
   sk: string;
 }
 
-/** Where the whole record is: gzipped JSON in the item, or the name of an object in the bucket. */
+/** The whole record as gzipped JSON, or the name of its object in the bucket. */
 export type Stored = { record: Uint8Array } | { object: string };
 
-/** `name`: of this attempt alone. `stored`: when, in ms since 1970. `ttl`: until when, in seconds. */
+/**
+ * `name`: unique to this attempt. `stored`: the time of storage, in ms since 1970. `ttl`: the time of deletion, in unix
+ * seconds.
+ */
 export function attemptItem(
   attempt: AttemptRecord,
   where: Stored,
@@ -100,14 +103,14 @@ export function attemptItem(
   };
 }
 
-/** What an index or a query returns of an item. */
+/** The attributes of an item in a query or an index. */
 export interface Listed extends ItemKey {
-  /** When, in ISO 8601. */
+  /** In ISO 8601. */
   stored_at: string;
   attempt: AttemptRecord;
 }
 
-/** Of an item as an index or a query has it; members that the summary does not have are empty. */
+/** Decodes an item of a query or an index; members that are not in the summary are empty. */
 export function listedOf(attributes: Record<string, AttributeValue>): Listed {
   const { pk, sk, stored_at, summary } = fromAttributes(attributes) as Record<string, string>;
   return {
@@ -118,7 +121,7 @@ export function listedOf(attributes: Record<string, AttributeValue>): Listed {
   };
 }
 
-/** Undefined for an item of an index, which has the summary alone. */
+/** Undefined for an item of an index, which has only the summary. */
 export function storedOf({ record, object }: Record<string, AttributeValue>): Stored | undefined {
   if (record?.B) return { record: record.B };
   return object?.S === undefined ? undefined : { object: object.S };

@@ -11,7 +11,7 @@ import { attemptItem, dayOf, objectKey, SHARDS, type Stored } from "./table-item
 
 /** `now` in ms; `random` from 0 to 1, to spread writes over the parts of a day. */
 export interface TableSinkDeps {
-  /** Clients of their own, which try once: what throttles them touches no event. */
+  /** Separate clients without retries, so that their throttling does not affect events. */
   dynamo: Pick<DynamoDBClient, "send">;
   s3: () => Pick<S3Client, "send">;
   table: string;
@@ -25,7 +25,7 @@ export interface TableSinkDeps {
   log: Pick<Log, "warn">;
 }
 
-/** An item has at most 400 KB, and is written by its size. */
+/** An item has at most 400 KB, and the cost of a write depends on its size. */
 const ITEM_BYTES = 64 * 1024;
 /** DynamoDB's own limit of one call. */
 const ITEMS = 25;
@@ -34,8 +34,8 @@ const zip = promisify(gzip);
 type Item = Record<string, AttributeValue>;
 
 /**
- * Keeps attempts in a table, and large ones in a bucket. Each is tried once; what is not taken in time is lost and
- * counted in the answer, and the reason is logged.
+ * Keeps attempts in a table, and large ones in a bucket. Each write is tried once; attempts that are not written in
+ * time are lost and counted in the result, and the reason is logged.
  */
 export function createTableSink(deps: TableSinkDeps): HistorySink {
   const { dynamo, table, bucket, container, redact, log } = deps;
@@ -65,7 +65,7 @@ export function createTableSink(deps: TableSinkDeps): HistorySink {
     });
   }
 
-  /** How many were taken. */
+  /** Returns the number of items that were written. */
   async function write(items: Item[], abortSignal: AbortSignal): Promise<number> {
     const { UnprocessedItems } = await dynamo.send(
       new BatchWriteItemCommand({
@@ -85,7 +85,7 @@ export function createTableSink(deps: TableSinkDeps): HistorySink {
 
     async function keep(): Promise<void> {
       const items: Item[] = [];
-      // One after the other: redaction takes the processor, and the time may be over between two.
+      // One after the other: redaction uses the CPU, and the time may run out between two.
       for (const attempt of attempts) {
         if (stop.signal.aborted) break;
         const item = await itemOf(attempt, stop.signal).catch(lost);
@@ -102,7 +102,7 @@ export function createTableSink(deps: TableSinkDeps): HistorySink {
     }
 
     const over = new AbortController();
-    // A client may ignore its signal: this never waits for longer.
+    // A client may ignore its signal, so this does not wait longer than the signal.
     await Promise.race([
       keep(),
       delay(ms, undefined, { signal: over.signal }).then(

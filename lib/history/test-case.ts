@@ -5,27 +5,27 @@ import type { Used } from "../runtime/protocol.ts";
 import { MISS } from "../sessions/session.ts";
 import type { AttemptRecord, CallRecord, RunRecord } from "./records.ts";
 
-/** An event with what its handlers are given, and what is to come of it: the content of a file of a test. */
+/** The content of a test file: an event, the data for its handlers, and the expected result. */
 export interface TestCase {
   api_id: string;
   event: GatewayEvent;
-  /** What scripts get of it. */
+  /** The members that scripts receive. */
   event_id: string;
   attempt: number;
-  /** What the clock says to each handler first; at each further look it is a millisecond later. */
+  /** The first time that each handler reads from the clock; each further read is one millisecond later. */
   now: string;
   /** For handlers that read other times, or random numbers. */
   took: (Pick<Used, "seed" | "clock"> & { handler: string })[];
-  /** What is in the store before, by key. */
+  /** The sessions before the event, by key. */
   sessions: Record<string, unknown>;
-  /** The answers of other hosts, each for one request; `error`: what is logged where no answer comes. */
+  /** The answers of other hosts, each for one request; `error`: the logged error if there is no answer. */
   http: HttpAnswer[];
-  /** Answers of the storage; what is not among them is asked of one that is empty at first. */
+  /** Answers of the storage; other calls use a storage that is empty at first. */
   storage: { args: string[]; answer: unknown }[];
   expect: Partial<Expectation>;
 }
 
-/** One answer of another host, and the request it belongs to. */
+/** One answer of another host, and its request. */
 export interface HttpAnswer {
   call: "makeHttpRequest" | "batchRequest";
   /** The members that a request must have to get this answer. */
@@ -34,11 +34,11 @@ export interface HttpAnswer {
   error?: string;
 }
 
-/** What came of an event. */
+/** The result of an event. */
 export interface Expectation {
   outcome: "done" | "failed";
   reason?: string;
-  /** The first line of it. */
+  /** The first line of the error. */
   error?: string;
   logs: { handler: string; level: string; text: string }[];
   /** `POST https://api.example/hook`, in order. */
@@ -48,8 +48,8 @@ export interface Expectation {
 }
 
 /**
- * The test that passes where handlers do again what they did in this attempt. Its keys and bodies are those of the
- * record: a redacted one makes a test of redacted values.
+ * The test that passes if handlers do the same as in this attempt. Its keys and bodies are those of the record, so a
+ * redacted record makes a test with redacted values.
  */
 export function testCaseOf({ id, api_id, event, n, at, runs }: AttemptRecord): TestCase {
   const now = new Date(firstLook(runs[0]) ?? runs[0]?.began ?? at).toISOString();
@@ -78,7 +78,7 @@ export function testCaseOf({ id, api_id, event, n, at, runs }: AttemptRecord): T
 
 const firstLook = (run: RunRecord | undefined) => run?.used?.clock?.[0];
 
-/** Undefined where the clock goes on as it does in a test. */
+/** Undefined if the recorded clock equals the clock of a test. */
 function tookOf({ handler, used }: RunRecord, now: number): TestCase["took"][number] | undefined {
   const { seed, clock = [] } = used ?? {};
   const isPlain = clock.every((step, at) => step === (at === 0 ? now : 1));
@@ -86,7 +86,7 @@ function tookOf({ handler, used }: RunRecord, now: number): TestCase["took"][num
   return { handler, ...(!isPlain && { clock }), ...(seed && { seed }) };
 }
 
-/** What handlers did, in the form of a test. */
+/** The result of handlers, in the format of a test. */
 export function expectationOf(runs: RunRecord[]): Expectation {
   const failed = runs.find(({ outcome }) => outcome === "failed");
   const { reason, error } = failed ?? {};
@@ -98,7 +98,7 @@ export function expectationOf(runs: RunRecord[]): Expectation {
       logs.filter(({ text }) => text !== CORE_LINE).map(({ level, text }) => ({ handler, level, text })),
     ),
     http: runs.flatMap(({ calls }) => calls.flatMap(requestLines)),
-    // What a failed handler wrote does not count.
+    // The writes of a failed handler are discarded.
     sessions: Object.fromEntries(
       runs
         .filter((run) => run.outcome !== "failed")
@@ -107,7 +107,7 @@ export function expectationOf(runs: RunRecord[]): Expectation {
   };
 }
 
-/** The gateway takes the names of members in any letters. */
+/** The gateway's member names are case-insensitive. */
 function requestLines({ name, args }: CallRecord): string[] {
   if (name !== "makeHttpRequest" && name !== "batchRequest") return [];
   const request = membersOf(jsonOf(args[0]));
@@ -127,7 +127,7 @@ const membersOf = (value: unknown): Map<string, unknown> =>
       : [],
   );
 
-/** Each session as the first run that used it found it. */
+/** Each session as read by the first run that used it. */
 function sessionsBefore(runs: RunRecord[]): Record<string, unknown> {
   const before = new Map<string, unknown>();
   const meet = (key: string, text: string | null | undefined) => {
@@ -148,7 +148,7 @@ function sessionsBefore(runs: RunRecord[]): Record<string, unknown> {
   return Object.fromEntries([...before].filter(([, session]) => session !== undefined));
 }
 
-/** JSON, its numbers to the digit; a text that is not JSON stays one. */
+/** The value of a JSON text, with exact numbers; any other text is returned unchanged. */
 function jsonOf(text: string | undefined): unknown {
   if (text === undefined) return null;
   try {
@@ -166,17 +166,17 @@ const exactly = (_: string, value: unknown, { source }: { source?: string }) =>
     ? exact.rawJSON(source)
     : value;
 
-/** With numbers that print as they were written. */
+/** Parses JSON with numbers that are printed as they were written. */
 export const parseExactly = (text: string): unknown =>
   JSON.parse(text, exactly as (name: string, value: unknown) => unknown);
 
-/** With the members of each object in the order of their names, so that two files differ only where they must. */
+/** With the members of each object in the order of their names, so that two files differ only if their values do. */
 export function testCaseText(test: Partial<TestCase>): string {
   const said = Object.entries(test).filter(([name, value]) => !isDeepStrictEqual(value, UNSAID[name]));
   return `${JSON.stringify(sorted(Object.fromEntries(said)), undefined, 2)}\n`;
 }
 
-/** What goes without saying. */
+/** Values that are omitted. */
 const UNSAID: Record<string, unknown> = { attempt: 1, took: [], sessions: {}, http: [], storage: [] };
 
 /** A copy with the members of each object sorted by name, at every depth. */

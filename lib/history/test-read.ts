@@ -5,10 +5,10 @@ import { isObject, valueIn } from "../json.ts";
 import { parseSession } from "../sessions/session.ts";
 import { type HttpAnswer, parseExactly, type TestCase } from "./test-case.ts";
 
-/** Where a value is in a test, such as `["expect", "logs", 0]`. */
+/** The place of a value in a test, such as `["expect", "logs", 0]`. */
 export type Place = (string | number)[];
 
-/** What is wrong with the text of a test, and where. */
+/** An error in the text of a test, with its place. */
 export class Misfit extends AppError {
   readonly place: Place;
   constructor(place: Place, message: string) {
@@ -81,7 +81,7 @@ const seed: Check = (value, place) => {
     throw new Misfit(place, "must have 1 to 16 hex digits");
 };
 
-/** By the same rules as for one that a gateway sends, or a script writes. */
+/** With the same rules as for an event of a gateway, or a session of a script. */
 function parsedBy(parse: (text: string) => unknown): Check {
   return (value, place) => {
     try {
@@ -128,13 +128,13 @@ const checkCase = object(
   ["api_id", "event"],
 );
 
-/** The clock of a test that does not say what time it is. */
+/** The default time of a test. */
 const NOW = "2026-01-01T00:00:00.000Z";
 
 type Written = Pick<TestCase, "api_id" | "event"> &
   Partial<Omit<TestCase, "http">> & { http?: (Partial<HttpAnswer> & { request: unknown })[] };
 
-/** Throws a Misfit with the place at fault. */
+/** Throws a Misfit with the place of the error. */
 export function readTestCase(json: string): TestCase {
   const written = readJson(json) as Written;
   checkCase(written, []);

@@ -12,9 +12,9 @@ import { noteChanges, rerunOne } from "./rerun-run.ts";
 import { type Expectation, expectationOf, sorted, type TestCase } from "./test-case.ts";
 import type { Place } from "./test-read.ts";
 
-/** `timeoutMs`: wall time of one run. */
+/** `timeoutMs`: the limit of one run, in wall time. */
 export interface TestDeps {
-  /** Each run starts from the scripts as they were loaded. */
+  /** Each run starts with the freshly loaded scripts. */
   runtime: Runtime;
   release: LiveRelease;
   configOf: ConfigOf;
@@ -22,24 +22,27 @@ export interface TestDeps {
   allowMasterKeys: boolean;
 }
 
-/** What came of a test. */
+/** The result of a test. */
 export interface TestResult {
   now: Expectation;
-  /** Where that is not what was expected. */
+  /** The differences from the expected result. */
   mismatches: Mismatch[];
   /** The error of a handler that failed, with its frames. */
   error: string;
 }
 
-/** `expected` and `actual` are undefined where that side has nothing. */
+/** `expected` and `actual` are undefined if that side has no value. */
 export interface Mismatch {
-  /** In the test. */
+  /** The place in the test. */
   place: Place;
   expected: unknown;
   actual: unknown;
 }
 
-/** Runs the handlers that the release has for the event. Nothing is written or sent. Throws for a value of config_data. */
+/**
+ * Runs the release's handlers for the event. Nothing is written or sent. Throws if config_data has a reference without
+ * a value.
+ */
 export async function runTest(test: TestCase, deps: TestDeps): Promise<TestResult> {
   const { release, configOf } = deps;
   const { api_id, event, http, sessions } = test;
@@ -114,7 +117,7 @@ function usedBy(handler: string, { took, now }: TestCase): RunUsed {
   return { ...(seed !== undefined && { seed }), clock, load: { id: "" }, nth: 0 };
 }
 
-/** As a record has them; `i` is the place in the test. */
+/** In the format of a record; `i` is the position in the test. */
 function answersOf({ http, storage }: TestCase): CallRecord[] {
   return [
     ...http.map(({ call, request, answer }, i): CallRecord => {
@@ -138,7 +141,7 @@ function answersOf({ http, storage }: TestCase): CallRecord[] {
 
 const textOf = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
 
-/** A request has to have what the test's has, and may have more; so may a call of the storage at its end. */
+/** A request must have the members of the test's request, and may have more; a storage call may have more arguments. */
 function isSame(answer: CallRecord, call: Pick<CallRecord, "name" | "args">): boolean {
   if (answer.name !== call.name) return false;
   if (call.name === "storage") return answer.args.every((arg, at) => arg === call.args[at]);
@@ -183,7 +186,7 @@ function resultOf({ expect, http }: TestCase, runs: RunRecord[], { unused }: Wor
   return { now, mismatches: [...wrong, ...missing, ...unasked], error };
 }
 
-/** A member that a test leaves out may be anything, but for the outcome. */
+/** A member that a test omits may have any value, except the outcome. */
 function mismatchesAt(member: keyof Expectation, expect: Partial<Expectation>, actual: unknown): Mismatch[] {
   const expected = member === "outcome" ? (expect.outcome ?? "done") : expect[member];
   if (expected === undefined || isSameJson(expected, actual)) return [];
@@ -202,9 +205,9 @@ function mismatchesAt(member: keyof Expectation, expect: Partial<Expectation>, a
   return [{ place, expected, actual }];
 }
 
-/** A log line of a test need not say which handler and level. */
+/** A log line of a test may omit the handler and the level. */
 const isSameLine = (expected: unknown, actual: unknown) =>
   isObject(expected) && isObject(actual) ? isPartOf(expected, actual) : isDeepStrictEqual(expected, actual);
 
-/** Whatever the order of members. */
+/** Equality of JSON values, independent of the order of members. */
 const isSameJson = (a: unknown, b: unknown) => JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));

@@ -23,7 +23,10 @@ export interface KeysRequest {
 const FORBIDDEN = problem(403, "Attempted administrative access with invalid or missing key!");
 const KEYS = /^\/tyk\/keys(?:\/([^/]+))?\/?$/;
 
-/** The gateway's own key API on the sessions table: as a gateway without policies, APIs by the live release. */
+/**
+ * The gateway's key API on the sessions table. It behaves like a gateway without policies, with the APIs of the live
+ * release.
+ */
 export function createKeysApi(deps: KeysDeps): (request: KeysRequest) => Promise<KeysReply> {
   return async (request) => {
     const { path, query, secret = "" } = request;

@@ -38,6 +38,6 @@ export interface KeyRequest {
 /** Any value means yes, even `false`. */
 export const isHashed = ({ query }: KeyRequest) => Boolean(query.hashed);
 
-/** The store that takes a key as this request names it: by its row's name where `hashed` was asked for. */
+/** The store for the key of a request: by the row's name if the request has `hashed`. */
 export const storeFor = ({ store, byName }: KeysDeps, hashed: boolean): SessionStore =>
   hashed ? byName : store;

@@ -9,7 +9,7 @@ import { json, type KeysReply, problem } from "./reply.ts";
 export const MAX_KEYS = 10_000;
 /** The maximum cost of one list in read units, plus one page: a list of 10,000 sessions of up to 4 KB costs less. */
 export const MAX_UNITS = 6_000;
-/** Rows that are read by one request. */
+/** The number of rows that one request reads. */
 const PAGE = 1_000;
 /** Lambda's answers have at most 6 MiB. */
 const MAX_BYTES = 4 * 1024 * 1024;

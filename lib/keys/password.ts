@@ -6,8 +6,8 @@ import { keepPassword, type Session } from "../sessions/session.ts";
 const COST = 10;
 
 /**
- * As a gateway stores a basic-auth user: a blank password, or the stored hash itself, keeps the one that is there, and
- * any other is hashed. Throws session-invalid for a password that is too long for bcrypt.
+ * As a gateway stores a basic-auth user: a blank password, or the stored hash itself, keeps the stored password; any
+ * other password is hashed. Throws session-invalid for a password that is too long for bcrypt.
  */
 export async function withPasswordHash(session: Session, before?: Session): Promise<Session> {
   const password = session.basic_auth_data?.password;

@@ -8,7 +8,7 @@ type Right = Rights[string];
 type Limit = NonNullable<Right["limit"]>;
 type Quota = Pick<Limit, "quota_max" | "quota_remaining" | "quota_renews">;
 
-/** Tags are a set; a limit of an API counts for that API, and what is left of it is never what the body says. */
+/** Tags are a set; a limit of an API applies to that API, and its remaining quota is never taken from the body. */
 export function withScopes(session: Session): Session {
   return {
     ...session,
@@ -20,7 +20,7 @@ export function withScopes(session: Session): Session {
   };
 }
 
-/** With `suppress_reset=1`: periods that run at `now`, in unix seconds, go on with what was used in them. */
+/** With `suppress_reset=1`: periods that are running at `now`, in unix seconds, continue with their used quota. */
 export function withCounters(session: Session, before: Session, now: number): Session {
   return {
     ...(isRunning(before, now) ? after(usedOf(before), session) : session),
@@ -62,7 +62,7 @@ function mapRights({ access_rights }: Session, change: (right: Right, apiId: str
   return { access_rights: Object.fromEntries(rights) };
 }
 
-/** There are no policies here, so a session is as unfit as at a gateway that does not have them. */
+/** There are no policies here, so a session is invalid as at a gateway that does not have its policies. */
 export function policyProblem({ apply_policies = [], apply_policy_id }: Session): string | undefined {
   const ids = apply_policies.length > 0 || !apply_policy_id ? apply_policies : [apply_policy_id];
   if (ids.length === 0) return undefined;
@@ -72,6 +72,6 @@ export function policyProblem({ apply_policies = [], apply_policy_id }: Session)
 }
 
 /**
- * Whether the session grants access to any API: a gateway refuses one that does not, unless master keys are allowed.
+ * Whether the session grants access to any API: a gateway rejects one that does not, unless master keys are allowed.
  */
 export const hasRights = ({ access_rights = {} }: Session) => Object.keys(access_rights).length > 0;

@@ -144,7 +144,7 @@ function read(body: string): Session | undefined {
   }
 }
 
-/** By the rules of every other write; who may have a master key was asked before. */
+/** With the rules of every other write; whether a master key is allowed has been checked before. */
 const applied = (deps: KeysDeps, session: Session, suppressReset: boolean): Session =>
   applySet(session, { suppressReset, now: secondsOf(deps), allowMasterKeys: deps.allowMasterKeys });
 

@@ -1,7 +1,7 @@
 import { type Parameters, parameterOf } from "./deployment.ts";
 import { DEPLOYMENT_SETTINGS, type DeploymentSetting } from "./deployment-settings.ts";
 
-/** A stage about to be packaged. */
+/** A stage to be packaged. */
 export interface Deployed {
   name: string;
   stage: string;
@@ -9,13 +9,13 @@ export interface Deployed {
   parameters: Parameters;
 }
 
-/** What is wrong with settings together, of which each alone is right. */
+/** The problems of combinations of settings that are each valid. */
 export const deploymentProblems = (deployed: Deployed): string[] =>
   [longNames, otherRegions, queueKinds, sessionsStream, keysApi, webhooks, network].flatMap((check) =>
     check(deployed),
   );
 
-/** S3 takes 63 characters: 12 are the account's, 14 the longest region's, and 3 hyphens. */
+/** S3 allows 63 characters, including 12 of the account, 14 of the longest region, and 3 hyphens. */
 const MOST_CHARS = 34;
 
 function longNames({ name, stage }: Deployed): string[] {
@@ -26,7 +26,7 @@ function longNames({ name, stage }: Deployed): string[] {
   ];
 }
 
-/** How gatehook.json calls a parameter. */
+/** The name of a parameter in gatehook.json. */
 const called = (parameter: string) =>
   (DEPLOYMENT_SETTINGS as Record<string, DeploymentSetting>)[parameter]?.member ?? parameter;
 
@@ -71,7 +71,7 @@ function keysApi({ parameters }: Deployed): string[] {
     : [];
 }
 
-/** What an invocation keeps for its answer, and for events that came with the webhook, in ms. */
+/** The time that an invocation reserves for its answer, and for events in the same batch as the webhook, in ms. */
 const RESERVE_MS = 5_000;
 
 /** A webhook that takes longer than any invocation would never be sent. */

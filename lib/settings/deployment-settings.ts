@@ -16,13 +16,13 @@ import type { Setting } from "./setting.ts";
 
 /** A setting of the deployment: a parameter of serverless.yml. */
 export type DeploymentSetting = Setting & {
-  /** Counts in the local stack too. */
+  /** Also applies to the local stack. */
   local?: true;
-  /** Where a stage of gatehook.json has it, in place of `settings`. */
+  /** Its place in a stage of gatehook.json, if it is not in `settings`. */
   member?: `resources.${string}` | `domain.${string}`;
 };
 
-/** A resource that is there, and is used in place of one that the stack would make. */
+/** An existing resource that is used instead of one that the stack would create. */
 const given = <Name extends string>(name: Name, form: Form, what: string, note?: string) =>
   ({
     kind: "text",
@@ -275,5 +275,5 @@ export const DEPLOYMENT_SETTINGS = {
   },
 } as const satisfies Record<string, DeploymentSetting>;
 
-/** A parameter of serverless.yml. `gatehook.json` has it in `settings`, or where its `member` says. */
+/** A parameter of serverless.yml. In `gatehook.json` it is in `settings`, or in the place that its `member` names. */
 export type DeploymentSettingName = keyof typeof DEPLOYMENT_SETTINGS;

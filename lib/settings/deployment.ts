@@ -4,22 +4,22 @@ import { settingOf } from "./named.ts";
 import type { Project } from "./project.ts";
 import { defaultText, isSecret } from "./setting.ts";
 
-/** What a stage is deployed with: parameters of serverless.yml, as texts, without those that are left at their default. */
+/** The parameters of serverless.yml for a stage, as texts, without those that have their default. */
 export type Parameters = Record<string, string>;
 
-/** It counts in the local stack only: in a deployment, `ingestAuth` says who may send events. */
+/** It applies only to the local stack: in a deployment, `ingestAuth` determines who may send events. */
 export const LOCAL_ONLY = "INGEST_AUTH";
 
-/** Of every stage. */
+/** The parameters of all stages. */
 export const commonParameters = ({ settings }: Project): Parameters => filled(settings);
 
-/** Of one stage; `set` comes before gatehook.json. */
+/** The parameters of one stage; `set` overrides gatehook.json. */
 export function stageParameters(project: Project, stage: string, set: Parameters = {}): Parameters {
   const { settings = {}, given = {} } = project.stages[stage] ?? {};
   return filled({ ...project.settings, ...settings, ...given, ...set });
 }
 
-/** An empty text stands for the default, also where it takes the place of another. */
+/** An empty text means the default, even if it overrides another value. */
 function filled(settings: Record<string, string>): Parameters {
   const entries = Object.entries(settings).flatMap(([name, value]) => {
     const setting = settingOf(name);
@@ -32,6 +32,6 @@ function filled(settings: Record<string, string>): Parameters {
 
 const ALL = { ...DEPLOYMENT_SETTINGS, ...FUNCTION_SETTINGS };
 
-/** A parameter's value, the default's where it is not set. */
+/** The value of a parameter, or its default if it is not set. */
 export const parameterOf = (parameters: Parameters, name: keyof typeof ALL): string =>
   parameters[name] ?? defaultText(ALL[name]);

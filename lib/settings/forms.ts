@@ -1,4 +1,4 @@
-/** What a text must look like: `rule` says it in words, after "must be". */
+/** The required format of a text: `rule` describes it, after "must be". */
 export interface Form {
   pattern: RegExp;
   rule: string;
@@ -27,7 +27,7 @@ export const TABLE_ARN = arn(
   `${HERE}${TABLE}`,
   "arn:aws:dynamodb:eu-west-1:123456789012:table/sessions",
 );
-/** The ARN of the stream ends in the time at which it was switched on. */
+/** The ARN of a stream ends with the time at which it was enabled. */
 export const STREAM_ARN = arn(
   "a table's stream",
   "dynamodb",
@@ -68,13 +68,13 @@ export const HOSTED_ZONE: Form = {
   pattern: /^Z[A-Z0-9]{1,31}$/,
   rule: "the ID of a hosted zone, such as Z0123456789ABC",
 };
-/** Of any partition, such as us-gov-west-1. */
+/** A region of any partition, such as us-gov-west-1. */
 export const REGION: Form = {
   pattern: /^[a-z]{2,5}(-[a-z]+)+-\d$/,
   rule: "a region, such as eu-west-1",
 };
 
-/** Only what SNS could never use is refused: SNS itself asks the address to confirm. */
+/** Rejects only addresses that SNS could never use: SNS itself sends a confirmation request to the address. */
 export const EMAIL: Form = {
   pattern: /^[^\s@"]+@[^\s@"]+$/,
   rule: "an e-mail address",
@@ -85,14 +85,16 @@ export const NAMESPACE: Form = {
   rule: "letters, digits, spaces and . _ / # : -, and not begin with AWS/",
 };
 
-/** It stands in the names of all that the stack makes; the strictest are those of buckets and of the framework. */
+/**
+ * It is part of the names of all resources of the stack; the strictest rules are those of buckets and of the framework.
+ */
 export const SERVICE_NAME: Form = {
   pattern: /^(?!xn--|sthree-|amzn-s3-demo-)[a-z][a-z0-9-]{0,28}[a-z0-9]$/,
   rule:
     "2 to 30 lower-case letters, digits and hyphens, with a letter first and no hyphen last " +
     "(and not begin with xn--, sthree- or amzn-s3-demo-, which S3 keeps for itself)",
 };
-/** Those that begin with a dot are gatehook's own and other tools'. */
+/** Names that begin with a dot belong to gatehook and other tools. */
 export const SOURCE_FOLDER: Form = {
   pattern:
     /^(?!(.*\/)?node_modules(\/|$))(?!\.)[\p{L}\p{N}_.@+ -]*[\p{L}\p{N}_@+-](\/(?!\.)[\p{L}\p{N}_.@+ -]*[\p{L}\p{N}_@+-])*$/u,
@@ -100,7 +102,7 @@ export const SOURCE_FOLDER: Form = {
     "a folder in that of gatehook.json, such as src/handlers: names of letters, digits, spaces and _ . @ + -, " +
     "with / between them, of which none begins with a dot, ends with a dot or a space, or is node_modules",
 };
-/** `default` is what the framework calls the settings of all stages. */
+/** `default` is the framework's name for the settings of all stages. */
 export const STAGE_NAME: Form = {
   pattern: /^(?!default$)[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$/,
   rule: "1 to 30 lower-case letters, digits and hyphens, with no hyphen first or last (and not default)",
@@ -117,7 +119,9 @@ export const TAG_VALUE: Form = {
   rule: "at most 256 letters, digits, spaces and _ . : / = + - @",
 };
 
-/** CloudFormation puts the secret in its place; of the ways that it knows, these two work in a function's environment. */
+/**
+ * CloudFormation replaces it with the secret; of its dynamic references, these two work in a function's environment.
+ */
 export const SECRET_REFERENCE: Form = {
   pattern: /^\{\{resolve:(secretsmanager|ssm):[^{}]+\}\}$/,
   rule: "a reference, such as {{resolve:secretsmanager:gatehook/gateway-secret}}",

@@ -7,7 +7,10 @@ import type { Shape } from "./shape.ts";
 
 type Schema = Record<string, unknown>;
 
-/** The JSON Schema of gatehook.json, for editors. gatehook itself reads the file by the shape that this is made of. */
+/**
+ * The JSON Schema of gatehook.json, for editors. gatehook itself checks the file with the shape from which the schema
+ * is generated.
+ */
 export const projectSchema = (): Schema => ({
   $schema: "https://json-schema.org/draft/2020-12/schema",
   title: "gatehook.json",
@@ -64,7 +67,7 @@ function settingSchema(setting: Setting): Schema {
   };
 }
 
-/** A number and true may also be given as text, as the environment has them. */
+/** A number and true may also be given as text, as in the environment. */
 function valueSchema(setting: Setting): Schema {
   if (isSecret(setting)) return { type: "string", ...patternOf(SECRET_REFERENCE) };
   switch (setting.kind) {

@@ -7,7 +7,7 @@ import { isSecret, problemWith, type Setting } from "./setting.ts";
 const FUNCTIONS: Record<string, FunctionSetting> = FUNCTION_SETTINGS;
 const DEPLOYMENT: Record<string, DeploymentSetting> = DEPLOYMENT_SETTINGS;
 
-/** The setting of a written name; a problem for an unknown name, and for a setting that the stack makes. */
+/** The setting with a name; a problem for an unknown name, and for a setting that the stack sets itself. */
 export function settingOf(name: string): Setting | { problem: string } {
   if (Object.hasOwn(DEPLOYMENT, name)) return DEPLOYMENT[name] as Setting;
   if (!Object.hasOwn(FUNCTIONS, name)) return { problem: `there is no setting ${name}${hint(name)}` };
@@ -15,7 +15,7 @@ export function settingOf(name: string): Setting | { problem: string } {
   return setting.resource ? { problem: `${name} is made by the stack: it cannot be set` } : setting;
 }
 
-/** What is wrong with a written setting; undefined when nothing is. */
+/** The problem of a setting; undefined if it is valid. */
 export function problemWithNamed(name: string, value: string): string | undefined {
   const setting = settingOf(name);
   if ("problem" in setting) return setting.problem;
@@ -23,7 +23,7 @@ export function problemWithNamed(name: string, value: string): string | undefine
   return problem && `${name} ${problem}`;
 }
 
-/** The same of one that stands in gatehook.json, or that a deployment is given. */
+/** The same for a setting in gatehook.json, or of a deployment. */
 export function problemWithWritten(name: string, value: string): string | undefined {
   const setting = settingOf(name);
   if ("problem" in setting) return setting.problem;

@@ -13,7 +13,7 @@ const TAGS: Shape = {
   of: { kind: "text", what: "A tag's value.", form: TAG_VALUE },
 };
 
-/** The settings of a deployment that stand in a member of a stage, by their names there. */
+/** The settings of a deployment that are in a member of a stage, by their names there. */
 export const settingsIn = (member: "resources" | "domain") =>
   Object.entries<DeploymentSetting>(DEPLOYMENT_SETTINGS).flatMap(([setting, { member: path, ...rest }]) => {
     const [first, name = ""] = path?.split(".") ?? [];
@@ -53,7 +53,7 @@ const STAGE: Shape = {
   },
 };
 
-/** What a `gatehook.json` may have; its JSON schema and its checks come from here. */
+/** The shape of a `gatehook.json`, for its JSON schema and its checks. */
 export const PROJECT_SHAPE: Shape = {
   kind: "object",
   what: "A folder with definitions and handlers.",

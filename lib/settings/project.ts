@@ -4,25 +4,27 @@ import { SECRET_REFERENCE } from "./forms.ts";
 import { LOCAL_STAGE, PROJECT_SHAPE, settingsIn } from "./project-shape.ts";
 import { type Misfit, misfits } from "./shape.ts";
 
-/** What gatehook.json says of a folder. */
+/** The content of gatehook.json. */
 export interface Project {
-  /** Of the service: it and the stage are in the name of all that a stack makes. */
+  /** The name of the service: it and the stage are in the names of all resources of a stack. */
   name: string;
   folders: Folders;
-  /** Of the local stack and of every stage, as the environment would have them. */
+  /** The settings of the local stack and of every stage, as in the environment. */
   settings: Record<string, string>;
   tags: Record<string, string>;
-  /** What a stage has otherwise. `local` is the local stack. */
+  /** The differences of each stage. `local` is the local stack. */
   stages: Record<string, Stage>;
 }
 
-/** Where definitions and scripts are in the folder. In the bucket they are below `apis/` and `handlers/`. */
+/** The folders of definitions and scripts. In the bucket they are below `apis/` and `handlers/`. */
 export type Folders = Record<"apis" | "handlers", string>;
 
 /** The members of a stage that add to, or replace, those of all stages. */
 export interface Stage {
   region?: string;
-  /** Whether a command that writes to it asks first; by default for prod, production and live. */
+  /**
+   * Whether a command asks for confirmation before it writes to the stage; by default for prod, production and live.
+   */
   confirm?: boolean;
   settings: Record<string, string>;
   /** Its resources and its domain, by the names of the deployment's settings. */
@@ -30,11 +32,11 @@ export interface Stage {
   tags: Record<string, string>;
 }
 
-/** In the folder of the project. */
+/** The file in the project's folder. */
 export const PROJECT_FILE = "gatehook.json";
-/** Where definitions and scripts are when `folders` says nothing. */
+/** The default folders of definitions and scripts. */
 export const OWN_FOLDERS: Folders = { apis: "apis", handlers: "handlers" };
-/** What counts without a `gatehook.json`. */
+/** The settings without a `gatehook.json`. */
 export const NO_PROJECT: Project = {
   name: "gatehook",
   folders: OWN_FOLDERS,
@@ -43,29 +45,29 @@ export const NO_PROJECT: Project = {
   stages: {},
 };
 
-/** How a message calls the two. */
+/** The text of both folders in messages. */
 export const foldersText = ({ apis, handlers }: Folders, word: "and" | "or" = "and") =>
   `${apis}/ ${word} ${handlers}/`;
 
-/** Where a file of the bucket lies in the project: `apis/orders.json` in the folder of definitions. */
+/** The path in the project of a file of the bucket: `apis/orders.json` in the folder of definitions. */
 export function placeIn({ apis, handlers }: Folders, path: string): string {
   return path.replace(/^(apis|handlers)\//, (_, name) => `${name === "apis" ? apis : handlers}/`);
 }
 
-/** The other way round; a file of neither is called as it is. */
+/** The path in the bucket of a file of the project; a file in neither folder keeps its path. */
 export function bucketPath(folders: Folders, path: string): string {
   for (const name of ["apis", "handlers"] as const)
     if (path.startsWith(`${folders[name]}/`)) return name + path.slice(folders[name].length);
   return path;
 }
 
-/** Those of the local stack. It has no CloudFormation to put a secret in the place of its reference. */
+/** The settings of the local stack. It has no CloudFormation that replaces a reference with its secret. */
 export function localSettings({ settings, stages }: Project): Record<string, string> {
   const all = Object.entries({ ...settings, ...stages[LOCAL_STAGE]?.settings });
   return Object.fromEntries(all.filter(([, value]) => !SECRET_REFERENCE.pattern.test(value.trim())));
 }
 
-/** What is wrong with a gatehook.json. */
+/** A problem of a gatehook.json. */
 export interface ProjectProblem {
   line: number;
   message: string;
@@ -79,7 +81,7 @@ export function parseProject(text: string): { project: Project } | { problems: P
   const tree = parseTree(json);
   if (!tree) return { problems: [{ line: 1, message: "nested too deeply" }] };
   const problems = misfits(tree, PROJECT_SHAPE);
-  // What does not fit is not read further.
+  // A file with problems is not checked further.
   const found = problems.length > 0 ? problems : sharedFolders(tree);
   if (found.length > 0)
     return { problems: found.map(({ offset, message }) => ({ line: lineAt(json, offset), message })) };

@@ -1,16 +1,16 @@
 import type { Form } from "./forms.ts";
 
-/** What every setting says of itself. */
+/** The description of every setting. */
 interface Described {
-  /** What it is, for the error that names it and for the docs. */
+  /** A short description, for errors and the docs. */
   what: string;
-  /** Of a value. */
+  /** An example of a value. */
   example: string;
-  /** What the docs say beside that, in Markdown. */
+  /** Further text for the docs, in Markdown. */
   note?: string;
 }
 
-/** A setting: its kind, its default and its bounds. A text without a default has to be given. */
+/** A setting: its kind, its default and its bounds. A text without a default is required. */
 export type Setting = Described &
   (
     | { kind: "integer"; default: number; min: number; max: number; unit?: Unit }
@@ -20,26 +20,26 @@ export type Setting = Described &
     /** Separated by commas; empty by default. */
     | { kind: "list"; secret?: true; default?: string }
     | { kind: "text"; default?: string; form?: Form }
-    /** An http or https address; its value may hold a password, so it is never shown. */
+    /** An http or https address; its value may contain a password, so it is never shown. */
     | { kind: "url" }
-    /** Travels in a header, and is never shown. */
+    /** Sent in a header, and never shown. */
     | { kind: "secret" }
   );
 
-/** What an integer counts, as messages and docs name it. */
+/** The unit of an integer in messages and docs. */
 export type Unit = "ms" | "seconds" | "days" | "bytes" | "characters" | "KiB" | "MiB" | "MB";
 
-/** The default as an environment variable would have it; empty for a setting without one. */
+/** The default as in an environment variable; empty for a setting without a default. */
 export function defaultText(setting: Setting): string {
   if (setting.kind === "choice") return setting.choices[0];
   return "default" in setting ? String(setting.default) : "";
 }
 
-/** Its value is shown nowhere, and stands in no file. */
+/** Whether its value must not be shown, or be in a file. */
 export const isSecret = (setting: Setting) =>
   setting.kind === "secret" || (setting.kind === "list" && setting.secret === true);
 
-/** What a setting takes, in words. */
+/** The description of the valid values of a setting. */
 function takes(setting: Setting): string {
   switch (setting.kind) {
     case "integer":
@@ -59,7 +59,7 @@ function takes(setting: Setting): string {
   }
 }
 
-/** What is wrong with the text of a setting; undefined when nothing is. An empty text stands for the default. */
+/** The problem of the text of a setting; undefined if it is valid. An empty text means the default. */
 export function problemWith(setting: Setting, value: string): string | undefined {
   const text = value.trim();
   if (!text) return undefined;

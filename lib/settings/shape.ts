@@ -4,23 +4,23 @@ import { valueIn } from "../json.ts";
 import type { Form } from "./forms.ts";
 import { problemWithWritten } from "./named.ts";
 
-/** What a value in gatehook.json may be. */
+/** The shape of a value in gatehook.json. */
 export type Shape =
   | { kind: "text"; what: string; form?: Form }
   | { kind: "flag"; what: string }
   /** Settings by their names. */
   | { kind: "settings"; what: string }
-  /** Members of any name of a form; those that have a shape of their own stand in `members`. */
+  /** Members with any name of a certain form; those with a shape of their own are in `members`. */
   | { kind: "map"; what: string; of: Shape; names?: Form; members?: Record<string, Shape> }
   | { kind: "object"; what: string; members: Record<string, Shape>; required?: string[] };
 
-/** What is wrong, and where: an offset in the text. */
+/** A problem and its offset in the text. */
 export interface Misfit {
   offset: number;
   message: string;
 }
 
-/** What in a parsed JSON text does not fit; `place` is how the node is called. */
+/** The values of a parsed JSON text that do not match the shape; `place` is the name of the node. */
 export function misfits(node: Node, shape: Shape, place = ""): Misfit[] {
   const { offset } = node;
   switch (shape.kind) {
@@ -60,7 +60,7 @@ interface Member {
   name: string;
   value: Node;
   offset: number;
-  /** How it is called. */
+  /** The name of the value. */
   at: string;
 }
 
@@ -94,7 +94,7 @@ function textMisfits(node: Node, { form }: Extract<Shape, { kind: "text" }>, pla
   return [{ offset, message: `${place} is ${JSON.stringify(node.value)}, but must be ${form.rule}` }];
 }
 
-/** A setting's value as an environment variable has it; undefined for what cannot be one. */
+/** A setting's value as in an environment variable; undefined for an impossible value. */
 function settingText(node: Node): string | undefined {
   if (node.type !== "array") return isScalar(node) ? String(node.value) : undefined;
   const items = node.children ?? [];

@@ -18,8 +18,8 @@ import {
 } from "./routes.ts";
 
 /**
- * `isOwn`: whether a Host is one of this server's. `page` is called with the first request for a file of the page, and
- * again when it has failed.
+ * `isOwn`: whether a Host is one of this server's. `page` is called at the first request for a file of the page, and
+ * again after a failure.
  */
 export interface ConsoleOptions {
   backend: Backend;
@@ -29,7 +29,7 @@ export interface ConsoleOptions {
   page: () => Promise<Page>;
 }
 
-/** `close` stops the jobs and waits for their ends. */
+/** `close` stops the jobs and waits until they have ended. */
 export interface ConsoleApp {
   app: Hono;
   close(): Promise<void>;
@@ -59,11 +59,11 @@ const HEADERS = {
 
 const MAX_BODY = 4 * 1024 * 1024;
 
-/** What is posted and changes nothing. */
+/** The POST requests that change nothing. */
 const LOOKS =
   /^\/console\/api\/v1\/(?:events\/check|sessions\/compare|selections|dead-letters\/sweep|dead-letters\/try|releases\/[^/]+\/try|events\/[^/]+\/rerun)$/;
 
-/** The page of `/console` and its API. Hono is loaded with the first one, since most commands do not need it. */
+/** The page of `/console` and its API. Hono is loaded with the first console, since most commands do not need it. */
 export async function createConsoleApp({ backend, token, isOwn, page }: ConsoleOptions): Promise<ConsoleApp> {
   const { Hono } = await import("hono");
   const jobs: Jobs = createJobs();
@@ -85,7 +85,7 @@ export async function createConsoleApp({ backend, token, isOwn, page }: ConsoleO
   let bundled: Promise<Page> | undefined;
   const built = () => {
     bundled ??= page();
-    // A mistake in the page is told each time until it is fixed.
+    // An error in the page is reported each time until it is fixed.
     bundled.catch(() => {
       bundled = undefined;
     });

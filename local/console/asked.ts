@@ -4,9 +4,9 @@ import { parseEvent } from "../../lib/events/event.ts";
 import { outline } from "../../lib/go/json.ts";
 import { isObject } from "../../lib/json.ts";
 
-// What a request brings, checked where it comes in.
+// Checks of a request's parameters and body.
 
-/** A part of the backend, which `what` names. Throws `path-unknown` where the console does not have it. */
+/** A part of the backend, with the name `what`. Throws `path-unknown` if the console does not have it. */
 export function there<Part>(part: Part | undefined, what: string): Part {
   if (part !== undefined) return part;
   throw new AppError("path-unknown", `this console does not offer ${what}`);
@@ -16,7 +16,7 @@ export function there<Part>(part: Part | undefined, what: string): Part {
 export const invalid = (field: string, problem: string) =>
   new AppError("request-invalid", `${field} ${problem}`, { field });
 
-/** A misspelt parameter would silently ask for something else. */
+/** Rejects unknown parameters, since a misspelt one would silently be ignored. */
 export function known<Name extends string>(c: Context, names: Name[]): Partial<Record<Name, string>> {
   const query = c.req.query();
   const unknown = Object.keys(query).find((name) => !(names as string[]).includes(name));
@@ -25,7 +25,7 @@ export function known<Name extends string>(c: Context, names: Name[]): Partial<R
   return query as Partial<Record<Name, string>>;
 }
 
-/** From 1 to `most`; `fallback` where nothing is given. Throws `request-invalid`. */
+/** From 1 to `most`; `fallback` if the text is missing. Throws `request-invalid`. */
 export function wholeNumber(field: string, text: string | undefined, fallback: number, most: number): number {
   if (text === undefined) return fallback;
   const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
@@ -51,7 +51,7 @@ export async function objectIn(c: Context): Promise<Record<string, unknown>> {
   throw new AppError("request-invalid", "the body must be a JSON object");
 }
 
-/** By ingest's own rules, so that the place at fault is told before anything is sent. */
+/** Checked with ingest's rules, so that an error is reported before anything is sent. */
 export function checkedEvent(event: unknown, api: unknown, field: string) {
   if (typeof api !== "string" || api === "") throw invalid(`${field}.api_id`, "is missing");
   const { event: read } = parseEvent(JSON.stringify({ event }), { apiId: api, fallbackId: "none" });

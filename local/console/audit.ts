@@ -1,13 +1,13 @@
 import type { AuditRecord, AuditResult } from "../../lib/history/audit.ts";
 
-/** What is about to be done. `key`: of a session, for which its reference is written. */
+/** An action before it is done. `key`: of a session; its reference is written instead. */
 export type Doing = Pick<AuditRecord, "what" | "before" | "changes" | "count"> &
   ({ key: string } | { target: string });
 
-/** Writes down what is about to be done; the answer writes down what became of it. */
+/** Records an action before it is done; the returned function records its result. */
 export type Audit = (doing: Doing) => Promise<(result: AuditResult) => Promise<void>>;
 
-/** Where changes are audited, a change is written down before it is made, or not made. */
+/** With an audit, a change is recorded before it is made, or is not made. */
 export async function audited<T>(
   { audit }: { audit?: Audit | undefined },
   doing: () => Promise<Doing> | Doing,
@@ -17,7 +17,7 @@ export async function audited<T>(
   const tell = await audit(await doing());
   try {
     const result = await work();
-    // A refusal over HTTP is an answer too.
+    // A rejection over HTTP is also an answer.
     await tell(result instanceof Response && !result.ok ? "refused" : "done");
     return result;
   } catch (thrown) {

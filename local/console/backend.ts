@@ -9,22 +9,22 @@ import type { HistoryReader } from "../history-reader.ts";
 import type { Audit } from "./audit.ts";
 import type { HistoryIndex } from "./history-index.ts";
 
-/** What the page shows, and what it changes; a part that is not there is not offered. */
+/** The data and actions of the page; a missing part is not offered. */
 export interface Backend {
   about: Pick<State, "mode" | "place" | "dir" | "url" | "write" | "settings">;
   history?: RecordedEvents | undefined;
-  /** Why there are no events, where there are none. */
+  /** The reason why no events are recorded, if so. */
   historyState: Omit<HistoryState, "events">;
   sender?: Sender | undefined;
   sessions?: Sessions | undefined;
-  /** The ARN of the person who changes a session here; "" where it is not known. */
+  /** The ARN of the person who changes a session here; "" if unknown. */
   who?: string | undefined;
-  /** Only where what is done here is written down. */
+  /** Only if changes are audited. */
   audit?: Audit | undefined;
   releases?: Releases | undefined;
   deadLetters?: DeadLetterQueues | undefined;
   reruns?: Reruns | undefined;
-  /** Writes a file of a test below `tests/`; answers its path. */
+  /** Writes a test file below `tests/`; returns its path. */
   saveTest?: ((attempt: AttemptRecord, name: string) => Promise<string>) | undefined;
 }
 
@@ -33,29 +33,29 @@ export interface RecordedEvents {
   index: HistoryIndex;
   /** A reader from the beginning. */
   read(): HistoryReader;
-  /** What is recorded of the events of a key, and the name that this has there; without it all is looked through. */
+  /** The history of the events of a key, and the key's name there; if missing, the whole history is searched. */
   ofKey?(key: string): Promise<{ reader: HistoryReader; name: string }>;
-  /** What is written down of who changed this session, by the name that its key has in what is recorded. */
+  /** The audit records of a session, by its key's name in the history. */
   edits?(name: string): Promise<AuditRecord[]>;
-  /** A filter in the words of what is recorded, where keys have other names there. */
+  /** The filter with keys as they are recorded, if they have other names in the history. */
   inRecorded?(filter: string): Promise<string>;
-  /** Where a failed run failed, in the source that ran. */
+  /** The place where a run failed, in its source. */
   frameOf(error: string, release: string | undefined): Promise<Frame | null>;
 }
 
 /** Sends events from the page. */
 export interface Sender {
-  /** Samples for an API and a key, where these are given. */
+  /** Samples for an API and a key, if given. */
   types(api: string | undefined, key: string | undefined): Promise<Types>;
-  /** Over ingest, as a gateway does; answers the new event's id. */
+  /** Sends to ingest, as a gateway does; returns the new event's id. */
   send(event: { api_id: string; event: GatewayEvent }): Promise<string>;
 }
 
-/** Recorded events run again, dry, and those that each save runs again. */
+/** Reruns of recorded events, without effects, and the events that run again at each save. */
 export interface Reruns {
   /** `release`: a version, `live`, or `working` for the files of the folder. Throws `not-recorded`. */
   run(attempt: AttemptRecord, release: string, http: "recorded" | "live"): Promise<RerunAnswer>;
-  /** The same of many, of which only those that differ are told. */
+  /** The same for many events; reports only those with another result. */
   tryAll(
     attempts: AttemptRecord[],
     release: string,
@@ -64,21 +64,21 @@ export interface Reruns {
   ): Promise<void>;
   pins(): Pinned[];
   pin(attempt: AttemptRecord, on: boolean): void;
-  /** Called when pins were run again, or are others. */
+  /** Called after a rerun or a change of the pins. */
   onPins(listener: () => void): () => void;
 }
 
 /** The sessions API's rules, called in this process. Throws its coded errors. */
 export type Sessions = (request: SessionsRequest) => Promise<SessionsReply>;
 
-/** The releases that the page shows and goes back to. */
+/** The releases for the page, and rollbacks. */
 export interface Releases {
   store: Pick<ReleaseStore, "pointer" | "history" | "entry" | "read" | "record">;
-  /** Called when another release may be live, or one was refused. */
+  /** Called when another release may be live, or one was rejected. */
   onChange(listener: () => void): () => void;
 }
 
-/** The dead-letter queue, and the events queue that letters are sent back to. */
+/** The dead-letter queue, and the events queue to which letters are sent back. */
 export interface DeadLetterQueues {
   letters: Queue;
   events: Queue;

@@ -14,14 +14,14 @@ import { attemptsOf } from "./events.ts";
 import type { HistoryIndex, IndexedEvent } from "./history-index.ts";
 import type { Jobs } from "./jobs.ts";
 
-/** Letters that are passed over at most. */
+/** The maximum number of skipped letters. */
 const MOST = 10_000;
 const SELECTION_MS = 15 * 60_000;
 const MAX_RATE = 1_000;
 
 interface Frozen {
   ids: ReadonlySet<string>;
-  /** What the ids are of. */
+  /** The kind of the ids. */
   by: "message_id" | "event";
   expires: number;
   made: number;
@@ -33,19 +33,19 @@ interface Frozen {
 export interface DeadLetterDesk {
   read(): Promise<DeadLetters>;
   sweep(): Job;
-  /** Freezes what a group or a list of events has now. */
+  /** Selects the current letters of a group or of a list of events. */
   select(body: Record<string, unknown>): Promise<Selection>;
-  /** What a selection has, which is not used up by that. */
+  /** The content of a selection, without using it. */
   selected(body: Record<string, unknown>): { target: string; count: number };
   redrive(body: Record<string, unknown>): Job;
   remove(body: Record<string, unknown>): Job;
 }
 
-/** The key of the letter's event, as the history has it. */
+/** The row key of the letter's event in the history. */
 export const letterKey = ({ api_id = "", event_id }: Pick<LetterFacts, "api_id" | "event_id">) =>
   rowKey({ api_id, id: event_id });
 
-/** Of the recorded events that are dead: nothing is asked of the queue. */
+/** The dead letters from the history, without a request to the queue. */
 export async function recordedLetters(history: RecordedEvents | undefined): Promise<LetterFacts[]> {
   if (!history) return [];
   const dead = history.index.events().filter(({ row }) => row.outcome === "dead");
@@ -74,7 +74,7 @@ async function factsOf(index: HistoryIndex, event: IndexedEvent): Promise<Letter
 export function createDeadLetterDesk(backend: Backend, queues: DeadLetterQueues, jobs: Jobs): DeadLetterDesk {
   const { history } = backend;
   const selections = new Map<string, Frozen>();
-  /** Of the last sweep: the letters of each group. */
+  /** The letters of each group in the last sweep. */
   let swept: Map<string, string[]> | undefined;
 
   interface Taken {
@@ -83,7 +83,7 @@ export function createDeadLetterDesk(backend: Backend, queues: DeadLetterQueues,
   }
   type Work = (taken: Taken, job: Job, stop: AbortSignal) => Promise<void>;
 
-  /** A selection that no job could be started for can be used again. */
+  /** Uses a selection; if no job could be started for it, it can be used again. */
   function use(body: Record<string, unknown>, kind: Job["kind"], work: Work): Job {
     const id = String(body.selection ?? "");
     const frozen = selections.get(id);
@@ -103,7 +103,7 @@ export function createDeadLetterDesk(backend: Backend, queues: DeadLetterQueues,
     async read() {
       const [size, facts] = await Promise.all([queues.letters.size(), recordedLetters(history)]);
       const groups = createGroups();
-      // Those of an empty queue were deleted: the history does not know.
+      // If the queue is empty, they were deleted, which the history does not record.
       if (size.visible + size.held > 0) for (const each of facts) groups.add(each);
       return { ...size, groups: groups.list(), source: history ? "history" : "none" };
     },

@@ -9,10 +9,10 @@ import { changesBetween } from "../../lib/sessions/changes.ts";
 import type { RecordedEvents } from "./backend.ts";
 import type { HistoryIndex, IndexedEvent } from "./history-index.ts";
 
-/** Where the index is, such as `1a2b3c4d-17`: `GET /tail?since=` continues from there. */
+/** The position of the index, such as `1a2b3c4d-17`: `GET /tail?since=` continues from there. */
 export const positionOf = ({ epoch, number }: HistoryIndex) => `${epoch}-${number}`;
 
-/** The events that a filter fits, the newest first, from a cursor on. Throws `request-invalid`. */
+/** The events that match a filter, the newest first, starting at a cursor. Throws `request-invalid`. */
 export async function pageOf(
   history: RecordedEvents,
   { q = "", cursor, limit }: { q?: string | undefined; cursor?: string | undefined; limit: number },
@@ -27,13 +27,13 @@ export async function pageOf(
   return { events, cursor: isEnd || !last ? null : cursorOf(last), found: rows.length, position };
 }
 
-/** Throws `request-invalid`, before anything is asked for, with the word at fault. */
+/** Throws `request-invalid` with the invalid word, before any request. */
 export async function filterOf({ inRecorded }: RecordedEvents, q: string): Promise<Filter> {
   const filter = parseFilter(q, Date.now());
   return inRecorded ? parseFilter(await inRecorded(q), Date.now()) : filter;
 }
 
-/** A text is looked for in the files; all else is in the rows. */
+/** Texts are searched in the files; all other values are in the rows. */
 async function rowsThatFit({ index, read }: RecordedEvents, filter: Filter): Promise<EventRow[]> {
   if (filter.texts.length === 0)
     return index.events().flatMap(({ row }) => (filter.matches(row, () => false) ? row : []));
@@ -44,7 +44,7 @@ async function rowsThatFit({ index, read }: RecordedEvents, filter: Filter): Pro
 
 const cursorOf = (row: EventRow) => Buffer.from(JSON.stringify([row.at, rowKey(row)])).toString("base64url");
 
-/** Also if the event itself was dropped in the meantime. */
+/** Works even if the cursor's event was dropped in the meantime. */
 function startAfter(rows: EventRow[], cursor: string): number {
   const [at, key] = parseCursor(cursor);
   const found = rows.findIndex((row) => rowKey(row) === key);
@@ -65,7 +65,10 @@ function parseCursor(cursor: string): [string, string] {
   });
 }
 
-/** The event of an id, or `last`. Throws `event-missing`, and `request-invalid` where several APIs have one. */
+/**
+ * The event of an id, or `last`. Throws `event-missing`, and `request-invalid` if several APIs have an event with this
+ * id.
+ */
 export function findEvent(index: HistoryIndex, id: string, api: string | undefined): IndexedEvent {
   const events = index.events();
   const [newest] = events;
@@ -87,7 +90,7 @@ export async function attemptsOf(index: HistoryIndex, event: IndexedEvent): Prom
   return lines.flatMap((line) => ("attempt" in line ? line.attempt : []));
 }
 
-/** Throws `event-missing` where it was not tried yet. */
+/** Throws `event-missing` if it has no attempt yet. */
 export async function attemptOf(
   index: HistoryIndex,
   event: IndexedEvent,
@@ -100,7 +103,7 @@ export async function attemptOf(
   throw new AppError("event-missing", `event ${event.row.id} has ${what}: it is ${event.row.outcome}`);
 }
 
-/** The last attempt at which a handler ran, or the nth. Throws `not-recorded` where none did. */
+/** The last attempt in which a handler ran, or the nth attempt. Throws `not-recorded` if there is none. */
 export async function ranAttempt(
   index: HistoryIndex,
   event: IndexedEvent,
@@ -124,7 +127,7 @@ export async function wholeEvent(history: RecordedEvents, event: IndexedEvent): 
   };
 }
 
-/** Of the same key, at the same API or another. */
+/** The neighbours with the same key, of the same API or another. */
 function neighbours(index: HistoryIndex, { row }: IndexedEvent): Pick<WholeEvent, "previous" | "next"> {
   if (row.key === "") return { previous: null, next: null };
   const ofKey = index.events().filter((event) => event.row.key === row.key);
@@ -151,7 +154,7 @@ export async function shownAttempt(
 
 const shownWrite = (write: WriteRecord): ShownWrite => ({ ...write, changes: changesOf(write) });
 
-/** Null where one of the two is not there, or cannot be read since it was cut. */
+/** Null if one of the two is missing, or was cut and cannot be read. */
 export function changesOf({ before, after }: WriteRecord): ShownWrite["changes"] {
   if (before === null || after === null) return null;
   try {

@@ -5,7 +5,7 @@ import type { AttemptOutcome, AttemptRecord, HistoryLine } from "../../lib/histo
 import { createTurns } from "../../lib/in-turn.ts";
 import type { HistoryReader, LinePlace } from "../history-reader.ts";
 
-/** An event of a history: its row, and where its lines are. */
+/** An event of a history: its row, and the places of its lines. */
 export interface IndexedEvent {
   row: EventRow;
   places: LinePlace[];
@@ -22,16 +22,16 @@ export interface Change {
   before: EventRow | undefined;
 }
 
-/** Changes that came together; undefined when events were thrown away, so that all must be read again. */
+/** A batch of changes; undefined if events were deleted, so that everything must be read again. */
 export type IndexListener = (changes: Change[] | undefined) => void;
 
 /** The rows of a history in memory; bodies and runs stay in its files. */
 export interface HistoryIndex {
-  /** Names this index: numbers of another one mean nothing here. */
+  /** The name of this index: numbers of another index are not valid for it. */
   epoch: string;
-  /** Of the last change. */
+  /** The number of the last change. */
   readonly number: number;
-  /** Reads what was written since. */
+  /** Reads the new lines. */
   refresh(): Promise<void>;
   get(key: string): IndexedEvent | undefined;
   /** The newest first. */
@@ -40,7 +40,7 @@ export interface HistoryIndex {
   listen(listener: IndexListener): () => void;
 }
 
-/** Lines that are handed over together, so that others get a turn while a long history is read. */
+/** The number of lines in one batch, so that other work gets a turn while a long history is read. */
 const TOGETHER = 500;
 
 /** Empty until the first `refresh`. From then on, only this index uses the reader. */
@@ -50,9 +50,9 @@ export function createHistoryIndex(reader: HistoryReader): HistoryIndex {
   let sorted: IndexedEvent[] | undefined;
   let number = 0;
   let files = new Set<string>();
-  /** One after the other: two that read would take each other's lines. */
+  /** One after the other: two concurrent reads would take each other's lines. */
   const inTurn = createTurns();
-  /** The one that has not begun yet: it reads what was written until then for all who ask meanwhile. */
+  /** The read that has not started yet, which all callers until its start share. */
   let waiting: Promise<void> | undefined;
 
   const tell = (changes: Change[] | undefined) => {
@@ -74,7 +74,7 @@ export function createHistoryIndex(reader: HistoryReader): HistoryIndex {
     return { line, row, before };
   }
 
-  /** Of an event whose last line is in a file that was thrown away, nothing is left to show. */
+  /** Removes the events whose last line was in a deleted file. */
   function forgetGone(): boolean {
     const there = new Set(reader.files());
     const isGone = [...files].some((file) => !there.has(file));

@@ -5,16 +5,16 @@ import { AppError, errorText } from "../../lib/errors.ts";
 /** Work that takes longer than a request. */
 export interface Jobs {
   start(kind: Job["kind"], work: (job: Job, stop: AbortSignal) => Promise<void>): Job;
-  /** Throws `request-invalid` where there is none. */
+  /** Throws `request-invalid` if there is none. */
   get(id: string): Job;
   stop(id: string): Job;
-  /** Stops all, and waits for their ends. */
+  /** Stops all jobs, and waits until they have ended. */
   close(): Promise<void>;
 }
 
 const KEPT = 50;
 
-/** One job runs at a time: `start` throws `request-invalid` while another one does. The newest 50 are kept. */
+/** One job runs at a time: `start` throws `request-invalid` while another one is running. The newest 50 are kept. */
 export function createJobs(): Jobs {
   const jobs = new Map<string, { job: Job; stop: AbortController; over: Promise<void> }>();
 
@@ -39,7 +39,7 @@ export function createJobs(): Jobs {
   return {
     start(kind, work) {
       const running = [...jobs.values()].find(({ job }) => job.state === "running");
-      // Two readers of one queue hide its letters from each other.
+      // Two readers of one queue would hide its letters from each other.
       if (running)
         throw new AppError(
           "request-invalid",

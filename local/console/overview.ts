@@ -13,7 +13,7 @@ const WINDOWS: Record<string, number> = {
 };
 const BUCKETS = 30;
 
-/** Figures of the recorded events, and what the queues say of themselves. */
+/** Figures of the recorded events, and the counts of the queues. */
 export async function overviewOf(backend: Backend, window: string, now: number): Promise<Overview> {
   const span = valueIn(WINDOWS, window);
   if (span === undefined)
@@ -86,7 +86,7 @@ async function handlerFigures(
     .sort((a, b) => b.runs - a.runs);
 }
 
-/** Of each API and type the last event. */
+/** The last event of each API and type. */
 function lastOfEachType(rows: EventRow[]): Overview["apis"] {
   const apis = new Map<string, Map<string, { type: string; outcome: string; at: string }>>();
   for (const { api_id, type, outcome, last_at } of rows) {

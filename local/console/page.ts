@@ -25,7 +25,7 @@ export const HTML = `<!doctype html>
 
 const FOLDER = "../../console/";
 
-/** In a package, deploy/build-package.ts has another one in its place, which was bundled before. */
+/** In a package, deploy/build-package.ts replaces it by one that is already bundled. */
 export async function loadPage(): Promise<Page> {
   const { build } = await import("esbuild");
   const { outputFiles } = await build({ ...PAGE_OPTIONS, write: false });

@@ -4,7 +4,7 @@ import { releaseDiff } from "../../lib/releases/diff.ts";
 import { rollBack } from "../../lib/releases/rollback.ts";
 import type { Backend, Releases } from "./backend.ts";
 
-/** With the runs and failures of each, as far as they are recorded. */
+/** With the recorded runs and failures of each. */
 export async function listReleases({ store }: Releases, { history }: Backend): Promise<Answer> {
   const [{ version: live = "" }, entries] = await Promise.all([store.pointer(), store.history()]);
   const figures = new Map<string, { runs: number; failed: number }>();

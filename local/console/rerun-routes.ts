@@ -8,7 +8,7 @@ import type { Jobs } from "./jobs.ts";
 
 const MOST_TRIED = 500;
 
-/** What is run again changes nothing, so a console that only reads offers it too. */
+/** Reruns change nothing, so a read-only console offers them too. */
 export function addRerunRoutes(api: Hono, backend: Backend, jobs: Jobs): void {
   const reruns = () => there(backend.reruns, "running events again");
   const index = () => there(backend.history, "events").index;

@@ -21,7 +21,7 @@ import { compare, sessionHistory } from "./sessions.ts";
 import { countsOf, liveRelease, stateOf } from "./state.ts";
 import { createTail } from "./tail.ts";
 
-/** What every console has: its description, state, overview and jobs. */
+/** Adds the routes of every console: its description, state, overview and jobs. */
 export function addSharedRoutes(api: Hono, backend: Backend, jobs: Jobs): void {
   api.get("/openapi.json", (c) => c.json(OPENAPI));
   api.get("/state", async (c) => c.json(await stateOf(backend)));
@@ -97,7 +97,7 @@ export function addEventRoutes(api: Hono, backend: Backend): void {
 
 const KEEP_ALIVE_MS = 10_000;
 
-/** Server-sent events, which the page reads by `fetch`, since it sends a token. */
+/** Server-sent events, which the page reads with `fetch`, since it has to send a token. */
 async function tail(c: Context, backend: Backend): Promise<Response> {
   const { streamSSE } = await import("hono/streaming");
   const { q = "", since } = known(c, ["q", "since"]);
@@ -121,7 +121,7 @@ async function tail(c: Context, backend: Backend): Promise<Response> {
       told = text;
     };
     const counts = setInterval(() => void tellCounts(), 1_000);
-    // A page whose connection died hears that it does.
+    // Lets a page notice that its connection is dead.
     const alive = setInterval(() => void stream.write(": \n\n").catch(end), KEEP_ALIVE_MS);
     const stopPins = backend.reruns?.onPins(() => send({ type: "pins", pins: backend.reruns?.pins() ?? [] }));
     const stopReleases = backend.releases?.onChange(tellRelease);
@@ -138,7 +138,7 @@ async function tail(c: Context, backend: Backend): Promise<Response> {
   });
 }
 
-/** Sessions by the rules of the sessions API. A change needs `If-Match`, or `If-None-Match: *`. */
+/** Sessions with the rules of the sessions API. A change needs `If-Match`, or `If-None-Match: *`. */
 export function addSessionRoutes(api: Hono, backend: Backend): void {
   const sessions = () => there(backend.sessions, "sessions");
   const ask = async (c: Context, method: "GET" | "PUT" | "DELETE", path: "" | "/{key+}", body = "") => {
@@ -207,13 +207,13 @@ export function addReleaseRoutes(api: Hono, backend: Backend): void {
   });
 }
 
-/** The session, and the version that somebody has seen of it. */
+/** The session, and the version that the user has seen. */
 function seen(c: Context): { key: string; before?: string } {
   const version = c.req.header("if-match")?.replaceAll('"', "");
   return { key: c.req.param("key") ?? "", ...(version && { before: version }) };
 }
 
-/** What a session's text would change; one that is not valid is refused later. */
+/** The changes of a session's new text; an invalid one is rejected later. */
 async function savingOf(sessions: Sessions, c: Context, text: string): Promise<Doing> {
   const { key, ...before } = seen(c);
   const route = "GET /sessions/{key+}";
@@ -238,7 +238,7 @@ function membersIn(text: string): Record<string, unknown> | undefined {
   return isObject(value) ? value : undefined;
 }
 
-/** Dead letters. What takes long answers 202 with a job. */
+/** Dead letters. Long operations answer 202 with a job. */
 export function addDeadLetterRoutes(api: Hono, backend: Backend, jobs: Jobs): void {
   const opened = backend.deadLetters && createDeadLetterDesk(backend, backend.deadLetters, jobs);
   const desk = () => there(opened, "dead letters");
@@ -260,7 +260,9 @@ export function addDeadLetterRoutes(api: Hono, backend: Backend, jobs: Jobs): vo
 const MAX_TIMES = 1_000;
 const MAX_RATE = 1_000;
 
-/** `{events: [{api_id, event}], times?, rate?}`: each of them, that many times, each time as another event. */
+/**
+ * `{events: [{api_id, event}], times?, rate?}`: sends each event the given number of times, each time as a new event.
+ */
 async function sendAll(sender: Sender, body: Record<string, unknown>, stop: AbortSignal): Promise<string[]> {
   const events = eventsIn(body);
   const { times = 1, rate = MAX_RATE } = body;

@@ -12,7 +12,7 @@ export interface Served {
   close(): Promise<void>;
 }
 
-/** For a server that has the hosts already, such as that of `dev`. */
+/** For a server that already checks the hosts, such as that of `dev`. */
 export async function serveConsole(backend: Backend, token: string, isOwn: IsOwn): Promise<Served> {
   const { getRequestListener } = await import("@hono/node-server");
   const { app, close } = await createConsoleApp({ backend, token, isOwn, page: loadPage });
@@ -20,7 +20,7 @@ export async function serveConsole(backend: Backend, token: string, isOwn: IsOwn
   return { listener: (request, response) => void listener(request, response), close };
 }
 
-/** A server of its own, on loopback alone. */
+/** A server of its own, only on loopback. */
 export async function startConsole(
   backend: Backend,
   token: string,

@@ -8,7 +8,7 @@ import { changesOf } from "./events.ts";
 
 const MOST_CHANGES = 100;
 
-/** What the recorded events did to a session, and who else changed it. */
+/** The changes of a session by recorded events and by people. */
 export async function sessionHistory(
   { read, ofKey, edits }: Pick<RecordedEvents, "read" | "ofKey" | "edits">,
   key: string,
@@ -43,7 +43,7 @@ function changesIn(
   );
 }
 
-/** What two people made of one session. Throws `request-invalid`. */
+/** Compares the changes of two people to one session. Throws `request-invalid`. */
 export function compare(body: unknown): Compared {
   const { base, mine, theirs } = membersOf("the body", body);
   return threeWay(membersOf("base", base), membersOf("mine", mine), membersOf("theirs", theirs));

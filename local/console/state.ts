@@ -3,7 +3,7 @@ import type { Backend } from "./backend.ts";
 
 const NO_RELEASE: LiveRelease = { version: "", trouble: null };
 
-/** What the page asks for first. */
+/** The first data that the page requests. */
 export async function stateOf(backend: Backend): Promise<State> {
   const { about, history, historyState, sender, sessions, releases, deadLetters, saveTest } = backend;
   return {
@@ -24,7 +24,7 @@ export async function stateOf(backend: Backend): Promise<State> {
   };
 }
 
-/** All events that are kept. The queue's count is at most 5 seconds old. */
+/** The counts of all kept events. The queue's count is at most 5 seconds old. */
 export async function countsOf(backend: Backend): Promise<Counts> {
   const counts: Counts = { events: 0, failed: 0, dead: await lettersOf(backend) };
   for (const { row } of backend.history?.index.events() ?? []) {
@@ -51,7 +51,7 @@ function lettersOf(backend: Backend): Promise<number> {
 
 const NONE = { visible: 0, held: 0 };
 
-/** The version in use, "" where none is, and what is wrong with a newer upload. */
+/** The live version, "" if there is none, and the problems of a newer upload. */
 export async function liveRelease({ releases }: Backend): Promise<LiveRelease> {
   if (!releases) return NO_RELEASE;
   const { version = "", built, refused } = await releases.store.pointer();

@@ -10,17 +10,19 @@ import type { Change } from "./history-index.ts";
 const FRAME_ROWS = 200;
 const FRAME_MS = 50;
 const MOST_WAITING = 1_000;
-/** A page that was away for a moment is told this number of changes; after more it reads the list again. */
+/**
+ * The number of changes that a page receives after a short disconnection; after more changes it reads the list again.
+ */
 const RESUMED = 2_000;
 
 /** One page that follows events. The caller stops it. */
 export interface Tail {
-  /** Tells what changed from now on, or since a position of `GET /events`. */
+  /** Sends the changes from now on, or since a position of `GET /events`. */
   start(send: (message: TailMessage, position: string) => void): Promise<void>;
   stop(): void;
 }
 
-/** Follows the events that a filter fits, at the pace of the page. Throws `request-invalid`. */
+/** Follows the events that match a filter, at the pace of the page. Throws `request-invalid`. */
 export async function createTail(
   history: RecordedEvents,
   q: string,
@@ -60,7 +62,7 @@ export async function createTail(
           if (waiting.size > 0) timer = setTimeout(flush, FRAME_MS);
           return;
         }
-        // The page reads again what was only counted.
+        // The page reads rows that were only counted again.
         waiting.clear();
         skipped = 0;
         isReset = false;
@@ -105,7 +107,7 @@ async function fitsOf({ read }: RecordedEvents, filter: Filter) {
   };
 }
 
-/** Undefined when that was of another start, or too long ago. */
+/** Undefined if the position is from another start, or too old. */
 function missedSince({ index }: RecordedEvents, since: string): EventRow[] | undefined {
   const [, epoch, number] = /^([0-9a-f]{8})-(\d{1,15})$/.exec(since) ?? [];
   if (epoch !== index.epoch || index.number - Number(number) > RESUMED) return undefined;

@@ -9,7 +9,7 @@ export const newToken = () => randomBytes(32).toString("base64url");
 
 /**
  * The token of a folder's page, which only its user can read; the same at each start, so that an open page keeps
- * working. A folder that cannot be written has another token at each start.
+ * working. For a folder that is not writable, each start has a new token.
  */
 export function tokenIn(file: string): string {
   const known = readToken(file);
@@ -17,12 +17,12 @@ export function tokenIn(file: string): string {
   const token = newToken();
   try {
     mkdirSync(dirname(file), { recursive: true });
-    // A file that is there is replaced, and not written to: in a folder of others it may be a link that leads out.
+    // An existing file is replaced, not written to: in a folder of other users it may be a link to elsewhere.
     const fresh = `${file}.${process.pid}`;
     writeFileSync(fresh, `${token}\n`, { mode: 0o600, flag: "wx" });
     renameSync(fresh, file);
   } catch {
-    // It is in the printed link all the same.
+    // The printed link contains it nevertheless.
   }
   return token;
 }

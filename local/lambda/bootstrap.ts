@@ -1,4 +1,4 @@
-// Runs one function as AWS Lambda does: asks the Runtime API for an invocation, calls `main`, posts the answer.
+// Runs one function as AWS Lambda does: requests an invocation from the Runtime API, calls `main`, posts the answer.
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 import { pathToFileURL } from "node:url";
 

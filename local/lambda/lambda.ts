@@ -6,24 +6,21 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { ownHosts, rejectionOf } from "../own-hosts.ts";
 
-/** A function in a process of its own, behind the Lambda Runtime API; it takes one invocation at a time. */
+/** A function in a process of its own, behind the Lambda Runtime API; it handles one invocation at a time. */
 export interface LocalFunction {
   /** The function's answer; rejects as Lambda does on an error, a timeout or a crash. */
   invoke(payload: unknown): Promise<unknown>;
-  /** Ends the process immediately, as a crash does; the next invocation starts another. False when none is running. */
+  /** Ends the process immediately, like a crash; the next invocation starts another. False if none is running. */
   kill(): boolean;
   close(): Promise<void>;
 }
 
-/** Where an invocation passes the Runtime API: on its way to the process, and on its way back. */
+/** A moment of an invocation at the Runtime API: before it reaches the process, and after its answer. */
 export type Moment =
   | { at: "invoked"; payload: unknown }
   | { at: "answered"; payload: unknown; answer: unknown };
 
-/**
- * How a function is run. `env`: all that it sees of the environment, beside Lambda's own variables; `memoryMb`: 1024
- * by default.
- */
+/** How a function is run. `env`: its whole environment, except Lambda's own variables; `memoryMb`: 1024 by default. */
 export interface LocalFunctionOptions {
   name: string;
   /** `functions/consumer.main` */
@@ -33,9 +30,11 @@ export interface LocalFunctionOptions {
   env: Record<string, string>;
   timeoutMs: number;
   memoryMb?: number;
-  /** Each line that the function writes. */
+  /** Called with each line of the function's output. */
   onLine: (line: string) => void;
-  /** Answers "kill" for a process that ends right here: with the invocation in hand, or with its answer not heard. */
+  /**
+   * Returns "kill" to end the process at this moment: with an unfinished invocation, or with its answer not received.
+   */
   onMoment?: (moment: Moment) => "kill" | undefined;
 }
 
@@ -96,7 +95,7 @@ export async function startFunction(options: LocalFunctionOptions): Promise<Loca
 
   async function onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const rejection = rejectionOf(request.headers, isOwn);
-    // A web page must not take an invocation, nor answer one.
+    // A web page must neither receive nor answer an invocation.
     if (rejection) {
       request.resume();
       response.writeHead(rejection.status).end(rejection.message);
@@ -128,7 +127,7 @@ export async function startFunction(options: LocalFunctionOptions): Promise<Loca
   function startContainer(): void {
     const process_ = fork(BOOTSTRAP, [], {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
-      // Only what Lambda gives and serverless.yml sets: nothing of this process's own environment.
+      // Only the variables of Lambda and of serverless.yml, and none of this process's own environment.
       env: {
         POWERTOOLS_LOG_LEVEL: "DEBUG",
         ...options.env,

@@ -1,13 +1,13 @@
 import type { LogLine } from "../../cli/dev/log-lines.ts";
 import { type ChaosEvent, effectOf } from "./workload.ts";
 
-/** What is known of each event while the chaos goes on. */
+/** The known results of each event during the chaos. */
 export interface Accounts {
   readonly sent: number;
   readonly accounted: number;
   /** Deliveries of an event beyond its first. */
   readonly duplicates: number;
-  /** Sent and not yet accounted for, the oldest first. */
+  /** Events that were sent and have no known result yet, the oldest first. */
   outstanding(): ChaosEvent[];
   send(event: ChaosEvent): void;
   deliver(bodies: string[]): void;
@@ -17,7 +17,7 @@ export interface Accounts {
   note(fact: LogLine): void;
   /** Reasons of the dead letters, by event: one for each letter. */
   reasons: Map<string, string[]>;
-  /** What was heard last of an event that is not accounted for. */
+  /** The last log lines about an event without a known result. */
   lastFacts(id: string): string;
 }
 

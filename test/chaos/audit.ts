@@ -1,21 +1,21 @@
 import type { Session } from "../../lib/sessions/session.ts";
 import { type ChaosEvent, effectOf, eventOf, markOf } from "./workload.ts";
 
-/** The events for which something is not as it must be. */
+/** The events with a wrong result. */
 export interface Audit {
   /** Neither done nor in the dead letters. */
   lost: string[];
-  /** An effect more often than it must be: of a duplicate, or of a run that failed. */
+  /** An effect that occurs too often: of a duplicate, or of a run that failed. */
   doubled: string[];
-  /** Done, but a shared session does not show it: somebody wrote over it. One entry for each effect. */
+  /** Done, but missing in a shared session: another write has overwritten it. One entry for each effect. */
   lostUpdates: string[];
-  /** In the dead letters with a handler left that can succeed, or for another reason than the true one. */
+  /** In the dead letters although a handler can still succeed, or with a wrong reason. */
   misplaced: string[];
   /** In a FIFO queue: took effect before an event of its key that was sent earlier. */
   misordered: string[];
 }
 
-/** Compares what the sessions and the dead letters hold with what must have become of these events. */
+/** Compares the sessions and the dead letters with the required results of these events. */
 export function audit(
   events: ChaosEvent[],
   sessions: Map<string, Session>,
@@ -39,7 +39,7 @@ export function audit(
       if (inOne && showing.length > 1) found.doubled.push(id);
       const missing = shared.filter((key) => timesIn(key, effect) === 0);
       const marked = timesIn(markOf(id), effect) > 0;
-      // Written together or not at all: one of them is enough to know that the handler's work was committed.
+      // They are written together or not at all: one of them proves that the handler's work was committed.
       if (marked || missing.length < shared.length)
         found.lostUpdates.push(...missing.map(() => id), ...(marked ? [] : [id]));
       else (buried === undefined ? found.lost : found.misplaced).push(id);
@@ -56,7 +56,7 @@ export function audit(
   return found;
 }
 
-/** An event's own key is changed by events of that key alone, so its session shows their order. */
+/** Only events of a key change its session, so the session shows their order. */
 function misordered(events: ChaosEvent[], sessions: Map<string, Session>): string[] {
   const places = new Map(events.map(({ id }, place) => [id, place]));
   return [...new Set(events.map(({ key }) => key))].flatMap((key) => {

@@ -22,21 +22,21 @@ import { createEvents, createMessages, type Kind } from "./workload.ts";
 export interface ChaosOptions {
   events: number;
   kills: number;
-  /** All that is drawn by chance comes from it; how the processes interleave does not. */
+  /** All random choices are derived from it, but not the interleaving of the processes. */
   seed: number;
   consumers: number;
-  /** FIFO queues: the order of each key's events is looked at too. */
+  /** FIFO queues: the order of each key's events is checked too. */
   fifo?: boolean;
-  /** The share of commits that meet a fault; of other DynamoDB calls it is a quarter of that. */
+  /** The share of commits with a fault; for other DynamoDB calls it is a quarter of that. */
   faultRate: number;
-  /** Without progress for so long, it is over. */
+  /** The chaos ends after this time without progress. */
   patienceMs: number;
   env: Record<string, string | undefined>;
   sabotages?: readonly Sabotage[];
-  /** Events of these kinds alone. */
+  /** Only events of these kinds. */
   kinds?: readonly Kind[];
   onProgress?: (progress: Progress) => void;
-  /** What the functions write beside their log. */
+  /** Called with the output of the functions other than their log. */
   onLine?: (line: string) => void;
 }
 
@@ -55,14 +55,14 @@ const SETTINGS = {
   RETRY_MAX_SECONDS: "1",
 };
 
-/** Webhooks fail until so many events are accounted for: what fails comes again when there is still work. */
+/** Webhooks fail until this share of events has a known result, so that retries occur while there is still work. */
 const CALM_SHARE = 0.8;
 
-/** Few keys, so that consumers meet on them; in a FIFO queue they do not, and wait for each other. */
+/** Few keys, so that consumers conflict on them; in a FIFO queue they do not conflict, but wait for each other. */
 const EVENTS_PER_KEY = 250;
 const EVENTS_PER_GROUP = 25;
 
-/** Sends events to several consumers, breaks what can break, and says what became of each event. */
+/** Sends events to several consumers, injects faults, and reports the result of each event. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const started = performance.now();
   const { consumers, seed, fifo = false } = options;
@@ -147,7 +147,7 @@ function onMoment(moment: Moment, accounts: Accounts, kills: Kills): "kill" | un
     return kills.takes("after-delivery") ? "kill" : undefined;
   }
   const { batchItemFailures } = moment.answer as SQSBatchResponse;
-  // Only where something is acknowledged, its loss is one.
+  // Only the loss of acknowledged records is a loss.
   const acknowledges = batchItemFailures.length < Records.length;
   return acknowledges && kills.takes("before-acknowledgement") ? "kill" : undefined;
 }

@@ -7,12 +7,12 @@ import type { Answer, Call, Forward, Outcome, Step } from "./proxy.ts";
 type Inflict = (call: Call, forward: Forward, random: Random) => Promise<Outcome>;
 
 interface Fault {
-  /** The only operation that it can happen to; any when there is none. */
+  /** The only operation with this fault; any operation if undefined. */
   operation?: string;
   inflict: Inflict;
 }
 
-/** What DynamoDB and the way to it can do to a call, by name. */
+/** The faults of DynamoDB and of the network for a call, by name. */
 const FAULTS = {
   throttled: { inflict: refuse(400, "com.amazon.coral.availability#ThrottlingException") },
   "throughput-exceeded": {
@@ -20,7 +20,7 @@ const FAULTS = {
   },
   "server-error": { inflict: refuse(500, "com.amazonaws.dynamodb.v20120810#InternalServerError") },
   "request-lost": { inflict: async () => "cut" },
-  /** The client has long given up and tried again when this call arrives. */
+  /** The client has given up and retried long before this call arrives. */
   "request-late": {
     inflict: async (_, forward, random) => {
       forward({ afterMs: between(random, 50, 1_500) }).catch(() => {});
@@ -33,7 +33,7 @@ const FAULTS = {
       return "cut";
     },
   },
-  /** A timeout: what the call did is done, and nobody says so. */
+  /** A timeout: the call has taken effect, but is not answered. */
   "answer-held": {
     inflict: async (_, forward, random) => {
       await forward();
@@ -61,7 +61,7 @@ export const FAULT_KINDS = Object.keys(FAULTS) as [FaultKind, ...FaultKind[]];
 const READS_RATE = 0.25;
 const WRITES = new Set(["TransactWriteItems", "PutItem", "BatchExecuteStatement"]);
 
-/** Inflicts one commit of `1 / rate` with a fault, and fewer of the other calls; each kind in its turn. */
+/** Injects a fault into one of `1 / rate` commits, and into fewer of the other calls; each kind in turn. */
 export function createFaults(deps: {
   rate: number;
   random: Random;
@@ -79,7 +79,7 @@ export function createFaults(deps: {
     if (known) return known;
     const onlyOf = (kind: FaultKind) => (FAULTS[kind] as Fault).operation;
     const kinds = FAULT_KINDS.filter((kind) => (onlyOf(kind) ?? operation) === operation);
-    // Those that nothing else can meet come first: of few calls, each kind has its turn.
+    // Faults for only this operation come first, so that each kind gets its turn even with few calls.
     const own = kinds.filter((kind) => onlyOf(kind) === operation);
     const any = createDeck(random, kinds as [FaultKind]);
     const deck = { next: () => own.shift() ?? any(), until: pause(operation) };
@@ -102,7 +102,7 @@ function refuse(status: number, type: string): Inflict {
   return async () => answer(status, { __type: type, message: "injected" });
 }
 
-/** Cancelled for the moment only: other transactions on some of the items, or not enough capacity. */
+/** Cancelled temporarily: other transactions on some of the items, or not enough capacity. */
 async function cancel(call: Call, _: Forward, random: Random): Promise<Answer> {
   const { TransactItems } = JSON.parse(call.body) as { TransactItems: unknown[] };
   const at = Math.floor(random() * TransactItems.length);
@@ -139,7 +139,7 @@ const STATEMENT_ERRORS = ["TransactionConflict", "ThrottlingError", "InternalSer
 
 type Keys = Record<string, { Keys: unknown[] }>;
 
-/** Some keys are answered, the others are left to the client, as DynamoDB does when it runs short. */
+/** Some keys are answered, the others are returned as unprocessed, as DynamoDB does without enough capacity. */
 async function leaveUnprocessed(call: Call, forward: Forward, random: Random): Promise<Outcome> {
   const body = JSON.parse(call.body) as { RequestItems: Keys };
   const asked: Keys = {};

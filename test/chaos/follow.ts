@@ -5,25 +5,25 @@ import type { Traffic } from "./traffic.ts";
 import type { ChaosEvent } from "./workload.ts";
 
 export interface Course {
-  /** In the order of their sending; an event may be there twice. */
+  /** In the order of sending; may contain an event twice. */
   messages: ChaosEvent[];
   accounts: Accounts;
   traffic: Traffic;
-  /** Without progress for so long, it is over. */
+  /** It ends after this time without progress. */
   patienceMs: number;
   onLook: (backlog: number) => void;
 }
 
-/** Events under way at a time: at most a quarter of all, so that kills can be spread over the run. */
+/** The number of events in progress at a time: at most a quarter of all, so that kills can be spread over the run. */
 const WINDOW = { min: 50, max: 400, share: 0.25 };
 const BATCH = 10;
 const LOOK_MS = 400;
-/** A message that nobody has acknowledged comes again before this: with an empty queue, nothing can come any more. */
+/** An unacknowledged message is delivered again within this time: after it, an empty queue remains empty. */
 const QUIET_MS = (VISIBILITY_SECONDS + 1) * 1000;
 
 /**
- * Sends the events and looks what becomes of them, until all are accounted for and the queue is empty, or until
- * nothing moves any more. Answers how many messages are left in the queue.
+ * Sends the events and follows their results, until all are known and the queue is empty, or until there is no more
+ * progress. Returns the number of messages that remain in the queue.
  */
 export async function follow({ messages, accounts, traffic, patienceMs, onLook }: Course): Promise<number> {
   const window = Math.min(WINDOW.max, Math.max(WINDOW.min, messages.length * WINDOW.share));

@@ -7,14 +7,14 @@ import { type ChaosEvent, windowsOf } from "./workload.ts";
 /** A line of a log handler. */
 export interface Line {
   prefix: string;
-  /** The event's, or that of a window. */
+  /** The id of the event or of a window. */
   id: string;
   keyHash: string;
-  /** Of a window: how many events it has. */
+  /** For a window: its number of events. */
   count?: number;
 }
 
-/** Undefined for what is not such a line. */
+/** Undefined for any other line. */
 export function lineOf({ message, fields }: LogLine): Line | undefined {
   if (message !== "log handler") return undefined;
   const { prefix, event_id, key_hash, coalesced } = fields;
@@ -27,28 +27,28 @@ export function lineOf({ message, fields }: LogLine): Line | undefined {
   };
 }
 
-/** What the other handlers have done, wherever it shows. */
+/** The effects of the other handlers: requests, lines and sessions. */
 export interface Seen {
   got: Got[];
   lines: Line[];
   sessions: ReadonlyMap<string, Session>;
 }
 
-/** With what something is wrong. */
+/** The errors of the other handlers. */
 export interface HookAudit {
-  /** Events whose webhook no target has taken. */
+  /** Events whose webhook was not accepted by its target. */
   webhooksLost: string[];
-  /** Requests that are not what their target must get: with another id or body than before, or without a signature that fits. */
+  /** Wrong requests: with another id or body than before, or without a valid signature. */
   webhooksWrong: string[];
   /** Events without their line. */
   linesLost: string[];
-  /** Handlers and keys whose windows do not have each event once. */
+  /** Handlers and keys whose windows do not contain each event exactly once. */
   miscounted: string[];
-  /** How many events each window has. */
+  /** The number of events of each window. */
   windows: number[];
 }
 
-/** Compares what targets, lines and windows have of these events with what they must have. */
+/** Compares the requests, lines and windows of these events with the required ones. */
 export function auditHooks(events: ChaosEvent[], { got, lines, sessions }: Seen): HookAudit {
   const taken = new Set(got.filter(({ isTaken }) => isTaken).map(webhookOf));
   const told = new Set(lines.map(({ prefix, id }) => `${prefix} ${id}`));
@@ -68,7 +68,7 @@ export function auditHooks(events: ChaosEvent[], { got, lines, sessions }: Seen)
   };
 }
 
-/** As the templates write them. */
+/** The members that the templates write. */
 const memberOf = (body: string, name: "id" | "key") => {
   const [, value = ""] = new RegExp(`^\\{ "${name}": "([^"]*)" \\}\\n$`).exec(body) ?? [];
   return value;
@@ -77,7 +77,7 @@ const nameOf = (target: string, id: string) => `${target} ${id}`;
 const webhookOf = ({ target, body, count }: Got) =>
   nameOf(target, memberOf(body, count === undefined ? "id" : "key"));
 
-/** A webhook has one id, and it alone; of a window the id is the only name, and the count belongs to it. */
+/** A webhook has one id, which is unique; a window is identified only by its id, and always has the same count. */
 function wrongOf(events: ChaosEvent[], got: Got[]): string[] {
   const expected = new Set(events.flatMap(({ webhook, id }) => (webhook ? nameOf(webhook, id) : [])));
   const nameById = new Map<string, string>();
@@ -94,14 +94,14 @@ function wrongOf(events: ChaosEvent[], got: Got[]): string[] {
   });
 }
 
-/** A window, once for each run that counts. */
+/** A window, once for each successful run. */
 interface Window {
   handler: string;
   key: string;
   count: number;
 }
 
-/** What came twice under one id is one window; of what a session has, nothing may be there twice. */
+/** Two requests with one id are one window; a session must not contain a window twice. */
 function windowsIn(got: Got[], lines: Line[], sessions: Seen["sessions"]): Window[] {
   const byId = new Map<string, Window>();
   for (const { target, id, body, count, isTaken } of got)
@@ -133,7 +133,7 @@ function sumsOf(windows: Window[]): Map<string, number> {
   return sums;
 }
 
-/** How many events the windows of a handler must have, by key; a line has no key, but its hash. */
+/** The required number of events in the windows of a handler, by key; a line has the hash of its key. */
 const countedOf = (events: ChaosEvent[]) =>
   sumsOf(
     events.flatMap(({ key, counted = [] }) =>

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { between, createDeck, type Random } from "../helpers/random.ts";
 import { commitKind, noteKind, type Step } from "./proxy.ts";
 
-/** Where in an invocation's life its process ends. */
+/** The moments of an invocation at which its process is killed. */
 export const KILL_KINDS = [
   "any-instant",
   "after-delivery",
@@ -21,22 +21,22 @@ export const KILL_KINDS = [
 export type KillKind = (typeof KILL_KINDS)[number];
 
 export interface Kills {
-  /** Arms the kills that are due when this share of the events is accounted for. */
+  /** Arms the kills that are due when this share of the events has a known result. */
   advance(share: number): void;
-  /** True once for each armed kill of this kind: whoever asks ends the process. */
+  /** True once for each armed kill of this kind: the caller then kills the process. */
   takes(kind: KillKind): boolean;
-  /** Ends the n-th process before what it commits or notes reaches the table, or before it hears that it has. */
+  /** Kills the n-th process before a commit or note reaches the table, or before the process receives the answer. */
   aroundWrites(nth: number): Step;
   byKind: Record<KillKind, number>;
 }
 
-/** The last kills come when there is still work for them to break. */
+/** The last kills occur while there is still work in progress. */
 const LAST_SHARE = 0.8;
 
 export function createKills(deps: {
   count: number;
   random: Random;
-  /** Each ends a process; false when that is not running. They may be started later. */
+  /** Each kills a process; false if it is not running. They may be started later. */
   processes: (() => boolean)[];
 }): Kills {
   const { count, random, processes } = deps;

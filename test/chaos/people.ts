@@ -3,13 +3,13 @@ import type { Session } from "../../lib/sessions/session.ts";
 import { pick, type Random } from "../helpers/random.ts";
 import type { ChaosEvent } from "./workload.ts";
 
-/** Somebody at the sessions API while handlers write the same sessions. */
+/** A user of the sessions API while handlers write the same sessions. */
 export interface People {
-  /** How often they put and deleted. */
+  /** The number of puts and deletions. */
   readonly puts: number;
   readonly deletes: number;
   end(): Promise<void>;
-  /** These sessions, with what was in those that they have deleted. */
+  /** These sessions, with the content of those that were deleted. */
   withRemoved(sessions: Map<string, Session>): Map<string, Session>;
 }
 
@@ -20,7 +20,10 @@ export function startPeople(url: string, events: ChaosEvent[], random: Random): 
   const removed = new Map<string, string[]>();
   let isOver = keys.length === 0;
 
-  /** Each on condition of what was read: an effect that came meanwhile is not written over, nor deleted unseen. */
+  /**
+   * Each change has the read version as its condition: an effect that is written meanwhile is neither overwritten nor
+   * deleted unseen.
+   */
   async function change(key: string): Promise<void> {
     const place = `${url}/sessions/${encodeURIComponent(key)}`;
     const found = await fetch(place);
@@ -49,7 +52,7 @@ export function startPeople(url: string, events: ChaosEvent[], random: Random): 
   }
 
   const living = live();
-  // An answer that never came would be no chaos but a broken rig.
+  // A missing answer would be an error of the test rig, not of the chaos.
   living.catch(() => {});
   const people = {
     puts: 0,

@@ -10,7 +10,7 @@ export interface Call {
   body: string;
 }
 
-/** What a commit does: a transaction, or puts of sessions and after them of ledger entries, each by itself. */
+/** The kind of a commit: a transaction, or separate puts of sessions and then of ledger entries. */
 export type CommitKind = "transaction" | "session" | "entry";
 
 export function commitKind({ operation, body }: Call): CommitKind | undefined {
@@ -21,7 +21,7 @@ export function commitKind({ operation, body }: Call): CommitKind | undefined {
 }
 
 /**
- * What is noted of the other handlers: that a webhook was delivered; of a window, who counts in it, that a message will
+ * The notes of the other handlers: that a webhook was delivered; for a window, the counted events, that a message will
  * close it, and that it is closed.
  */
 export type NoteKind = "webhook" | "window";
@@ -37,7 +37,7 @@ export interface Answer {
   body: string;
 }
 
-/** An answer, or a connection that is cut without one. */
+/** An answer, or a connection that is closed without one. */
 export type Outcome = Answer | "cut";
 
 interface Change {
@@ -45,13 +45,13 @@ interface Change {
   afterMs?: number;
 }
 
-/** Sends the call on, as it is or with another body, now or later. */
+/** Forwards the call, unchanged or with another body, now or later. */
 export type Forward = (change?: Change) => Promise<Outcome>;
 
-/** Decides what becomes of a call. */
+/** Decides what happens to a call. */
 export type Step = (call: Call, forward: Forward) => Promise<Outcome>;
 
-/** The first step is next to the client, the last next to the service. */
+/** The first step is closest to the client, the last one closest to the service. */
 export function inSteps(...steps: Step[]): Step {
   return steps.reduceRight((inner, outer) => (call, forward) => {
     const onward: Forward = (change) =>
@@ -62,12 +62,12 @@ export function inSteps(...steps: Step[]): Step {
 
 export interface DynamoProxy {
   url: string;
-  /** Resolves when nothing is under way, not even what is sent on later. */
+  /** Resolves when no calls are in progress, including those that are forwarded later. */
   idle(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Stands between a client and a service; `step` decides on each call. */
+/** A proxy between a client and a service; `step` decides on each call. */
 export async function startProxy(upstream: string, step: Step): Promise<DynamoProxy> {
   const agent = new Agent({ keepAlive: true });
   const underWay = new Set<Promise<unknown>>();
@@ -114,7 +114,7 @@ async function textOf(stream: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-/** The signature covers the headers as they came, and no local engine looks at it. */
+/** The signature covers the original headers, but local engines do not check it. */
 function exchange(upstream: string, agent: Agent, from: IncomingMessage, body: string): Promise<Answer> {
   const { host: _, connection: __, "content-length": ___, ...headers } = from.headers;
   return new Promise((resolve, reject) => {

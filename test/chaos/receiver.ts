@@ -6,10 +6,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Webhook } from "standardwebhooks";
 import { between, createDeck, type Random } from "../helpers/random.ts";
 
-/** How long the consumers wait for an answer, in ms. */
+/** The time that the consumers wait for an answer, in ms. */
 export const PATIENCE_MS = 1_000;
 
-/** What a receiver does with a webhook; all but the first two fail its attempt. */
+/** The reactions of a receiver to a webhook; all but the first two fail its attempt. */
 export const ANSWER_KINDS = [
   "taken",
   "taken-late",
@@ -21,18 +21,18 @@ export const ANSWER_KINDS = [
 ] as const;
 export type AnswerKind = (typeof ANSWER_KINDS)[number];
 
-/** A request as it came, whatever it was answered. */
+/** A received request, whatever the answer was. */
 export interface Got {
   /** The last part of its target. */
   target: string;
   /** Its `webhook-id`. */
   id: string;
   body: string;
-  /** Of a webhook for a window: how many events that has. */
+  /** For the webhook of a window: its number of events. */
   count?: number;
-  /** Whether its signature fits, by the library that receivers use. */
+  /** Whether its signature is valid, checked with the library that receivers use. */
   isSigned: boolean;
-  /** It was answered in time that it is taken. */
+  /** Whether it was answered in time as accepted. */
   isTaken: boolean;
 }
 
@@ -40,7 +40,7 @@ export interface Got {
 export interface Receiver {
   /** Host and port. */
   host: string;
-  /** What the consumers sign with. */
+  /** The secret of the consumers' signatures. */
   secret: string;
   got: Got[];
   byAnswer: Record<AnswerKind, number>;
@@ -48,8 +48,9 @@ export interface Receiver {
 }
 
 /**
- * A webhook fails at its first request alone: the second attempt is a few seconds later, the third half a minute, and what
- * becomes of it then is tested on a clock that needs no waiting (test/webhooks/delivery.test.ts). `isCalm`: nothing fails any more.
+ * A webhook fails only at its first request: the second attempt is a few seconds later, and the third half a minute;
+ * later attempts are tested with a fake clock (test/webhooks/delivery.test.ts). `isCalm`: whether webhooks no longer
+ * fail.
  */
 export async function startReceiver({
   random,

@@ -35,14 +35,14 @@ export interface ChaosResult {
   lines_lost: number;
   /** Keys whose windows do not have each of their events once, for each handler. */
   windows_miscounted: number;
-  /** Runs that stood for all events of a window, and the most events that one had. */
+  /** Runs for all events of a window. */
   windows: number;
   largest_window: number;
   /** Lines of log handlers. */
   lines: number;
-  /** What the target did with the webhooks. */
+  /** The target's reactions to the webhooks. */
   webhooks_by_answer: Record<AnswerKind, number>;
-  /** Sessions that people put and deleted by the API meanwhile. */
+  /** Sessions that people put and deleted with the API meanwhile. */
   api_puts: number;
   api_deletes: number;
   workers_killed: number;
@@ -51,7 +51,7 @@ export interface ChaosResult {
   kills_by_kind: Record<KillKind, number>;
   faults_by_kind: Record<FaultKind, number>;
   failed_invocations: string[];
-  /** One line for each event with which something is wrong: none when all is well. */
+  /** One line for each event with an error: empty on success. */
   troubles: string[];
 }
 

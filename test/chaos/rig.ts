@@ -9,7 +9,7 @@ import { type DynamoProxy, type Step, startProxy } from "./proxy.ts";
 /** The local stack with several consumers, each of which reaches DynamoDB through a proxy of its own. */
 export interface Rig {
   stack: Stack;
-  /** Resolves when no call is on its way to DynamoDB. */
+  /** Resolves when no call to DynamoDB is in progress. */
   idle(): Promise<void>;
   close(): Promise<void>;
 }
@@ -19,21 +19,21 @@ export interface RigOptions {
   consumers: number;
   fifo?: boolean;
   settings?: Record<string, string>;
-  /** Host and port of what gets the webhooks; without one, nothing does. */
+  /** Host and port of the receiver of webhooks, if any. */
   receiver?: string;
-  /** What the proxy of the n-th consumer does. */
+  /** The step of the proxy of the n-th consumer. */
   step: (nth: number) => Step;
   onMoment?: LocalFunctionOptions["onMoment"];
   onLine?: (functionName: string, line: string) => void;
   onError?: (error: Error) => void;
 }
 
-/** How long a message is hidden: short, so that what a dead consumer had is soon delivered to another. */
+/** The visibility timeout: short, so that the messages of a dead consumer are soon delivered to another. */
 export const VISIBILITY_SECONDS = 4;
-/** Only a backstop: the consumer gives events up long before. */
+/** Only a safeguard: the consumer gives events up long before. */
 const RECEIVE_LIMIT = 100;
 
-/** Whom the release's webhooks are for, as it is written: its port is known when it is there. */
+/** The placeholder of the receiver in the release: its port is known only when it is running. */
 const RECEIVER = "receiver.invalid";
 const RELEASE = fileURLToPath(new URL("./release", import.meta.url));
 

@@ -12,8 +12,9 @@ import {
 } from "./proxy.ts";
 
 /**
- * A consumer as it must not be, made between it and its tables, to prove that the chaos finds it out. One without fences
- * needs an order of requests that is rare here: test/commit/marks.test.ts and test/commit/marks-schedules.test.ts have it.
+ * Simulates an incorrect consumer between it and its tables, to prove that the chaos detects it. The effects of missing
+ * fences need an order of requests that is rare here: test/commit/marks.test.ts and test/commit/marks-schedules.test.ts
+ * test it.
  */
 export const SABOTAGES = [
   "no-conditions",
@@ -29,7 +30,7 @@ export type Sabotage = (typeof SABOTAGES)[number];
 // biome-ignore lint/suspicious/noExplicitAny: DynamoDB's own wire format
 type Json = Record<string, any>;
 
-/** The first commits are told to have been made. */
+/** The number of first commits that are answered as successful without being written. */
 const UNWRITTEN = 5;
 const PARTNER_MS = 1_000;
 
@@ -46,7 +47,7 @@ const STEPS: Record<Sabotage, () => Step> = {
   "no-conditions"() {
     const meet = createMeeting();
     return atCommits(async (call, _, forward) => {
-      // What conditions prevent happens only where two consumers have read before either of them writes.
+      // The conditions matter only if two consumers have read before either of them writes.
       await meet();
       return forward({ body: changed(call, withoutCondition) });
     });
@@ -75,20 +76,20 @@ const STEPS: Record<Sabotage, () => Step> = {
       return outcome;
     };
   },
-  /** As if its end were noted before its request, and the process had died between the two. */
+  /** As if its delivery were noted before its request, and the process had died in between. */
   "webhooks-noted-first": () => async (call, forward) => {
     const outcome = await forward();
     const isRead = call.operation === "BatchGetItem" && outcome !== "cut" && outcome.status === 200;
     return isRead ? withWebhooksDone(call, outcome) : outcome;
   },
-  /** As if it were not noted which events are counted: one that is run again counts again. */
+  /** As if the counted events were not noted: an event that is run again is counted again. */
   "events-recounted": () =>
     atCommits((call, _, forward) =>
       forward({ body: changed(call, (put) => (isCounted(put) ? withoutCondition(put) : put)) }),
     ),
 };
 
-/** The answer of a read, with the item of each webhook that was asked for. */
+/** The answer of a read, with an item for each requested webhook. */
 function withWebhooksDone(call: Call, { body }: Answer): Answer {
   const { RequestItems } = JSON.parse(call.body) as { RequestItems: Record<string, { Keys: Json[] }> };
   const { Responses, ...rest } = JSON.parse(body) as { Responses: Record<string, Json[]> };
@@ -99,7 +100,7 @@ function withWebhooksDone(call: Call, { body }: Answer): Answer {
   return answer(200, { ...rest, Responses: { ...Responses, ...Object.fromEntries(done) } });
 }
 
-/** Ends when somebody else calls it too, or after `PARTNER_MS`. */
+/** Resolves when another caller calls it too, or after `PARTNER_MS`. */
 function createMeeting(): () => Promise<void> {
   let partner: (() => void) | undefined;
   return async () => {
@@ -115,7 +116,7 @@ function createMeeting(): () => Promise<void> {
   };
 }
 
-/** The marks that sessions were read with: as if age alone proved them, they go at the next write. */
+/** The marks of sessions that were read: they are removed at the next write, as if their age were a proof. */
 function createSeen() {
   const seen = new Set<string>();
   return {
@@ -137,7 +138,7 @@ function createSeen() {
   };
 }
 
-/** A put, in whichever form: in a transaction, by itself, or as a statement with its parameters. */
+/** A put of any form: in a transaction, by itself, or as a statement with parameters. */
 interface Put {
   /** By attribute. */
   item: Json;
@@ -192,7 +193,7 @@ function changedStatement({ Statement, Parameters, ...rest }: Json, change: (put
 const withoutMemory = (put: Put): Put =>
   put.item.done ? { ...put, item: { ...put.item, done: { L: [] } } } : put;
 
-/** That an event is counted in a window. */
+/** Whether it notes that an event is counted in a window. */
 const isCounted = ({ item }: Put) => Boolean(item.pk?.S?.startsWith(windowMarkKey("")));
 
 const withoutCondition = ({ item }: Put): Put => ({ item, isConditional: false });

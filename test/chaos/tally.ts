@@ -2,14 +2,14 @@ import type { LogLine } from "../../cli/dev/log-lines.ts";
 import { FAULT_KINDS, type FaultKind } from "./faults.ts";
 import type { Step } from "./proxy.ts";
 
-/** What happened while the chaos went on. */
+/** The counts of the chaos. */
 export interface Tally {
   faults: Record<FaultKind, number>;
-  /** Writes that the engine refused because an item had changed, or was in another transaction. */
+  /** Writes that the engine rejected because an item had changed, or was in another transaction. */
   conflicts: number;
-  /** Threads that were ended because a handler did not end. */
+  /** Threads that were killed because a handler did not end. */
   workersKilled: number;
-  /** Invocations that failed as a whole, but for those whose process was killed from here. */
+  /** Invocations that failed as a whole, except those whose process was killed by the chaos. */
   failedInvocations: string[];
   countConflicts: Step;
   note(fact: LogLine): void;

@@ -11,20 +11,20 @@ import type { Stack } from "../../local/stack.ts";
 import type { Accounts } from "./accounts.ts";
 import { type ChaosEvent, effectOf, entryOf, idOfEntry, LEDGER_HANDLERS, markOf } from "./workload.ts";
 
-/** What the chaos itself says to the queues and tables, past all proxies. */
+/** The chaos's own requests to the queues and tables, without proxies. */
 export interface Traffic {
   send(events: ChaosEvent[]): Promise<void>;
-  /** Messages of the events queue that nobody has acknowledged. */
+  /** The number of unacknowledged messages of the events queue. */
   backlog(): Promise<number>;
-  /** Takes what is in the dead letters to account. */
+  /** Reads the dead letters, and adds them to the accounts. */
   readDeadLetters(): Promise<void>;
-  /** Takes these events' own sessions to account, or their ledger entries. */
+  /** Reads these events' own sessions or ledger entries, and adds them to the accounts. */
   readMarks(events: ChaosEvent[]): Promise<void>;
-  /** A ledger entry that alone tells of its event counts as the event's own session. */
+  /** A ledger entry that is the only trace of its event counts as the event's own session. */
   readSessions(): Promise<Map<string, Session>>;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: whatever an item holds
+// biome-ignore lint/suspicious/noExplicitAny: an item may contain anything
 type Item = Record<string, any>;
 
 const isOfLedger = ({ effects }: ChaosEvent) => effects.some(({ handler }) => LEDGER_HANDLERS.has(handler));

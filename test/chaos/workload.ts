@@ -1,19 +1,19 @@
 import { between, createDeck, pick, type Random } from "../helpers/random.ts";
 
-/** One event that the queue accepts, and what must be true of it in the end. */
+/** One event that the queue accepts, and its required results. */
 export interface ChaosEvent {
   id: string;
-  /** The message's body: malformed ones have no other identity. */
+  /** The message's body, which is the only identity of malformed ones. */
   body: string;
   /** Its key; in a FIFO queue, the group whose order it keeps. */
   key: string;
   /** Handlers that must have their effect, and the shared sessions that must show it. */
   effects: Effect[];
-  /** For an event that must end in the dead letters: with one of these reasons. */
+  /** The possible reasons of an event that must end in the dead letters. */
   deadLetter?: readonly string[];
-  /** The target that must get it, as a webhook of its own. */
+  /** The target that must receive it as a webhook of its own. */
   webhook?: string;
-  /** The prefix of the line that must tell of it. */
+  /** The prefix of the line that must contain it. */
   line?: string;
   /** Handlers in whose windows it must count, once. */
   counted?: readonly string[];
@@ -22,7 +22,7 @@ export interface ChaosEvent {
 export interface Effect {
   handler: string;
   sessions: string[];
-  /** One of the sessions shows it, and no other: which one is known by the run that counts. */
+  /** Exactly one of the sessions shows it: which one depends on the successful run. */
   inOne?: boolean;
 }
 
@@ -43,27 +43,27 @@ const KINDS = [
   "Loop",
 ] as const;
 
-/** It throws at each attempt that gets so far; the last may be stopped while it waits for a table's answer. */
+/** It throws at each attempt; the last one may be stopped while it waits for a table's answer. */
 const POISON_REASONS = ["handler-threw", "handler-timeout", "handler-killed"];
 
 export type Kind = (typeof KINDS)[number];
 
-/** They write no session of the event's own: its ledger entry says in the end that they are done. */
+/** They do not write the event's own session: in the end its ledger entry shows that they are done. */
 export const LEDGER_HANDLERS: ReadonlySet<string> = new Set([
   ...["looker", "homer", "wanderer"],
   ...["webhook:hook", "log:hook", "webhook:gust", "log:gust"],
 ]);
 
-/** What becomes of sessions that nothing but the handlers of their own events write, by the beginning of their keys. */
+/** The kinds of sessions that only the handlers of their own events write, by the prefix of their keys. */
 const HOMES = ["home", "kept", "gone", "brief"] as const;
 
-/** The `home` of a counter: left alone, put by the API meanwhile, deleted by it, or with an end now and then. */
+/** The kind of a counter: not touched by others, put with the API meanwhile, deleted with it, or sometimes expiring. */
 function homeOf(counter: string): string {
   const nth = Number(counter.replace("counter-", ""));
   return counter.replace("counter", HOMES[Number.isNaN(nth) ? 0 : nth % HOMES.length] ?? "home");
 }
 
-/** As what a handler's effect stands in a session's tags. */
+/** The tag of a handler's effect in a session. */
 export const effectOf = (id: string, handler: string) => `${id}/${handler}`;
 export const eventOf = (effect: string) => effect.split("/")[0] ?? "";
 export const markOf = (id: string) => `mark-${id}`;
@@ -73,11 +73,11 @@ export const windowsOf = (key: string) => `windows-${key}`;
 export const entryOf = (id: string) => `event#chaos#${id}`;
 export const idOfEntry = (pk: string) => /^event#chaos#(e\d+)$/.exec(pk)?.[1];
 
-/** The share of the events that are all aimed at one key; gusts all are, so that their windows have many. */
+/** The share of the events with the same key; all gusts have it, so that their windows have many events. */
 const HOT_SHARE = 0.1;
 const HOT = "counter-hot";
 
-/** Events of all kinds on this number of keys, the first ones more often, and on a hot one beside them. */
+/** Events of all kinds on this number of keys, the first ones more often, and on one additional hot key. */
 export function createEvents(
   count: number,
   keys: number,
@@ -142,10 +142,10 @@ function createEvent(id: string, kind: Kind, anyKey: () => string, random: Rando
   }
 }
 
-/** Of handlers that write no session: the ledger says that each is done. */
+/** The effects of handlers that do not write sessions: the ledger shows that each is done. */
 const inLedger = (...handlers: string[]): Effect[] => handlers.map((handler) => ({ handler, sessions: [] }));
 
-/** Either of the two forms that the queue takes. */
+/** One of the two formats that the queue accepts. */
 function bodyOf(id: string, Type: string, meta: object, random: Random): string {
   const event = { Type, Meta: { Id: id, ...meta }, TimeStamp: "" };
   return JSON.stringify(random() < 0.8 ? { id, api_id: "chaos", event } : { id, api_id: "chaos", ...event });
@@ -159,7 +159,9 @@ const MALFORMED: [(id: string) => string, ...((id: string) => string)[]] = [
   (id) => `${"[".repeat(300)}"${id}"${"]".repeat(300)}`,
 ];
 
-/** How many messages later an event's second message is sent: in the same batch, about then, or when it is done. */
+/**
+ * The number of messages before an event's second message: in the same batch, soon after, or when the event is done.
+ */
 const COPIES = {
   twin: [1, 1],
   near: [10, 20],
@@ -167,14 +169,14 @@ const COPIES = {
 } as const;
 const COPY_DECK = [...Array<"none">(22).fill("none"), "twin", "near", "late"] as const;
 
-/** The messages in the order of their sending: some events are sent twice. */
+/** The messages in the order of sending: some events are sent twice. */
 export function createMessages(events: ChaosEvent[], random: Random): ChaosEvent[] {
   const copy = createDeck(random, COPY_DECK as unknown as [(typeof COPY_DECK)[number]]);
   const placed = events.flatMap((event, place) => {
     const kind = copy();
     if (kind === "none") return [{ event, place }];
     const [min, max] = COPIES[kind];
-    // Halves, so that a copy stands between two first messages.
+    // Halves, so that a copy is sorted between two first messages.
     return [
       { event, place },
       { event, place: place + between(random, min, max) - 0.5 },

@@ -4,7 +4,7 @@ import { eventType } from "./cloudevents.ts";
 import { type Nested, type Reading, within } from "./form.ts";
 
 /**
- * What SNS puts on a queue that is subscribed without raw delivery. The topic's id of the message is the same at each
+ * The message of SNS to a queue that is subscribed without raw delivery. The topic's message id is the same at each
  * delivery. https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
  */
 export function readNotification(object: JsonObject, nested: Nested): Reading | undefined {
@@ -28,7 +28,7 @@ export function readNotification(object: JsonObject, nested: Nested): Reading | 
 }
 
 /**
- * What an EventBridge rule sends: `detail` is the event in any form, or else its `Meta`.
+ * The message of an EventBridge rule: `detail` is the event in any format, or otherwise its `Meta`.
  * https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
  */
 export function readBusEvent(object: JsonObject, nested: Nested): Reading | undefined {

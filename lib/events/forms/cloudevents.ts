@@ -3,9 +3,8 @@ import { invalidEvent } from "../invalid.ts";
 import { isGatewayType } from "./families.ts";
 import { type Nested, type Reading, within } from "./form.ts";
 
-// CloudEvents 1.0, of which `data` is the event in any form, or else its `Meta`. CONTRIBUTING.md says why the CNCF's own
-// package is not used.
-// https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
+// CloudEvents 1.0, where `data` is the event in any format, or otherwise its `Meta`. CONTRIBUTING.md explains why the
+// CNCF's own package is not used. https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 
 /** Structured mode: the attributes are the object's members. */
 export function readCloudEvent(object: JsonObject, nested: Nested): Reading | undefined {
@@ -16,7 +15,9 @@ export function readCloudEvent(object: JsonObject, nested: Nested): Reading | un
   return fromData(attributes, dataOf(data, data_base64, nested), place);
 }
 
-/** Throws event-invalid for attributes that are not those of a CloudEvent; `place` is what one is called. */
+/**
+ * Throws event-invalid for attributes that are invalid in a CloudEvent; `place` returns the name of one for the error.
+ */
 export function checkAttributes(attributes: JsonObject, place: (name: string) => string): void {
   const { specversion } = attributes;
   if (specversion !== "1.0")
@@ -29,10 +30,10 @@ export function checkAttributes(attributes: JsonObject, place: (name: string) =>
   }
 }
 
-/** What `data` holds: an event in another form, or an object that is not one and becomes `Meta`. */
+/** The content of `data`: an event in another format, or an object that is not an event and becomes `Meta`. */
 export type Data = Reading | { unknown: JsonObject };
 
-/** `apiid` and `orgid` are extensions: names of attributes have no underscore. */
+/** `apiid` and `orgid` are extensions: attribute names cannot contain an underscore. */
 export function fromData(attributes: JsonObject, data: Data, place: (name: string) => string): Reading {
   const { id, type, time, apiid, orgid } = attributes;
   const names = { form: "cloudevents", id, idPlace: place("id"), api_id: apiid, org_id: orgid } as const;

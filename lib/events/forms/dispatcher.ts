@@ -1,7 +1,10 @@
 import { isObject, type JsonObject } from "../../json.ts";
 import { type Nested, type Reading, within } from "./form.ts";
 
-/** `{"message":{…},"handler_name","spec":{"APIID","OrgID"}}`: what the gateway's `cp_dynamic_handler` gives to a plugin. */
+/**
+ * `{"message":{…},"handler_name","spec":{"APIID","OrgID"}}`: the format in which the gateway's `cp_dynamic_handler`
+ * passes events to a plugin.
+ */
 export function readDispatched(object: JsonObject, nested: Nested): Reading | undefined {
   const { message, handler_name, spec } = object;
   if (handler_name === undefined || message === undefined) return undefined;

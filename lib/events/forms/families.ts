@@ -1,6 +1,6 @@
 import { isObject, type JsonObject, valueIn } from "../../json.ts";
 
-// The members that the gateway gives each type of event, and the names under which its own templates write them.
+// The members of each type of event of the gateway, and their names in the gateway's own templates.
 
 type Kind = "text" | "number" | "flag" | "any";
 interface Shape {
@@ -10,9 +10,9 @@ interface Shape {
 interface Family {
   /** The members that `Meta` always has. */
   meta: Shape;
-  /** Where the members of the gateway's shipped templates belong in `Meta`; others keep their name. */
+  /** The places in `Meta` of the members of the gateway's shipped templates; other members keep their names. */
   shipped: Record<string, string>;
-  /** Its `Meta` has other members than the shipped templates ask for: those come out empty. */
+  /** Its `Meta` does not have the members that the shipped templates use, which are then written empty. */
   emptyMeansMissing?: true;
 }
 
@@ -65,7 +65,7 @@ const ofExchanges: Family = {
   shipped: {},
   emptyMeansMissing: true,
 };
-/** Whatever else a plugin fires. */
+/** Other events of plugins. */
 const ofPlugins: Family = { meta: BASE, shipped: { path: "Path", origin: "Origin", key: "Key" } };
 
 const FAMILIES = new Map<string, Family>([
@@ -123,15 +123,15 @@ const FAMILIES = new Map<string, Family>([
   ["OAuth2ExchangeFailed", ofExchanges],
 ]);
 
-/** Whether the gateway itself fires such events; plugins fire others. */
+/** Whether the gateway itself fires events of this type; plugins fire others. */
 export const isGatewayType = (type: string) => FAMILIES.has(type);
 
 const familyOf = (type: unknown) => FAMILIES.get(String(type)) ?? ofPlugins;
 
-/** One member of a form that has texts only: its name, and its value. */
+/** One member of a format that has only texts: its name and its value. */
 export type Flat = [name: string, value: unknown];
 
-/** `Meta` of the members that one of the gateway's shipped templates writes. */
+/** Builds `Meta` from the members that one of the gateway's shipped templates writes. */
 export function metaOfShipped(type: unknown, members: Flat[]): JsonObject {
   const { shipped, emptyMeansMissing } = familyOf(type);
   const there = emptyMeansMissing ? members.filter(([, value]) => value !== "") : members;
@@ -143,10 +143,10 @@ export function metaOfShipped(type: unknown, members: Flat[]): JsonObject {
   );
 }
 
-/** `Meta` of members named as in it, with a dot for each level. */
+/** Builds `Meta` from members with its own names, with a dot for each level. */
 export function metaOf(type: unknown, members: Flat[]): JsonObject {
   const { meta } = familyOf(type);
-  // Of members, not by assignment: a name may be __proto__.
+  // A Map, since a name may be __proto__.
   const made = new Map<string, unknown>();
   for (const [name, value] of members) {
     const kind = kindAt(meta, name);
@@ -177,7 +177,7 @@ const objectOf = (made: Made): JsonObject =>
     Array.from(made, ([name, value]) => [name, value instanceof Map ? objectOf(value) : value]),
   );
 
-/** A text as the gateway's event has it, where it can be read as that. */
+/** A text converted to its type in the gateway's event, if possible. */
 function typed(value: unknown, kind: Kind): unknown {
   if (typeof value !== "string") return value;
   if (kind === "number" && /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i.test(value)) return Number(value);
@@ -185,7 +185,7 @@ function typed(value: unknown, kind: Kind): unknown {
   return value;
 }
 
-/** The event with the names of what its form leaves out; the same where nothing is missing. */
+/** The event with the names of the members that its format omits; unchanged if none is missing. */
 export function withPartial(event: JsonObject): JsonObject {
   const { Type, Meta, TimeStamp } = event;
   const missing = [

@@ -4,10 +4,10 @@ import type { Reading } from "./form.ts";
 const START = /^[A-Za-z_][\w.]*=/;
 const TYPE = /(?:^|&)Type=/;
 
-/** `Type={{.Type | urlquery}}&TimeStamp=…&Message=…`: for gateways behind a firewall that refuses `<script>`. */
+/** `Type={{.Type | urlquery}}&TimeStamp=…&Message=…`: for gateways behind a firewall that blocks `<script>`. */
 export function readFormEncoded(text: string): Reading | undefined {
   if (!START.test(text) || !TYPE.test(text)) return undefined;
-  // The template language writes the + of a space as HTML has it; a + of the value itself is %2B.
+  // The template language writes a + for a space, escaped as in HTML; a + of the value itself is %2B.
   const members = new Map(new URLSearchParams(text.replaceAll("&#43;", "+")));
   const take = (name: string) => {
     const value = members.get(name);

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../json.ts";
 
-/** How a body may be written; docs/events.md shows one of each. */
+/** The formats of a body; docs/events.md shows an example of each. */
 export const FORMS = [
   "plain",
   "script",
@@ -17,32 +17,32 @@ export const FORMS = [
   "eventbridge",
 ] as const;
 
-/** The name of a form, as logs and the answer of ingest have it. */
+/** The name of a format in logs and in the answer of ingest. */
 export type Form = (typeof FORMS)[number];
 
-/** What a body says, whatever its form. Nothing of it is checked yet. */
+/** The content of a body of any format, not yet checked. */
 export interface Reading {
   form: Form;
-  /** `Type`, `Meta`, `TimeStamp` and whatever else the body has. */
+  /** `Type`, `Meta`, `TimeStamp` and all other members of the body. */
   event: JsonObject;
-  /** The publisher's names beside the event. */
+  /** The publisher's names in addition to the event. */
   id?: unknown;
   api_id?: unknown;
   org_id?: unknown;
-  /** What the id is called where it stands; `id` by default. */
+  /** The name of the id in the body; `id` by default. */
   idPlace?: string;
-  /** What a member of the event is called in the body, for the error that names it. */
+  /** The name of a member of the event in the body, for errors. */
   place: (member: "Type" | "Meta" | "TimeStamp") => string;
 }
 
-/** Reads what a form wraps. `name` is what the text is called in errors. */
+/** Reads the content that a format wraps. `name`: the name of the text in errors. */
 export interface Nested {
-  /** Throws for a text that is not an object in any form; an object that is not an event comes back as it is. */
+  /** Throws for a text that is not an object in any format; an object that is not an event is returned unchanged. */
   text: (text: string, name: string) => Reading | { unknown: JsonObject };
   object: (value: JsonObject) => Reading | undefined;
 }
 
-/** A reading as a part of another one, whose names count where it has none. */
+/** A reading as a part of another one, whose names are used if it has none. */
 export function within(
   inner: Reading,
   outer: Pick<Reading, "form" | "id" | "api_id" | "org_id"> & { at: string },

@@ -1,7 +1,10 @@
 import { isObject, type JsonObject } from "../../json.ts";
 import type { Reading } from "./form.ts";
 
-/** `{"id","api_id","org_id","event":{…}}`, or a bare `{"Type","Meta","TimeStamp"}`, perhaps with the names beside. */
+/**
+ * `{"id","api_id","org_id","event":{…}}`, or a bare `{"Type","Meta","TimeStamp"}`, possibly with the names as further
+ * members.
+ */
 export function readPlain(object: JsonObject): Reading | undefined {
   const { id, api_id, org_id, ...rest } = object;
   const names = { form: "plain", id, api_id, org_id } as const;
@@ -10,7 +13,7 @@ export function readPlain(object: JsonObject): Reading | undefined {
   return isBare ? { ...names, event: rest, place: (member) => member } : undefined;
 }
 
-/** The same, where it cannot be mistaken for another form: then other members do not matter. */
+/** The same, if it cannot be mistaken for another format: then other members do not matter. */
 export function readWhole(object: JsonObject): Reading | undefined {
   const isWhole = isObject(object.event) || (typeof object.Type === "string" && isObject(object.Meta));
   return isWhole ? readPlain(object) : undefined;

@@ -11,7 +11,7 @@ import { readPlain, readWhole } from "./plain.ts";
 import { readShipped, readShippedObject } from "./shipped.ts";
 import { readBackquote, readMembers, readScript } from "./templates.ts";
 
-/** Tried in this order: an event that cannot be mistaken, what wraps one, and the other forms. */
+/** Tried in this order: an unmistakable event, wrappers of an event, and the other formats. */
 const TEXT_FORMS = [readScript, readFormEncoded, readShipped];
 const OBJECT_FORMS = [
   readMembers,
@@ -25,16 +25,16 @@ const OBJECT_FORMS = [
   readPlain,
 ];
 
-/** Deeper than any event of a gateway; a much deeper one would overflow the stack of the code that walks it. */
+/** Deeper than any event of a gateway; a much deeper one would cause a stack overflow in recursive code. */
 const MAX_DEPTH = 200;
 
-/** An event of a bus that comes by a topic is wrapped twice. */
+/** An event of a bus that arrives through a topic is wrapped twice. */
 const MAX_WRAPS = 4;
 
-/** Events of one array at most: what one call of SQS takes. */
+/** The maximum number of events of one array: the limit of one SQS call. */
 const MAX_EVENTS = 10;
 
-/** Reads a body of one event. Throws `event-invalid` with the place at fault. */
+/** Reads a body of one event. Throws `event-invalid` with the place of the error. */
 export function readBody(body: string): Reading {
   const found = recognise(body, "body", 0);
   if ("unknown" in found) throw noEvent(found.unknown);
@@ -59,7 +59,7 @@ function readItem(item: unknown): Reading {
   return found;
 }
 
-/** A body that may be the event's `Meta` alone, when something else has said the rest. */
+/** Reads a body that may be only the event's `Meta`, if the other members are known from elsewhere. */
 export const readData = (body: string) => recognise(body, "body", 0);
 
 function recognise(body: string, name: string, wraps: number): Reading | { unknown: JsonObject } {
@@ -106,7 +106,7 @@ function parseJson(text: string, name: string): unknown {
   }
 }
 
-/** Where, as far as V8 says so; its other words quote the text, which may hold a key. */
+/** The position, if V8 reports it; the rest of its message quotes the text, which may contain a key. */
 function placeOf({ message }: SyntaxError): string {
   const [, line, column] = / \(line (\d+) column (\d+)\)$/.exec(message) ?? [];
   return line ? ` at line ${line}, column ${column}` : "";

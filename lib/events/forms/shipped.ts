@@ -2,21 +2,22 @@ import type { JsonObject } from "../../json.ts";
 import { type Flat, metaOfShipped, withPartial } from "./families.ts";
 import type { Form, Reading } from "./form.ts";
 
-// The gateway's shipped templates: default_webhook.json, breaker_webhook.json and monitor_template.json. They write each
-// value between quotes with HTML's escapes and none of JSON's, so the text may not be JSON, or may be other JSON:
-// in a key, \n is two characters. But no value has a quote in it, so the next quote is the end of a value.
+// The gateway's shipped templates: default_webhook.json, breaker_webhook.json and monitor_template.json. They write
+// each value between quotes with HTML escapes and without JSON escapes, so the text may not be JSON, or may be JSON
+// with another meaning: in a key, \n is two characters. But a value never contains a quote, so the next quote is the
+// end of the value.
 
 const MEMBER = /\s*"([^"]*)"\s*:\s*(?:"([^"]*)"|(-?\d+(?:\.\d+)?|true|false|null)(?=[\s,}]))\s*(,|(?=\}))/y;
-/** One template leaves a comma after the last member. */
+/** One template has a comma after the last member. */
 const END = /\s*\}$/y;
 
-/** Undefined for a text that none of these templates writes. */
+/** Undefined for a text that was not written by one of these templates. */
 export function readShipped(text: string): Reading | undefined {
   const members = membersOf(text);
   return members && fromMembers(members);
 }
 
-/** The same members as JSON that was written by something else. */
+/** The same members in JSON of another writer. */
 export function readShippedObject(object: JsonObject): Reading | undefined {
   return fromMembers(Object.entries(object));
 }
@@ -37,7 +38,7 @@ function membersOf(text: string): Flat[] | undefined {
   }
 }
 
-/** All that Go's html/template escapes in a text. */
+/** All characters that Go's html/template escapes in a text. */
 const ESCAPES: Record<string, string> = {
   "&#34;": '"',
   "&#39;": "'",

@@ -4,8 +4,8 @@ import { withPartial } from "./families.ts";
 import type { Nested, Reading } from "./form.ts";
 import { readPlain } from "./plain.ts";
 
-// What the gateway makes of a template for a whole event. Its template language writes a value as JSON only where a page
-// would have a script.
+// The formats of templates that send a whole event. The gateway's template language writes a value as JSON only inside
+// a script element.
 
 const [OPENING, CLOSING] = ["<script>", "</script>"];
 
@@ -18,7 +18,7 @@ export function readScript(text: string, { text: read }: Nested): Reading | unde
   return { ...inner, form: "script" };
 }
 
-/** What stands around the event in the next two: for the template language it opens a script. */
+/** The text around the event in the next two formats: it opens a script element for the template language. */
 const isOpened = ({ _s, _e }: JsonObject) =>
   typeof _s === "string" && typeof _e === "string" && _s.startsWith(OPENING) && _e.endsWith(CLOSING);
 

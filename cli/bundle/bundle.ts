@@ -1,9 +1,10 @@
+import { realpathSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, posix, relative, resolve, sep } from "node:path";
 import type { BuildFailure, BuildOptions, Loader, Message, Plugin } from "esbuild";
 import { AppError, errorText } from "../../lib/errors.ts";
 import { ownHandlers } from "../../lib/releases/modules.ts";
 import type { Bundler } from "./esbuild.ts";
-import { NO_DYNAMIC_IMPORT, NO_STYLESHEET } from "./mistakes.ts";
+import { NO_DATA_FROM_OUTSIDE, NO_DYNAMIC_IMPORT, NO_STYLESHEET } from "./mistakes.ts";
 
 /** The source file of a script: its place and its content. */
 export interface Entry {
@@ -54,7 +55,7 @@ export async function bundle(
         sourcefile: name,
         loader: "js",
       },
-      plugins: [ofHandlers({ file: entry.file, text })],
+      plugins: [ofHandlers(folder, { file: entry.file, text })],
     });
     const textOf = (ending: string) => outputFiles.find((file) => file.path.endsWith(ending))?.text ?? "";
     return {
@@ -109,7 +110,9 @@ async function ownGlobals(bundler: Bundler, { file, text }: Entry): Promise<stri
 
 const loaderOf = (file: string): Loader => (/\.m?ts$/.test(file) ? "ts" : "js");
 
-function ofHandlers({ file, text }: Entry): Plugin {
+function ofHandlers(folder: string, { file, text }: Entry): Plugin {
+  // The bundler has followed all links in the paths that it loads.
+  const root = realpathSync(folder);
   return {
     name: "gatehook",
     setup({ onResolve, onLoad }) {
@@ -118,12 +121,20 @@ function ofHandlers({ file, text }: Entry): Plugin {
         return { errors: [{ text: NO_DYNAMIC_IMPORT }] };
       });
       onLoad({ filter: /\.css$/ }, () => ({ errors: [{ text: NO_STYLESHEET }] }));
-      onLoad({ filter: /./ }, ({ path }) =>
-        path === file ? { contents: text, loader: loaderOf(file) } : undefined,
-      );
+      onLoad({ filter: /./ }, ({ path }) => {
+        if (path === file) return { contents: text, loader: loaderOf(file) };
+        // A folder from somebody else must not have the user's files uploaded, such as credentials.
+        if (CODE.test(path) || isOfPackage(path) || isInside(root, path)) return undefined;
+        return { errors: [{ text: NO_DATA_FROM_OUTSIDE }] };
+      });
     },
   };
 }
+
+const CODE = /\.[cm]?[jt]sx?$/;
+
+const isInside = (folder: string, file: string) =>
+  !isAbsolute(relative(folder, file)) && seenFrom(folder, file).split("/")[0] !== "..";
 
 /** Whether a file is part of an installed package. */
 export const isOfPackage = (file: string) => file.split(/[\\/]/).includes("node_modules");

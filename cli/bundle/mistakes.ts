@@ -16,6 +16,9 @@ export const NO_DYNAMIC_IMPORT =
   "a handler cannot load files while it runs, since all of it is one script: import this at the top of the file";
 /** The message for an imported `.css` file. */
 export const NO_STYLESHEET = "a handler cannot import a stylesheet";
+/** The message for an imported file that is not code and lies outside of the folder. */
+export const NO_DATA_FROM_OUTSIDE =
+  "only code may be imported from outside of the folder, since all of it is uploaded: copy the file into the folder";
 
 function explained(text: string): string {
   const [, name] = /^Could not resolve "(.*)"$/s.exec(text) ?? [];

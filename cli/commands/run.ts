@@ -1,9 +1,8 @@
 import type { RunFolder } from "../run-folder.ts";
 import { type Listener, type RunReport, type RunSettings, runHandler } from "../run-handler.ts";
 import type { InputOptions } from "../run-input.ts";
-import { ownFrames } from "../terminal/error-frame.ts";
 import { print, printError, printJson, printText } from "../terminal/print.ts";
-import { linesOf } from "../terminal/printable.ts";
+import { linesOf, ownFrames } from "../terminal/printable.ts";
 import { problemLines, textsOf } from "../terminal/problem-lines.ts";
 
 interface RunOptions extends RunSettings, InputOptions {

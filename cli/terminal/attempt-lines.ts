@@ -1,8 +1,7 @@
 import { CORE_LINE } from "../../lib/consumer/core-line.ts";
 import { callText } from "../../lib/history/call-text.ts";
 import type { AttemptRecord, RunRecord, WriteRecord } from "../../lib/history/records.ts";
-import { ownFrames } from "./error-frame.ts";
-import { linesOf } from "./printable.ts";
+import { linesOf, ownFrames } from "./printable.ts";
 import { memberChanges } from "./session-changes.ts";
 
 /** An action of a run: its time in ms since the start, a text, and its duration. */

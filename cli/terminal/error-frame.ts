@@ -1,13 +1,6 @@
 import { isAbsolute } from "node:path";
 import { lineWidth } from "./layout.ts";
-import { linesOf } from "./printable.ts";
 import { codeFrame } from "./problem-lines.ts";
-
-/** The error without the frames of the gateway's API, which do not help. */
-export const ownFrames = (error: string) =>
-  linesOf(error)
-    .filter((line) => !/^\s+at .*\(prelude\.js:[\d:]+\)$/.test(line))
-    .join("\n");
 
 /** The source line of an error; empty if unknown. */
 export function errorFrame(error: string, textOf: (file: string) => string | undefined): string[] {

@@ -18,3 +18,9 @@ const escaped = (character: string) =>
     const unit = character.charCodeAt(at).toString(16).padStart(4, "0");
     return `\\u${unit}`;
   }).join("");
+
+/** The error without the frames of the gateway's API, which do not help. */
+export const ownFrames = (error: string) =>
+  linesOf(error)
+    .filter((line) => !/^\s+at .*\(prelude\.js:[\d:]+\)$/.test(line))
+    .join("\n");

@@ -4,9 +4,9 @@ import type { Rerun, Verdict } from "../../lib/history/rerun.ts";
 import type { Step, StepPair } from "../../lib/history/steps.ts";
 import type { NamedTarget } from "../rerun-target.ts";
 import { changeTexts } from "./attempt-lines.ts";
-import { errorFrame, ownFrames } from "./error-frame.ts";
+import { errorFrame } from "./error-frame.ts";
 import { cut } from "./layout.ts";
-import { linesOf } from "./printable.ts";
+import { linesOf, ownFrames } from "./printable.ts";
 
 const WORDS: Record<Verdict, string> = {
   same: "does the same as then",

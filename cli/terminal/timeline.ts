@@ -2,8 +2,7 @@ import type { HandlerReport } from "../../lib/consumer/outcome.ts";
 import type { LogLine } from "../dev/log-lines.ts";
 import { shortId } from "../events-rows.ts";
 import { countOf } from "./count.ts";
-import { ownFrames } from "./error-frame.ts";
-import { linesOf } from "./printable.ts";
+import { linesOf, ownFrames } from "./printable.ts";
 
 /** The lines of a fact in the timeline; empty for facts that are only for machines. */
 export function timelineLines({ message, fields }: LogLine): string[] {

@@ -1,10 +1,11 @@
 // Handlers in TypeScript, and those that import: what is made of them, and how their mistakes are told.
 import assert from "node:assert/strict";
-import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { loadBundler } from "../../cli/bundle/esbuild.ts";
+import { NO_DATA_FROM_OUTSIDE } from "../../cli/bundle/mistakes.ts";
 import { type CheckedFolder, checkFolder } from "../../cli/folder.ts";
 import { isMap } from "../../lib/releases/sources.ts";
 import { runCli } from "../helpers/cli.ts";
@@ -401,6 +402,39 @@ describe("imports", () => {
       else assert.match(error?.message ?? "", message);
       assert.ok(sources.textOf(file)?.split("\n")[line - 1]);
     });
+
+  it("are refused of data outside of the folder, also by a link, and not of code or of packages there", async () => {
+    const outside = await folderOf({
+      "secret.json": `{"token":"t"}`,
+      credentials: "token",
+      "shared.ts": "export const one = 1;",
+    });
+    const within = await folderOf({
+      "node_modules/data/package.json": `{"name":"data"}`,
+      "node_modules/data/list.json": "[1]",
+      "project/apis/demo.json": DEMO["apis/demo.json"],
+      "project/handlers/own.json": "[1]",
+      "project/handlers/teller.ts": "",
+      "project/shared/own.ts": "",
+    });
+    const folder = join(within, "project");
+    await symlink(join(outside, "secret.json"), join(folder, "shared/link.json"));
+    await symlink(join(outside, "credentials"), join(folder, "shared/link.js"));
+    const importing = async (path: string) => {
+      const text = `import * as x from ${JSON.stringify(path)};\n${saying("teller", "JSON.stringify(x)")}`;
+      await writeFile(join(folder, "handlers/teller.ts"), text);
+      return (await checkFolder(folder)).errors.map(({ line, message }) => [line, message]);
+    };
+    for (const path of [
+      join(outside, "secret.json"),
+      join(outside, "credentials"),
+      "../shared/link.json",
+      "../shared/link.js",
+    ])
+      assert.deepEqual(await importing(path), [[1, NO_DATA_FROM_OUTSIDE]], path);
+    for (const path of ["./own.json", "data/list.json", join(outside, "shared.ts")])
+      assert.deepEqual(await importing(path), [], path);
+  });
 
   it("are refused where they lead into a package, too, and each is told once", async () => {
     const { errors } = await checked({

@@ -231,7 +231,7 @@ export function createCommits(deps: CommitDeps): Commits {
       const found = met ?? (await itemAt(put));
       return { is: found && isItself(put, found) ? "written" : "conflict" };
     } catch (thrown) {
-      return { is: "failed", thrown };
+      return { is: "failed", thrown: dependencyFailed("BatchGetItem", thrown) };
     }
   }
 

@@ -17,7 +17,10 @@ export interface ProveMarksDeps {
   random: () => number;
 }
 
-/** Writes marks to the ledger, as far as it does not have them, before they are deleted. */
+/**
+ * Writes marks to the ledger, as far as it does not have them, before they are deleted. Throws only
+ * `dependency-failed`: any other error would count as a failed attempt of the event that is being committed.
+ */
 export function createProveMarks({
   dynamo,
   stateTable,
@@ -27,7 +30,7 @@ export function createProveMarks({
 }: ProveMarksDeps): ProveMarks {
   async function entriesOf(identities: string[]): Promise<Map<string, LedgerEntry>> {
     const keys = identities.map((identity) => ({ pk: ledgerKey(identity) }));
-    const items = await batchGet(dynamo, stateTable, keys, { random, consistent: true });
+    const items = await batchGet(dynamo, stateTable, keys, { random, consistent: true }).catch(readFailed);
     const found = new Map(items.map((item) => [item.pk?.S, fromAttributes(item)]));
     return new Map(identities.map((id) => [id, entryOf(found.get(ledgerKey(id)), undefined)]));
   }
@@ -62,6 +65,10 @@ export function createProveMarks({
       open = open.filter((_, index) => !isSaid[index]);
     }
   };
+}
+
+function readFailed(thrown: unknown): never {
+  throw dependencyFailed("BatchGetItem", thrown);
 }
 
 const NO_ENTRY: LedgerEntry = { version: 0, done: [] };

@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { before, describe, it } from "node:test";
 import {
   BatchExecuteStatementCommand,
+  BatchGetItemCommand,
   type DynamoDBClient,
   DynamoDBServiceException,
   InternalServerError,
@@ -224,6 +225,32 @@ describe("a ledger entry alone", () => {
     const id = randomUUID();
     await assert.rejects(putOne(store, entryOf(id)), { code: "commit-failed", message: /odd/ });
     assert.deepEqual(await putOne(store, entryOf(id)), DONE, "the next one is not hindered");
+  });
+});
+
+describe("an outage of the table", () => {
+  const throttled = new ProvisionedThroughputExceededException(facts(400));
+  const readsFail = (others: object) =>
+    ({
+      send: async (command: object) => {
+        if (command instanceof BatchGetItemCommand) throw throttled;
+        return others;
+      },
+    }) as unknown as DynamoDBClient;
+
+  it("is one while marks are proven too, and not a failure of the handler that has deleted the session", async () => {
+    const marks = { "demo#e": { done: ["h"] } };
+    const { proveMarks } = storeBy(readsFail({}));
+    await assert.rejects(proveMarks(marks), { code: "dependency-failed", message: /BatchGetItem/ });
+  });
+
+  it("is one while the item is read that a put has met", async () => {
+    const conflict = { Responses: [{ Error: { Code: "ConditionalCheckFailed" } }, {}] };
+    const store = storeBy(readsFail(conflict));
+    const [met, other] = await store.put([entryOf(randomUUID()), entryOf(randomUUID())]);
+    assert.equal(other?.is, "written");
+    assert.ok(met?.is === "failed");
+    assert.equal((met.thrown as AppError).code, "dependency-failed");
   });
 });
 

@@ -92,7 +92,7 @@ function carriedBy(text: string, document: Node | undefined): OasEntry[] {
   return own?.type === "array" ? readNode<OasEntry[]>(text, own) : [];
 }
 
-/** Replaces each webhook of gatehook by the scripts of its event type. */
+/** Replaces gatehook's webhook of each event type by the scripts of that type that were carried for it. */
 function withoutWebhooks(entries: OasEntry[], carried: OasEntry[]): OasEntry[] {
   const left = Map.groupBy(carried, ({ trigger = "" }) => trigger);
   return entries.flatMap((entry) => {

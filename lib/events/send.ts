@@ -8,7 +8,7 @@ import { errorText } from "../errors.ts";
 import { fifoOrder } from "./fifo.ts";
 import type { Message } from "./message.ts";
 
-/** SQS's limit for one call. */
+/** SQS's limit of messages in one call. */
 export const CALL_MESSAGES = 10;
 /** SQS's limit for one call: the sum of its bodies and attributes. */
 export const CALL_BYTES = 1024 * 1024;
@@ -132,7 +132,10 @@ export function createSend({ sqs, queueUrl }: Queue): Send {
     }
   }
 
-  /** What the queue refused of a call; all of it when the call failed, which the SDK has repeated: so not one by one. */
+  /**
+   * The messages that the queue rejected. If the call itself failed, that is all of them, and none is sent again by
+   * itself: the SDK has already repeated the call.
+   */
   async function sendTogether(messages: Message[]): Promise<Map<Message, Rejection>> {
     try {
       return await call(messages);

@@ -172,7 +172,7 @@ class Recording implements RunRecorder {
     try {
       return this.keep(showSession(session));
     } catch {
-      return null; // Invalid after a manual edit: the script got an error.
+      return null; // It is invalid after a manual edit, and has no text. The run that reads it fails.
     }
   }
 }

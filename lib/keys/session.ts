@@ -62,7 +62,10 @@ function mapRights({ access_rights }: Session, change: (right: Right, apiId: str
   return { access_rights: Object.fromEntries(rights) };
 }
 
-/** There are no policies here, so a session is invalid as at a gateway that does not have its policies. */
+/**
+ * The gateway's message for a session with policies that it does not have; undefined for a session without policies.
+ * Here there are none, so every session that names one is rejected.
+ */
 export function policyProblem({ apply_policies = [], apply_policy_id }: Session): string | undefined {
   const ids = apply_policies.length > 0 || !apply_policy_id ? apply_policies : [apply_policy_id];
   if (ids.length === 0) return undefined;

@@ -33,7 +33,10 @@ export function wholeNumber(field: string, text: string | undefined, fallback: n
   throw invalid(field, `must be a whole number from 1 to ${most}`);
 }
 
-/** Deeper than an event or a session; what compares two bodies takes a step of the stack for each level. */
+/**
+ * More levels than an event or a session may have. Functions that compare two bodies call themselves once for each
+ * level, so a deeper body could exceed the stack.
+ */
 const MAX_DEPTH = 1_000;
 
 /** The body; `{}` for an empty one. Throws `json-invalid`, and `request-invalid` for JSON that is not an object. */

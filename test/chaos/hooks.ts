@@ -42,7 +42,7 @@ export interface HookAudit {
   webhooksWrong: string[];
   /** Events without their line. */
   linesLost: string[];
-  /** Handlers and keys whose windows do not contain each event exactly once. */
+  /** Handlers and keys whose windows do not count as many events as were sent, with both numbers. */
   miscounted: string[];
   /** The number of events of each window. */
   windows: number[];

@@ -33,9 +33,9 @@ export interface ChaosResult {
   webhooks_wrong: number;
   /** Events without the line of their log handler. */
   lines_lost: number;
-  /** Keys whose windows do not have each of their events once, for each handler. */
+  /** Handlers and keys whose windows do not count as many events as were sent. */
   windows_miscounted: number;
-  /** Runs for all events of a window. */
+  /** Windows that had a run. */
   windows: number;
   largest_window: number;
   /** Lines of log handlers. */

@@ -43,7 +43,9 @@ const KINDS = [
   "Loop",
 ] as const;
 
-/** It throws at each attempt; the last one may be stopped while it waits for a table's answer. */
+/**
+ * Poison and Sting throw at each attempt. Their last attempt may also be stopped while it waits for a table's answer.
+ */
 const POISON_REASONS = ["handler-threw", "handler-timeout", "handler-killed"];
 
 export type Kind = (typeof KINDS)[number];
@@ -67,7 +69,7 @@ function homeOf(counter: string): string {
 export const effectOf = (id: string, handler: string) => `${id}/${handler}`;
 export const eventOf = (effect: string) => effect.split("/")[0] ?? "";
 export const markOf = (id: string) => `mark-${id}`;
-/** The session in which the windows of a key's events are. */
+/** The session in which the handler `windower` records the windows of a key. */
 export const windowsOf = (key: string) => `windows-${key}`;
 /** The key of an event's ledger entry, and the event of such a key: windows have entries too. */
 export const entryOf = (id: string) => `event#chaos#${id}`;

@@ -1,5 +1,6 @@
-// npm run chaos [-- --events N --kills K --seed S --json]: nothing lost and nothing done twice, however much is broken.
-// Exit code 0 when every event is accounted for, 1 when not, 2 when it is called wrongly.
+// npm run chaos [-- --events N --kills K --seed S --json]: checks that no event is lost or has its effect twice while
+// consumers are killed and their table fails. Exit code: 0 if every event has its required results, 1 if not, 2 for
+// invalid arguments.
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { type Progress, runChaos } from "../test/chaos/chaos.ts";
 import type { ChaosResult } from "../test/chaos/result.ts";
@@ -53,7 +54,7 @@ async function chaos({ patience, json, ...options }: Options): Promise<void> {
   if (result.troubles.length > 0) process.exitCode = 1;
 }
 
-/** One line that is written over on a terminal; elsewhere, such as in a log, one for each tenth. */
+/** On a terminal, one line that is overwritten; elsewhere, such as in a log, one line for each tenth. */
 function createProgress(events: number): (progress: Progress) => void {
   let told = 0;
   return ({ accounted, backlog, kills, faults }) => {

@@ -1,6 +1,6 @@
-// npm run bench:codec [-- --json]: what a session costs on its way from the table to a script and back, beside a plain
-// JSON round trip of the same text and beside the exact decoder alone. All in turns within one run, so that what else
-// the machine does falls on each; ratios are what to compare.
+// npm run bench:codec [-- --json]: the time to convert a session from the table to a script and back, compared with a
+// plain JSON round trip of the same text, and with the exact decoder alone. All are measured in turns in one run, so
+// that other load on the machine affects all of them. Compare the ratios, not the times.
 import type { Session } from "../lib/sessions/session.ts";
 import * as session from "../lib/sessions/session.ts";
 import * as whole from "../lib/sessions/whole.ts";
@@ -10,7 +10,7 @@ import { type Part, runPart } from "./shared/part.ts";
 
 const ROUNDS = 60;
 const TIMES = 300;
-/** Of what a script is shown, in JSON round trips. */
+/** The maximum time to show a session to a script, in JSON round trips. */
 const TARGET = 10;
 const SET = { suppressReset: false, now: 1_787_396_400, allowMasterKeys: false };
 
@@ -43,7 +43,7 @@ const large = {
   tags: Array.from({ length: 8 }, (_, nth) => `tag-number-${nth}`),
 };
 
-/** The sample with an alias that makes its text as long as that. */
+/** The sample with an alias that makes its text exactly this long. */
 function sized(sample: object, bytes: number): object {
   const alias = "a".repeat(bytes - JSON.stringify({ ...sample, alias: "" }).length);
   return { ...sample, alias };
@@ -51,7 +51,7 @@ function sized(sample: object, bytes: number): object {
 
 const SAMPLES = { "250": sized(small, 250), "2700": sized(large, 2_700) };
 
-/** A table hands the members of an object back in an order of its own. */
+/** A table returns the members of an object in its own order. */
 function inTableOrder(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(inTableOrder);
@@ -61,10 +61,10 @@ function inTableOrder(value: unknown): unknown {
 
 type Codec = typeof exact;
 
-/** A row as it was read, which nothing is remembered of, shown to a script. */
+/** Shows a row to a script. The row is parsed each time, so that nothing is remembered of it. */
 const show = (codec: Codec, row: string) => codec.showSession(JSON.parse(row) as Session);
 
-/** The same, and what the script makes of it put over it. */
+/** The same, and then stores the script's session over it. */
 function edit(codec: Codec, row: string, text: string): Session {
   const stored = JSON.parse(row) as Session;
   codec.showSession(stored);
@@ -85,7 +85,7 @@ function worksFor(sample: object): Record<string, () => unknown> {
   return works;
 }
 
-/** Microseconds for one of each. */
+/** The median time of each, in microseconds. */
 function inTurns(works: Record<string, () => unknown>, rounds: number): Record<string, number> {
   const taken = Object.fromEntries(Object.keys(works).map((name): [string, number[]] => [name, []]));
   for (let round = 0; round < rounds; round += 1)
@@ -101,7 +101,7 @@ const rounded = (value: number) => Math.round(value * 100) / 100;
 
 export interface CodecResult {
   target: number;
-  /** By the session's bytes: what each takes, and how many JSON round trips that is. */
+  /** By the size of the session: the time of each, and its ratio to a JSON round trip. */
   bytes: Record<string, { us: Record<string, number>; ratios: Record<string, number> }>;
 }
 

@@ -1,7 +1,7 @@
-// npm run bench:coldstart: from the start of a process to its first event's end, of the packaged consumer, of a
-// function that has the same SDK clients and does nothing, and of one that makes the consumer's calls and nothing
-// else; in turns, so that what else the machine does falls on all. And what of it the consumer spends on what, and
-// in which thread.
+// npm run bench:coldstart: the time from the start of a process to the end of its first event: of the packaged
+// consumer, of a function that has the same SDK clients and does nothing, and of one that only makes the consumer's
+// calls. They are measured in turns, so that other load on the machine affects all of them. Also prints in which steps
+// and threads the consumer spends this time.
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -20,7 +20,7 @@ const ROUNDS = 15;
 const KEY = "cold";
 const RUNNER = new URL("./coldstart/runner.mjs", import.meta.url).pathname;
 
-/** What is measured, and the bundle that it is. */
+/** The measured variants, each with its bundle. */
 const VARIANTS = {
   "empty function": "empty",
   "the same calls alone": "calls",
@@ -43,7 +43,10 @@ export interface ColdStartResult {
 /** Times are in ms since the process began. */
 interface Trace {
   begun: number;
-  /** What was done when, and what the time before it is called; without a name, that time is all of it. */
+  /**
+   * `name`: what was done between `from` and `to`; `before`: the name of the time before that. Without `name`, `before`
+   * is the name of the whole time.
+   */
   marks: { name?: string; before: string; from: number; to: number }[];
   cpu: { all: number; main: number; sandbox: number };
 }
@@ -69,14 +72,14 @@ async function coldStart(
     out += chunk;
     ms = performance.now() - started; // at its last word: what the process's end takes is not counted
   }
-  // Log lines are written at a turn's end, so one may come after it.
+  // Log lines are written at the end of a turn of the event loop, so one may come after it.
   const answer = out.split("\n").find((line) => line.startsWith('{"batchItemFailures"')) ?? "{}";
   const { batchItemFailures, trace } = JSON.parse(answer);
   if (batchItemFailures?.length !== 0) throw new Error(`${index} did not finish its event: ${out}`);
   return { ms, trace };
 }
 
-/** As lib/runtime/assets.ts would be without a budget of its own. */
+/** The bundle with V8's own tiering budget instead of the one that lib/runtime/assets.ts sets. */
 function withV8Budget(from: string, to: string): void {
   cpSync(from, to, { recursive: true });
   const [own, v8] = ["=2147483647", "=13e6"];
@@ -86,7 +89,7 @@ function withV8Budget(from: string, to: string): void {
   writeFileSync(`${to}/${chunk}`, readFileSync(`${to}/${chunk}`, "utf8").replace(own, v8));
 }
 
-/** As who calls AWS would bundle it, without what deploy/ does beyond. */
+/** As a user of the AWS SDK would bundle it, without the optimisations of deploy/. */
 async function bundlePlain(source: string, outdir: string): Promise<void> {
   const js = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
   await build({
@@ -111,7 +114,7 @@ async function prepare({ releases, clients, resources, release }: Stack): Promis
   const put = (TableName: string, Item: Record<string, unknown>) =>
     clients.dynamo.send(new PutCommand({ TableName, Item }));
   await put(resources.SESSIONS_TABLE, sessionItem(KEY, session, 1, 0));
-  // Written once in the life of a table.
+  // Written once for each table, so not part of a cold start.
   await put(resources.STATE_TABLE, { pk: SCOPED_KEY, since: 0 });
 }
 
@@ -125,7 +128,7 @@ async function buildVariants(folder: string): Promise<void> {
   await bundlePlain("bench/coldstart/calls.ts", `${folder}/dist/plain-calls`);
 }
 
-/** What follows what in the main thread. */
+/** The steps of the main thread, in their order. */
 function stepsOf({ begun, marks }: Trace): { step: string; ms: number }[] {
   const steps = [{ step: "Node starts", ms: begun }];
   let at = begun;

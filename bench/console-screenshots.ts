@@ -1,4 +1,4 @@
-// npm run console:screenshots: the pictures of docs/images/console-*.png, of a stack with what an author meets.
+// npm run console:screenshots: makes docs/images/console-*.png, from a stack with typical events.
 import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import {

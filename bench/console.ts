@@ -1,6 +1,6 @@
-// npm run bench:console [-- --json]: the console's page in a browser: 10,000 events painted, a key pressed, and 1,000
-// events a second on the stream; and what `dev` takes to start, and of memory, without a history, with an empty one and
-// with 10,000 events. Needs a Chromium, as the page's tests.
+// npm run bench:console [-- --json]: the console's page in a browser: the time to paint 10,000 events, to react to a
+// key, and with 1,000 events a second on the stream; and the start time and memory of `dev` without a history, with an
+// empty one, and with 10,000 events. Needs a Chromium, as the page's tests do.
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -44,10 +44,10 @@ const line = (n: number) =>
     },
   })}\n`;
 
-/** Of `dev`'s starts, each way. */
+/** The number of starts of `dev` with and without a history. */
 const STARTS = 5;
 
-/** A folder whose `dev` has recorded as many. */
+/** A folder in which a `dev` has recorded this number of events. */
 async function devFolder(events: number): Promise<string> {
   const folder = await newFolder({
     "apis/orders.json": definition("orders", { QuotaExceeded: "say" }),
@@ -60,7 +60,7 @@ async function devFolder(events: number): Promise<string> {
   return folder;
 }
 
-/** How much later and larger than a `dev` without a history. */
+/** The additional start time and memory, compared with a `dev` without a history. */
 async function startFigures() {
   const [none, full] = [await devFolder(0), await devFolder(MANY)];
   try {
@@ -102,7 +102,7 @@ const token = "b".repeat(43);
 const page = await startConsole(backend, token, 0);
 const browser = await startBrowser();
 
-/** Long tasks of the page's main thread, as the browser tells them. */
+/** Long tasks of the page's main thread, as reported by the browser. */
 const WATCH = `window.longTasks = []; new PerformanceObserver((list) => window.longTasks.push(...list.getEntries().map((each) => each.duration))).observe({ type: "longtask" });`;
 
 try {

@@ -1,7 +1,8 @@
-// npm run bench:contention [-- --consumers N --hot N --cold N --json]: what events on one session cost the others.
-// The consumer as it is, over a table in memory that locks the items of a transaction as DynamoDB does, with latencies
-// that are assumed. All sides in one run: the cold events beside as many others, once on one session, once on their own;
-// the same from a FIFO queue, and with transactions in place of marks.
+// npm run bench:contention [-- --consumers N --hot N --cold N --json]: how events on one session (hot) affect events on
+// other sessions (cold). It runs the real consumer on a table in memory that locks the items of a transaction as
+// DynamoDB does, with assumed latencies. All cases are measured in one run: the cold events together with hot ones, and
+// with the same number of events on sessions of their own; the same from a FIFO queue; and with transactions instead of
+// marks.
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { Command } from "commander";
@@ -20,10 +21,10 @@ import { type Part, runPart } from "./shared/part.ts";
 const BATCH = 10;
 const PATIENCE_MS = 180_000;
 const HOT = "hot";
-/** The session of 2 KB that each event reads and writes, but for what its item has beside it. */
+/** Makes a session of 2 KB, together with the other attributes of its item. */
 const ALIAS = "x".repeat(1_700);
 
-/** `format` 1: without marks, each commit is a transaction. */
+/** With `format` 1 there are no marks, and each commit is a transaction. */
 function createEngine(format: number) {
   const table = createContendedTable();
   table.items.set("state release", {
@@ -48,23 +49,23 @@ function createEngine(format: number) {
 interface Queued {
   record: QueueRecord;
   hot: boolean;
-  /** When it can be received, and how often it was. */
+  /** When it can be received, and how often it was received. */
   at: number;
   receives: number;
 }
 
 interface Load {
-  /** Containers at the same time. */
+  /** Concurrent containers. */
   consumers: number;
-  /** Events on one session, and on sessions of their own. */
+  /** The number of events on one session (hot), and on sessions of their own (cold). */
   hot: number;
   cold: number;
 }
 
 interface Mode {
-  /** Of the tables. */
+  /** The format of the tables. */
   format?: number;
-  /** A FIFO queue, whose groups are the keys. */
+  /** From a FIFO queue with a group for each key. */
   fifo?: boolean;
 }
 
@@ -98,7 +99,7 @@ async function play({ consumers, hot, cold }: Load, { format = TABLE_FORMAT, fif
   const started = performance.now();
   const now = () => performance.now() - started;
 
-  /** Of a FIFO queue, groups of which messages are under way, or wait. */
+  /** The groups of a FIFO queue with a message that is in progress, or waits for its retry. */
   const busy = new Set<string>();
   const groupOf = ({ record }: Queued) => record.attributes?.MessageGroupId ?? "";
 
@@ -196,7 +197,7 @@ export interface ContentionResult {
   events: { hot: number; cold: number };
   apart: Played;
   together: Played;
-  /** The same with transactions alone, and from a FIFO queue. */
+  /** The same with transactions instead of marks, and from a FIFO queue. */
   without_marks: Played;
   fifo: Played;
   ratios: { cold_p50: number; cold_max: number; fifo: number };

@@ -1,13 +1,15 @@
-// npm run bench:cost [-- --json]: what a million events cost, by what the engine and the log say that one takes.
-// `npm run bench -- cost --write` writes the table of docs/deploy.md.
+// npm run bench:cost [-- --json]: the cost of a million events, from the units that the engine reports for one event,
+// and the size of its log. `npm run bench -- cost --write` writes the table of docs/deploy.md.
 import { startTestStack } from "../test/helpers/stack.ts";
 import { type Bill, billOf } from "./report/bill.ts";
 import { type Part, runPart } from "./shared/part.ts";
 import { KINDS, type Kind, openMeter, type Units } from "./shared/units.ts";
 
-/** An event of a batch of ten that reads and writes one session of 2 KB; the others beside it. */
+/**
+ * The cost of an event in a batch of ten that reads and writes one session of 2 KB; `others`: of other kinds of events.
+ */
 export interface CostResult extends Units {
-  /** Of ingest, an event. */
+  /** The size of ingest's log for one event. */
   ingest_log_bytes: number;
   others: { kind: string; read_units: number; write_units: number; usd_per_million: number }[];
   bill: Bill;
@@ -16,7 +18,7 @@ export interface CostResult extends Units {
 
 const EVENTS = 20;
 
-/** As many bytes as ingest writes into its log for an event. */
+/** The size of ingest's log for one event, in bytes. */
 async function ingestLogBytes(): Promise<number> {
   const lines: string[] = [];
   const stack = await startTestStack({

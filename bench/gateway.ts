@@ -1,5 +1,5 @@
-// npm run bench:gateway [-- --json]: what the gateway costs. A batch of ten keys that the table does not have beside a
-// batch of one; and how many changed sessions arrive at a gateway in a second.
+// npm run bench:gateway [-- --json]: the cost of a gateway: the time of a batch of ten keys that the table does not
+// have, compared with a batch of one; and how many changed sessions are written to a gateway per second.
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -44,7 +44,7 @@ const median = (values: number[]) =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 const round = (value: number) => Math.round(value * 100) / 100;
 
-/** The keys of a batch that the table does not have, each read from a gateway that answers after 5 ms. */
+/** A batch of keys that the table does not have, each read from a gateway that answers after 5 ms. */
 const readThrough = (url: URL) => {
   const gateway = connect(url);
   const missing: StoredSession = { session: undefined, version: 0 };
@@ -81,7 +81,7 @@ await withGateway({ keys: 500, latencyMs: 5 }, async (url) => {
   await close();
 });
 
-/** A changed session as the table's stream brings it. */
+/** A changed session, as in a record of the table's stream. */
 function record(nth: number): StreamRecord {
   const base = parseSession(
     JSON.stringify({

@@ -1,5 +1,5 @@
-// npm run bench:history: what it costs that a history is kept: an event in the consumer (processor time of its process,
-// as bench:pipeline has it), and a run from the main thread (as bench:runtime has it). With and without it in turns.
+// npm run bench:history: the cost of recording a history: of an event in the consumer (processor time of its process,
+// as in bench:pipeline), and of a run from the main thread (as in bench:runtime). With and without a history, in turns.
 import { DONE } from "../lib/consumer/outcome.ts";
 import { createRecorder, type Recorder, type RecorderDeps } from "../lib/history/recorder.ts";
 import { FORMAT, lineOf } from "../lib/history/records.ts";
@@ -68,7 +68,7 @@ const rowOf = (measured: string, off: number[], on: number[]): Row => ({
   ratio: ratioOf(on, off),
 });
 
-/** A batch of one run each, so that each is handed over by itself. */
+/** A batch of one run, so that each run is passed to the sink by itself. */
 async function fromTheMainThread(quick: boolean): Promise<Row[]> {
   const runtime = await startRuntime(await sampleRelease(), { assets, isolation: "global" });
   let bytes = 0;
@@ -85,7 +85,7 @@ async function fromTheMainThread(quick: boolean): Promise<Row[]> {
   const all = createRecorder(deps);
   const failed = createRecorder({ ...deps, keeps: () => false });
   const run = sampleRun(5_000);
-  // What a consumer has of its event in any case.
+  // The data that a consumer has of its event in any case.
   const host = { ...silentHost, failure: undefined, stuckFor: () => undefined };
   const delivery = {
     envelope: { id: "e1", api_id: "demo", event: JSON.parse(run.event) },

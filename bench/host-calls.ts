@@ -1,6 +1,6 @@
-// npm run bench:host-calls [-- WORD --json]: for how long a hostile script's call of the host blocks the main thread,
-// on which all events of a container depend. Each call is run in turns with a handler that does nothing, through the
-// real runtime and the real host; sessions and storage are in memory. WORD: only calls that have it in their name.
+// npm run bench:host-calls [-- WORD --json]: how long a host call of a hostile script blocks the main thread, on which
+// all events of a container depend. Each call is run in turns with a handler that does nothing, through the real
+// runtime and the real host; sessions and storage are in memory. WORD: only calls with this word in their names.
 import { once } from "node:events";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
@@ -25,7 +25,7 @@ const { values: options, positionals } = parseArgs({
 const corpus = CORPUS.filter(({ call, name }) => `${call} ${name}`.includes(positionals[0] ?? ""));
 const IDLE = { body: "" };
 
-/** Sessions as large as one may be. */
+/** Sessions of the maximum size. */
 const withMeta = (meta_data: unknown) =>
   parseSession(JSON.stringify({ access_rights: { a: { api_id: "a" } }, meta_data }));
 const SESSIONS = new Map<string, Session>([
@@ -77,13 +77,13 @@ function createRunHost() {
   );
 }
 
-/** Milliseconds of the thread's longest turn: by the clock, and of its processor time. */
+/** The longest turn of the event loop in ms, by wall time and by processor time. */
 interface Longest {
   wall: number;
   cpu: number;
 }
 
-/** Watches the event loop turn until it is told to stop. */
+/** Measures the turns of the event loop until it is stopped. */
 function watchTurns(): () => Longest {
   const longest: Longest = { wall: 0, cpu: 0 };
   let watching = true;
@@ -110,7 +110,7 @@ interface Watched extends Longest {
   outcome: string;
 }
 
-/** One run of a handler. Its log lines are made as ever, and not printed. */
+/** One run of a handler. Its log lines are formatted, but not printed. */
 async function watch(handler: number): Promise<Watched> {
   const write = process.stdout.write;
   process.stdout.write = () => true;
@@ -131,12 +131,12 @@ interface Result {
   call: HostileCall["call"];
   name: string;
   outcome: string;
-  /** Milliseconds of the longest turn, medians of the rounds. */
+  /** The longest turn in ms: the median of the rounds. */
   longest: number;
   cpu: number;
   idle: number;
   ratio: number;
-  /** By processor time, since the clock counts what else the machine does. */
+  /** By processor time, since wall time includes other load on the machine. */
   over: boolean;
 }
 

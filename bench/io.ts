@@ -1,5 +1,5 @@
-// npm run bench:io: batches of ten events whose handlers make one HTTP call of 100 ms each, by workers, beside a batch
-// of one such event in the same container. Wall time: it is what a container waits for.
+// npm run bench:io: the wall time of batches of ten events whose handlers make one HTTP call of 100 ms each, by the
+// number of workers, compared with a batch of one such event in the same container.
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,5 +1,5 @@
-// npm run bench:memory: resident memory of a container by its workers, after batches that keep all of them at work.
-// Whether it grows over a million events is `npm run soak:memory`.
+// npm run bench:memory: resident memory of a container by its number of workers, after batches that keep all of them
+// busy. `npm run soak:memory` shows whether it grows over a million events.
 import { startContainer } from "./shared/container.ts";
 import { rounded, slope } from "./shared/figures.ts";
 import { type Part, runPart } from "./shared/part.ts";
@@ -12,7 +12,7 @@ const BATCH = 100;
 
 export interface MemoryResult {
   rows: { workers: number; resident_mb: number }[];
-  /** What each further worker takes. */
+  /** The additional memory of each further worker. */
   mb_per_worker: number;
 }
 

@@ -1,6 +1,6 @@
-// npm run bench:pipeline: what an event costs, beside the consumer that a user would write: fresh (a QuickJS context
-// for each record, one after the other) and warm (one context, records in parallel). Each has a process of its own
-// over the same tables; they are measured in turns.
+// npm run bench:pipeline: the cost of an event in gatehook, compared with consumers that a user would write: fresh (a
+// QuickJS context for each record, one after the other) and warm (one context, records in parallel). Each runs in its
+// own process on the same tables; they are measured in turns.
 
 import { type Capacity, startCapacityProxy } from "./shared/capacity.ts";
 import { type Container, type Measured, type Side, type Slice, startContainer } from "./shared/container.ts";
@@ -15,23 +15,23 @@ const BATCHES = [1, 10, 100];
 const KEYS = 1_000;
 const ROUNDS = 5;
 const WARM_UP = { batch: 10, batches: 40 };
-/** Events of one turn, enough that the clock's steps do not count. */
+/** Events of one turn: enough for the resolution of the clock. */
 const EVENTS = { 1: 150, 10: 300, 100: 500 } as Record<number, number>;
-/** Of `write_units` and `read_units`: a handler that changes a session of 2 KB, and nothing that is in an index. */
+/** For `write_units` and `read_units`: the handler changes a session of 2 KB, but no attribute of an index. */
 const UNITS = { apiId: "touch", batch: 10, bytes: 2_000, prefix: "touch " };
-/** The row whose calls and log are said beside them. */
+/** The row whose calls and log size are printed too. */
 const SAID = { session: "250 B", batch: 10 };
 
 interface Row {
   session: SessionSize;
   batch: number;
   side: Side;
-  /** Milliseconds of processor time an event: all, and by thread. */
+  /** Processor time of an event in ms: in total, and by thread. */
   cpu_ms: number;
   main_ms: number;
   sandbox_ms: number;
   rest_ms: number;
-  /** An event, over HTTP. */
+  /** HTTP requests of an event. */
   aws_calls: number;
   log_bytes: number;
   read_units: number;
@@ -40,15 +40,15 @@ interface Row {
 
 export interface PipelineResult {
   rows: Row[];
-  /** How many times less processor time gatehook takes, by batch. */
+  /** The processor time of the plain consumers divided by gatehook's, by batch size. */
   ratios: Record<string, { plain: number; warm: number }>;
   ratios_large: Record<string, { plain: number; warm: number }>;
-  /** gatehook's, an event of a batch of 10 whose handler changes a session of 2 KB and nothing that is in its index. */
+  /** Of gatehook: an event in a batch of 10 whose handler changes a session of 2 KB, but no attribute of an index. */
   write_units: number;
-  /** Of which to the sessions' table, to all of its indexes, and to the table with the ledger. */
+  /** The part of the sessions table, of all its indexes, and of the table with the ledger. */
   writes: { sessions: number; indexes: number; ledger: number };
   read_units: number;
-  /** gatehook's, an event of a batch of 10 with a session of 250 B. */
+  /** Of gatehook: an event in a batch of 10 with a session of 250 B. */
   aws_calls: number;
   log_bytes: number;
 }
@@ -134,7 +134,7 @@ async function measure({ quick }: { quick: boolean }): Promise<PipelineResult> {
   }
 }
 
-/** Consumed capacity an event, counted in processes of their own: the proxy costs time. */
+/** The consumed capacity of an event, counted in separate processes, since the proxy costs time. */
 async function unitsOf(env: Record<string, string>): Promise<Map<string, Capacity>> {
   const proxy = await startCapacityProxy(env.AWS_ENDPOINT_URL_DYNAMODB ?? "");
   const units = new Map<string, Capacity>();

@@ -1,4 +1,4 @@
-// npm run bench:profile: by V8's profile, on what the consumer's main thread spends its time.
+// npm run bench:profile: on what the consumer's main thread spends its time, according to V8's profiler.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ const EVENTS = 4_000;
 const KEYS = 1_000;
 const SIZES: SessionSize[] = ["250 B", "2.7 KB"];
 
-/** What the parts of a call's place say of it; the first that fits counts. */
+/** The groups, with a pattern for the place of a function; the first that matches counts. */
 const GROUPS: [what: string, place: RegExp][] = [
   ["garbage collection", /^\(garbage collector\)/],
   ["AWS SDK", /node_modules\/(@aws-sdk|@smithy|@aws-crypto)\//],
@@ -25,7 +25,7 @@ const GROUPS: [what: string, place: RegExp][] = [
 const OTHERS = "others";
 
 export interface ProfileResult {
-  /** By session size, what share of the time each has, in percent. */
+  /** By session size: the share of each group in percent. */
   shares: Partial<Record<SessionSize, Record<string, number>>>;
 }
 
@@ -40,7 +40,7 @@ function groupOf({ functionName, url }: Profile["nodes"][number]["callFrame"]): 
   return GROUPS.find(([, pattern]) => pattern.test(place))?.[0] ?? OTHERS;
 }
 
-/** The time that is not idle, by group, in percent. */
+/** The share of each group in the time that is not idle, in percent. */
 function sharesOf({ nodes, samples, timeDeltas }: Profile): Record<string, number> {
   const groups = new Map(nodes.map(({ id, callFrame }) => [id, groupOf(callFrame)]));
   const idle = new Set(

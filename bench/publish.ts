@@ -1,5 +1,5 @@
-// npm run bench:publish [-- --json]: what it costs to have an event on the disk before its 202. The publisher beside
-// ingest's own code, which answers when the queue has the event; over HTTP both, with the same local queue.
+// npm run bench:publish [-- --json]: the cost of writing an event to the disk before its 202. Compares the publisher
+// with ingest's own code, which answers when the queue has the event; both over HTTP, with the same local queue.
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -24,7 +24,7 @@ const { values: options } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     events: { type: "string", default: "2000" },
-    /** Where the spool is: a disk, not a file system in memory. */
+    /** The folder of the spool: on a disk, not on a file system in memory. */
     dir: { type: "string", default: tmpdir() },
   },
 });
@@ -148,7 +148,7 @@ try {
   for (const clients of CLIENTS) {
     results.push(await measure("ingest", straight, clients));
     results.push(await measure("publisher", publisher, clients));
-    // What one side left over is not the other's work.
+    // What the publisher has not sent yet must not be sent during the next turn of ingest.
     while (publisher.status().spooled > 0) await new Promise((resolve) => setTimeout(resolve, 20));
   }
 } finally {

@@ -1,4 +1,4 @@
-// The figures of releases, printed and never asserted: `npm run bench:releases`. Reloads are `npm run bench:reload`.
+// npm run bench:releases: prints times of releases, without checking them. `npm run bench:reload` measures reloads.
 import { randomUUID } from "node:crypto";
 import { BatchGetItemCommand } from "@aws-sdk/client-dynamodb";
 import { createConsumerStore } from "../lib/commit/store.ts";
@@ -54,7 +54,7 @@ const api = (id: string, refs: ReturnType<typeof trigger>[]): SourceFile => ({
 const made = (name: string) => `var ${name} = new TykJS.TykEventHandlers.NewEventHandler({});\n`;
 const range = (count: number) => Array.from({ length: count }, (_, nth) => nth);
 
-/** One script of nearly a megabyte, as large as one may be. */
+/** One script of nearly a megabyte, the maximum size. */
 function ofMegabyte(line: (nth: number) => string, before = "", after = ""): SourceFile[] {
   const lines: string[] = [];
   for (let bytes = 1_000; bytes < MAX_BYTES.script; bytes += lines.at(-1)?.length || MAX_BYTES.script)
@@ -65,7 +65,7 @@ function ofMegabyte(line: (nth: number) => string, before = "", after = ""): Sou
 
 const MANY = 10_000;
 
-/** What takes long to check, if anything does: each is to be checked in less than five seconds. */
+/** Scripts that could take long to check; each must be checked in less than five seconds. */
 const HARD: Record<string, () => SourceFile[]> = {
   "10,000 handlers in 10,000 scripts": () =>
     range(MANY).flatMap((nth) => [
@@ -137,7 +137,7 @@ async function hard(): Promise<void> {
   }
 }
 
-/** Counts what a batch of ten events asks of AWS before its handlers run. */
+/** Counts the calls to AWS for a batch of ten events before its handlers run. */
 async function versionCheck(): Promise<void> {
   const calls: string[] = [];
   const dynamo = {

@@ -1,5 +1,6 @@
-// npm run bench:reload: how long a warm container takes for a new release, by its number of scripts: from the batch
-// that sees it to its runtime, the object read. The next thread is started ahead, as in the consumer.
+// npm run bench:reload: how long a warm container takes to load a new release, by its number of scripts: from the batch
+// that notices it to the ready runtime, including the read of the object. The next thread is started ahead, as in the
+// consumer.
 import { setTimeout as delay } from "node:timers/promises";
 import { createLiveRuntime } from "../lib/consumer/live-runtime.ts";
 import { readCandidate } from "../lib/releases/examine.ts";
@@ -11,12 +12,12 @@ import { scriptFiles } from "./shared/script-files.ts";
 
 const SCRIPTS = [1, 10, 100, 1_000];
 const TIMES = 8;
-/** So that the thread that is started ahead is there. */
+/** Waits until the thread that is started ahead is ready. */
 const PAUSE_MS = 300;
 
 export interface ReloadResult {
   rows: { scripts: number; first_ms: number; median_ms: number; worst_ms: number }[];
-  /** What each further script takes. */
+  /** The additional time of each further script. */
   ms_per_script: number;
 }
 

@@ -1,4 +1,4 @@
-// npm run bench:rerun: the time from saving a handler to the new result of a pinned event, as gatehook dev tells it.
+// npm run bench:rerun: the time from saving a handler to the new result of a pinned event, as gatehook dev prints it.
 import { type ChildProcess, spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ const CLI = `${ROOT}cli/gatehook.ts`;
 const WANTED_MS = 500;
 const SAVES = 20;
 
-/** What a process says. */
+/** The output of a process. */
 function listener({ stdout, stderr }: ChildProcess) {
   let said = "";
   let heard = () => {};
@@ -21,11 +21,11 @@ function listener({ stdout, stderr }: ChildProcess) {
       heard();
     });
   return {
-    /** From now on alone. */
+    /** Ignores the output so far. */
     forget() {
       said = "";
     },
-    /** Waits for it; answers when it was said. */
+    /** Waits for a matching line; returns when it was printed. */
     async says(words: RegExp): Promise<number> {
       while (!words.test(said))
         await new Promise<void>((resolve) => {

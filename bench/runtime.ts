@@ -1,6 +1,7 @@
-// npm run bench:runtime: what one run of a handler takes: in the warm sandbox, isolated by event and in a context made
-// for it, beside node:vm, and isolated-vm where it is installed (npm install --no-save isolated-vm@7); the same from the main thread, as the consumer does it; and what a kill
-// takes. All in turns within one run: ratios are what to compare, absolute times are this machine's.
+// npm run bench:runtime: the time of one run of a handler: in the warm sandbox, isolated by event, and in a new
+// context; compared with node:vm, and with isolated-vm if it is installed (npm install --no-save isolated-vm@7). The
+// same from the main thread, as in the consumer; and the time of a kill. All are measured in turns in one run. Compare
+// the ratios: absolute times depend on the machine.
 import type { Script } from "../lib/runtime/protocol.ts";
 import { startRuntime } from "../lib/runtime/runtime.ts";
 import { isolatedVm, loadIsolatedVm, nodeVm } from "./runtime/others.ts";
@@ -11,7 +12,7 @@ import { type Part, runPart } from "./shared/part.ts";
 
 const ROUNDS = 20;
 const KILLS = 9;
-/** Runs of one turn: as many as take a few milliseconds. */
+/** Runs of one turn, which take a few milliseconds. */
 const FAST = 300;
 const SLOW = 3;
 
@@ -20,13 +21,13 @@ interface Row {
   where: string;
   how: string;
   us: number;
-  /** Over a run in the warm sandbox, in the same place. */
+  /** Divided by the time of a run in the warm sandbox in the same place. */
   ratio: number;
 }
 
 export interface RuntimeResult {
   rows: Row[];
-  /** Beyond the time limit and its grace, to the end of the next run. */
+  /** From the end of the time limit and its grace period to the end of the next run. */
   kill_ms: number;
 }
 
@@ -36,7 +37,7 @@ interface Work {
   count: number;
 }
 
-/** The first of the works is the one that the others are compared with. */
+/** All are compared with the first one. */
 async function compare(release: string, where: string, works: Work[], quick: boolean): Promise<Row[]> {
   const turn =
     ({ run, count }: Work) =>
@@ -104,7 +105,7 @@ native.NewHandler(function () { [].indexOf.call({ length: 9007199254740991 }, 1)
   for (let round = 0; round < (quick ? 1 : KILLS); round += 1) {
     const started = performance.now();
     const killed = await runtime.run({ ...sampleRun(timeoutMs), handler: "native" }, silentHost);
-    // Ends when the next event is done, since there is a sandbox again then.
+    // Ends when the next event is done, since the sandbox is rebuilt by then.
     const next = await runtime.run(sampleRun(60_000), silentHost);
     taken.push(performance.now() - started - timeoutMs - options.limits.graceMs);
     if (killed.ok || killed.code !== "killed" || !next.ok) throw new Error(JSON.stringify({ killed, next }));

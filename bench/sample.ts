@@ -19,7 +19,7 @@ export async function sampleRelease(): Promise<Script[]> {
   );
 }
 
-/** That many more scripts, each with a handler, a table and some functions. */
+/** This number of additional scripts, each with a handler, a table and some functions. */
 export function fillerScripts(count: number): Script[] {
   return Array.from({ length: count }, (_, nth) => ({
     path: `filler-${nth}.js`,

@@ -1,5 +1,6 @@
-// npm run bench:scale: what an event costs as what is around it grows: scripts of the release, sessions of the table,
-// the session's size, the batch. The points of a series are containers of their own, measured in turns.
+// npm run bench:scale: how the cost of an event grows with the number of scripts in the release, the number of sessions
+// in the table, the size of the session, and the size of the batch. Each point of a series has its own container; they
+// are measured in turns.
 import { type Container, type Measured, type Slice, startContainer } from "./shared/container.ts";
 import { inTurns, median, ratioOf, rounded, slope } from "./shared/figures.ts";
 import { type Part, runPart } from "./shared/part.ts";
@@ -15,15 +16,15 @@ const EVENTS = 300;
 
 interface Point {
   x: number;
-  /** Processor time an event, in ms. */
+  /** Processor time of an event, in ms. */
   cpu_ms: number;
-  /** Over that of the first point, turn by turn. */
+  /** Divided by that of the first point, turn by turn. */
   ratio: number;
 }
 
 export interface Series {
   points: Point[];
-  /** What one more costs an event, in µs: least squares over the points. */
+  /** The additional cost of an event for each further unit, in µs: least squares over the points. */
   us_per_unit: number;
 }
 
@@ -48,7 +49,7 @@ async function series(runs: Run[], quick: boolean): Promise<Series> {
   return { points, us_per_unit: rounded(1_000 * slope(points.map(({ x, cpu_ms }) => [x, cpu_ms])), 2) };
 }
 
-/** That many scripts, of which each is the handler of an API of its own; the first is the editor's. */
+/** This number of scripts, each the handler of its own API; the first is the session editor. */
 const release = (count: number) => [
   ...EDITOR_RELEASE,
   ...Array.from({ length: count - 1 }, (_, nth) => nth).flatMap((nth) => [
@@ -86,7 +87,7 @@ async function byScripts(place: Place, quick: boolean): Promise<Series> {
   }
 }
 
-/** In one container and one table for the sizes and the batches, which change nothing that stays. */
+/** The sizes and the batches share one container and one table, since they leave no lasting difference. */
 async function inOneContainer(place: Place, quick: boolean) {
   const { env, putSessions } = await place.space(EDITOR_RELEASE);
   const container = await startContainer("gatehook", env);

@@ -1,5 +1,5 @@
-// People's commands over many sessions: `npm run bench:sessions`. A page of a query at 1,000 sessions and at 1,000,000,
-// an import, and the memory of exports of 10,000 and 100,000. Prints figures, asserts nothing; some ten minutes.
+// npm run bench:sessions: commands over many sessions: a page of a query at 1,000 and at 1,000,000 sessions, an import,
+// and the memory of exports of 10,000 and 100,000. Prints figures without checking them; takes about ten minutes.
 import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -24,7 +24,10 @@ const PAGES = 200;
 const aws = await startAws(process.env);
 const clients = createClients(aws);
 
-/** Of one organisation in twenty, so that the small table has a full page of each; every second has a tag. */
+/**
+ * One in twenty is of the queried organisation, so that the small table has a full page of it; every second one has a
+ * tag.
+ */
 const session = (nth: number): Session =>
   ({
     rate: 100,
@@ -76,10 +79,10 @@ async function resources(name: string) {
   });
 }
 
-/** What is garbage would else stay as long as the machine has room. */
+/** Without a limit, garbage would stay in memory as long as the machine has room. */
 const HEAP = "--max-old-space-size=64";
 
-/** A command as a process of its own; answers its seconds and its most memory, in MB. */
+/** Runs a command in its own process; returns its duration in seconds, and its maximum memory in MB. */
 async function command(env: Record<string, string>, ...args: string[]) {
   const hook =
     "data:text/javascript,process.on('exit',()=>console.error('maxrss '+process.resourceUsage().maxRSS))";

@@ -1,5 +1,5 @@
-// npm run soak:isolation [events]: mixed events under isolation by event, each compared with its effect in a sandbox
-// that has run nothing before. Exit code 1 when one differs.
+// npm run soak:isolation [events]: runs mixed events with isolation by event, and compares each effect with that in a
+// new sandbox. Exit code 1 if one differs.
 import { runDifferential } from "../test/hostile/differential.ts";
 
 const PER_ROUND = 10_000;

@@ -1,6 +1,6 @@
-// npm run soak:memory [events [mode]]: small events through a runtime of one worker, ten at a time, in both modes or
-// one; prints how resident memory grows after a warm-up. Each mode has a process of its own: what V8 keeps of the one
-// before is not the other's.
+// npm run soak:memory [events [mode]]: sends small events through a runtime with one worker, ten at a time, in both
+// modes or in one; prints how resident memory grows after a warm-up. Each mode runs in its own process, so that memory
+// of one is not counted for the other.
 import { spawnSync } from "node:child_process";
 import { loadAssets } from "../lib/runtime/assets.ts";
 import type { Isolation } from "../lib/runtime/protocol.ts";
@@ -9,7 +9,7 @@ import { sampleRelease, sampleRun, silentHost } from "./sample.ts";
 
 const WARM_UP = 100_000;
 const STEPS = 10;
-/** Events that cross to the worker in one message. */
+/** Events that are sent to the worker in one message. */
 const BATCH = 10;
 const MB = 1024 * 1024;
 const events = Number(process.argv[2] ?? 1_000_000);

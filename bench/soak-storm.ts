@@ -1,5 +1,5 @@
-// npm run soak:storm: a storm of 100,000 equal events in a minute of a fake clock, on the real engine, with consumers
-// that die. Each window of a minute has one run, and the counts are exact.
+// npm run soak:storm: 100,000 equal events in one minute of a fake clock, on the real engine, with consumers that die.
+// Checks that each window of a minute has one run, and that the counts are exact.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { startAws } from "../local/aws.ts";
@@ -34,14 +34,14 @@ try {
     const due = Math.min(EVENTS, Math.ceil(((now() - began + 20) / MINUTE) * EVENTS));
     for (; sent < due; sent += 1) {
       publish(`e${sent}`, { Key: "one" });
-      // As SQS does now and then.
+      // SQS delivers some messages twice.
       if (sent % 97 === 0) publish(`e${sent}`, { Key: "one" });
     }
     if (!(await step(CONSUMERS))) pass(20);
   }
   const publishedIn = now() - began;
   await settle({ consumers: CONSUMERS });
-  // A process that dies after its line writes it again.
+  // If a process dies after it has written its line, the line is written again.
   const runs = new Map<unknown, { Count: number; First: string; Last: string }>();
   for (const { message, fields } of lines) {
     if (message !== "log handler") continue;

@@ -1,6 +1,7 @@
-// npm run bench [-- part … --json --quick --write --page]: every part of the suite, or these, each in a process of its
-// own. --json: the results as one object in the last line. --write: bench/results.json, docs/performance.md and its
-// charts, and the costs of docs/deploy.md. --page: writes the same documents again, from the stored results.
+// npm run bench [-- part … --json --quick --write --page]: runs all parts of the suite, or the named ones, each in its
+// own process. --json: the results as one object in the last line. --write: writes bench/results.json,
+// docs/performance.md and its charts, and the costs in docs/deploy.md. --page: writes the same documents from the
+// stored results.
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -27,7 +28,7 @@ const PARTS: (keyof Results)[] = [
 ];
 const DOCS = new URL("../docs/", import.meta.url);
 
-/** A part's tables are printed as they come; its last line is the result. */
+/** A part's tables are printed when it has ended; its last line is the result. */
 async function run(part: string, quick: boolean): Promise<unknown> {
   const file = new URL(`./${part}.ts`, import.meta.url).pathname;
   const args = [file, "--json", ...(quick ? ["--quick"] : [])];
@@ -51,7 +52,7 @@ function printTargets(results: Results): void {
   console.log(textTable(["target", "measured", "", ""], rows));
 }
 
-/** A part that was not measured now stays as it was stored. */
+/** The stored results stay for parts that were not measured now. */
 export function writeAll(stored: Stored): void {
   mkdirSync(new URL("images/", DOCS), { recursive: true });
   writeFileSync(STORED, `${JSON.stringify(stored, undefined, 2)}\n`);

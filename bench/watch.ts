@@ -1,4 +1,5 @@
-// From a save to the start of the run, as `gatehook dev` prints it; printed and never asserted: `npm run bench:watch`.
+// npm run bench:watch: prints the time from a save to the start of the run, as shown by `gatehook dev`, without
+// checking it.
 import { execFile } from "node:child_process";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";

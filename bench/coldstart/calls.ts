@@ -15,7 +15,7 @@ async function read(table: string, Keys: object[]) {
   return Responses?.[table]?.[0];
 }
 
-/** The consumer's calls for one event, and nothing of its work between them. */
+/** Only the calls that the consumer makes for one event. */
 export const main = middy<SQSEvent>().handler(async (batch) => {
   const pk = `event#${batch.Records[0]?.messageId}`;
   const release = await read(STATE_TABLE, [{ pk: "release" }, { pk }]);

@@ -1,5 +1,5 @@
-// Asks for one invocation, as Lambda's own runtime client does, and says what it answered; with a fourth word also
-// when what was done, in ms since this process began, and what each thread took.
+// Requests one invocation, as Lambda's own runtime client does, and prints its answer. With a fourth argument, also
+// prints when each step was done, in ms since this process began, and the processor time of each thread.
 const begun = performance.now();
 const [, , index, batch, traced] = process.argv;
 const trace = traced ? await startTrace() : undefined;
@@ -11,7 +11,9 @@ trace?.add({ before: "work to the answer" });
 const told = { ...answer, ...(trace && { trace: await trace.end() }) };
 process.stdout.write(`\n${JSON.stringify(told)}\n`, () => process.exit(0));
 
-/** Notes what is seen from outside: requests over HTTP, QuickJS's compilation, and what passes between the threads. */
+/**
+ * Records what is visible from outside: HTTP requests, the compilation of QuickJS, and messages between the threads.
+ */
 async function startTrace() {
   const builtin = process.getBuiltinModule;
   const marks = [];

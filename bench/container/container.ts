@@ -1,5 +1,5 @@
-// A process with one consumer, as Lambda's container is one: runs the slices that its parent asks for through the
-// function's own `main`. Its output is a file, whose size tells what was logged.
+// A process with one consumer, as in a Lambda container: runs the slices that its parent requests, through the
+// function's own `main`. Its output goes to a file, whose size is the amount of log.
 import { randomUUID } from "node:crypto";
 import { subscribe } from "node:diagnostics_channel";
 import { fstatSync, ftruncateSync, readFileSync, writeFileSync } from "node:fs";
@@ -46,13 +46,13 @@ function batchOf({ batch, prefix, keys, stride = 1, apiId = "demo" }: Slice) {
   };
 }
 
-/** Of the script's own text, which no consumer can make shorter. */
+/** The size of the texts that scripts logged, which no consumer can make shorter. */
 function scriptBytes(): number {
   const texts = logged().matchAll(/"message":"script".*?"text":"((?:[^"\\]|\\.)*)"/g);
   return texts.reduce((sum, [, text = ""]) => sum + Buffer.byteLength(text), 0);
 }
 
-/** V8's own, on the main thread. */
+/** V8's profiler, on the main thread. */
 function startProfiler() {
   const session = new Session();
   session.connect();
@@ -97,7 +97,7 @@ async function run(slice: Slice): Promise<Measured> {
   const total = ms(process.cpuUsage(before.all));
   const ofMain = ms(process.threadCpuUsage(before.main));
   const sandbox = (sandboxTime() - before.sandbox) / 1e6;
-  // A handler whose write was refused goes on as if nothing was: then the figures are of something else.
+  // After a rejected write a handler continues as if nothing had happened; the figures would be wrong.
   const [refused] = /^.*"level":"(?:ERROR|WARN)".*$/m.exec(logged()) ?? [];
   if (refused) throw new Error(`a batch was not run as it should be: ${refused}`);
   return {

@@ -1,6 +1,6 @@
-// What a user would write who has read about QuickJS, Lambda and DynamoDB: a mark so that a repeated message is not
-// run again, the session, the handler, the session, the mark. `fresh`: records one after the other, each with a
-// context of its own. `warm`: one context, records in parallel.
+// The consumer that a user would write after reading about QuickJS, Lambda and DynamoDB: it reads a mark of done events
+// and the session, runs the handler, and writes the session and the mark. `fresh`: records one after the other, each
+// with its own context. `warm`: one context, records in parallel.
 import { readFileSync } from "node:fs";
 import { ConditionalCheckFailedException, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient, GetCommand, PutCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
@@ -18,11 +18,11 @@ const SHIM = `var TykJS = { TykEventHandlers: { NewEventHandler: function () {
 `;
 const SCRIPT = readFileSync(new URL("../../handlers/session-editor.js", import.meta.url), "utf8");
 const LEDGER_SECONDS = 1_209_600;
-/** The limits that the package's own examples set; gatehook's defaults. */
+/** The limits in the examples of the QuickJS package, which are gatehook's defaults too. */
 const TIMEOUT_MS = 5_000;
 const MEMORY_BYTES = 64 * 1024 * 1024;
 
-/** The session that the handler of the moment reads, and what it writes. */
+/** The session that the current handler reads, and what it writes. */
 const current = { session: "", written: "", eventId: "" };
 
 function newContext(): QuickJSContext {

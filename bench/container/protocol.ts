@@ -1,35 +1,35 @@
 // The messages between a part and a container that it measures. Both sides import this file; it imports nothing.
 
-/** One of the consumers that are compared: plain ones are what a user would write, bench/container/plain.ts. */
+/** The consumers that are compared. The plain ones are what a user would write: bench/container/plain.ts. */
 export type Side = "plain fresh" | "plain warm" | "gatehook";
 
-/** Batches that a container is to run, one after the other. */
+/** Batches that a container runs, one after the other. */
 export interface Slice {
-  /** Events of a batch. */
+  /** The number of events in a batch. */
   batch: number;
   batches: number;
-  /** Sessions `<prefix><number>` are there for this many numbers; each batch takes others, as far as they go. */
+  /** There are sessions `<prefix><number>` for this many numbers. Each batch uses other ones, until all were used. */
   prefix: string;
   keys: number;
-  /** From one key to the next; 1 when nothing is said. */
+  /** The distance from one key to the next; 1 by default. */
   stride?: number;
-  /** The events' API; `demo` when nothing is said. */
+  /** The API of the events; `demo` by default. */
   apiId?: string;
-  /** Of the invocations, in ms. */
+  /** The timeout of each invocation, in ms. */
   timeoutMs?: number;
-  /** Where to write V8's profile of the main thread; it makes the figures larger. */
+  /** Where to write V8's profile of the main thread. Profiling increases the other figures. */
   profile?: string;
 }
 
-/** What a slice took, of this process alone. */
+/** The cost of a slice in this process. */
 export interface Measured {
   events: number;
   /** Processor time in ms: all of it, and by thread. */
   cpu: { total: number; main: number; sandbox: number; rest: number };
   wallMs: number;
-  /** What was written to stdout, without the texts that gatehook's scripts logged. */
+  /** The output, without the texts that scripts logged. */
   logBytes: number;
-  /** Requests over HTTP. */
+  /** HTTP requests. */
   calls: number;
   rssMb: number;
 }

@@ -1,4 +1,4 @@
-// The gateway of the tests in a thread of its own, with this number of keys: what it takes is not the client's time.
+// The tests' gateway in its own thread, with this number of keys, so that its work does not count as the client's.
 import { parentPort, workerData } from "node:worker_threads";
 import { plainConfig } from "../../test/gateway/config.ts";
 import { startGateway } from "../../test/gateway/server.ts";

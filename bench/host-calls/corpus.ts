@@ -1,20 +1,20 @@
-/** A call that means harm: the body of a handler, in which URL and HOST are the bench's server. */
+/** A hostile call: the body of a handler, in which URL and HOST are the bench's server. */
 export interface HostileCall {
   call: "log" | "getKeyData" | "setKeyData" | "makeHttpRequest" | "batchRequest" | "storage";
   name: string;
   body: string;
 }
 
-/** As much text as crosses the boundary. */
+/** The longest text that can be passed to the host. */
 const MOST = 4_190_000;
 
-/** `name` is a list of `count` items, each the value of an expression of `i`. */
+/** Makes `name` a list of `count` items, each the value of an expression with `i`. */
 const list = (name: string, count: number, item: string) =>
   `var ${name} = []; for (var i = 0; i < ${count}; i += 1) ${name}.push(${item});`;
 const members = (count: number, member: string) => list("m", count, member);
 const deep = (levels: number) => `"[".repeat(${levels}) + "]".repeat(${levels})`;
 
-/** `json`: an expression of the text of more members. */
+/** `json`: an expression for the text of the other members. */
 const http = (json: string) =>
   `TykMakeHttpRequest('{"Method":"POST","Domain":"' + URL + '","Resource":"/small",' + ${json} + "}");`;
 const url = (expression: string) =>
@@ -23,7 +23,7 @@ const get = (path: string) => `TykMakeHttpRequest('{"Domain":"' + URL + '","Reso
 const batch = (item: string, count: number, name = '"requests"') =>
   `${list("r", count, item)} TykBatchRequest('{${name}:[' + r.join() + "]}");`;
 const to = (path: string) => `'{"relative_url":"' + URL + '${path}"}'`;
-/** `json`: an expression of the text of its meta_data. */
+/** `json`: an expression for the text of `meta_data`. */
 const set = (json: string) =>
   `TykSetKeyData("k", '{"access_rights":{"a":{}},"meta_data":' + ${json} + "}", 1);`;
 const caught = (body: string) => `try { ${body} } catch (e) {}`;

@@ -1,10 +1,10 @@
-// The server that the bench's handlers ask, in a thread of its own: what it does is not the main thread's work.
+// The server that the bench's handlers call, in its own thread, so that its work does not count as the main thread's.
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { parentPort } from "node:worker_threads";
 
 const MB = 1024 * 1024;
-/** As large as an answer may be. */
+/** The maximum size of an answer. */
 const BODIES: Record<string, Buffer> = {
   "/small": Buffer.from("ok"),
   "/ascii": Buffer.alloc(MB, "a"),

@@ -1,4 +1,4 @@
-// A queue in a thread of its own, so that its work is not the publisher's.
+// A queue in its own thread, so that its work does not count as the publisher's.
 import { parentPort } from "node:worker_threads";
 import { startTestQueues } from "../../test/helpers/queues.ts";
 

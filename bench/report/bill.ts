@@ -1,12 +1,15 @@
 import { GB, PRICE } from "../shared/prices.ts";
 import type { Units } from "../shared/units.ts";
 
-/** Assumed, since no machine here can measure them: what Lambda bills, in ms. The log's REPORT lines have the real ones. */
+/**
+ * The time that Lambda bills, in ms. It is assumed, since it cannot be measured here; the REPORT lines of a
+ * deployment's log show the real one.
+ */
 const INGEST = { ms: 10, mb: 512 };
 const CONSUMER = { ms: 100, mb: 1_024 };
 const BATCH = 10;
 
-/** What a million events come to. */
+/** The cost of a million events. */
 export interface Bill {
   rows: { what: string; amount: string; price: string; usd: number }[];
   sum: number;

@@ -8,9 +8,9 @@ const GRID_LINES = 4;
 
 export interface Chart {
   title: string;
-  /** Of the values. */
+  /** The unit of the values. */
   unit: string;
-  /** Below the horizontal axis. */
+  /** The text below the horizontal axis. */
   axis: string;
 }
 
@@ -100,7 +100,7 @@ export function barChart(chart: Chart, groups: string[], series: Series[]): stri
   return svg(chart, [...frame(chart, most, legend), ...bars]);
 }
 
-/** Points joined by lines; they stand at equal distances, whatever they are of. */
+/** Points joined by lines, at equal distances, whatever their values on the horizontal axis are. */
 export function lineChart(chart: Chart, points: string[], series: Series[]): string {
   const most = top(series.flatMap(({ values }) => values));
   const xOf = (nth: number) => BOX.left + (plotWidth * (nth + 0.5)) / points.length;

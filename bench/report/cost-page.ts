@@ -1,4 +1,4 @@
-// The part of docs/deploy.md that bench:cost makes.
+// The part of docs/deploy.md that bench:cost writes.
 import type { CostResult } from "../cost.ts";
 
 const BEGIN = "<!-- Made by `npm run bench -- cost --write`. -->";

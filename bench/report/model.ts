@@ -1,4 +1,4 @@
-// What a load would take on AWS, on paper: measured per event, with prices, latencies and quotas that are assumptions.
+// An estimate of what a load needs on AWS: from measured costs of an event, with assumed prices, latencies and quotas.
 // Quotas are AWS's defaults in most regions.
 
 import { DEPLOYMENT_SETTINGS } from "../../lib/settings/deployment-settings.ts";
@@ -7,7 +7,7 @@ import type { PipelineResult } from "../pipeline.ts";
 import { GB, PRICE } from "../shared/prices.ts";
 
 const MEMORY_MB = Number(DEPLOYMENT_SETTINGS.consumerMemory.default);
-/** At which a function has one processor. */
+/** The memory at which a function has one processor. */
 const MB_PER_CORE = 1_769;
 const SECONDS_A_MONTH = 2_592_000;
 /** A call's round trip to DynamoDB. */
@@ -32,7 +32,7 @@ export interface Load {
   batch: number;
 }
 
-/** An event's figures, as bench:pipeline has them. */
+/** The figures of an event from bench:pipeline. */
 export interface Measured {
   cpuMs: number;
   callsPerBatch: number;
@@ -49,14 +49,14 @@ export interface Limit {
 
 export interface Projection {
   load: Load;
-  /** Of one invocation, in ms. */
+  /** The duration of one invocation, in ms. */
   invocationMs: number;
   containers: number;
   writeUnitsPerSecond: number;
   readUnitsPerSecond: number;
   usdPerMillion: { what: string; usd: number }[];
   storedUsdPerMonth: number;
-  /** The nearest to its quota first. */
+  /** The one nearest to its quota comes first. */
   limits: Limit[];
 }
 
@@ -135,5 +135,5 @@ export const usdPerMonth = ({ load, usdPerMillion, storedUsdPerMonth }: Projecti
   (usdPerMillion.reduce((sum, { usd }) => sum + usd, 0) * load.eventsPerSecond * SECONDS_A_MONTH) / 1e6 +
   storedUsdPerMonth;
 
-/** What the model takes for given, for the page. */
+/** The assumptions of the model, for the page. */
 export const ASSUMED = { MEMORY_MB, MB_PER_CORE, CALL_MS, SESSION_BYTES, LEDGER_BYTES };

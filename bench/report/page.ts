@@ -1,4 +1,4 @@
-// docs/performance.md, made of the stored results: `npm run bench -- --write`.
+// docs/performance.md, made from the stored results: `npm run bench -- --write`.
 import { withFooter } from "../../deploy/docs-pages.ts";
 import { codec } from "../codec.ts";
 import { coldstart } from "../coldstart.ts";
@@ -46,7 +46,7 @@ function targetsText(results: Results): string {
   return `${sum}${missed.length > 0 ? ` ${WAY}` : ""}\n\n${markdownTable(["what", "measured", "target", "met"], rows)}`;
 }
 
-/** By thread, where the processor time of a batch of ten goes. */
+/** The processor time of a batch of ten, by thread. */
 function threadsText({ rows }: Results["pipeline"]): string {
   const own = rows.filter(({ side, batch }) => side === "gatehook" && batch > 1);
   const share = (part: number, all: number) => `${Math.round((100 * part) / all)} %`;

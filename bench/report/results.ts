@@ -25,11 +25,11 @@ export interface Results {
   scale: ScaleResult;
 }
 
-/** What docs/performance.md is made of. */
+/** The data of docs/performance.md. */
 export interface Stored {
-  /** What it was measured with. */
+  /** The machine and the versions of the measurement. */
   machine: { node: string; cores: number; platform: string };
-  /** All of it, in seconds. */
+  /** The duration of the whole measurement, in seconds. */
   seconds: number;
   results: Results;
 }

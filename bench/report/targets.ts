@@ -1,4 +1,4 @@
-// What was set out to be reached, held against what was measured in one run.
+// The targets, compared with the results of one run.
 import type { Results } from "./results.ts";
 
 export interface Target {

@@ -1,5 +1,6 @@
-// The same scripts where others would run them: V8 contexts of node:vm, which Node's own docs do not call a security
-// mechanism, and isolates of isolated-vm, where that is installed. Both have a small stand-in for the gateway's API.
+// The same scripts in other sandboxes: V8 contexts of node:vm, which according to Node's documentation are not a
+// security mechanism, and isolates of isolated-vm, if it is installed. Both have a small replacement of the gateway's
+// API.
 import vm from "node:vm";
 import type { Script } from "../../lib/runtime/protocol.ts";
 import { SESSION, sampleRun } from "../sample.ts";
@@ -16,7 +17,7 @@ const MEMORY_MB = 64;
 const codeOf = (scripts: Script[]) => [SHIM, ...scripts.map(({ source }) => source)].join("\n");
 const { handler, event, context: facts } = sampleRun(TIMEOUT_MS);
 
-/** What the handlers of the sample ask for. */
+/** The part of the gateway's API that the sample handlers use. */
 function createApi() {
   const seen = { written: 0 };
   return {
@@ -55,11 +56,11 @@ export function nodeVm(scripts: Script[], { fresh }: { fresh: boolean }): OneRun
 }
 
 /**
- * Undefined where it is not there: `npm install --no-save isolated-vm@7` brings it for Node 24. It is not a dependency,
- * since it would be compiled, and `npm ci` could fail, wherever it has no binary.
+ * Undefined if it is not installed: `npm install --no-save isolated-vm@7` installs it for Node 24. It is not a
+ * dependency, because on platforms without a prebuilt binary `npm ci` would have to compile it, and could fail.
  */
 export async function loadIsolatedVm(): Promise<IsolatedVm | undefined> {
-  // In a variable, so that nobody needs its types.
+  // In a variable, so that the compiler does not need its types.
   const name = "isolated-vm";
   return import(name).then(
     (module) => module.default as IsolatedVm,
@@ -67,7 +68,7 @@ export async function loadIsolatedVm(): Promise<IsolatedVm | undefined> {
   );
 }
 
-/** Of isolated-vm what is used here. */
+/** The used part of isolated-vm. */
 export interface IsolatedVm {
   Isolate: new (options: {
     memoryLimit: number;

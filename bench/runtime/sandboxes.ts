@@ -1,4 +1,4 @@
-// Our own sandbox in this thread: as it is, in both kinds of isolation, and with a new context for each run.
+// Our own sandbox in this thread: with both kinds of isolation, and with a new context for each run.
 import { loadAssets } from "../../lib/runtime/assets.ts";
 import { DEFAULT_LIMITS, type Isolation, type Script } from "../../lib/runtime/protocol.ts";
 import type { HostCall } from "../../lib/runtime/worker/host-function.ts";
@@ -13,7 +13,7 @@ const limits = { ...DEFAULT_LIMITS, graceMs: 250 };
 const prelude = readPrelude();
 const hostCall: HostCall = (name) => ({ text: name === "getKeyData" ? SESSION : undefined });
 
-/** One run of the session editor, to the moment at which the next one can start. */
+/** One run of the session editor, until the next one can start. */
 export type OneRun = () => Promise<void>;
 
 export async function kept(isolation: Isolation, scripts: Script[]): Promise<OneRun> {
@@ -33,10 +33,10 @@ export async function kept(isolation: Isolation, scripts: Script[]): Promise<One
   };
 }
 
-/** What isolation costs without a snapshot: a new context for each run, in an instance that lives. */
+/** The cost of isolation without a snapshot: a new context for each run in the same instance. */
 export async function freshContexts(scripts: Script[]): Promise<OneRun> {
   const instance = await createInstance({ wasm: assets.wasm }, limits, () => {});
-  // The runtime stays, whatever its sandboxes do at their end.
+  // A sandbox that is disposed must not dispose the shared runtime.
   const runtime = Object.create(instance.runtime, {
     dispose: { value: () => {} },
     setInterruptHandler: { value: instance.runtime.setInterruptHandler.bind(instance.runtime) },

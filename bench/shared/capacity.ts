@@ -7,7 +7,7 @@ import type { ConsumedCapacity } from "@aws-sdk/client-dynamodb";
 export interface Capacity {
   read: number;
   write: number;
-  /** The same write units by what was written: a table's name, or a table's with its index. */
+  /** The same write units by table, or by table and index. */
   writes: Map<string, number>;
 }
 
@@ -15,7 +15,7 @@ const nothing = (): Capacity => ({ read: 0, write: 0, writes: new Map() });
 
 export interface CapacityProxy {
   endpoint: string;
-  /** What was consumed since it was last taken. */
+  /** Returns the units since its last call. */
   take(): Capacity;
   close(): Promise<void>;
 }

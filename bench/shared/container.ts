@@ -13,7 +13,7 @@ export interface Container {
   close(): Promise<void>;
 }
 
-/** Starts a process with this consumer; `env` is all of its environment beside the path. */
+/** Starts a process with this consumer; `env` is its whole environment except for the path. */
 export async function startContainer(side: Side, env: Record<string, string>): Promise<Container> {
   const folder = mkdtempSync(`${tmpdir()}/gatehook-bench-`);
   const log = openSync(`${folder}/stdout`, "a+");

@@ -1,5 +1,5 @@
-// DynamoDB as far as contention goes, with latencies that are assumed: a transaction locks its items, a write that
-// meets a locked one is refused, and each write costs units by its item's size, also one that is refused.
+// A model of DynamoDB's contention, with assumed latencies: a transaction locks its items, a write of a locked item is
+// rejected, and each write costs units by the size of its item, even if it is rejected.
 import { setTimeout as delay } from "node:timers/promises";
 import {
   type AttributeValue,
@@ -19,13 +19,13 @@ const UNIT_BYTES = 1_024;
 
 type Item = Record<string, AttributeValue>;
 
-/** One write, in whichever form it came. */
+/** One write of any kind. */
 interface Write {
   name: string;
-  /** What it puts; of a fence, the version alone. */
+  /** The new item; for a fence, only the version. */
   item: Item;
   isFence: boolean;
-  /** The version that it counts on; undefined: none. */
+  /** The version that the item must have; undefined if it must not exist. */
   read: string | undefined;
 }
 
@@ -42,7 +42,7 @@ export function createContendedTable() {
     Math.max(1, Math.ceil(JSON.stringify(item ?? {}).length / UNIT_BYTES));
   const costOf = ({ name, item }: Write) => Math.max(sizeOf(item), sizeOf(items.get(name)));
 
-  /** In two moments: what comes between them conflicts. */
+  /** Whether another write came between the read and this write. */
   const isStale = ({ name, read }: Write) => items.get(name)?.version?.N !== read;
   function write({ name, item, isFence }: Write): void {
     items.set(name, isFence ? { ...items.get(name), ...item } : item);
@@ -90,7 +90,7 @@ export function createContendedTable() {
     read: ExpressionAttributeValues?.[":read"]?.N,
   });
 
-  /** Why it was refused, if it was. */
+  /** Why it was rejected; undefined if it was not. */
   function putNow(one: Write): RefusalCode | undefined {
     units.write += costOf(one);
     const code = locked.has(one.name)

@@ -5,7 +5,7 @@ import { startDevWith } from "../../test/helpers/dev.ts";
 
 const run = promisify(execFile);
 
-/** What `gatehook dev` takes to start, and of memory: when it is ready, and when its console has read the history. */
+/** The start of `gatehook dev`: when it is ready, when its console has read the history, and its memory. */
 export interface DevStart {
   readyMs: number;
   mb: number;
@@ -36,7 +36,7 @@ async function residentMb(pid: number | undefined): Promise<number> {
   return Number(stdout) / 1024;
 }
 
-/** Several starts of each, taken in turns, since a machine has better and worse moments: the medians. */
+/** The medians of several starts of each, taken in turns, since the speed of a machine varies. */
 export async function compareStarts(
   ways: Record<string, () => Promise<DevStart>>,
   times: number,

@@ -1,4 +1,4 @@
-// What every part does with its figures.
+// Functions for the figures of all parts.
 
 export function median(values: number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -10,14 +10,14 @@ export function median(values: number[]): number {
 /** With this many significant digits: results are stored, and a reader compares them. */
 export const rounded = (value: number, digits = 3) => Number(value.toPrecision(digits));
 
-/** How many times less `better` is. */
+/** How many times smaller `better` is. */
 export const times = (worse: number, better: number) => rounded(worse / better);
 
 export type Sides<Name extends string, Figures> = Record<Name, () => Promise<Figures>>;
 
 /**
- * Measures the sides in turns, so that what else the machine does falls on all of them; the first turn of each warms
- * it up and is not kept.
+ * Measures the sides in turns, so that other load on the machine affects all of them. The first turn of each is a
+ * warm-up and is not kept.
  */
 export async function inTurns<Name extends string, Figures>(
   sides: Sides<Name, Figures>,
@@ -35,13 +35,13 @@ export async function inTurns<Name extends string, Figures>(
 }
 
 /**
- * The ratio of two sides that were measured in turns: the median of the ratios of each turn, since what slows one
- * turn of the machine slows both.
+ * The ratio of two sides that were measured in turns: the median of the ratios of the turns, since load on the machine
+ * slows both sides of a turn.
  */
 export const ratioOf = (worse: number[], better: number[]) =>
   rounded(median(worse.map((value, nth) => value / (better[nth] ?? Number.NaN))));
 
-/** How much `y` grows for one more `x`: least squares. */
+/** How much `y` grows for each further `x`: least squares. */
 export function slope(points: readonly (readonly [x: number, y: number])[]): number {
   const mean = (at: 0 | 1) => points.reduce((sum, point) => sum + point[at], 0) / points.length;
   const [mx, my] = [mean(0), mean(1)];

@@ -10,12 +10,12 @@ export interface Table {
 /** One part of the suite: `npm run bench:<name>`. */
 export interface Part<Result> {
   name: string;
-  /** `quick`: one turn of each, to see that it runs; its figures say nothing. */
+  /** `quick`: only one turn of each, to check that it works; the figures are meaningless. */
   measure(options: { quick: boolean }): Promise<Result>;
   tables(result: Result): Table[];
 }
 
-/** Runs a part by itself: its tables, and with --json its result as the last line. */
+/** Runs one part: prints its tables, and with --json its result as the last line. */
 export async function runPart<Result>({ measure, tables }: Part<Result>): Promise<void> {
   const { values } = parseArgs({
     options: { json: { type: "boolean", default: false }, quick: { type: "boolean", default: false } },

@@ -11,14 +11,14 @@ import type { Session } from "../../lib/sessions/session.ts";
 import { startAws } from "../../local/aws.ts";
 import { createClients, createResources, type Resources } from "../../local/resources.ts";
 
-/** Tables, queues and a bucket of their own, with one release. */
+/** Separate tables, queues and a bucket, with one release. */
 export interface Space {
-  /** What the functions find in their environment. */
+  /** The environment of the functions. */
   env: Record<string, string> & Resources["env"];
   putSessions(keys: Iterable<string>, session: Session): Promise<void>;
 }
 
-/** The embedded services, for as many spaces as a part needs. */
+/** The embedded services, for any number of spaces. */
 export interface Place {
   space(files: SourceFile[]): Promise<Space>;
   close(): Promise<void>;
@@ -38,7 +38,7 @@ export async function openPlace(): Promise<Place> {
     const [bucket, table] = [env.FILES_BUCKET, env.STATE_TABLE];
     const store = createReleaseStore({ s3, bucket, dynamo, table, now: Date.now });
     await store.write(version, text);
-    // As in a table that has been in use for a while: what version 0.1 wrote is not looked for any more.
+    // As in a table that has been in use for a while: entries of version 0.1 are no longer looked up.
     await dynamo.send(new PutCommand({ TableName: table, Item: { pk: SCOPED_KEY, since: 0 } }));
     const target = { version, built: version, refused: false };
     if (

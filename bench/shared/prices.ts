@@ -1,4 +1,4 @@
-/** In USD, without free tiers. They are assumptions: docs/deploy.md says so where it uses them. */
+/** In USD, without free tiers. They are assumptions, as docs/deploy.md says where it uses them. */
 export const PRICE = {
   httpRequest: 1e-6,
   writeUnit: 0.625e-6,

@@ -19,7 +19,7 @@ export const definition = (apiId: string, handler: string, path: string): Source
   }),
 });
 
-/** Changes what is in no index: an alias or an end of a key changes seldom. */
+/** Changes no attribute of an index, since an alias or an expiry seldom changes. */
 const TOUCH = `var touch = new TykJS.TykEventHandlers.NewEventHandler({});
 touch.NewHandler(function (event, context) {
   var session = JSON.parse(TykGetKeyData(event.Meta.Key, context.APIID));
@@ -28,7 +28,7 @@ touch.NewHandler(function (event, context) {
 });
 `;
 
-/** The repository's session editor, for the keys of the API `demo`; `touch` is the one of the API of that name. */
+/** The repository's session editor for the keys of the API `demo`; `touch` for those of the API with this name. */
 export const EDITOR_RELEASE: SourceFile[] = [
   definition("demo", "sessionEditor", "session-editor.js"),
   definition("touch", "touch", "touch.js"),
@@ -43,7 +43,7 @@ look.NewHandler(function (event, context) {
 });
 `;
 
-/** With an API whose events are for no handler. */
+/** An API whose events have no handler. */
 export const COST_RELEASE: SourceFile[] = [
   ...EDITOR_RELEASE,
   definition("look", "look", "look.js"),
@@ -89,11 +89,13 @@ const LARGE = {
   meta_data: { note: "n".repeat(400) },
 };
 
-/** Sessions of which most are about one of these sizes. */
+/** Sizes near those of most sessions. */
 export const SESSIONS = { "250 B": SMALL as Session, "2.7 KB": LARGE as unknown as Session };
 export type SessionSize = keyof typeof SESSIONS;
 
-/** As many rights as a key of that size may have; what is left is text, since a session's members are limited. */
+/**
+ * As many rights as fit into a key of this size; the rest is text, since the number of a session's members is limited.
+ */
 const MOST_RIGHTS = 100;
 
 /** A session that has about this many bytes as JSON. */

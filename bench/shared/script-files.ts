@@ -1,6 +1,6 @@
 import type { SourceFile } from "../../lib/releases/sources.ts";
 
-/** The given number of APIs with a script of two kilobytes each; another mark makes another release. */
+/** This number of APIs with a script of two kilobytes each; another `mark` makes another release. */
 export function scriptFiles(count: number, mark = ""): SourceFile[] {
   return Array.from({ length: count }, (_, nth) => nth).flatMap((nth) => {
     const trigger = {

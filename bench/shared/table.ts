@@ -1,6 +1,6 @@
 export type Cell = string | number;
 
-/** Rows under their heads, as Markdown; every column but the first is to the right. */
+/** Rows with their headings, as Markdown; all columns except the first are aligned to the right. */
 export const markdownTable = (heads: string[], rows: Cell[][]): string =>
   [heads, heads.map((_, nth) => (nth === 0 ? "---" : "---:")), ...rows]
     .map((cells) => `| ${cells.map(String).join(" | ")} |`)

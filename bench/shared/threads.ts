@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 
 const TASKS = "/proc/self/task";
 
-/** Nanoseconds of the sandboxes' threads; nothing where the system does not tell. */
+/** The processor time of the sandboxes' threads in nanoseconds; 0 if the system does not report it. */
 export function sandboxTime(): number {
   let sum = 0;
   try {

@@ -1,11 +1,11 @@
-// What an event consumes of the tables, as the engine itself says: no machine's speed is a part of it.
+// The units of the tables that an event consumes, as reported by the engine: they do not depend on the machine's speed.
 import { type Capacity, type CapacityProxy, startCapacityProxy } from "./capacity.ts";
 import { type Container, startContainer } from "./container.ts";
 import { rounded } from "./figures.ts";
 import { openPlace, type Place, type Space } from "./place.ts";
 import { COST_RELEASE, keysOf, sessionOf } from "./samples.ts";
 
-/** By API of the release: what its handler does with the session of the event's key. */
+/** What the handler of each API does with the session of the event's key. */
 export const KINDS = {
   touch: "reads and writes one session",
   demo: "reads and writes one session, and moves its end",
@@ -14,11 +14,11 @@ export const KINDS = {
 } as const;
 export type Kind = keyof typeof KINDS;
 
-/** An event's, in DynamoDB's units; what it logs, in bytes. */
+/** Of one event: DynamoDB's units, and the size of its log in bytes. */
 export interface Units {
   read_units: number;
   write_units: number;
-  /** Of which to the sessions' table, to all of its indexes, and to the table with the ledger. */
+  /** The part of the sessions table, of all its indexes, and of the table with the ledger. */
   writes: { sessions: number; indexes: number; ledger: number };
   log_bytes: number;
 }
@@ -27,12 +27,12 @@ const BATCH = 10;
 const BYTES = 2_000;
 
 export interface Meter {
-  /** Of events of this kind, that come in batches of ten. */
+  /** Measures events of this kind, in batches of ten. */
   measure(kind: Kind, batches: number): Promise<Units>;
   close(): Promise<void>;
 }
 
-/** The embedded engine with the consumer as it is, before it a proxy that counts. */
+/** The real consumer on the embedded engine, with a proxy in front of the engine that counts. */
 export async function openMeter(): Promise<Meter> {
   const place = await openPlace();
   try {
@@ -57,7 +57,7 @@ interface Parts {
 function meterOf({ place, space, proxy, container }: Parts): Meter {
   return {
     async measure(kind, batches) {
-      // The first batch learns what its handlers read, so that it comes with the next ones' first read.
+      // In the first batch the consumer learns what its handlers read, and prefetches it for the next batches.
       const keys = BATCH * (batches + 1);
       const slice = { apiId: kind, prefix: `${kind} `, batch: BATCH, keys };
       await space.putSessions(keysOf(slice.prefix, keys), sessionOf(BYTES));

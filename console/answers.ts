@@ -1,4 +1,4 @@
-// What the server of the page answers: types alone, for both sides.
+// The types of the answers of the console's server, for the server and the page.
 import type { LetterGroup } from "../lib/dead-letters/groups.ts";
 import type { AuditRecord } from "../lib/history/audit.ts";
 import type { EventRow } from "../lib/history/event-rows.ts";
@@ -10,13 +10,13 @@ import type { MemberChange } from "../lib/sessions/changes.ts";
 /** `GET /state` */
 export interface State {
   mode: "dev" | "stage" | "file";
-  /** Of a deployment: stage, account and region; of a file: its name. */
+  /** For a deployment: stage, account and region; for a file: its name. */
   place: string;
-  /** The folder that `dev` runs; "" elsewhere. */
+  /** The folder of `dev`; "" elsewhere. */
   dir: string;
-  /** Where events are posted to; "" where they cannot be. */
+  /** The address to which events are posted; "" if none can be sent. */
   url: string;
-  /** Whether something may be changed. */
+  /** Whether changes are allowed. */
   write: boolean;
   /** The available parts of the page. */
   has: Record<"events" | "send" | "sessions" | "releases" | "dead_letters" | "rerun" | "tests", boolean>;
@@ -29,7 +29,7 @@ export interface State {
 
 export interface HistoryState {
   on: boolean;
-  /** Why nothing is recorded, and what changes that. */
+  /** Why nothing is recorded, and how to change that. */
   why: string;
   content: "full" | "redacted" | "";
   events: number;
@@ -50,9 +50,9 @@ export interface Counts {
 /** `GET /events` */
 export interface EventPage {
   events: EventRow[];
-  /** Of the next page; null at the end. */
+  /** For the next page; null on the last page. */
   cursor: string | null;
-  /** Of all pages. */
+  /** The number of events on all pages. */
   found: number;
   /** The position from which `GET /tail` continues. */
   position: string;
@@ -63,7 +63,7 @@ export interface ShownCall extends CallRecord {
   text: string;
 }
 
-/** `changes` is null where a session came or went, or was cut in the record. */
+/** `changes` is null if the session was created or deleted, or if the record was cut. */
 export interface ShownWrite extends WriteRecord {
   changes: MemberChange[] | null;
 }
@@ -73,14 +73,14 @@ export interface Frame {
   line: number;
   column: number;
   lines: { number: number; text: string }[];
-  /** On this machine: the file. */
+  /** The path of the file, if it is on this machine. */
   file: string;
 }
 
 export interface ShownRun extends Omit<RunRecord, "calls" | "writes"> {
   calls: ShownCall[];
   writes: ShownWrite[];
-  /** Where it failed, in the release that ran. */
+  /** Where it failed, in the code of the release that ran. */
   frame: Frame | null;
 }
 
@@ -97,7 +97,7 @@ export interface EventRef {
 export interface WholeEvent {
   row: EventRow;
   attempts: ShownAttempt[];
-  /** Of the same key. */
+  /** The events of the same key before and after it. */
   previous: EventRef | null;
   next: EventRef | null;
 }
@@ -111,7 +111,7 @@ export type TailMessage =
   | { type: "counts"; counts: Counts }
   | { type: "pins"; pins: Pinned[] };
 
-/** As lib/history/rerun.ts has it. */
+/** As in lib/history/rerun.ts. */
 export type Verdict = "same" | "done" | "fails" | "differs";
 
 /** `POST /events/{id}/rerun` */
@@ -124,7 +124,7 @@ export interface RerunAnswer {
   diverged_at: number | null;
   then: RerunSide;
   now: RerunSide;
-  /** Step by step, in the words of the command line. */
+  /** Step by step, with the texts of the command line. */
   diff: { handler: string; then: string[] | null; now: string[] | null; same: boolean }[];
 }
 
@@ -135,7 +135,7 @@ export interface RerunSide {
   ms: number;
 }
 
-/** An event that each save runs again; `verdict` is "" before the first. */
+/** An event that is run again at each save; `verdict` is "" before the first run. */
 export interface Pinned {
   id: string;
   api_id: string;
@@ -163,9 +163,9 @@ export interface Types {
 
 export interface TypeOfEvent {
   type: string;
-  /** The APIs that have a handler for it, and those. */
+  /** The handlers of this type, with their APIs. */
   handlers: { api_id: string; name: string }[];
-  /** An event as a gateway makes it. */
+  /** An event in the form in which a gateway sends it. */
   sample: { Type: string; Meta: Record<string, unknown>; TimeStamp: string };
 }
 
@@ -177,11 +177,11 @@ export interface SessionList {
 
 export interface SessionSummary {
   key: string;
-  /** In unix seconds; 0 or less is never. */
+  /** In unix seconds; 0 or less means never. */
   expires: number;
   version: number;
   updated_at: number;
-  /** By a handler for an event, or by a person through `by`. */
+  /** A handler with its event, or `by` for any other writer. */
   changed_by?: { handler?: string; event?: string; event_id?: string; by?: string; who?: string };
   session?: Record<string, unknown>;
   error?: { code: string; message: string };
@@ -202,9 +202,9 @@ export interface SessionChange {
   type: string;
   handler: string;
   release: string;
-  /** The writes of a failed run were discarded. */
+  /** False if the run failed or its event is not done: then the changes were discarded. */
   counts: boolean;
-  /** Null where it came or went. */
+  /** Null if the session was created or deleted. */
   changes: MemberChange[] | null;
   now: "there" | "gone";
 }
@@ -232,16 +232,16 @@ export interface ReleaseDiff {
 export interface DeadLetters {
   visible: number;
   held: number;
-  /** Of recorded events: what the queue itself has is read by a sweep. */
+  /** Those of recorded events; letters in the queue itself are read by a sweep. */
   groups: LetterGroup[];
-  /** Whether `groups` is from the history, or there is none. */
+  /** Where `groups` is from; "none" if no events are recorded. */
   source: "history" | "none";
 }
 
 export interface Selection {
   selection: string;
   count: number;
-  /** When it is forgotten. */
+  /** When the selection is deleted. */
   expires: string;
 }
 
@@ -250,13 +250,13 @@ export interface Job {
   id: string;
   kind: "sweep" | "redrive" | "delete" | "try";
   state: "running" | "done" | "stopped" | "failed";
-  /** Letters that were read so far, and those that are meant. */
+  /** The number of letters that were read, and that are to be read. */
   read: number;
   total: number;
   done: number;
   failed: number;
   error: string;
-  /** Of a sweep. */
+  /** The result of a sweep. */
   groups: LetterGroup[];
   /** For a try: the events with another result. */
   tried: Tried[];
@@ -266,7 +266,7 @@ export interface Job {
 /** `GET /overview` */
 export interface Overview {
   window: string;
-  /** Where its figures are from. */
+  /** Where its figures come from. */
   source: string;
   from: string;
   to: string;

@@ -3,12 +3,12 @@ import type { ErrorAnswer, Job } from "./answers.ts";
 
 const API = "/console/api/v1";
 
-/** Undefined: the user must open the link. */
+/** Undefined: the user must open the printed link. */
 export const token = signal<string | undefined>(undefined);
 
 const STORED = "gatehook-token";
 
-/** From the link, out of which it is taken, or of this tab before. */
+/** From the link, from which it is then removed, or from an earlier page in this tab. */
 export function takeToken(): void {
   const [, given] = /^#token=([\w-]{20,})$/.exec(location.hash) ?? [];
   if (given !== undefined) {
@@ -18,7 +18,7 @@ export function takeToken(): void {
   token.value = sessionStorage.getItem(STORED) ?? undefined;
 }
 
-/** Also a whole link; false where there is no token in the text. */
+/** The text may be a whole link; false if it has no token. */
 export function bringToken(text: string): boolean {
   const [, given] = /(?:#token=|^)([\w-]{20,})\s*$/.exec(text.trim()) ?? [];
   if (given === undefined) return false;
@@ -43,7 +43,7 @@ export class RequestError extends Error {
 
 export interface Asked {
   body?: unknown;
-  /** As it is, instead of `body`. */
+  /** Sent unchanged, instead of `body`. */
   text?: string;
   headers?: Record<string, string>;
   signal?: AbortSignal;
@@ -79,7 +79,7 @@ export const get = <Answer>(path: string, signal?: AbortSignal) =>
 
 const LOOK_MS = 300;
 
-/** Tells `set` of a job until it has ended. */
+/** Calls `set` with the state of a job until it has ended. */
 export async function followJob(started: Job, set: (job: Job) => void): Promise<void> {
   for (let job = started; ; job = await get<Job>(`/jobs/${job.id}`)) {
     set(job);
@@ -90,6 +90,6 @@ export async function followJob(started: Job, set: (job: Job) => void): Promise<
 
 export const messageOf = (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown));
 
-/** `/events/ID?api=…`, of values as they are. */
+/** `/events/ID?api=…`; encodes the values. */
 export const eventPath = ({ id, api_id }: { id: string; api_id: string }, rest = "") =>
   `/events/${encodeURIComponent(id)}${rest}?${new URLSearchParams({ api: api_id })}`;

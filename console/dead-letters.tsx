@@ -9,7 +9,7 @@ import { go, link, route } from "./router.ts";
 import { mayWrite, state, tell } from "./state.ts";
 import { count, countOf, dayClock, shown, utc } from "./text.ts";
 
-/** The letters in groups: of recorded events, or of the queue itself after it was read. */
+/** The letters in groups: those of recorded events, or those of the queue itself after a sweep. */
 export function DeadLetters() {
   const { id } = route.value;
   const { value, error, reload } = useLoaded((signal) => get<Answer>("/dead-letters", signal), []);
@@ -24,7 +24,7 @@ export function DeadLetters() {
       const started = await ask<Job>("POST", "/dead-letters/sweep");
       await followJob(started, setSweep);
     });
-  /** What was selected is what is acted on: the ids are frozen before anything is asked. */
+  /** The action applies to the selected letters: their ids are fixed before the user is asked to confirm. */
   const act = (what: "redrive" | "delete", selection: Selection, body: object) =>
     run(async () => {
       const started = await ask<Job>("POST", `/dead-letters/${what}`, {

@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import type { Frame } from "./answers.ts";
 
-/** Each opens a file at a line; no other scheme is made a link. */
+/** Each opens a file at a line. Links with other schemes are not made. */
 const SCHEMES: Record<string, (frame: Frame) => string> = {
   vscode: ({ file, line, column }) => `vscode://file${encodeURI(file)}:${line}:${column}`,
   idea: ({ file, line }) => `idea://open?${new URLSearchParams({ file, line: String(line) })}`,
@@ -20,6 +20,6 @@ export const editor = {
     chosen.value = name;
     sessionStorage.setItem(STORED, name);
   },
-  /** "" where the file is not on this machine. */
+  /** "" if the file is not on this machine. */
   addressOf: (frame: Frame) => (frame.file === "" ? "" : (SCHEMES[chosen.value]?.(frame) ?? "")),
 };

@@ -15,7 +15,7 @@ import { Timeline } from "./timeline.tsx";
 
 const HTTP: ReadonlySet<string> = new Set(["makeHttpRequest", "batchRequest"]);
 
-/** The newest one. */
+/** The newest attempt. */
 const LAST = "last";
 
 export function EventPane({
@@ -28,13 +28,13 @@ export function EventPane({
   onClose: () => void;
 }) {
   const query = api === undefined ? "" : `?${new URLSearchParams({ api })}`;
-  // When the list gets a change of it, it is read again.
+  // Read again when the list receives a change of it.
   const row = api === undefined ? undefined : rowOf(keyOf({ id, api_id: api }))?.value;
   const { value, error, reload } = useLoaded(
     (signal) => get<WholeEvent>(`/events/${encodeURIComponent(id)}${query}`, signal),
     [id, api, row],
   );
-  // The address names the event itself, so that it is the same one after a reload.
+  // The address names the event itself instead of `last`, so that a reload shows the same event.
   useEffect(() => {
     if (id !== LAST) return;
     if (value)
@@ -45,7 +45,7 @@ export function EventPane({
     else if (error !== undefined) go({ screen: "events", query: route.value.query }, "replace");
   }, [value, error]);
   const title = useRef<HTMLHeadingElement>(null);
-  // Shown once it has its own address: what a key began before that would be gone with the other one.
+  // Shown when its own address is set: anything that a key opened before that would be closed by the change of address.
   const isThere = value !== undefined && id !== LAST;
   useEffect(() => {
     if (isThere) title.current?.focus({ preventScroll: true });
@@ -85,7 +85,7 @@ function Whole({ event, title, onClose }: WholeProps) {
   const rerun = useSignal<{ told: RerunAnswer; asked: RerunChoice } | undefined>(undefined);
   const { busy, problem, run } = useAction();
   const attempt = attempts[nth.value ?? attempts.length - 1];
-  // The visible attempt is the one that is run again and saved.
+  // The visible attempt is the one that is run again or saved.
   const chosen = nth.value === undefined ? {} : { attempt: nth.value + 1 };
   const section = Math.min(Math.max(Number(route.value.query.s ?? "1") - 1, 0), 5);
   const choose = (at: number) => refine({ s: at === 0 ? undefined : String(at + 1) });
@@ -343,7 +343,7 @@ function Neighbours({
   );
 }
 
-/** Opens an event as soon as it is recorded. */
+/** Opens a new event as soon as it is recorded. */
 export async function openWhenThere(id: string, api: string): Promise<void> {
   const path = eventPath({ id, api_id: api });
   for (let tries = 0; tries < MOST_LOOKS; tries += 1) {

@@ -25,7 +25,7 @@ import { clock, count, shown, utc } from "./text.ts";
 
 const FAILED = "outcome:failed outcome:dead";
 
-/** The list, and beside it the event that is open. */
+/** The list, and the open event beside it. */
 export function Events() {
   const { id, query } = route.value;
   const { q = "" } = query;
@@ -89,7 +89,7 @@ function SearchField({ field, q }: { field: { current: HTMLInputElement | null }
         type="search"
         style={{ width: "100%" }}
         placeholder='key, type:… -outcome:done "a text"   /'
-        // A new filter from elsewhere takes the place of what stands here.
+        // A new filter in the address replaces the text in this field.
         key={q}
         defaultValue={q}
         autocomplete="off"
@@ -101,7 +101,7 @@ function SearchField({ field, q }: { field: { current: HTMLInputElement | null }
   );
 }
 
-/** A single word that is not a filter is most often a key that was pasted. */
+/** A single word that is not a filter is probably a pasted key. */
 function filterFor(text: string): string {
   if (text === "" || /\s|"|^-?[a-z]+:/.test(text)) return text;
   return `key:${text}`;
@@ -174,7 +174,7 @@ const COLUMNS = [
   ["ms", "number ms"],
 ];
 
-/** Of many rows only those that are seen, and the one that is meant: a fixed height each. */
+/** Renders only the visible rows and the row of the cursor: all have the same height. */
 function List({ q }: { q: string }) {
   const grid = useRef<HTMLDivElement>(null);
   const top = useSignal(0);
@@ -211,7 +211,7 @@ function List({ q }: { q: string }) {
       box.scrollTop = at + size - box.clientHeight + head;
   }, [cursor.value, size]);
 
-  // What stands above moves what is read: the place on the screen stays.
+  // Rows that are added above must not move the visible rows on the screen.
   const before = useRef<string | undefined>(undefined);
   useLayoutEffect(() => {
     const box = grid.current;

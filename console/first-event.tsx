@@ -5,7 +5,7 @@ import { link } from "./router.ts";
 import { state } from "./state.ts";
 import { quoted, shown } from "./text.ts";
 
-/** What a list shows that has nothing yet. */
+/** The content of a list without events. */
 export function FirstEvent() {
   const { url = "", has } = state.value ?? {};
   if (!has?.send)

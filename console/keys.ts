@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 
-/** A key, or two one after the other such as `g e`, and what it does. */
+/** By key, or two keys in sequence such as `g e`: its description and its action. */
 export type Keys = Record<string, { does: string; run: () => void }>;
 
 const STORED = "gatehook-single-keys";
@@ -15,11 +15,11 @@ export function switchKeys(on: boolean): void {
 
 const layers: { current: Keys }[] = [];
 
-/** The keys of a part of the page while it is there; what came last is asked first. */
+/** Registers the keys of a component while it is mounted. The component that was mounted last has precedence. */
 export function useKeys(keys: Keys): void {
   const layer = useRef(keys);
   layer.current = keys;
-  // Before it is painted, so that its keys work as soon as it is visible.
+  // Before the component is painted, so that its keys work as soon as it is visible.
   useLayoutEffect(() => {
     layers.push(layer);
     return () => void layers.splice(layers.indexOf(layer), 1);
@@ -40,7 +40,7 @@ const isField = (target: EventTarget | null) =>
   target instanceof HTMLElement && target.matches("input, textarea, select, [contenteditable]");
 
 const NAMES: Record<string, string> = { ArrowDown: "↓", ArrowUp: "↑", " ": "space", Escape: "Esc" };
-/** What a focused control does with these is its own. */
+/** A focused control handles these itself. */
 const OF_CONTROLS = ["Enter", "space"];
 
 addEventListener("keydown", (event) => {

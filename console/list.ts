@@ -6,20 +6,20 @@ import { behindBy, link, lostSince, readState, say, state } from "./state.ts";
 
 const keyOf = ({ api_id, id }: { api_id: string; id: string }) => `${api_id}#${id}`;
 
-/** The keys of the rows that are shown, the newest first. */
+/** The keys of the shown rows, the newest first. */
 export const order = signal<string[]>([]);
-/** Of new events that wait until the reader wants them. */
+/** The keys of new events that are not shown yet. */
 export const waiting = signal<string[]>([]);
 export const found = signal(0);
 export const isComplete = signal(false);
 export const isPaused = signal(false);
 export const problem = signal("");
-/** The row that is meant by keys. */
+/** The row to which keys apply. */
 export const cursor = signal<string | undefined>(undefined);
-/** Whether the reader is at the top: only then the list may move. */
+/** Whether the list is scrolled to the top: only then may new rows move it. */
 export const isAtTop = signal(true);
 
-/** A change of a row repaints that row. */
+/** In a signal for each row, so that a change repaints only that row. */
 const rows = new Map<string, Signal<EventRow>>();
 export const rowOf = (key: string): Signal<EventRow> | undefined => rows.get(key);
 export { keyOf };
@@ -33,7 +33,7 @@ let position = "";
 let loading: AbortController | undefined;
 let stream: AbortController | undefined;
 
-/** Shows the events that a filter fits, and follows them. */
+/** Shows the events that match a filter, and follows them. */
 export async function show(q: string): Promise<void> {
   filter = q;
   loading?.abort();
@@ -105,7 +105,7 @@ function heard(message: TailMessage): void {
   switch (message.type) {
     case "rows":
       take(message.rows);
-      // It is shown still, with what it is now.
+      // A row that no longer matches stays visible, with its new values.
       for (const row of message.left) if (rows.has(keyOf(row))) keep(row);
       return;
     case "behind":
@@ -131,7 +131,7 @@ function heard(message: TailMessage): void {
 }
 
 const changed = new Set<() => void>();
-/** When another release went live, or one was rejected. */
+/** Called when another release goes live, or when one is rejected. */
 export function onRelease(listener: () => void): () => void {
   changed.add(listener);
   return () => changed.delete(listener);
@@ -150,7 +150,7 @@ const RETRY_MS = [500, 1_000, 2_000, 4_000];
 let tries = 0;
 let retry = 0;
 
-/** One stream a page that is to be seen. */
+/** Opens the stream of changes. A hidden page has none. */
 export async function follow(): Promise<void> {
   stream?.abort();
   clearTimeout(retry);
@@ -178,7 +178,7 @@ export async function follow(): Promise<void> {
   }
 }
 
-/** The messages of a stream of server-sent events, as fetch brings it. */
+/** The messages of a stream of server-sent events, read with fetch. */
 async function* eventsOf(answer: Response): AsyncIterable<{ data: string; id: string }> {
   const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
   if (!reader) return;

@@ -93,7 +93,7 @@ const KINDS = [
 const HEIGHT = 90;
 const BAR = 10;
 
-/** Bars of equal spans of time, and the same as a table. */
+/** Bars for equal intervals of time, and the same data as a table. */
 function Chart({ of: { buckets } }: { of: Answer }) {
   const [isTable, setTable] = useState(false);
   const most = Math.max(1, ...buckets.map(({ done, failed, waits }) => done + failed + waits));
@@ -153,7 +153,7 @@ function Chart({ of: { buckets } }: { of: Answer }) {
   );
 }
 
-/** Where a handler takes this much of its time, it is marked. */
+/** A handler that takes at least this share of its time limit is marked. */
 const NEAR = 0.8;
 
 function Handlers({ of: { handlers } }: { of: Answer }) {
@@ -221,7 +221,7 @@ function LastOfEach({ of: { apis } }: { of: Answer }) {
   );
 }
 
-/** As the filter reads a value with spaces or quotes. */
+/** Quoted for the filter, if the value has spaces or quotes. */
 const quotedTerm = (value: string) =>
   /^[^\s"\\]+$/.test(value) ? value : `"${value.replace(/["\\]/g, "\\$&")}"`;
 

@@ -38,7 +38,7 @@ function Console() {
   const { error } = useLoaded(readState, []);
   const [isHelping, setHelping] = useState(false);
   const { screen } = route.value;
-  // The stream is one for all screens: of events where they are listed.
+  // All screens share one stream, which has the events that the list of events shows.
   useEffect(() => {
     if (state.value && screen !== "events") void (state.value.has.events ? show("") : follow());
   }, [state.value !== undefined]);

@@ -18,7 +18,7 @@ export const OUTCOMES: Record<RowOutcome, [mark: string, look: string]> = {
   refused: ["⊘", "fail"],
 };
 
-/** By shape, word and colour. */
+/** The outcome as a shape, a word and a colour. */
 export function Outcome({ of }: { of: RowOutcome }) {
   const [mark, look] = OUTCOMES[of] ?? ["?", ""];
   return (
@@ -36,7 +36,7 @@ export function Key({ of }: { of: string }) {
   );
 }
 
-/** Out of what is open. */
+/** Closes what is open. */
 export function Back({ to, onClick }: { to: string; onClick: () => void }) {
   return (
     <button type="button" onClick={onClick}>
@@ -76,7 +76,7 @@ export function Notice({ kind = "", children }: { kind?: string; children: Compo
   );
 }
 
-/** Text by others, over several lines; of a long one the beginning. */
+/** Text of several lines that others wrote; only the beginning of a long text. */
 export function Code({ text }: { text: string }) {
   const [isWhole, setWhole] = useState(false);
   const long = text.length > FOLDED && !isWhole;
@@ -93,7 +93,7 @@ export function Code({ text }: { text: string }) {
 }
 const FOLDED = 65_536;
 
-/** JSON as a tree that opens; what is not JSON as text. */
+/** JSON as a tree that can be opened; any other text unchanged. */
 export function Json({ text, open = 2 }: { text: string; open?: number }) {
   const value = parsed(text);
   if (value === undefined || text.length > 4 * FOLDED) return <Code text={text} />;
@@ -157,7 +157,7 @@ function Tree({ name, value, depth, open }: { name?: string; value: unknown; dep
   );
 }
 
-/** What changed in a session. */
+/** The changes of a session. */
 export function Changes({ of }: { of: MemberChange[] }) {
   if (of.length === 0) return <p class="muted">nothing changed</p>;
   return (
@@ -204,11 +204,11 @@ export function DiffLines({ lines }: { lines: string[] }) {
 
 export interface Tab {
   name: string;
-  /** Stands after the name. */
+  /** Shown after the name. */
   count?: number | undefined;
 }
 
-/** Numbered, for the keys 1 to 9. */
+/** The keys 1 to 9 choose a tab. */
 export function Tabs({
   tabs,
   chosen,
@@ -249,7 +249,7 @@ export function Tabs({
   );
 }
 
-/** A `<dialog>` while it is there; the browser gives the focus back. */
+/** A `<dialog>` that is open while it is mounted; the browser restores the focus. */
 export function Dialog({
   title,
   onClose,
@@ -276,7 +276,7 @@ export function Dialog({
   );
 }
 
-/** What was loaded for these keys; the old one stands until the new one is there. */
+/** The data loaded for these keys. The previous data stays until the new data is loaded. */
 export function useLoaded<Answer>(load: (signal: AbortSignal) => Promise<Answer>, keys: unknown[]) {
   const [got, set] = useState<{ value?: Answer; error?: string }>({});
   const [turn, setTurn] = useState(0);
@@ -291,7 +291,7 @@ export function useLoaded<Answer>(load: (signal: AbortSignal) => Promise<Answer>
   return { ...got, reload: () => setTurn((now) => now + 1) };
 }
 
-/** Runs an action, one at a time, and tells why it failed. */
+/** Runs an action, one at a time, and reports its error. */
 export function useAction(): { busy: boolean; problem: string; run: (work: () => Promise<void>) => void } {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState("");

@@ -49,7 +49,7 @@ function resultOf({ version, result, live_at }: Release, live: string): string {
   return result !== "refused" && live_at ? `was ${what}` : result;
 }
 
-/** More than one in ten, and more than that of the other releases together. */
+/** At least five runs, of which more than one in ten failed. */
 const isBad = ({ runs, failed }: Release) => runs >= 5 && failed / runs > 0.1;
 
 function List({ releases: { releases, live } }: { releases: Answer }) {

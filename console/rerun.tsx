@@ -6,7 +6,7 @@ import { link } from "./router.ts";
 import { state } from "./state.ts";
 import { countOf, quoted, shown, shownLines } from "./text.ts";
 
-/** On what an event is run again. */
+/** On which release an event is run again. */
 export const TARGETS = {
   working: "the files of the folder",
   live: "the live release",
@@ -16,12 +16,12 @@ export type Target = keyof typeof TARGETS;
 
 type Ref = { id: string; api_id: string };
 
-/** `attempt`: the nth that is recorded; by default the last at which a handler ran. */
+/** `attempt`: the nth recorded attempt; by default the last one in which a handler ran. */
 export interface RerunChoice {
   release: string;
   http: "recorded" | "live";
   attempt?: number;
-  /** Another event in the place of the recorded one. */
+  /** An edited event that replaces the recorded one. */
   edit?: unknown;
 }
 
@@ -57,7 +57,7 @@ function VerdictText({ of }: { of: keyof typeof VERDICTS }) {
   );
 }
 
-/** Then against now, in the place of the timeline. */
+/** The recorded run beside the new one, in place of the timeline. */
 export function RerunResult({
   row,
   told,
@@ -141,7 +141,7 @@ export function RerunResult({
 const textOf = (lines: string[] | null) =>
   lines === null ? "–" : shownLines(lines.join("\n").replaceAll(/ {2,}/g, "  "));
 
-/** The events that each save runs again. */
+/** The events that are run again at each save. */
 export function Pins() {
   const { pins = [] } = state.value ?? {};
   if (pins.length === 0) return null;
@@ -160,7 +160,7 @@ export function Pins() {
   );
 }
 
-/** What events came to on another release. */
+/** The results of events on another release. */
 export function TryResult({ job }: { job: Job }) {
   const [isAll, setAll] = useState(false);
   const of = (verdict: Tried["verdict"]) => job.tried.filter((each) => each.verdict === verdict).length;

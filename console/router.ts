@@ -3,10 +3,10 @@ import { signal } from "@preact/signals";
 const SCREENS = ["events", "sessions", "releases", "dead-letters", "overview", "send"] as const;
 export type Screen = (typeof SCREENS)[number];
 
-/** Where the page is: all of it is in the address. */
+/** The state of the page, which is completely in its address. */
 export interface Route {
   screen: Screen;
-  /** What is open: an event, a session's key, a release, a group. */
+  /** The open event, session key, release or group. */
   id: string | undefined;
   query: Record<string, string>;
 }
@@ -58,13 +58,13 @@ export function go(to: Parameters<typeof addressOf>[0], how: "push" | "replace" 
   route.value = routeOf(location);
 }
 
-/** The same place with other values in its query. */
+/** The same address with other values in its query. */
 export function refine(query: Record<string, string | undefined>, how: "push" | "replace" = "replace"): void {
   const { screen, id, query: now } = route.value;
   go({ screen, id, query: { ...now, ...query } }, how);
 }
 
-/** For a link: a click without a modifier stays in the page. */
+/** For a link: a click without a modifier key is handled by the page itself. */
 export function link(to: Parameters<typeof addressOf>[0]) {
   return {
     href: addressOf(to),

@@ -7,7 +7,7 @@ import { quoted, shown } from "./text.ts";
 
 const HTTP: ReadonlySet<string> = new Set(["makeHttpRequest", "batchRequest"]);
 
-/** Writes the file of a test, and says before what will be in it. */
+/** Writes a test file, after showing its content. */
 export function SaveTest({
   event: { row },
   attempt,
@@ -16,7 +16,7 @@ export function SaveTest({
 }: {
   event: WholeEvent;
   attempt: ShownAttempt;
-  /** Of the attempts that are recorded, where it is not the last. */
+  /** The number of the recorded attempt, if it is not the last one. */
   nth: number | undefined;
   onClose: () => void;
 }) {

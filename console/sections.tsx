@@ -48,7 +48,7 @@ function Folded({ name, text }: { name: string; text: string }) {
   );
 }
 
-/** The gateway takes the names in any letters. */
+/** The gateway's member names are case-insensitive. */
 const member = (value: unknown, name: string): unknown =>
   isMembers(value) ? Object.entries(value).find(([each]) => each.toLowerCase() === name)?.[1] : undefined;
 

@@ -6,7 +6,7 @@ import { go } from "./router.ts";
 import { state } from "./state.ts";
 import { clock, shown } from "./text.ts";
 
-/** Those that there are, to choose from. */
+/** The existing values to choose from. */
 export function useKeysOf(org: string | undefined): string[] {
   const [keys, setKeys] = useState<string[]>([]);
   useEffect(() => {
@@ -21,7 +21,7 @@ export function useKeysOf(org: string | undefined): string[] {
 
 const MOST = 10;
 
-/** The newest events, to begin with one of them. */
+/** The newest events, as a start for a new one. */
 export function Recent() {
   const { value } = useLoaded(
     (signal) =>

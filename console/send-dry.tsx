@@ -4,14 +4,14 @@ import { Notice, useAction } from "./parts.tsx";
 import { type RerunChoice, RerunResult, runAgain } from "./rerun.tsx";
 import { shown } from "./text.ts";
 
-/** What a changed event comes to on what is recorded of the one that it was made of; nothing is sent. */
+/** Runs a changed event with the recorded data of the event that it was made from; sends nothing. */
 export function TryDry({
   of,
   event,
   canTry,
 }: {
   of: { id: string; api_id: string };
-  /** Undefined where there is not one, but a list. */
+  /** Undefined for a list of events. */
   event: unknown;
   canTry: boolean;
 }) {

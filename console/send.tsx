@@ -16,7 +16,7 @@ interface Draft {
   Meta: Members;
 }
 
-/** Form and JSON are one text: whichever is changed, the other follows. */
+/** The form and the JSON show one text: a change in one changes the other. */
 export function Send() {
   const { from, api: fromApi = "" } = route.value.query;
   const [type, setType] = useState("");
@@ -35,7 +35,7 @@ export function Send() {
   const keys = useKeysOf(org);
   const { busy, problem, run } = useAction();
   const isEdited = useRef(false);
-  /** The key as it is now, also where nothing was painted since. */
+  /** The current key, even if the page was not painted since it changed. */
   const typed = useRef("");
 
   /** The sample of the chosen type, unless the user has changed it. */
@@ -271,7 +271,7 @@ function useless(events: unknown[]): string {
 
 const CHECK_MS = 150;
 
-/** Ingest's answer to it, requested when the user stops typing. */
+/** Ingest's answer to the text, requested when the user stops typing. */
 function useChecked(draft: { api: string; events: unknown[] } | undefined): string {
   const [mistake, setMistake] = useState("");
   const text = JSON.stringify(draft);
@@ -298,7 +298,7 @@ function useChecked(draft: { api: string; events: unknown[] } | undefined): stri
 const withMeta = (draft: Draft, name: string, value: unknown) =>
   JSON.stringify({ ...draft, Meta: { ...draft.Meta, [name]: value } }, undefined, 2);
 
-/** A number stays one, as long as one is typed. */
+/** A number stays a number while the typed text is one. */
 function likeBefore(before: unknown, text: string): unknown {
   if (typeof before === "number" && text.trim() !== "" && !Number.isNaN(Number(text))) return Number(text);
   if (typeof before === "boolean" && ["true", "false"].includes(text)) return text === "true";

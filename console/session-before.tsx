@@ -4,7 +4,7 @@ import { isMembers, Notice, parsed } from "./parts.tsx";
 import { pathOf, pretty, read } from "./session-text.ts";
 import { quoted, shown } from "./text.ts";
 
-/** What a key's session is to be before an event is sent, and what it was when that was read; "" where it was not there. */
+/** The wanted session of a key before an event is sent, and its session when it was read; "" if there was none. */
 export interface Before {
   key: string;
   text: string;
@@ -12,10 +12,10 @@ export interface Before {
   etag: string;
 }
 
-/** Until it is read, nothing can be sent. */
+/** "reading": nothing can be sent until the session is read. */
 export type Wanted = Before | "reading" | undefined;
 
-/** Of one that is not there yet: it opens the event's API alone. */
+/** For a key without a session: one that gives access only to the event's API. */
 const fresh = (org: string, api: string) =>
   pretty({ org_id: org, rate: 100, per: 60, expires: 0, access_rights: { [api]: { api_id: api } } });
 
@@ -39,13 +39,13 @@ export async function putBefore(before: Wanted): Promise<void> {
   }
 }
 
-/** The command that stores it, to stand before the one that sends. */
+/** The command that stores the session, to be put before the command that sends the event. */
 export const commandBefore = (before: Wanted) =>
   !isChanged(before)
     ? ""
     : `printf %s ${quoted(before.text)} | npx gatehook sessions put ${quoted(before.key)} - --suppress-reset && `;
 
-/** `name`: of the event's key, "" where there is none. */
+/** `name`: the key of the event, "" if it has none. */
 export function SessionBefore({
   name,
   org,

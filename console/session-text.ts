@@ -12,11 +12,11 @@ export const pretty = (value: unknown) => JSON.stringify(value, undefined, 2);
 
 export async function read(key: string, signal?: AbortSignal): Promise<Read> {
   const answer = await request("GET", pathOf(key), signal ? { signal } : {});
-  // The text, so that large numbers are as they are stored.
+  // As text, so that large numbers keep all digits.
   return { text: indented(await answer.text()), etag: answer.headers.get("etag") ?? "" };
 }
 
-/** One member a line, where that leaves its values as they are, to the digit. */
+/** Formatted with one member on each line, unless that would change a value. */
 function indented(text: string): string {
   const value = parsed(text);
   return JSON.stringify(value) === text.trim() ? pretty(value) : text;

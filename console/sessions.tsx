@@ -249,7 +249,7 @@ function History({ id }: { id: string }) {
   );
 }
 
-/** Changes by people with the console of a stage: the values that are not secret. */
+/** Changes by people with the console of a stage, with the values that are not secret. */
 function Edits({ of }: { of: SessionHistory["edits"] }) {
   if (of.length === 0) return null;
   return (

@@ -2,12 +2,12 @@ import { signal } from "@preact/signals";
 import type { State } from "./answers.ts";
 import { get } from "./api.ts";
 
-/** What the server said of itself last. */
+/** The server's last answer to `GET /state`. */
 export const state = signal<State | undefined>(undefined);
 
 export type Link = "connecting" | "live" | "paused" | "behind" | "lost";
 export const link = signal<Link>("connecting");
-/** Of `lost`: since when; of `behind`: events that were only counted. */
+/** For `lost`: since when; for `behind`: the number of events that were only counted. */
 export const lostSince = signal(0);
 export const behindBy = signal(0);
 
@@ -15,10 +15,10 @@ export async function readState(): Promise<void> {
   state.value = await get<State>("/state");
 }
 
-/** Whether something may be changed now. */
+/** Whether changes are allowed now. */
 export const mayWrite = () => state.value?.write === true && link.value !== "lost";
 
-/** A message at the edge, also announced once to screen readers. */
+/** A short message at the edge of the page, also announced once to screen readers. */
 export const toast = signal<{ text: string; kind: "done" | "fail" } | undefined>(undefined);
 let toastTimer = 0;
 export function tell(text: string, kind: "done" | "fail" = "done"): void {
@@ -30,7 +30,7 @@ export function tell(text: string, kind: "done" | "fail" = "done"): void {
 }
 const TOAST_MS = 6_000;
 
-/** What a reader is told politely, one text in five seconds. */
+/** The text in the polite live region for screen readers: at most one text in five seconds. */
 export const said = signal("");
 let next: (() => string) | undefined;
 let sayTimer = 0;

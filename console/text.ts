@@ -1,16 +1,18 @@
 import { printable } from "../cli/terminal/printable.ts";
 
-/** A text by others in one line: what cannot be seen, or turns other text, stands as `\u…`. */
+/**
+ * A text that others wrote, on one line: invisible characters and those that change the direction are shown as `\u…`.
+ */
 export const shown = printable;
 
-/** The same with its lines and tabs. */
+/** The same, but keeps line breaks and tabs. */
 export const shownLines = (text: string) =>
   text
     .split(/\r?\n/)
     .map((line) => line.split("\t").map(printable).join("\t"))
     .join("\n");
 
-/** Here, with ms. */
+/** The local time, with milliseconds. */
 export function clock(iso: string): string {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return shown(iso);
@@ -18,7 +20,7 @@ export function clock(iso: string): string {
   return `${part(date.getHours())}:${part(date.getMinutes())}:${part(date.getSeconds())}.${part(date.getMilliseconds(), 3)}`;
 }
 
-/** With the day, where it is another than today. */
+/** With the day, if it is not today. */
 export function dayClock(iso: string): string {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return shown(iso);
@@ -26,7 +28,7 @@ export function dayClock(iso: string): string {
   return isToday ? clock(iso).slice(0, 8) : `${date.toLocaleDateString()} ${clock(iso).slice(0, 5)}`;
 }
 
-/** For a hover. */
+/** For a tooltip. */
 export const utc = (iso: string) => `${iso.replace("T", " ").replace("Z", "")} UTC`;
 
 const STEPS: [number, string][] = [
@@ -36,7 +38,7 @@ const STEPS: [number, string][] = [
   [1, "s"],
 ];
 
-/** `in 16 min`, `3 d ago`, of seconds. */
+/** `in 16 min`, `3 d ago`, from a number of seconds. */
 export function fromNow(seconds: number): string {
   const size = Math.abs(seconds);
   const [unit, name] = STEPS.find(([unit]) => size >= unit) ?? [1, "s"];
@@ -53,12 +55,12 @@ export const share = (part: number, whole: number) =>
 export const quoted = (text: string) =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** `expires 1 → 2 (+1,000 s)` */
+/** The JSON of a value; `not there` for a missing one. */
 export function valueText(value: unknown): string {
   return value === undefined ? "not there" : shown(JSON.stringify(value));
 }
 
-/** How far a number moved: of a time in unix seconds also how far away it is. */
+/** The difference of two numbers, such as `+1,000`. For a time in unix seconds, also how far from now it is. */
 export function moved(name: string, before: unknown, after: unknown): string {
   if (typeof before !== "number" || typeof after !== "number") return "";
   const by = after - before;

@@ -3,7 +3,7 @@ import type { Frame, ShownAttempt, ShownCall, ShownRun, ShownWrite } from "./ans
 import { editor } from "./editor.ts";
 import { clock, countOf, moved, shown, shownLines, valueText } from "./text.ts";
 
-/** The script that every release begins with says this at each load. */
+/** A stack frame in gatehook's part of the gateway's JavaScript API. */
 const PRELUDE = /^\s+at .*\(?prelude\.js:[\d:]+\)?$/;
 
 interface Step {
@@ -126,7 +126,7 @@ function stepsOf({ calls, logs, writes, outcome, error, reason, frame, ms }: Sho
   return [...steps, { at: ms, what: "threw", look: "fail", text: reason ?? "", error: error ?? "", frame }];
 }
 
-/** Of a log line, by its level. */
+/** The style of a log line, by its level. */
 export const LOOKS: Record<string, string> = { warn: "wait", error: "fail" };
 
 const stepOfCall = ({ t, verb, text, ms, answer }: ShownCall): Step => ({

@@ -1,4 +1,4 @@
-/** Sessions of every kind, as JSON, with members that only a newer gateway knows. */
+/** Sessions of every kind, as JSON, including members that only a newer gateway has. */
 import fc from "fast-check";
 
 const text = fc.string({ unit: "grapheme", maxLength: 12 });
@@ -7,7 +7,7 @@ const name = fc.oneof(
   fc.constantFrom("__proto__", "constructor", "10", "9", "key", "<&>"),
 );
 const count = fc.oneof(fc.integer(), fc.maxSafeInteger());
-/** What a table can hold of JSON's numbers. */
+/** JSON's numbers that the table can hold. */
 const number = fc
   .double({ noNaN: true, min: -9.9e125, max: 9.9e125 })
   .map((value) => (Math.abs(value) < 1e-130 ? 0 : value));
@@ -24,7 +24,7 @@ const { json } = fc.letrec<{ json: unknown }>((tie) => ({
   ),
 }));
 
-/** Some of these members, and some that nobody here knows. */
+/** Some of these members, and some unknown ones. */
 function some<T extends object>(members: { [Name in keyof T]: fc.Arbitrary<T[Name]> }) {
   const unknown = fc.dictionary(
     name.map((given) => `new_${given}`),
@@ -117,7 +117,7 @@ export const MEMBERS = {
   smoothing,
 };
 
-/** With access rights, as every session has them that opens not all APIs. */
+/** Sessions with access rights, which every session has unless it gives access to all APIs. */
 export const anySession: fc.Arbitrary<Record<string, unknown>> = fc
   .tuple(some(MEMBERS), MEMBERS.access_rights)
   .map(([session, access_rights]) => ({ ...session, access_rights }));

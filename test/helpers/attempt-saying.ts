@@ -1,6 +1,9 @@
 import type { AttemptRecord } from "../../lib/history/records.ts";
 
-/** A failed attempt of which every text and every name is this one; its key, its error and its line are `said`. */
+/**
+ * A failed attempt whose texts and names are all `text`, except for its key, its error and its log line, which are
+ * `said`.
+ */
 export function attemptSaying(text: string, said = text): AttemptRecord {
   return {
     id: text,

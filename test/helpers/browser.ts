@@ -6,7 +6,7 @@ import { type Browser, type BrowserContext, chromium, type Page, type Request } 
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/** Of the browser: CHROMIUM_PATH, or the first of its names on the PATH. */
+/** The path of the browser: CHROMIUM_PATH, or the first of its names on the PATH. */
 function chromiumPath(env = process.env): string | undefined {
   if (env.CHROMIUM_PATH) return env.CHROMIUM_PATH;
   const folders = (env.PATH ?? "").split(delimiter);
@@ -18,8 +18,8 @@ function chromiumPath(env = process.env): string | undefined {
 const MISSING = "no chromium found: set CHROMIUM_PATH or install it (Debian: apt-get install chromium)";
 
 /**
- * Whether tests that need a browser are left out, as `describe` takes it. On a machine that says that it has one, by CI
- * or CHROMIUM_PATH, they are not.
+ * Why tests that need a browser are skipped, or false, as an option of `describe`. Throws if there is no browser
+ * although CI or CHROMIUM_PATH is set.
  */
 export function withoutBrowser(): string | false {
   const path = chromiumPath();
@@ -45,19 +45,19 @@ export async function startBrowser(): Promise<Browser> {
   });
 }
 
-/** A page whose errors, and whatever its policy has refused, fail the test that closes it. */
+/** A page in a browser. Closing it fails the test if there were errors or violations of its content security policy. */
 export interface TestPage {
   page: Page;
   context: BrowserContext;
-  /** Complaints of the browser, but for requests that failed. */
+  /** Errors in the browser's console, except for failed requests. */
   complaints: string[];
   /** Presses keys, one after the other. */
   keys(...names: string[]): Promise<void>;
-  /** Tabs on until what has the focus has these words. */
+  /** Presses Tab until the focused element has these words. */
   tabTo(words: RegExp): Promise<void>;
   /** Waits until the page shows these words. */
   shows(words: RegExp | string): Promise<void>;
-  /** Waits until what it has asked for is there and painted, but for the stream, which does not end. */
+  /** Waits until all requests of the page are answered and painted, except for the stream, which does not end. */
   settled(): Promise<void>;
   close(): Promise<void>;
 }
@@ -65,7 +65,7 @@ export interface TestPage {
 const MOST_TABS = 120;
 const PATIENCE_MS = 20_000;
 const FORGOTTEN_MS = 5_000;
-/** Frames without an open request: what an answer asks for next is begun in the frame after it. */
+/** The number of frames without an open request: a request that follows from an answer starts in the next frame. */
 const CALM = 3;
 
 export async function openPage(
@@ -90,12 +90,12 @@ export async function openPage(
     complaints.push(`a script opened a dialog: ${dialog.message()}`);
     void dialog.dismiss();
   });
-  /** With when it was begun. */
+  /** The open requests, with the time of their start. */
   const open = new Map<Request, number>();
   page.on("request", (request) => {
     if (!request.url().includes("/tail?")) open.set(request, performance.now());
   });
-  /** Nothing tells the end of what a page had asked for when the next one took its place. */
+  /** The browser does not report the end of requests of a page that was left, so old ones are ignored. */
   const isWaited = (begun: number) => performance.now() - begun < FORGOTTEN_MS;
   for (const end of ["requestfinished", "requestfailed"] as const)
     page.on(end as "requestfinished", (request) => open.delete(request));
@@ -136,7 +136,7 @@ const focusedText = `(() => {
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
-/** Fails with each rule of WCAG 2.2 AA, and of good practice, that the page does not keep. */
+/** Fails with each rule of WCAG 2.2 AA and of axe's best practices that the page violates. */
 export async function checkAccess(page: Page, where: string): Promise<void> {
   await page.evaluate(`${readFileSync(AXE, "utf8")}; 0`);
   const violations = await page.evaluate<string[]>(

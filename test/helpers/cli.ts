@@ -9,27 +9,27 @@ export interface CliResult {
   signal: NodeJS.Signals | null;
   stdout: string;
   stderr: string;
-  /** True when the command left a process behind. */
+  /** Whether the command left a process running. */
   leftovers: boolean;
 }
 
 export interface CliOptions {
   cwd?: string;
-  /** Over that of this process; undefined takes a variable away. */
+  /** Added to the environment of this process; undefined removes a variable. */
   env?: Record<string, string | undefined>;
-  /** Its standard input, which is empty otherwise. */
+  /** The standard input; empty by default. */
   input?: string;
-  /** Instead of this checkout's cli/gatehook.ts, and what else stands before the arguments. */
+  /** The command and its first arguments, instead of this checkout's cli/gatehook.ts. */
   command?: string[];
   onStart?: (child: ChildProcess) => void;
 }
 
-/** For a test of what is embedded, wherever the others run. */
+/** The environment of a test of the embedded services, even if other tests use external ones. */
 export const EMBEDDED = Object.fromEntries(
   ["", "_DYNAMODB", "_DYNAMODB_STREAMS", "_SQS", "_S3"].map((service) => [`AWS_ENDPOINT_URL${service}`, ""]),
 );
 
-/** Runs `gatehook` in a process group of its own, so that what it leaves running can be seen. */
+/** Runs `gatehook` in its own process group, so that processes which it leaves running are found. */
 export async function runCli(args: string[], options: CliOptions = {}): Promise<CliResult> {
   const child = spawn(process.execPath, [...(options.command ?? [CLI]), ...args], {
     cwd: options.cwd,
@@ -55,7 +55,7 @@ export async function runCli(args: string[], options: CliOptions = {}): Promise<
 
 const END_MS = 3_000;
 
-/** Whether all of a process group have ended, or do so in a moment. */
+/** Whether all processes of a group have ended, or end in a moment. */
 export async function groupEnds(group: number): Promise<boolean> {
   for (const end = Date.now() + END_MS; Date.now() < end; await delay(20)) {
     if (!groupExists(group) || groupOf(group).size === 0) return true;
@@ -72,7 +72,7 @@ function groupExists(group: number): boolean {
   }
 }
 
-/** The names of a group's processes, by their ids, without those that have ended and that nobody has asked how. */
+/** The names of a group's processes by their ids, without zombies. */
 export function groupOf(group: number): Map<number, string> {
   const columns = ["pid", "pgid", "stat", "comm"].flatMap((name) => ["-o", `${name}=`]);
   const lines = execFileSync("ps", ["-A", ...columns], { encoding: "utf8" });
@@ -81,6 +81,6 @@ export function groupOf(group: number): Map<number, string> {
   return new Map(ours.map(([pid, , , ...name]) => [Number(pid), name.join(" ")]));
 }
 
-/** What a command prints that a terminal of that many columns has no room for. */
+/** The printed lines that are longer than this number of columns. */
 export const longerThan = (columns: number, { stdout, stderr }: CliResult): string[] =>
   [...stdout.split("\n"), ...stderr.split("\n")].filter((line) => line.length > columns);

@@ -15,15 +15,15 @@ const TOKEN = "t".repeat(43);
 const PORT = 3000;
 export const HOST = `127.0.0.1:${PORT}`;
 
-/** A stack with its console, as `gatehook dev` has it, whose requests need no port. */
+/** A stack with its console, as in `gatehook dev`; requests are passed to it without a port. */
 export interface TestConsole {
   stack: TestStack;
   dir: string;
   backend: Backend;
   app: ConsoleApp["app"];
-  /** The same with something else in its backend. */
+  /** The same with another part in its backend. */
   with(other: Partial<Backend>): Promise<ConsoleApp["app"]>;
-  /** Sends the token, and answers status and JSON. */
+  /** Sends a request with the token; returns the status and the JSON. */
   ask(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   /** Makes a release of these files. */
   release(files: SourceFile[]): Promise<void>;

@@ -21,7 +21,7 @@ export const TIMEOUT_MS = 1_000;
 
 export const NOW = 1_787_396_400_000;
 
-/** What a consumer needs beside its store and its runtime, without any service. */
+/** A consumer's dependencies except for its store and its runtime; they call no service. */
 export const consumerDeps = (): Omit<ConsumerDeps, "store" | "live"> => ({
   sendDeadLetter: async () => {},
   changeVisibility: async () => {},
@@ -55,7 +55,7 @@ export interface MessageOptions {
   apiId?: string;
   body?: string;
   attributes?: Record<string, string>;
-  /** Of a FIFO queue. */
+  /** The message group, for a FIFO queue. */
   group?: string;
 }
 
@@ -94,7 +94,7 @@ export function createTable(sessions: Record<string, Session> = {}) {
   };
 }
 
-/** What a script of these tests has of the gateway's API. */
+/** The part of the gateway's API that scripts of these tests use. */
 export interface Tyk {
   event: GatewayEvent;
   context: Record<string, unknown>;
@@ -176,7 +176,7 @@ export function setUp(
   return {
     table,
     letters,
-    /** Messages that the queue was told to deliver again, and in how many seconds. */
+    /** The messages whose visibility was changed, with the seconds until they are delivered again. */
     returns,
     /** Ids of the events that were sent to the queue as new messages. */
     requeued,

@@ -1,4 +1,4 @@
-// Deliveries of events without a runtime: the unit of work as a pass uses it, and "handlers" that tests decide.
+// Deliveries of events without a runtime: they use the unit of work as a pass does, with "handlers" that tests define.
 import { withMarks } from "../../lib/commit/marks.ts";
 import type { ConsumerStore } from "../../lib/commit/store.ts";
 import { createUnitOfWork, type RunBuffer } from "../../lib/commit/unit-of-work.ts";
@@ -6,7 +6,7 @@ import type { Session } from "../../lib/sessions/session.ts";
 
 export interface TestEvent {
   identity: string;
-  /** The key that it is about. */
+  /** The key of the event. */
   home: string;
   handlers: string[];
 }
@@ -14,22 +14,22 @@ export interface TestEvent {
 export interface TestRun {
   event: TestEvent;
   handler: string;
-  /** Another at each run. */
+  /** Different for each run. */
   nth: number;
 }
 
-/** What a handler does at one run; false when it fails. */
+/** The actions of a handler in one run; false if it fails. */
 export type Doing = (buffer: RunBuffer, run: TestRun) => Promise<boolean>;
 
 let runs = 0;
 
 export interface DeliveryOptions {
-  /** How often events that met others are run. */
+  /** How often an event is run if it has conflicts. */
   rounds?: number;
   endOf?: (session: Session) => number;
-  /** Another key to be taken for an event's home. */
+  /** Another key that is used as an event's home. */
   homeOf?: (event: TestEvent) => string;
-  /** Told of each run that was accepted, and of each event that is acknowledged. */
+  /** Called for each run that was accepted, and for each event that is acknowledged. */
   onAccepted?: (event: TestEvent, handler: string) => void;
   onDone?: (event: TestEvent) => void;
 }
@@ -79,7 +79,7 @@ export async function deliver(
 /** `event handler nth` */
 export const nameOf = ({ event, handler, nth }: TestRun) => `${event.identity} ${handler} ${nth}`;
 
-/** A run that adds its own name to these sessions, so that what was applied can be read from them. */
+/** A run that adds its own name to these sessions, so that they show which runs were applied. */
 export const adds =
   (...keys: string[]): Doing =>
   async (buffer, run) => {

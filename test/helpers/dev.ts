@@ -10,18 +10,18 @@ const CLI = fileURLToPath(new URL("../../cli/gatehook.ts", import.meta.url));
 /** A running `gatehook dev`. */
 export interface Dev {
   process: ChildProcess;
-  /** What fits, among what was said since the last time. */
+  /** Waits for a match in the output since the last call. */
   says(words: RegExp): Promise<RegExpExecArray>;
-  /** All that was said so far. */
+  /** The whole output so far. */
   said(): string;
-  /** As Ctrl+C does; its exit code. */
+  /** Ends it as Ctrl+C does; returns its exit code. */
   end(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** `gatehook dev` on a free port, whose words can be waited for. */
+/** Starts `gatehook dev` on a free port; its output can be waited for. */
 export const startDev = (cwd: string, ...args: string[]) => startDevWith({}, cwd, ...args);
 
-/** With this over the environment of the tests. */
+/** Added to the environment of the tests. */
 export function startDevWith(env: Record<string, string>, cwd: string, ...args: string[]): Dev {
   const child = spawn(process.execPath, [CLI, "dev", "--port", "0", ...args], {
     cwd,
@@ -71,7 +71,7 @@ export async function writeFiles(folder: string, files: Record<string, string>):
   }
 }
 
-/** A new folder with these files, and apis/ and handlers/ in any case. */
+/** A new folder with these files; it always has apis/ and handlers/. */
 export async function newFolder(files: Record<string, string>): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "gatehook-"));
   for (const name of ["apis", "handlers"]) await mkdir(join(folder, name));
@@ -83,7 +83,7 @@ export async function newFolder(files: Record<string, string>): Promise<string> 
 export const handler = (name: string, body: string) =>
   `var ${name} = new TykJS.TykEventHandlers.NewEventHandler({});\n${name}.NewHandler(function (event, context) {\n${body}\n});\n`;
 
-/** A classic definition; per event type the script `<path>.js`, whose handler is called as its file. */
+/** A classic definition: for each event type the script `<path>.js`, whose handler has the name of its file. */
 export const definition = (api_id: string, handlers: Record<string, string>) =>
   JSON.stringify({
     api_id,

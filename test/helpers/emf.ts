@@ -14,7 +14,7 @@ export function parseEmf(line: string): EmfLine | undefined {
   return line.startsWith('{"_aws"') ? (JSON.parse(line) as EmfLine) : undefined;
 }
 
-/** Adds up what functions measure: `EventsDone of consumer`, `RunFailures handler-threw of consumer`, … */
+/** Sums up the metrics of functions: `EventsDone of consumer`, `RunFailures handler-threw of consumer`, … */
 export function createEmfSums() {
   const sums: Record<string, number> = {};
   const waiting = new Set<() => void>();
@@ -26,12 +26,12 @@ export function createEmfSums() {
       for (const { Name, Unit } of Metrics) {
         const values = [line[Name]].flat() as number[];
         const name = `${Name}${by ? ` ${line[by]}` : ""} of ${line.service}`;
-        // Of times, how many: their values are this machine's.
+        // Times are only counted, since their values depend on the machine.
         sums[name] = values.reduce((sum, value) => sum + (Unit === "Count" ? value : 1), sums[name] ?? 0);
       }
       for (const check of waiting) check();
     },
-    /** Resolves once this sum has come to so much. */
+    /** Resolves when this sum has reached the value. */
     async reached(name: string, value: number): Promise<void> {
       await new Promise<void>((resolve) => {
         const check = () => {

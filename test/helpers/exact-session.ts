@@ -1,5 +1,5 @@
-// Sessions by the exact decoder and nothing else, printed member by member: what lib/sessions is to answer in every
-// case, and what it was measured against.
+// Sessions with the exact decoder only, printed member by member: lib/sessions must return the same in every case, and
+// its speed is compared with this.
 import { AppError, errorText } from "../../lib/errors.ts";
 import * as go from "../../lib/go/decode.ts";
 import { escapeHtml } from "../../lib/go/text.ts";
@@ -14,7 +14,7 @@ const decodeWhole = sessionShape({
   struct: (fields) => go.open(fields, go.struct(fields)),
 });
 
-/** Those that need not be decoded again. */
+/** Sessions that are decoded already. */
 const normals = new WeakSet<Session>();
 
 function remembered(session: Session): Session {

@@ -6,14 +6,14 @@ import { startFauxqs } from "fauxqs";
 import { ofType, type Template } from "../../deploy/template.ts";
 import { createResolver } from "../artifact/resolve.ts";
 
-/** An AWS that takes a deployment: STS, CloudFormation in its own protocol, S3, and no functions yet. */
+/** A server that accepts a deployment: STS and CloudFormation in their protocols, S3, and no functions. */
 export interface FakeAws {
-  /** For the environment of a command. */
+  /** The environment of a command that uses it. */
   env: Record<string, string>;
-  /** Each action that was asked for, in order. */
+  /** The requested actions, in their order. */
   actions: string[];
   stacks: Map<string, FakeStack>;
-  /** The resource that cannot be made, and why. */
+  /** The resource that cannot be created, and the reason. */
   broken: { id: string; reason: string } | undefined;
   s3: S3Client;
   close(): Promise<void>;
@@ -31,7 +31,7 @@ export const ACCOUNT = "123456789012";
 type Form = Record<string, string>;
 type Xml = string | number | undefined | Xml[] | { [name: string]: Xml };
 
-/** As the query protocol has it: lists of members. */
+/** As in the query protocol: lists consist of members. */
 function xml(value: Xml): string {
   if (value === undefined) return "";
   if (Array.isArray(value)) return value.map((item) => `<member>${xml(item)}</member>`).join("");
@@ -56,7 +56,7 @@ export async function startFakeAws(): Promise<FakeAws> {
   const stacks = new Map<string, FakeStack>();
   const changes = new Map<string, { template: Template; tags: Record<string, string>; region: string }>();
   const fake: Omit<FakeAws, "env" | "close"> = { actions: [], stacks, broken: undefined, s3 };
-  /** Of a stack that is gone too. */
+  /** Kept for deleted stacks too. */
   const events = new Map<string, Xml[]>();
   let clock = Date.now();
 
@@ -95,7 +95,7 @@ export async function startFakeAws(): Promise<FakeAws> {
     events.set(name, [event, ...(events.get(name) ?? [])]);
   }
 
-  /** One after the other; at the first that is broken all goes back. */
+  /** Creates the resources one after the other; rolls back at the first one that cannot be created. */
   async function carryOut(name: string, verb: "CREATE" | "UPDATE"): Promise<void> {
     const { template, tags, region } = changes.get(name) ?? {
       template: { Resources: {} },
@@ -208,7 +208,7 @@ export async function startFakeAws(): Promise<FakeAws> {
     },
   };
 
-  /** To the buckets, which know no versions. */
+  /** Passes a request on to the buckets, which have no versioning. */
   async function passOn(
     { method, url = "", headers }: IncomingMessage,
     body: Buffer,
@@ -270,7 +270,7 @@ export async function startFakeAws(): Promise<FakeAws> {
       AWS_SECRET_ACCESS_KEY: "fake",
       AWS_CONFIG_FILE: "/dev/null",
       AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
-      // How often the framework looks at a stack, in ms.
+      // How often the framework checks the state of a stack, in ms.
       SLS_AWS_MONITORING_FREQUENCY: "20",
     },
     async close() {

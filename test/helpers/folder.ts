@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** A folder of somebody's own, gone with its test. */
+/** A temporary folder, as a user's own; it is removed after its test. */
 export interface Folder {
   dir: string;
   path(name: string): string;
@@ -28,7 +28,10 @@ export async function ownFolder(project: object = {}): Promise<Folder> {
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** This clone as the package of a folder, with the sources of the public module that only a package has built. */
+/**
+ * Makes this clone the installed package of a folder. The public module is its source, since only a package has the
+ * built one.
+ */
 export async function asInstalled(dir: string): Promise<void> {
   const { exports, ...rest } = JSON.parse(await readFile(`${ROOT}package.json`, "utf8"));
   const own = join(dir, "node_modules/gatehook");

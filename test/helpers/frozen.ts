@@ -1,4 +1,4 @@
-/** The same value, which nobody can change any more, to its depths. */
+/** The same value, frozen at all levels. */
 export function frozen<T>(value: T): T {
   // A view of bytes cannot be frozen.
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value))

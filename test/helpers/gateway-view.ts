@@ -1,7 +1,7 @@
-// What a gateway makes of a definition's event handlers, by what was seen of one: it knows four kinds, matches names
-// whatever their case, starts each enabled handler once per event, and passes over members that it does not know.
+// How a gateway reads the event handlers of a definition, according to observations of one: it knows four kinds,
+// matches names case-insensitively, starts each enabled handler once per event, and ignores unknown members.
 
-/** An entry of `event_handlers` in a file that was made here. */
+/** An entry of `event_handlers` in a file that a test made. */
 export interface GatewayHandler {
   handler_name: string;
   handler_meta: Record<string, unknown>;
@@ -32,7 +32,7 @@ const KINDS: Record<string, ActiveHandler["kind"]> = {
   cp_dynamic_handler: "coprocess",
 };
 
-/** Of all definitions of a file, also of those that the dashboard exports. */
+/** The handlers of all definitions in a file, including those exported by the dashboard. */
 export function activeHandlers(text: string): ActiveHandler[] {
   return definitionsIn(JSON.parse(text)).flatMap((definition) => {
     const extension = definition["x-tyk-api-gateway"] as Members | undefined;
@@ -53,7 +53,7 @@ function ofClassic(definition: Members): ActiveHandler[] {
   );
 }
 
-/** The gateway makes classic entries of these, and of their known members only. */
+/** The gateway converts these to classic entries, with their known members only. */
 function ofOas(extension: Members): ActiveHandler[] {
   const { info, server } = extension as { info: { id: string }; server: { eventHandlers: Members[] } };
   return server.eventHandlers.flatMap((entry) => {

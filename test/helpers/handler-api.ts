@@ -13,20 +13,20 @@ import { createEntryStore } from "../../lib/tyk-api/storage-store.ts";
 import { startAws } from "../../local/aws.ts";
 import { createClients, createResources } from "../../local/resources.ts";
 
-/** What a piece of handler code came to. */
+/** The result of a piece of handler code. */
 export interface Evaluated {
   outcome: Outcome;
-  /** The code's value, as JSON keeps it; undefined where it has none. */
+  /** The value of the code, as JSON; undefined if it has none. */
   value: unknown;
   logs: string[];
-  /** What failed on our side. */
+  /** An error outside of the code. */
   failure: Error | undefined;
 }
 
 export interface HandlerApi {
   /** Runs the code as the body of a handler, against the embedded DynamoDB; commits what it wrote. */
   evaluate(code: string): Promise<Evaluated>;
-  /** Puts a session's item as it is, unchecked. */
+  /** Puts the item of a session without any checks. */
   putItem(key: string, session: object): Promise<void>;
   close(): Promise<void>;
 }

@@ -14,7 +14,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { BY_DAY, BY_KEY } from "../../lib/history/table-items.ts";
 
-/** A history's table and bucket, as infra/history.yml makes them; `npm run test:artifact` has those. */
+/** The table and the bucket of a history, as infra/history.yml defines them. */
 export async function createHistoryStores(dynamo: DynamoDBClient, s3: S3Client, name: string): Promise<void> {
   const index = (IndexName: string, AttributeName: string) => ({
     IndexName,
@@ -48,7 +48,7 @@ export async function itemsOf(client: DynamoDBClient, TableName: string) {
   return items;
 }
 
-/** Once there are so many. */
+/** Waits until the table has this number of items. */
 export async function itemsWhen(client: DynamoDBClient, table: string, count: number) {
   for (;;) {
     const items = await itemsOf(client, table);
@@ -57,7 +57,7 @@ export async function itemsWhen(client: DynamoDBClient, table: string, count: nu
   }
 }
 
-/** All that can be read in an item, what is packed in it too. */
+/** All text in an item, including its compressed record. */
 export const textOfItem = (item: Record<string, AttributeValue>) =>
   Object.values(item)
     .map(({ S, N, B }) => S ?? N ?? (B ? gunzipSync(B).toString() : ""))

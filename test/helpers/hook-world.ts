@@ -26,7 +26,7 @@ export interface QueuedMessage extends QueueMessage {
   receives: number;
 }
 
-/** A target of webhooks: what it answers to a request, or throws. */
+/** A target of webhooks: returns its answer to a request, or throws. */
 export type Target = (request: EgressRequest) => EgressResponse | Promise<EgressResponse>;
 
 export interface HookWorldOptions {
@@ -38,14 +38,14 @@ export interface HookWorldOptions {
   scripts?: Record<string, Script>;
   target?: Target;
   random?: () => number;
-  /** How likely a process dies at one of its calls, before or after it. */
+  /** The probability that a process dies before or after one of its calls. */
   deaths?: number;
   batchSize?: number;
 }
 
 class Killed extends Error {}
 
-/** Consumers beside an engine of DynamoDB, with a queue and a clock of their own; what happens at a death is over. */
+/** Consumers on a DynamoDB engine, with their own queue and clock; after its death a consumer has no effect. */
 export function createHookWorld(options: HookWorldOptions) {
   const { dynamo, env, target, random = Math.random, batchSize = 10 } = options;
   const [{ api, error } = { api: undefined }] = parseDefinitions(
@@ -73,7 +73,7 @@ export function createHookWorld(options: HookWorldOptions) {
     to.push({ ...message, id: randomUUID(), sentAt: clock, visibleAt, receives: 0 });
   }
 
-  /** A process: nothing that it does after its death has an effect. */
+  /** A process. Its calls have no effect after its death. */
   function startContainer() {
     let dead = false;
     const alive = <Args extends unknown[], T>(call: (...args: Args) => T | Promise<T>) => {
@@ -183,7 +183,7 @@ export function createHookWorld(options: HookWorldOptions) {
     };
   }
 
-  /** As SQS: in no order, and hidden from others for six minutes. */
+  /** As in SQS: in random order, and then hidden for six minutes. */
   function receive(): QueuedMessage[] {
     const visible = queue.filter(({ visibleAt }) => visibleAt <= clock);
     const batch: QueuedMessage[] = [];
@@ -198,7 +198,7 @@ export function createHookWorld(options: HookWorldOptions) {
 
   const containers: ReturnType<typeof startContainer>[] = [];
 
-  /** One batch for each of so many consumers, at the same time. False when none is there. */
+  /** One batch for each of this number of consumers, at the same time. False if no message is visible. */
   async function step(consumers: number): Promise<boolean> {
     while (containers.length < consumers) containers.push(startContainer());
     const batches = containers
@@ -220,18 +220,18 @@ export function createHookWorld(options: HookWorldOptions) {
     lines,
     tally,
     now,
-    /** Moves the clock on, in ms. */
+    /** Advances the clock, in ms. */
     pass(ms: number) {
       clock += ms;
     },
-    /** An event of its own, or one more message of the same. */
+    /** Sends a new event, or a copy of an event with the same id. */
     publish(id: string, { type = "KeyExpired", ...meta }: { type?: string; [member: string]: unknown } = {}) {
       const event = { Type: type, Meta: meta, TimeStamp: "" };
       put(queue, { body: JSON.stringify({ id, api_id: "demo", event }) });
     },
     put: (message: QueueMessage) => put(queue, message),
     step,
-    /** Runs what is there until the queue is empty; moves the clock to what waits. */
+    /** Runs batches until the queue is empty; advances the clock to the next message if none is visible. */
     async settle({ consumers = 3, until = () => false }: { consumers?: number; until?: () => boolean } = {}) {
       while (queue.length > 0 && !until()) {
         if (await step(consumers)) continue;
@@ -242,7 +242,7 @@ export function createHookWorld(options: HookWorldOptions) {
 }
 
 const VISIBILITY_MS = 360_000;
-/** What a batch takes. */
+/** The duration of a batch. */
 const STEP_MS = 20;
 
 export const answer = (

@@ -53,7 +53,7 @@ export function setUpIngest(deps: Partial<IngestDeps> = {}) {
     asked,
     lines,
     tally,
-    /** What is on the queue. */
+    /** The messages in the queue. */
     queued: () => queue.map((body) => JSON.parse(body) as EventEnvelope),
   };
 }

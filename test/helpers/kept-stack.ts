@@ -1,5 +1,5 @@
-// node test/helpers/kept-stack.ts FOLDER: a stack that keeps its data there, until it is killed. When it has a session,
-// a release and an event that nobody has consumed, it prints the version of that release; what it fails by goes to
+// node test/helpers/kept-stack.ts FOLDER: a stack that keeps its data in this folder, until it is killed. When it has a
+// session, a release and an event that was not consumed, it prints the version of that release; an error is printed to
 // standard error.
 import { startTestStack } from "./stack.ts";
 

@@ -3,14 +3,14 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import type { Clients } from "../../local/resources.ts";
 
-/** A client whose calls are done by the table, while the first answer to each of them is lost on the way. */
+/** A client whose calls take effect, but the first answer to each of them is lost. */
 export interface LosingAnswers {
   dynamo: DynamoDBDocumentClient;
-  /** The operations that it happened to, one by one. */
+  /** The operations whose answers were lost. */
   lost: string[];
-  /** Called when the table has done a call and before its answer is lost. */
+  /** Called when a call has taken effect, before its answer is lost. */
   onLost: () => Promise<unknown>;
-  /** From here on every answer arrives. */
+  /** All later answers arrive. */
   stop(): void;
 }
 

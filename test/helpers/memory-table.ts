@@ -9,44 +9,44 @@ import { frozen } from "./frozen.ts";
 export interface MemoryTable extends ConsumerStore {
   stored: Map<string, StoredSession>;
   ledger: Map<string, LedgerEntry>;
-  /** The writes that became true together, or one by one. */
+  /** The writes that took effect, each transaction or put by itself. */
   commits: Write[][];
-  /** The keys that were read one by one, and those of each batch's read. */
+  /** The keys that were read one by one, and those that were read with each batch. */
   reads: string[];
   prefetched: string[][];
   session(key: string): Session | undefined;
-  /** What a transaction, or a put, fails with; undefined for one that it does not. */
+  /** The error of a transaction or a put; undefined if it succeeds. */
   failing: (writes: Write[]) => unknown;
-  /** What happens elsewhere, right before the next writes arrive. */
+  /** Called right before the next writes arrive, for changes by others. */
   meanwhile: () => void;
-  /** Told of each write that becomes true, with what was there before. */
+  /** Called for each write that takes effect, with the session before it. */
   onWrite: (write: Write, before: StoredSession | undefined) => void;
-  /** Somebody else's write. */
+  /** A write by somebody else. */
   change(key: string, session: Session | undefined): void;
-  /** The same tables, as one process reaches them. */
+  /** The same tables, for one process. */
   as(hooks: Hooks): ConsumerStore;
 }
 
 export interface MemoryTableOptions {
   sessions?: Record<string, Session>;
-  /** Whether its format knows marks. */
+  /** Whether the format of the tables has marks. */
   marks?: boolean;
-  /** Whether an item that is made anew begins at a version of its own, as in the real table, and not at 1. */
+  /** Whether a new item begins at a version of its own, as in the real table, and not at 1. */
   firstVersions?: boolean;
 }
 
-/** What happens to one process's requests. */
+/** Hooks for the requests of one process. */
 export interface Hooks {
   /** Awaited right before each access of an item, or each transaction. */
   step: (what: string) => Promise<void>;
-  /** Whether the answer to a write is lost, so that it is sent again. */
+  /** Whether the answer to a write is lost, so that the write is sent again. */
   isLost: (what: string) => boolean;
 }
 
 const NO_ENTRY: LedgerEntry = { version: 0, done: [] };
 const PLAIN: Hooks = { step: async () => {}, isLost: () => false };
 
-/** The two tables in memory: each item with its version, each write on condition of it. */
+/** The two tables in memory: each item has a version, and each write is on condition of it. */
 export function createMemoryTable({
   sessions = {},
   marks: knowsMarks = true,
@@ -61,7 +61,7 @@ export function createMemoryTable({
     (write.kind === "ledger" ? ledger.get(write.identity) : stored.get(write.key))?.version ?? 0;
   const holds = (write: Write) => versionOf(write) === Math.max(0, write.version);
   let births = 0;
-  /** As it is read. A new item never gets a version that a former one of its key had. */
+  /** The session as it is read. A new item never gets a version that an earlier item of its key had. */
   const itemAt = (key: string): StoredSession =>
     stored.get(key) ?? { session: undefined, version: firstVersions ? 0 - 1_000 * ++births : 0 };
   const entry = (identity: string) => ledger.get(identity) ?? NO_ENTRY;
@@ -114,7 +114,7 @@ export function createMemoryTable({
         writes.forEach(apply);
         table.commits.push(writes);
       }
-      // Sent again, it is known by its token.
+      // A transaction that is sent again is recognised by its token.
       if (isLost("transaction")) await step("transaction again");
       return { conflicts };
     },
@@ -150,7 +150,7 @@ export function createMemoryTable({
       return { is: held && isThere(write) ? "written" : "conflict" };
     };
 
-  /** What a put that is sent again finds: itself, or something else. */
+  /** Whether a put that is sent again finds the item that it has written itself. */
   function isThere(write: SessionWrite | EntryWrite): boolean {
     const version = nextVersion(write.version);
     if (write.kind === "ledger") return entry(write.identity).version === version;

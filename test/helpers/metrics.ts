@@ -1,9 +1,9 @@
 import type { Metrics } from "../../lib/metrics.ts";
 
-/** Metrics that nobody reads. */
+/** Metrics that are discarded. */
 export const NO_METRICS: Metrics = { count() {}, countBy() {}, observe() {} };
 
-/** What was counted: a name, or a name and a code, to how many. What was observed is counted as well. */
+/** The counts by name, or by name and code. Observed values are counted too. */
 export function createTally() {
   const tally: Record<string, number> = {};
   const add = (name: string, value: number) => {

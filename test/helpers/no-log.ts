@@ -1,4 +1,4 @@
 import type { DebugLog } from "../../lib/log.ts";
 
-/** A log that nobody reads. */
+/** A log that is discarded. */
 export const NO_LOG: DebugLog = { debug() {}, info() {}, warn() {}, error() {} };

@@ -9,7 +9,7 @@ import { type Dev, definition, handler, newFolder, startDevWith } from "./dev.ts
 const linesOf = (attempts: AttemptRecord[]) =>
   attempts.map((attempt) => `${JSON.stringify({ history: FORMAT, attempt })}\n`).join("");
 
-/** A folder in which a dev has recorded these. */
+/** A folder in which a `dev` has recorded these events. */
 export async function folderWith(attempts: AttemptRecord[], files: Record<string, string>): Promise<string> {
   const folder = await newFolder(files);
   const history = join(folder, ".gatehook/history");
@@ -27,7 +27,7 @@ export const FILES = {
 export interface PageDev {
   dev: Dev;
   url: string;
-  /** With the token, to another place of the page. */
+  /** The link with the token, to another address of the page. */
   link: (path: string) => string;
 }
 

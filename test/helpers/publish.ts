@@ -7,29 +7,29 @@ const CLI = fileURLToPath(new URL("../../cli/gatehook.ts", import.meta.url));
 
 export type Line = { level: string; message: string; [field: string]: unknown };
 
-/** `gatehook publish` as a process of its own, on a free port. */
+/** `gatehook publish` in its own process, on a free port. */
 export interface PublishProcess {
   url: string;
-  /** What it logged until now. */
+  /** Its log so far. */
   lines: Line[];
-  /** The first line that fits, among those that came already and those to come; rejects when the process has ended. */
+  /** The first line that matches, in the log so far or later; rejects when the process has ended. */
   line(fits: (line: Line) => boolean): Promise<Line>;
   post(path: string, body: string, headers?: Record<string, string>): Promise<Response>;
-  /** Its end, however it comes. */
+  /** Resolves when the process ends, for whatever reason. */
   ended: Promise<{ code: number | null; stdout: string }>;
-  /** Sends the signal, and waits for the end. */
+  /** Sends the signal, and waits until the process has ended. */
   end(signal: NodeJS.Signals): Promise<{ code: number | null; stdout: string }>;
 }
 
 export interface PublishOptions {
-  /** By default that of the environment. */
+  /** By default, the one in the environment. */
   queueUrl?: string;
   spool: string;
   env: Record<string, string>;
   args?: string[];
-  /** What the program is started by, such as a shell with limits. */
+  /** The command that starts the program, such as a shell with limits. */
   through?: (command: string[]) => string[];
-  /** What it gets as its descriptor 3. */
+  /** Passed to the process as file descriptor 3. */
   fd?: number;
 }
 

@@ -12,15 +12,15 @@ import { startAws } from "../../local/aws.ts";
 import { atEndpoint } from "../../local/queues.ts";
 import { createClients } from "../../local/resources.ts";
 
-/** SQS alone, over its protocol. */
+/** SQS only, over its protocol. */
 export interface TestQueues {
   sqs: SQSClient;
-  /** What connects a command to it. */
+  /** The settings with which a command uses it. */
   env: Record<string, string>;
-  /** A new queue's URL; `deadLetters` gets what was received `maxReceives` times. */
+  /** Creates a queue and returns its URL; `deadLetters` gets messages that were received `maxReceives` times. */
   create(options?: { fifo?: boolean; deadLetters?: string; maxReceives?: number }): Promise<string>;
   put(queueUrl: string, message: TestMessage): Promise<string>;
-  /** All that can be read, in the order of reading, taken off. */
+  /** Receives and deletes all visible messages, and returns them in the order of receiving. */
   drain(queueUrl: string): Promise<Message[]>;
   close(): Promise<void>;
 }
@@ -81,7 +81,7 @@ export async function startTestQueues(): Promise<TestQueues> {
   };
 }
 
-/** As `TestQueues.drain`. AWS purges a queue once a minute at most. */
+/** See `TestQueues.drain`. AWS purges a queue at most once a minute. */
 export async function drain(sqs: SQSClient, QueueUrl: string): Promise<Message[]> {
   const all: Message[] = [];
   for (;;) {

@@ -12,7 +12,7 @@ export function createRandom(seed: number): Random {
   };
 }
 
-/** A seed of its own for each use, so that one use's draws do not move another's. */
+/** Each use has its own seed, so that the draws of one use do not affect another. */
 export function seedFor(seed: number, use: string): number {
   return [...use].reduce((hash, letter) => Math.imul(hash ^ letter.charCodeAt(0), 0x01000193), seed | 0);
 }
@@ -24,7 +24,7 @@ export function pick<T>(random: Random, list: readonly [T, ...T[]]): T {
   return list[Math.floor(random() * list.length)] ?? list[0];
 }
 
-/** Draws without end; each item comes once before any comes again. */
+/** Draws without end: each item is drawn once before any is drawn again. */
 export function createDeck<T>(random: Random, items: readonly [T, ...T[]]): () => T {
   let left: T[] = [];
   return () => {

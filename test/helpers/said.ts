@@ -3,8 +3,8 @@ import type { ChildProcess } from "node:child_process";
 import { after } from "node:test";
 
 /**
- * What a process says from now on, once it is said. Fails when the process ends without it. A test that failed does not
- * leave its process behind, which would keep the tests from ending.
+ * Waits for the output of a process. Fails if the process ends without it. The process is killed after the test, since
+ * it would otherwise keep the tests from ending.
  */
 export function reader(child: ChildProcess) {
   after(() => child.kill());

@@ -1,4 +1,4 @@
-// Consumers and people on the same tables, in any order of their requests: each may be slow for ever, which is as
+// Runs consumers and people on the same tables, with their requests in random order. Each may stop at any request, as
 // if it had died, and each answer may be lost.
 import assert from "node:assert/strict";
 import type { ConsumerStore } from "../../lib/commit/store.ts";
@@ -12,10 +12,10 @@ const EVENTS: TestEvent[] = [
   { identity: "a#2", home: "k", handlers: ["h"] },
   { identity: "a#3", home: "l", handlers: ["h"] },
 ];
-/** No test's clock comes to it: what may vanish goes when a schedule says so. */
+/** The clock of the tests never reaches it: expired sessions are deleted when a schedule says so. */
 const END = 4_000_000_000;
 
-/** The same choices for the same seed. https://en.wikipedia.org/wiki/Xorshift */
+/** Makes the same choices for the same seed. https://en.wikipedia.org/wiki/Xorshift */
 function choices(seed: number) {
   let state = (seed * 2_654_435_761 + 1) >>> 0 || 1;
   const next = () => {
@@ -39,7 +39,7 @@ interface Waiting {
   go(): void;
 }
 
-/** Has requests wait, and lets them go one by one. */
+/** Holds requests, and lets them continue one by one. */
 function createScheduler({ chance, index }: Choices) {
   let waiting: Waiting[] = [];
   let failure: unknown;
@@ -54,10 +54,10 @@ function createScheduler({ chance, index }: Choices) {
         failure ??= thrown;
       });
     },
-    /** Until nobody asks for anything any more. `crashes`: whether a request may wait for ever. */
+    /** Runs until there are no more requests. `crashes`: whether a request may never continue. */
     async run(crashes: boolean): Promise<void> {
       for (;;) {
-        // All that follows from a request without another one is done first.
+        // First, all work is done that needs no further request.
         await new Promise(setImmediate);
         if (failure) throw failure;
         const [next] = waiting.splice(index(waiting.length), 1);
@@ -75,7 +75,7 @@ function createScheduler({ chance, index }: Choices) {
     },
   };
 }
-/** What was applied, and what was lost, by all that became true in the tables. */
+/** Counts how often each run was applied, and checks that no update is lost, for each write that takes effect. */
 function audit(table: MemoryTable, removes: boolean) {
   const applied = new Map<string, number>();
   const count = (run: string) => applied.set(run, (applied.get(run) ?? 0) + 1);
@@ -86,7 +86,7 @@ function audit(table: MemoryTable, removes: boolean) {
     const by = write.changedBy?.handler ?? "";
     if (!write.session && by !== "api") count(`${by} ${write.key}`);
     for (const tag of now) if (!was.includes(tag)) count(`${tag} ${write.key}`);
-    // A handler may remove a session that the next one of its batch makes anew.
+    // If handlers remove sessions, a later one may create the session again without the earlier tags.
     if (!removes && by !== "api" && write.session)
       assert.deepEqual(now.slice(0, was.length), was, "an update was lost");
   };
@@ -95,7 +95,7 @@ function audit(table: MemoryTable, removes: boolean) {
 
 const OTHERS = ["m", "n"];
 
-/** What handlers do: mostly what most do, now and then something else. */
+/** What handlers do: usually what most handlers do, sometimes something else. */
 function behaviour({ chance, pick }: Choices, removes: boolean): Doing {
   const mine = (event: TestEvent) =>
     pick([[event.home], [event.home], [pick(OTHERS)], [event.home, pick(OTHERS)]]);
@@ -114,7 +114,7 @@ function behaviour({ chance, pick }: Choices, removes: boolean): Doing {
   };
 }
 
-/** Somebody who deletes, makes or replaces a session by the API; DynamoDB, which removes one that has ended. */
+/** Somebody who deletes, creates or replaces a session with the API; or DynamoDB, which deletes an expired one. */
 async function person(store: ConsumerStore, { pick }: Choices, table: MemoryTable): Promise<void> {
   const key = pick(["k", "l", "m"]);
   const what = pick(["delete", "make", "put", "end", "vanish"]);
@@ -137,7 +137,7 @@ async function person(store: ConsumerStore, { pick }: Choices, table: MemoryTabl
   await store.commit([{ kind: "session", key, session: { ...read.session }, end, marks, ...by }]);
 }
 
-/** Tries one schedule. Throws with the steps that led to what must not be. */
+/** Tries one schedule. Throws with the steps that led to an error. */
 export async function trySchedule(seed: number, shortCut: ShortCut = (store) => store): Promise<void> {
   const random = choices(seed);
   const { chance, pick, index } = random;
@@ -168,7 +168,7 @@ export async function trySchedule(seed: number, shortCut: ShortCut = (store) => 
     scheduler.start(person(reach(`person ${nth}`, 0), random, table));
   try {
     await scheduler.run(true);
-    // In the end each event comes to a consumer that lives long enough.
+    // At the end, each event is delivered to consumers that do not die.
     scheduler.abandon();
     for (let round = 0; round < 12; round += 1) {
       for (const event of EVENTS) {
@@ -188,7 +188,7 @@ export async function trySchedule(seed: number, shortCut: ShortCut = (store) => 
   }
 }
 
-/** Its runs may have written different sessions: all that was applied must be of one of them. */
+/** Several runs of a handler may have written different sessions: all applied changes must be from one of them. */
 function assertOneRun(applied: Map<string, number>, identity: string, handler: string): void {
   const runs = new Set(
     [...applied.keys()]

@@ -1,6 +1,6 @@
 import type { CallScope, Host } from "../../lib/runtime/host.ts";
 
-/** What a host call has of its run, for a test that is the runtime: nothing is limited, and nothing ends early. */
+/** The scope of a host call, for a test that takes the place of the runtime: without limits, and never aborted. */
 export const scopeOf = ({ log }: Host): CallScope => ({
   signal: new AbortController().signal,
   after: 0,

@@ -2,7 +2,7 @@ import type { Host } from "../../lib/runtime/host.ts";
 import type { Outcome, Run } from "../../lib/runtime/protocol.ts";
 import type { Runtime } from "../../lib/runtime/runtime.ts";
 
-/** A runtime without a sandbox, whose runs are a function of the test; it does as many at a time as it has workers. */
+/** A runtime without a sandbox, whose runs call a function of the test; `workers` is the number of concurrent runs. */
 export function scriptedRuntime(run: (run: Run, host: Host) => Promise<Outcome>, workers = 1): Runtime {
   let free = workers;
   const waiting: (() => void)[] = [];

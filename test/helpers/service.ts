@@ -2,7 +2,7 @@ import { ROOT } from "../../deploy/build.ts";
 import { findOsls } from "../../deploy/osls.ts";
 import { type Artifact, packageStage } from "../../deploy/package.ts";
 
-/** Packages the service in a folder, with parameters before those of its serverless.yml. */
+/** Packages the service in a folder; the parameters override those of its serverless.yml. */
 export function packageWith(
   folder: string,
   stage: string,

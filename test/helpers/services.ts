@@ -3,16 +3,16 @@ import { after, before } from "node:test";
 import { type LocalAws, startAws } from "../../local/aws.ts";
 import { type Clients, createClients, createResources, type Resources } from "../../local/resources.ts";
 
-/** DynamoDB, SQS and S3 of the local stack, without its functions. `env` and `clients` are there once tests run. */
+/** DynamoDB, SQS and S3 of the local stack, without its functions. `env` and `clients` are set when tests run. */
 export interface TestServices {
-  /** Names the services to other processes. */
+  /** The environment variables with which other processes use the services. */
   readonly env: LocalAws["env"];
   readonly clients: Clients;
-  /** Tables, queues and a bucket of their own, also in a hook. */
+  /** Creates separate tables, queues and a bucket; can be called in a hook too. */
   newResources(name: string): Promise<Resources["env"]>;
 }
 
-/** For the tests of the file or the suite that calls this: starts them before these tests, and ends them after. */
+/** Starts them before the tests of the file or suite that calls this, and ends them after these tests. */
 export function useServices(): TestServices {
   let starting: Promise<Started> | undefined;
   let started: Started | undefined;
@@ -37,7 +37,7 @@ export function useServices(): TestServices {
       return services().clients;
     },
     async newResources(name) {
-      // Hooks of a file do not wait for each other.
+      // The hooks of a file do not wait for each other.
       await starting;
       const prefix = `${name}-${randomUUID().slice(0, 8)}`;
       const how = { prefix, visibilitySeconds: 30, receiveLimit: 5 };

@@ -1,4 +1,4 @@
-/** Texts of sessions: as gateways and scripts write them, and in every odd way that JSON and people know. */
+/** Texts of sessions: as gateways and scripts write them, and in all unusual forms that JSON allows or people write. */
 import fc from "fast-check";
 import { anySession, MEMBERS } from "./any-session.ts";
 
@@ -29,7 +29,7 @@ const oddTime = fc.constantFrom(
 );
 const space = fc.constantFrom("", "", "", " ", "\n\t");
 
-/** JSON of any kind, most of it as no printer would write it. */
+/** JSON of any kind, usually in a form that no printer writes. */
 const { json } = fc.letrec<{ json: string }>((tie) => ({
   json: fc.oneof(
     { maxDepth: 4, withCrossShrink: true },
@@ -56,7 +56,7 @@ const oddName = fc.oneof(
 );
 const oddMember = fc.tuple(oddName, space, json).map(([name, gap, value]) => `"${name}"${gap}:${value}`);
 
-/** Members that matter most, each with what is wrong or unusual in it. */
+/** The most important members, each with invalid or unusual values. */
 const RIGHTS = fc.constantFrom(
   "api_id",
   "versions",
@@ -108,7 +108,7 @@ const written = fc
   )
   .map(([members, gap]) => `{${gap}${members.join(`,${gap}`)}}`);
 
-/** As a printer would write it, but for one character that is missing, doubled or another. */
+/** As a printer writes it, except for one character that is missing, doubled or replaced. */
 const broken = fc
   .tuple(anySession, fc.nat(), fc.constantFrom("", "0", "-", ",", '"', "}", "\\", "\ud800"))
   .map(([session, at, put]) => {

@@ -1,4 +1,4 @@
-// What would be cheaper than the protocol of marks, or simpler, and is wrong: each has a test that finds it out.
+// Simplifications of the protocol of marks that would be cheaper, and are wrong: for each, a test shows the error.
 import type { EntryWrite, SessionWrite, Write } from "../../lib/commit/commit.ts";
 import type { ConsumerStore } from "../../lib/commit/store.ts";
 import type { Marks } from "../../lib/sessions/item.ts";
@@ -19,7 +19,7 @@ const withoutFences =
       store.commit(writes.filter((write) => write.kind !== "fence" || !isLeftOut(write.version))),
   });
 
-/** A transaction that makes one session, as a put of that session with its mark and then one of the entry. */
+/** Replaces a transaction that creates one session by two puts: the session with its mark, then the entry. */
 async function created(store: ConsumerStore, writes: Write[]): Promise<{ conflicts: number[] }> {
   const [session, entry, ...others] = writes;
   if (session?.kind !== "session" || entry?.kind !== "ledger" || others.length > 0 || session.version > 0)

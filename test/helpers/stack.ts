@@ -7,15 +7,15 @@ import type { Session } from "../../lib/sessions/session.ts";
 import { readSourceFiles } from "../../local/files.ts";
 import { type Stack, type StackOptions, startStack } from "../../local/stack.ts";
 
-/** A stack of its own for one test file, with the samples live; waits are on facts, never on time. */
+/** A separate stack for one test file, with the live samples. Tests wait for facts, never for a fixed time. */
 export interface TestStack extends Stack {
   facts: LogLines;
-  /** The first fact that fits, among those that came already and those to come. */
+  /** The first fact that matches, among those so far and later ones. */
   fact(fits: (fact: LogLine) => boolean): Promise<LogLine>;
   post(apiId: string, body: string): Promise<Response>;
   storeSession(key: string, session: Session): Promise<void>;
   session(key: string): Promise<Session | undefined>;
-  /** The next dead letter, taken off its queue. */
+  /** Receives and deletes the next dead letter. */
   deadLetter(): Promise<Message>;
 }
 

@@ -1,5 +1,5 @@
-// npm run test:engine: the suites that use DynamoDB, SQS or S3, on the services that the AWS_ENDPOINT_URL variables name.
-// What else is given goes to Node's test runner.
+// npm run test:engine: runs the tests that use DynamoDB, SQS or S3 on the services that the AWS_ENDPOINT_URL variables
+// name. Further arguments are passed to Node's test runner.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const VARIABLES = ["", "_DYNAMODB", "_SQS", "_S3"].map((service) => `AWS_ENDPOINT_URL${service}`);
 const SERVICES = "local/aws.ts";
-/** By which a test starts a command in a process of its own. */
+/** The file of the commands, which tests start in their own processes. */
 const COMMANDS = "cli/gatehook.ts";
 
 const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
@@ -48,7 +48,7 @@ if (named.length === 0) {
   process.exit(2);
 }
 for (const name of named) console.log(`${name}=${process.env[name]}`);
-// One after the other: many of those that run `gatehook dev` do so in the same folder, with the same tables.
+// One after the other: many tests run `gatehook dev` in the same folder, so with the same tables.
 const args = ["--test", "--test-concurrency=1", ...process.argv.slice(2), ...suites()];
 const { status } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: "inherit" });
 process.exit(status ?? 1);

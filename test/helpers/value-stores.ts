@@ -1,18 +1,18 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** Parameter Store and Secrets Manager in one small server, in their own protocol, with values to change. */
+/** Parameter Store and Secrets Manager in one small server, with their protocol and changeable values. */
 export interface ValueStores {
   url: string;
   values: Map<string, string>;
-  /** What was asked for, such as `AmazonSSM.GetParameter /a/b`. */
+  /** The received calls, such as `AmazonSSM.GetParameter /a/b`. */
   asked: string[];
-  /** How each call is answered while this is set: an HTTP status and an error's name. */
+  /** While it is set, each call fails with this HTTP status and error name. */
   failing: { status: number; name: string } | undefined;
   close(): Promise<void>;
 }
 
-/** `otherwise`: the value of what has none. */
+/** `otherwise`: the value for names without one. */
 export async function startValueStores(otherwise?: string): Promise<ValueStores> {
   const stores: Omit<ValueStores, "url" | "close"> = { values: new Map(), asked: [], failing: undefined };
   const server = createServer((request, response) => {
@@ -32,7 +32,7 @@ export async function startValueStores(otherwise?: string): Promise<ValueStores>
         answer(status, { __type, message: `no ${name}` });
       const value = stores.values.get(name) ?? otherwise;
       if (stores.failing) return refuse(stores.failing);
-      // Only whoever asks for it decrypted gets the value of a SecureString.
+      // The value of a SecureString is returned only to requests with decryption.
       if (isParameter && body.WithDecryption !== true)
         return refuse({ status: 400, name: "ValidationException" });
       if (value === undefined)

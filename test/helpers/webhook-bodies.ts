@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** What a running gateway sent by its webhooks, byte for byte. */
+/** A body that a running gateway sent by a webhook, byte for byte. */
 export interface WebhookBody {
-  /** The template: A to D, none, or one of those that the gateway ships. */
+  /** The template: A to D, the default body, or one of those that are shipped with the gateway. */
   form: "A" | "B" | "C" | "D" | "default" | "shipdefault" | "breaker";
   type: string;
   api: string;
@@ -21,14 +21,14 @@ export interface WholeEvent {
   Partial?: string[];
 }
 
-/** The same event as the gateway has it. */
+/** The complete event in the gateway. */
 export function wholeEvent(type: string): WholeEvent {
   const sample = WEBHOOK_BODIES.find((each) => each.form === "A" && each.type === type);
   if (!sample) throw new Error(`no ${type} in form A`);
   return JSON.parse(sample.body.slice("<script>".length, -"</script>".length)) as WholeEvent;
 }
 
-/** The whole event without the members that are named, as `Partial` names them. */
+/** The event without these members, which are then in `Partial`. */
 export function without(whole: WholeEvent, names: string[]): WholeEvent {
   const event = structuredClone(whole);
   for (const name of names) {
@@ -45,7 +45,7 @@ export function without(whole: WholeEvent, names: string[]): WholeEvent {
   return names.length > 0 ? { ...event, Partial: names } : event;
 }
 
-/** What each template leaves out, by what the gateway's code says of it. */
+/** The members that a template omits, according to the gateway's code. */
 export function missingOf({ form, type }: Pick<WebhookBody, "form" | "type">): string[] {
   if (form === "A" || form === "B") return [];
   if (form === "C") return MISSING_C[type] ?? [];

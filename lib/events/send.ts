@@ -5,7 +5,7 @@ import {
   type SQSClient,
 } from "@aws-sdk/client-sqs";
 import { errorText } from "../errors.ts";
-import { fifoOrder } from "./fifo.ts";
+import { fifoOrder, withoutRepeatedGroups } from "./fifo.ts";
 import type { Message } from "./message.ts";
 
 /** SQS's limit of messages in one call. */
@@ -115,49 +115,62 @@ export function createSendCall({ sqs, queueUrl }: Queue): SendCall {
 /** Sends events to the queue in their order; returns the errors of those that are not in the queue. */
 export type Send = (messages: Message[]) => Promise<Map<Message, string>>;
 
+const BEHIND = "an earlier event of its key is not in the queue";
+
 /**
  * Combines messages into calls of up to ten messages and 1 MiB. A message that was rejected without being the cause is
- * sent once more, by itself.
+ * sent once more, by itself. If a FIFO queue does not take it then either, the later messages of its group are not
+ * sent, since they would overtake it.
  */
 export function createSend({ sqs, queueUrl }: Queue): Send {
   const call = createSendCall({ sqs, queueUrl });
+  const groupOf = ({ envelope }: Message) => fifoOrder(queueUrl, envelope).MessageGroupId;
 
-  async function sendOne(message: Message): Promise<string | undefined> {
+  async function sendAlone(message: Message): Promise<Rejection | undefined> {
     try {
       // The SDK repeats a failed call, but not the failed messages of a batch.
       await sqs.send(new SendMessageCommand({ QueueUrl: queueUrl, ...partsOf(queueUrl, message) }));
       return undefined;
     } catch (thrown) {
-      return errorText(thrown);
+      return { error: errorText(thrown), own: false };
     }
   }
 
-  /**
-   * The messages that the queue rejected. If the call itself failed, that is all of them, and none is sent again by
-   * itself: the SDK has already repeated the call.
-   */
+  /** The messages of one call that the queue did not take. */
   async function sendTogether(messages: Message[]): Promise<Map<Message, Rejection>> {
+    const failed = new Map<Message, Rejection>();
     try {
-      return await call(messages);
+      for (const [message, rejection] of await call(messages)) {
+        const last = rejection.own ? rejection : await sendAlone(message);
+        if (last) failed.set(message, last);
+      }
     } catch (thrown) {
-      return new Map(messages.map((message) => [message, { error: errorText(thrown), own: true }]));
+      // The SDK has already repeated the call, so its messages are not sent once more.
+      for (const message of messages) failed.set(message, { error: errorText(thrown), own: false });
     }
+    return failed;
+  }
+
+  async function sendNext(messages: Message[]): Promise<Map<Message, Rejection>> {
+    const [first, ...others] = messages;
+    if (!first || others.length > 0) return sendTogether(messages);
+    const rejection = await sendAlone(first);
+    return new Map(rejection && [[first, rejection]]);
   }
 
   return async (messages) => {
     const failed = new Map<Message, string>();
-    const sendAlone = async (message: Message) => {
-      const error = await sendOne(message);
-      if (error !== undefined) failed.set(message, error);
-    };
-    for (const together of callsOf(messages)) {
-      const [first] = together;
-      if (together.length === 1 && first) await sendAlone(first);
-      else
-        for (const [message, { own, error }] of await sendTogether(together)) {
-          if (own) failed.set(message, error);
-          else await sendAlone(message);
-        }
+    for (let left = messages; left.length > 0; ) {
+      const [next = []] = callsOf(withoutRepeatedGroups(queueUrl, left));
+      left = left.slice(next.length);
+      for (const [message, { own, error }] of await sendNext(next)) {
+        failed.set(message, error);
+        const group = own ? undefined : groupOf(message);
+        if (group === undefined) continue;
+        const isBehind = (later: Message) => groupOf(later) === group;
+        for (const later of left.filter(isBehind)) failed.set(later, BEHIND);
+        left = left.filter((later) => !isBehind(later));
+      }
     }
     return failed;
   };

@@ -1,5 +1,5 @@
 import { errorText } from "../errors.ts";
-import { fifoOrder } from "../events/fifo.ts";
+import { withoutRepeatedGroups } from "../events/fifo.ts";
 import type { Message } from "../events/message.ts";
 import { callsOf, type Rejection, type SendCall } from "../events/send.ts";
 
@@ -26,15 +26,8 @@ export function createDeliver({ call, queueUrl }: { call: SendCall; queueUrl: st
 
   /** For a FIFO queue one call with one event of each group, so that later events cannot overtake a failed one. */
   function nextCalls(messages: Message[]): Message[][] {
-    if (!isFifo) return callsOf(messages).slice(0, CALLS);
-    const groups = new Set<string | undefined>();
-    const repeated = messages.findIndex((message) => {
-      const { MessageGroupId } = fifoOrder(queueUrl, message.envelope);
-      if (groups.has(MessageGroupId)) return true;
-      groups.add(MessageGroupId);
-      return false;
-    });
-    return callsOf(repeated < 0 ? messages : messages.slice(0, repeated)).slice(0, 1);
+    const calls = callsOf(withoutRepeatedGroups(queueUrl, messages));
+    return calls.slice(0, isFifo ? 1 : CALLS);
   }
 
   async function send(messages: Message[], cut: AbortSignal): Promise<[Message, Verdict][]> {

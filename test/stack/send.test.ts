@@ -105,6 +105,43 @@ describe("events that are sent", () => {
     assert.deepEqual(idsOf((await queues.drain(queueUrl)).map(({ Body }) => Body)), ["a", "b", "c"]);
   });
 
+  it("do not overtake each other in a FIFO queue when it rejects one of them, and events of other keys go on", async () => {
+    const on = (key: string, nth: number) => message(`${key}${nth}`, { Key: key });
+    const messages = [on("a", 1), on("b", 1), on("a", 2), on("b", 2), on("a", 3)];
+    const sendRejecting = async (times: number) => {
+      const queueUrl = await queues.create({ fifo: true });
+      let left = times;
+      const isRejected = (body = "") => body.includes('"a1"') && left-- > 0;
+      const { sqs } = through((command) => {
+        if (command instanceof SendMessageCommand && isRejected(command.input.MessageBody))
+          throw new Error("InternalError");
+        if (!(command instanceof SendMessageBatchCommand)) return undefined;
+        const { Entries = [] } = command.input;
+        const failed = Entries.filter(({ MessageBody }) => isRejected(MessageBody));
+        if (failed.length === 0) return undefined;
+        const taken = Entries.filter((entry) => !failed.includes(entry));
+        return queues.sqs
+          .send(new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries: taken }))
+          .then(({ Successful }) => ({
+            Successful,
+            Failed: failed.map(({ Id }) => ({ Id, SenderFault: false, Code: "InternalError" })),
+          }));
+      });
+      const failed = await createSend({ sqs, queueUrl })(messages);
+      const bodies = (await queues.drain(queueUrl)).map(({ Body }) => Body);
+      const [a, b] = ["a", "b"].map((key) => idsOf(bodies).filter((id) => id.startsWith(key)));
+      return { a, b, failed: [...failed].map(([{ envelope }, error]) => `${envelope.id}: ${error}`) };
+    };
+    const b = ["b1", "b2"];
+    assert.deepEqual(await sendRejecting(1), { a: ["a1", "a2", "a3"], b, failed: [] });
+    const behind = "an earlier event of its key is not in the queue";
+    assert.deepEqual(await sendRejecting(2), {
+      a: [],
+      b,
+      failed: ["a1: InternalError", `a2: ${behind}`, `a3: ${behind}`],
+    });
+  });
+
   it("are told one by one when the queue does not take them all", async () => {
     const queueUrl = await queues.create();
     const { sqs } = through((command) => {

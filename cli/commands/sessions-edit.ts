@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { AppError } from "../../lib/errors.ts";
 import { jsonMistake } from "../../lib/json-mistake.ts";
 import type { SessionsReply } from "../../lib/sessions/api.ts";
-import { type MemberChange, threeWay } from "../../lib/sessions/three-way.ts";
+import { type MergedMember, threeWay } from "../../lib/sessions/three-way.ts";
 import {
   etagIn,
   type KeyOptions,
@@ -117,7 +117,7 @@ const COLUMNS: Column[] = [
   { head: "THEIRS", least: 10 },
 ];
 
-function viewOf(changes: MemberChange[]): string[] {
+function viewOf(changes: MergedMember[]): string[] {
   const rows = changes.map(({ name, base, mine, theirs, conflict }) => ({
     cells: [`${conflict ? "!" : " "} ${name}`, ...[base, mine, theirs].map(valueText)],
   }));

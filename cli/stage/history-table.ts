@@ -10,7 +10,7 @@ import {
   BY_KEY,
   dayOf,
   dayShard,
-  eventKey,
+  eventPartition,
   type ItemKey,
   keyPartition,
   type Listed,
@@ -129,7 +129,7 @@ export function createTableReader(history: HistoryTable, wanted: Wanted = {}): H
     const since = Math.max(oldest(), lookedAt === undefined ? (wanted.since ?? 0) : lookedAt - OVERLAP_MS);
     const isFirst = lookedAt === undefined;
     lookedAt = now();
-    const ofId = isFirst && wanted.id !== undefined ? await query("pk", eventKey(wanted.id), 0) : [];
+    const ofId = isFirst && wanted.id !== undefined ? await query("pk", eventPartition(wanted.id), 0) : [];
     const found = ofId.length > 0 ? ofId : await listed(since);
     return found
       .filter(({ pk, sk }) => !seen.has(`${pk} ${sk}`))

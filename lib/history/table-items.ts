@@ -15,7 +15,7 @@ export const BY_KEY = "by-key";
 export const SHARDS = 8;
 
 /** Partition key of all attempts of an event. Only the id: events of different APIs may share it. */
-export const eventKey = (id: string) => `e#${id}`;
+export const eventPartition = (id: string) => `e#${id}`;
 /** Partition key of the index by day; `day` as `dayOf` has it. */
 export const dayShard = (day: string, shard: number) => `d#${day}#${shard}`;
 /** Partition key of the index by key; `ref` is the reference of the key, so that the table contains no raw keys. */
@@ -90,7 +90,7 @@ export function attemptItem(
   const { record, ...rest } = { record: undefined, ...where };
   return {
     ...toAttributes({
-      pk: eventKey(attempt.id),
+      pk: eventPartition(attempt.id),
       sk: `${attempt.at}#${name}`,
       day_shard: dayShard(dayOf(stored), shard),
       ...(key && { key_ref: keyPartition(key) }),

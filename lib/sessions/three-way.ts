@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { isObject, type JsonObject, valueIn } from "../json.ts";
 
 /** A member that one side or both have changed; undefined if a side does not have it. */
-export interface MemberChange {
+export interface MergedMember {
   /** For a member of a map, with the map's name in front. */
   name: string;
   base: unknown;
@@ -16,12 +16,12 @@ export interface MemberChange {
 export interface ThreeWay {
   /** Their session with my changes; my value for a conflict. */
   merged: JsonObject;
-  changes: MemberChange[];
+  changes: MergedMember[];
 }
 
 /** Merges the changes of two sides to one JSON object, member by member; only objects are merged recursively. */
 export function threeWay(base: JsonObject, mine: JsonObject, theirs: JsonObject, prefix = ""): ThreeWay {
-  const changes: MemberChange[] = [];
+  const changes: MergedMember[] = [];
   const merged: [string, unknown][] = [];
   for (const name of new Set([...Object.keys(theirs), ...Object.keys(mine), ...Object.keys(base)])) {
     const [was, my, their] = [valueIn(base, name), valueIn(mine, name), valueIn(theirs, name)];

@@ -55,6 +55,8 @@ export function openHistory(
   onTrouble: (error: unknown) => void,
 ): HistoryWriter {
   let file: OpenFile | undefined;
+  /** The number of the newest file. */
+  let number = 0;
   let isTorn = false;
   let isTold = false;
 
@@ -84,6 +86,8 @@ export function openHistory(
     keepOutOfRepositories(folder);
     const names = historyFiles(folder);
     const last = names.at(-1);
+    // Not only from the folder: if that was deleted, readers must not take a new file for one that they have read.
+    number = Math.max(number, Number(FILE.exec(last ?? "")?.[1] ?? 0));
     const found = last === undefined ? undefined : measured(join(folder, last));
     if (last !== undefined && found && !isFull(found)) {
       isTorn = found.isTorn;
@@ -91,7 +95,7 @@ export function openHistory(
       return file;
     }
     prune(names);
-    const number = Number(FILE.exec(last ?? "")?.[1] ?? 0) + 1;
+    number += 1;
     isTorn = false;
     const path = join(folder, `${String(number).padStart(8, "0")}.jsonl`);
     file = { fd: openSync(path, "ax", 0o600), lines: 0, bytes: 0 };

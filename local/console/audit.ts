@@ -1,3 +1,4 @@
+import { AppError } from "../../lib/errors.ts";
 import type { AuditRecord, AuditResult } from "../../lib/history/audit.ts";
 
 /** An action before it is done. `key`: of a session; its reference is written instead. */
@@ -21,7 +22,9 @@ export async function audited<T>(
     await tell(result instanceof Response && !result.ok ? "refused" : "done");
     return result;
   } catch (thrown) {
-    await tell("refused");
+    // After any other error, such as a lost connection, it may have been done.
+    const isRejected = thrown instanceof AppError && thrown.status < 500;
+    await tell(isRejected ? "refused" : "asked");
     throw thrown;
   }
 }

@@ -126,15 +126,18 @@ async function tail(c: Context, backend: Backend): Promise<Response> {
     const stopPins = backend.reruns?.onPins(() => send({ type: "pins", pins: backend.reruns?.pins() ?? [] }));
     const stopReleases = backend.releases?.onChange(tellRelease);
     stream.onAbort(end);
-    await stream.write(": \n\n");
-    await follow?.start(send);
-    await tellCounts();
-    await over;
-    clearInterval(counts);
-    clearInterval(alive);
-    follow?.stop();
-    stopReleases?.();
-    stopPins?.();
+    try {
+      await stream.write(": \n\n");
+      await follow?.start(send);
+      await tellCounts();
+      await over;
+    } finally {
+      clearInterval(counts);
+      clearInterval(alive);
+      follow?.stop();
+      stopReleases?.();
+      stopPins?.();
+    }
   });
 }
 

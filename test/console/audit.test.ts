@@ -15,6 +15,7 @@ const SESSION = { rate: 1, per: 1, org_id: "shop", access_rights: { shop: { api_
 describe("the audit of a console", () => {
   let own: TestConsole;
   let app: TestConsole["app"];
+  let history: Parameters<typeof createAudit>[0]["history"];
   const items = new Map<string, AuditRecord>();
   /** Each result that was written, in order. */
   const results: string[] = [];
@@ -37,7 +38,7 @@ describe("the audit of a console", () => {
         results.push(record.result);
       },
     };
-    const history = {
+    history = {
       dynamo: dynamo as never,
       table: "history",
       ttlDays: 1,
@@ -138,6 +139,23 @@ describe("the audit of a console", () => {
     assert.deepEqual([status, json.error.code], [503, "audit-failed"]);
     assert.match(json.error.message, /nothing was changed.*dynamodb:PutItem/);
     assert.ok(await own.stack.session("safe"));
+  });
+
+  it("says asked of what may have been done, where the answer of the table is lost", async () => {
+    const broken = await own.with({
+      audit: createAudit({ who: WHO, history, now: Date.now }),
+      async sessions(request) {
+        const answer = await own.backend.sessions?.(request);
+        if (!request.route.startsWith("DELETE") && answer) return answer;
+        throw Object.assign(new Error("socket hang up"), { code: "ECONNRESET" });
+      },
+    });
+    await put("unknown");
+    const matched = { "if-match": '"1"' };
+    const { status } = await askApp(broken, "DELETE", "/sessions/unknown", undefined, matched);
+    assert.equal(status, 500);
+    assert.equal(written().result, "asked");
+    assert.equal(await own.stack.session("unknown"), undefined);
   });
 
   it("says asked of what was done, where only the end could not be written", async () => {

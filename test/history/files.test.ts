@@ -117,12 +117,18 @@ describe("a history in files", () => {
   });
 
   it("goes on in a new folder when the one that it had was removed", async () => {
+    const reader = createHistoryReader(folder);
+    const read = async () => (await Array.fromAsync(reader.read())).map(idOf);
     const writer = openHistory(folder, HISTORY_LIMITS, failing);
     writer.append(lineOf(refused("a")));
+    assert.deepEqual(await read(), ["a"]);
     rmSync(folder, { recursive: true });
     writer.append(lineOf(refused("b")));
-    writer.close();
     assert.deepEqual(await ids(), ["b"]);
+    assert.deepEqual(await read(), ["b"], "also for a reader that had read the old one");
+    writer.append(lineOf(refused("c")));
+    writer.close();
+    assert.deepEqual(await read(), ["c"]);
   });
 
   it("says once that nothing can be written, and goes on when it can", async () => {

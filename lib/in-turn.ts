@@ -3,7 +3,7 @@
  */
 export type InTurn = <T>(work: () => T | Promise<T>) => Promise<T>;
 
-/** `p-limit` with a limit of 1 is a package and its queue for these five lines. */
+/** In place of `p-limit` with a limit of 1, which would add a package and its queue for these five lines. */
 export function createTurns(): InTurn {
   let last: Promise<unknown> = Promise.resolve();
   return (work) => {

@@ -135,7 +135,7 @@ const CLOSERS = new Set(["}", "]"]);
 const close = (open: string) => (open === "[" ? "]" : "}");
 const COMMENT = "JSON has no comments: remove it";
 
-/** A name or a value should stand there, and does not. */
+/** A name or a value is missing. */
 function explainMissing({ at, found, last, lastAt, open }: Place): Mistake {
   if (last === "," && CLOSERS.has(found))
     return { at: lastAt, message: `the comma before ${found} is one too many: remove it` };
@@ -165,7 +165,7 @@ function explainString({ at, found }: Place): Mistake {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const IN_STRING = /(\\u[0-9a-fA-F]{4}|\\["\\/bfnrt])|\\u|\\[\s\S]|[\u0000-\u001f]/g;
 
-/** A word, or a character, that JSON does not have. */
+/** A word or a character that does not exist in JSON. */
 function explainSymbol({ at, found, last, lastAt, open, text }: Place): string {
   if (found.startsWith("#")) return COMMENT;
   if (/^(<{7}|={7}|>{7})$/.test(found)) return `${found} was left by a merge: choose one of its two sides`;
@@ -191,7 +191,7 @@ function notValue(found: string): string {
   return `${short(found)} is not a value of JSON: a text must be in double quotes`;
 }
 
-/** How a number may have been begun. */
+/** A possible beginning of a number. */
 const NUMBER = /^[-+.]?\d|^[-+.]$/;
 
 /** Values of other languages. */

@@ -2,7 +2,7 @@ import { diff } from "node:util";
 
 const CONTEXT = 3;
 
-/** The lines that differ, each with those around it; three dots where others are left out. */
+/** The lines that differ, each with the lines around it; three dots stand for omitted lines. */
 export function lineHunks(before: string[], after: string[]): string[] {
   const lines = diff(before, after);
   const near = new Set<number>();

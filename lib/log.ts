@@ -5,8 +5,8 @@ export interface Log {
   error(message: string, fields: Record<string, unknown>): void;
 }
 
-/** A log with a further level, which is printed only when it is asked for. */
+/** A log with one more level, which is only printed on demand. */
 export interface DebugLog extends Log {
-  /** What is said as a rule, and seldom looked for. */
+  /** For lines that are written often and needed seldom. */
   debug(message: string, fields: Record<string, unknown>): void;
 }

@@ -1,24 +1,24 @@
-/** Waits until that number more may be sent or asked; false when it is time to stop instead. */
+/** Waits until this number of further messages or requests is allowed; returns false if it is time to stop. */
 export type RateLimit = (count: number) => Promise<boolean>;
 
-/** `now` in ms. Waiting goes through `delay`, so that tests decide how long it takes. */
+/** `now` in ms. Tests replace `delay` to control the waiting time. */
 export interface RateLimitDeps {
-  /** How much of what is counted is let through per second. */
+  /** The number of messages or requests per second. */
   rate: number;
   now: () => number;
-  /** Resolves after that number of milliseconds, or as soon as `stop` wishes it. */
+  /** Resolves after this number of milliseconds, or when `stop` is aborted. */
   delay: (ms: number) => Promise<void>;
   stop: AbortSignal;
 }
 
 /**
- * Spreads what is counted evenly over time, without bursts. Callers that wait at the same time are served in the order
- * of their calls. A call waits for what was counted before it, not for its own count, so the first one never waits.
+ * Spreads messages or requests evenly over time, without bursts. Concurrent callers are served in the order of their
+ * calls. A call waits for the counts before it, not for its own, so the first call never waits.
  */
 export function createRateLimit({ rate, now, delay, stop }: RateLimitDeps): RateLimit {
   let free = now();
   return async (count) => {
-    // Taken before the wait: of several that wait, each has a time of its own.
+    // Reserved before the wait, so that each concurrent caller has its own time.
     const mine = Math.max(free, now());
     free = mine + (count / rate) * 1_000;
     const wait = mine - now();

@@ -227,7 +227,7 @@ interface Work extends PassOptions {
   loaded: Loaded;
 }
 
-/** What came of a pass before its commit. */
+/** The results of a pass before its commit. */
 interface Ran {
   ends: ReadonlyMap<Delivery, EventEnd>;
   outage: Failure | undefined;

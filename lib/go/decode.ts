@@ -3,8 +3,8 @@ import { isBefore } from "./text.ts";
 import { mismatch, nameIn, orInvalid, Unfit, within } from "./unfit.ts";
 
 /**
- * What Go's encoding/json makes of a value; `undefined` (no such member) and `null` give the zero value. `before` is
- * what an earlier member has given the same field: structs and maps are merged into it.
+ * Converts a value as Go's encoding/json does; `undefined` (no such member) and `null` result in the zero value.
+ * `before` is the result for an earlier member of the same field: structs and maps are merged into it.
  */
 export type Decoder<T> = (value: JsonValue | undefined, before?: unknown) => T;
 
@@ -21,7 +21,7 @@ export function decodeJson<T>(text: string, decoder: Decoder<T>): T {
   return orInvalid(() => decoder(parseJson(text)));
 }
 
-/** The same for JSON that is parsed already. How its numbers were written is lost: `1.0` passes as `1`. */
+/** The same for JSON that is already parsed. The spelling of its numbers is lost, so `1.0` is accepted as `1`. */
 export function decodeValue<T>(value: unknown, decoder: Decoder<T>): T {
   return orInvalid(() => decoder(value as JsonValue | undefined));
 }
@@ -41,8 +41,8 @@ export const boolean: Decoder<boolean> = (value = null) => {
 };
 
 /**
- * Go's int64, as far as a JS number goes: like Go it refuses `1.0`, `1e3` and what is out of range, and beyond Go it
- * refuses every integer beyond 2^53, which a JS number could not hand on unchanged.
+ * Go's int64. Like Go, it rejects `1.0`, `1e3` and values out of range. Unlike Go, it also rejects integers beyond
+ * 2^53, which a JavaScript number cannot represent exactly.
  */
 export const integer: Decoder<number> = (value = null) => {
   if (value === null) return 0;
@@ -56,20 +56,20 @@ export const integer: Decoder<number> = (value = null) => {
 
 const INEXACT = "the integer is beyond 2^53: it cannot be kept exactly";
 
-/** Go's `float64`; refuses what would be infinite. `-0` becomes 0. */
+/** Go's `float64`; rejects numbers that would be infinite. `-0` becomes 0. */
 export const float: Decoder<number> = (value = null) => {
   if (value === null) return 0;
   if (!isNumber(value)) throw mismatch("a number", value);
   return finite(value);
 };
 
-/** The value as it was parsed, to be decoded later; `null` where the member is missing. */
+/** The parsed value, to be decoded later; `null` if the member is missing. */
 export const raw: Decoder<JsonValue> = (value = null) => value;
 
-/** Plain JS, as Go's `interface{}` holds it: every number is a double. */
+/** A plain JavaScript value, as in Go's `interface{}`: every number is a double. */
 export const any: Decoder<unknown> = (value = null) => plain(value, MAX_DEPTH);
 
-// Fixed, so that what was decoded can be walked and printed within any stack. Go stops at 10,000.
+// Constant, so that recursive code can process every decoded value with any stack. Go's limit is 10,000.
 const MAX_DEPTH = 500;
 
 function plain(value: JsonValue | undefined, depth: number): unknown {
@@ -81,7 +81,7 @@ function plain(value: JsonValue | undefined, depth: number): unknown {
   return Array.isArray(value) ? decodeItems(value, item) : decodeMembers(value, item, {});
 }
 
-/** Go's slice: null where the member is null or missing. An earlier member of the same name leaves no items behind. */
+/** Go's slice: null if the member is null or missing. Items of an earlier member with the same name are dropped. */
 export function list<T>(item: Decoder<T>): Decoder<T[] | null> {
   return (value = null) => {
     if (value === null) return null;
@@ -90,28 +90,28 @@ export function list<T>(item: Decoder<T>): Decoder<T[] | null> {
   };
 }
 
-/** Go's `map[string]T`: null where the member is null or missing. Members are added to those of an earlier one. */
+/** Go's `map[string]T`: null if the member is null or missing. Members are added to those of an earlier member. */
 export function map<T>(item: Decoder<T>): Decoder<Record<string, T> | null> {
   return (value = null, before) =>
     value === null ? null : decodeMembers(value, item, (before as Record<string, T> | null) ?? {});
 }
 
-/** Go's pointer: null stays null, where a struct would become one of zeros. */
+/** Go's pointer: null stays null; a struct would be filled with zero values. */
 export function pointer<T>(item: Decoder<T>): Decoder<T | null> {
   return (value = null, before) => (value === null ? null : item(value, before ?? undefined));
 }
 
 /** The fields of a struct, by their JSON names: each has the decoder of its type. */
 export type Fields = Record<string, Decoder<unknown>>;
-/** What `struct` gives: every field is there, with its zero value where the JSON text does not have it. */
+/** The result of `struct`: it has all fields; those that are not in the JSON text have their zero values. */
 export type Struct<S extends Fields> = { [K in keyof S]: ReturnType<S[K]> };
-/** What `lean` gives: fields of zero value are missing. */
+/** The result of `lean`: it has no fields with zero values. */
 export type Lean<S extends Fields> = { [K in keyof S]?: Exclude<ReturnType<S[K]>, null> };
 
 /**
- * Unknown members are ignored. A member goes to the field of its exact name, else to the one whose name differs in
- * case only. Of several for one field all must be of the right kind; objects are merged, of anything else the last
- * counts.
+ * Unknown members are ignored. A member belongs to the field with exactly its name, otherwise to the field whose name
+ * differs only in case. If there are several members for one field, all must be of the right type; objects are merged,
+ * and for other values the last one counts.
  */
 export function struct<S extends Fields>(fields: S): Decoder<Struct<S>> {
   const find = finder(fields);
@@ -125,7 +125,7 @@ export function struct<S extends Fields>(fields: S): Decoder<Struct<S>> {
   };
 }
 
-/** A struct whose members of zero value are left out, as by `omitempty`. */
+/** A struct without members of zero value, as with `omitempty`. */
 export function lean<S extends Fields>(fields: S): Decoder<Lean<S>> {
   const find = finder(fields);
   const names = Object.keys(fields);
@@ -142,8 +142,8 @@ export function lean<S extends Fields>(fields: S): Decoder<Lean<S>> {
 }
 
 /**
- * The same struct with the members that are not its fields: those of a version that knows more. They come after the
- * fields, sorted, as they are; an integer that a JS number could not hand on unchanged is refused.
+ * The same struct, and the members that are not its fields, such as those of a newer version. They come after the
+ * fields, sorted and otherwise unchanged; integers that a JavaScript number cannot represent exactly are rejected.
  */
 export function open<S extends Fields, T extends object>(fields: S, decode: Decoder<T>): Decoder<T> {
   const known = new Set(Object.keys(fields).map(fold));
@@ -167,7 +167,7 @@ function unknownMember(name: string, member: JsonValue): unknown {
   }
 }
 
-/** Plain JS of which nothing is lost; objects sorted. */
+/** A plain JavaScript value without any loss; the members of objects are sorted. */
 function exact(value: JsonValue, depth: number): unknown {
   if (depth === 0) throw new RangeError();
   if (value instanceof Literal && /^-?\d+$/.test(value.text) && !Number.isSafeInteger(Number(value.text)))
@@ -182,7 +182,7 @@ function exact(value: JsonValue, depth: number): unknown {
 export const sortedMembers = (members: [string, unknown][]) =>
   members.sort(([a], [b]) => (a === b ? 0 : isBefore(a, b) ? -1 : 1));
 
-/** Decodes the members of a value that are fields, by the names of those fields, into those that were there before. */
+/** Decodes the members of a value that are fields, by the names of the fields, and merges them into earlier ones. */
 function finder(fields: Fields): (value: JsonValue, before: unknown) => Map<string, unknown> {
   const names = new Map(Object.keys(fields).map((name) => [fold(name), name]));
   for (const name of Object.keys(fields)) names.set(name, name);
@@ -197,7 +197,7 @@ function finder(fields: Fields): (value: JsonValue, before: unknown) => Map<stri
         if (name === undefined) return;
         at = name;
         const decoded = fields[name]?.(member, found.get(name));
-        // As in Go, null empties a map, list or pointer, and leaves anything else as an earlier member has set it.
+        // As in Go, null empties a map, list or pointer; any other field keeps the value of an earlier member.
         if (member !== null || decoded === null) found.set(name, decoded);
       });
     } catch (error) {
@@ -232,14 +232,16 @@ function decodeItems<T>(items: JsonValue[], item: Decoder<T>): T[] {
   return made;
 }
 
-/** Adds to `made`, which only this decoder has: a copy for each repeated member would take quadratic time. */
+/**
+ * Adds members to `made`, which only this decoder uses: copying it for each repeated member would take quadratic time.
+ */
 function decodeMembers<T>(value: JsonValue, item: Decoder<T>, made: Record<string, T>): Record<string, T> {
   let at: string | undefined;
   try {
     forEachMember(value, (name, member) => {
       at = name;
       const decoded = item(member);
-      // Defined, not assigned, so that this becomes a member like any other.
+      // Defined, not assigned, so that `__proto__` becomes an ordinary member.
       if (name === "__proto__") define(made, name, decoded);
       else made[name.toWellFormed()] = decoded;
     });
@@ -263,7 +265,7 @@ export function isZero(value: unknown): boolean {
   return true;
 }
 
-/** Of what is not ASCII, Go takes the Kelvin sign for `k`, as toLowerCase does, and the long s for `s`. */
+/** Beyond ASCII, Go treats the Kelvin sign as `k`, as toLowerCase does, and the long s as `s`. */
 export function fold(name: string): string {
   return name.toLowerCase().replaceAll("ſ", "s");
 }

@@ -1,4 +1,4 @@
-/** A number that JavaScript would print differently: Go takes `1` for an int but neither `1.0` nor `1e0`. */
+/** A number that JavaScript would print differently: Go accepts `1` for an int, but not `1.0` or `1e0`. */
 export class Literal {
   readonly text: string;
 
@@ -7,12 +7,14 @@ export class Literal {
   }
 }
 
-/** An object's members in the order of the text, each as often as it stands there. */
+/** The members of an object in the order of the text, including repeated ones. */
 export class Members {
   readonly entries: [name: string, value: JsonValue][] = [];
 }
 
-/** A parsed JSON text. An object is `Members` where a plain object would keep neither their order nor their number. */
+/**
+ * A parsed JSON text. An object is `Members` if a plain object would lose the order of its members, or repeated ones.
+ */
 export type JsonValue =
   | null
   | boolean
@@ -23,29 +25,33 @@ export type JsonValue =
   | Members
   | { [name: string]: JsonValue };
 
-/** Also one that JavaScript would print differently. */
+/** Includes numbers that JavaScript would print differently. */
 export function isNumber(value: JsonValue): value is number | Literal {
   return typeof value === "number" || value instanceof Literal;
 }
 
-/** Whether a value is an object of JSON, a plain one too; a stored item may hold sets and bytes, which JSON does not have. */
+/**
+ * Whether a value is a JSON object or a plain object. A stored item may also contain sets and bytes, which do not exist
+ * in JSON.
+ */
 export function isMembers(value: object): value is Members | { [name: string]: JsonValue } {
   if (value instanceof Members) return true;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }
 
-/** Throws what JSON.parse throws, and a RangeError for nesting that the stack cannot hold. */
+/** Throws the errors of JSON.parse, and a RangeError for nesting that exceeds the stack. */
 export function parseJson(text: string): JsonValue {
   const value = JSON.parse(text) as JsonValue;
-  // What JavaScript prints the same has no name twice, no number written in another way, and its names in order.
+  // If JavaScript prints the same text, then no name is repeated, no number has another spelling, and the names are in
+  // order.
   return JSON.stringify(value) === text ? value : parseExactly(text);
 }
 
 const NUMBER = /[^,\]}\s]+/y;
 const SPACE = /\s*/y;
 
-/** `text` is known to be JSON, so nothing is checked here. */
+/** `text` must be valid JSON, which is not checked here. */
 function parseExactly(text: string): JsonValue {
   let at = 0;
 
@@ -62,7 +68,7 @@ function parseExactly(text: string): JsonValue {
     at = text.indexOf('"', at + 1);
     let escaped = text.slice(start, at).includes("\\");
     if (!escaped) return text.slice(start + 1, at++);
-    // A quote ends the string unless an odd number of backslashes stands before it.
+    // A quote ends the string, unless the number of backslashes before it is odd.
     while (escaped) {
       let backslashes = 0;
       while (text[at - 1 - backslashes] === "\\") backslashes += 1;
@@ -122,16 +128,16 @@ function parseExactly(text: string): JsonValue {
   return value();
 }
 
-/** How large a JSON text is, found without decoding it, which takes many times longer and much memory. */
+/** The size of a JSON text, found without decoding it, which would take many times longer and much memory. */
 export interface Outline {
   depth: number;
-  /** Values of any kind, and those in them, at most. */
+  /** The number of values of any kind at all levels, at most. */
   values: number;
-  /** Elements of the longest list that is a member of the text's object. */
+  /** The number of elements of the longest list that is a direct member of the object. */
   elements: number;
 }
 
-/** Reads a text's characters once. For a text that is not JSON the numbers mean nothing. */
+/** Reads each character once. For a text that is not JSON the numbers are meaningless. */
 export function outline(text: string): Outline {
   let depth = 0;
   let deepest = 0;
@@ -147,7 +153,7 @@ export function outline(text: string): Outline {
     } else if (code === OPEN_LIST || code === OPEN_OBJECT) {
       depth += 1;
       values += 1;
-      // An object's members are not elements: with this, however many they are, they come to less than nothing.
+      // The members of an object are not elements: starting here, their count stays below zero.
       if (depth === 2) elements = code === OPEN_LIST ? 1 : Number.NEGATIVE_INFINITY;
     } else if (code === CLOSE_LIST || code === CLOSE_OBJECT) depth -= 1;
     if (depth > deepest) deepest = depth;

@@ -1,12 +1,13 @@
-// The usual case of decode.ts: plain values in which every name is a field's own. A decoder here answers what its
-// namesake there would, to the order of the members, or throws ODD; then the exact one decides, and words the error.
-// What needs no change is not copied: what was decoded must never be changed.
+// Fast decoders for the usual case of decode.ts: plain values in which every name is exactly that of a field. A decoder
+// here returns the same as the one of the same name there, including the order of members, or throws ODD; then the
+// exact decoder is used, which also makes the error. Values that need no change are not copied, so a decoded value must
+// never be changed.
 import { type Decoder, type Fields, fold, isZero, type Lean, type Struct, sortedMembers } from "./decode.ts";
 import type { JsonValue } from "./json.ts";
 
 const ODD = new Error("not the usual case");
 
-/** The decoder `quick` where that knows the answer, and `exact` where it does not. */
+/** Uses the decoder `quick`, and `exact` for values that it cannot decode. */
 export function usually<T>(quick: Decoder<T>, exact: Decoder<T>): Decoder<T> {
   return (value, before) => {
     try {
@@ -18,10 +19,10 @@ export function usually<T>(quick: Decoder<T>, exact: Decoder<T>): Decoder<T> {
   };
 }
 
-/** Takes no problem: the exact decoder, which runs next, words it. */
+/** Ignores the problem: the exact decoder, which runs next, makes the error. */
 export const invalid = (_problem: string): Error => ODD;
 
-/** Of well-formed text only. */
+/** Only for well-formed text. */
 export const string: Decoder<string> = (value = null) => {
   if (typeof value === "string") return wellFormed(value);
   if (value === null) return "";
@@ -34,27 +35,27 @@ export const boolean: Decoder<boolean> = (value = null) => {
   throw ODD;
 };
 
-/** Of safe integers but -0. */
+/** Only for safe integers except -0. */
 export const integer: Decoder<number> = (value = null) => {
   if (typeof value === "number" && Number.isSafeInteger(value) && !Object.is(value, -0)) return value;
   if (value === null) return 0;
   throw ODD;
 };
 
-/** Of finite numbers but -0. */
+/** Only for finite numbers except -0. */
 export const float: Decoder<number> = (value = null) => {
   if (typeof value === "number" && Number.isFinite(value) && !Object.is(value, -0)) return value;
   if (value === null) return 0;
   throw ODD;
 };
 
-/** What is nested deeper is not usual. */
+/** Deeper nesting is not the usual case. */
 const MAX_DEPTH = 60;
 
 /** Up to 60 levels deep. */
 export const any: Decoder<unknown> = (value) => plain(value, MAX_DEPTH);
 
-/** `sorted`: the names of objects too. */
+/** `sorted`: the members of objects are sorted by their names. */
 function plain(value: JsonValue | undefined, depth: number, sorted = false): unknown {
   if (typeof value === "string") return wellFormed(value);
   if (typeof value === "number") return float(value);
@@ -66,7 +67,7 @@ function plain(value: JsonValue | undefined, depth: number, sorted = false): unk
   return sorted ? Object.fromEntries(sortedMembers(Object.entries(made))) : made;
 }
 
-/** Answers the given array itself where no item changes. */
+/** Returns the given array itself if no item changes. */
 export function list<T>(item: Decoder<T>): Decoder<T[] | null> {
   return (value = null) => {
     if (Array.isArray(value)) return items(value, item);
@@ -75,7 +76,7 @@ export function list<T>(item: Decoder<T>): Decoder<T[] | null> {
   };
 }
 
-/** Answers the given object itself where no member changes. */
+/** Returns the given object itself if no member changes. */
 export function map<T>(item: Decoder<T>): Decoder<Record<string, T> | null> {
   return (value = null) => (value === null ? null : members(value, item));
 }
@@ -84,15 +85,16 @@ export function pointer<T>(item: Decoder<T>): Decoder<T | null> {
   return (value = null) => (value === null ? null : item(value));
 }
 
-/** Answers the given object itself where it has exactly these fields, in this order, and none changes. */
+/** Returns the given object itself if it has exactly these fields in this order, and none changes. */
 export const struct = <S extends Fields>(fields: S) => membersOf(fields, false) as Decoder<Struct<S>>;
 
 /**
- * Answers the given object itself where it has only such fields, in this order, none changes and none is of zero value.
+ * Returns the given object itself if it has only such fields, in this order, none of them changes, and none has its
+ * zero value.
  */
 export const lean = <S extends Fields>(fields: S) => membersOf(fields, true) as Decoder<Lean<S>>;
 
-/** `isLean`: members of zero value are left out; else each field has one. */
+/** `isLean`: members of zero value are omitted; otherwise the result has all fields. */
 function membersOf(fields: Fields, isLean: boolean): Decoder<Record<string, unknown>> {
   const names = Object.keys(fields);
   const decoders = Object.values(fields);
@@ -107,7 +109,7 @@ function membersOf(fields: Fields, isLean: boolean): Decoder<Record<string, unkn
     let count = 0;
     for (const name of Object.keys(given)) {
       const at = places.get(name);
-      // One that is not a field is passed over, but it may differ from a field's in case only.
+      // A member that is not a field is ignored, unless its name differs from a field's only in case.
       if (at === undefined && folded.has(fold(name))) throw ODD;
       const member = given[name];
       const decoded = at === undefined ? undefined : decoders[at]?.(member);
@@ -127,7 +129,7 @@ function membersOf(fields: Fields, isLean: boolean): Decoder<Record<string, unkn
   };
 }
 
-/** Like its namesake for a `struct` or `lean` of this module. */
+/** Like `open` of decode.ts, for a `struct` or `lean` of this module. */
 export function open<S extends Fields, T extends object>(fields: S, decode: Decoder<T>): Decoder<T> {
   return (value = null) => {
     const made = decode(value);
@@ -141,7 +143,7 @@ export function open<S extends Fields, T extends object>(fields: S, decode: Deco
 
 type Plain = { [name: string]: JsonValue | undefined };
 
-/** Not what was parsed as `Members` or a `Literal`, nor what a stored item has and JSON has not. */
+/** Throws for `Members` and `Literal`, and for values of stored items that do not exist in JSON. */
 function asPlain(value: JsonValue): Plain {
   if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype)
     throw ODD;
@@ -165,7 +167,7 @@ function members<T>(value: JsonValue, item: Decoder<T>): Record<string, T> {
     const member = given[name];
     if (member === undefined || !name.isWellFormed()) throw ODD;
     const decoded = item(member);
-    // A copy has all members from the start: each keeps its place, and one called __proto__ is a member like any other.
+    // A copy has all members from the start, so each keeps its place, and one called __proto__ is an ordinary member.
     if (decoded !== member) made ??= { ...given } as Record<string, T>;
     if (made) made[name] = decoded;
   }

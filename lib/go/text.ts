@@ -1,11 +1,13 @@
 import { isUtf8 } from "node:buffer";
 
-// What is done here is done byte by byte where it can be: a hostile text is one in which every character counts, and
-// a call of a function for each of a million would block the thread for a tenth of a second.
+// Most of this works byte by byte: in a hostile text every character may need an escape, and calling a function for
+// each of a million characters would block the thread for a tenth of a second.
 
 const REPLACEMENT = Buffer.from("\ufffd");
 
-/** As Go reads text: one U+FFFD for each byte that is not UTF-8, where TextDecoder has one for a cut-off character. */
+/**
+ * As Go decodes text: one U+FFFD for each byte that is not UTF-8, while TextDecoder has one for a cut-off character.
+ */
 export function decodeUtf8(bytes: Uint8Array): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (isUtf8(buffer)) return buffer.toString();
@@ -22,7 +24,7 @@ export function decodeUtf8(bytes: Uint8Array): string {
   return repaired.toString("utf8", 0, end);
 }
 
-/** The length in bytes of the well-formed UTF-8 sequence that begins here (Unicode, table 3-7); 0 where none does. */
+/** The length in bytes of the well-formed UTF-8 sequence that begins here (Unicode, table 3-7); 0 if there is none. */
 function sequenceLength(bytes: Buffer, at: number): number {
   const first = bytes[at] ?? 0;
   if (first < 0x80) return 1;
@@ -35,7 +37,10 @@ function sequenceLength(bytes: Buffer, at: number): number {
   return length;
 }
 
-/** First bytes after which the second has a range of its own: neither overlong, nor a surrogate, nor beyond Unicode. */
+/**
+ * First bytes after which the second one has a smaller range, which excludes overlong forms, surrogates, and values
+ * beyond Unicode.
+ */
 const SECOND: Record<number, [low: number, high: number]> = {
   224: [0xa0, 0xbf],
   237: [0x80, 0x9f],
@@ -46,10 +51,10 @@ const SECOND: Record<number, [low: number, high: number]> = {
 /** A JSON string as Go's encoder writes it. */
 export const quote = (text: string): string => escapeHtml(JSON.stringify(text));
 
-/** What Go's encoder escapes beyond JSON.stringify: characters that JSON has inside strings only. */
+/** Escapes the characters that Go's encoder escapes and JSON.stringify does not; in JSON they occur only in strings. */
 export function escapeHtml(json: string): string {
   let text = json;
-  // Each by itself: a text full of them is done ten times faster than with a function that is called for each.
+  // One character after the other: for a text full of them this is ten times faster than a callback for each.
   for (const [character, escaped] of ESCAPES) text = text.replaceAll(character, escaped);
   return text;
 }
@@ -66,13 +71,13 @@ export function sortedByBytes(texts: string[]): string[] {
   return texts.sort((a, b) => Buffer.compare(keyOf(a), keyOf(b)));
 }
 
-/** Whether `a` stands before `b` then. */
+/** Whether `a` comes before `b` in this order. */
 export function isBefore(a: string, b: string): boolean {
   let at = 0;
   while (at < a.length && a.charCodeAt(at) === b.charCodeAt(at)) at += 1;
   if (at === a.length || at === b.length) return a.length < b.length;
   const [one, other] = [a.charCodeAt(at), b.charCodeAt(at)];
-  // From here on, characters beyond U+FFFF would stand too early.
+  // Compared as UTF-16 units, characters beyond U+FFFF would come before some smaller ones.
   if (one >= FIRST_SURROGATE || other >= FIRST_SURROGATE)
     return Buffer.compare(Buffer.from(a), Buffer.from(b)) < 0;
   return one < other;
@@ -82,7 +87,7 @@ const FIRST_SURROGATE = 0xd800;
 
 const SURROGATE = /[\ud800-\udfff]/;
 
-/** url.Values.Encode of one value a name: sorted by bytes, a space as `+`. */
+/** Go's url.Values.Encode with one value for each name: sorted by bytes, a space as `+`. */
 export function encodeForm(form: Record<string, string>): string {
   return sortedByBytes(Object.keys(form))
     .map((name) => `${escapeQuery(name)}=${escapeQuery(form[name] ?? "")}`)
@@ -92,10 +97,10 @@ export function encodeForm(form: Record<string, string>): string {
 const QUERY_BYTES = bytesLike(/[\w\-.~]/);
 QUERY_BYTES[" ".charCodeAt(0)] = "+".charCodeAt(0);
 
-/** url.QueryEscape. */
+/** Go's url.QueryEscape. */
 export const escapeQuery = (text: string) => escapeBytes(Buffer.from(text), QUERY_BYTES);
 
-/** What each of the 256 bytes is written as where it is a character of this kind; 0 where it is to be escaped. */
+/** For each byte: the byte itself if it is a character of this kind; 0 if it must be escaped. */
 export function bytesLike(kind: RegExp): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, byte) => (kind.test(String.fromCharCode(byte)) ? byte : 0));
 }
@@ -103,7 +108,7 @@ export function bytesLike(kind: RegExp): Uint8Array {
 const HEX = Buffer.from("0123456789ABCDEF");
 const PERCENT = 0x25;
 
-/** As text, with `%0A` for each byte that is not written otherwise. */
+/** The bytes as text; `written` has the byte to write for each byte, and those with 0 are escaped, such as `%0A`. */
 export function escapeBytes(bytes: Uint8Array, written: Uint8Array): string {
   const escaped = Buffer.allocUnsafe(bytes.length * 3);
   let end = 0;
@@ -120,7 +125,7 @@ export function escapeBytes(bytes: Uint8Array, written: Uint8Array): string {
   return escaped.toString("latin1", 0, end);
 }
 
-/** The bytes of a text, with the byte that it stands for in place of each `%0A`; every % must begin one. */
+/** The bytes of a text, with each escape such as `%0A` replaced by its byte; every % must begin an escape. */
 export function unescapeBytes(text: string): Uint8Array {
   const bytes = Buffer.from(text);
   let end = 0;
@@ -134,5 +139,5 @@ export function unescapeBytes(text: string): Uint8Array {
   return bytes.subarray(0, end);
 }
 
-/** Of a hexadecimal digit in ASCII: letters, in both cases, are 9 more than their last four bits. */
+/** The value of a hexadecimal digit in ASCII: for letters of both cases it is 9 more than their last four bits. */
 const digit = (byte = 0) => (byte & 15) + (byte > 0x39 ? 9 : 0);

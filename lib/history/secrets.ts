@@ -23,7 +23,10 @@ const TIME = /^(\d{1,19}|\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d))$/;
 export const isTime = (name: string, value: unknown) =>
   (name === "date_created" || name === "last_updated") && typeof value === "string" && TIME.test(value);
 
-/** Of a URL, or of the domain of one: the authority ends at the first slash, and the host begins after the last `@`. */
+/**
+ * The user part of a URL, or of a domain without a scheme: the authority ends at the first slash, and the host begins
+ * after the last `@`.
+ */
 const USER = /^((?:[a-z][a-z\d+.-]*:)?\/\/)?([^/?#]*)@/i;
 export const withoutUser = (url: string) => url.replace(USER, (_, start = "") => start);
 
@@ -51,7 +54,7 @@ export function readRequest(text: string): ClientRequest {
   return { method, path, query, headers, body: end ? request.slice(end.index + end[0].length) : "" };
 }
 
-/** Shorter ones are words, which any text may contain. */
+/** Shorter texts are ignored: they may be words, which any text may contain. */
 const SECRET_CHARS = 8;
 
 /**
@@ -103,11 +106,11 @@ function secretsOfUrl(url: string): string[] {
 
 const queryIn = (url: string) => /\?([^#]*)/s.exec(url)?.[1] ?? "";
 
-/** Of the parameters of a query. */
+/** The values of the parameters in a query. */
 const valuesOf = (query: string) =>
   query.split(/[&;]/).flatMap((pair) => asWritten(pair.slice(pair.indexOf("=") + 1)));
 
-/** As it stands in an address, and as a script may have had it before. */
+/** The value as it is in an address, and as a script may have had it before it was encoded. */
 function asWritten(escaped: string): string[] {
   try {
     return [escaped, decodeURIComponent(escaped), decodeURIComponent(escaped.replaceAll("+", " "))];

@@ -139,8 +139,8 @@ export async function createConsoleApp({ backend, token, isOwn, page }: ConsoleO
 }
 
 /**
- * Of a request over HTTP/1.1, which has no body without one of these headers. Hono's own limit makes a new request of
- * such a one, which fails with its server for Node.
+ * Checks the size of a body over HTTP/1.1, where a request without these two headers has no body. Hono's own middleware
+ * for this makes a new request if there is no content-length, which fails with its server for Node.
  */
 function checkBody(headers: Record<string, string>): void {
   if (headers["transfer-encoding"] !== undefined)

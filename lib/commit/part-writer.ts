@@ -11,7 +11,7 @@ import { type BatchRead, COMMIT_ACTIONS, type ConsumerStore } from "./store.ts";
 /** Why the table rejected the writes of an event, while it accepts other writes. */
 export type Rejection = Pick<AppError, "code" | "message">;
 
-/** The batch's state, and callbacks for parts that were written, were rejected or had a conflict. */
+/** The batch's state, its pending parts, and callbacks for parts that were written, were rejected or had a conflict. */
 export interface PartWriterDeps {
   read: Pick<BatchRead, "marks" | "marked">;
   store: Pick<ConsumerStore, "commit" | "put" | "proveMarks">;
@@ -26,8 +26,8 @@ export interface PartWriterDeps {
   rejectEvent(identity: string, why: Rejection): void;
   /** The event's entry is written. */
   settleEntry(identity: string): void;
-  /** Writes the pending changes of these events. */
-  writeAgain(identities: ReadonlySet<string>): Promise<void>;
+  /** The parts that are still to be written. */
+  pendingParts(): Part[];
 }
 
 /** A part that is written with single puts: its session has marks for its events. */
@@ -51,6 +51,9 @@ function rejectionOf(thrown: unknown): Rejection {
   throw thrown;
 }
 
+/** Writes the pending parts; only those of these events, if `only` is given. */
+export type WriteParts = (only?: ReadonlySet<string>) => Promise<void>;
+
 /**
  * Writes each part in the cheapest of three ways that keeps the guarantees (docs/delivery.md): with a mark in its
  * session, with its ledger entry only, or in a transaction.
@@ -65,8 +68,8 @@ export function createPartWriter({
   rejectPart,
   rejectEvent,
   settleEntry,
-  writeAgain,
-}: PartWriterDeps): (parts: Part[]) => Promise<void> {
+  pendingParts,
+}: PartWriterDeps): WriteParts {
   const isSaid = (identity: string, handler: string) =>
     ledger.isCommitted(identity, handler) || (read.marked?.get(identity)?.includes(handler) ?? false);
 
@@ -203,7 +206,7 @@ export function createPartWriter({
     const [part, ...others] = parts;
     if (part && others.length === 0) return rejectPart(part, why);
     for (const half of [parts.slice(0, parts.length / 2), parts.slice(parts.length / 2)])
-      await writeAgain(new Set(half.flatMap(({ events }) => [...events])));
+      await write(new Set(half.flatMap(({ events }) => [...events])));
   }
 
   /** Writes the sessions, and then the ledger entries of their events and of events without writes. */
@@ -237,9 +240,18 @@ export function createPartWriter({
   }
 
   /** Both ways are tried, even if one fails. */
-  return async (parts) => {
+  async function writeOpen(parts: Part[]): Promise<void> {
     const { fast, alone, slow } = sorted(parts);
     const ways = await Promise.allSettled([writeSlow(slow.slice(0, COMMIT_ACTIONS)), writeFast(fast, alone)]);
     for (const way of ways) if (way.status === "rejected") throw way.reason;
+  }
+
+  const write: WriteParts = async (only) => {
+    for (;;) {
+      const open = pendingParts().filter(({ events }) => !only || [...events].some((id) => only.has(id)));
+      if (open.length === 0) return;
+      await writeOpen(open);
+    }
   };
+  return write;
 }

@@ -93,8 +93,6 @@ export function createUnitOfWork(
   const fenced = new Set<string>();
   const buffers = new WeakMap<RunBuffer, Touched>();
 
-  const pendingParts = (): Part[] => partsOf(ledger.pending(), sessions.pending(), fifoGroups);
-
   /**
    * Cancels everything that depends on these: events that read or wrote the keys, their writes, events that read those,
    * …
@@ -145,7 +143,7 @@ export function createUnitOfWork(
   /** Waits for earlier work: nothing may be added to a transaction while it is being sent. */
   const inTurn = createTurns();
 
-  const writer = createPartWriter({
+  const write = createPartWriter({
     read,
     store,
     sessions,
@@ -155,22 +153,13 @@ export function createUnitOfWork(
     rejectPart,
     rejectEvent,
     settleEntry,
-    writeAgain: (ids) => write(ids),
+    pendingParts: () => partsOf(ledger.pending(), sessions.pending(), fifoGroups),
   });
 
   function settleEntry(id: string): void {
     fenced.delete(id);
     ledger.settle(id);
     sessions.forget(id);
-  }
-
-  /** Only of these events, if `only` is given. */
-  async function write(only?: ReadonlySet<string>): Promise<void> {
-    for (;;) {
-      const open = pendingParts().filter(({ events }) => !only || [...events].some((id) => only.has(id)));
-      if (open.length === 0) return;
-      await writer(open);
-    }
   }
 
   /** False if another run changed what this run has read, or a commit discarded it: then this run is discarded. */

@@ -1,11 +1,11 @@
 import { TASK_ATTRIBUTE } from "../queue/attributes.ts";
-import { createDelivery, type DeliveryDeps, type DeliveryTally } from "./delivery.ts";
 import { factsOf, type Letter, type LetterFacts, textOf } from "./letter.ts";
 import { type RedriveMessage, redriveMessageOf } from "./redrive-message.ts";
+import { createRedriveSend, type RedriveSendDeps, type SendTally } from "./redrive-send.ts";
 import { type Sweep, type SweepOptions, sweep } from "./sweep.ts";
 
 /** `now` in ms since 1970: letters that arrived later are left for the next redrive. */
-export interface RedriveDeps extends DeliveryDeps {
+export interface RedriveDeps extends RedriveSendDeps {
   now: () => number;
 }
 
@@ -19,7 +19,7 @@ export interface RedriveOptions extends SweepOptions {
 }
 
 /** `chosen`: the selected letters, whether or not they could be sent. */
-export interface RedriveTally extends DeliveryTally {
+export interface RedriveTally extends SendTally {
   chosen: number;
 }
 
@@ -32,7 +32,7 @@ export async function redrive(
   options: RedriveOptions,
   tally: RedriveTally,
 ): Promise<Sweep> {
-  const deliver = createDelivery(deps, tally, options.perCall);
+  const send = createRedriveSend(deps, tally, options.perCall);
   const began = deps.now();
   const seen = new Set<string>();
 
@@ -61,7 +61,7 @@ export async function redrive(
 
   return sweep(deps.deadLetters, options, async (letters) => {
     const messages = choose(letters);
-    return options.dryRun ? [] : deliver(messages);
+    return options.dryRun ? [] : send(messages);
   });
 }
 

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { DeleteMessageBatchCommand, SendMessageBatchCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import fc from "fast-check";
-import { createDelivery } from "../../lib/dead-letters/delivery.ts";
 import { factsOf, type Letter } from "../../lib/dead-letters/letter.ts";
 import { createQueue, type Queue } from "../../lib/dead-letters/queue.ts";
 import { emptyTally, type RedriveOptions, redrive } from "../../lib/dead-letters/redrive.ts";
 import { redriveMessageOf } from "../../lib/dead-letters/redrive-message.ts";
+import { createRedriveSend } from "../../lib/dead-letters/redrive-send.ts";
 import type { AppError } from "../../lib/errors.ts";
 import { parseRecord } from "../../lib/queue/records.ts";
 import { createRateLimit } from "../../lib/rate-limit.ts";
@@ -312,7 +312,7 @@ describe("events for a FIFO queue", () => {
       },
       remove: async () => [],
     } as Partial<Queue> as Queue;
-    const deliver = createDelivery(
+    const send = createRedriveSend(
       { deadLetters: queue, events: queue, pace: async () => true, newId: () => "new" },
       tally,
     );
@@ -320,7 +320,7 @@ describe("events for a FIFO queue", () => {
       const letter = letterOf({ messageId: body, body, orderGroup: body.charAt(0) });
       return redriveMessageOf(letter, factsOf(letter), true);
     });
-    const gone = await deliver(messages);
+    const gone = await send(messages);
     assert.deepEqual(calls, [["a1", "b1", "c1"], ["b2"]]);
     assert.deepEqual(
       gone.map(({ body }) => body),

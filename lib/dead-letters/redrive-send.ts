@@ -6,15 +6,15 @@ import type { Queue } from "./queue.ts";
 import { nextCall, type RedriveMessage } from "./redrive-message.ts";
 
 /** `pace` limits what is sent, in messages. `newId` makes deduplication ids for a FIFO queue. */
-export interface DeliveryDeps {
+export interface RedriveSendDeps {
   deadLetters: Queue;
   events: Queue;
   pace: RateLimit;
   newId: () => string;
 }
 
-/** The counts of a delivery, in letters. */
-export interface DeliveryTally {
+/** What became of the letters, in numbers. */
+export interface SendTally {
   sent: number;
   /** The number of sent letters that are still in the dead-letter queue: sending them again does no harm. */
   not_removed: number;
@@ -28,9 +28,9 @@ export interface DeliveryTally {
  * Sends events, and only then deletes their letters; returns the deleted letters. A process that dies in between leaves
  * an event in both queues with the same identity, and the consumer's ledger ensures that it takes effect once.
  */
-export function createDelivery(
-  { deadLetters, events, pace, newId }: DeliveryDeps,
-  tally: DeliveryTally,
+export function createRedriveSend(
+  { deadLetters, events, pace, newId }: RedriveSendDeps,
+  tally: SendTally,
   perCall = CALL_MESSAGES,
 ): (messages: RedriveMessage[]) => Promise<Letter[]> {
   async function send(call: RedriveMessage[]): Promise<Map<RedriveMessage, Rejection>> {

@@ -153,9 +153,12 @@ export function createPass(deps: PassDeps): Pass {
   async function runLanes(deliveries: Delivery[], work: Work): Promise<Ran> {
     const { unit, loaded, timeLeft, inTurn, alone } = work;
     const uncounted = new Map<Delivery, Failure>();
-    await deps.windows.take(deliveries, loaded.release, unit, (delivery, failure) =>
-      uncounted.set(delivery, failure),
-    );
+    const countInWindows = (counted: Delivery[]) =>
+      deps.windows.take(counted, loaded.release, unit, (delivery, failure) => {
+        uncounted.set(delivery, failure);
+      });
+    // An event with its own commit is counted just before its run, so that no other event's entry is in that commit.
+    if (!alone) await countInWindows(deliveries);
     const ends = new Map<Delivery, EventEnd>();
     let outage: Failure | undefined;
     let broken: unknown;
@@ -165,6 +168,7 @@ export function createPass(deps: PassDeps): Pass {
     };
 
     async function runOne(delivery: Delivery): Promise<EventOutcome> {
+      if (alone) await countInWindows([delivery]);
       const end = await runEvent({ unit, loaded, delivery, timeLeft, isHalted, halt });
       const failure = uncounted.get(delivery);
       const ran = failure ? worse(end.outcome, { is: "failed", failure }) : end.outcome;

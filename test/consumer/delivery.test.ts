@@ -8,6 +8,7 @@ import { AppError } from "../../lib/errors.ts";
 import { MESSAGE_BYTES } from "../../lib/events/event.ts";
 import { createRetryDelay } from "../../lib/queue/retry-delay.ts";
 import { createChangeVisibility } from "../../lib/queue/visibility.ts";
+import type { Windows } from "../../lib/tasks/windows.ts";
 import {
   count,
   countIn,
@@ -272,6 +273,27 @@ describe("a commit that the table refuses for what it is", () => {
       letters.map(({ messageId }) => messageId),
       ["m-e4", "m-e5"],
     );
+  });
+
+  it("affects no other event of its FIFO group, also if these events are counted in windows", async () => {
+    const table = createTable();
+    table.store.failing = (writes) =>
+      writes.some((write) => write.kind === "session" && write.key === "e1") ? impossible : undefined;
+    const windows: Windows = {
+      async take(deliveries, _release, unit) {
+        for (const { identity } of deliveries) unit.dismiss(identity, "windowed");
+      },
+      close: async () => undefined,
+    };
+    const { consume, letters } = setUp({ count }, { table, windows });
+    const batch = ["e1", "e2", "e3"].map((id) => message(id, { group: "a" }));
+    assert.deepEqual(await consume(batch), ["m-e2", "m-e3"], "they wait for the event before them");
+    assert.deepEqual(
+      letters.map(({ messageId, reason }) => [messageId, reason]),
+      [["m-e1", "commit-impossible"]],
+    );
+    assert.deepEqual(await consume(batch.slice(1)), []);
+    for (const id of ["e2", "e3"]) assert.deepEqual(table.session(id), { rate: 1 });
   });
 });
 

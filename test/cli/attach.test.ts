@@ -463,7 +463,7 @@ describe("gatehook attach", () => {
     });
   });
 
-  it("finds the handlers again that the gateway left out when it made the classic definition anew", async () => {
+  it("finds the handlers again that the gateway left out when it made the classic definition again", async () => {
     await attach();
     await copyToGateway();
     const patched = await read("gateway/apps/pair.json");

@@ -319,7 +319,7 @@ describe("gatehook publish", () => {
     return { server, port, fd };
   }
 
-  it("listens at the socket that it is given, where events wait while it starts anew", async () => {
+  it("listens at the socket that it is given, where events wait while it restarts", async () => {
     const { queueUrl } = await world();
     const { server, port, fd } = await socketAt("127.0.0.1");
     // Holds the socket, and starts the publisher again.

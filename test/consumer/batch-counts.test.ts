@@ -1,4 +1,4 @@
-// What a batch is to commit is counted as it changes. Here the counts are what counting all of it anew gives.
+// What a batch is to commit is counted as it changes. Here the counts are what counting all of it again gives.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";

@@ -267,7 +267,7 @@ describe("the last attempt of an event that fails", () => {
     assert.deepEqual(runs, ["e1 no", "e1 count"]);
   });
 
-  it("is not the last for contention: its message starts anew before its receives are used up", async () => {
+  it("is not the last for contention: it is sent as a new message before its receives are used up", async () => {
     const table = createTable();
     table.store.meanwhile = () => table.change("e1", { rate: 50 });
     const { consume, letters, requeued, returns } = setUp({ count }, { table });
@@ -375,7 +375,7 @@ describe("an invocation with no time left", () => {
     assert.deepEqual(
       runs.map((entry) => `m-${entry.split(" ")[0]}`).concat(failed),
       batch.map(({ messageId }) => messageId),
-      "each is either run or handed back",
+      "each is either run or returned to the queue",
     );
     assert.ok(runs.length > 0 && failed.length > 0);
     assert.ok(left >= 0);

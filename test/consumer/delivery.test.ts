@@ -98,7 +98,7 @@ describe("a dependency that fails", () => {
     assert.deepEqual(table.session("e1"), { rate: 1 });
   });
 
-  it("opens a circuit: the next batches are handed back without a try, for longer each time", async () => {
+  it("opens a circuit: the next batches are returned to the queue without a try, for longer each time", async () => {
     const table = createTable();
     let reads = 0;
     table.store.read = () => {
@@ -131,7 +131,7 @@ describe("a dependency that fails", () => {
     assert.equal(circuit.wait(), 1);
   });
 
-  it("in the middle of a batch has what was done before committed, and the rest handed back", async () => {
+  it("in the middle of a batch has what was done before committed, and the rest returned to the queue", async () => {
     const table = createTable();
     const { read, readSession } = table.store;
     table.store.read = (events) => read(events, []);
@@ -225,7 +225,7 @@ describe("events of one group of a FIFO queue", () => {
     assert.deepEqual([table.session("a1"), table.session("a2")], [{ rate: 51 }, { rate: 2 }]);
   });
 
-  it("are not begun once what came before them has fallen", async () => {
+  it("are not started once an event before them was discarded", async () => {
     const table = createTable({ a1: { rate: 1 } });
     const changes = [() => table.change("a1", { rate: 50 })];
     table.store.meanwhile = () => changes.shift()?.();

@@ -60,7 +60,7 @@ describe("the consumer's metrics", () => {
     assert.deepEqual([tally.EventsUnstarted, tally.EventsFailed, tally.Runs], [2, undefined, undefined]);
   });
 
-  it("count every record of a batch whose read failed as failed, and the next batch as handed back", async () => {
+  it("count every record of a batch whose read failed as failed, and the next batch as returned to the queue", async () => {
     const { store } = createTable();
     const { tally, consume } = tallied({ h: count }, { store: { ...store, read: away } });
     await consume([message("e1"), message("e2")]);

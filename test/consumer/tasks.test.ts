@@ -97,7 +97,7 @@ describe("a task", () => {
     assert.deepEqual([other.identity, other.digest], [window.identity, window.digest]);
   });
 
-  it("begins anew when it is sent again", () => {
+  it("begins from the first attempt when it is sent again", () => {
     const tried = { ...webhookTask("webhook:a"), attempts: 11, since: 5, due: 9, postponed: 3 };
     assert.deepEqual(
       JSON.parse(freshTask(withTask("e", tried)) ?? ""),

@@ -55,7 +55,7 @@ describe("pinned events", () => {
     );
   });
 
-  it("are ten at most, and one of them can be pinned anew", () => {
+  it("are ten at most, and one of them can be pinned again", () => {
     const pins = createPins(join(folder, "many.json"));
     for (let nth = 0; nth < MOST_PINS; nth += 1) pins.add(attempt(`e${nth}`));
     assert.throws(

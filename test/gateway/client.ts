@@ -89,7 +89,7 @@ function findKey(parts: Parts, api: ApiDefinition, authorization: string): Cache
 }
 
 /**
- * Counts the use, and tells whether the quota allows it. What was counted is written back and cached anew: the whole
+ * Counts the use, and tells whether the quota allows it. What was counted is written back and cached again: the whole
  * session, as it was found.
  */
 function countUse(parts: Parts, api: ApiDefinition, found: Cached): boolean {

@@ -300,7 +300,7 @@ describe("the comparison of both sides", () => {
     assert.equal(await lookOf(keyOf("a")), undefined);
   });
 
-  it("goes on where the last slice ended, one invocation at a time, and starts anew when it is through", async () => {
+  it("goes on where the last slice ended, one invocation at a time, and starts from the beginning when it is through", async () => {
     let now = NOW;
     const place = createReconcilePlace({ dynamo, stateTable, now: () => now });
     const keys = [..."abcdefghij"].map(keyOf);

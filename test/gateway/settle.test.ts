@@ -34,7 +34,7 @@ const PUTS = /^PUT /;
 const puts = (world: World) => world.requests().filter((request) => PUTS.test(request));
 
 describe("a handler's change", () => {
-  it("has the quota start anew once, with its full figure, and never again", async () => {
+  it("resets the quota once, with its full figure, and never again", async () => {
     const world = createWorld(CONFIG);
     world.admin("POST", KEY, SESSION);
     for (let nth = 0; nth < 4; nth += 1) world.use(KEY);
@@ -47,7 +47,7 @@ describe("a handler's change", () => {
     assert.equal(puts(world).filter((request) => !request.includes("suppress_reset")).length, 1);
   });
 
-  it("has the quota start anew although nothing else changes", async () => {
+  it("resets the quota although nothing else changes", async () => {
     const world = createWorld(CONFIG);
     world.admin("POST", KEY, SESSION);
     world.use(KEY);

@@ -11,7 +11,7 @@ export interface Store {
   remove(name: string): boolean;
   names(): string[];
   counter(name: string): Counter | undefined;
-  /** Counts one more use; a counter that is not there starts anew for `lifetime` seconds. */
+  /** Counts one more use; a counter that is not there starts again for `lifetime` seconds. */
   count(name: string, lifetime: number): Counter;
   removeCounter(name: string): void;
   /** As a Redis that comes back without its data. */

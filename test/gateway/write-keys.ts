@@ -170,7 +170,7 @@ function keepCounters(session: Draft, before: Draft): void {
   }
 }
 
-/** A blank password keeps the one that is there, and any other is hashed anew. */
+/** A blank password keeps the one that is there, and any other is hashed. */
 function keepPassword(session: Draft, before: Draft): void {
   const kept = before.basic_auth_data;
   const given = session.basic_auth_data?.password;

@@ -102,7 +102,7 @@ test("a form is sorted by bytes, and decodes to what it was made of", () => {
   );
 });
 
-test("a path that has to be encoded is decoded and encoded anew, and stays what it says", () => {
+test("a path that has to be encoded is decoded and encoded again, and stays what it says", () => {
   const part = fc.oneof(oddText, fc.constantFrom("%41", "%2f", "%c3%A9", "%25"));
   fc.assert(
     fc.property(fc.array(part), (parts) => {

@@ -132,7 +132,7 @@ describe("a history's recorder", () => {
   it("hands over after the answer is settled, and neither a sink's error nor its loss is in the way", async () => {
     const { consume, seen } = recorded({ fails: failFor("a") });
     await consume([message("a")]);
-    assert.deepEqual(seen, [1], "the failed event was handed back before");
+    assert.deepEqual(seen, [1], "the failed event was returned to the queue before");
 
     for (const [lost, sink] of [
       [1, () => Promise.reject(new Error("full"))],
@@ -170,7 +170,7 @@ describe("a history's recorder", () => {
     assert.equal(batches.length, 2);
   });
 
-  it("tells what was not finished as handed back", async () => {
+  it("tells what was not finished as returned to the queue", async () => {
     const table = createTable({ a: session(1) });
     table.store.failing = () => new Error("the table is away");
     const { consume, batches } = recorded({ count }, { store: table.store });

@@ -82,7 +82,7 @@ describe("a history that cannot be written", () => {
       assert.ok(!JSON.stringify(told).includes("canary"));
     });
 
-  it("is not asked at the end of an invocation, which would hand back its whole batch", async () => {
+  it("is not asked at the end of an invocation, which would return its whole batch to the queue", async () => {
     const { failed, dropped, told } = await consumed(() => assert.fail("it is asked"), { atEnd: RESERVE_MS });
     assert.deepEqual([failed, dropped, told], [["m-e1"], 3, []]);
   });

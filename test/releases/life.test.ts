@@ -153,7 +153,7 @@ describe("a release whose object is gone, or damaged", () => {
     });
   }
 
-  it("is written again when it is uploaded anew after a refusal", async () => {
+  it("is written again when it is uploaded again after a rejection", async () => {
     const { upload, bucket } = setUp();
     const { version } = await upload("1");
     await upload("broken");

@@ -213,7 +213,7 @@ describe("the gateway's functions, in the sandbox, against a real table and a re
     assert.equal((await api.evaluate('return TykGetKeyData("k")')).value, expected);
   });
 
-  test('without suppressReset a set starts the quota anew; with 1 or "1" it does not, and true is neither', async () => {
+  test('without suppressReset a set resets the quota; with 1 or "1" it does not, and true is neither', async () => {
     const set = (third: string) =>
       `TykSetKeyData("q", JSON.stringify({quota_max:5,quota_remaining:2,quota_renewal_rate:60,access_rights:{a:{}}}), ${third}); return JSON.parse(TykGetKeyData("q")).quota_remaining`;
     for (const [third, expected] of [

@@ -128,7 +128,7 @@ describe("events of a batch that run at the same time", () => {
     assert.equal(table.alias("a"), "new");
   });
 
-  test("are handed back when no time is left for them, also in the middle of a lane", async () => {
+  test("are returned to the queue when no time is left for them, also in the middle of a lane", async () => {
     const table = createTable({});
     let left = 60_000;
     const ran: string[] = [];

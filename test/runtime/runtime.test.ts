@@ -483,7 +483,7 @@ describe("what a run may log", () => {
     describe(`is held to ${limit}`, () => {
       const runtime = withRuntime(talks, { limits: { ...LIMITS, logLineChars: 20, ...given } });
 
-      it("and to the length of a line; it says so once, and starts anew with the next run", async () => {
+      it("and to the length of a line; it says so once, and starts again with the next run", async () => {
         for (const _ of [1, 2]) {
           const ended = await run(runtime(), "talks");
           assert.equal(code(ended), "ok");
@@ -554,7 +554,7 @@ describe("loading", () => {
     );
   });
 
-  it("anew, after a bad run, costs the next run none of its time", async () => {
+  it("made again, after a bad run, costs the next run none of its time", async () => {
     const slow = "var until = Date.now() + 1200; while (Date.now() < until);";
     const source = `${slow}\n${handler("good", "function () { log('good'); }")}${handler("loop", "function () { for (;;); }")}`;
     const limits = { graceMs: 100 };
@@ -568,7 +568,7 @@ describe("loading", () => {
     }
   });
 
-  it("anew, after a bad run, is not logged as the next run's", async () => {
+  it("made again, after a bad run, is not logged as the next run's", async () => {
     const source = `log('loading');\n${handler("good", "function () { log('good'); }")}${handler("stack", "function () { (function f() { f(); f(); })(); }")}`;
     const runtime = await startRuntime([{ path: "a.js", source }], { assets, limits: LIMITS });
     try {

@@ -182,7 +182,7 @@ describe("setting a session", () => {
   const options = { suppressReset: false, now: NOW, allowMasterKeys: false };
   const rights = { api1: {} };
 
-  it("stamps it and starts its quota anew", () => {
+  it("stamps it and resets its quota", () => {
     const given = {
       quota_max: 5,
       quota_remaining: 1,

@@ -82,7 +82,7 @@ describe("a session", () => {
     const got = await ask("GET", path);
     assert.deepEqual([got.status, got.etag], [200, added.etag]);
     assert.ok(got.text.startsWith('{"expires":4000000000,"quota_max":9,"quota_renews":'), got.text);
-    assert.equal(got.body.quota_remaining, 9, "the quota starts anew");
+    assert.equal(got.body.quota_remaining, 9, "the quota is reset");
     const modified = await ask("PUT", path, SESSION);
     assert.deepEqual(
       [modified.status, modified.body.action, modified.body.version],

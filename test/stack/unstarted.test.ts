@@ -18,7 +18,7 @@ describe("what an invocation has no time for", () => {
     return { clock, work };
   };
 
-  it("is let go before anything runs, once the container knows its pace, and spread over time", async () => {
+  it("is returned to the queue before anything runs, once the container knows its pace, and spread over time", async () => {
     const { clock, work } = slow();
     let returnedBefore = -1;
     const { consume, returns, runs } = setUp(
@@ -42,7 +42,7 @@ describe("what an invocation has no time for", () => {
     assert.ok(returns.some(([, seconds]) => seconds > 0));
   });
 
-  it("does not use up its receives while others get done: its message starts anew", async () => {
+  it("does not use up its receives while others get done: it is sent as a new message", async () => {
     const { clock, work } = slow();
     const { consume, requeued, letters, runs } = setUp({ work });
     const worn = batch.map((record) => ({ ...record, attributes: { ApproximateReceiveCount: "6" } }));
@@ -67,7 +67,7 @@ describe("what an invocation has no time for", () => {
   });
 });
 
-describe("a message that starts anew", () => {
+describe("an event that is sent as a new message", () => {
   let queues: TestQueues;
   before(async () => {
     queues = await startTestQueues();

@@ -76,7 +76,7 @@ describe("the releaser's waking", () => {
     assert.deepEqual(built, [1, 2]);
   });
 
-  it("is led anew by the repetition of an invocation that died, or by anyone once its time is over", async () => {
+  it("is led again by the repetition of an invocation that died, or by anyone once its time is over", async () => {
     const { upload, built, state } = setUp();
     Object.assign(state, { leader: "of handlers/a.js", until: 60_000 });
     assert.equal(await upload("handlers/b.js"), undefined);

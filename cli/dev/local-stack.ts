@@ -1,10 +1,10 @@
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { AppError, errorText } from "../../lib/errors.ts";
 import { FUNCTION_SETTINGS, type FunctionSetting } from "../../lib/settings/function-settings.ts";
 import { isSecret } from "../../lib/settings/setting.ts";
-import { keepOutOfRepositories } from "../../local/keep-out.ts";
+import { makeStateFolder, STATE_FOLDER } from "../../local/state-folder.ts";
 import { printError } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 
@@ -19,8 +19,6 @@ export interface LocalStack {
   env: Record<string, string>;
 }
 
-/** The folder of all data that `dev` keeps in the project's folder. */
-export const STATE_FOLDER = ".gatehook";
 const FILE = "local.json";
 
 const fileIn = (dir: string) => join(dir, STATE_FOLDER, FILE);
@@ -28,8 +26,7 @@ const fileIn = (dir: string) => join(dir, STATE_FOLDER, FILE);
 /** Returns a function that removes it, unless another stack has replaced it. */
 export async function writeLocalStack(dir: string, stack: LocalStack): Promise<() => Promise<void>> {
   const file = fileIn(dir);
-  await mkdir(dirname(file), { recursive: true });
-  keepOutOfRepositories(dirname(file));
+  makeStateFolder(dirname(file));
   const fresh = `${file}.${stack.pid}`;
   const text = JSON.stringify({ ...stack, env: shared(stack.env) }, null, 2);
   // Never seen half written, and with these rights from the start.

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { AppError, errorText } from "../lib/errors.ts";
@@ -37,13 +37,15 @@ export function openDataFolder(path: string, onUnwritable: (error: unknown) => v
   }
 
   try {
-    makeStateFolder(path);
+    assertNoLink(path);
+    mkdirSync(path, { recursive: true });
     // The embedded services follow links in the places of their files.
     for (const name of readdirSync(path)) assertNoLink(join(path, name));
   } catch (cause) {
     throw unwritable(path, cause);
   }
   check();
+  makeStateFolder(path);
   const lock = takeLock(path);
   let next = 0;
   let later: NodeJS.Timeout | undefined;

@@ -1,9 +1,9 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { AppError, errorText } from "../lib/errors.ts";
 import { rowKey } from "../lib/history/event-rows.ts";
 import type { AttemptRecord } from "../lib/history/records.ts";
-import { makeStateFolder } from "./state-folder.ts";
+import { assertNoLink } from "./state-folder.ts";
 
 /** Events that are run again at each save, with a recorded attempt of each. */
 export interface Pins {
@@ -32,7 +32,8 @@ export function createPins(file: string): Pins {
 
   /** Writes the file atomically. */
   function write(pins: AttemptRecord[]): void {
-    makeStateFolder(dirname(file));
+    assertNoLink(dirname(file));
+    mkdirSync(dirname(file), { recursive: true });
     const fresh = `${file}.${process.pid}`;
     // A file of this name may be a link, in a folder from somebody else.
     rmSync(fresh, { force: true });

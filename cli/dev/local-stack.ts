@@ -72,6 +72,8 @@ export async function connectLocal({ local = false, dir = "." }: LocalOptions): 
   const start = resolve(dir);
   const found = await findStack(start);
   if (found && (await isAlive(found.stack))) {
+    const problem = strangeAddress(found.stack.env, process.env);
+    if (problem) throw new AppError("local-failed", `${fileIn(found.dir)}: ${problem}`);
     setEnvironment(found.stack.env);
     printError(`local stack at ${found.stack.url}`);
   } else if (local) throw missing(start, found?.dir);
@@ -97,6 +99,35 @@ const NAMES =
 
 const namesServices = (env: NodeJS.ProcessEnv) =>
   Object.entries(env).some(([name, value]) => value && NAMES.test(name));
+
+const ENDPOINTS = ["DYNAMODB", "SQS", "S3"].map((service) => `AWS_ENDPOINT_URL_${service}`);
+/** SQS's client sends to the address of the queue, whatever its endpoint is. */
+const ADDRESS = /^AWS_ENDPOINT_URL|_QUEUE_URL$/;
+const THIS_MACHINE = /^(?:127\.\d+\.\d+\.\d+|\[::1\]|(?:[\w-]+\.)*localhost(?:\.localstack\.cloud)?)$/;
+
+const originOf = (address: string | undefined) => URL.parse(address ?? "")?.origin;
+
+const isOnThisMachine = (address: string | undefined) =>
+  THIS_MACHINE.test(URL.parse(address ?? "")?.hostname ?? "");
+
+/**
+ * The problem with an address in a file that may have come with somebody else's folder: a command would send sessions
+ * and events there, or the gateway's secret. Addresses that this terminal's environment has too are the user's own.
+ */
+function strangeAddress(env: LocalStack["env"], own: NodeJS.ProcessEnv): string | undefined {
+  const addresses = [...new Set([...ENDPOINTS, ...Object.keys(env).filter((name) => ADDRESS.test(name))])];
+  const isOwn = (name: string) =>
+    [own[name], own.AWS_ENDPOINT_URL, own.AWS_ENDPOINT_URL_SQS].some(
+      (known) => known && originOf(known) === originOf(env[name]),
+    );
+  const isGood = (name: string) => isOnThisMachine(env[name]) || isOwn(name);
+  const strange = addresses.find((name) => !isGood(name));
+  if (strange)
+    return `${strange} is not an address of this machine: if it is a service of your own, set the variable in this terminal too`;
+  if (own.GATEWAY_SECRET?.trim() && env.GATEWAY_URL !== undefined && !isGood("GATEWAY_URL"))
+    return "GATEWAY_SECRET of this terminal is sent to no gateway that only this file names: set GATEWAY_URL in this terminal too";
+  return undefined;
+}
 
 function setEnvironment(env: LocalStack["env"]): void {
   if (env.AWS_ACCESS_KEY_ID) {

@@ -1,7 +1,7 @@
 import type { Pool } from "undici";
 import { AppError, errorText } from "../errors.ts";
 import { isObject, parsedJson } from "../json.ts";
-import type { Members } from "./merge.ts";
+import { type Members, textOfMembers } from "./merge.ts";
 
 /** `timeoutMs` in ms; 16 connections by default. */
 export interface GatewayOptions {
@@ -131,7 +131,7 @@ export function createGateway(
     method: "GET" | "PUT" | "POST" | "DELETE",
     path: string,
     { body, maxBytes = MAX_ANSWER_BYTES }: { body?: Members; maxBytes?: number } = {},
-  ) => transport({ method, path, maxBytes, ...(body !== undefined && { body: JSON.stringify(body) }) });
+  ) => transport({ method, path, maxBytes, ...(body !== undefined && { body: textOfMembers(body) }) });
 
   /** The path of a key. Any value of `hashed` means yes to a gateway, even false. */
   function place(key: string, query: Record<string, string | undefined> = {}, isHash = hashed): string {

@@ -1,7 +1,8 @@
 import type { Pool } from "undici";
 import { AppError, errorText } from "../errors.ts";
 import { isObject, parsedJson } from "../json.ts";
-import { type Members, textOfMembers } from "./merge.ts";
+import { textOfMembers } from "../sessions/session.ts";
+import type { Members } from "./merge.ts";
 
 /** `timeoutMs` in ms; 16 connections by default. */
 export interface GatewayOptions {

@@ -1,15 +1,7 @@
-import { orInvalid as jsonOrInvalid } from "../go/unfit.ts";
 import { isObject, objectOf } from "../json.ts";
-import { orInvalid } from "../sessions/session.ts";
 
 /** A session as a JSON object: the gateway's may have unknown members. */
 export type Members = Record<string, unknown>;
-
-/**
- * Throws session-invalid for a session that is nested too deeply: a gateway takes more levels than JavaScript prints.
- */
-export const textOfMembers = (members: Members): string =>
-  orInvalid(() => jsonOrInvalid(() => JSON.stringify(members)));
 
 /** Names are those of a session's own members (`access_rights`), never paths below them. */
 export interface Merged {

@@ -1,7 +1,7 @@
 import type { ChangedBy, GatewayState, Marks } from "../sessions/item.ts";
 import { storableBytes } from "../sessions/limits.ts";
-import { formatSession, parseSession, type Session } from "../sessions/session.ts";
-import { agree, type Members, textOfMembers } from "./merge.ts";
+import { formatSession, parseSession, type Session, textOfMembers } from "../sessions/session.ts";
+import { agree, type Members } from "./merge.ts";
 
 /** An item of the sessions table that must be settled with the gateway. */
 export interface Row {

@@ -5,7 +5,7 @@ import { examinePartly, type Live, type Partly } from "../lib/releases/partly.ts
 import { isMap, type Problem } from "../lib/releases/sources.ts";
 import { loadAssets } from "../lib/runtime/assets.ts";
 import { type Folders, localSettings } from "../lib/settings/project.ts";
-import { isOfPackage } from "./bundle/bundle.ts";
+import { isOfPackage } from "./bundle/paths.ts";
 import { readSources, type Sources } from "./bundle/sources.ts";
 import { readProject } from "./project.ts";
 import { UsageError } from "./terminal/usage.ts";

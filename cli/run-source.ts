@@ -4,8 +4,8 @@ import { basename, resolve } from "node:path";
 import { isModule } from "../lib/releases/modules.ts";
 import { isModuleFile, type Problem, scriptOf } from "../lib/releases/sources.ts";
 import type { Script, ScriptError } from "../lib/runtime/protocol.ts";
-import { seenFrom } from "./bundle/bundle.ts";
 import { makeScripts } from "./bundle/make.ts";
+import { seenFrom } from "./bundle/paths.ts";
 import { createPlaces, ofMade } from "./bundle/places.ts";
 import { codeFrame } from "./terminal/problem-lines.ts";
 

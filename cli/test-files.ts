@@ -1,10 +1,10 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
-import { findNodeAtLocation, parseTree } from "jsonc-parser";
+import { findNodeAtLocation } from "jsonc-parser";
 import { createNearest } from "../lib/apis/nearest.ts";
 import type { TestCase } from "../lib/history/test-case.ts";
 import { Misfit, type Place, readTestCase } from "../lib/history/test-read.ts";
-import { jsonMistake } from "../lib/json-mistake.ts";
+import { jsonMistake, treeOf } from "../lib/json-mistake.ts";
 import { UsageError } from "./terminal/usage.ts";
 
 /** Where tests are in a folder, each below the name of its handler. */
@@ -71,7 +71,7 @@ async function readTest(dir: string, path: string): Promise<TestFile> {
 
 /** The line of a place in a test, or of the nearest that is there around it. */
 export function lineOf(text: string, place: Place): number {
-  const tree = parseTree(text);
+  const tree = treeOf(text);
   for (let length = place.length; tree && length > 0; length -= 1) {
     const node = findNodeAtLocation(tree, place.slice(0, length));
     if (node) return text.slice(0, node.offset).split("\n").length;

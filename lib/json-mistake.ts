@@ -1,10 +1,27 @@
-import { createScanner, type ParseErrorCode, printParseErrorCode, visit } from "jsonc-parser";
+import {
+  createScanner,
+  type Node,
+  type ParseErrorCode,
+  parseTree,
+  printParseErrorCode,
+  visit,
+} from "jsonc-parser";
 
 /** The first mistake of a text that is not JSON. The message quotes the text at that place. */
 export interface JsonMistake {
   line: number;
   column: number;
   message: string;
+}
+
+/** The nodes of a text; undefined if it is nested too deeply to be read. */
+export function treeOf(text: string): Node | undefined {
+  try {
+    return parseTree(text);
+  } catch (thrown) {
+    if (thrown instanceof RangeError) return undefined;
+    throw thrown;
+  }
 }
 
 /** Undefined for JSON, and for a text that is nested too deeply to be read. */

@@ -1,8 +1,8 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { AppError, errorText } from "../lib/errors.ts";
-import { keepOutOfRepositories } from "./keep-out.ts";
+import { assertNoLink, makeStateFolder } from "./state-folder.ts";
 
 /** The folder of a stack's tables, queues and bucket, used by one stack at a time. */
 export interface DataFolder {
@@ -37,12 +37,15 @@ export function openDataFolder(path: string, onUnwritable: (error: unknown) => v
   }
 
   try {
+    assertNoLink(path);
     mkdirSync(path, { recursive: true });
+    // The embedded services follow links in the places of their files.
+    for (const name of readdirSync(path)) assertNoLink(join(path, name));
   } catch (cause) {
     throw unwritable(path, cause);
   }
   check();
-  keepOutOfRepositories(path);
+  makeStateFolder(path);
   const lock = takeLock(path);
   let next = 0;
   let later: NodeJS.Timeout | undefined;

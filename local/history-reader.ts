@@ -1,6 +1,7 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { FORMAT, type HistoryLine } from "../lib/history/records.ts";
+import { isObject, objectOf } from "../lib/json.ts";
 import { historyFiles } from "./history-writer.ts";
 
 /** Reads a history that another process may be writing. */
@@ -99,8 +100,18 @@ export function parseLine(text: string): HistoryLine | undefined {
   if (text === "") return undefined;
   try {
     const line = JSON.parse(text) as HistoryLine;
-    return line.history === FORMAT ? line : undefined;
+    return line.history === FORMAT && isReadable(line) ? line : undefined;
   } catch {
     return undefined;
   }
 }
+
+/** Whether it has what every list of events needs: one broken line must not hide all others. */
+function isReadable(line: Partial<Record<"attempt" | "received" | "refused", unknown>>): boolean {
+  const record = objectOf(line.attempt ?? line.received ?? line.refused);
+  if (![record.id, record.api_id].every(isText) || Number.isNaN(Date.parse(String(record.at)))) return false;
+  if (line.attempt === undefined) return isText(record.type ?? record.code);
+  return isText(objectOf(record.event).Type) && Array.isArray(record.runs) && record.runs.every(isObject);
+}
+
+const isText = (value: unknown) => typeof value === "string";

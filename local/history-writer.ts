@@ -1,7 +1,6 @@
 import {
   closeSync,
   fstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -11,7 +10,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { LINE_START } from "../lib/history/records.ts";
-import { keepOutOfRepositories } from "./keep-out.ts";
+import { makeStateFolder } from "./state-folder.ts";
 
 /** Keeps the newest lines of a history in files of a folder. Nothing here throws. */
 export interface HistoryWriter {
@@ -82,8 +81,7 @@ export function openHistory(
   /** The last file if it has room: one of this process, or of an earlier start. */
   function openNext(): OpenFile {
     close();
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    keepOutOfRepositories(folder);
+    makeStateFolder(folder);
     const names = historyFiles(folder);
     const last = names.at(-1);
     // Not only from the folder: if that was deleted, readers must not take a new file for one that they have read.

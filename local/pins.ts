@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { AppError, errorText } from "../lib/errors.ts";
 import { rowKey } from "../lib/history/event-rows.ts";
 import type { AttemptRecord } from "../lib/history/records.ts";
+import { assertNoLink } from "./state-folder.ts";
 
 /** Events that are run again at each save, with a recorded attempt of each. */
 export interface Pins {
@@ -31,9 +32,12 @@ export function createPins(file: string): Pins {
 
   /** Writes the file atomically. */
   function write(pins: AttemptRecord[]): void {
+    assertNoLink(dirname(file));
     mkdirSync(dirname(file), { recursive: true });
     const fresh = `${file}.${process.pid}`;
-    writeFileSync(fresh, JSON.stringify({ pins }), { mode: 0o600 });
+    // A file of this name may be a link, in a folder from somebody else.
+    rmSync(fresh, { force: true });
+    writeFileSync(fresh, JSON.stringify({ pins }), { mode: 0o600, flag: "wx" });
     renameSync(fresh, file);
   }
 

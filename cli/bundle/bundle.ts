@@ -1,10 +1,11 @@
 import { realpathSync } from "node:fs";
-import { basename, dirname, isAbsolute, join, posix, relative, resolve, sep } from "node:path";
+import { basename, dirname, join, posix, resolve } from "node:path";
 import type { BuildFailure, BuildOptions, Loader, Message, Plugin } from "esbuild";
 import { AppError, errorText } from "../../lib/errors.ts";
 import { ownHandlers } from "../../lib/releases/modules.ts";
 import type { Bundler } from "./esbuild.ts";
 import { NO_DATA_FROM_OUTSIDE, NO_DYNAMIC_IMPORT, NO_STYLESHEET } from "./mistakes.ts";
+import { isCode, isInside, isOfPackage } from "./paths.ts";
 
 /** The source file of a script: its place and its content. */
 export interface Entry {
@@ -58,12 +59,13 @@ export async function bundle(
       plugins: [ofHandlers(folder, { file: entry.file, text })],
     });
     const textOf = (ending: string) => outputFiles.find((file) => file.path.endsWith(ending))?.text ?? "";
+    const inputs = Object.keys(metafile.inputs)
+      .filter((input) => posix.basename(input) !== name)
+      .map((input) => resolve(folder, input));
     return {
       script: textOf(".js"),
-      map: textOf(".map"),
-      inputs: Object.keys(metafile.inputs)
-        .filter((input) => posix.basename(input) !== name)
-        .map((input) => resolve(folder, input)),
+      map: withTextsOf(inputs, { folder, out, map: textOf(".map") }),
+      inputs,
       warnings,
     };
   } catch (thrown) {
@@ -71,6 +73,23 @@ export async function bundle(
     if (Array.isArray(errors)) throw new BundleFailure(errors);
     throw new AppError("release-invalid", `esbuild: ${errorText(thrown)}`, { cause: thrown });
   }
+}
+
+/**
+ * The source map with the texts of these files only. A file may name a source map of its own, and the bundler reads each
+ * file that such a map names: in a folder from somebody else, any file of the user.
+ */
+function withTextsOf(
+  inputs: string[],
+  { folder, out, map }: { folder: string; out: string; map: string },
+): string {
+  const read = JSON.parse(map) as { sources: string[]; sourcesContent: (string | null)[] };
+  const around = join(folder, "handlers", dirname(out));
+  const known = new Set(inputs);
+  const sourcesContent = read.sources.map((source, at) =>
+    known.has(resolve(around, source)) ? (read.sourcesContent[at] ?? null) : null,
+  );
+  return `${JSON.stringify({ ...read, sourcesContent }, null, 2)}\n`;
 }
 
 const OPTIONS = {
@@ -124,23 +143,9 @@ function ofHandlers(folder: string, { file, text }: Entry): Plugin {
       onLoad({ filter: /./ }, ({ path }) => {
         if (path === file) return { contents: text, loader: loaderOf(file) };
         // A folder from somebody else must not have the user's files uploaded, such as credentials.
-        if (CODE.test(path) || isOfPackage(path) || isInside(root, path)) return undefined;
+        if (isCode(path) || isOfPackage(path) || isInside(root, path)) return undefined;
         return { errors: [{ text: NO_DATA_FROM_OUTSIDE }] };
       });
     },
   };
-}
-
-const CODE = /\.[cm]?[jt]sx?$/;
-
-const isInside = (folder: string, file: string) =>
-  !isAbsolute(relative(folder, file)) && seenFrom(folder, file).split("/")[0] !== "..";
-
-/** Whether a file is part of an installed package. */
-export const isOfPackage = (file: string) => file.split(/[\\/]/).includes("node_modules");
-
-/** A path relative to a folder, with slashes. */
-export function seenFrom(folder: string, file: string): string {
-  const way = isAbsolute(file) ? relative(folder, file) : file;
-  return way.split(sep).join("/");
 }

@@ -1,8 +1,9 @@
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { Problem } from "../../lib/releases/sources.ts";
-import { BundleFailure, bundle, isOfPackage } from "./bundle.ts";
+import { BundleFailure, bundle } from "./bundle.ts";
 import { type Bundler, loadBundler } from "./esbuild.ts";
 import { asProblem } from "./mistakes.ts";
+import { isCode, isInFolder, isOfPackage } from "./paths.ts";
 import type { Made } from "./places.ts";
 
 /** Scripts that were bundled from files and their imports. */
@@ -58,18 +59,21 @@ async function makeScript(
 ) {
   const around = join(root, "handlers", dirname(out));
   const named = { path, source, sourceName: (name: string) => nameOf(join(around, name)) };
+  const naming = { nameOf, isInFolder: (path: string) => isInFolder(root, resolve(root, path)) };
   try {
     const { script, map, inputs, warnings } = await bundle(bundler, {
       folder: root,
       out,
       entry: { file, text },
     });
-    const odd = warnings.map((message) => asProblem(message, nameOf));
+    const odd = warnings.map((message) => asProblem(message, naming));
     return { made: { ...named, script, map }, inputs, problems: [], warnings: odd };
   } catch (thrown) {
     if (!(thrown instanceof BundleFailure)) throw thrown;
-    const problems = thrown.messages.map((message) => asProblem(message, nameOf));
-    return { made: { ...named, script: "", map: "{}" }, inputs: [file], problems, warnings: [] };
+    const problems = thrown.messages.map((message) => asProblem(message, naming));
+    const read = thrown.messages.flatMap(({ location }) => (location ? resolve(root, location.file) : []));
+    const inputs = [...new Set([file, ...read.filter(isCode)])];
+    return { made: { ...named, script: "", map: "{}" }, inputs, problems, warnings: [] };
   }
 }
 

@@ -2,12 +2,22 @@ import { isBuiltin } from "node:module";
 import type { Message } from "esbuild";
 import { NO_AWAIT } from "../../lib/releases/module-syntax.ts";
 import type { Problem } from "../../lib/releases/sources.ts";
+import { isCode } from "./paths.ts";
 
-/** A message of the bundler with advice; `nameOf` returns the name of a file in messages. */
-export function asProblem({ text, location }: Message, nameOf: (path: string) => string): Problem {
+/** The names of files in messages, and which of them are in the folder. */
+export interface Naming {
+  nameOf(file: string): string;
+  isInFolder(file: string): boolean;
+}
+
+/** A message of the bundler with advice. */
+export function asProblem({ text, location }: Message, { nameOf, isInFolder }: Naming): Problem {
   const message = explained(text);
   if (!location) return { file: "handlers/", message };
   const { file, line, column } = location;
+  // The message has a word of the file, which may be any file of the user: a tsconfig.json names another one.
+  const isOfCode = isCode(file) && !/ in (?:JSON|source map)$/.test(text);
+  if (!isOfCode && !isInFolder(file)) return { file: nameOf(file), message: NOT_SHOWN };
   return { file: nameOf(file), line, column: column + 1, message };
 }
 
@@ -19,6 +29,9 @@ export const NO_STYLESHEET = "a handler cannot import a stylesheet";
 /** The message for an imported file that is not code and lies outside of the folder. */
 export const NO_DATA_FROM_OUTSIDE =
   "only code may be imported from outside of the folder, since all of it is uploaded: copy the file into the folder";
+
+const NOT_SHOWN =
+  "the bundler cannot read it, and what is in it is not shown, since it is outside of the folder: fix or remove what names it";
 
 function explained(text: string): string {
   const [, name] = /^Could not resolve "(.*)"$/s.exec(text) ?? [];

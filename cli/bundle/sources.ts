@@ -15,8 +15,8 @@ import {
 } from "../../lib/releases/sources.ts";
 import { bucketPath, type Folders, placeIn } from "../../lib/settings/project.ts";
 import { readSourceFiles } from "../../local/files.ts";
-import { seenFrom } from "./bundle.ts";
 import { type Making, makeScripts } from "./make.ts";
+import { isInFolder, seenFrom } from "./paths.ts";
 import { createPlaces, type Made, type Places } from "./places.ts";
 
 /** A folder's files for upload, and their source files. */
@@ -55,6 +55,8 @@ export async function readSources(folder: string, names: Folders): Promise<Sourc
   );
   const making = await makeScripts(inputs, { root, nameOf });
   const imported = new Set(making.inputs.map(nameOf));
+  // A script chooses the places in its errors: they must not show other files of the user.
+  const isShown = (file: string) => isInFolder(root, file) || making.inputs.includes(file);
   const isHelper = (file: SourceFile) =>
     file.path.startsWith(HANDLERS) && imported.has(file.path) && !isNamed(file);
   const idle = modules.filter((file) => !isNamed(file) && !isHelper(file));
@@ -65,7 +67,7 @@ export async function readSources(folder: string, names: Folders): Promise<Sourc
     // The imports of a script that could not be bundled are unknown.
     warnings: [...making.warnings, ...(making.unmade.size === 0 ? idleWarning(idle) : [])],
     places: createPlaces(making.made),
-    textOf: (file) => texts.get(file) ?? textAt(fileOf(file)),
+    textOf: (file) => texts.get(file) ?? (isShown(fileOf(file)) ? textAt(fileOf(file)) : undefined),
   };
 }
 

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { AppError } from "../../lib/errors.ts";
 import type { AttemptRecord } from "../../lib/history/records.ts";
 import { createPins } from "../../local/pins.ts";
-import { STATE_FOLDER } from "../dev/local-stack.ts";
+import { STATE_FOLDER } from "../../local/state-folder.ts";
 import { type FolderOptions, findEvent, recordedFolder } from "../events-open.ts";
 import { shortId } from "../events-rows.ts";
 import { printJson, printText } from "../terminal/print.ts";

@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { isIPv4 } from "node:net";
 import { resolve } from "node:path";
 import { readRedact } from "../../functions/redact.ts";
@@ -7,8 +6,7 @@ import { AppError, errorText } from "../../lib/errors.ts";
 import type { Log } from "../../lib/log.ts";
 import type { Publisher, Status } from "../../lib/publisher/publisher.ts";
 import { type Listen, type PublisherServer, startServer } from "../../lib/publisher/server.ts";
-import { keepOutOfRepositories } from "../../local/keep-out.ts";
-import { STATE_FOLDER } from "../dev/local-stack.ts";
+import { makeStateFolder, STATE_FOLDER } from "../../local/state-folder.ts";
 import { openOnThisMachine } from "../open-publisher.ts";
 import { countOf } from "../terminal/count.ts";
 import { interruption, whenAborted } from "../terminal/interrupt.ts";
@@ -128,15 +126,14 @@ function queueIn({ queue, local, stage }: PublishOptions): string {
 async function open({ spool, spoolMb }: PublishOptions, queueUrl: string): Promise<Publisher> {
   const redact = readRedact(process.env);
   const oversize = choice(process.env, "OVERSIZE");
-  if (spool.startsWith(`${STATE_FOLDER}/`)) await makeStateFolder();
+  if (spool.startsWith(`${STATE_FOLDER}/`)) makeOwnFolder();
   return openOnThisMachine({ queueUrl, folder: spool, maxBytes: spoolMb * 1_000_000, redact, oversize, log });
 }
 
 /** Creates gatehook's folder in a user's folder. */
-async function makeStateFolder(): Promise<void> {
+function makeOwnFolder(): void {
   try {
-    await mkdir(STATE_FOLDER, { recursive: true });
-    keepOutOfRepositories(STATE_FOLDER);
+    makeStateFolder(STATE_FOLDER);
   } catch (cause) {
     throw new AppError("spool-failed", `${STATE_FOLDER} cannot be written to: ${errorText(cause)}`, {
       cause,

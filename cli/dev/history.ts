@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { errorText } from "../../lib/errors.ts";
 import { FORMAT, lineOf } from "../../lib/history/records.ts";
 import { HISTORY_LIMITS, type HistoryWriter, openHistory } from "../../local/history-writer.ts";
+import { STATE_FOLDER } from "../../local/state-folder.ts";
 import { printError } from "../terminal/print.ts";
-import { STATE_FOLDER } from "./local-stack.ts";
 import type { LogLine, LogLines } from "./log-lines.ts";
 
 /** The history of a folder of `dev`. */

@@ -1,10 +1,10 @@
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { AppError, errorText } from "../../lib/errors.ts";
 import { FUNCTION_SETTINGS, type FunctionSetting } from "../../lib/settings/function-settings.ts";
 import { isSecret } from "../../lib/settings/setting.ts";
-import { keepOutOfRepositories } from "../../local/keep-out.ts";
+import { makeStateFolder, STATE_FOLDER } from "../../local/state-folder.ts";
 import { printError } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 
@@ -19,8 +19,6 @@ export interface LocalStack {
   env: Record<string, string>;
 }
 
-/** The folder of all data that `dev` keeps in the project's folder. */
-export const STATE_FOLDER = ".gatehook";
 const FILE = "local.json";
 
 const fileIn = (dir: string) => join(dir, STATE_FOLDER, FILE);
@@ -28,8 +26,7 @@ const fileIn = (dir: string) => join(dir, STATE_FOLDER, FILE);
 /** Returns a function that removes it, unless another stack has replaced it. */
 export async function writeLocalStack(dir: string, stack: LocalStack): Promise<() => Promise<void>> {
   const file = fileIn(dir);
-  await mkdir(dirname(file), { recursive: true });
-  keepOutOfRepositories(dirname(file));
+  makeStateFolder(dirname(file));
   const fresh = `${file}.${stack.pid}`;
   const text = JSON.stringify({ ...stack, env: shared(stack.env) }, null, 2);
   // Never seen half written, and with these rights from the start.
@@ -75,6 +72,8 @@ export async function connectLocal({ local = false, dir = "." }: LocalOptions): 
   const start = resolve(dir);
   const found = await findStack(start);
   if (found && (await isAlive(found.stack))) {
+    const problem = strangeAddress(found.stack.env, process.env);
+    if (problem) throw new AppError("local-failed", `${fileIn(found.dir)}: ${problem}`);
     setEnvironment(found.stack.env);
     printError(`local stack at ${found.stack.url}`);
   } else if (local) throw missing(start, found?.dir);
@@ -100,6 +99,35 @@ const NAMES =
 
 const namesServices = (env: NodeJS.ProcessEnv) =>
   Object.entries(env).some(([name, value]) => value && NAMES.test(name));
+
+const ENDPOINTS = ["DYNAMODB", "SQS", "S3"].map((service) => `AWS_ENDPOINT_URL_${service}`);
+/** SQS's client sends to the address of the queue, whatever its endpoint is. */
+const ADDRESS = /^AWS_ENDPOINT_URL|_QUEUE_URL$/;
+const THIS_MACHINE = /^(?:127\.\d+\.\d+\.\d+|\[::1\]|(?:[\w-]+\.)*localhost(?:\.localstack\.cloud)?)$/;
+
+const originOf = (address: string | undefined) => URL.parse(address ?? "")?.origin;
+
+const isOnThisMachine = (address: string | undefined) =>
+  THIS_MACHINE.test(URL.parse(address ?? "")?.hostname ?? "");
+
+/**
+ * The problem with an address in a file that may have come with somebody else's folder: a command would send sessions
+ * and events there, or the gateway's secret. Addresses that this terminal's environment has too are the user's own.
+ */
+function strangeAddress(env: LocalStack["env"], own: NodeJS.ProcessEnv): string | undefined {
+  const addresses = [...new Set([...ENDPOINTS, ...Object.keys(env).filter((name) => ADDRESS.test(name))])];
+  const isOwn = (name: string) =>
+    [own[name], own.AWS_ENDPOINT_URL, own.AWS_ENDPOINT_URL_SQS].some(
+      (known) => known && originOf(known) === originOf(env[name]),
+    );
+  const isGood = (name: string) => isOnThisMachine(env[name]) || isOwn(name);
+  const strange = addresses.find((name) => !isGood(name));
+  if (strange)
+    return `${strange} is not an address of this machine: if it is a service of your own, set the variable in this terminal too`;
+  if (own.GATEWAY_SECRET?.trim() && env.GATEWAY_URL !== undefined && !isGood("GATEWAY_URL"))
+    return "GATEWAY_SECRET of this terminal is sent to no gateway that only this file names: set GATEWAY_URL in this terminal too";
+  return undefined;
+}
 
 function setEnvironment(env: LocalStack["env"]): void {
   if (env.AWS_ACCESS_KEY_ID) {

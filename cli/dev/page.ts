@@ -5,9 +5,9 @@ import type { AttemptRecord } from "../../lib/history/records.ts";
 import type { Rerun } from "../../lib/history/rerun.ts";
 import type { Served } from "../../local/console/serve.ts";
 import { tokenIn } from "../../local/console/token.ts";
+import { STATE_FOLDER } from "../../local/state-folder.ts";
 import type { Shown } from "./console.ts";
 import { noNews } from "./console-news.ts";
-import { STATE_FOLDER } from "./local-stack.ts";
 
 /** The file of the token in a folder of `dev`. */
 export const tokenFile = (dir: string) => join(dir, STATE_FOLDER, "token");

@@ -1,6 +1,7 @@
 import type { Pool } from "undici";
 import { AppError, errorText } from "../errors.ts";
 import { isObject, parsedJson } from "../json.ts";
+import { textOfMembers } from "../sessions/session.ts";
 import type { Members } from "./merge.ts";
 
 /** `timeoutMs` in ms; 16 connections by default. */
@@ -131,7 +132,7 @@ export function createGateway(
     method: "GET" | "PUT" | "POST" | "DELETE",
     path: string,
     { body, maxBytes = MAX_ANSWER_BYTES }: { body?: Members; maxBytes?: number } = {},
-  ) => transport({ method, path, maxBytes, ...(body !== undefined && { body: JSON.stringify(body) }) });
+  ) => transport({ method, path, maxBytes, ...(body !== undefined && { body: textOfMembers(body) }) });
 
   /** The path of a key. Any value of `hashed` means yes to a gateway, even false. */
   function place(key: string, query: Record<string, string | undefined> = {}, isHash = hashed): string {

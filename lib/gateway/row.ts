@@ -1,6 +1,6 @@
 import type { ChangedBy, GatewayState, Marks } from "../sessions/item.ts";
 import { storableBytes } from "../sessions/limits.ts";
-import { formatSession, parseSession, type Session } from "../sessions/session.ts";
+import { formatSession, parseSession, type Session, textOfMembers } from "../sessions/session.ts";
 import { agree, type Members } from "./merge.ts";
 
 /** An item of the sessions table that must be settled with the gateway. */
@@ -53,7 +53,7 @@ export const createdOf = ({ date_created }: Members): string =>
 export const asMembers = (session: Session): Members => JSON.parse(formatSession(session)) as Members;
 /** Throws session-invalid and session-too-large for what the table cannot hold. */
 export function asSession(members: Members): Session {
-  const session = parseSession(JSON.stringify(members));
+  const session = parseSession(textOfMembers(members));
   storableBytes(session);
   return session;
 }

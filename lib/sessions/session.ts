@@ -2,6 +2,7 @@ import { AppError, errorText } from "../errors.ts";
 import * as go from "../go/decode.ts";
 import * as quick from "../go/quick.ts";
 import { escapeHtml, isBefore, sortedByBytes } from "../go/text.ts";
+import { orInvalid as orJsonInvalid } from "../go/unfit.ts";
 import { checkText } from "./limits.ts";
 import { sessionShape } from "./shape.ts";
 
@@ -120,6 +121,13 @@ export function orInvalid<T>(work: () => T): T {
     throw new AppError("session-invalid", error.message, { cause: error, field: error.field ?? "" });
   }
 }
+
+/**
+ * The text of a session with members that are not checked. Throws session-invalid if it is nested too deeply: a gateway
+ * takes more levels than JavaScript prints.
+ */
+export const textOfMembers = (members: Record<string, unknown>): string =>
+  orInvalid(() => orJsonInvalid(() => JSON.stringify(members)));
 
 /**
  * A decoded session as Go prints it: maps sorted by the bytes of their names, the members of a struct in the order of

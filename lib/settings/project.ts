@@ -1,5 +1,5 @@
-import { findNodeAtLocation, getNodeValue, type Node, parseTree } from "jsonc-parser";
-import { jsonMistake } from "../json-mistake.ts";
+import { findNodeAtLocation, getNodeValue, type Node } from "jsonc-parser";
+import { jsonMistake, treeOf } from "../json-mistake.ts";
 import { SECRET_REFERENCE } from "./forms.ts";
 import { LOCAL_STAGE, PROJECT_SHAPE, settingsIn } from "./project-shape.ts";
 import { type Misfit, misfits } from "./shape.ts";
@@ -78,7 +78,7 @@ export function parseProject(text: string): { project: Project } | { problems: P
   const json = text.replace(/^\uFEFF/, "");
   const mistake = jsonMistake(json);
   if (mistake) return { problems: [mistake] };
-  const tree = parseTree(json);
+  const tree = treeOf(json);
   if (!tree) return { problems: [{ line: 1, message: "nested too deeply" }] };
   const problems = misfits(tree, PROJECT_SHAPE);
   // A file with problems is not checked further.

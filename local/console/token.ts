@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, lstatSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { makeStateFolder } from "../state-folder.ts";
 
 const TOKEN = /^[\w-]{43}$/;
 
@@ -16,7 +17,7 @@ export function tokenIn(file: string): string {
   if (known !== undefined) return known;
   const token = newToken();
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeStateFolder(dirname(file));
     // An existing file is replaced, not written to: in a folder of other users it may be a link to elsewhere.
     const fresh = `${file}.${process.pid}`;
     writeFileSync(fresh, `${token}\n`, { mode: 0o600, flag: "wx" });

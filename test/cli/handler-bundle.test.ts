@@ -436,6 +436,43 @@ describe("imports", () => {
       assert.deepEqual(await importing(path), [], path);
   });
 
+  it("neither show nor upload what a file of the folder names outside of it", async () => {
+    const outside = await folderOf({ credentials: "key = SECRET\n" });
+    const secret = join(outside, "credentials");
+    const map = JSON.stringify({ version: 3, sources: [secret], mappings: "AAAA" });
+    const mapped = (url: string) => `export const one = 1;\n//# sourceMappingURL=${url}\n`;
+    const naming = {
+      "a source map's source": {
+        "shared/one.js": mapped(`data:application/json,${encodeURIComponent(map)}`),
+      },
+      "a source map": { "shared/one.js": mapped(secret) },
+      "a configuration": { "tsconfig.json": JSON.stringify({ extends: secret }) },
+    };
+    const files = {
+      "shared/one.js": "export const one = 1;",
+      "handlers/teller.ts": `import { one } from "../shared/one";\n${saying("teller", "one")}`,
+    };
+    for (const [what, more] of Object.entries(naming)) {
+      const found = await checkFolder(await folderOf({ ...DEMO, ...files, ...more }));
+      assert.ok(
+        !JSON.stringify([found.errors, found.warnings, found.sources.files]).includes("SECRET"),
+        what,
+      );
+      for (const { file, line } of found.errors) assert.ok(file.endsWith("credentials") && !line, what);
+    }
+    const linked = await folderOf({ ...DEMO, ...files });
+    await symlink(secret, join(linked, "shared/package.json"));
+    const { errors, sources } = await checkFolder(linked);
+    assert.deepEqual(
+      errors.map(({ file, line }) => [file, line]),
+      [["shared/package.json", undefined]],
+    );
+    assert.ok(!JSON.stringify(errors).includes("key"));
+    // The place in a script's error is the script's own text.
+    for (const file of [secret, "shared/package.json"]) assert.equal(sources.textOf(file), undefined, file);
+    assert.ok(sources.textOf("shared/one.js"));
+  });
+
   it("are refused where they lead into a package, too, and each is told once", async () => {
     const { errors } = await checked({
       "apis/other.json": definition("other", { HostDown: "other" }),

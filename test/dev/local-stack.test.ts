@@ -157,6 +157,57 @@ describe("a command without gatehook dev", () => {
     await rm(written, { recursive: true });
   });
 
+  const LOCAL = Object.fromEntries(
+    ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_S3", "EVENTS_QUEUE_URL"].map(
+      (name) => [name, "http://127.0.0.1:9/0/events"],
+    ),
+  );
+  const STRANGE: Record<string, [file: Record<string, string>, own?: Record<string, string>]> = {
+    AWS_ENDPOINT_URL_DYNAMODB: [{ AWS_ENDPOINT_URL_DYNAMODB: "http://evil.example" }],
+    AWS_ENDPOINT_URL_S3: [{ AWS_ENDPOINT_URL_S3: "http://127.0.0.1.evil.example" }],
+    AWS_ENDPOINT_URL_SQS: [{ AWS_ENDPOINT_URL_SQS: "" }],
+    EVENTS_QUEUE_URL: [{ EVENTS_QUEUE_URL: "https://sqs.eu-west-1.amazonaws.com/1/theirs" }],
+    GATEWAY_SECRET: [{ GATEWAY_URL: "http://evil.example" }, { GATEWAY_SECRET: "a-secret" }],
+  };
+  const connected = async (file: Record<string, string>, own: Record<string, string> = {}) => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const dir = await newFolder({});
+    const env = { ...LOCAL, ...file };
+    await writeLocalStack(dir, { url: `http://127.0.0.1:${port}`, pid: process.pid, env });
+    const before = process.env;
+    process.env = { ...before, ...own };
+    try {
+      await connectLocal({ local: true, dir });
+      return process.env.EVENTS_QUEUE_URL;
+    } finally {
+      process.env = before;
+      server.close();
+      await rm(dir, { recursive: true });
+    }
+  };
+
+  for (const [name, [given, own]] of Object.entries(STRANGE))
+    it(`sends nothing to an address that a file names and that is not on this machine (${name})`, async () => {
+      await assert.rejects(
+        connected(given, own),
+        new RegExp(`local\\.json: ${name} .*in this terminal too$`),
+      );
+    });
+
+  it("uses addresses of this machine, and those that its own environment names too", async () => {
+    for (const host of ["127.0.0.1", "127.4.5.6", "localhost", "[::1]", "sqs.localhost.localstack.cloud"])
+      assert.match((await connected({ EVENTS_QUEUE_URL: `http://${host}:9/0/q` })) ?? "", /q$/);
+    const own = { AWS_ENDPOINT_URL: "http://emulator:4566", GATEWAY_URL: "http://gw", GATEWAY_SECRET: "s" };
+    const service = {
+      AWS_ENDPOINT_URL_S3: own.AWS_ENDPOINT_URL,
+      EVENTS_QUEUE_URL: `${own.AWS_ENDPOINT_URL}/0/q`,
+    };
+    const file = { ...service, GATEWAY_URL: own.GATEWAY_URL };
+    assert.ok(await connected(file, own));
+  });
+
   const BROKEN = {
     "no JSON": "{",
     "another host": JSON.stringify({ url: "http://evil.example:80", pid: process.pid, env: {} }),

@@ -5,6 +5,7 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -14,14 +15,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, describe, it } from "node:test";
 import { writeLocalStack } from "../../cli/dev/local-stack.ts";
+import type { AttemptRecord } from "../../lib/history/records.ts";
 import { openAside } from "../../lib/publisher/aside.ts";
 import { lockFolder } from "../../lib/publisher/lock.ts";
 import { openPosition } from "../../lib/publisher/position.ts";
 import { tokenIn } from "../../local/console/token.ts";
 import { openDataFolder } from "../../local/data-folder.ts";
 import { HISTORY_LIMITS, openHistory } from "../../local/history-writer.ts";
+import { createPins } from "../../local/pins.ts";
+import { makeStateFolder } from "../../local/state-folder.ts";
 
 const TEXT = "a file of the user\n";
+const ATTEMPT = { id: "e1", api_id: "orders" } as AttemptRecord;
 const unexpected = (thrown: unknown) => assert.fail(String(thrown));
 
 describe("a link that was planted in .gatehook", () => {
@@ -83,9 +88,50 @@ describe("a link that was planted in .gatehook", () => {
     assertUntouched();
   });
 
-  it("in a folder of data is not written to by the look whether that can be written", () => {
-    linked("probe");
-    openDataFolder(state, unexpected).close();
+  it("in a folder of data is told, and not written to", () => {
+    for (const name of ["probe", "lock", "dynamodb.db"]) {
+      const file = linked(name);
+      assert.throws(() => openDataFolder(state, unexpected), new RegExp(`${name} is a symbolic link`));
+      rmSync(file);
+    }
     assertUntouched();
+    openDataFolder(state, unexpected).close();
+  });
+
+  it("in the place of what the pins are written to first is replaced", () => {
+    for (const name of ["pins.json", `pins.json.${process.pid}`]) linked(name);
+    const pins = createPins(join(state, "pins.json"));
+    rmSync(join(state, "pins.json"));
+    pins.add(ATTEMPT);
+    assertUntouched();
+    assert.deepEqual(pins.list(), [ATTEMPT]);
+  });
+});
+
+describe("a .gatehook that is a link", () => {
+  it("leads to nothing that is written or made", async () => {
+    const root = mkdtempSync(join(tmpdir(), "gatehook-links-"));
+    const elsewhere = join(root, "elsewhere");
+    mkdirSync(elsewhere);
+    const project = join(root, "project");
+    mkdirSync(project);
+    const state = join(project, ".gatehook");
+    symlinkSync("../elsewhere", state);
+    const message = /\.gatehook is a symbolic link: remove it/;
+    await assert.rejects(
+      writeLocalStack(project, { url: "http://127.0.0.1:1", pid: process.pid, env: {} }),
+      message,
+    );
+    tokenIn(join(state, "token"));
+    const troubles: unknown[] = [];
+    const history = openHistory(join(state, "history"), HISTORY_LIMITS, (trouble) => troubles.push(trouble));
+    history.append('{"history":1}');
+    history.close();
+    assert.match(String(troubles[0]), message);
+    assert.throws(() => openDataFolder(join(state, "data"), unexpected), message);
+    assert.throws(() => createPins(join(state, "pins.json")).add(ATTEMPT), message);
+    assert.throws(() => makeStateFolder(join(state, "spool")), message);
+    assert.deepEqual(readdirSync(elsewhere), []);
+    rmSync(root, { recursive: true });
   });
 });

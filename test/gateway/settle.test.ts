@@ -1,6 +1,8 @@
 // What becomes of one key, case by case; whatever may happen is in agreement.test.ts.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { createGateway } from "../../lib/gateway/client.ts";
+import { asSession } from "../../lib/gateway/row.ts";
 import { plainConfig } from "./config.ts";
 import { createWorld, type World } from "./world.ts";
 
@@ -111,6 +113,17 @@ describe("a session of the gateway that the table cannot hold", () => {
     assert.equal(world.refusals.length, 1);
     assert.equal(world.row(KEY)?.gateway?.look, undefined);
   });
+
+  for (const depth of [600, 9_000])
+    it(`is session-invalid when it is nested ${depth} levels deep, and is not sent either`, async () => {
+      const text = `{"org_id":"o","meta_data":${'{"a":'.repeat(depth)}1${"}".repeat(depth)}}`;
+      const gateway = createGateway(async () => ({ status: 200, text }), { secret: "s", hashed: false });
+      const look = await gateway.get(KEY);
+      assert.ok(look !== "missing");
+      assert.throws(() => asSession(look.session), { code: "session-invalid" });
+      if (depth > 1_000)
+        await assert.rejects(gateway.put(KEY, look.session, { reset: false }), { code: "session-invalid" });
+    });
 });
 
 describe("a key that was born here", () => {

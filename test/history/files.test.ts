@@ -52,6 +52,20 @@ describe("a history in files", () => {
     writer.close();
   };
 
+  it("of somebody else, with lines that are no records, is read without them", async () => {
+    write([refused("a")]);
+    const attempt = { id: "x", api_id: "demo", at: AT, event: { Type: "T" }, runs: [] };
+    const wrong = [null, 1, {}, { ...attempt, id: 5 }, { ...attempt, at: "no" }, { ...attempt, event: null }];
+    const runs = [null, [null]].map((value) => ({ ...attempt, runs: value }));
+    const others = [{ received: { id: null, at: 7 } }, { refused: { at: [] } }, { refused: null }, {}];
+    const lines = [...wrong, ...runs].map((value) => ({ attempt: value }));
+    const texts = [...lines, ...others, { attempt }].map((line) =>
+      JSON.stringify({ history: FORMAT, ...line }),
+    );
+    appendFileSync(join(folder, "00000001.jsonl"), texts.map((text) => `${text}\n`).join(""));
+    assert.deepEqual(await ids(), ["a", "x"]);
+  });
+
   it("is read as it was written, in order, start after start, and by others while it is written", async () => {
     const reader = createHistoryReader(folder);
     assert.deepEqual(await Array.fromAsync(reader.read()), []);

@@ -144,3 +144,10 @@ const isWeaklyTyped = (name: string, { kind }: Setting, value: unknown) =>
   (kind === "list" && !Array.isArray(value)) ||
   (kind !== "list" && Array.isArray(value)) ||
   (kind === "integer" && typeof value === "string");
+
+describe("a gatehook.json that is nested more deeply than any", () => {
+  it("is told as that", () => {
+    const text = `{"name":"shop","stages":${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}}`;
+    assert.deepEqual(parseProject(text), { problems: [{ line: 1, message: "nested too deeply" }] });
+  });
+});

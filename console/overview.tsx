@@ -59,7 +59,7 @@ function Figures({ of }: { of: Answer }) {
           <>
             <dt>queue</dt>
             <dd>
-              {count(of.queue.visible)} wait, {count(of.queue.held)} in hand
+              {count(of.queue.visible)} waiting, {count(of.queue.held)} in progress
             </dd>
           </>
         )}

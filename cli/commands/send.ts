@@ -60,10 +60,10 @@ function tellSent(sent: Sent[]): void {
   const [first, ...more] = sent;
   if (!first) return;
   if (more.length > 0)
-    printText(`${countOf(sent.length, "event")} sent: gatehook events ls tells what becomes of them`);
+    printText(`${countOf(sent.length, "event")} sent: gatehook events ls shows their outcomes`);
   else
     printText(
-      `${first.type} for API ${first.api_id} sent as event ${first.id}: gatehook events show last tells what becomes of it`,
+      `${first.type} for API ${first.api_id} sent as event ${first.id}: gatehook events show last shows its outcome`,
     );
 }
 

@@ -21,6 +21,8 @@ export async function readText(file: string, what: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (cause) {
-    throw new UsageError(`the ${what} ${file} cannot be read: ${errorText(cause)}`, { cause });
+    const isMissing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+    const why = isMissing ? "there is no such file" : errorText(cause);
+    throw new UsageError(`the ${what} ${file} cannot be read: ${why}`, { cause });
   }
 }

@@ -32,9 +32,9 @@ export function addEvents(program: Command): void {
     .description("show the outcomes of events, and what their handlers did")
     .addHelpText(
       "after",
-      "\nThe events are those of gatehook dev, which records them in .gatehook/history of\n" +
-        "its folder, with bodies and sessions unchanged. With --stage, they are those that\n" +
-        "a deployment records: by default failures, without keys, secrets and bodies.",
+      "\nThe events are those of gatehook dev, which records them in .gatehook/history\n" +
+        "of its folder, with bodies and sessions unchanged. With --stage, they are those\n" +
+        "of a deployment: by default failures, without keys, secrets and bodies.",
     );
 
   filtered(events.command("ls"))

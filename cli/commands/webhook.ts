@@ -20,8 +20,8 @@ export function addWebhook(program: Command): void {
     .option("--json", "print one JSON object and nothing else")
     .addHelpText(
       "after",
-      "\nThe environment variable WEBHOOK_SECRETS has the secret, or two secrets separated\n" +
-        "by a comma. A secret is never an argument.",
+      "\nThe environment variable WEBHOOK_SECRETS has the secret, or two secrets,\n" +
+        "separated by a comma. A secret is never an argument.",
     )
     .action(async (body, options) => (await import("./webhook-verify.ts")).webhookVerify(body, options));
 }

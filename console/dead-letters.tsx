@@ -116,7 +116,7 @@ function JobView({ job, onStop }: { job: Job; onStop: () => void }) {
 }
 
 function Groups({ groups }: { groups: LetterGroup[] }) {
-  if (groups.length === 0) return <p class="empty muted">No dead letter is known.</p>;
+  if (groups.length === 0) return <p class="empty muted">There are no dead letters.</p>;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
     <div class="body" tabIndex={0} role="region" aria-label="Groups of one reason, handler and error">

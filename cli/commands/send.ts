@@ -5,7 +5,7 @@ import { parseFilter } from "../../lib/history/filter.ts";
 import { createRateLimit } from "../../lib/rate-limit.ts";
 import { findLiveStack } from "../dev/local-stack.ts";
 import { findEvent, openReader } from "../events-open.ts";
-import { eventLines } from "../events-rows.ts";
+import { eventLines, shortId } from "../events-rows.ts";
 import { postEvent } from "../post-event.ts";
 import { type Body, type BodyOptions, bodiesOf } from "../send-body.ts";
 import { countOf } from "../terminal/count.ts";
@@ -63,7 +63,7 @@ function tellSent(sent: Sent[]): void {
     printText(`${countOf(sent.length, "event")} sent: gatehook events ls shows their outcomes`);
   else
     printText(
-      `${first.type} for API ${first.api_id} sent as event ${first.id}: gatehook events show last shows its outcome`,
+      `${first.type} for API ${first.api_id} sent as event ${first.id}: gatehook events show ${shortId(first.id)} shows its outcome`,
     );
 }
 

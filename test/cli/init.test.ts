@@ -168,6 +168,7 @@ describe("gatehook init", () => {
         "var h = new TykJS.TykEventHandlers.NewEventHandler({});\nh.NewHandler(function () {});\n",
     });
     const { code, stdout, stderr } = await init("from-tyk", "--tyk", "tyk");
+    assert.match(stdout, /Next:\n\n[\s\S]*npx gatehook dev\n\nThen, on each gateway host:\n/);
     assert.equal(code, 0, stderr);
     assert.match(
       stdout,

@@ -153,7 +153,7 @@ function journeys(look: Look): void {
         await on.tabTo(/^ *Type/);
         await on.page.keyboard.type("KeyExpired");
         await write(/^ *Key/, "to-be");
-        await on.tabTo(/^ *session before/);
+        await on.tabTo(/^ *store this session first/);
         await on.keys("Space");
       };
       await on.shows("✓ valid");

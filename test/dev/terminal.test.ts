@@ -80,7 +80,7 @@ describe("the terminal of gatehook dev", () => {
     // An attempt is recorded after the line that tells of it, and before its event comes again.
     await says(/attempt 2 of 1000 failed/);
     child.stdin.write("r");
-    await says(/KeyExpired: does the same as then/);
+    await says(/KeyExpired: same as recorded/);
     child.stdin.write("f");
     await says(/✗ failed +KeyExpired/);
     child.stdin.write("q");

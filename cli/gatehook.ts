@@ -18,6 +18,7 @@ import {
   nameAndValue,
   perSecond,
   reaching,
+  repeatable,
   wholeNumber,
   yes,
 } from "./option-values.ts";
@@ -66,17 +67,21 @@ program
   .addOption(folder())
   .option("--once", "end after the sample event: exit code 0 if its handler's work is committed, otherwise 1")
   .option("--json", "with --once: print one JSON object and nothing else")
-  .option("--port <number>", "where ingest listens; 0 is any free port", wholeNumber(0, 65_535), 3000)
+  .option(
+    "--port <number>",
+    "where ingest listens; 0 is any free port (default: 3000, with --once 0)",
+    wholeNumber(0, 65_535),
+  )
   .option("--event <type>", "the type of the sample event; by default the first that has a handler")
   .option("--api <id>", "the API of the sample event; by default the first that has a handler")
   .option("--no-demo", "send no sample event")
   .addOption(
-    new Option(
+    repeatable(
       "--allow-host <name>",
-      "a further name by which requests may come, such as host.docker.internal; repeatable",
-    )
-      .argParser(hostName)
-      .default([], "none"),
+      "a further name by which requests may come, such as host.docker.internal",
+      hostName,
+      [],
+    ),
   )
   .option("--persist", "keep tables, queues and the bucket in .gatehook/ for the next start")
   .option(
@@ -85,7 +90,7 @@ program
     wholeNumber(0, 1_000_000),
     10_000,
   )
-  .option("--set <NAME=value>", "a setting of docs/settings.md; repeatable", nameAndValue, {})
+  .addOption(repeatable("--set <NAME=value>", "a setting of docs/settings.md", nameAndValue, {}))
   .action(async (options) => (await import("./commands/dev.ts")).dev(options));
 
 program
@@ -100,22 +105,16 @@ program
   .option("--dir <folder>", "the folder with apis/ and tykjs.js; by default the nearest around the script")
   .option("--api <id>", "the API of the event; by default the first that names the script, or demo")
   .option("--org <id>", "the handler's context.OrgID; by default that of the API, or demo-org")
-  .addOption(
-    new Option("--session <key=file>", "a session that is in the store; repeatable")
-      .argParser(keyAndFile)
-      .default({}, "none"),
-  )
+  .addOption(repeatable("--session <key=file>", "a session that is in the store", keyAndFile, {}))
   .option("--timeout <ms>", "wall time of the run", wholeNumber(1, 600_000), 5_000)
   .addOption(
-    new Option("--isolation <mode>", "what is left of a run for the next")
+    new Option("--isolation <mode>", "what a run leaves for the next")
       .choices(["global", "event"])
       .default("global"),
   )
   .option("--repeat <number>", "how many times to run it", wholeNumber(1, 1_000_000), 1)
   .addOption(
-    new Option("--allow-host <host>", "a host or CIDR that is not public but may be called; repeatable")
-      .argParser(collect)
-      .default([], "none"),
+    repeatable("--allow-host <host>", "a host or CIDR that is not public but may be called", collect, []),
   )
   .option("--json", "print one JSON object and nothing else")
   .addHelpText(
@@ -123,7 +122,7 @@ program
     "\nIn a folder with apis/ or handlers/, the script runs as its API has it:\n" +
       "tykjs.js is loaded before it, and context has the API's config_data.\n" +
       "Definitions that name the script for the event's type come before the others.\n" +
-      "Options come before the definitions, and these before what the script tells.",
+      "An option overrides the definition, and the definition overrides the script.",
   )
   .action(async (script, options) => (await import("./commands/run.ts")).run(script, options));
 
@@ -156,12 +155,17 @@ program
   .argument("[type]", "a gateway's type of event, made as the gateway makes it")
   .option("--api <id>", "its API; by default the first that has a handler for it")
   .option("--key <key>", "the key that it is about")
-  .option("--set <Meta.Path=value>", "another value of a member; repeatable", collect, [])
-  .option("--file <file>", "events of a file: one, an array, or one a line; - for standard input")
-  .option("--from <event>", "a recorded event again, under another id: an id, its beginning, or last")
-  .option("--repeat <number>", "how often, each time as another event", wholeNumber(1, 100_000), 1)
+  .addOption(repeatable("--set <Meta.Path=value>", "a different value of a member", collect, []))
+  .option("--file <file>", "the events in a file: one, an array, or one on each line; - for standard input")
+  .option("--from <event>", "a recorded event again, with a new id: its id, the beginning of its id, or last")
+  .option(
+    "--repeat <number>",
+    "how many times to send it, each time as a new event",
+    wholeNumber(1, 100_000),
+    1,
+  )
   .option("--rate <number/s>", "how many events to send per second at most", perSecond(0.1, 1_000))
-  .option("--wait", "tell what became of it: exit code 1 when it is not done")
+  .option("--wait", "wait for the outcome and show it: exit code 1 if it is not done")
   .option(...JSON_OPTION)
   .addOption(new Option("--dir <folder>", "the folder of gatehook dev, or one below it").default("."))
   .action(async (type, options) => (await import("./commands/send.ts")).send(type, options));
@@ -170,13 +174,13 @@ program
   .command("console")
   .description("see events, sessions, releases and dead letters in a browser")
   .addOption(new Option("--dir <folder>", "the folder of gatehook dev, or one below it").default("."))
-  .option("--stage <name>", "of a deployed stage, with your rights: only to read, unless --write is there")
+  .option("--stage <name>", "a deployed stage, with your own credentials; read-only without --write")
   .option("--region <name>", "with --stage: by default the stage's in gatehook.json, or AWS_REGION")
-  .option("--write", "with --stage: to change sessions and releases, and to send dead letters again")
-  .option("--open <file>", "of recorded events: what events show --raw or events save wrote")
+  .option("--write", "with --stage: allow changes to sessions, releases and dead letters")
+  .option("--open <file>", "recorded events in a file that events show --raw or events save wrote")
   .option(
     "--port <number>",
-    "with --stage and --open: where the page is; 0 is any free port",
+    "with --stage and --open: the port of the page; 0 is any free port",
     wholeNumber(0, 65_535),
     0,
   )
@@ -204,11 +208,15 @@ program
 
 program
   .command("test")
-  .description("run the tests of a folder: events with what its handlers are to do")
+  .description("run the tests of a folder: events, and what its handlers must do with them")
   .argument("[file...]", "files or folders; by default all of tests/")
-  .option("--update", "write what handlers do now as what is expected")
+  .option("--update", "write the current results as the expected results")
   .option("--watch", "run them again after each save, until Ctrl+C")
-  .addOption(new Option("--reporter <form>", "how to tell").choices(["spec", "tap", "junit"]).default("spec"))
+  .addOption(
+    new Option("--reporter <form>", "the form of the report")
+      .choices(["spec", "tap", "junit"])
+      .default("spec"),
+  )
   .addOption(folder())
   .action(async (files, options) => (await import("./commands/test.ts")).test(files, options));
 

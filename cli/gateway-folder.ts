@@ -5,7 +5,7 @@ import type { GatewayFolder } from "../lib/attach/gather.ts";
 import { parseTykConf } from "../lib/attach/tyk-conf.ts";
 import { errorText } from "../lib/errors.ts";
 import type { SourceFile } from "../lib/releases/sources.ts";
-import { readText, UsageError } from "./terminal/usage.ts";
+import { readText, UsageError, unreadable } from "./terminal/usage.ts";
 
 /** The places of a gateway's files. */
 export interface GatewayPlaces {
@@ -54,7 +54,7 @@ const readConf = async (file: string) =>
 
 async function readApps(folder: string, folders: string[]): Promise<SourceFile[]> {
   const names = await readdir(folder).catch((cause) => {
-    throw new UsageError(`the folder of --apps cannot be read: ${errorText(cause)}`, { cause });
+    throw unreadable(`the gateway's folder of API definitions ${folder}`, cause);
   });
   const found = names.filter((name) => name.endsWith(".json")).sort();
   if (found.length === 0)

@@ -53,7 +53,7 @@ const asUtc = (text: string) => (/T.*\d$/.test(text) && !/[+-]\d\d:?\d\d$/.test(
 /** Adds the options of a command that reaches a stack. Before it runs, its environment is set to that of the stack. */
 export function reaching(command: Command): Command {
   return command
-    .option("--local", "the stack of gatehook dev in this folder, which is found by itself without settings")
+    .option("--local", "the stack of gatehook dev in this folder, even if the environment names another")
     .option("--stage <name>", "a deployed stage of this folder's gatehook.json")
     .option("--region <name>", "with --stage: by default the stage's in gatehook.json, or AWS_REGION");
 }
@@ -74,6 +74,14 @@ export function nameAndValue(text: string, before: Record<string, string>): Reco
   if (!name || value === undefined) throw new InvalidArgumentError("It has the form NAME=value.");
   return { ...before, [name.trim()]: value };
 }
+
+/** An option that may be given several times; `parse` gets the earlier values too. */
+export const repeatable = <Values extends object>(
+  flags: string,
+  what: string,
+  parse: (text: string, before: Values) => Values,
+  none: Values,
+) => new Option(flags, `${what}; repeatable`).argParser(parse).default(none, "none");
 
 /** Any text, appended to earlier values. */
 export const collect = (text: string, before: string[]) => [...before, text];

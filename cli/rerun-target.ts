@@ -6,8 +6,7 @@ import type { Sources } from "./bundle/sources.ts";
 import { connectLocal } from "./dev/local-stack.ts";
 import { readFolder } from "./folder.ts";
 import { readProject } from "./project.ts";
-import { openReleaseStore } from "./stage/release-store.ts";
-import { UsageError } from "./terminal/usage.ts";
+import { namedRelease, openReleaseStore } from "./stage/release-store.ts";
 
 /** The release for reruns, and its texts with places mapped to the author's files. */
 export interface NamedTarget extends Target {
@@ -24,9 +23,7 @@ export async function targetOf(name: string, dir: string): Promise<NamedTarget> 
   if (name === WORKING) return targetOfSources(await readFolder(dir, (await readProject(dir)).folders));
   await connectLocal({ local: true, dir });
   const store = openReleaseStore();
-  const version = name === "live" ? await store.liveVersion() : name;
-  if (!version) throw new UsageError("no release is live yet");
-  const release = await store.read(version);
+  const { version, release } = await namedRelease(store, name);
   const texts = new Map(release.scripts.map(({ path, source }) => [scriptFile(path), source]));
   return { version, release, atSources: (text) => text, textOf: (file) => texts.get(file) };
 }

@@ -116,7 +116,7 @@ function JobView({ job, onStop }: { job: Job; onStop: () => void }) {
 }
 
 function Groups({ groups }: { groups: LetterGroup[] }) {
-  if (groups.length === 0) return <p class="empty muted">No dead letter is known.</p>;
+  if (groups.length === 0) return <p class="empty muted">There are no dead letters.</p>;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
     <div class="body" tabIndex={0} role="region" aria-label="Groups of one reason, handler and error">
@@ -272,7 +272,7 @@ function Detail({ group: letters, isBusy, act, onClose }: DetailProps) {
         <p>
           {state.value?.has.events && (
             <a {...link({ screen: "events", id: event_id, query: api_ids[0] ? { api: api_ids[0] } : {} })}>
-              an event of it
+              one of its events
             </a>
           )}
           {releaseOf && (
@@ -311,7 +311,7 @@ function Confirm({ asked: { what, selection }, rate, onClose, onYes }: ConfirmPr
   const isDelete = what === "delete";
   const letters = countOf(selection.count, "dead letter");
   return (
-    <Dialog title={isDelete ? `Delete ${letters} for good?` : `Redrive ${letters}?`} onClose={onClose}>
+    <Dialog title={isDelete ? `Delete ${letters} permanently?` : `Redrive ${letters}?`} onClose={onClose}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -320,8 +320,8 @@ function Confirm({ asked: { what, selection }, rate, onClose, onYes }: ConfirmPr
       >
         <p>
           {isDelete
-            ? "Their events are lost. Letters that came since this was selected stay."
-            : `They go to the events queue again, ${rate} a second, under the ids that they have: what is done already is not done twice. Letters that came since this was selected stay.`}
+            ? "Their events are lost. Letters that arrived after the selection stay."
+            : `They go to the events queue again, ${rate} per second, with the same ids: what is done already is not done twice. Letters that arrived after the selection stay.`}
         </p>
         <div class="actions">
           <button type="submit" class={isDelete ? "harm" : "main-action"} autofocus={!isDelete}>

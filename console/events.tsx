@@ -36,11 +36,11 @@ export function Events() {
   useKeys({
     "/": { does: "search", run: () => search.current?.focus() },
     f: { does: "failed only", run: toggleFailed },
-    space: { does: "pause or go on", run: togglePause },
+    space: { does: "pause or continue", run: togglePause },
     "↓": { does: "next event", run: () => move(1) },
     j: { does: "next event", run: () => move(1) },
-    "↑": { does: "event before", run: () => move(-1) },
-    k: { does: "event before", run: () => move(-1) },
+    "↑": { does: "previous event", run: () => move(-1) },
+    k: { does: "previous event", run: () => move(-1) },
     Enter: { does: "open", run: () => cursor.value !== undefined && open(cursor.value) },
     ".": { does: "show new events", run: showNew },
     Esc: { does: "back to the list", run: back },
@@ -57,7 +57,7 @@ export function Events() {
             <Key of="f" />
           </button>
           <button type="button" aria-pressed={isPaused.value} onClick={togglePause}>
-            {isPaused.value ? "go on" : "pause"}
+            {isPaused.value ? "continue" : "pause"}
             <Key of="space" />
           </button>
           <New />
@@ -315,8 +315,8 @@ function NothingFits({ q }: { q: string }) {
   return (
     <div class="empty">
       <p>
-        No recorded event fits <code>{shown(q)}</code>. All {count(state.value?.history.events ?? 0)} that are
-        kept were looked through.
+        No recorded event matches <code>{shown(q)}</code>. All {count(state.value?.history.events ?? 0)} were
+        searched.
       </p>
       <p>
         <button type="button" onClick={() => refine({ q: undefined }, "push")}>

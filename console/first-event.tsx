@@ -50,7 +50,7 @@ function HowToSend({ url }: { url: string }) {
         <button type="button" class="main-action" disabled={busy} onClick={send}>
           Send a {shown(type.type)}
         </button>
-        <a {...link({ screen: "send" })}>another one</a>
+        <a {...link({ screen: "send" })}>another type</a>
       </p>
       {problem && <Notice kind="fail">{shown(problem)}</Notice>}
       <p>Or from a terminal:</p>
@@ -58,8 +58,9 @@ function HowToSend({ url }: { url: string }) {
       <Copy text={curl} what="curl" />
       <h3>From your gateway</h3>
       <p>
-        As the webhook of the API's event: <code>target_path</code> <code>{shown(address)}</code>,{" "}
-        <code>method</code> <code>POST</code>. <code>npx gatehook attach</code> writes that for you.
+        Give the event a webhook in the API's definition, with the <code>target_path</code>{" "}
+        <code>{shown(address)}</code> and the <code>method</code> <code>POST</code>.{" "}
+        <code>npx gatehook attach</code> writes it for you.
       </p>
     </div>
   );

@@ -23,7 +23,7 @@ export function Help({ onClose }: { onClose: () => void }) {
             checked={areOn.value}
             onChange={(event) => switchKeys(event.currentTarget.checked)}
           />{" "}
-          single keys do something
+          single keys are on
         </label>
       </p>
       <h3>Search</h3>

@@ -47,19 +47,21 @@ export function Overview() {
 function Figures({ of }: { of: Answer }) {
   const sum = (name: "done" | "failed" | "waits") =>
     of.buckets.reduce((total, bucket) => total + bucket[name], 0);
-  const [done, failed, waits] = [sum("done"), sum("failed"), sum("waits")];
+  const failed = sum("failed");
+  const all = sum("done") + failed + sum("waits");
   return (
     <>
       <dl class="facts">
         <dt>events</dt>
         <dd>
-          {count(done + failed + waits)}, failed {share(failed, done + failed + waits)}
+          {count(all)}
+          {all > 0 && `, failed ${share(failed, all)}`}
         </dd>
         {of.queue && (
           <>
             <dt>queue</dt>
             <dd>
-              {count(of.queue.visible)} wait, {count(of.queue.held)} in hand
+              {count(of.queue.visible)} waiting, {count(of.queue.held)} in progress
             </dd>
           </>
         )}
@@ -102,7 +104,7 @@ function Chart({ of: { buckets } }: { of: Answer }) {
       <figcaption class="actions">
         <span>
           Events: <span class="done">■ done</span> <span class="fail">■ failed</span>{" "}
-          <span class="wait">■ waits</span>, at most {count(most)} a bar
+          <span class="wait">■ waiting</span>, at most {count(most)} in a bar
         </span>
         <button type="button" aria-pressed={isTable} onClick={() => setTable(!isTable)}>
           as table
@@ -232,7 +234,7 @@ function Settings() {
       <h2>What is recorded</h2>
       <p>
         {history?.on
-          ? `${count(history.events)} events, ${history.content === "full" ? "with their content as it is" : "without keys, secrets and bodies"}`
+          ? `${count(history.events)} events, ${history.content === "full" ? "with their complete content" : "without keys, secrets and bodies"}`
           : shown(history?.why ?? "")}
       </p>
       <details>

@@ -159,8 +159,7 @@ function Bars({ error }: { error: string | undefined }) {
     <>
       {mode === "stage" && (
         <div class="bar stage">
-          {shown(place)}:{" "}
-          {write ? "changes count here" : "only to read; --write is needed to change something"}
+          {shown(place)}: {write ? "changes take effect here" : "read-only; --write allows changes"}
         </div>
       )}
       {connection.value === "lost" && (

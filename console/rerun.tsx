@@ -10,7 +10,7 @@ import { countOf, quoted, shown, shownLines } from "./text.ts";
 export const TARGETS = {
   working: "the files of the folder",
   live: "the live release",
-  recorded: "the release of then",
+  recorded: "the release that ran it",
 };
 export type Target = keyof typeof TARGETS;
 
@@ -40,9 +40,9 @@ export const setPin = (row: Ref, on: boolean) =>
 
 const VERDICTS: Record<RerunAnswer["verdict"] | "not run" | "", [mark: string, look: string, text: string]> =
   {
-    same: ["✓", "done", "does the same"],
-    done: ["✓", "done", "failed then, is done now"],
-    differs: ["≠", "wait", "differs from then"],
+    same: ["✓", "done", "same as recorded"],
+    done: ["✓", "done", "failed before, done now"],
+    differs: ["≠", "wait", "differs from the record"],
     fails: ["✗", "fail", "fails now"],
     "not run": ["–", "muted", "was not run"],
     "": ["…", "muted", "waits for a save"],

@@ -3,7 +3,7 @@ import type { ShownAttempt, WholeEvent } from "./answers.ts";
 import { ask } from "./api.ts";
 import { Copy, Dialog, Key, Notice, useAction } from "./parts.tsx";
 import { tell } from "./state.ts";
-import { quoted, shown } from "./text.ts";
+import { countOf, quoted, shown } from "./text.ts";
 
 const HTTP: ReadonlySet<string> = new Set(["makeHttpRequest", "batchRequest"]);
 
@@ -48,9 +48,9 @@ export function SaveTest({
     <Dialog title="Save as a test" onClose={onClose}>
       <form onSubmit={save}>
         <p>
-          The file has the event, what its handlers read and were answered, and what came of it. In it as they
-          are: {keys.size} key(s) with their sessions, {answers} answer(s) of other hosts. Look at it before
-          you commit it.
+          The file has the event, what its handlers read, the responses they got, and the result. Unchanged in
+          it: {countOf(keys.size, "key")} with sessions, {countOf(answers, "response")} of other hosts. Look
+          at it before you commit it.
         </p>
         <label class="field">
           Name, below tests/{shown(folder)}/

@@ -42,7 +42,7 @@ export function Recent() {
     <label class="field">
       Recent
       <select value="" onChange={(event) => choose(event.currentTarget.value)}>
-        <option value="">begin with one of these</option>
+        <option value="">start from one of these</option>
         {value.events.map(({ at, type, api_id, key }, index) => (
           <option value={String(index)}>
             {[clock(at).slice(0, 8), type, api_id, key].filter(Boolean).map(shown).join(" · ")}

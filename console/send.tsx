@@ -222,17 +222,16 @@ export function Send() {
             <Key of="Ctrl Enter" />
           </button>
           <label>
-            times{" "}
             <input
               type="number"
               min={1}
               max={1000}
               value={times}
               onInput={(event) => setTimes(event.currentTarget.valueAsNumber)}
-            />
+            />{" "}
+            times,
           </label>
           <label>
-            at{" "}
             <input
               type="number"
               min={0.1}

@@ -97,8 +97,8 @@ export function SessionBefore({
           disabled={name === ""}
           onChange={(event) => setOn(event.currentTarget.checked)}
         />{" "}
-        session before
-        {name === "" && <span class="muted"> (for one event with a key)</span>}
+        store this session first
+        {name === "" && <span class="muted"> (only for a single event with a key)</span>}
       </label>
       {before && (
         <label class="field wide">

@@ -24,7 +24,7 @@ const first = (pattern: RegExp) => (stdout: string) => pattern.exec(stdout)?.[0]
 
 const COMMANDS: Command[] = [
   { args: ["--version"], find: (stdout, version) => (stdout.trim() === version ? version : undefined) },
-  { args: ["check"], find: first(/release \w+ would go live: 1 API\(s\), 1 script\(s\), 0 warning\(s\)/) },
+  { args: ["check"], find: first(/release \w+ would go live: 1 API, 1 script, 0 warnings/) },
   { args: ["run", "handlers/greeter.js"], find: first(/hello sample-key/) },
   { args: ["sessions", "hash", "k1"], env: { HASH_KEYS: "sha256" }, find: first(/^[0-9a-f]{64}$/m) },
   {
@@ -68,7 +68,7 @@ function outcomeOf(stdout: string): string | undefined {
 
 /** Commands for a folder of `init`, with the framework of its package.json. */
 const OWN_COMMANDS: Command[] = [
-  { args: ["check"], find: first(/release \w+ would go live: 1 API\(s\), 1 script\(s\), 0 warning\(s\)/) },
+  { args: ["check"], find: first(/release \w+ would go live: 1 API, 1 script, 0 warnings/) },
   { args: ["test"], find: first(/2 tests: 2 passed/) },
   { args: ["dev", "--once", "--json"], find: (stdout) => first(/"outcome":"done"/)(stdout) },
   {

@@ -10,7 +10,7 @@ sessionEditor.NewHandler(function (event, context) {
   }
 
   session.expires = session.expires + 1000;
-  // The 1 keeps the key's quota as it is; without it, a write starts the quota anew.
+  // The 1 keeps the key's quota as it is; without it, a write resets the quota.
   TykSetKeyData(key, JSON.stringify(session), 1);
   log("expiry moved by 1000 seconds, after a " + event.Type + " event");
 });

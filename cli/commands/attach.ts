@@ -23,8 +23,8 @@ export async function attach(options: AttachOptions): Promise<void> {
   const url = options.url ?? (await liveStackIn(resolve(options.dir)))?.url;
   if (url === undefined)
     throw new UsageError(
-      "--url is missing, the address that the gateway sends its events to: of the local stack " +
-        "http://127.0.0.1:3000, of a deployment its output HttpApiUrl",
+      "--url is missing: the address that the gateway sends its events to. It is http://127.0.0.1:3000 for the " +
+        "local stack, and the output HttpApiUrl for a deployment",
     );
   const report = await (await prepareAttach({ ...options, url }))();
   if (report.errors.length > 0) process.exitCode = 1;

@@ -1,5 +1,6 @@
 import type { Release } from "../../lib/releases/release.ts";
 import { checkFolder } from "../folder.ts";
+import { countOf, sizeText } from "../terminal/count.ts";
 import { print, printError, printErrorText, printJson, printText } from "../terminal/print.ts";
 import { problemLines } from "../terminal/problem-lines.ts";
 
@@ -26,8 +27,9 @@ export async function check({ dir, json }: CheckOptions): Promise<void> {
   for (const problem of warnings) print(...problemLines("warning", problem, textOf));
   for (const problem of errors) printError(...problemLines("error", problem, textOf));
   const size = sizeOf(partly?.candidate.release ?? release);
-  const counts = `${errors.length} error(s), ${warnings.length} warning(s)`;
-  if (result === "ok") printText(`release ${version} would go live: ${size}, ${warnings.length} warning(s)`);
+  const warned = countOf(warnings.length, "warning");
+  const counts = `${countOf(errors.length, "error")}, ${warned}`;
+  if (result === "ok") printText(`release ${version} would go live: ${size}, ${warned}`);
   else if (partly) {
     printErrorText(`only a part would go live: ${size}, ${counts}`);
     printErrorText(
@@ -36,4 +38,4 @@ export async function check({ dir, json }: CheckOptions): Promise<void> {
   } else printErrorText(`this would be refused: ${counts}`);
 }
 
-const sizeOf = ({ apis, scripts }: Release) => `${apis.length} API(s), ${scripts.length} script(s)`;
+const sizeOf = ({ apis, scripts }: Release) => sizeText({ apis: apis.length, scripts: scripts.length });

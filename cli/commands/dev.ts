@@ -26,13 +26,13 @@ import { changedMembers } from "../terminal/session-changes.ts";
 import { row, timelineLines } from "../terminal/timeline.ts";
 import { UsageError } from "../terminal/usage.ts";
 
-/** The options of `gatehook dev`. `port`: 0 means any free port, which `once` always uses. */
+/** The options of `gatehook dev`. `port`: 0 means any free port, which is the default of `once`. */
 export interface DevOptions extends Asked {
   /** The folder with definitions and scripts. */
   dir: string;
   once?: boolean;
   json?: boolean;
-  port: number;
+  port?: number;
   demo: boolean;
   /** Keeps tables, queues and the bucket between two starts. */
   persist?: boolean;
@@ -43,6 +43,8 @@ export interface DevOptions extends Asked {
   /** Settings that override all others. */
   set: Record<string, string>;
 }
+
+const DEFAULT_PORT = 3000;
 
 type Say = (...lines: string[]) => void;
 
@@ -63,7 +65,7 @@ export async function dev(options: DevOptions): Promise<void> {
   const settings = devSettings(project, process.env, options.set);
   const persist = options.persist ? join(dir, STATE_FOLDER, "data") : undefined;
   const facts = createLogLines((name, line) => printError(`  [${name}] ${line}`));
-  const port = options.once ? 0 : options.port;
+  const port = options.port ?? (options.once ? 0 : DEFAULT_PORT);
   const isKept = !options.once && options.history > 0;
   const page = createDevConsole(dir);
   const history = isKept ? keepHistory(dir, options.history, facts, page.recorded) : undefined;
@@ -127,16 +129,16 @@ export async function dev(options: DevOptions): Promise<void> {
       (await import("./events-ls.ts")).eventsLs({ dir, outcome: "failed", limit: 20 });
     const page = async () => (await import("./console.ts")).consoleCommand({ dir, port: 0, browser: true });
     return [
-      { key: "o", does: "opens the page", press: page },
-      { key: "s", does: "sends the sample", press: sample },
+      { key: "o", does: "open page", press: page },
+      { key: "s", does: "send sample", press: sample },
       ...(isKept
         ? [
-            { key: "r", does: "runs the last event again, dry", press: rerun },
-            { key: "f", does: "lists failures", press: failures },
+            { key: "r", does: "dry rerun", press: rerun },
+            { key: "f", does: "failures", press: failures },
           ]
         : []),
-      { key: "c", does: "clears", press: clearTerminal },
-      { key: "q", does: "quits", press: interrupt },
+      { key: "c", does: "clear", press: clearTerminal },
+      { key: "q", does: "quit", press: interrupt },
     ];
   }
 
@@ -149,7 +151,7 @@ export async function dev(options: DevOptions): Promise<void> {
     const tell = () => ends.push(facts.listen((fact) => !folder.tells(fact) && say(...linesOf(fact))));
     if (!options.once) tell();
     const live = await firstRelease(folder, options);
-    say(`gatehook is ready at ${stack.url} (${((performance.now() - started) / 1000).toFixed(1)} s)`, "");
+    say(`gatehook is ready at ${stack.url} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
     if (options.once) tell();
     if (options.demo && live) await demo({ stack, facts, folder, stop, say }, options);
   }
@@ -222,11 +224,11 @@ async function demo({ stack, facts, folder, stop, say }: Demo, options: DevOptio
   if (!handled) {
     const message = "no sample sent: no API here has a handler";
     if (options.once) throw new AppError("local-failed", message);
-    say(message);
+    say("", message);
     return;
   }
   const { api, type } = handled;
-  say(`A gateway's ${type} event for API ${api.api_id}, from its webhook to the commit:`, "");
+  say("", `A gateway's ${type} event for API ${api.api_id}, from its webhook to the commit:`, "");
   const sent = await sendSampleEvent(stack, facts, handled, stop);
   if (!sent) return;
   const report = { ...sent, ...(sent.error && { error: folder.atSources(sent.error) }) };
@@ -250,7 +252,8 @@ function sayChanges({ session }: SampleReport, say: Say): void {
 
 function sayHowToGoOn(stack: Stack, handled: Handled[], folders: string, say: Say): void {
   const next = handled.find(({ type }) => type !== handled[0]?.type) ?? handled[0];
-  if (next) say("", "Send the next event:", "", `  ${curlLine(stack, next)}`, "");
-  say(`Save a file in ${folders}, and the next event runs it. gatehook's commands in another terminal`);
-  say("find this stack by themselves: npx gatehook releases. Ctrl+C stops everything.", "");
+  if (next) say("", "Send the next event:", "", `  ${curlLine(stack, next)}`);
+  say("", `Save a file in ${folders}, and the next event runs it.`);
+  say("Commands in another terminal find this stack, such as: npx gatehook releases");
+  say("Ctrl+C stops everything.", "");
 }

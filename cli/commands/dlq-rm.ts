@@ -66,7 +66,7 @@ async function ask(open: OpenQueue, target: string | undefined, options: RmOptio
   tellRest(open, found, options.max);
   const least = isWhole(open, found) ? "" : "at least ";
   const which = target === undefined ? "all that are there now" : `of ${target}`;
-  const question = `delete ${least}${countOf(count, "dead letter")} for good, ${which}?`;
+  const question = `delete ${least}${countOf(count, "dead letter")} permanently, ${which}?`;
   return confirm(question, { input: process.stdin, output: process.stderr }, interruption());
 }
 

@@ -13,7 +13,7 @@ import {
 import { countOf } from "../terminal/count.ts";
 import { lineWidth, wrapped } from "../terminal/layout.ts";
 import { print, printJson } from "../terminal/print.ts";
-import { linesOf } from "../terminal/printable.ts";
+import { linesOf, ownFrames } from "../terminal/printable.ts";
 
 /** `body` also shows the messages, which may contain personal data. */
 export interface ShowOptions extends DeadLetterOptions {
@@ -80,7 +80,7 @@ function letterLines(letter: Shown): string[] {
     ...row("reason", letter.reason),
     ...row("handler", handler),
     ...row("release", release),
-    ...row("error", letter.error),
+    ...row("error", letter.error && ownFrames(letter.error)),
     ...row("answer", letter.answer),
     ...Object.entries(letter.attributes).flatMap(([name, value]) => row("with", `${name}: ${value}`)),
     ...row("body", letter.body),

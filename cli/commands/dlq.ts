@@ -29,7 +29,7 @@ export function addDlq(program: Command): void {
     .option("--body", "print the bodies too, which may contain keys")
     .option(
       "--limit <number>",
-      "how many letters to tell at most, the newest ones",
+      "how many letters to show at most, the newest ones",
       wholeNumber(1, 1_000),
       20,
     )

@@ -23,7 +23,7 @@ export async function eventsLs(options: EventsLsOptions): Promise<void> {
     printJson({ events: shown, more });
     return;
   }
-  if (found.length === 0) printText("no event is recorded that fits");
+  if (found.length === 0) printText("no recorded event matches");
   else print(...eventLines(shown, lineWidth()));
-  if (more > 0) printText(`${countOf(more, "older event")} fit too: --limit shows them`);
+  if (more > 0) printText(`${countOf(more, "older event")} not shown: --limit shows more`);
 }

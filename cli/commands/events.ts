@@ -32,9 +32,9 @@ export function addEvents(program: Command): void {
     .description("show the outcomes of events, and what their handlers did")
     .addHelpText(
       "after",
-      "\nOf the stack of gatehook dev, which keeps them in .gatehook/history of its folder:\n" +
-        "bodies and sessions are in it as they are. With --stage, what a deployment keeps: by\n" +
-        "default what failed, without keys, secrets and bodies.",
+      "\nThe events are those of gatehook dev, which records them in .gatehook/history\n" +
+        "of its folder, with bodies and sessions unchanged. With --stage, they are those\n" +
+        "of a deployment: by default failures, without keys, secrets and bodies.",
     );
 
   filtered(events.command("ls"))
@@ -45,7 +45,7 @@ export function addEvents(program: Command): void {
 
   filtered(events.command("tail"))
     .description("print each attempt of an event from now on, until Ctrl+C")
-    .option("--limit <number>", "end after that many", wholeNumber(1, 100_000))
+    .option("--limit <number>", "end after this number of attempts", wholeNumber(1, 100_000))
     .addOption(json("print one JSON object a line and nothing else"))
     .action(async (options) => (await import("./events-tail.ts")).eventsTail(options));
 

@@ -9,7 +9,7 @@ import { completedPackage } from "../init-package.ts";
 import { TEMPLATES } from "../init-templates.ts";
 import { readProject } from "../project.ts";
 import { putFiles } from "../put-files.ts";
-import { sayAttached } from "../terminal/attach-lines.ts";
+import { sayAttached, sayCommands } from "../terminal/attach-lines.ts";
 import { print, printJson } from "../terminal/print.ts";
 import { UsageError } from "../terminal/usage.ts";
 import { prepareAttach } from "./attach.ts";
@@ -56,10 +56,11 @@ export async function init(dir: string, { json, tyk, url, ts = false }: InitOpti
   const attached = await putAttached?.();
   if (attached && attached.errors.length > 0) process.exitCode = 1;
   if (json) return printJson({ ...report, ...(attached && { attached }) });
-  for (const path of report.written) print(`  wrote   ${path}`);
-  for (const path of report.kept) print(`  kept    ${path}`);
-  if (attached && gateway) sayAttached(attached, placesOf(gateway));
-  print("", "Next:", "", ...(await nextCommands(target)).map((command) => `  ${command}`), "");
+  for (const path of report.written) print(`  wrote  ${path}`);
+  for (const path of report.kept) print(`  kept   ${path}`);
+  const commands = await nextCommands(target);
+  if (attached && gateway) sayAttached(attached, placesOf(gateway), commands);
+  else sayCommands(commands);
 }
 
 /** Reads all existing files, and rejects those that it cannot complete, before anything is written. */

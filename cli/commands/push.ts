@@ -9,6 +9,7 @@ import { type CheckedFolder, checkFolder, withSources } from "../folder.ts";
 import { heldLines } from "../held-back.ts";
 import { openReleaseStore } from "../stage/release-store.ts";
 import { carryOut, planUpload, wakesNobody } from "../stage/upload.ts";
+import { sizeText } from "../terminal/count.ts";
 import { print, printError, printErrorText, printText } from "../terminal/print.ts";
 import { problemLines } from "../terminal/problem-lines.ts";
 
@@ -136,7 +137,7 @@ function conclude(folder: CheckedFolder, before: Pointer, entry: HistoryEntry): 
     refuse(`release ${version} was refused, ${kept}:`, told(entry, folder), folder);
     return;
   }
-  const size = `${entry.apis} API(s), ${entry.scripts} script(s)`;
+  const size = sizeText(entry);
   const isBuiltBefore = before.built === folder.version && !before.refused;
   if (isBuiltBefore && before.version !== version)
     printText(

@@ -2,6 +2,7 @@ import { AppError } from "../../lib/errors.ts";
 import type { HistoryEntry } from "../../lib/releases/report.ts";
 import { heldLines } from "../held-back.ts";
 import { openReleaseStore } from "../stage/release-store.ts";
+import { sizeText } from "../terminal/count.ts";
 import { type Column, lineWidth, table, utcTime, wrapped } from "../terminal/layout.ts";
 import { print, printJson, printText } from "../terminal/print.ts";
 import { problemLines } from "../terminal/problem-lines.ts";
@@ -33,10 +34,9 @@ function tell(version: string, entry: HistoryEntry | undefined, json: boolean | 
     printJson(entry);
     return;
   }
-  const { result, built_at, apis, scripts, errors, warnings, held, changes } = entry;
-  const size = `${apis} API(s), ${scripts} script(s)`;
+  const { result, built_at, errors, warnings, held, changes } = entry;
   printText(
-    `release ${version}: ${result === "partly" ? "live in part" : result}, built ${built_at}, ${size}`,
+    `release ${version}: ${result === "partly" ? "live in part" : result}, built ${built_at}, ${sizeText(entry)}`,
   );
   for (const [kind, { added, changed, removed }] of Object.entries(changes ?? {}))
     for (const [what, names] of Object.entries({ added, changed, removed }))

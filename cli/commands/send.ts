@@ -5,7 +5,7 @@ import { parseFilter } from "../../lib/history/filter.ts";
 import { createRateLimit } from "../../lib/rate-limit.ts";
 import { findLiveStack } from "../dev/local-stack.ts";
 import { findEvent, openReader } from "../events-open.ts";
-import { eventLines } from "../events-rows.ts";
+import { eventLines, shortId } from "../events-rows.ts";
 import { postEvent } from "../post-event.ts";
 import { type Body, type BodyOptions, bodiesOf } from "../send-body.ts";
 import { countOf } from "../terminal/count.ts";
@@ -60,10 +60,10 @@ function tellSent(sent: Sent[]): void {
   const [first, ...more] = sent;
   if (!first) return;
   if (more.length > 0)
-    printText(`${countOf(sent.length, "event")} sent: gatehook events ls tells what becomes of them`);
+    printText(`${countOf(sent.length, "event")} sent: gatehook events ls shows their outcomes`);
   else
     printText(
-      `${first.type} for API ${first.api_id} sent as event ${first.id}: gatehook events show last tells what becomes of it`,
+      `${first.type} for API ${first.api_id} sent as event ${first.id}: gatehook events show ${shortId(first.id)} shows its outcome`,
     );
 }
 

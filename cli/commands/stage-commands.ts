@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { folder, JSON_OPTION, nameAndValue, yes } from "../option-values.ts";
+import { folder, JSON_OPTION, nameAndValue, repeatable, yes } from "../option-values.ts";
 
 const target = (command: Command) =>
   command
@@ -9,7 +9,7 @@ const target = (command: Command) =>
     .option("--stage <name>", "the stage: one of gatehook.json, or any where it lists none; else dev")
     .option("--region <name>", "by default the stage's in gatehook.json, or AWS_REGION");
 const set = (command: Command) =>
-  command.option("--set <NAME=value>", "a setting of docs/settings.md; repeatable", nameAndValue, {});
+  command.addOption(repeatable("--set <NAME=value>", "a setting of docs/settings.md", nameAndValue, {}));
 
 /** The commands that package and deploy: each is loaded when it is called. */
 export function addStageCommands(program: Command): void {

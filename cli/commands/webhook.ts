@@ -1,7 +1,5 @@
 import type { Command } from "commander";
-import { wholeNumber } from "../option-values.ts";
-
-const collect = (text: string, before: string[]) => [...before, text];
+import { collect, repeatable, wholeNumber } from "../option-values.ts";
 
 /** `gatehook webhook`: its command is loaded when it is called. */
 export function addWebhook(program: Command): void {
@@ -11,7 +9,7 @@ export function addWebhook(program: Command): void {
     .command("verify")
     .description("check the signature of a received webhook: exit code 0, or 1 with the reason")
     .argument("<body>", "the file with its body, byte for byte, or - for standard input")
-    .option("--header <name: value>", "a header of the webhook; repeatable", collect, [])
+    .addOption(repeatable("--header <name: value>", "a header of the webhook", collect, []))
     .option("--headers <file>", "its headers: one on each line, as curl prints them, or a JSON object")
     .option(
       "--tolerance <seconds>",
@@ -20,6 +18,10 @@ export function addWebhook(program: Command): void {
       300,
     )
     .option("--json", "print one JSON object and nothing else")
-    .addHelpText("after", "\nWEBHOOK_SECRETS is the secret, or two separated by a space: never an argument.")
+    .addHelpText(
+      "after",
+      "\nThe environment variable WEBHOOK_SECRETS has the secret, or two secrets,\n" +
+        "separated by a comma. A secret is never an argument.",
+    )
     .action(async (body, options) => (await import("./webhook-verify.ts")).webhookVerify(body, options));
 }

@@ -12,6 +12,7 @@ import type { Sources } from "../bundle/sources.ts";
 import { readFolder, withSources } from "../folder.ts";
 import { heldLines } from "../held-back.ts";
 import { carryOut, isEmpty, type Plan, planChanges, planUpload } from "../stage/upload.ts";
+import { sizeText } from "../terminal/count.ts";
 import { errorFrame } from "../terminal/error-frame.ts";
 import { printError } from "../terminal/print.ts";
 import { problemLines } from "../terminal/problem-lines.ts";
@@ -111,9 +112,9 @@ export function createLiveFolder(
   }
 
   async function tell(report: ReleaseReport, from: Sources): Promise<void> {
-    const { version, result, apis, scripts, held } = report;
+    const { version, result, held } = report;
     sayProblems(withSources(report, from), from);
-    const size = `${apis} API(s), ${scripts} script(s)`;
+    const size = sizeText(report);
     // It is also unchanged if the stack's own notification of this upload has already made it live.
     const live = result === "unchanged" ? await stack.releases.liveVersion() : version;
     if (result === "refused") printError(`release ${version} was refused: the live release stays`);

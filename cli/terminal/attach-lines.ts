@@ -22,8 +22,11 @@ export interface AttachReport extends Omit<Patched, "files">, Findings {
   stale: string[];
 }
 
-/** Prints the written files, where handlers run from then on, and the manual steps. */
-export function sayAttached(report: AttachReport, places: GatewayPlaces): void {
+/**
+ * Prints the written files, where handlers run from then on, and the manual steps; `commands` come before those on the
+ * gateway's host.
+ */
+export function sayAttached(report: AttachReport, places: GatewayPlaces, commands: string[] = []): void {
   const { runs, stays, errors, warnings, url } = report;
   sayFiles(report);
   print(
@@ -42,7 +45,13 @@ export function sayAttached(report: AttachReport, places: GatewayPlaces): void {
   for (const problem of errors) printError(...problemLines("error", problem));
   if (errors.length > 0)
     print("", "What has an error would not go live, so its handlers stay in the gateway.");
-  if (!report.dryRun) sayNext(report, places);
+  sayCommands(commands);
+  if (!report.dryRun) sayNext(report, places, commands.length > 0 ? "Then" : "Next");
+}
+
+/** The commands to run next. */
+export function sayCommands(commands: string[]): void {
+  if (commands.length > 0) print("", "Next:", "", ...commands.map((command) => `  ${command}`));
 }
 
 const WORDS: Record<Exclude<Put, "same">, [done: string, would: string]> = {
@@ -71,10 +80,14 @@ const runRow = ({ api, type, handlers }: Run) => ({
 });
 const stayRow = ({ api, type, kind }: Stay) => ({ cells: [api, type, kind] });
 
-function sayNext({ out, template, files }: AttachReport, { apps, scripts, tykConf }: GatewayPlaces): void {
+function sayNext(
+  { out, template, files }: AttachReport,
+  { apps, scripts, tykConf }: GatewayPlaces,
+  when: string,
+): void {
   const there = relative(process.cwd(), out) || ".";
   const has = (name: string) => files.some(({ path }) => path.endsWith(name));
-  print("", "Next, on each gateway host:", "");
+  print("", `${when}, on each gateway host:`, "");
   print(`  copy ${there}/templates/full_event.json to ${resolve(scripts, template)}`);
   if (files.some(({ path }) => /(^|\/)apps\//.test(path))) print(`  copy ${there}/apps/ over ${apps}`);
   if (tykConf && has(CONF_MEMBERS))

@@ -9,10 +9,10 @@ import { cut } from "./layout.ts";
 import { linesOf, ownFrames } from "./printable.ts";
 
 const WORDS: Record<Verdict, string> = {
-  same: "does the same as then",
-  done: "failed then, and is done now",
+  same: "same as recorded",
+  done: "failed before, done now",
   fails: "fails now",
-  differs: "differs from then",
+  differs: "differs from the record",
 };
 
 /** The text of a rerun's result. */

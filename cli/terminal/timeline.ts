@@ -25,7 +25,7 @@ function lineText(message: string, fields: Record<string, unknown>): string | un
     case "event queued":
       return row("queued", `${type} for API ${api_id}, event ${fields.event_id}`);
     case "release loaded":
-      return row("loaded", `release ${release}, ${fields.scripts} scripts in ${ms} ms`);
+      return row("loaded", `release ${release}, ${countOf(Number(fields.scripts), "script")} in ${ms} ms`);
     case "release refused":
       return row(
         "refused",
@@ -34,7 +34,7 @@ function lineText(message: string, fields: Record<string, unknown>): string | un
     case "release partly live":
       return row(
         "partly live",
-        `release ${release}; gatehook releases ${release} tells what is not, and why`,
+        `release ${release}; gatehook releases ${release} shows what is not, and why`,
       );
     case "script":
       return row("log", `${handler}: ${fields.text}`);

@@ -21,6 +21,14 @@ export async function readText(file: string, what: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (cause) {
-    throw new UsageError(`the ${what} ${file} cannot be read: ${errorText(cause)}`, { cause });
+    throw unreadable(`the ${what} ${file}`, cause);
   }
+}
+
+/** The error for a file or a folder that an argument names; `what` names it in the message. */
+export function unreadable(what: string, cause: unknown): UsageError {
+  const isMissing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+  return new UsageError(`${what} cannot be read: ${isMissing ? "it does not exist" : errorText(cause)}`, {
+    cause,
+  });
 }

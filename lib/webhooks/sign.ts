@@ -93,7 +93,8 @@ export function verify(
 ): Verification {
   const { headers, body } = received;
   const missing = [ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER].filter((name) => !headers.get(name));
-  if (missing.length > 0) return failed(`header(s) missing: ${missing.join(", ")}`);
+  if (missing.length > 0)
+    return failed(`missing ${missing.length === 1 ? "header" : "headers"}: ${missing.join(", ")}`);
   const [id = "", stamp = "", signature = ""] = [ID_HEADER, TIMESTAMP_HEADER, SIGNATURE_HEADER].map((name) =>
     headers.get(name),
   );

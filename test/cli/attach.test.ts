@@ -426,7 +426,10 @@ describe("gatehook attach", () => {
         ["--url", URL_HERE, "--out", out],
         /--out must be a folder of its own/,
       ]),
-      [["--url", URL_HERE, "--apps", join(root, "none")], /--apps cannot be read/],
+      [
+        ["--url", URL_HERE, "--apps", join(root, "none")],
+        /API definitions .*none cannot be read: it does not exist/,
+      ],
       [["--url", URL_HERE, "--tyk-conf", join(root, "none")], /configuration .* cannot be read/],
     ] as [string[], RegExp][]) {
       const { code, stderr } = await run("attach", ...args);

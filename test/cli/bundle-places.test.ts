@@ -243,7 +243,7 @@ it("gatehook dev begins with what cannot be made, and has it live when it can", 
   try {
     await dev.says(/Ctrl\+C/);
     await writeFiles(folder, { "lib/checked.ts": CHECKED });
-    await dev.says(/release \w+ is live: 1 API\(s\), 1 script\(s\)/);
+    await dev.says(/release \w+ is live: 1 API, 1 script/);
   } finally {
     assert.equal(await dev.end(), 0);
   }

@@ -129,6 +129,7 @@ describe("gatehook dlq, on the stack that is up", () => {
     );
 
     const shown = await dlq(["show", group]);
+    assert.doesNotMatch(shown.stdout, /prelude\.js/);
     assert.deepEqual([shown.code, shown.stderr], [0, ""]);
     assert.match(shown.stdout, /event e1\n {2}is +KeyExpired for API demo\n/);
     assert.match(shown.stdout, /Error: no plan for 'k1'\n +at <anonymous> \(planner\.js:3:18\)/);

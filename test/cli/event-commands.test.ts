@@ -75,6 +75,12 @@ describe("gatehook events and send, beside gatehook dev", () => {
     }
   });
 
+  it("names the command that shows what it sent, whatever is sent after it", async () => {
+    const { stdout } = await cli(["send", "QuotaExceeded", "--key", "k"]);
+    const [, id = "", shown = ""] = /sent as event (\S+):\s+gatehook events show (\S+)/.exec(stdout) ?? [];
+    assert.ok(shown.length > 0 && id.startsWith(shown), stdout);
+  });
+
   it("tells an event whole: what was read, set, logged and changed", async () => {
     assert.equal((await putSession("k-1")).status, 201);
     const { id, outcome } = await sent(

@@ -179,7 +179,7 @@ describe("a definition that is not JSON", () => {
       "error    gateway.json:1: JSON has double quotes only: 'event_handlers'",
       "  1 | { 'event_handlers': {} }",
       "    |   ^",
-      "this would be refused: 3 error(s), 0 warning(s)",
+      "this would be refused: 3 errors, 0 warnings",
       "",
     ]);
   });

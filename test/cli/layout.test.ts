@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { type Column, cut, lineWidth, type Row, table, wrapped } from "../../cli/terminal/layout.ts";
+import { longerThan, runCli } from "../helpers/cli.ts";
 
 /** Columns that a text takes in a terminal, as Unicode has it: wide and full-width characters, and emoji, take two. */
 function columnsOf(text: string): number {
@@ -163,4 +164,14 @@ describe("the width of lines", () => {
       assert.equal(lineWidth({}, { COLUMNS }), Number.POSITIVE_INFINITY);
     assert.equal(lineWidth({ columns: 0 }, {}), Number.POSITIVE_INFINITY, "a terminal without a size");
   });
+});
+
+describe("the help", () => {
+  // These have texts that the command line's library does not wrap.
+  for (const command of ["attach", "detach", "dlq", "events", "run", "webhook verify"])
+    it(`of ${command} fits a terminal of 80 columns`, async () => {
+      const told = await runCli([...command.split(" "), "--help"], { env: { COLUMNS: "80" } });
+      assert.equal(told.code, 0);
+      assert.deepEqual(longerThan(80, told), []);
+    });
 });

@@ -115,7 +115,7 @@ describe("a folder whose gatehook.json names its folders", () => {
 
   it("is checked, and told what is not there", async () => {
     const { code, stdout } = await run("check");
-    assert.deepEqual([code, /1 API\(s\), 1 script\(s\)/.test(stdout)], [0, true], stdout);
+    assert.deepEqual([code, /1 API, 1 script/.test(stdout)], [0, true], stdout);
     await rename(folder.path("src/scripts"), folder.path("src/other"));
     const missing = await run("check");
     assert.equal(missing.code, 2);

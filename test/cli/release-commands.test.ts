@@ -174,6 +174,14 @@ describe("a second terminal, on the stack that is up", () => {
     const unknown = await gatehook("rollback", "0123456789abcdef");
     assert.equal(unknown.code, 1);
     assert.match(unknown.stderr, /there is no release 0123456789abcdef: gatehook releases lists them/);
+    for (const given of [
+      ["0123456789abcdef", "live"],
+      ["live", "0123456789abcdef"],
+    ]) {
+      const { code, stderr } = await gatehook("diff", ...given);
+      assert.equal(code, 1);
+      assert.match(stderr, /there is no release 0123456789abcdef: gatehook releases lists them/);
+    }
     const unset = await runCli(["releases"], { env: { ...stack.env, FILES_BUCKET: "" } });
     assert.equal(unset.code, 1);
     assert.match(unset.stderr, /FILES_BUCKET is not set/);

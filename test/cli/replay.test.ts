@@ -98,7 +98,7 @@ describe("gatehook replay, beside gatehook dev", () => {
     const { expires } = (await (await fetch(`${url}/sessions/k-1`)).json()) as { expires: number };
     assert.equal(expires, 110, "nothing was written");
     const said = (await cli("replay", counted[1] ?? "", "--release", "live")).stdout;
-    assert.match(said, /HostUp: does the same as then \(exact\)/);
+    assert.match(said, /HostUp: same as recorded \(exact\)/);
   });
 
   it("shows what another script does, with the first difference, and ends with 1", async () => {
@@ -107,7 +107,10 @@ describe("gatehook replay, beside gatehook dev", () => {
     await dev.says(/is live/);
     const { code, stdout } = await cli("replay", id);
     assert.equal(code, 1);
-    assert.match(stdout, /KeyExpired: differs from then \(not exact: on another release, its globals start/);
+    assert.match(
+      stdout,
+      /KeyExpired: differs from the record \(not exact: on another release, its globals start/,
+    );
     assert.match(stdout, /- {11}expires 110 → 120\n/);
     assert.match(stdout, /\+ {11}expires 110 → 121\n/);
     const { replays } = await replayed(id);
@@ -126,7 +129,7 @@ describe("gatehook replay, beside gatehook dev", () => {
     // The queue has delivered it again, to the new release.
     const { code, stdout } = await cli("replay", id, "--attempt", "1");
     assert.equal(code, 0, stdout);
-    assert.match(stdout, /AuthFailure: failed then, and is done now/);
+    assert.match(stdout, /AuthFailure: failed before, done now/);
     assert.match(stdout, /- failed {4}handler-threw: TypeError: no plan/);
     assert.match(stdout, /\+ log info {2}no plan/);
   });
@@ -151,7 +154,7 @@ describe("gatehook replay, beside gatehook dev", () => {
     const { code, stdout } = await cli("replay", "--last", "50", "--release", first);
     assert.equal(code, 1, stdout);
     assert.match(stdout, /\n\d+ events: \d+ the same, \d+ failing\n$/);
-    assert.doesNotMatch(stdout, /does the same as then/);
+    assert.doesNotMatch(stdout, /same as recorded/);
     assert.match(stdout, /AuthFailure: fails now[\s\S]* 3 \| log\("first"\); if .*\n +\| +\^\n/);
     const some = await replayed("--last", "2", "--query", "type:HostUp");
     // The second met what the first had left in the globals.

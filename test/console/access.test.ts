@@ -76,7 +76,7 @@ describe("each screen is for everybody", { skip: withoutBrowser() }, () => {
     await on.keys("?");
     await on.page.getByRole("dialog", { name: "Help" }).waitFor();
     await checkAccess(on.page, "help");
-    await on.tabTo(/single keys do something/);
+    await on.tabTo(/single keys are on/);
     await on.keys("Space", "Escape", "n");
     await on.page.getByRole("dialog").waitFor({ state: "detached" });
     assert.match(on.page.url(), /\/console\/events$/);

@@ -110,7 +110,7 @@ function journeys(look: Look): void {
       await on.shows("waits for a save");
       await writeFiles(folder, { "handlers/breaks.js": handler("breaks", 'log("works now");') });
       // The pinned event is run again by itself, and says that it is mended before anything is sent.
-      await on.shows("failed then, is done now");
+      await on.shows("failed before, done now");
       await on.keys("r");
       await on.shows("Dry: nothing was written or sent.");
       await on.shows("outcome failed → done");
@@ -153,7 +153,7 @@ function journeys(look: Look): void {
         await on.tabTo(/^ *Type/);
         await on.page.keyboard.type("KeyExpired");
         await write(/^ *Key/, "to-be");
-        await on.tabTo(/^ *session before/);
+        await on.tabTo(/^ *store this session first/);
         await on.keys("Space");
       };
       await on.shows("✓ valid");

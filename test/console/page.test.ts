@@ -216,7 +216,7 @@ describe("10,000 events", { skip: withoutBrowser() }, () => {
     await on.page.locator(".row", { hasText: "k-4321" }).waitFor();
     assert.equal(await on.page.locator(".row").count(), 1);
     await on.keys("f");
-    await on.shows(/No recorded event fits/);
+    await on.shows(/No recorded event matches/);
     await on.close();
   });
 });

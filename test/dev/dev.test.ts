@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -43,9 +44,26 @@ describe("gatehook dev", () => {
   test("--once prints the event's way as a person reads it", async () => {
     const { code, stdout } = await runCli(["dev", "--once"]);
     assert.equal(code, 0);
+    assert.doesNotMatch(stdout, /\n\n\n/);
     for (const word of ["queued", "loaded", "log", "handler", "committed"])
       assert.match(stdout, new RegExp(`^  \\d\\d:\\d\\d:\\d\\d\\.\\d{3}  ${word} `, "m"));
     for (const word of ["before", "after"]) assert.match(stdout, new RegExp(`^    ${word} +expires`, "m"));
+  });
+
+  test("--once listens on any free port, or on the one that is asked for", async () => {
+    const cwd = await project(
+      "port",
+      "var h = new TykJS.TykEventHandlers.NewEventHandler({}); h.NewHandler(function () {});",
+    );
+    const taken = createServer().listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    const { port } = taken.address() as AddressInfo;
+    const busy = await runCli(["dev", "--once", "--port", String(port)], { cwd });
+    assert.equal(busy.code, 1);
+    assert.match(busy.stderr, new RegExp(`${port} is in use`));
+    taken.close();
+    const free = await runCli(["dev", "--once", "--port", String(port)], { cwd });
+    assert.match(free.stdout, new RegExp(`ready at http://127\\.0\\.0\\.1:${port} `));
   });
 
   test("a script with a syntax error refuses the release and names file and line", async () => {

@@ -132,7 +132,7 @@ describe("gatehook dev", () => {
         assert.doesNotMatch(dev.said(), /curl|demo/);
         await writeFile(join(folder, "handlers/quota.js"), handler("quota", ""));
         await writeFile(join(folder, "apis/orders.json"), ORDERS["apis/orders.json"]);
-        await dev.says(/release \w+ is live: 1 API\(s\), 1 script\(s\)/);
+        await dev.says(/release \w+ is live: 1 API, 1 script/);
       } finally {
         assert.equal(await dev.end(), 0);
       }

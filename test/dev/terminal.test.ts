@@ -61,7 +61,7 @@ describe("the terminal of gatehook dev", () => {
       }),
     });
     // Node makes no terminal of its own.
-    const command = `stty cols 100; exec "${process.execPath}" "${CLI}" dev --port 0 --no-demo`;
+    const command = `stty cols 80; exec "${process.execPath}" "${CLI}" dev --port 0 --no-demo`;
     const made =
       process.platform === "darwin"
         ? ["-q", "/dev/null", "sh", "-c", command]
@@ -69,15 +69,18 @@ describe("the terminal of gatehook dev", () => {
     const child = spawn("script", made, { cwd: folder, stdio: ["pipe", "pipe", "inherit"] });
     const ended = once(child, "close");
     const says = reader(child);
-    await says(
-      /Keys: o opens the page {2}s sends the sample {2}r runs the last event again, dry {2}f lists failures {2}c clears {2}q quits/,
+    const [guide = ""] = await says(
+      /\nSave a file[\s\S]*Keys: o open page {2}s send sample {2}r dry rerun {2}f failures {2}c clear {2}q quit/,
     );
+    // The link must stay in one piece.
+    for (const line of guide.split("\n").filter((line) => !line.includes("http:")))
+      assert.ok(line.trimEnd().length <= 80, line);
     child.stdin.write("xs");
     await says(/failed +fails \(handler-threw\)/);
     // An attempt is recorded after the line that tells of it, and before its event comes again.
     await says(/attempt 2 of 1000 failed/);
     child.stdin.write("r");
-    await says(/KeyExpired: does the same as then/);
+    await says(/KeyExpired: same as recorded/);
     child.stdin.write("f");
     await says(/✗ failed +KeyExpired/);
     child.stdin.write("q");

@@ -25,7 +25,7 @@ export function reader(child: ChildProcess) {
       const found = words.exec(said);
       if (found) {
         said = said.slice(found.index + found[0].length);
-        return;
+        return found;
       }
       assert.ok(!isOver, `ended without saying ${words}:\n${said}`);
       await new Promise<void>((resolve) => {

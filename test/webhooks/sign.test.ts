@@ -94,7 +94,7 @@ describe("a webhook that was received", () => {
 
   it("is not verified without a header, or with one of another form", () => {
     for (const name of Object.keys(headers))
-      assert.equal(reason({ ...headers, [name]: "" }), `header(s) missing: ${name}`);
+      assert.equal(reason({ ...headers, [name]: "" }), `missing header: ${name}`);
     assert.match(reason({ ...headers, "webhook-timestamp": "yesterday" }), /not a number of seconds/);
     assert.match(reason({ ...headers, "webhook-signature": "v2,AAAA" }), /no signature of the form v1/);
   });

@@ -1,3 +1,4 @@
+import { isObject } from "../json.ts";
 import { type EventRow, rowAfter, rowKey } from "./event-rows.ts";
 import type { Filter } from "./filter.ts";
 import type { HistoryLine } from "./records.ts";
@@ -46,11 +47,14 @@ export function eventOf(line: HistoryLine): { id: string; api_id: string } {
 
 /** Whether a value contains a lower-case text: in a string, a number, or the name of a member. */
 function hasText(value: unknown, text: string): boolean {
-  if (typeof value === "string") return value.toLowerCase().includes(text);
-  if (typeof value === "number") return String(value).includes(text);
-  if (Array.isArray(value)) return value.some((each) => hasText(each, text));
-  if (typeof value !== "object" || value === null) return false;
-  return Object.entries(value).some(
-    ([name, each]) => name.toLowerCase().includes(text) || hasText(each, text),
-  );
+  // Without recursion, since a line in a file may be nested more deeply than the stack allows.
+  const left = [value];
+  while (left.length > 0) {
+    const each = left.pop();
+    if (typeof each === "string" || typeof each === "number") {
+      if (String(each).toLowerCase().includes(text)) return true;
+    } else if (Array.isArray(each)) for (const item of each) left.push(item);
+    else if (isObject(each)) for (const [name, member] of Object.entries(each)) left.push(name, member);
+  }
+  return false;
 }

@@ -56,7 +56,8 @@ export function rowAfter(before: EventRow | undefined, line: HistoryLine): Event
     // The consumer's line may arrive before the line about the event's arrival.
     if (before)
       return { ...before, source: before.source === "again" ? "again" : "webhook", at: received.at };
-    return { ...EMPTY, ...received, last_at: received.at };
+    const { id, api_id, type, at } = received;
+    return { ...EMPTY, id, api_id, type, at, last_at: at };
   }
   if ("refused" in line) {
     const { id, api_id, at, code, error, field } = line.refused;

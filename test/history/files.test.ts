@@ -14,6 +14,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, describe, it } from "node:test";
 import fc from "fast-check";
+import { createEventList } from "../../lib/history/event-list.ts";
+import { parseFilter } from "../../lib/history/filter.ts";
 import { FORMAT, type HistoryLine, lineOf } from "../../lib/history/records.ts";
 import { createHistoryReader } from "../../local/history-reader.ts";
 import { HISTORY_LIMITS, type HistoryLimits, openHistory } from "../../local/history-writer.ts";
@@ -52,18 +54,54 @@ describe("a history in files", () => {
     writer.close();
   };
 
+  const attempt = {
+    ...{ id: "x", api_id: "demo", n: 1, at: AT, ms: 1, outcome: "done" },
+    ...{ event: { Type: "T", Meta: {} }, runs: [{ handler: "h", writes: [] }] },
+  };
+  /** Adds lines that this version did not write. */
+  const plant = (lines: object[]) =>
+    appendFileSync(
+      join(folder, "00000001.jsonl"),
+      lines.map((line) => `${JSON.stringify({ history: FORMAT, ...line })}\n`).join(""),
+    );
+
   it("of somebody else, with lines that are no records, is read without them", async () => {
     write([refused("a")]);
-    const attempt = { id: "x", api_id: "demo", at: AT, event: { Type: "T" }, runs: [] };
-    const wrong = [null, 1, {}, { ...attempt, id: 5 }, { ...attempt, at: "no" }, { ...attempt, event: null }];
-    const runs = [null, [null]].map((value) => ({ ...attempt, runs: value }));
+    const members = [
+      ...[
+        { id: 5 },
+        { at: "no" },
+        { at: 2026 },
+        { sent_at: 2026 },
+        { outcome: {} },
+        { error: 1 },
+        { ms: "1" },
+      ],
+      ...[null, { Type: "T" }, { Type: "T", Meta: null }, { Meta: {} }].map((event) => ({ event })),
+      ...[null, [null], [{ writes: [] }], [{ handler: "h", writes: [null] }]].map((runs) => ({ runs })),
+      { runs: [{ handler: "h", writes: [], used: {} }] },
+    ];
+    const attempts = [null, 1, {}, ...members.map((member) => ({ ...attempt, ...member }))];
     const others = [{ received: { id: null, at: 7 } }, { refused: { at: [] } }, { refused: null }, {}];
-    const lines = [...wrong, ...runs].map((value) => ({ attempt: value }));
-    const texts = [...lines, ...others, { attempt }].map((line) =>
-      JSON.stringify({ history: FORMAT, ...line }),
-    );
-    appendFileSync(join(folder, "00000001.jsonl"), texts.map((text) => `${text}\n`).join(""));
+    const two = { attempt: null, received: { id: "b", api_id: "demo", type: "T", at: AT } };
+    plant([...attempts.map((value) => ({ attempt: value })), ...others, two, { attempt }]);
     assert.deepEqual(await ids(), ["a", "x"]);
+  });
+
+  it("of somebody else, with records that are odd, is searched as any", async () => {
+    write([received("a")]);
+    plant([{ received: { id: "b", api_id: "demo", type: "T", at: AT, handlers: 5, outcome: "none" } }]);
+    const deep = JSON.stringify({ history: FORMAT, attempt: { ...attempt, more: "DEEP" } });
+    const text = deep.replace('"DEEP"', `${'{"found":['.repeat(20_000)}1${"]}".repeat(20_000)}`);
+    appendFileSync(join(folder, "00000001.jsonl"), `${text}\n`);
+    const search = async (filter: string) => {
+      const list = createEventList(parseFilter(filter, 0));
+      for await (const line of createHistoryReader(folder).read()) list.add(line);
+      return list.rows().map(({ id }) => id);
+    };
+    assert.deepEqual(await search("FOUND"), ["x"]);
+    assert.deepEqual(await search("handler:h"), ["x"]);
+    assert.deepEqual(await search("outcome:queued"), ["a", "b"]);
   });
 
   it("is read as it was written, in order, start after start, and by others while it is written", async () => {

@@ -67,7 +67,7 @@ export class GoStruct {
     return undefined;
   }
 
-  /** The types that a template may use. */
+  /** The names of all fields, with those of embedded structs. */
   names(): string[] {
     return [...this.fields].flatMap(([name, value]) =>
       this.embedded.includes(name) && value instanceof GoStruct ? value.names() : [name],

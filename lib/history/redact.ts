@@ -130,9 +130,13 @@ function redactEvent(event: GatewayEvent, { inText, keyRef, outline }: Tools): G
     Type: inText(Type),
     Meta: Object.fromEntries(Meta),
     TimeStamp: inText(TimeStamp),
-    ...(missing && { Partial: missing }),
+    ...(missing && { Partial: memberNames(missing).map(inText) }),
   };
 }
+
+/** Publishers may send any value of this name themselves. */
+const memberNames = (value: unknown): string[] =>
+  [value].flat().filter((name) => typeof name === "string" && /^\w+(\.\w+)*$/.test(name)) as string[];
 
 const isFlat = (value: unknown) => value === null || typeof value === "number" || typeof value === "boolean";
 
@@ -213,11 +217,15 @@ function redactCall(whole: CallRecord, tools: Tools): CallRecord {
   const answered = (text: string) => (answer === undefined ? {} : { answer: text });
   switch (name) {
     case "getKeyData":
-      return { ...call, args: [keyRef(first), second], ...answered(redactSession(answer ?? "", tools)) };
+      return {
+        ...call,
+        args: [keyRef(first), inText(second)],
+        ...answered(redactSession(answer ?? "", tools)),
+      };
     case "setKeyData":
-      return { ...call, args: [keyRef(first), redactSession(second, tools), third] };
+      return { ...call, args: [keyRef(first), redactSession(second, tools), inText(third)] };
     case "delKeyData":
-      return { ...call, args: [keyRef(first), second] };
+      return { ...call, args: [keyRef(first), inText(second)] };
     case "makeHttpRequest":
     case "batchRequest":
       return { ...call, args: [outlineHttp(first, inText)], ...answered(outlineHttp(answer ?? "", inText)) };

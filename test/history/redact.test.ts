@@ -130,6 +130,23 @@ describe("a redacted record", () => {
     assert.ok(!text.includes(Buffer.from(CANARY).toString("base64").slice(0, 12)));
   });
 
+  it("has no key that a script gives in the place of an API, and no text of a publisher as a member's name", () => {
+    const key = `key-${CANARY}`;
+    const calls = [
+      { i: 0, name: "getKeyData", args: ["demo", key], t: 1, ms: 1 },
+      { i: 1, name: "delKeyData", args: ["demo", key], t: 1, ms: 1 },
+      { i: 2, name: "setKeyData", args: ["demo", "{}", key], t: 1, ms: 1 },
+    ] satisfies CallRecord[];
+    const attempt = attemptWith(key, "s", { calls });
+    const given = ["Meta.Key", { of: CANARY }, `a text with ${CANARY}`] as string[];
+    const { event, runs } = redact({ ...attempt, event: { ...attempt.event, Partial: given } });
+    assert.deepEqual(
+      runs[0]?.calls.map(({ args }) => args.at(-1)),
+      [keyRef(key), keyRef(key), keyRef(key)],
+    );
+    assert.deepEqual(event.Partial, ["Meta.Key"]);
+  });
+
   it("has it nowhere, whatever keys and secrets look like", () => {
     const part = fc.string({ unit: "binary", maxLength: 12 });
     fc.assert(

@@ -123,6 +123,24 @@ describe("the pages of docs/", () => {
     }
   });
 
+  it("say where each folder of lib is, and name files that are there", () => {
+    const [, table = ""] = read("docs/architecture.md").split("## Where things are");
+    const rows = [...table.matchAll(/^\| `(\w[^`]*\/)[^|]*\| (.+) \|$/gm)];
+    const folders = rows.map(([, folder = ""]) => folder);
+    const ofLib = readdirSync(join(ROOT, "lib"), { withFileTypes: true }).filter((entry) =>
+      entry.isDirectory(),
+    );
+    assert.deepEqual(
+      ofLib.map(({ name }) => `lib/${name}/`).filter((folder) => !folders.includes(folder)),
+      [],
+    );
+    for (const [, folder = "", text = ""] of rows) {
+      assert.ok(existsSync(join(ROOT, folder)), `there is no ${folder}`);
+      for (const [, file = ""] of text.matchAll(/`([\w./-]+\.(?:ts|js))`/g))
+        assert.ok(found(file, `${folder}**/${file}`, `lib/*/**/${file}`).length > 0, `there is no ${file}`);
+    }
+  });
+
   it("compare by costs that docs/deploy.md has", () => {
     const costs = [...read("docs/compare.md").matchAll(/(\d+\.\d\d) USD/g)].map(([, usd = ""]) => usd);
     assert.ok(costs.length > 0);

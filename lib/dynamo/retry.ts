@@ -7,6 +7,11 @@ export const ATTEMPTS = 6;
 /** Waits a random time of up to 25 ms × 2^`attempt`, so that writers do not conflict again. The first attempt is 1. */
 export const pauseBefore = (attempt: number, random: () => number) => delay(random() * 25 * 2 ** attempt);
 
-/** If a permission is missing, DynamoDB's message names the action and the resource. */
-export const dependencyFailed = (action: string, cause: unknown) =>
-  new AppError("dependency-failed", `dynamodb:${action} failed: ${errorText(cause)}`, { cause });
+/**
+ * If a permission is missing, DynamoDB's message names the action and the resource. An error that is one already is
+ * returned itself.
+ */
+export const dependencyFailed = (action: string, cause: unknown): AppError =>
+  cause instanceof AppError && cause.code === "dependency-failed"
+    ? cause
+    : new AppError("dependency-failed", `dynamodb:${action} failed: ${errorText(cause)}`, { cause });

@@ -244,6 +244,13 @@ describe("an outage of the table", () => {
     await assert.rejects(proveMarks(marks), { code: "dependency-failed", message: /BatchGetItem/ });
   });
 
+  it("is told once when a table leaves keys unread again and again", async () => {
+    const send = async ({ input }: BatchGetItemCommand) => ({ UnprocessedKeys: input.RequestItems });
+    const { proveMarks } = storeBy({ send } as unknown as DynamoDBClient);
+    const message = "dynamodb:BatchGetItem left keys unread again and again: reads are throttled";
+    await assert.rejects(proveMarks({ "demo#e": { done: ["h"] } }), { code: "dependency-failed", message });
+  });
+
   it("is one while the item is read that a put has met", async () => {
     const conflict = { Responses: [{ Error: { Code: "ConditionalCheckFailed" } }, {}] };
     const store = storeBy(readsFail(conflict));

@@ -109,12 +109,14 @@ export function parseLine(text: string): HistoryLine | undefined {
 /** Whether it has what lists of events need of each line: one broken line must not hide all others. */
 function isReadable(line: Partial<Record<"attempt" | "received" | "refused", unknown>>): boolean {
   const { attempt, received, refused } = line;
-  if (attempt !== undefined) return isAttempt(objectOf(attempt));
+  if (attempt !== undefined) return isAttempt(attempt);
   if (received !== undefined) return isOfEvent(objectOf(received), ["type"]);
   return isOfEvent(objectOf(refused), ["code", "error"], ["field"]);
 }
 
-function isAttempt(record: JsonObject): boolean {
+/** Whether it has what lists of events need of an attempt. */
+export function isAttempt(value: unknown): boolean {
+  const record = objectOf(value);
   const { event, runs, n, ms } = record;
   const { Type, Meta } = objectOf(event);
   return (

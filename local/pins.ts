@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { AppError, errorText } from "../lib/errors.ts";
 import { rowKey } from "../lib/history/event-rows.ts";
 import type { AttemptRecord } from "../lib/history/records.ts";
+import { isAttempt } from "./history-reader.ts";
 import { assertNoLink } from "./state-folder.ts";
 
 /** Events that are run again at each save, with a recorded attempt of each. */
@@ -22,7 +23,9 @@ export const MOST_PINS = 10;
 export function createPins(file: string): Pins {
   function list(): AttemptRecord[] {
     try {
-      return (JSON.parse(readFileSync(file, "utf8")) as { pins: AttemptRecord[] }).pins.map((pin) => pin);
+      const { pins } = JSON.parse(readFileSync(file, "utf8")) as { pins: AttemptRecord[] };
+      if (pins.every(isAttempt)) return pins;
+      throw new Error("it has a pin that is not a recorded event");
     } catch (thrown) {
       if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
       const what = `${file} cannot be read: ${errorText(thrown)}: remove it, and pin the events again`;

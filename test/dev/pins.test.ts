@@ -69,7 +69,7 @@ describe("pinned events", () => {
     assert.equal(pins.list().length, MOST_PINS);
   });
 
-  for (const text of ["", "{", "{}", '{"pins":1}'])
+  for (const text of ["", "{", "{}", '{"pins":1}', '{"pins":[{}]}', '{"pins":[null]}'])
     it(`are not read from ${JSON.stringify(text)}, and it is said how to go on`, () => {
       const broken = join(folder, "broken.json");
       writeFileSync(broken, text);

@@ -26,7 +26,11 @@ import { createPins } from "../../local/pins.ts";
 import { makeStateFolder } from "../../local/state-folder.ts";
 
 const TEXT = "a file of the user\n";
-const ATTEMPT = { id: "e1", api_id: "orders" } as AttemptRecord;
+const ATTEMPT: AttemptRecord = {
+  ...{ id: "e1", api_id: "orders", n: 1, at: "2026-12-24T00:00:00.000Z", ms: 1, container: "c" },
+  ...{ isolation: "global", outcome: "done", runs: [] },
+  event: { Type: "KeyExpired", Meta: {}, TimeStamp: "" },
+};
 const unexpected = (thrown: unknown) => assert.fail(String(thrown));
 
 describe("a link that was planted in .gatehook", () => {

@@ -19,12 +19,15 @@ export async function audited<T>(
   try {
     const result = await work();
     // A rejection over HTTP is also an answer.
-    await tell(result instanceof Response && !result.ok ? "refused" : "done");
+    await tell(result instanceof Response && !result.ok ? resultOf(result.status) : "done");
     return result;
   } catch (thrown) {
-    // After any other error, such as a lost connection, it may have been done.
-    const isRejected = thrown instanceof AppError && thrown.status < 500;
-    await tell(isRejected ? "refused" : "asked");
+    await tell(resultOf(thrown instanceof AppError ? thrown.status : UNKNOWN));
     throw thrown;
   }
 }
+
+const UNKNOWN = 500;
+
+/** After an error that is not a rejection, such as a lost connection, it may have been done. */
+const resultOf = (status: number): AuditResult => (status < UNKNOWN ? "refused" : "asked");

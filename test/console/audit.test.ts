@@ -141,22 +141,26 @@ describe("the audit of a console", () => {
     assert.ok(await own.stack.session("safe"));
   });
 
-  it("says asked of what may have been done, where the answer of the table is lost", async () => {
-    const broken = await own.with({
-      audit: createAudit({ who: WHO, history, now: Date.now }),
-      async sessions(request) {
-        const answer = await own.backend.sessions?.(request);
-        if (!request.route.startsWith("DELETE") && answer) return answer;
-        throw Object.assign(new Error("socket hang up"), { code: "ECONNRESET" });
-      },
+  const lost = Object.assign(new Error("socket hang up"), { code: "ECONNRESET" });
+  for (const [name, end, expected] of [
+    ["is lost", () => Promise.reject(lost), 500],
+    ["is an answer of an outage", async () => ({ status: 503, headers: {}, body: "{}" }), 503],
+  ] as const)
+    it(`says asked of what may have been done, where the answer of the table ${name}`, async () => {
+      const broken = await own.with({
+        audit: createAudit({ who: WHO, history, now: Date.now }),
+        async sessions(request) {
+          const answer = await own.backend.sessions?.(request);
+          return !request.route.startsWith("DELETE") && answer ? answer : end();
+        },
+      });
+      await put("unknown");
+      const matched = { "if-match": '"1"' };
+      const { status } = await askApp(broken, "DELETE", "/sessions/unknown", undefined, matched);
+      assert.equal(status, expected);
+      assert.equal(written().result, "asked");
+      assert.equal(await own.stack.session("unknown"), undefined);
     });
-    await put("unknown");
-    const matched = { "if-match": '"1"' };
-    const { status } = await askApp(broken, "DELETE", "/sessions/unknown", undefined, matched);
-    assert.equal(status, 500);
-    assert.equal(written().result, "asked");
-    assert.equal(await own.stack.session("unknown"), undefined);
-  });
 
   it("says asked of what was done, where only the end could not be written", async () => {
     await put("half");

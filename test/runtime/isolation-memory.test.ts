@@ -18,6 +18,7 @@ const assets = loadAssets();
 async function openSandbox(engine: Engine, scripts: Script[], limits: Partial<Limits> = {}) {
   const all = { ...DEFAULT_LIMITS, ...limits };
   const stop: { code: StopCode | undefined } = { code: undefined };
+  const calls: string[][] = [];
   const instance = await createInstance(engine, all, () => {
     stop.code ??= "memory";
   });
@@ -25,12 +26,15 @@ async function openSandbox(engine: Engine, scripts: Script[], limits: Partial<Li
     prelude: readPrelude(),
     limits: all,
     stop,
-    hostCall: (name) => ({ text: name === "getKeyData" ? '{"expires":1}' : undefined }),
+    hostCall(name, args) {
+      calls.push([name, ...args]);
+      return { text: name === "getKeyData" ? '{"expires":1}' : undefined };
+    },
   });
   sandbox.load(scripts, () => {});
   const run = (handler: string, timeoutMs = 60_000) =>
     sandbox.run({ handler, event: EVENT, context: CONTEXT, timeoutMs });
-  return { instance, sandbox, run };
+  return { instance, sandbox, run, calls };
 }
 
 function handler(name: string, body: string): Script {
@@ -52,6 +56,28 @@ const SCRIPTS = [
   handler("throws", "globalThis.thrown = new Error('no'); throw thrown;"),
   handler("promises", "return Promise.resolve().then(function () { log('late'); });"),
 ];
+
+describe("an argument for which there is no memory", () => {
+  test("ends the run, and the next one does not take its place", async () => {
+    const fills = handler(
+      "fills",
+      `var value = "\u00e9".repeat(30000), hoard = [];
+      for (var size = 1 << 20; size >= 1 << 14; size >>= 6)
+        try { for (;;) hoard.push(new ArrayBuffer(size)); } catch (full) {}
+      for (var n = 0; n < 100; n += 1) {
+        try { TykStorageSet("k", value, 60); } catch (full) {}
+        hoard.pop();
+      }`,
+    );
+    const { run, calls } = await openSandbox({ wasm: assets.wasm }, [fills], {
+      memoryBytes: 16 * 1024 * 1024,
+    });
+    const end = run("fills");
+    assert.ok(!end.ok && end.code === "memory", JSON.stringify(end));
+    const wrong = calls.filter(([name, , , value = ""]) => name === "storage" && value.length < 30_000);
+    assert.deepEqual(wrong, []);
+  });
+});
 
 describe("a restored snapshot", () => {
   test("is the memory as it was, to the byte, but for the dead stack", async () => {

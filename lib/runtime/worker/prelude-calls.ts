@@ -1,8 +1,9 @@
-import { type QuickJSContext, type QuickJSHandle, Scope } from "quickjs-emscripten";
+import { type QuickJSHandle, Scope } from "quickjs-emscripten";
 import { IDENTIFIER_PATH } from "../identifiers.ts";
 import type { Asked, Held, Limits, Probed, StopCode } from "../protocol.ts";
 import { noNameError, type Thrown } from "./failures.ts";
 import { type HostCall, newHostFunction } from "./host-function.ts";
+import type { Instance } from "./instance.ts";
 import type { Prelude } from "./jsvm/source.ts";
 
 /**
@@ -43,7 +44,11 @@ const ERROR_CHARS = 8 * 1024;
  * Evaluates the prelude in a new context, before any script. Names of handlers are checked here and not inside the
  * sandbox: compiled by QuickJS, the character sets of an identifier would use a tenth of its memory.
  */
-export function installPreludeCalls(context: QuickJSContext, deps: PreludeCallsDeps): PreludeCalls {
+export function installPreludeCalls(
+  instance: Pick<Instance, "context" | "failedAllocations">,
+  deps: PreludeCallsDeps,
+): PreludeCalls {
+  const { context } = instance;
   const { prelude, limits, hostCall, stop } = deps;
   const evaluate = (code: string, file: string) =>
     context.unwrapResult(context.evalCode(code, file, { type: "global", strict: true }));
@@ -54,7 +59,7 @@ export function installPreludeCalls(context: QuickJSContext, deps: PreludeCallsD
     kept.push(handle);
     return handle;
   };
-  const host = newHostFunction(context, hostCall, (code) => {
+  const host = newHostFunction(instance, hostCall, (code) => {
     stop.code ??= code;
   });
   const { logLineChars } = limits;
@@ -166,7 +171,7 @@ export function installPreludeCalls(context: QuickJSContext, deps: PreludeCallsD
       const byPath = held && new Map(paths.map((path, index) => [path, held[index] ?? -1]));
       return byPath && names.map((name) => byPath.get(name) ?? -1);
     },
-    globals: () => JSON.parse(textOf(call(globals)) ?? "[]") as string[],
+    globals: () => JSON.parse(textOf(call(globals)) || "[]") as string[],
     dispose() {
       for (const handle of kept) handle.dispose();
     },

@@ -77,7 +77,7 @@ class QuickJSSandbox implements Sandbox {
     instance.runtime.setInterruptHandler(() => this.#mustStop());
     // The rejection of the promise of an import(); without a loader, the engine's error is about the imported file.
     instance.runtime.setModuleLoader(() => ({ error: new Error(NO_MODULES) }));
-    this.#preludeCalls = installPreludeCalls(instance.context, deps);
+    this.#preludeCalls = installPreludeCalls(instance, deps);
   }
 
   get intact(): boolean {

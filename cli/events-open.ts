@@ -123,7 +123,7 @@ export async function findEvent(
   const row = chosen(named, list.rows());
   const found = await Promise.all((places.get(rowKey(row)) ?? []).map((place) => reader.lineAt(place)));
   const lines = found.filter((line) => line !== undefined);
-  if (lines.length === 0) throw notThere(named);
+  if (lines.length === 0) throw unreadable(named);
   return { row, lines, attempts: lines.flatMap((line) => ("attempt" in line ? line.attempt : [])) };
 }
 
@@ -180,3 +180,9 @@ function chosen(named: string, rows: EventRow[]): EventRow {
 
 const notThere = (named: string) =>
   new AppError("local-failed", `no event ${named} is recorded: gatehook events ls lists those that are`);
+
+const unreadable = (named: string) =>
+  new AppError(
+    "local-failed",
+    `the record of event ${named} is gone, too large, or not one that gatehook writes: only its line in gatehook events ls is left`,
+  );

@@ -4,6 +4,7 @@ import { gunzip } from "node:zlib";
 import { type DynamoDBClient, GetItemCommand, paginateQuery } from "@aws-sdk/client-dynamodb";
 import { GetObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { toAttributes } from "../../lib/dynamo/attributes.ts";
+import { outline } from "../../lib/go/json.ts";
 import { type AttemptRecord, FORMAT, type HistoryLine } from "../../lib/history/records.ts";
 import {
   BY_DAY,
@@ -19,6 +20,7 @@ import {
   type Stored,
   storedOf,
 } from "../../lib/history/table-items.ts";
+import { isObject, parsedJson } from "../../lib/json.ts";
 import type { HistoryReader, LinePlace, PlacedLine } from "../../local/history-reader.ts";
 
 /** The place of a deployment's history. */
@@ -56,17 +58,28 @@ const LANES = 16;
 
 /** More than any attempt that a consumer records, with every character escaped. */
 const RECORD_BYTES = 32 * 1024 * 1024;
+/** More levels than any event that ingest accepts. */
+const RECORD_DEPTH = 1_000;
 
 const unzip = promisify(gunzip);
 
-/** Undefined for what is larger than any record: a few kilobytes could fill the memory of whoever reads them. */
+/**
+ * Undefined for what is not gzip, and for what is larger than any record: a few kilobytes could fill the memory of
+ * whoever reads them.
+ */
 async function textIn(bytes: Uint8Array): Promise<string | undefined> {
   try {
     return (await unzip(bytes, { maxOutputLength: RECORD_BYTES })).toString();
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") return undefined;
-    throw thrown;
+  } catch {
+    return undefined;
   }
+}
+
+/** Undefined for what no function writes: a deeper record would exceed the stack of whoever prints it. */
+function attemptIn(text: string): AttemptRecord | undefined {
+  if (outline(text).depth > RECORD_DEPTH) return undefined;
+  const attempt = parsedJson(text);
+  return isObject(attempt) && Array.isArray(attempt.runs) ? (attempt as unknown as AttemptRecord) : undefined;
 }
 
 /** Reads a history that functions are writing. Places are of this reader alone. */
@@ -168,7 +181,8 @@ export function createTableReader(history: HistoryTable, wanted: Wanted = {}): H
     const bytes = stored && (await bytesOf(stored));
     const text = bytes && (await textIn(bytes));
     if (text === undefined) return undefined;
-    return { history: FORMAT, attempt: JSON.parse(text) as AttemptRecord };
+    const attempt = attemptIn(text);
+    return attempt && { history: FORMAT, attempt };
   }
 
   async function* readWhole(): AsyncIterable<HistoryLine> {

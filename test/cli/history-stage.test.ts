@@ -9,6 +9,8 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
+import { PutItemCommand } from "@aws-sdk/client-dynamodb";
 import type { SessionHistory } from "../../console/answers.ts";
 import { createRedaction } from "../../lib/history/redact.ts";
 import { runCli } from "../helpers/cli.ts";
@@ -345,6 +347,21 @@ describe("what a deployment records", () => {
       said,
     );
     assert.ok(!said.includes(CANARY) && !JSON.stringify(items).includes(CANARY));
+  });
+
+  it("says that a record is not one that a function writes", async () => {
+    const { dynamoClient } = stack.clients;
+    const [own] = (await itemsOf(dynamoClient, STORES)).filter(({ record }) => record?.B);
+    const { id } = JSON.parse(own?.summary?.S ?? assert.fail("there is a record"));
+    const record = { B: gzipSync(`{"runs":[],"event":${"[".repeat(100_000)}${"]".repeat(100_000)}}`) };
+    const others = (await itemsOf(dynamoClient, STORES)).filter(({ pk }) => pk?.S === own?.pk?.S);
+    const put = (Item: (typeof others)[number]) =>
+      dynamoClient.send(new PutItemCommand({ TableName: STORES, Item }));
+    for (const item of others) await put({ ...item, record });
+    const { code, stderr } = await runCli(["events", "show", id, "--stage", "prod"], { cwd: folder, env });
+    for (const item of others) await put(item);
+    assert.equal(code, 1);
+    assert.match(stderr, /the record of event \S+ is gone, too large, or not one that gatehook writes/);
   });
 
   it("says where there is nothing", async () => {

@@ -8,7 +8,7 @@ import type { S3Client } from "@aws-sdk/client-s3";
 import { createTableReader } from "../../cli/stage/history-table.ts";
 
 const PLACE = { file: "2026-12-01", offset: 0, bytes: 0 };
-const record = (padding: string) => gzipSync(JSON.stringify({ id: "e1", padding }));
+const record = (padding: string) => gzipSync(JSON.stringify({ id: "e1", runs: [], padding }));
 
 const readerOf = (Item: object, object: object = {}) =>
   createTableReader({
@@ -27,6 +27,27 @@ describe("a record of a stage's history", () => {
     const bomb = record("x".repeat(40_000_000));
     assert.ok(bomb.length < 64 * 1024, "it would fit into an item");
     assert.equal(await readerOf({ record: { B: bomb } }).lineAt(PLACE), undefined);
+  });
+
+  it("is not taken if no function writes such a record", async () => {
+    const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+    const forged = [
+      `{"id":"e1","runs":[],"event":${deep}}`,
+      deep,
+      "null",
+      "[]",
+      "{}",
+      '{"runs":1}',
+      '{"runs":[',
+      "",
+    ];
+    for (const text of forged)
+      assert.equal(
+        await readerOf({ record: { B: gzipSync(text) } }).lineAt(PLACE),
+        undefined,
+        text.slice(0, 40),
+      );
+    assert.equal(await readerOf({ record: { B: Buffer.from("no gzip") } }).lineAt(PLACE), undefined);
   });
 
   it("is not read from an object that is larger than that", async () => {

@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { RerunAnswer, ShownAttempt, WholeEvent } from "./answers.ts";
 import { ask, eventPath, get, request } from "./api.ts";
 import { useKeys } from "./keys.ts";
-import { keyOf, rowOf } from "./list.ts";
+import { awaitedRow, keyOf } from "./list.ts";
 import { Back, copy, Key, Notice, Outcome, Tabs, useAction, useLoaded } from "./parts.tsx";
 import { type RerunChoice, RerunResult, runAgain, setPin, TARGETS, type Target } from "./rerun.tsx";
 import { addressOf, go, refine, route } from "./router.ts";
@@ -29,7 +29,7 @@ export function EventPane({
 }) {
   const query = api === undefined ? "" : `?${new URLSearchParams({ api })}`;
   // Read again when the list receives a change of it.
-  const row = api === undefined ? undefined : rowOf(keyOf({ id, api_id: api }))?.value;
+  const row = api === undefined ? undefined : awaitedRow(keyOf({ id, api_id: api }));
   const { value, error, reload } = useLoaded(
     (signal) => get<WholeEvent>(`/events/${encodeURIComponent(id)}${query}`, signal),
     [id, api, row],

@@ -21,7 +21,15 @@ export const isAtTop = signal(true);
 
 /** In a signal for each row, so that a change repaints only that row. */
 const rows = new Map<string, Signal<EventRow>>();
+/** Changes when a row is added. */
+const added = signal(0);
 export const rowOf = (key: string): Signal<EventRow> | undefined => rows.get(key);
+
+/** The row of an event that may not be in the list yet: repaints when it is added, and when it changes. */
+export function awaitedRow(key: string): EventRow | undefined {
+  added.value;
+  return rows.get(key)?.value;
+}
 export { keyOf };
 
 const FIRST_PAGE = 300;
@@ -73,7 +81,10 @@ function keep(row: EventRow): string {
   const key = keyOf(row);
   const known = rows.get(key);
   if (known) known.value = row;
-  else rows.set(key, signal(row));
+  else {
+    rows.set(key, signal(row));
+    added.value += 1;
+  }
   return key;
 }
 

@@ -249,6 +249,48 @@ describe("an event of two attempts", { skip: withoutBrowser() }, () => {
     ],
   });
 
+  it("is read again when it is added to the list after it was opened", async () => {
+    const folder = await folderWith([attempt(1, "failed", "the first")], FILES);
+    const own = await startWith(folder);
+    const browser = await startBrowser();
+    const opened = Promise.withResolvers<void>();
+    let row: unknown;
+    let reads = 0;
+    try {
+      const on = await openPage(browser, own.link("/console/releases"), WIDE);
+      // The list does not have the event yet, and the stream adds it when it is open.
+      const isPath = (end: string) => (url: URL) =>
+        url.pathname.endsWith(end) && !url.pathname.startsWith("/console/events");
+      await on.page.route(isPath("/events"), async (route) => {
+        const page = (await (await route.fetch()).json()) as { events: unknown[] };
+        row ??= page.events[0];
+        await route.fulfill({ json: { ...page, events: [], found: 0 } });
+      });
+      await on.page.route(isPath("/tail"), async (route) => {
+        await opened.promise;
+        const data = JSON.stringify({ type: "rows", rows: [row], left: [] });
+        await route.fulfill({ contentType: "text/event-stream", body: `data: ${data}\n\n` });
+      });
+      await on.page.route(isPath("/events/tried-twice"), (route) => {
+        reads += 1;
+        return route.continue();
+      });
+      await on.page.goto(own.link("/console/events/tried-twice?api=shop"));
+      await on.shows("the first");
+      await on.settled();
+      assert.equal(reads, 1);
+      const again = on.page.waitForRequest((request) => request.url().includes("/events/tried-twice"));
+      opened.resolve();
+      await again;
+      await on.page.context().close();
+    } finally {
+      opened.resolve();
+      await browser.close();
+      await own.dev.end();
+      await rm(folder, { recursive: true });
+    }
+  });
+
   it("is run again and kept as the attempt that is looked at, which the commands name", async () => {
     const folder = await folderWith(
       [attempt(1, "failed", "the first"), attempt(2, "done", "the second")],

@@ -116,7 +116,7 @@ export function createTableReader(history: HistoryTable, wanted: Wanted = {}): H
       },
     );
     for await (const { Items = [] } of pages) {
-      found.push(...Items.map(listedOf));
+      found.push(...Items.flatMap((item) => listedOf(item) ?? []));
       if (found.length >= most) break;
     }
     return found;

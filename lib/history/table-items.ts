@@ -1,5 +1,6 @@
 import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
+import { objectOf, parsedJson } from "../json.ts";
 import { keyOfEvent } from "./event-rows.ts";
 import type { AttemptRecord, RunRecord } from "./records.ts";
 
@@ -110,16 +111,25 @@ export interface Listed extends ItemKey {
   attempt: AttemptRecord;
 }
 
-/** Decodes an item of a query or an index; members that are not in the summary are empty. */
-export function listedOf(attributes: Record<string, AttributeValue>): Listed {
+/**
+ * Decodes an item of a query or an index; members that are not in the summary are empty. Undefined for a summary that
+ * no function writes: one forged item must not hide all others.
+ */
+export function listedOf(attributes: Record<string, AttributeValue>): Listed | undefined {
   const { pk, sk, stored_at, summary } = fromAttributes(attributes) as Record<string, string>;
+  const facts = objectOf(parsedJson(summary ?? ""));
+  const { handlers } = facts;
+  if (!Array.isArray(handlers) || ![facts.id, facts.api_id, facts.at, facts.type].every(isText))
+    return undefined;
   return {
     pk: pk ?? "",
     sk: sk ?? "",
     stored_at: stored_at ?? "",
-    attempt: attemptOf(JSON.parse(summary ?? "{}") as Summary),
+    attempt: attemptOf(facts as unknown as Summary),
   };
 }
+
+const isText = (value: unknown) => typeof value === "string";
 
 /** Undefined for an item of an index, which has only the summary. */
 export function storedOf({ record, object }: Record<string, AttributeValue>): Stored | undefined {

@@ -28,7 +28,7 @@ export function addRerunRoutes(api: Hono, backend: Backend, jobs: Jobs): void {
       ...told,
       exact: false,
       grade: "inputs",
-      why: [...why, "its event is another than then"],
+      why: [...why, "its event was changed"],
     });
   });
   api.post("/events/:id/pin", async (c) => {

@@ -322,7 +322,7 @@ describe("an event of two attempts", { skip: withoutBrowser() }, () => {
       await on.page.keyboard.type("changed");
       await on.tabTo(/Rerun with this/);
       await on.keys("Enter");
-      await on.shows("its event is another than then");
+      await on.shows("its event was changed");
       await on.shows(/log info +changed/);
       await checkAccess(on.page, "a dry run of a changed event");
       await on.close();

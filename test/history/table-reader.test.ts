@@ -6,6 +6,7 @@ import { gzipSync } from "node:zlib";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { createTableReader } from "../../cli/stage/history-table.ts";
+import { listedOf } from "../../lib/history/table-items.ts";
 
 const PLACE = { file: "2026-12-01", offset: 0, bytes: 0 };
 const record = (padding: string) => gzipSync(JSON.stringify({ id: "e1", runs: [], padding }));
@@ -48,6 +49,29 @@ describe("a record of a stage's history", () => {
         text.slice(0, 40),
       );
     assert.equal(await readerOf({ record: { B: Buffer.from("no gzip") } }).lineAt(PLACE), undefined);
+  });
+
+  it("is not listed with a summary that no function writes", () => {
+    const listed = (summary: string) =>
+      listedOf({ pk: { S: "e#e1" }, sk: { S: "t" }, summary: { S: summary } });
+    const written = {
+      id: "e1",
+      api_id: "demo",
+      at: "2026-12-01T00:00:00.000Z",
+      type: "KeyExpired",
+      handlers: [],
+    };
+    assert.equal(listed(JSON.stringify(written))?.attempt.event.Type, "KeyExpired");
+    for (const forged of [
+      "",
+      "{",
+      "null",
+      "[]",
+      "{}",
+      '{"handlers":1}',
+      JSON.stringify({ ...written, at: 5 }),
+    ])
+      assert.equal(listed(forged), undefined, forged);
   });
 
   it("is not read from an object that is larger than that", async () => {

@@ -33,11 +33,24 @@ const GRACE_MS = 1_000;
 const SIGNAL_MS = 100;
 const MAX_SAID = 1_000;
 
+/** How often another port is tried if a program has taken it in the meantime, or uses it at another address. */
+const PORTS = 5;
+const TAKEN = /port \d+ is already in use/;
+
 /** Starts dynoxide, a DynamoDB engine in one binary, on a free port of a loopback address. */
 export async function startDynamo(options: DynamoOptions = {}): Promise<Service> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await startAt(await freeAddress(), options);
+    } catch (thrown) {
+      if (tries === PORTS || !TAKEN.test(errorText(thrown))) throw thrown;
+    }
+  }
+}
+
+async function startAt(at: Address, options: DynamoOptions): Promise<Service> {
   const { binary = findBinary(), file, signal, onEnd = () => {} } = options;
   signal?.throwIfAborted();
-  const at = await freeAddress();
   const args = [
     "serve",
     "--host",

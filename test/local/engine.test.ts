@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -43,6 +44,37 @@ const machine = (changes: Partial<Machine>): Machine => ({
   path: "",
   from: [join(folder, "nowhere.js")],
   ...changes,
+});
+
+describe("a port that another program takes", { skip: process.platform === "win32" }, () => {
+  /** An engine that finds its port taken this many times, and then is the real one. */
+  function takenTimes(times: number): string {
+    const file = executable(`taken-${times}`);
+    const said = 'echo "error: port 4711 is already in use (detected listener on 0.0.0.0:4711)" >&2; exit 1';
+    const count = `${file}.count`;
+    const script = `[ "$(wc -c < '${count}')" -lt ${times} ] && { printf x >> '${count}'; ${said}; }\nexec '${findBinary()}' "$@"\n`;
+    writeFileSync(count, "");
+    writeFileSync(file, `#!/bin/sh\n${script}`);
+    return file;
+  }
+
+  it("costs the engine another try, with another port", async () => {
+    const binary = takenTimes(4);
+    const engine = await startDynamo({ binary });
+    try {
+      assert.equal(readFileSync(`${binary}.count`, "utf8"), "xxxx");
+      const { status } = await fetch(engine.endpoint);
+      assert.ok(status > 0);
+    } finally {
+      await engine.close();
+    }
+  });
+
+  it("is told after five tries", async () => {
+    const binary = takenTimes(5);
+    await assert.rejects(startDynamo({ binary }), /port 4711 is already in use/);
+    assert.equal(readFileSync(`${binary}.count`, "utf8"), "xxxxx");
+  });
 });
 
 describe("the engine's binary", () => {

@@ -5,6 +5,8 @@ export type JsonObject = Record<string, unknown>;
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+export const isText = (value: unknown): value is string => typeof value === "string";
+
 /** The object itself; an empty one for any other value. */
 export const objectOf = (value: unknown): JsonObject => (isObject(value) ? value : {});
 

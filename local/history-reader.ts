@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
+import { isReadable } from "../lib/history/readable.ts";
 import { FORMAT, type HistoryLine } from "../lib/history/records.ts";
-import { isObject, type JsonObject, objectOf } from "../lib/json.ts";
 import { historyFiles } from "./history-writer.ts";
 
 /** Reads a history that another process may be writing. */
@@ -105,44 +105,3 @@ export function parseLine(text: string): HistoryLine | undefined {
     return undefined;
   }
 }
-
-/** Whether it has what lists of events need of each line: one broken line must not hide all others. */
-function isReadable(line: Partial<Record<"attempt" | "received" | "refused", unknown>>): boolean {
-  const { attempt, received, refused } = line;
-  if (attempt !== undefined) return isAttempt(attempt);
-  if (received !== undefined) return isOfEvent(objectOf(received), ["type"]);
-  return isOfEvent(objectOf(refused), ["code", "error"], ["field"]);
-}
-
-/** Whether it has what lists of events need of an attempt. */
-export function isAttempt(value: unknown): boolean {
-  const record = objectOf(value);
-  const { event, runs, n, ms } = record;
-  const { Type, Meta } = objectOf(event);
-  return (
-    isOfEvent(record, ["outcome"], ["org_id", "sent_at", "reason", "error", "release", "next_at"]) &&
-    [n, ms].every((value) => typeof value === "number") &&
-    isText(Type) &&
-    isObject(Meta) &&
-    Array.isArray(runs) &&
-    runs.every(isRun)
-  );
-}
-
-function isRun(run: unknown): boolean {
-  const { handler, writes, used } = objectOf(run);
-  const areWrites = Array.isArray(writes) && writes.every(isObject);
-  return isText(handler) && areWrites && (used === undefined || isObject(objectOf(used).load));
-}
-
-/** Whether it names an event and a time. `texts`: further texts; `optional`: those that may be missing. */
-function isOfEvent(record: JsonObject, texts: string[], optional: string[] = []): boolean {
-  const { at } = record;
-  return (
-    ["id", "api_id", "at", ...texts].every((name) => isText(record[name])) &&
-    optional.every((name) => record[name] === undefined || isText(record[name])) &&
-    !Number.isNaN(Date.parse(String(at)))
-  );
-}
-
-const isText = (value: unknown) => typeof value === "string";

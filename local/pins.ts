@@ -2,8 +2,8 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node
 import { dirname } from "node:path";
 import { AppError, errorText } from "../lib/errors.ts";
 import { rowKey } from "../lib/history/event-rows.ts";
+import { isAttempt } from "../lib/history/readable.ts";
 import type { AttemptRecord } from "../lib/history/records.ts";
-import { isAttempt } from "./history-reader.ts";
 import { assertNoLink } from "./state-folder.ts";
 
 /** Events that are run again at each save, with a recorded attempt of each. */

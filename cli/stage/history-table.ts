@@ -5,6 +5,7 @@ import { type DynamoDBClient, GetItemCommand, paginateQuery } from "@aws-sdk/cli
 import { GetObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { toAttributes } from "../../lib/dynamo/attributes.ts";
 import { outline } from "../../lib/go/json.ts";
+import { isAttempt } from "../../lib/history/readable.ts";
 import { type AttemptRecord, FORMAT, type HistoryLine } from "../../lib/history/records.ts";
 import {
   BY_DAY,
@@ -20,7 +21,7 @@ import {
   type Stored,
   storedOf,
 } from "../../lib/history/table-items.ts";
-import { isObject, parsedJson } from "../../lib/json.ts";
+import { parsedJson } from "../../lib/json.ts";
 import type { HistoryReader, LinePlace, PlacedLine } from "../../local/history-reader.ts";
 
 /** The place of a deployment's history. */
@@ -79,7 +80,7 @@ async function textIn(bytes: Uint8Array): Promise<string | undefined> {
 function attemptIn(text: string): AttemptRecord | undefined {
   if (outline(text).depth > RECORD_DEPTH) return undefined;
   const attempt = parsedJson(text);
-  return isObject(attempt) && Array.isArray(attempt.runs) ? (attempt as unknown as AttemptRecord) : undefined;
+  return isAttempt(attempt) ? attempt : undefined;
 }
 
 /** Reads a history that functions are writing. Places are of this reader alone. */

@@ -2,6 +2,7 @@ import type { AttributeValue } from "@aws-sdk/client-dynamodb";
 import { fromAttributes, toAttributes } from "../dynamo/attributes.ts";
 import { objectOf, parsedJson } from "../json.ts";
 import { keyOfEvent } from "./event-rows.ts";
+import { isAttempt } from "./readable.ts";
 import type { AttemptRecord, RunRecord } from "./records.ts";
 
 // The items of attempts in a deployment's history table: one item for each attempt, in its event's partition. Two
@@ -118,18 +119,11 @@ export interface Listed extends ItemKey {
 export function listedOf(attributes: Record<string, AttributeValue>): Listed | undefined {
   const { pk, sk, stored_at, summary } = fromAttributes(attributes) as Record<string, string>;
   const facts = objectOf(parsedJson(summary ?? ""));
-  const { handlers } = facts;
-  if (!Array.isArray(handlers) || ![facts.id, facts.api_id, facts.at, facts.type].every(isText))
-    return undefined;
-  return {
-    pk: pk ?? "",
-    sk: sk ?? "",
-    stored_at: stored_at ?? "",
-    attempt: attemptOf(facts as unknown as Summary),
-  };
+  if (!Array.isArray(facts.handlers)) return undefined;
+  const attempt = attemptOf(facts as unknown as Summary);
+  if (!isAttempt(attempt)) return undefined;
+  return { pk: pk ?? "", sk: sk ?? "", stored_at: stored_at ?? "", attempt };
 }
-
-const isText = (value: unknown) => typeof value === "string";
 
 /** Undefined for an item of an index, which has only the summary. */
 export function storedOf({ record, object }: Record<string, AttributeValue>): Stored | undefined {

@@ -84,7 +84,7 @@ export function createBatchResult(batch: QueueRecord[], deps: BatchResultDeps): 
   }
 
   /** Replaces the message by a copy, whose receives count from 1 again: the queue always has one of them or both. */
-  async function startAnew(record: QueueRecord, { verdict, seconds = 0 }: { verdict: Verdict } & Stay) {
+  async function requeue(record: QueueRecord, { verdict, seconds = 0 }: { verdict: Verdict } & Stay) {
     const facts = { message_id: record.messageId, event_id: verdict.eventId, receives: receives(record) };
     try {
       await deps.requeue(record, { eventId: verdict.eventId, seconds });
@@ -105,13 +105,13 @@ export function createBatchResult(batch: QueueRecord[], deps: BatchResultDeps): 
     const inOrder = record.attributes.MessageGroupId !== undefined; // a copy would come after later events
     if (stay.blameless && !inOrder) {
       // At half of the limit: the other half is for receives that no code here sees, such as those of a crash.
-      if (receives(record) * 2 >= deps.receiveLimit) await startAnew(record, stay);
+      if (receives(record) * 2 >= deps.receiveLimit) await requeue(record, stay);
       return;
     }
     if (receives(record) >= deps.receiveLimit) await giveUpOne(record, stay.verdict);
   }
 
-  async function letGo(records: QueueRecord[], why: Verdict): Promise<void> {
+  async function returnToQueue(records: QueueRecord[], why: Verdict): Promise<void> {
     for (const record of records) await mindReceives(record, why);
     const left = records.filter(({ messageId }) => open.has(messageId));
     if (left.length === 0) return;
@@ -130,11 +130,11 @@ export function createBatchResult(batch: QueueRecord[], deps: BatchResultDeps): 
       for (const { messageId } of records) stays.set(messageId, { verdict, ...how });
     },
     giveUp,
-    release: (records) => letGo(records, { reason: "unstarted", error: "" }),
+    release: (records) => returnToQueue(records, { reason: "unstarted", error: "" }),
     async close(why) {
       const silent = [...open.values()].filter(({ messageId }) => !stays.has(messageId));
       metrics.count("EventsFailed", silent.length);
-      await letGo(
+      await returnToQueue(
         [...open.values()].filter(({ messageId }) => !released.has(messageId)),
         why,
       );

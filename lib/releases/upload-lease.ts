@@ -9,7 +9,7 @@ export interface UploadLease {
   /** Takes the lease until this time, in ms since 1970; false if another invocation has it and builds for all. */
   lead(owner: string, until: number): Promise<boolean>;
   /** Releases the lease: the next invocation can take it. */
-  letGo(owner: string): Promise<void>;
+  release(owner: string): Promise<void>;
 }
 
 /** `table`: the state table; `now` in ms. A lease that is not released expires at its `until`. */
@@ -49,7 +49,7 @@ export function createUploadLease(deps: {
         ConditionExpression: "attribute_not_exists(leader) OR leader = :owner OR leads_until < :now",
         ExpressionAttributeValues: { ":owner": owner, ":until": until, ":now": deps.now() },
       }),
-    async letGo(owner) {
+    async release(owner) {
       await updateIf({
         UpdateExpression: "REMOVE leader, leads_until",
         ConditionExpression: "leader = :owner",

@@ -53,7 +53,7 @@ export function createWake(deps: {
     }
     await untilQuiet();
     // Before the bucket is read: later uploads are handled by another invocation.
-    await lease.letGo(id);
+    await lease.release(id);
     return deps.release();
   };
 }

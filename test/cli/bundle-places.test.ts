@@ -368,7 +368,7 @@ describe("TypeScript that was uploaded as it is", () => {
         count: async () => {},
         counted: async () => 1,
         lead: async () => true,
-        letGo: async () => {},
+        release: async () => {},
       },
       quietMs: 0,
       now: Date.now,

@@ -9,7 +9,21 @@ import { createTableReader } from "../../cli/stage/history-table.ts";
 import { listedOf } from "../../lib/history/table-items.ts";
 
 const PLACE = { file: "2026-12-01", offset: 0, bytes: 0 };
-const record = (padding: string) => gzipSync(JSON.stringify({ id: "e1", runs: [], padding }));
+const ATTEMPT = {
+  id: "e1",
+  api_id: "demo",
+  n: 1,
+  at: "2026-12-01T00:00:00.000Z",
+  ms: 2,
+  outcome: "done",
+  event: { Type: "KeyExpired", Meta: {}, TimeStamp: "" },
+  runs: [],
+};
+const record = (padding: string) => gzipSync(JSON.stringify({ ...ATTEMPT, padding }));
+
+/** Its texts without one member each. */
+const without = (value: object) =>
+  Object.keys(value).map((name) => JSON.stringify({ ...value, [name]: undefined }));
 
 const readerOf = (Item: object, object: object = {}) =>
   createTableReader({
@@ -33,7 +47,8 @@ describe("a record of a stage's history", () => {
   it("is not taken if no function writes such a record", async () => {
     const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
     const forged = [
-      `{"id":"e1","runs":[],"event":${deep}}`,
+      `${JSON.stringify(ATTEMPT).slice(0, -1)},"padding":${deep}}`,
+      ...without(ATTEMPT),
       deep,
       "null",
       "[]",
@@ -54,13 +69,8 @@ describe("a record of a stage's history", () => {
   it("is not listed with a summary that no function writes", () => {
     const listed = (summary: string) =>
       listedOf({ pk: { S: "e#e1" }, sk: { S: "t" }, summary: { S: summary } });
-    const written = {
-      id: "e1",
-      api_id: "demo",
-      at: "2026-12-01T00:00:00.000Z",
-      type: "KeyExpired",
-      handlers: [],
-    };
+    const { event, runs, ...facts } = ATTEMPT;
+    const written = { ...facts, type: event.Type, handlers: ["audit"] };
     assert.equal(listed(JSON.stringify(written))?.attempt.event.Type, "KeyExpired");
     for (const forged of [
       "",
@@ -70,6 +80,9 @@ describe("a record of a stage's history", () => {
       "{}",
       '{"handlers":1}',
       JSON.stringify({ ...written, at: 5 }),
+      JSON.stringify({ ...written, at: "today" }),
+      JSON.stringify({ ...written, handlers: [5] }),
+      ...without(written),
     ])
       assert.equal(listed(forged), undefined, forged);
   });

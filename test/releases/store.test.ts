@@ -104,9 +104,9 @@ describe("over the emulators", () => {
     assert.equal(leads.filter(Boolean).length, 1);
     assert.equal(await notices.lead("other", now + 10), false);
     assert.equal(await notices.lead(leader, now + 10), true);
-    await notices.letGo("other");
+    await notices.release("other");
     assert.equal(await notices.lead("other", now + 10), false);
-    await notices.letGo(leader);
+    await notices.release(leader);
     assert.equal(await notices.lead("other", now + 10), true);
     now += 11;
     assert.equal(await notices.lead("third", now + 10), true);

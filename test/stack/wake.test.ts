@@ -23,7 +23,7 @@ function setUp() {
       Object.assign(state, { leader: owner, until });
       return true;
     },
-    async letGo(owner) {
+    async release(owner) {
       if (state.leader === owner) state.leader = "";
     },
   };
